@@ -1,0 +1,2 @@
+//! mirrorlistd
+fn main() {}

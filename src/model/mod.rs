@@ -1,0 +1,10 @@
+//! The vocabulary: types that cannot be wrong, built from text once, at the edge.
+//!
+//! No I/O, no clock, nothing but `std` (and serde's derives, because the snapshot file holds these
+//! types). Everything else in the crate speaks in these words.
+
+pub mod geo;
+pub mod net;
+pub mod url;
+pub mod checksum;
+pub mod ids;
