@@ -8,3 +8,4 @@ pub mod net;
 pub mod url;
 pub mod checksum;
 pub mod ids;
+pub mod xml;

@@ -53,7 +53,8 @@ impl ProtocolSet {
     /// Every protocol: what a metalink lists unasked.
     pub const ALL: Self = Self(0b1111);
     /// What a text list offers unasked.
-    pub const TEXT: Self = Self::EMPTY.with(Protocol::Https).with(Protocol::Http).with(Protocol::Ftp);
+    pub const TEXT: Self =
+        Self::EMPTY.with(Protocol::Https).with(Protocol::Http).with(Protocol::Ftp);
     /// What a redirect may point to.
     pub const WEB: Self = Self::EMPTY.with(Protocol::Https).with(Protocol::Http);
 
@@ -139,7 +140,8 @@ mod tests {
 
     #[test]
     fn text_order_is_the_order_of_preference() {
-        let set = ProtocolSet::EMPTY.with(Protocol::Rsync).with(Protocol::Http).with(Protocol::Https);
+        let set =
+            ProtocolSet::EMPTY.with(Protocol::Rsync).with(Protocol::Http).with(Protocol::Https);
         assert_eq!(
             set.iter().collect::<Vec<_>>(),
             [Protocol::Https, Protocol::Http, Protocol::Rsync]

@@ -1,35 +1,422 @@
-//! stub
+//! The immutable compiled state, and the only way to read it.
+//!
+//! A [`Snapshot`] is made from [`tables::Tables`] (compiled, or decoded from a file by [`format`]) by
+//! checking them once and building what lookups need: prefix tables ([`trie`]), bit sets of mirrors
+//! by protocol and country, and the pieces of metalink lines that are the same in every answer
+//! ([`listing`]). After that nothing changes and nothing is parsed: a lookup is an index, a binary
+//! search or a longest match.
+//!
+//! # Why it is small
+//!
+//! MirrorManager lists for each of about 100,000 directories every mirror with its URLs and its
+//! country. All that differs from directory to directory is *who carries it*; *how* a mirror serves
+//! it (URL list, country, public or private) is the same for all directories of a category. So a
+//! directory is a bit set of mirrors and the number of a [`tables::Layout`], and there are about as
+//! many layouts as categories.
+//!
+//! # What it does not do
+//!
+//! It does not choose or order mirrors (that is [`crate::answer`]), and it knows no input formats.
+
+pub mod tables;
+pub mod trie;
+pub mod listing;
 pub mod format;
 
-/// Names what a snapshot holds: equal data has equal generations, on every host.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Generation(pub u64);
+use std::fmt;
+use std::net::IpAddr;
 
-impl std::fmt::Display for Generation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+use crate::model::geo::{Continent, Country};
+use crate::model::ids::{DirectoryId, HostId};
+use crate::model::net::Prefix;
+
+use listing::{LayoutIndex, Listings};
+use tables::{
+    Directory, File, HostSets, Lists, NO_ASN, Names, Repository, Subpath, Tables, Texts, Version,
+    words_for,
+};
+use trie::{CoveringTable, PrefixTable};
+
+/// Names what a snapshot holds: equal data has equal generations, on every host.
+///
+/// It is the checksum of the encoded tables, shown as 16 hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Generation(u64);
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)
     }
 }
 
 /// How much a snapshot holds.
-#[derive(Clone, Debug, Default, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Stats {
     /// Mirrors.
     pub hosts: usize,
+    /// Mirrors that are public in at least one layout.
+    pub public_hosts: usize,
+    /// Base URLs.
+    pub urls: usize,
     /// Directories.
     pub directories: usize,
-    /// repo+arch pairs.
+    /// Distinct sets of mirrors that carry a directory.
+    pub mirror_sets: usize,
+    /// Ways in which mirrors serve groups of directories.
+    pub layouts: usize,
+    /// `repo+arch` pairs.
     pub repositories: usize,
+    /// Files with checksums.
+    pub files: usize,
+    /// Preferred networks of mirrors.
+    pub netblocks: usize,
+    /// Autonomous systems that host a mirror.
+    pub asns: usize,
+    /// Networks kept to find those systems.
+    pub asn_prefixes: usize,
+    /// Networks with a country.
+    pub country_prefixes: usize,
+    /// Networks whose country is set by hand.
+    pub country_overrides: usize,
+    /// Countries whose continent is known.
+    pub countries: usize,
 }
 
 /// The immutable compiled state.
-pub struct Snapshot { }
+pub struct Snapshot {
+    generation: Generation,
+    created: u64,
+    stats: Stats,
+
+    weights: Vec<u32>,
+    directory_names: Names,
+    directories: Vec<Directory>,
+    carriers: HostSets,
+    subpaths: Texts,
+    files: Vec<File>,
+    versions: Vec<Version>,
+    repository_names: Names,
+    repositories: Vec<Repository>,
+    redirect_names: Names,
+    redirect_targets: Texts,
+    disabled: Names,
+
+    netblocks: CoveringTable<u32>,
+    netblock_hosts: Lists<HostId>,
+    asns: Vec<u32>,
+    asn_hosts: Lists<HostId>,
+    asn_prefixes: PrefixTable<u32>,
+    country_prefixes: PrefixTable<Country>,
+    country_overrides: PrefixTable<Country>,
+
+    /// Sorted by country.
+    continents: Vec<(Country, Continent)>,
+    /// Sorted by continent, then country.
+    continent_members: Vec<(Continent, Country)>,
+    /// Mirrors that serve some countries only.
+    restricted: Box<[u64]>,
+    /// Of those, the mirrors that serve a country; sorted by country.
+    admitted: Vec<(Country, Box<[u64]>)>,
+
+    listings: Listings,
+    layouts: Vec<LayoutIndex>,
+    repository_list: RepositoryList,
+}
+
+/// What a request for an unknown repository is told, made once.
+#[derive(Default)]
+pub struct RepositoryList {
+    /// A line `# repo=R&arch=A` for each repository, in order of their keys.
+    pub text: String,
+    /// The same, made safe for the inside of an XML comment.
+    pub xml_comment: String,
+}
+
+/// Where a directory's mirrors are: everything an answer needs to know of it.
+#[derive(Clone, Copy)]
+pub struct DirectoryView<'a> {
+    /// Its full name.
+    pub name: &'a str,
+    /// What stands between a base URL and a file; may be empty.
+    pub subpath: &'a str,
+    /// The mirrors that carry it, private ones too, as bits by [`HostId`].
+    pub carriers: &'a [u64],
+    /// How they serve it.
+    pub layout: &'a LayoutIndex,
+    files: (u32, u32),
+}
 
 impl Snapshot {
+    /// Checks `tables` and builds the indexes. Fails with the name of the broken table, which only a
+    /// forged file can have: a damaged one fails its checksum before.
+    pub fn new(tables: Tables, generation: Generation) -> Result<Self, &'static str> {
+        tables.validate()?;
+        let n_hosts = tables.hosts.len();
+        let mut continent_members: Vec<_> =
+            tables.continents.iter().map(|&(country, continent)| (continent, country)).collect();
+        continent_members.sort();
+        let (restricted, admitted) = index_restrictions(&tables);
+        let (listings, layouts) = listing::build(&tables);
+        let repository_list = RepositoryList::new(&tables.repository_names);
+
+        let mut public = empty_set(n_hosts);
+        for layout in &layouts {
+            public.iter_mut().zip(layout.public()).for_each(|(all, own)| *all |= own);
+        }
+        let asn_prefixes = PrefixTable::new(tables.asn_prefixes.iter());
+        let country_prefixes = PrefixTable::new(tables.country_prefixes.iter());
+        let country_overrides = PrefixTable::new(tables.country_overrides.iter());
+        let netblocks = CoveringTable::new(tables.netblocks.iter());
+        let stats = Stats {
+            hosts: n_hosts,
+            public_hosts: public.iter().map(|word| word.count_ones() as usize).sum(),
+            urls: tables.urls.len(),
+            directories: tables.directories.len(),
+            mirror_sets: tables.carriers.len(),
+            layouts: tables.layouts.len(),
+            repositories: tables.repositories.len(),
+            files: tables.files.len(),
+            netblocks: netblocks.len(),
+            asns: tables.asns.len(),
+            asn_prefixes: asn_prefixes.len(),
+            country_prefixes: country_prefixes.len(),
+            country_overrides: country_overrides.len(),
+            countries: tables.continents.len(),
+        };
+        Ok(Self {
+            generation,
+            created: tables.created,
+            stats,
+            weights: tables.hosts.iter().map(|host| host.weight).collect(),
+            directory_names: tables.directory_names,
+            directories: tables.directories,
+            carriers: tables.carriers,
+            subpaths: tables.subpaths,
+            files: tables.files,
+            versions: tables.versions,
+            repository_names: tables.repository_names,
+            repositories: tables.repositories,
+            redirect_names: tables.redirect_names,
+            redirect_targets: tables.redirect_targets,
+            disabled: tables.disabled,
+            netblocks,
+            netblock_hosts: tables.netblock_hosts,
+            asns: tables.asns,
+            asn_hosts: tables.asn_hosts,
+            asn_prefixes,
+            country_prefixes,
+            country_overrides,
+            continents: tables.continents,
+            continent_members,
+            restricted,
+            admitted,
+            listings,
+            layouts,
+            repository_list,
+        })
+    }
+
     /// What names this data.
-    pub fn generation(&self) -> Generation { Generation(1) }
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
     /// When the source data was made, in seconds since 1970.
-    pub fn created(&self) -> u64 { 0 }
-    /// Counts.
-    pub fn stats(&self) -> Stats { Stats::default() }
+    pub fn created(&self) -> u64 {
+        self.created
+    }
+
+    /// How much it holds.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// How many words a set of mirrors takes.
+    pub fn words_per_set(&self) -> usize {
+        words_for(self.weights.len())
+    }
+
+    /// The share of the load that a mirror takes; at least 1.
+    pub fn weight(&self, host: HostId) -> u32 {
+        self.weights.get(host.index()).copied().unwrap_or(1)
+    }
+
+    /// The directory of that name.
+    pub fn find_directory(&self, name: &str) -> Option<DirectoryId> {
+        self.directory_names.find(name).and_then(DirectoryId::new)
+    }
+
+    /// Everything about a directory; `None` for an id of another snapshot.
+    pub fn directory(&self, id: DirectoryId) -> Option<DirectoryView<'_>> {
+        let directory = self.directories.get(id.index())?;
+        let name = self.directory_names.get(id.index());
+        let subpath = match directory.subpath {
+            Subpath::Suffix(length) => {
+                name.len().checked_sub(length as usize).and_then(|at| name.get(at..)).unwrap_or("")
+            }
+            Subpath::Other(index) => self.subpaths.get(index as usize),
+        };
+        Some(DirectoryView {
+            name,
+            subpath,
+            carriers: self.carriers.get(directory.carriers as usize),
+            layout: self.layouts.get(directory.layout.index())?,
+            files: directory.files,
+        })
+    }
+
+    /// The versions of a file whose checksums are known, the current one first; `None` for a file
+    /// that has no details.
+    pub fn find_file(&self, directory: &DirectoryView<'_>, name: &str) -> Option<&[Version]> {
+        let (from, to) = directory.files;
+        let files = self.files.get(from as usize..to as usize)?;
+        let (from, to) = files.iter().find(|file| file.name == name)?.versions;
+        self.versions.get(from as usize..to as usize)
+    }
+
+    /// The names of directories, in order.
+    pub fn directory_names(&self) -> &Names {
+        &self.directory_names
+    }
+
+    /// What `key` (`repo+arch`) leads to.
+    pub fn find_repository(&self, key: &str) -> Option<&Repository> {
+        self.repositories.get(self.repository_names.find(key)?)
+    }
+
+    /// The keys `repo+arch` of all repositories, in order.
+    pub fn repository_names(&self) -> &Names {
+        &self.repository_names
+    }
+
+    /// What a request for an unknown repository is told.
+    pub fn repository_list(&self) -> &RepositoryList {
+        &self.repository_list
+    }
+
+    /// The name that `repo` has now, if it is an old one.
+    pub fn find_redirect(&self, repo: &str) -> Option<&str> {
+        self.redirect_names.find(repo).map(|rank| self.redirect_targets.get(rank))
+    }
+
+    /// Whether the repository is switched off.
+    pub fn is_disabled(&self, repo: &str) -> bool {
+        !self.disabled.is_empty() && self.disabled.find(repo).is_some()
+    }
+
+    /// The preferred networks that contain `address` (canonical) with their mirrors, most specific
+    /// first.
+    pub fn netblocks(&self, address: IpAddr) -> impl Iterator<Item = (Prefix, &[HostId])> {
+        self.netblocks
+            .covering(address)
+            .map(|(prefix, &list)| (prefix, self.netblock_hosts.get(list as usize)))
+    }
+
+    /// The autonomous system of `address` (canonical) and its mirrors, if it hosts any.
+    pub fn find_asn(&self, address: IpAddr) -> Option<(u32, &[HostId])> {
+        let index = *self.asn_prefixes.find(address)?;
+        if index == NO_ASN {
+            return None;
+        }
+        let asn = *self.asns.get(index as usize)?;
+        Some((asn, self.asn_hosts.get(index as usize)))
+    }
+
+    /// The country of `address` (canonical): set by hand, or from the country database.
+    pub fn find_country(&self, address: IpAddr) -> Option<Country> {
+        self.country_overrides
+            .find(address)
+            .or_else(|| self.country_prefixes.find(address))
+            .copied()
+    }
+
+    /// The countries on the continent of `country`, itself included, in order; empty where its
+    /// continent is not known.
+    pub fn continent_of(&self, country: Country) -> impl Iterator<Item = Country> {
+        let continent = self
+            .continents
+            .binary_search_by_key(&country, |&(country, _)| country)
+            .ok()
+            .and_then(|index| self.continents.get(index))
+            .map(|&(_, continent)| continent);
+        let from = self.continent_members.partition_point(|&(other, _)| Some(other) < continent);
+        let members = self.continent_members.get(from..).unwrap_or(&[]);
+        members
+            .iter()
+            .take_while(move |&&(other, _)| Some(other) == continent)
+            .map(|&(_, country)| country)
+    }
+
+    /// The mirrors that serve some countries only, and of those the ones that serve `country`.
+    pub fn restrictions(&self, country: Option<Country>) -> (&[u64], &[u64]) {
+        let admitted = country
+            .and_then(|country| self.admitted.binary_search_by_key(&country, |&(c, _)| c).ok())
+            .and_then(|index| self.admitted.get(index))
+            .map_or(&[][..], |(_, hosts)| hosts);
+        (&self.restricted, admitted)
+    }
+
+    /// The pieces that lines of metalinks are made of.
+    pub fn listings(&self) -> &Listings {
+        &self.listings
+    }
+}
+
+impl RepositoryList {
+    fn new(keys: &Names) -> Self {
+        let mut list = Self::default();
+        for key in keys.iter() {
+            // An architecture holds no plus sign; a repository's name may.
+            let (repo, arch) = key.rsplit_once('+').unwrap_or((key, ""));
+            list.text.extend(["# repo=", repo, "&arch=", arch, "\n"]);
+        }
+        crate::model::xml::escape_comment_into(&list.text, &mut list.xml_comment);
+        list
+    }
+}
+
+type Admitted = Vec<(Country, Box<[u64]>)>;
+
+fn index_restrictions(tables: &Tables) -> (Box<[u64]>, Admitted) {
+    let n_hosts = tables.hosts.len();
+    let mut restricted = empty_set(n_hosts);
+    let mut admitted: std::collections::BTreeMap<Country, Box<[u64]>> = Default::default();
+    for (host, countries) in &tables.restrictions {
+        insert(&mut restricted, *host);
+        for &country in countries {
+            insert(admitted.entry(country).or_insert_with(|| empty_set(n_hosts)), *host);
+        }
+    }
+    (restricted, admitted.into_iter().collect())
+}
+
+/// A set of mirrors without members.
+pub(crate) fn empty_set(n_hosts: usize) -> Box<[u64]> {
+    vec![0; words_for(n_hosts)].into_boxed_slice()
+}
+
+/// Adds a member; ids of other snapshots are left out.
+pub fn insert(set: &mut [u64], host: HostId) {
+    if let Some(word) = set.get_mut(host.index() / 64) {
+        *word |= 1 << (host.index() % 64);
+    }
+}
+
+/// Whether a set holds a member.
+pub fn contains(set: &[u64], host: HostId) -> bool {
+    set.get(host.index() / 64).is_some_and(|word| word >> (host.index() % 64) & 1 == 1)
+}
+
+/// The members of a set, in order.
+pub fn members(set: &[u64]) -> impl Iterator<Item = HostId> {
+    (0_u32..).step_by(64).zip(set).flat_map(|(base, &word)| {
+        let mut rest = word;
+        std::iter::from_fn(move || {
+            (rest != 0).then(|| {
+                let bit = rest.trailing_zeros();
+                rest &= rest - 1;
+                HostId(base + bit)
+            })
+        })
+    })
 }

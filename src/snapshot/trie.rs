@@ -1,0 +1,163 @@
+//! Prefix tables: which prefixes contain an address, most specific first.
+//!
+//! Both tables stand on [`ip_network_table`], whose longest match takes about 50 ns in 700,000
+//! prefixes. Its search for *all* covering prefixes allocates a vector for each call, so
+//! [`CoveringTable`] finds the longest match and then follows links to the next shorter covering
+//! prefix, which are computed once when the table is built: no allocation, and as many steps as
+//! there are prefixes to report. Lookups never mutate.
+
+use std::net::IpAddr;
+
+use ip_network::IpNetwork;
+use ip_network_table::IpNetworkTable;
+
+use crate::model::net::Prefix;
+
+/// Finds the most specific prefix that contains an address.
+pub struct PrefixTable<T> {
+    table: IpNetworkTable<T>,
+    is_empty: bool,
+}
+
+impl<T> PrefixTable<T> {
+    /// Builds the table; of equal prefixes the last wins.
+    pub fn new(entries: impl IntoIterator<Item = (Prefix, T)>) -> Self {
+        let mut table = IpNetworkTable::new();
+        let mut is_empty = true;
+        for (prefix, value) in entries {
+            // A `Prefix` has no host bits and a possible length, so none is lost here.
+            if let Ok(network) = IpNetwork::new(prefix.address(), prefix.len()) {
+                table.insert(network, value);
+                is_empty = false;
+            }
+        }
+        Self { table, is_empty }
+    }
+
+    /// The value of the longest prefix that contains `address` (canonical).
+    pub fn find(&self, address: IpAddr) -> Option<&T> {
+        if self.is_empty {
+            return None;
+        }
+        match address {
+            IpAddr::V4(v4) => self.table.longest_match_ipv4(v4).map(|(_, value)| value),
+            IpAddr::V6(v6) => self.table.longest_match_ipv6(v6).map(|(_, value)| value),
+        }
+    }
+
+    /// The number of prefixes.
+    pub fn len(&self) -> usize {
+        let (v4, v6) = self.table.len();
+        v4 + v6
+    }
+
+    /// Whether the table holds no prefix.
+    pub fn is_empty(&self) -> bool {
+        self.is_empty
+    }
+}
+
+/// Finds every prefix that contains an address.
+pub struct CoveringTable<T> {
+    nodes: Vec<Node<T>>,
+    longest: PrefixTable<u32>,
+}
+
+struct Node<T> {
+    prefix: Prefix,
+    value: T,
+    /// The next shorter prefix that covers this one.
+    parent: Option<u32>,
+}
+
+impl<T> CoveringTable<T> {
+    /// Builds the table; of equal prefixes the first wins.
+    pub fn new(entries: impl IntoIterator<Item = (Prefix, T)>) -> Self {
+        let mut entries: Vec<_> = entries.into_iter().collect();
+        // By address, then shorter first: whatever covers a prefix stands before it.
+        entries.sort_by_key(|(prefix, _)| *prefix);
+        entries.dedup_by_key(|(prefix, _)| *prefix);
+        let mut nodes: Vec<Node<T>> = Vec::with_capacity(entries.len());
+        let mut enclosing: Vec<u32> = Vec::new();
+        for (index, (prefix, value)) in (0_u32..).zip(entries) {
+            let covers = |&outer: &u32| {
+                nodes.get(outer as usize).is_some_and(|node| node.prefix.covers(prefix))
+            };
+            while enclosing.last().is_some_and(|outer| !covers(outer)) {
+                enclosing.pop();
+            }
+            nodes.push(Node { prefix, value, parent: enclosing.last().copied() });
+            enclosing.push(index);
+        }
+        let longest = PrefixTable::new((0..).zip(&nodes).map(|(index, node)| (node.prefix, index)));
+        Self { nodes, longest }
+    }
+
+    /// Every prefix that contains `address` (canonical) with its value, most specific first.
+    pub fn covering(&self, address: IpAddr) -> impl Iterator<Item = (Prefix, &T)> {
+        let mut next = self.longest.find(address).copied();
+        std::iter::from_fn(move || {
+            let node = self.nodes.get(next? as usize)?;
+            next = node.parent;
+            Some((node.prefix, &node.value))
+        })
+    }
+
+    /// The number of prefixes.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether the table holds no prefix.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Addresses from a small space, so that prefixes overlap.
+    fn address() -> impl Strategy<Value = IpAddr> {
+        prop_oneof![
+            (0_u8..8, any::<u8>()).prop_map(|(a, b)| IpAddr::V4(Ipv4Addr::new(10, a, 0, b))),
+            (0_u16..8, any::<u16>())
+                .prop_map(|(a, b)| IpAddr::V6(Ipv6Addr::new(0x2001, a, 0, 0, 0, 0, 0, b))),
+        ]
+    }
+
+    fn prefix() -> impl Strategy<Value = Prefix> {
+        (address(), 0_u8..=128).prop_map(|(address, length)| {
+            let bits = if address.is_ipv4() { 32 } else { 128 };
+            Prefix::new(address, length % (bits + 1)).expect("a length within the family")
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn covering_search_equals_a_linear_scan(
+            prefixes in prop::collection::vec(prefix(), 0..60),
+            addresses in prop::collection::vec(address(), 1..20),
+        ) {
+            let mut distinct = prefixes.clone();
+            distinct.sort();
+            distinct.dedup();
+            let covering = CoveringTable::new(prefixes.iter().map(|&p| (p, p)));
+            let longest = PrefixTable::new(prefixes.iter().map(|&p| (p, p)));
+            prop_assert_eq!(covering.len(), distinct.len());
+            for address in addresses {
+                let mut expected: Vec<Prefix> =
+                    distinct.iter().copied().filter(|p| p.contains(address)).collect();
+                expected.sort_by_key(|p| std::cmp::Reverse(p.len()));
+                let found: Vec<Prefix> = covering.covering(address).map(|(p, _)| p).collect();
+                prop_assert_eq!(&found, &expected);
+                prop_assert_eq!(longest.find(address), expected.first());
+            }
+        }
+    }
+}
