@@ -1,0 +1,402 @@
+//! Records to tables: references across tables are resolved, duplicates decided, bad values reported.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::Records;
+use super::networks::{self, HostIds};
+use super::report::{Place, Report};
+use super::source::mirrormanager;
+use crate::model::geo::{Continent, Country};
+use crate::model::ids::{DirectoryId, HostId, LayoutId};
+use crate::model::url::parse_base_url;
+use crate::snapshot::tables::{
+    Directory, File, Host, HostSets, Names, Repository, Subpath, Tables, Version,
+};
+
+/// Why sound tables cannot be served together.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Nothing to list.
+    #[error("{0}: holds no directory that a mirror carries")]
+    NoDirectories(String),
+    /// So many references lead nowhere that part of the file must be missing or damaged.
+    #[error("{file}: {dangling} of {all} {what}; is it cut off or damaged?")]
+    Dangling {
+        /// Which file.
+        file: String,
+        /// How many lead nowhere.
+        dangling: usize,
+        /// How many there are.
+        all: usize,
+        /// What leads where.
+        what: &'static str,
+    },
+    /// More of something than a snapshot can number.
+    #[error("{0}: is too large: more than 4 billion bytes or entries in a table")]
+    TooLarge(String),
+}
+
+/// References that lead nowhere are diagnostics up to this number, and up to a share of all.
+const TOLERATED: usize = 5;
+
+/// Resolves all records.
+pub(super) fn resolve(records: Records, report: &mut Report) -> Result<Tables, Refusal> {
+    let Records { cache_name: file, mut cache, global_netblocks, continents, countries } = records;
+    let file = file.as_str();
+    let mut tables = Tables { created: cache.created, ..Tables::default() };
+
+    let usable_urls = resolve_urls(file, &cache, &mut tables, report)?;
+    resolve_url_lists(file, &cache, &usable_urls, &mut tables, report)?;
+    let hosts = resolve_hosts(file, &cache, &mut tables, report);
+    resolve_directories(file, &mut cache, &mut tables, report)?;
+    resolve_repositories(file, &cache, &mut tables, report)?;
+    resolve_names(file, &cache, &mut tables, report)?;
+    tables.continents = resolve_continents(file, &cache, continents, report);
+    networks::resolve_netblocks(file, &cache, &hosts, &mut tables, report);
+    networks::resolve_asns(file, &cache, global_netblocks, &hosts, &mut tables, report);
+    tables.country_overrides = networks::resolve_overrides(file, &cache, report);
+    for (prefix, country) in countries {
+        tables.country_prefixes.push(prefix, country);
+    }
+    Ok(tables)
+}
+
+/// `HCUrlCache`: index of each usable URL by its id; `None` for URLs that were refused.
+fn resolve_urls(
+    file: &str,
+    cache: &mirrormanager::Records,
+    tables: &mut Tables,
+    report: &mut Report,
+) -> Result<FxHashMap<i64, Option<u32>>, Refusal> {
+    const PLACE: Place = Place::Table("HCUrlCache");
+    let mut indexes = FxHashMap::default();
+    for (id, url) in &cache.urls {
+        if indexes.contains_key(id) {
+            let value = format_args!("{id} {url}");
+            report.add(file, PLACE, "URL id occurs twice, first kept", value);
+            continue;
+        }
+        let index = match parse_base_url(url) {
+            Ok(_) => Some(tables.urls.push(url).ok_or_else(|| Refusal::TooLarge(file.into()))?),
+            Err(reason) => {
+                let value = format_args!("{id} {url} {reason}");
+                report.add(file, PLACE, "URL that cannot be listed, skipped", value);
+                None
+            }
+        };
+        indexes.insert(*id, index);
+    }
+    Ok(indexes)
+}
+
+fn resolve_url_lists(
+    file: &str,
+    cache: &mirrormanager::Records,
+    usable: &FxHashMap<i64, Option<u32>>,
+    tables: &mut Tables,
+    report: &mut Report,
+) -> Result<(), Refusal> {
+    let mut ids = FxHashSet::default();
+    let mut dangling = 0;
+    for list in &cache.directories.url_lists {
+        for &id in list {
+            if ids.insert(id) && !usable.contains_key(&id) {
+                dangling += 1;
+                let place = Place::Table("MirrorListCache");
+                report.add(file, place, "URL id that HCUrlCache does not have, skipped", id);
+            }
+        }
+        let urls = list.iter().filter_map(|id| usable.get(id).copied().flatten());
+        tables.url_lists.push(urls).ok_or_else(|| Refusal::TooLarge(file.into()))?;
+    }
+    refuse_if_dangling(file, dangling, ids.len(), 100, "URL ids have no base URL")
+}
+
+fn refuse_if_dangling(
+    file: &str,
+    dangling: usize,
+    all: usize,
+    one_in: usize,
+    what: &'static str,
+) -> Result<(), Refusal> {
+    if dangling > TOLERATED.max(all / one_in) {
+        return Err(Refusal::Dangling { file: file.into(), dangling, all, what });
+    }
+    Ok(())
+}
+
+/// The mirrors that carry a directory, with their country, weight and restrictions.
+fn resolve_hosts(
+    file: &str,
+    cache: &mirrormanager::Records,
+    tables: &mut Tables,
+    report: &mut Report,
+) -> HostIds {
+    let countries = first_of_each(file, "HostCountryCache", &cache.host_countries, report);
+    let bandwidths = first_of_each(file, "HostBandwidthCache", &cache.bandwidths, report);
+    let mut hosts = HostIds::default();
+    for (id, number) in (0..).map(HostId).zip(&cache.directories.host_numbers) {
+        hosts.insert(*number, id);
+        let country = match countries.get(number) {
+            Some(code) => {
+                let country = Country::parse(code);
+                if country.is_none() {
+                    let value = format_args!("mirror {number} in {code}");
+                    let place = Place::Table("HostCountryCache");
+                    report.add(file, place, "not a country code, skipped", value);
+                }
+                country
+            }
+            None => {
+                let place = Place::Table("HostCountryCache");
+                report.add(file, place, "mirror without a country", number);
+                None
+            }
+        };
+        let weight = match bandwidths.get(number) {
+            Some(&&bandwidth) => u32::try_from(bandwidth).ok().filter(|&weight| weight >= 1),
+            None => None,
+        };
+        if weight.is_none() {
+            let bandwidth = bandwidths.get(number).map_or_else(|| "none".into(), |b| b.to_string());
+            let value = format_args!("mirror {number}: {bandwidth}");
+            let place = Place::Table("HostBandwidthCache");
+            report.add(file, place, "bandwidth missing or out of range, taken as 1", value);
+        }
+        tables.hosts.push(Host { country, weight: weight.unwrap_or(1) });
+    }
+    for (number, codes) in first_of_each(file, "HostCountryAllowedCache", &cache.allowed, report) {
+        let Some(&host) = hosts.get(&number) else { continue };
+        let mut allowed: Vec<Country> = Vec::with_capacity(codes.len());
+        for code in codes {
+            match Country::parse(code) {
+                Some(country) => allowed.push(country),
+                None => {
+                    let value = format_args!("mirror {number} allows {code}");
+                    let place = Place::Table("HostCountryAllowedCache");
+                    report.add(file, place, "not a country code, skipped", value);
+                }
+            }
+        }
+        allowed.sort();
+        allowed.dedup();
+        tables.restrictions.push((host, allowed));
+    }
+    hosts
+}
+
+/// The first value of each key, in ascending order of keys.
+fn first_of_each<'a, K: Copy + Ord + std::fmt::Display, V>(
+    file: &str,
+    table: &'static str,
+    entries: &'a [(K, V)],
+    report: &mut Report,
+) -> BTreeMap<K, &'a V> {
+    let mut first = BTreeMap::new();
+    for (key, value) in entries {
+        if first.contains_key(key) {
+            report.add(file, Place::Table(table), "key occurs twice, first kept", key);
+        } else {
+            first.insert(*key, value);
+        }
+    }
+    first
+}
+
+/// As [`first_of_each`], for keys that are texts.
+fn first_of_each_name<'a, V>(
+    file: &str,
+    table: &'static str,
+    entries: &'a [(String, V)],
+    report: &mut Report,
+) -> BTreeMap<&'a str, &'a V> {
+    let mut first = BTreeMap::new();
+    for (key, value) in entries {
+        // A name is echoed in the first line of text lists.
+        if key.chars().any(char::is_control) {
+            report.add(file, Place::Table(table), "name holds a control character, skipped", key);
+        } else if first.contains_key(key.as_str()) {
+            report.add(file, Place::Table(table), "name occurs twice, first kept", key);
+        } else {
+            first.insert(key.as_str(), value);
+        }
+    }
+    first
+}
+
+fn resolve_directories(
+    file: &str,
+    cache: &mut mirrormanager::Records,
+    tables: &mut Tables,
+    report: &mut Report,
+) -> Result<(), Refusal> {
+    let too_large = || Refusal::TooLarge(file.to_owned());
+    let n_hosts = tables.hosts.len();
+    for mut layout in std::mem::take(&mut cache.directories.layouts) {
+        layout.slots.resize(n_hosts, None);
+        tables.layouts.push(layout);
+    }
+    for countries in std::mem::take(&mut cache.directories.country_sets) {
+        tables.country_sets.push(countries).ok_or_else(too_large)?;
+    }
+    tables.carriers = HostSets::new(n_hosts);
+    for set in std::mem::take(&mut cache.directories.sets) {
+        tables.carriers.push(&set).ok_or_else(too_large)?;
+    }
+    if n_hosts == 0 {
+        return Err(Refusal::NoDirectories(file.into()));
+    }
+
+    let mut records = std::mem::take(&mut cache.directories.directories);
+    records.sort_by(|a, b| a.name.cmp(&b.name));
+    tables.directory_names =
+        Names::from_sorted(records.iter().map(|record| &*record.name)).ok_or_else(too_large)?;
+    let mut files = collect_files(file, cache, &tables.directory_names, report);
+    for (rank, record) in (0_u32..).zip(&records) {
+        let subpath = match u32::try_from(record.subpath.len()) {
+            Ok(length) if record.name.ends_with(&*record.subpath) => Subpath::Suffix(length),
+            _ => Subpath::Other(tables.subpaths.push(&record.subpath).ok_or_else(too_large)?),
+        };
+        let from = tables.files.len();
+        for (name, versions) in files.remove(&DirectoryId(rank)).unwrap_or_default() {
+            let first = tables.versions.len();
+            tables.versions.extend(versions);
+            let versions = range(first, tables.versions.len()).ok_or_else(too_large)?;
+            tables.files.push(File { name, versions });
+        }
+        let files = range(from, tables.files.len()).ok_or_else(too_large)?;
+        let layout = LayoutId(record.layout);
+        tables.directories.push(Directory { layout, carriers: record.carriers, subpath, files });
+    }
+    Ok(())
+}
+
+fn range(from: usize, to: usize) -> Option<(u32, u32)> {
+    Some((u32::try_from(from).ok()?, u32::try_from(to).ok()?))
+}
+
+type Files = FxHashMap<DirectoryId, BTreeMap<String, Vec<Version>>>;
+
+/// `FileDetailsCache` by directory. Entries of one file in several places are joined, the first
+/// version stays the current one.
+fn collect_files(
+    file: &str,
+    cache: &mut mirrormanager::Records,
+    names: &Names,
+    report: &mut Report,
+) -> Files {
+    const PLACE: Place = Place::Table("FileDetailsCache");
+    let mut files = Files::default();
+    for details in std::mem::take(&mut cache.files) {
+        let Some(directory) = names.find(&details.directory).and_then(DirectoryId::new) else {
+            report.add(file, PLACE, "directory that no mirror carries, skipped", details.directory);
+            continue;
+        };
+        if files.contains_key(&directory) {
+            let name = details.directory;
+            report.add(file, PLACE, "directory occurs twice, first kept", name);
+            continue;
+        }
+        let by_name = files.entry(directory).or_default();
+        for (name, versions) in details.files {
+            if name.is_empty() || name.chars().any(char::is_control) {
+                let value = format_args!("{name} in {}", details.directory);
+                report.add(
+                    file,
+                    PLACE,
+                    "file name is empty or holds a control character, skipped",
+                    value,
+                );
+            } else if versions.is_empty() {
+                let value = format_args!("{}/{name}", details.directory);
+                report.add(file, PLACE, "file without details, skipped", value);
+            } else {
+                by_name.entry(name).or_default().extend(versions);
+            }
+        }
+    }
+    files
+}
+
+/// `RepoArchToDirectoryName`.
+fn resolve_repositories(
+    file: &str,
+    cache: &mirrormanager::Records,
+    tables: &mut Tables,
+    report: &mut Report,
+) -> Result<(), Refusal> {
+    const TABLE: &str = "RepoArchToDirectoryName";
+    let mut dangling = 0;
+    let keys = first_of_each_name(file, TABLE, &cache.repositories, report);
+    tables.repository_names =
+        Names::from_sorted(keys.keys().copied()).ok_or_else(|| Refusal::TooLarge(file.into()))?;
+    for (key, path) in &keys {
+        let find = |path: &str| tables.directory_names.find(path).and_then(DirectoryId::new);
+        let directory = find(path);
+        let repodata =
+            if path.ends_with("/repodata") { directory } else { find(&format!("{path}/repodata")) };
+        if directory.is_none() && repodata.is_none() {
+            dangling += 1;
+            let value = format_args!("{key} in {path}");
+            let problem = "repository whose directory no mirror carries";
+            report.add(file, Place::Table(TABLE), problem, value);
+        }
+        tables.repositories.push(Repository { path: (*path).clone(), directory, repodata });
+    }
+    let what = "repositories have no directory";
+    refuse_if_dangling(file, dangling, keys.len(), 2, what)
+}
+
+/// `RepositoryRedirectCache` and `DisabledRepositoryCache`.
+fn resolve_names(
+    file: &str,
+    cache: &mirrormanager::Records,
+    tables: &mut Tables,
+    report: &mut Report,
+) -> Result<(), Refusal> {
+    let too_large = || Refusal::TooLarge(file.to_owned());
+    let mut redirects =
+        first_of_each_name(file, "RepositoryRedirectCache", &cache.redirects, report);
+    redirects.retain(|from, to| {
+        let usable = !to.is_empty() && !to.chars().any(char::is_control);
+        if !usable {
+            let value = format_args!("{from} to {to}");
+            let place = Place::Table("RepositoryRedirectCache");
+            report.add(file, place, "redirect to no usable name, skipped", value);
+        }
+        usable
+    });
+    tables.redirect_names = Names::from_sorted(redirects.keys().copied()).ok_or_else(too_large)?;
+    for to in redirects.values() {
+        tables.redirect_targets.push(to).ok_or_else(too_large)?;
+    }
+    let disabled = first_of_each_name(file, "DisabledRepositoryCache", &cache.disabled, report);
+    let disabled = disabled.into_iter().filter(|(_, disabled)| **disabled).map(|(name, _)| name);
+    tables.disabled = Names::from_sorted(disabled).ok_or_else(too_large)?;
+    Ok(())
+}
+
+/// The continents of the table, overridden by `CountryContinentRedirectCache`.
+fn resolve_continents(
+    file: &str,
+    cache: &mirrormanager::Records,
+    continents: Vec<(Country, Continent)>,
+    report: &mut Report,
+) -> Vec<(Country, Continent)> {
+    const TABLE: &str = "CountryContinentRedirectCache";
+    let mut by_country: BTreeMap<Country, Continent> = continents.into_iter().collect();
+    for (country, continent) in first_of_each_name(file, TABLE, &cache.continents, report) {
+        match (Country::parse(country), Continent::parse(continent)) {
+            (Some(country), Some(continent)) => {
+                by_country.insert(country, continent);
+            }
+            _ => {
+                let value = format_args!("{country} in {continent}");
+                report.add(file, Place::Table(TABLE), "not a code, skipped", value);
+            }
+        }
+    }
+    by_country.into_iter().collect()
+}

@@ -1,0 +1,173 @@
+//! What the compiler skipped or mended: counted always, kept as examples up to a limit.
+
+use std::fmt::{self, Display, Write};
+
+/// How many diagnostics of a kind are kept with their value; the others are only counted.
+const KEPT_PER_KIND: usize = 100;
+/// Longer values are cut: a diagnostic is one line.
+const MAX_VALUE: usize = 160;
+
+/// Diagnostics in the order in which their kinds first occurred.
+#[derive(Debug, Default)]
+pub struct Report {
+    kinds: Vec<Kind>,
+}
+
+/// Diagnostics that differ in place and value only.
+#[derive(Debug)]
+struct Kind {
+    /// The file's name as the operator knows it.
+    file: String,
+    /// The table within the file, or nothing.
+    table: &'static str,
+    problem: &'static str,
+    count: u64,
+    examples: Vec<Diagnostic>,
+}
+
+#[derive(Debug)]
+struct Diagnostic {
+    line: Option<u64>,
+    value: String,
+}
+
+/// Where in a file something was found.
+#[derive(Clone, Copy, Debug)]
+pub enum Place {
+    /// Counted from 1.
+    Line(u64),
+    /// A field of the protobuf by its name.
+    Table(&'static str),
+}
+
+impl Report {
+    /// Adds a diagnostic: `problem` says what is wrong and what was done about it, `value` is what
+    /// was found.
+    pub fn add(&mut self, file: &str, place: Place, problem: &'static str, value: impl Display) {
+        let (line, table) = match place {
+            Place::Line(line) => (Some(line), ""),
+            Place::Table(table) => (None, table),
+        };
+        // There are a few dozen kinds at most: each is a literal of this crate.
+        let known = self
+            .kinds
+            .iter_mut()
+            .find(|kind| kind.problem == problem && kind.table == table && kind.file == file);
+        let kind = match known {
+            Some(kind) => kind,
+            None => {
+                let file = file.to_owned();
+                self.kinds.push(Kind { file, table, problem, count: 0, examples: Vec::new() });
+                match self.kinds.last_mut() {
+                    Some(kind) => kind,
+                    None => return,
+                }
+            }
+        };
+        kind.count += 1;
+        if kind.examples.len() < KEPT_PER_KIND {
+            kind.examples.push(Diagnostic { line, value: one_line(&value) });
+        }
+    }
+
+    /// Adds what another report holds, as after reading files side by side.
+    pub fn append(&mut self, other: Report) {
+        self.kinds.extend(other.kinds);
+    }
+
+    /// The number of diagnostics.
+    pub fn count(&self) -> u64 {
+        self.kinds.iter().map(|kind| kind.count).sum()
+    }
+
+    /// Whether there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        self.kinds.is_empty()
+    }
+
+    /// A line for each kind: its first place and value, and how many more there are.
+    pub fn lines(&self) -> Vec<String> {
+        self.kinds
+            .iter()
+            .filter_map(|kind| {
+                let mut line = kind.line(kind.examples.first()?);
+                if kind.count > 1 {
+                    let _ = write!(line, " (and {} more like it)", kind.count - 1);
+                }
+                Some(line)
+            })
+            .collect()
+    }
+
+    /// A line for each diagnostic that was kept, and one for each kind that has more.
+    pub fn details(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for kind in &self.kinds {
+            lines.extend(kind.examples.iter().map(|example| kind.line(example)));
+            let left_out = kind.count - kind.examples.len() as u64;
+            if left_out > 0 {
+                lines.push(format!("{}: {}: {left_out} more like it", kind.file, kind.problem));
+            }
+        }
+        lines
+    }
+}
+
+impl Kind {
+    fn line(&self, example: &Diagnostic) -> String {
+        let Self { file, table, problem, .. } = self;
+        let value = &example.value;
+        match example.line {
+            Some(line) => format!("{file}:{line}: {problem}: {value}"),
+            None => format!("{file}: {table}: {problem}: {value}"),
+        }
+    }
+}
+
+/// A value as it can stand in a log: no control characters, not too long.
+pub(super) fn one_line(value: &impl Display) -> String {
+    struct Cut(String);
+    impl fmt::Write for Cut {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            for character in text.chars() {
+                if self.0.len() >= MAX_VALUE {
+                    self.0.push('…');
+                    return Err(fmt::Error);
+                }
+                if character.is_control() {
+                    self.0.extend(character.escape_default());
+                } else {
+                    self.0.push(character);
+                }
+            }
+            Ok(())
+        }
+    }
+    let mut cut = Cut(String::new());
+    // The error only says that the value was cut.
+    let _ = write!(cut, "{value}");
+    cut.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_told_once_with_their_count() {
+        let mut report = Report::default();
+        for line in 1..=250 {
+            report.add("netblocks.txt", Place::Line(line), "not a prefix, skipped", "x\ny");
+        }
+        report.add("cache", Place::Table("HCUrlCache"), "odd", "v".repeat(1_000));
+        let lines = report.lines();
+        assert_eq!(
+            lines[0],
+            "netblocks.txt:1: not a prefix, skipped: x\\ny (and 249 more like it)"
+        );
+        assert!(lines[1].starts_with("cache: HCUrlCache: odd: vvv"), "{}", lines[1]);
+        assert!(lines[1].len() < 250, "{}", lines[1]);
+        assert_eq!(report.count(), 251);
+        assert_eq!(report.details().len(), 102);
+    }
+}

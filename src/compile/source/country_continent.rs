@@ -1,0 +1,68 @@
+//! `country_continent.csv`: lines `"code","continent"`, quotes optional.
+//!
+//! Rows before the first one with a two-character code are headers. `--` is MaxMind's way to say that
+//! a code (a proxy, a satellite) has no continent.
+
+use crate::compile::report::{Place, Report};
+use crate::model::geo::{Continent, Country};
+
+/// Reads every row; bad ones are reported and skipped. Of equal countries the last wins, as in the
+/// reference; the table applies that order.
+pub fn parse(file: &str, text: &str, report: &mut Report) -> Vec<(Country, Continent)> {
+    let mut records = Vec::new();
+    for (line, text) in (1..).zip(text.lines()) {
+        let place = Place::Line(line);
+        let Some((code, rest)) = text.split_once(',') else {
+            if !text.trim().is_empty() {
+                report.add(file, place, "line without a comma, skipped", text);
+            }
+            continue;
+        };
+        let continent = rest.split_once(',').map_or(rest, |(continent, _)| continent);
+        match (Country::parse(unquote(code)), unquote(continent)) {
+            (None, _) if records.is_empty() => {}
+            (None, _) => report.add(file, place, "not a country code, skipped", text),
+            (Some(_), "--") => {}
+            (Some(country), continent) => match Continent::parse(continent) {
+                Some(continent) => records.push((country, continent)),
+                None => report.add(file, place, "not a continent code, skipped", text),
+            },
+        }
+    }
+    records
+}
+
+fn unquote(field: &str) -> &str {
+    let field = field.trim();
+    field.strip_prefix('"').and_then(|field| field.strip_suffix('"')).unwrap_or(field).trim()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_are_optional_and_bad_rows_are_reported() {
+        let text = "\"iso 3166 country\",\"continent code\"\n\
+            \"DE\",\"EU\"\n\
+            fr,eu\r\n\
+            A1,--\n\
+            GB EU\n\
+            \n\
+            USA,NA\n\
+            US,North America\n\
+            US,NA,extra";
+        let mut report = Report::default();
+        let records = parse("c.csv", text, &mut report);
+        let shown: Vec<_> = records.iter().map(|(a, b)| format!("{a}{b}")).collect();
+        assert_eq!(shown, ["DEEU", "FREU", "USNA"]);
+        assert_eq!(
+            report.lines(),
+            [
+                "c.csv:5: line without a comma, skipped: GB EU",
+                "c.csv:7: not a country code, skipped: USA,NA",
+                "c.csv:8: not a continent code, skipped: US,North America",
+            ]
+        );
+    }
+}
