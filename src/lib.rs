@@ -3,3 +3,4 @@
 pub mod model;
 pub mod snapshot;
 pub mod compile;
+pub mod answer;

@@ -1,0 +1,250 @@
+//! The query of a request, turned once into a type that cannot be wrong.
+//!
+//! Parameters are separated by `&`; of equal ones the last counts; unknown ones are tolerated
+//! unread (`countme=`, `infra=`, whatever a client invents). Values are percent-decoded once. A
+//! literal `+` stays a plus sign, because proxies rewrite paths such as `…/c++/…` into `path=`.
+
+use std::borrow::Cow;
+
+use super::Options;
+use crate::model::geo::Country;
+use crate::model::url::{Protocol, ProtocolSet};
+
+/// What a request asks for.
+#[derive(Debug, Default)]
+pub struct Query<'a> {
+    /// `repo=`.
+    pub repo: Option<Cow<'a, str>>,
+    /// `arch=`.
+    pub arch: Option<Cow<'a, str>>,
+    /// `path=`.
+    pub path: Option<Cow<'a, str>>,
+    /// `ip=`, if not empty: the address to answer for, not yet parsed.
+    pub ip: Option<Cow<'a, str>>,
+    /// `country=`, if not empty.
+    pub countries: Option<Countries>,
+    /// `protocol=`, if not empty.
+    pub protocols: Option<Protocols<'a>>,
+    /// False for `netblock=0`: netblocks and autonomous systems do not count. As in the reference,
+    /// every value but `1` is a no.
+    pub netblocks: bool,
+    /// `time` is there, with or without a value.
+    pub time: bool,
+    /// `redirect` is there, with or without a value.
+    pub redirect: bool,
+}
+
+/// The countries of `country=`.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Countries {
+    /// Distinct, in ascending order. Codes that cannot be a country's are not in it, and match no
+    /// mirror, as a country without mirrors does.
+    pub codes: Vec<Country>,
+    /// `global` stands among them.
+    pub global: bool,
+}
+
+/// The protocols of `protocol=`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Protocols<'a> {
+    /// Those that mirrors can offer; unknown ones match nothing.
+    pub set: ProtocolSet,
+    /// As the client wrote them, for the first line of the answer.
+    pub text: Cow<'a, str>,
+}
+
+/// Why a query is answered with 400. The text is for the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadQuery {
+    /// More parameters than [`Options::max_parameters`].
+    #[error("more than {0} parameters")]
+    Parameters(usize),
+    /// More countries than [`Options::max_countries`].
+    #[error("more than {0} countries")]
+    Countries(usize),
+    /// More protocols than [`Options::max_protocols`].
+    #[error("more than {0} protocols")]
+    Protocols(usize),
+    /// A value that is no text.
+    #[error("the value of {0}= is not UTF-8")]
+    NotUtf8(&'static str),
+    /// A value that would break lines, headers or logs.
+    #[error("the value of {0}= holds a control character")]
+    Control(&'static str),
+}
+
+impl<'a> Query<'a> {
+    /// Reads the part of a request target behind `?`.
+    pub fn parse(text: &'a str, options: &Options) -> Result<Self, BadQuery> {
+        let mut query = Self { netblocks: true, ..Self::default() };
+        let mut country = None;
+        let mut protocol = None;
+        let parameters = text.split('&').filter(|parameter| !parameter.is_empty());
+        for (count, parameter) in (1..).zip(parameters) {
+            if count > options.max_parameters {
+                return Err(BadQuery::Parameters(options.max_parameters));
+            }
+            let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            match key {
+                "repo" => query.repo = Some(decode("repo", value)?),
+                "arch" => query.arch = Some(decode("arch", value)?),
+                "path" => query.path = Some(decode("path", value)?),
+                "ip" => query.ip = not_empty(decode("ip", value)?),
+                "country" => country = not_empty(decode("country", value)?),
+                "protocol" => protocol = not_empty(decode("protocol", value)?),
+                "netblock" => query.netblocks = value == "1",
+                "time" => query.time = true,
+                "redirect" => query.redirect = true,
+                _ => {}
+            }
+        }
+        query.countries =
+            country.map(|text| Countries::parse(&text, options.max_countries)).transpose()?;
+        query.protocols =
+            protocol.map(|text| Protocols::parse(text, options.max_protocols)).transpose()?;
+        Ok(query)
+    }
+}
+
+impl Countries {
+    fn parse(text: &str, limit: usize) -> Result<Self, BadQuery> {
+        let mut countries = Self::default();
+        for item in text.split(',') {
+            if item.eq_ignore_ascii_case("global") {
+                countries.global = true;
+            } else if let Some(country) = Country::parse(item)
+                && let Err(at) = countries.codes.binary_search(&country)
+            {
+                if countries.codes.len() >= limit {
+                    return Err(BadQuery::Countries(limit));
+                }
+                countries.codes.insert(at, country);
+            }
+        }
+        Ok(countries)
+    }
+}
+
+impl<'a> Protocols<'a> {
+    fn parse(text: Cow<'a, str>, limit: usize) -> Result<Self, BadQuery> {
+        if text.split(',').nth(limit).is_some() {
+            return Err(BadQuery::Protocols(limit));
+        }
+        let known = text.split(',').filter_map(|item| Protocol::parse(item.trim()));
+        let set = known.fold(ProtocolSet::EMPTY, ProtocolSet::with);
+        Ok(Self { set, text })
+    }
+}
+
+fn not_empty(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
+    (!text.is_empty()).then_some(text)
+}
+
+/// Percent-decodes a value. A `%` that is not followed by two hex digits stands for itself.
+fn decode<'a>(name: &'static str, value: &'a str) -> Result<Cow<'a, str>, BadQuery> {
+    let decoded = if value.contains('%') {
+        let mut bytes = Vec::with_capacity(value.len());
+        let mut rest = value.as_bytes();
+        while let Some((&byte, after)) = rest.split_first() {
+            let escape = match (byte, after) {
+                (b'%', [high, low, after @ ..]) => hex_pair(*high, *low).map(|byte| (byte, after)),
+                _ => None,
+            };
+            let (byte, after) = escape.unwrap_or((byte, after));
+            bytes.push(byte);
+            rest = after;
+        }
+        Cow::Owned(String::from_utf8(bytes).map_err(|_| BadQuery::NotUtf8(name))?)
+    } else {
+        Cow::Borrowed(value)
+    };
+    if decoded.chars().any(char::is_control) {
+        return Err(BadQuery::Control(name));
+    }
+    Ok(decoded)
+}
+
+fn hex_pair(high: u8, low: u8) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    u8::try_from(digit(high)? << 4 | digit(low)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Query<'_>, BadQuery> {
+        Query::parse(text, &Options::default())
+    }
+
+    #[track_caller]
+    fn parsed(text: &str) -> Query<'_> {
+        parse(text).expect("a query within the limits")
+    }
+
+    #[test]
+    fn the_last_of_equal_parameters_counts_and_unknown_ones_are_tolerated() {
+        let query = parsed("repo=a&arch=x86_64&countme=3&repo=b&&infra=%00&release");
+        assert_eq!(query.repo.as_deref(), Some("b"));
+        assert_eq!(query.arch.as_deref(), Some("x86_64"));
+        assert!(query.path.is_none() && !query.time && !query.redirect && query.netblocks);
+    }
+
+    #[test]
+    fn values_are_decoded_once_and_plus_stays() {
+        let query = parsed("path=pub/c++/%41%2541%zz%4&repo=f%C3%BC&arch");
+        assert_eq!(query.path.as_deref(), Some("pub/c++/A%41%zz%4"));
+        assert_eq!(query.repo.as_deref(), Some("fü"));
+        assert_eq!(query.arch.as_deref(), Some(""));
+    }
+
+    #[test]
+    fn values_that_would_break_the_answer_are_refused_with_a_reason() {
+        for (text, reason) in [
+            ("repo=%ff", "the value of repo= is not UTF-8"),
+            ("path=a%0d%0ab", "the value of path= holds a control character"),
+            ("country=%00", "the value of country= holds a control character"),
+            ("arch=%c2%85", "the value of arch= holds a control character"),
+        ] {
+            let refused = parse(text).err().map(|reason| reason.to_string());
+            assert_eq!(refused.as_deref(), Some(reason), "{text}");
+        }
+    }
+
+    #[test]
+    fn limits_hold_for_distinct_countries_protocols_and_parameters() {
+        let many = vec!["global"; 64].join(",");
+        let query = format!("country={many},GLOBAL,de,DE,gLoBaL");
+        let countries = parsed(&query).countries.expect("countries were asked for");
+        assert!(countries.global);
+        assert_eq!(countries.codes.len(), 1);
+        let codes: Vec<_> = (b'a'..=b'q').map(|c| format!("a{}", char::from(c))).collect();
+        assert_eq!(parse(&format!("country={}", codes[..16].join(","))).err(), None);
+        assert_eq!(
+            parse(&format!("country={}", codes.join(","))).err(),
+            Some(BadQuery::Countries(16))
+        );
+        assert_eq!(
+            parse(&format!("protocol={}", codes.join(","))).err(),
+            Some(BadQuery::Protocols(16))
+        );
+        assert_eq!(parse(&["a=1"; 32].join("&")).err(), None);
+        assert_eq!(parse(&["a=1"; 33].join("&")).err(), Some(BadQuery::Parameters(32)));
+    }
+
+    #[test]
+    fn empty_values_of_optional_parameters_ask_for_nothing() {
+        let query = parsed("ip=&country=&protocol=&netblock=1");
+        assert!(query.ip.is_none() && query.countries.is_none() && query.protocols.is_none());
+        assert!(query.netblocks);
+        assert!(!parsed("netblock=0").netblocks);
+        assert!(!parsed("netblock").netblocks);
+    }
+
+    #[test]
+    fn unknown_protocols_and_countries_match_nothing_but_were_asked_for() {
+        let query = parsed("protocol=gopher&country=germany");
+        assert!(query.protocols.is_some_and(|protocols| protocols.set.is_empty()));
+        assert_eq!(query.countries, Some(Countries::default()));
+    }
+}

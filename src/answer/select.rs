@@ -1,0 +1,261 @@
+//! Which mirrors, in which order: the tiers from the client's own network to the whole world.
+//!
+//! Sets of mirrors are bit sets, so a tier is an intersection: carriers of the directory, that offer
+//! an asked protocol, that are public, that serve the client's country, in the tier's countries. A
+//! tier *contributed* if that leaves any mirror; only then is it named in the answer.
+//!
+//! The protocols asked for take part in every tier, and so a protocol that the nearest mirrors do not
+//! offer leads to mirrors farther away, never to another protocol.
+
+use std::net::IpAddr;
+
+use fastrand::Rng;
+
+use super::order::weighted;
+use super::query::Countries;
+use crate::model::geo::Country;
+use crate::model::ids::HostId;
+use crate::model::url::ProtocolSet;
+use crate::snapshot::{DirectoryView, Snapshot, contains, insert, members};
+
+/// What a selection depends on.
+pub struct Criteria<'a> {
+    /// Where the content is.
+    pub directory: DirectoryView<'a>,
+    /// Who asks (canonical).
+    pub client: IpAddr,
+    /// Where the client is, if known.
+    pub client_country: Option<Country>,
+    /// The countries asked for, if any were.
+    pub countries: Option<&'a Countries>,
+    /// Whether netblocks and autonomous systems count.
+    pub netblocks: bool,
+    /// The protocols of which a mirror must offer one.
+    pub protocols: ProtocolSet,
+    /// Global mirrors are added to fewer mirrors than this.
+    pub minimum: usize,
+}
+
+/// How mirrors were found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FoundVia {
+    /// A preferred network of theirs contains the client.
+    Netblock,
+    /// They stand in the client's autonomous system.
+    Asn(u32),
+    /// They stand in a country that was asked for, or on its continent.
+    Country(Country),
+    /// All of them, because `country=global` asked for them.
+    AskedGlobal,
+    /// They stand in the client's country.
+    Geoip(Country),
+    /// They stand in this other country of the client's continent.
+    Continent(Country),
+    /// All of them, because there were too few before.
+    Global,
+}
+
+/// The chosen mirrors.
+#[derive(Default, Debug)]
+pub struct Selection {
+    /// Distinct, best first.
+    pub hosts: Vec<HostId>,
+    /// What contributed, in the order of tiers.
+    pub found: Vec<FoundVia>,
+}
+
+/// Memory that is used again for each selection.
+#[derive(Default)]
+pub struct Workspace {
+    /// Mirrors that carry the directory and offer a protocol.
+    candidates: Vec<u64>,
+    /// Of those, the ones that are listed for this client without a network of theirs.
+    open: Vec<u64>,
+    /// Mirrors that are in the selection already.
+    taken: Vec<u64>,
+    /// The mirrors of the tier at work.
+    tier: Vec<u64>,
+    keys: Vec<u64>,
+}
+
+/// Chooses and orders; replaces what `selection` held.
+pub fn select(
+    snapshot: &Snapshot,
+    criteria: &Criteria<'_>,
+    rng: &mut Rng,
+    workspace: &mut Workspace,
+    selection: &mut Selection,
+) {
+    selection.hosts.clear();
+    selection.found.clear();
+    workspace.prepare(snapshot, criteria);
+    let mut selecting = Selecting { snapshot, criteria, rng, workspace, selection };
+    if criteria.netblocks && criteria.countries.is_none() {
+        selecting.netblocks();
+        selecting.asn();
+    }
+    if let Some(countries) = criteria.countries
+        && selecting.countries(countries)
+    {
+        return;
+    }
+    if let Some(country) = criteria.client_country {
+        selecting.geoip(country);
+        selecting.continent(country);
+    }
+    if selecting.selection.hosts.len() < criteria.minimum {
+        selecting.global();
+    }
+}
+
+impl Workspace {
+    fn prepare(&mut self, snapshot: &Snapshot, criteria: &Criteria<'_>) {
+        let Criteria { directory, protocols, .. } = criteria;
+        let (restricted, admitted) = snapshot.restrictions(criteria.client_country);
+        let word = |set: &[u64], index: usize| set.get(index).copied().unwrap_or(0);
+        self.candidates.clear();
+        self.open.clear();
+        for (index, carriers) in directory.carriers.iter().enumerate() {
+            let candidates = carriers & directory.layout.offering(*protocols, index);
+            let refused = word(restricted, index) & !word(admitted, index);
+            self.candidates.push(candidates);
+            self.open.push(candidates & word(directory.layout.public(), index) & !refused);
+        }
+        for set in [&mut self.taken, &mut self.tier] {
+            set.clear();
+            set.resize(directory.carriers.len(), 0);
+        }
+    }
+}
+
+struct Selecting<'a, 's> {
+    snapshot: &'a Snapshot,
+    criteria: &'a Criteria<'s>,
+    rng: &'a mut Rng,
+    workspace: &'a mut Workspace,
+    selection: &'a mut Selection,
+}
+
+impl Selecting<'_, '_> {
+    /// Mirrors whose network contains the client; the most specific network first.
+    fn netblocks(&mut self) {
+        let mut contributed = false;
+        for (_, hosts) in self.snapshot.netblocks(self.criteria.client) {
+            contributed |= self.take_shuffled(hosts);
+        }
+        if contributed {
+            self.selection.found.push(FoundVia::Netblock);
+        }
+    }
+
+    /// Mirrors in the client's autonomous system.
+    fn asn(&mut self) {
+        if let Some((asn, hosts)) = self.snapshot.find_asn(self.criteria.client)
+            && self.take_shuffled(hosts)
+        {
+            self.selection.found.push(FoundVia::Asn(asn));
+        }
+    }
+
+    /// Mirrors in the countries asked for, else on their continents. Says whether there are any.
+    fn countries(&mut self, countries: &Countries) -> bool {
+        let snapshot = self.snapshot;
+        let mut any = false;
+        for &country in &countries.codes {
+            any |= self.add_country(country, FoundVia::Country(country));
+        }
+        if countries.global {
+            any |= self.add_open(FoundVia::AskedGlobal);
+        }
+        if !any {
+            for &asked in &countries.codes {
+                for country in snapshot.continent_of(asked).filter(|&country| country != asked) {
+                    any |= self.add_country(country, FoundVia::Country(country));
+                }
+            }
+        }
+        self.take_weighted();
+        any
+    }
+
+    fn geoip(&mut self, country: Country) {
+        self.add_country(country, FoundVia::Geoip(country));
+        self.take_weighted();
+    }
+
+    fn continent(&mut self, own: Country) {
+        let snapshot = self.snapshot;
+        for country in snapshot.continent_of(own).filter(|&country| country != own) {
+            self.add_country(country, FoundVia::Continent(country));
+        }
+        self.take_weighted();
+    }
+
+    fn global(&mut self) {
+        self.add_open(FoundVia::Global);
+        self.take_weighted();
+    }
+
+    /// Adds the open mirrors of a country to the tier; says whether there are any.
+    fn add_country(&mut self, country: Country, found: FoundVia) -> bool {
+        let mut any = 0;
+        let in_country = self.criteria.directory.layout.in_country(country);
+        let words = self.workspace.tier.iter_mut().zip(&self.workspace.open).zip(in_country);
+        for ((tier, open), country) in words {
+            let hosts = open & country;
+            any |= hosts;
+            *tier |= hosts;
+        }
+        self.note(any != 0, found)
+    }
+
+    /// Adds all open mirrors to the tier; says whether there are any.
+    fn add_open(&mut self, found: FoundVia) -> bool {
+        let mut any = 0;
+        for (tier, open) in self.workspace.tier.iter_mut().zip(&self.workspace.open) {
+            any |= open;
+            *tier |= open;
+        }
+        self.note(any != 0, found)
+    }
+
+    /// Notes what contributed, each only once: two countries may share a continent.
+    fn note(&mut self, contributed: bool, found: FoundVia) -> bool {
+        if contributed && !self.selection.found.contains(&found) {
+            self.selection.found.push(found);
+        }
+        contributed
+    }
+
+    /// Selects the mirrors of the tier that are not selected yet, and empties it.
+    fn take_weighted(&mut self) {
+        let Workspace { tier, taken, keys, .. } = &mut *self.workspace;
+        for (tier, taken) in tier.iter_mut().zip(taken.iter_mut()) {
+            *tier &= !*taken;
+            *taken |= *tier;
+        }
+        let weight = |host| self.snapshot.weight(host);
+        weighted(members(tier), weight, self.rng, keys, &mut self.selection.hosts);
+        tier.fill(0);
+    }
+
+    /// Selects those of `hosts` that are candidates and not selected yet, shuffled; says whether any
+    /// is a candidate.
+    fn take_shuffled(&mut self, hosts: &[HostId]) -> bool {
+        let mut any = false;
+        let from = self.selection.hosts.len();
+        for &host in hosts {
+            if contains(&self.workspace.candidates, host) {
+                any = true;
+                if !contains(&self.workspace.taken, host) {
+                    insert(&mut self.workspace.taken, host);
+                    self.selection.hosts.push(host);
+                }
+            }
+        }
+        if let Some(new) = self.selection.hosts.get_mut(from..) {
+            self.rng.shuffle(new);
+        }
+        any
+    }
+}

@@ -1,0 +1,186 @@
+//! What a request is about: `path=`, or `repo=` and `arch=`, turned into a directory and a file.
+
+use std::borrow::Cow;
+
+use super::query::Query;
+use super::{Format, Status};
+use crate::snapshot::{DirectoryView, Snapshot};
+
+/// The directory that is asked for.
+pub struct Target<'s, 'q> {
+    /// Where it is.
+    pub directory: DirectoryView<'s>,
+    /// The file within it, or nothing for the directory itself.
+    pub file: Cow<'q, str>,
+    /// How the first line of a text list begins.
+    pub subject: Subject<'s, 'q>,
+}
+
+/// What the first line of a text list names.
+pub enum Subject<'s, 'q> {
+    /// `# path = P `.
+    Path(Cow<'q, str>),
+    /// `# repo = R arch = A `, after redirects.
+    Repository(Name<'s, 'q>, Cow<'q, str>),
+}
+
+/// A repository's name: as asked for, or where the snapshot redirects it.
+pub enum Name<'s, 'q> {
+    /// As asked for.
+    Asked(Cow<'q, str>),
+    /// The name it has now.
+    Redirected(&'s str),
+}
+
+/// An answer that needs no mirrors.
+pub struct Refusal<'s, 'q> {
+    /// HTTP status; some are 200, because old clients take the text for an empty list.
+    pub status: Status,
+    /// What to say.
+    pub message: Message<'s, 'q>,
+}
+
+/// What to say instead of a list.
+pub enum Message<'s, 'q> {
+    /// A fixed text.
+    Fixed(&'static str),
+    /// Why the query cannot be read.
+    BadQuery(super::query::BadQuery),
+    /// `ip=` is no address.
+    BadAddress(Cow<'q, str>),
+    /// No such repository; lists those there are.
+    UnknownRepository(Subject<'s, 'q>),
+    /// The repository is known, but nobody carries its directory.
+    NotCarried(Subject<'s, 'q>),
+    /// The file has no checksums to make a metalink of.
+    NoMetalink(&'s str, Cow<'q, str>),
+    /// The repository is known, but nobody carries its index.
+    NoRepodata(&'s str),
+}
+
+impl Name<'_, '_> {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Asked(name) => name,
+            Self::Redirected(name) => name,
+        }
+    }
+}
+
+/// The architecture that counts: repositories of sources have only one.
+pub fn effective_arch<'q>(repo: &str, arch: &Cow<'q, str>) -> Cow<'q, str> {
+    if repo.contains("source") { Cow::Borrowed("source") } else { arch.clone() }
+}
+
+/// Finds the directory and the file.
+pub fn resolve<'s, 'q>(
+    snapshot: &'s Snapshot,
+    query: &Query<'q>,
+    format: Format,
+) -> Result<Target<'s, 'q>, Refusal<'s, 'q>> {
+    match (&query.path, &query.repo, &query.arch) {
+        (Some(path), _, _) => resolve_path(snapshot, path),
+        (None, Some(repo), Some(arch)) => resolve_repository(snapshot, repo, arch, format),
+        _ => Err(Refusal {
+            status: Status::Ok,
+            message: Message::Fixed("# either path=, or repo= and arch= must be specified"),
+        }),
+    }
+}
+
+fn resolve_path<'s, 'q>(
+    snapshot: &'s Snapshot,
+    path: &Cow<'q, str>,
+) -> Result<Target<'s, 'q>, Refusal<'s, 'q>> {
+    let path = normalize(path);
+    let find = |name: &str| snapshot.find_directory(name).and_then(|id| snapshot.directory(id));
+    if let Some(directory) = find(&path) {
+        return Ok(Target { directory, file: Cow::Borrowed(""), subject: Subject::Path(path) });
+    }
+    let (parent, file) = path.rsplit_once('/').unwrap_or(("", &path));
+    match find(parent) {
+        Some(directory) if !file.is_empty() => {
+            let file = Cow::Owned(file.to_owned());
+            Ok(Target { directory, file, subject: Subject::Path(path) })
+        }
+        _ => {
+            let message = Message::Fixed("error: invalid path");
+            Err(Refusal { status: Status::NotFound, message })
+        }
+    }
+}
+
+/// Trims slashes and collapses runs of them.
+fn normalize<'q>(path: &Cow<'q, str>) -> Cow<'q, str> {
+    let trimmed = path.trim_matches('/');
+    if trimmed.contains("//") {
+        let mut normal = String::with_capacity(trimmed.len());
+        for part in trimmed.split('/').filter(|part| !part.is_empty()) {
+            if !normal.is_empty() {
+                normal.push('/');
+            }
+            normal.push_str(part);
+        }
+        return Cow::Owned(normal);
+    }
+    match path {
+        Cow::Borrowed(path) => Cow::Borrowed(path.trim_matches('/')),
+        Cow::Owned(_) => Cow::Owned(trimmed.to_owned()),
+    }
+}
+
+fn resolve_repository<'s, 'q>(
+    snapshot: &'s Snapshot,
+    repo: &Cow<'q, str>,
+    arch: &Cow<'q, str>,
+    format: Format,
+) -> Result<Target<'s, 'q>, Refusal<'s, 'q>> {
+    let arch = effective_arch(repo, arch);
+    let name = match snapshot.find_redirect(repo) {
+        Some(target) => Name::Redirected(target),
+        None => Name::Asked(repo.clone()),
+    };
+    if snapshot.is_disabled(name.as_str()) {
+        return Err(Refusal { status: Status::Ok, message: Message::Fixed("repo disabled") });
+    }
+    let key = [name.as_str(), "+", &arch].concat();
+    let subject = Subject::Repository(name, arch);
+    let Some(repository) = snapshot.find_repository(&key) else {
+        let message = Message::UnknownRepository(subject);
+        return Err(Refusal { status: Status::NotFound, message });
+    };
+    let (directory, file) = match format {
+        Format::Mirrorlist => (repository.directory, ""),
+        Format::Metalink => (repository.repodata, "repomd.xml"),
+    };
+    match directory.and_then(|id| snapshot.directory(id)) {
+        Some(directory) => Ok(Target { directory, file: Cow::Borrowed(file), subject }),
+        None => {
+            let message = match format {
+                Format::Mirrorlist => Message::NotCarried(subject),
+                Format::Metalink => Message::NoRepodata(&repository.path),
+            };
+            Err(Refusal { status: Status::NotFound, message })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slashes_are_trimmed_and_runs_collapsed() {
+        for (path, normal) in [
+            ("pub/fedora", "pub/fedora"),
+            ("/pub//fedora///", "pub/fedora"),
+            ("///", ""),
+            ("", ""),
+            ("a", "a"),
+        ] {
+            assert_eq!(normalize(&Cow::Borrowed(path)), normal, "{path}");
+            assert_eq!(normalize(&Cow::Owned(path.to_owned())), normal, "{path}");
+        }
+    }
+}
