@@ -1,0 +1,8 @@
+//! What each request is answered, by the sections of the compatibility notes: requests, selection,
+//! text, metalinks, and where the reference is wrong.
+
+mod request;
+mod selection;
+mod text;
+mod metalink;
+mod better;

@@ -1,0 +1,414 @@
+//! How the tests state inputs and read answers: data in, text out.
+//!
+//! A [`World`] is what MirrorManager and its neighbours would export; [`World::standard`] is a small
+//! one in which every kind of mirror, network and repository occurs once, so that most answers have
+//! only one possible order. [`World::serve`] compiles it as the program does, and [`Server::get`] is
+//! the only place that knows how requests are answered.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use mirrorlistd::answer::{Format, Options, Reply, Request, Scratch, Status, respond};
+use mirrorlistd::compile::{self, Compiled, Inputs, MirrorManagerFiles, Report};
+use mirrorlistd::snapshot::Snapshot;
+use testdata::Message as _;
+use testdata::mirrormanager::{
+    FileDetailsCacheDirectoryType, FileDetailsCacheFilesType, FileDetailsType, IntIntMap,
+    IntRepeatedIntMap, IntRepeatedStringMap, IntStringMap, MirrorList, MirrorListCacheType,
+    StringBoolMap, StringRepeatedIntMap, StringStringMap,
+};
+use testdata::mmdb::{self, Layout};
+
+/// In no network of the standard world.
+pub(crate) const NOWHERE: &str = "198.18.255.1";
+/// Sat, 21 Nov 2026 11:01:29 GMT.
+pub(crate) const NOW: u64 = 1_795_258_889;
+
+/// Who sees a mirror.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    Public,
+    Private,
+}
+pub(crate) use Audience::{Private, Public};
+
+/// All inputs, before they are written to files.
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) list: MirrorList,
+    /// `global_netblocks.txt`.
+    pub(crate) netblocks: String,
+    /// `country_continent.csv`.
+    pub(crate) continents: String,
+    /// Prefix and country of the country database.
+    pub(crate) countries: Vec<(&'static str, &'static str)>,
+    pub(crate) layout: Layout,
+    pub(crate) options: Options,
+    /// Number, country and audience of each mirror, for [`World::directory`].
+    mirrors: Vec<(i64, &'static str, Audience, usize)>,
+}
+
+impl World {
+    /// A world with networks and continents, but no mirrors and no directories.
+    pub(crate) fn empty() -> Self {
+        Self {
+            list: MirrorList { time: 1_790_000_000, ..Default::default() },
+            netblocks: "\
+                192.0.2.0/24 64496\n\
+                192.0.2.128/25 64500\n\
+                198.51.100.0/24 64500\n\
+                198.51.100.64/26 None\n\
+                203.0.113.0/24 64497\n\
+                2001:db8:1000::/36 64500\n"
+                .into(),
+            continents: "\
+                \"iso 3166 country\",\"continent code\"\n\
+                \"DE\",\"EU\"\n\"FR\",\"EU\"\n\"ES\",\"EU\"\n\"US\",\"NA\"\n\"CA\",\"NA\"\n\
+                \"JP\",\"AS\"\n\"BR\",\"SA\"\n\"AU\",\"OC\"\n"
+                .into(),
+            countries: vec![
+                ("192.0.2.0/24", "DE"),
+                ("198.51.100.0/24", "FR"),
+                ("203.0.113.0/24", "JP"),
+                ("198.18.0.0/24", "US"),
+                ("198.18.1.0/24", "BR"),
+                ("198.18.2.0/24", "AU"),
+                ("2001:db8::/36", "DE"),
+                ("2001:db8:1000::/36", "FR"),
+            ],
+            layout: Layout::GeoLite2,
+            options: Options::default(),
+            mirrors: Vec::new(),
+        }
+    }
+
+    /// One of everything. Networks: `192.0.2.0/24` is German, its upper half is campus, the upper
+    /// quarter the lab within it; `198.51.100.0/24` is French and the ISP's own system, but for
+    /// `.64/26`; `203.0.113.0/24` is Japanese, `198.18.0.0/24` American.
+    pub(crate) fn standard() -> Self {
+        let mut world = Self::empty();
+        world.mirror(1, "DE", 1_000, Public, &["https", "http", "rsync"], "berlin");
+        world.mirror(2, "DE", 100, Private, &["https", "http"], "campus");
+        world.mirror(3, "FR", 2_000, Public, &["http", "ftp"], "isp");
+        // Plain HTTP stands first in the data.
+        world.mirror(4, "ES", 100, Public, &["http", "https"], "madrid");
+        world.mirror(5, "US", 1_000, Public, &["https"], "newyork");
+        world.mirror(6, "JP", 1_000, Public, &["https", "http"], "tokyo");
+        world.mirror(7, "DE", 10, Private, &["https"], "lab");
+        world.mirror(8, "CA", 10, Public, &["rsync"], "toronto");
+        world.restrict(6, &["JP"]);
+        let list = &mut world.list;
+        list.host_asn_cache = vec![
+            IntRepeatedIntMap::new(64_500, [3]),
+            // Its mirror carries nothing.
+            IntRepeatedIntMap::new(64_496, [99]),
+        ];
+        list.host_netblock_cache = vec![
+            StringRepeatedIntMap::new("192.0.2.128/25", [2]),
+            StringRepeatedIntMap::new("192.0.2.192/26", [7]),
+            StringRepeatedIntMap::new("2001:db8:100::/48", [2]),
+        ];
+        list.netblock_country_cache = vec![StringStringMap::new("198.18.0.128/25", "CA")];
+        list.repository_redirect_cache = vec![StringStringMap::new("latest", "main-9")];
+        list.disabled_repository_cache =
+            vec![StringBoolMap::new("old-8", true), StringBoolMap::new("main-9", false)];
+
+        let all = [1, 2, 3, 4, 5, 6, 7, 8];
+        world.directory("pub/test", "", &all);
+        for (repo, path) in [
+            ("main-9+x86_64", "9/x86_64"),
+            ("main-source-9+source", "9/source"),
+            ("plain-9+x86_64", "9/plain"),
+            ("old-8+x86_64", "8/x86_64"),
+        ] {
+            let name = format!("pub/test/{path}");
+            world.repository(repo, &name);
+            world.directory(&name, path, &all);
+            // Not by the rsync mirror: a metalink would list it, in one of two possible orders.
+            world.directory(
+                &format!("{name}/repodata"),
+                &format!("{path}/repodata"),
+                &[1, 2, 3, 4, 5, 6, 7],
+            );
+        }
+        world.repository("gone-7+x86_64", "pub/test/7/x86_64");
+        world.directory("pub/test/9/c++ notes", "9/c++ notes", &all);
+        world.directory("pub/test/9/images", "9/images", &all);
+        world.file("pub/test/9/x86_64/repodata", "repomd.xml", &[details(3, '3'), details(2, '2')]);
+        world.file("pub/test/9/source/repodata", "repomd.xml", &[details(4, '4')]);
+        let unknown = FileDetailsType { sha256: details(1, '5').sha256, ..Default::default() };
+        world.file("pub/test/9/images", "a&b <1>.iso", &[unknown]);
+        world
+    }
+
+    /// Adds a mirror with the base URLs `PROTOCOL://NAME.example/test`. URL ids are ten times the
+    /// number and up.
+    pub(crate) fn mirror(
+        &mut self,
+        number: i64,
+        country: &'static str,
+        bandwidth: i64,
+        audience: Audience,
+        protocols: &[&str],
+        name: &str,
+    ) {
+        if !country.is_empty() {
+            self.list.host_country_cache.push(IntStringMap::new(number, country));
+        }
+        self.list.host_bandwidth_cache.push(IntIntMap::new(number, bandwidth));
+        for (id, protocol) in (number * 10..).zip(protocols) {
+            let url = format!("{protocol}://{name}.example/test");
+            self.list.hc_url_cache.push(IntStringMap::new(id, url));
+        }
+        self.mirrors.push((number, country, audience, protocols.len()));
+    }
+
+    /// Lets a mirror serve these countries only.
+    pub(crate) fn restrict(&mut self, number: i64, countries: &[&str]) {
+        let countries: Vec<_> = countries.iter().map(|&country| country.to_owned()).collect();
+        self.list.host_country_allowed_cache.push(IntRepeatedStringMap::new(number, countries));
+    }
+
+    /// Adds a directory that these mirrors carry.
+    pub(crate) fn directory(&mut self, name: &str, subpath: &str, carriers: &[i64]) {
+        let mut directory = MirrorListCacheType {
+            directory: name.into(),
+            subpath: Some(subpath.into()),
+            ..Default::default()
+        };
+        for &(number, country, audience, n_urls) in &self.mirrors {
+            if !carriers.contains(&number) {
+                continue;
+            }
+            let urls: Vec<_> = (number * 10..).take(n_urls).collect();
+            directory.by_host_id.push(IntRepeatedIntMap::new(number, urls));
+            if audience == Private {
+                continue;
+            }
+            directory.global.push(number);
+            match directory.by_country.iter_mut().find(|entry| entry.key == country) {
+                Some(entry) => entry.value.push(number),
+                None if country.is_empty() => {}
+                None => directory.by_country.push(StringRepeatedIntMap::new(country, [number])),
+            }
+        }
+        self.list.mirror_list_cache.push(directory);
+    }
+
+    /// Adds a `repo+arch`.
+    pub(crate) fn repository(&mut self, key: &str, directory: &str) {
+        self.list.repo_arch_to_directory_name.push(StringStringMap::new(key, directory));
+    }
+
+    /// Adds the versions of a file.
+    pub(crate) fn file(&mut self, directory: &str, name: &str, versions: &[FileDetailsType]) {
+        self.list.file_details_cache.push(FileDetailsCacheDirectoryType {
+            directory: directory.into(),
+            file_details_cache_files: vec![FileDetailsCacheFilesType {
+                filename: name.into(),
+                file_details: versions.to_vec(),
+            }],
+        });
+    }
+
+    /// Compiles the four files as the program does.
+    pub(crate) fn compile(&self) -> Result<Compiled, compile::Error> {
+        self.compile_bytes(&self.list.encode_to_vec())
+    }
+
+    /// Compiles with these bytes for the protobuf.
+    pub(crate) fn compile_bytes(&self, cache: &[u8]) -> Result<Compiled, compile::Error> {
+        let folder = tempfile::tempdir().unwrap();
+        let files = self.write(folder.path(), cache);
+        compile::compile(&Inputs::MirrorManager(files))
+    }
+
+    /// Writes the four files.
+    pub(crate) fn write(&self, folder: &Path, cache: &[u8]) -> MirrorManagerFiles {
+        let files = files_in(folder);
+        std::fs::write(&files.cache, cache).unwrap();
+        std::fs::write(&files.global_netblocks, &self.netblocks).unwrap();
+        std::fs::write(&files.country_continent, &self.continents).unwrap();
+        std::fs::write(&files.geoip, mmdb::write(self.layout, &self.countries)).unwrap();
+        files
+    }
+
+    /// Compiles, and is ready to answer.
+    #[track_caller]
+    pub(crate) fn serve(&self) -> Server {
+        match self.compile() {
+            Ok(Compiled { snapshot, report, .. }) => {
+                Server { snapshot, report, options: self.options.clone() }
+            }
+            Err(error) => panic!("the world cannot be compiled: {error}"),
+        }
+    }
+}
+
+/// The names by which messages call the files.
+pub(crate) fn files_in(folder: &Path) -> MirrorManagerFiles {
+    MirrorManagerFiles {
+        cache: folder.join("cache.proto"),
+        global_netblocks: folder.join("netblocks.txt"),
+        country_continent: folder.join("continents.csv"),
+        geoip: folder.join("country.mmdb"),
+    }
+}
+
+/// Details with digests of one digit: recognisable, and of the right length.
+pub(crate) fn details(age: u64, digit: char) -> FileDetailsType {
+    let hex = |n: usize| Some(String::from(digit).repeat(n));
+    FileDetailsType {
+        time_stamp: 1_789_000_000 + age,
+        size: 8_000 + age,
+        sha1: hex(40),
+        md5: hex(32),
+        sha256: hex(64),
+        sha512: hex(128),
+    }
+}
+
+/// A compiled world.
+pub(crate) struct Server {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) report: Report,
+    pub(crate) options: Options,
+}
+
+/// An answer as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub content_type: &'static str,
+    pub(crate) location: Option<String>,
+    /// `IP COUNTRY REPO ARCH`, if the request is to be logged.
+    pub(crate) log: Option<String>,
+    /// How the best mirror was found, as `Debug` shows it.
+    pub(crate) found: Option<String>,
+    pub(crate) body: String,
+}
+
+impl Server {
+    /// Answers `/mirrorlist?repo=… from ADDRESS`; nowhere where no address is given.
+    #[track_caller]
+    pub(crate) fn get(&self, request: &str) -> Answer {
+        self.get_seeded(request, 1)
+    }
+
+    /// The same with other luck.
+    #[track_caller]
+    pub(crate) fn get_seeded(&self, request: &str, seed: u64) -> Answer {
+        let (target, client) = request.split_once(" from ").unwrap_or((request, NOWHERE));
+        let client: IpAddr = client.parse().expect("tests name clients by their address");
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let format = Format::of_path(path).expect("tests ask for lists and metalinks");
+        let request = Request { format, query, client, now: NOW };
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mut body = String::new();
+        let mut scratch = Scratch::default();
+        let reply =
+            respond(&self.snapshot, &self.options, &request, &mut rng, &mut scratch, &mut body);
+        Answer::new(reply, body)
+    }
+}
+
+impl Answer {
+    fn new(reply: Reply<'_>, body: String) -> Self {
+        Self {
+            status: match reply.status {
+                Status::Ok => 200,
+                Status::Found => 302,
+                Status::BadRequest => 400,
+                Status::NotFound => 404,
+            },
+            content_type: reply.content_type,
+            location: reply.location,
+            log: reply.log.map(|log| {
+                let country = log.country.map_or("N/A".into(), |country| country.to_string());
+                format!("{} {country} {} {}", log.client, log.repo, log.arch)
+            }),
+            found: reply.found.map(|found| format!("{found:?}")),
+            body,
+        }
+    }
+
+    /// The status, then the body.
+    pub(crate) fn text(&self) -> String {
+        format!("{}\n{}", self.status, self.body)
+    }
+
+    /// The first line.
+    pub(crate) fn header(&self) -> &str {
+        self.body.lines().next().unwrap_or("")
+    }
+
+    /// The URLs of either format, unescaped as far as the tests' own URLs need it.
+    pub(crate) fn urls(&self) -> Vec<String> {
+        let in_metalink = |line: &str| {
+            let (_, rest) = line.trim_start().strip_prefix("<url ")?.split_once('>')?;
+            Some(rest.strip_suffix("</url>")?.replace("&amp;", "&"))
+        };
+        if self.content_type == "text/plain" {
+            self.body.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+        } else {
+            self.body.lines().filter_map(in_metalink).collect()
+        }
+    }
+
+    /// Names of the mirrors in order, each once: `berlin` for `https://berlin.example/…`.
+    pub(crate) fn mirrors(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for url in self.urls() {
+            let (_, rest) = url.split_once("://").unwrap_or(("", &url));
+            let name = rest.split(['.', '/']).next().unwrap_or("").to_owned();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+}
+
+/// What the standard world answers: the status on the first line, then the body.
+#[track_caller]
+pub(crate) fn check(request: &str, expected: &str) {
+    check_in(&World::standard(), request, expected);
+}
+
+/// What `world` answers.
+#[track_caller]
+pub(crate) fn check_in(world: &World, request: &str, expected: &str) {
+    assert_eq!(world.serve().get(request).text(), expected, "{request}");
+}
+
+/// Which mirrors `world` names, whatever the luck: tiers parted by ` / `, in any order within one.
+#[track_caller]
+pub(crate) fn check_mirrors(world: &World, request: &str, tiers: &str) {
+    let server = world.serve();
+    for seed in 0..20 {
+        let answer = server.get_seeded(request, seed);
+        let mut rest = &answer.mirrors()[..];
+        let mut shown = Vec::new();
+        for tier in tiers.split(" / ") {
+            let (here, others) = rest.split_at(tier.split_whitespace().count().min(rest.len()));
+            rest = others;
+            let mut here = here.to_vec();
+            here.sort();
+            shown.push(here.join(" "));
+        }
+        shown.extend(rest.iter().map(|extra| format!("unexpected {extra}")));
+        assert_eq!(shown.join(" / "), tiers, "{request}\n{}", answer.text());
+    }
+}
+
+/// The body equals `tests/golden/NAME`; `UPDATE_GOLDEN=1` rewrites that file instead.
+#[track_caller]
+pub(crate) fn check_golden(name: &str, answer: &Answer) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &answer.body).unwrap();
+        return;
+    }
+    let golden = std::fs::read_to_string(&path).expect("a golden file; UPDATE_GOLDEN=1 makes it");
+    assert_eq!(answer.body, golden, "{name}: UPDATE_GOLDEN=1 rewrites it, then review the diff");
+}
