@@ -1,1 +1,553 @@
+//! Law: answers name the mirrors that a slow, obvious twin names.
+//!
+//! The twin works on the protobuf message itself, with linear scans, and is written from the
+//! compatibility notes: no interning, no bit sets, no prefix tables. Where several mirrors share a
+//! tier it gives a set, because their order is chance.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use testdata::mirrormanager::{
+    IntIntMap, IntRepeatedIntMap, IntRepeatedStringMap, IntStringMap, MirrorList,
+    MirrorListCacheType, StringRepeatedIntMap, StringStringMap,
+};
+
+use crate::fixture::{Answer, World};
+
+const SCHEMES: [&str; 4] = ["https", "http", "ftp", "rsync"];
+/// Numbers of mirrors; those from 9 on carry nothing.
+const HOSTS: std::ops::Range<i64> = 1..12;
+const DIRECTORY: &str = "pub/d";
+
+/// A request, before it is written as one.
+#[derive(Clone, Debug)]
+struct Asked {
+    metalink: bool,
+    client: IpAddr,
+    countries: Vec<&'static str>,
+    /// Distinct.
+    protocols: Vec<&'static str>,
+    netblock: bool,
+    minimum: usize,
+}
+
+/// What is expected: for each tier what the header says, and its mirrors.
+#[derive(Debug, Default)]
+struct Expected {
+    tiers: Vec<(BTreeSet<String>, BTreeSet<i64>)>,
+}
+
+/// A network as bits, family and length.
+#[derive(Clone, Copy, PartialEq)]
+struct Network {
+    v6: bool,
+    bits: u128,
+    length: u32,
+}
+
+impl Network {
+    fn parse(text: &str) -> Option<Self> {
+        let (address, length) = match text.split_once('/') {
+            Some((address, length)) => (address, Some(length.parse::<u32>().ok()?)),
+            None => (text, None),
+        };
+        let (v6, bits) = as_bits(address.parse().ok()?);
+        let width = if v6 { 128 } else { 32 };
+        let length = length.unwrap_or(width);
+        (length <= width).then(|| Self { v6, bits: top_bits(v6, bits, length), length })
+    }
+
+    fn contains(self, address: IpAddr) -> bool {
+        let (v6, bits) = as_bits(address);
+        v6 == self.v6 && top_bits(v6, bits, self.length) == self.bits
+    }
+}
+
+fn as_bits(address: IpAddr) -> (bool, u128) {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => (false, u128::from(u32::from(v4))),
+        IpAddr::V6(v6) => (true, u128::from(v6)),
+    }
+}
+
+fn top_bits(v6: bool, bits: u128, length: u32) -> u128 {
+    let width = if v6 { 128 } else { 32 };
+    bits.checked_shr(width - length).unwrap_or(0)
+}
+
+/// The twin: everything it says is looked up anew in the message.
+struct Twin<'a> {
+    world: &'a World,
+    asked: &'a Asked,
+    directory: &'a MirrorListCacheType,
+}
+
+impl<'a> Twin<'a> {
+    fn new(world: &'a World, asked: &'a Asked) -> Self {
+        let mut directories = world.list.mirror_list_cache.iter();
+        let directory = directories.find(|directory| directory.directory == DIRECTORY).unwrap();
+        Self { world, asked, directory }
+    }
+
+    fn list(&self) -> &'a MirrorList {
+        &self.world.list
+    }
+
+    /// Base URLs of a mirror in the directory that may be answered, in the order of the data.
+    fn usable_urls(&self, host: i64) -> Vec<&'a str> {
+        let Some(entry) = self.directory.by_host_id.iter().find(|entry| entry.key == host) else {
+            return Vec::new();
+        };
+        let url = |id: &i64| self.list().hc_url_cache.iter().find(|entry| entry.key == *id);
+        let urls = entry.value.iter().filter_map(url).map(|entry| entry.value.as_str());
+        urls.filter(|url| {
+            let scheme = url.split("://").next().unwrap_or("");
+            let default = SCHEMES.contains(&scheme) && (self.asked.metalink || scheme != "rsync");
+            // The random worlds' only kind of URL that is refused.
+            !url.contains('\n')
+                && if self.asked.protocols.is_empty() {
+                    default
+                } else {
+                    SCHEMES.contains(&scheme) && self.asked.protocols.contains(&scheme)
+                }
+        })
+        .collect()
+    }
+
+    /// The URLs listed for a mirror.
+    fn listed_urls(&self, host: i64) -> Vec<&'a str> {
+        let urls = self.usable_urls(host);
+        if self.asked.metalink {
+            return urls;
+        }
+        let n_known = self.asked.protocols.iter().filter(|p| SCHEMES.contains(p)).count();
+        let by_preference = SCHEMES.iter().flat_map(|scheme| {
+            let prefix = format!("{scheme}://");
+            urls.iter().copied().filter(move |url| url.starts_with(&prefix))
+        });
+        by_preference.take(n_known.max(1)).collect()
+    }
+
+    fn candidates(&self, hosts: impl IntoIterator<Item = i64>) -> BTreeSet<i64> {
+        hosts.into_iter().filter(|&host| !self.usable_urls(host).is_empty()).collect()
+    }
+
+    /// Candidates that are public and serve the client's country.
+    fn open(&self, hosts: impl IntoIterator<Item = i64>) -> BTreeSet<i64> {
+        let country = self.client_country();
+        let admitted = |host: i64| {
+            let mut allowed = self.list().host_country_allowed_cache.iter();
+            match allowed.find(|entry| entry.key == host) {
+                Some(entry) => entry.value.iter().any(|code| Some(code.to_uppercase()) == country),
+                None => true,
+            }
+        };
+        let public = |host: i64| self.directory.global.contains(&host);
+        self.candidates(hosts).into_iter().filter(|&host| public(host) && admitted(host)).collect()
+    }
+
+    fn in_country(&self, code: &str) -> BTreeSet<i64> {
+        let entries = self.directory.by_country.iter();
+        let there = entries.filter(|entry| entry.key.eq_ignore_ascii_case(code));
+        self.open(there.flat_map(|entry| entry.value.iter().copied()))
+    }
+
+    fn client_country(&self) -> Option<String> {
+        let longest = |networks: Vec<(Network, String)>| {
+            let mut best: Option<(Network, String)> = None;
+            for (network, country) in networks {
+                let better = best.as_ref().is_none_or(|(best, _)| network.length > best.length);
+                if network.contains(self.asked.client) && better {
+                    best = Some((network, country));
+                }
+            }
+            best.map(|(_, country)| country.to_uppercase())
+        };
+        let overrides = self.list().netblock_country_cache.iter();
+        let overrides = overrides
+            .filter_map(|entry| Some((Network::parse(&entry.key)?, entry.value.clone())))
+            .collect();
+        let database = self.world.countries.iter();
+        let database = database
+            .map(|(network, country)| (Network::parse(network).unwrap(), (*country).to_owned()))
+            .collect();
+        longest(overrides).or_else(|| longest(database))
+    }
+
+    fn continent(&self, country: &str) -> Option<String> {
+        let mut redirects = self.list().country_continent_redirect_cache.iter();
+        if let Some(entry) = redirects.find(|entry| entry.key == country) {
+            return Some(entry.value.clone());
+        }
+        let quoted = format!("\"{country}\"");
+        let line = self.world.continents.lines().find(|line| line.starts_with(&quoted))?;
+        Some(line.split('"').nth(3)?.to_owned())
+    }
+
+    /// Every other country on the continents of these.
+    fn neighbours(&self, countries: &[String]) -> BTreeSet<String> {
+        let continents: BTreeSet<_> =
+            countries.iter().filter_map(|country| self.continent(country)).collect();
+        let known = self.world.continents.lines().skip(1).filter_map(|line| line.split('"').nth(1));
+        known
+            .filter(|country| !countries.iter().any(|asked| asked == country))
+            .filter(|country| self.continent(country).is_some_and(|c| continents.contains(&c)))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// A tier of several countries: those that contribute are named.
+    fn country_tier(
+        &self,
+        countries: impl IntoIterator<Item = String>,
+    ) -> (BTreeSet<String>, BTreeSet<i64>) {
+        let mut tier = (BTreeSet::new(), BTreeSet::new());
+        for country in countries {
+            let hosts = if country == "global" {
+                self.open(self.directory.global.iter().copied())
+            } else {
+                self.in_country(&country)
+            };
+            if !hosts.is_empty() {
+                tier.0.insert(format!("country = {country}"));
+                tier.1.extend(hosts);
+            }
+        }
+        tier
+    }
+
+    fn netblock_tiers(&self, expected: &mut Expected) {
+        let mut named = false;
+        for length in (0..=128).rev() {
+            let mut hosts = BTreeSet::new();
+            for entry in &self.list().host_netblock_cache {
+                let network = Network::parse(&entry.key);
+                let matches = |n: Network| n.length == length && n.contains(self.asked.client);
+                if network.is_some_and(matches) {
+                    hosts.extend(self.candidates(entry.value.iter().copied()));
+                }
+            }
+            if !hosts.is_empty() {
+                let header = (!named).then(|| "Using preferred netblock".to_owned());
+                expected.tiers.push((header.into_iter().collect(), hosts));
+                named = true;
+            }
+        }
+    }
+
+    fn asn_tier(&self, expected: &mut Expected) {
+        let mut best: Option<(u32, &str)> = None;
+        for line in self.world.netblocks.lines() {
+            let (prefix, asn) = line.split_once(' ').unwrap();
+            let Some(network) = Network::parse(prefix) else { continue };
+            let better = best.is_none_or(|(length, _)| network.length >= length);
+            if network.length > 0 && network.contains(self.asked.client) && better {
+                best = Some((network.length, asn));
+            }
+        }
+        let Some(asn) = best.and_then(|(_, asn)| asn.parse::<i64>().ok()) else { return };
+        let entry = self.list().host_asn_cache.iter().find(|entry| entry.key == asn);
+        let hosts = self.candidates(entry.into_iter().flat_map(|e| e.value.iter().copied()));
+        if !hosts.is_empty() {
+            expected.tiers.push(([format!("Using ASN {asn}")].into(), hosts));
+        }
+    }
+
+    fn expected(&self) -> Expected {
+        let mut expected = Expected::default();
+        let mut asked: Vec<String> = self
+            .asked
+            .countries
+            .iter()
+            .map(|country| match country.to_uppercase() {
+                country if country == "GLOBAL" => "global".to_owned(),
+                country => country,
+            })
+            .collect();
+        asked.sort();
+        asked.dedup();
+        if self.asked.netblock && asked.is_empty() {
+            self.netblock_tiers(&mut expected);
+            self.asn_tier(&mut expected);
+        }
+        if !asked.is_empty() {
+            let mut tier = self.country_tier(asked.clone());
+            if tier.1.is_empty() {
+                tier = self.country_tier(self.neighbours(&asked));
+            }
+            if !tier.1.is_empty() {
+                expected.tiers.push(tier);
+                return expected;
+            }
+        }
+        if let Some(country) = self.client_country() {
+            let neighbours = self.neighbours(std::slice::from_ref(&country));
+            expected.tiers.push(self.country_tier([country]));
+            expected.tiers.push(self.country_tier(neighbours));
+        }
+        let found: BTreeSet<i64> =
+            expected.tiers.iter().flat_map(|(_, hosts)| hosts.iter().copied()).collect();
+        if found.len() < self.asked.minimum {
+            expected.tiers.push(self.country_tier(["global".to_owned()]));
+        }
+        expected
+    }
+}
+
+/// What an answer says in its first line, in pieces.
+fn header_parts(header: &str) -> Vec<String> {
+    let rest = header.strip_prefix(&format!("# path = {DIRECTORY} ")).unwrap();
+    let rest = rest.split(" error: ").next().unwrap();
+    let rest = rest.strip_prefix("error: ").map_or(rest, |_| "");
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    words.chunks(3).map(|part| part.join(" ")).collect()
+}
+
+/// The number in `https://h7-2.example/…`.
+fn host_of(url: &str) -> i64 {
+    let (_, rest) = url.split_once("://h").unwrap();
+    rest.split('-').next().unwrap().parse().unwrap()
+}
+
+fn compare(twin: &Twin<'_>, answer: &Answer) {
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let expected = twin.expected();
+    let urls = answer.urls();
+    let mut hosts: Vec<i64> = urls.iter().map(|url| host_of(url)).collect();
+    hosts.dedup();
+
+    let mut seen = BTreeSet::new();
+    let mut rest = &hosts[..];
+    for (_, tier) in &expected.tiers {
+        let new: BTreeSet<i64> = tier.difference(&seen).copied().collect();
+        seen.extend(&new);
+        let (here, others) = rest.split_at(new.len().min(rest.len()));
+        assert_eq!(here.iter().copied().collect::<BTreeSet<_>>(), new, "{expected:?}\n{hosts:?}");
+        assert_eq!(here.len(), new.len(), "a mirror twice: {hosts:?}");
+        rest = others;
+    }
+    assert!(rest.is_empty(), "unexpected {rest:?} after {expected:?}");
+
+    let file = if twin.asked.metalink { "f" } else { "" };
+    let of_host = |&host: &i64| {
+        let urls = twin.listed_urls(host).into_iter();
+        urls.map(move |url| format!("{url}/sub/{file}"))
+    };
+    let expected_urls: Vec<String> = hosts.iter().flat_map(of_host).collect();
+    assert_eq!(urls, expected_urls);
+
+    if twin.asked.metalink {
+        return;
+    }
+    let mut parts = header_parts(answer.header());
+    if !twin.asked.protocols.is_empty() {
+        let asked = format!("protocol = {}", twin.asked.protocols.join(","));
+        assert_eq!(parts.pop(), Some(asked), "{}", answer.header());
+    }
+    let mut rest = &parts[..];
+    for (named, _) in &expected.tiers {
+        let (here, others) = rest.split_at(named.len().min(rest.len()));
+        assert_eq!(&here.iter().cloned().collect::<BTreeSet<_>>(), named, "{}", answer.header());
+        rest = others;
+    }
+    assert!(rest.is_empty(), "unexpected {rest:?}: {}", answer.header());
+}
+
+/// An address in a space so small that networks overlap and are hit.
+fn address() -> impl Strategy<Value = String> {
+    prop_oneof![
+        (0..4_u8, 0..4_u8).prop_map(|(a, b)| format!("10.{a}.0.{b}")),
+        (0..4_u16, 0..4_u16).prop_map(|(a, b)| format!("2001:db8:{a}::{b}")),
+        (0..4_u8).prop_map(|a| format!("::ffff:10.{a}.0.1")),
+    ]
+}
+
+/// A network, most often with host bits set; some have no length, some are no networks.
+fn network() -> impl Strategy<Value = String> {
+    let v4 = (0..4_u8, 0..4_u8, select(vec![0, 8, 14, 15, 16, 24, 30, 31, 32]))
+        .prop_map(|(a, b, length)| format!("10.{a}.0.{b}/{length}"));
+    let v6 = (0..4_u16, 0..4_u16, select(vec![0, 32, 46, 47, 48, 64, 127, 128]))
+        .prop_map(|(a, b, length)| format!("2001:db8:{a}::{b}/{length}"));
+    let single = (0..4_u8, 0..4_u8).prop_map(|(a, b)| format!("10.{a}.0.{b}"));
+    prop_oneof![6 => v4, 4 => v6, 2 => single, 1 => Just("10.0.0.0/33".into()), 1 => Just("x".into())]
+}
+
+fn country() -> impl Strategy<Value = &'static str> {
+    select(vec!["DE", "FR", "fr", "ES", "US", "CA", "JP", "XX"])
+}
+
+fn some_hosts(at_most: usize) -> impl Strategy<Value = Vec<i64>> {
+    prop::collection::vec(HOSTS, 0..=at_most)
+}
+
+/// One directory. Mirrors 1 to 8 may carry it; lists hold others as well, and some twice.
+fn directory(name: &'static str) -> impl Strategy<Value = MirrorListCacheType> {
+    let by_host = prop::collection::vec((1..9_i64, subsequence(vec![0, 1, 2, 3, 4], 0..=5)), 1..10);
+    let by_country = prop::collection::vec((country(), some_hosts(6)), 0..8);
+    (some_hosts(10), by_host, by_country).prop_map(move |(global, by_host, by_country)| {
+        MirrorListCacheType {
+            directory: name.into(),
+            subpath: Some("sub".into()),
+            global,
+            by_host_id: by_host
+                .into_iter()
+                .map(|(host, urls)| {
+                    let urls: Vec<_> = urls.into_iter().map(|url| host * 10 + url).collect();
+                    IntRepeatedIntMap::new(host, urls)
+                })
+                .collect(),
+            by_country: by_country
+                .into_iter()
+                .map(|(country, hosts)| StringRepeatedIntMap::new(country, hosts))
+                .collect(),
+            ..Default::default()
+        }
+    })
+}
+
+fn int_lists(keys: std::ops::Range<i64>) -> impl Strategy<Value = Vec<IntRepeatedIntMap>> {
+    let entry = (keys, some_hosts(3)).prop_map(|(key, hosts)| IntRepeatedIntMap::new(key, hosts));
+    prop::collection::vec(entry, 0..5)
+}
+
+fn message() -> impl Strategy<Value = MirrorList> {
+    let urls =
+        prop::collection::vec((1..9_i64, 0..5_i64, select(&SCHEMES[..])), 0..50).prop_map(|urls| {
+            let url = |(host, n, scheme)| {
+                let bad = if n == 4 { "\n" } else { "" };
+                let id = host * 10 + n;
+                IntStringMap::new(id, format!("{scheme}://h{host}-{n}.example{bad}"))
+            };
+            urls.into_iter().map(url).collect()
+        });
+    let countries = prop::collection::vec((HOSTS, country()), 0..8);
+    let bandwidths = prop::collection::vec((HOSTS, -1..1_000_i64), 0..8);
+    let allowed = prop::collection::vec((HOSTS, prop::collection::vec(country(), 1..3)), 0..5);
+    let netblocks = prop::collection::vec((network(), some_hosts(3)), 0..10);
+    let overrides = prop::collection::vec((network(), country()), 0..6);
+    let continents = prop::collection::vec(select(vec![("FR", "NA"), ("US", "EU")]), 0..3);
+    let directories = (directory(DIRECTORY), directory("pub/e"), directory(DIRECTORY));
+    let tables = (urls, countries, bandwidths, allowed, int_lists(1..4));
+    (tables, (netblocks, overrides, continents), directories).prop_map(
+        |((urls, countries, bandwidths, allowed, asns), networks, directories)| {
+            let (netblocks, overrides, continents) = networks;
+            let pair = |(key, value): (String, &str)| StringStringMap::new(key, value);
+            let texts = |codes: Vec<&str>| codes.into_iter().map(str::to_owned).collect::<Vec<_>>();
+            MirrorList {
+                hc_url_cache: urls,
+                host_country_cache: countries
+                    .into_iter()
+                    .map(|(host, country)| IntStringMap::new(host, country))
+                    .collect(),
+                host_bandwidth_cache: bandwidths
+                    .into_iter()
+                    .map(|(host, bandwidth)| IntIntMap::new(host, bandwidth))
+                    .collect(),
+                host_country_allowed_cache: allowed
+                    .into_iter()
+                    .map(|(host, codes)| IntRepeatedStringMap::new(host, texts(codes)))
+                    .collect(),
+                host_asn_cache: asns,
+                host_netblock_cache: netblocks
+                    .into_iter()
+                    .map(|(prefix, hosts)| StringRepeatedIntMap::new(prefix, hosts))
+                    .collect(),
+                netblock_country_cache: overrides.into_iter().map(pair).collect(),
+                country_continent_redirect_cache: continents
+                    .into_iter()
+                    .map(|(country, continent)| pair((country.to_owned(), continent)))
+                    .collect(),
+                // The last one is a duplicate: the first counts.
+                mirror_list_cache: vec![directories.1, directories.0, directories.2],
+                ..Default::default()
+            }
+        },
+    )
+}
+
+fn asn_table() -> impl Strategy<Value = String> {
+    let asn = select(vec!["1", "2", "3", "4", "None", "AS1"]);
+    let line = (network().prop_filter("the table has prefixes", |n| n.contains('/')), asn);
+    prop::collection::vec(line.prop_map(|(network, asn)| format!("{network} {asn}\n")), 1..12)
+        .prop_map(|lines| lines.concat() + "203.0.113.0/24 9\n")
+}
+
+fn asked() -> impl Strategy<Value = Asked> {
+    let countries = prop_oneof![
+        3 => Just(Vec::new()),
+        2 => prop::collection::vec(
+            select(vec!["DE", "de", "FR", "ES", "US", "CA", "JP", "XX", "ZZ", "global", "GLOBAL"]),
+            1..4,
+        ),
+    ];
+    let protocols = prop_oneof![
+        1 => Just(Vec::new()),
+        1 => subsequence(vec!["rsync", "gopher", "http", "https", "ftp"], 1..=3),
+    ];
+    let client = address().prop_map(|address| address.parse().unwrap());
+    (any::<bool>(), client, countries, protocols, prop::bool::weighted(0.8), 0..7_usize).prop_map(
+        |(metalink, client, countries, protocols, netblock, minimum)| Asked {
+            metalink,
+            client,
+            countries,
+            protocols,
+            netblock,
+            minimum,
+        },
+    )
+}
+
+impl Asked {
+    fn as_request(&self) -> String {
+        let (path, file) = if self.metalink { ("metalink", "/f") } else { ("mirrorlist", "") };
+        let netblock = u8::from(self.netblock);
+        format!(
+            "/{path}?path={DIRECTORY}{file}&netblock={netblock}&country={}&protocol={} from {}",
+            self.countries.join(","),
+            self.protocols.join(","),
+            self.client
+        )
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
+
+    #[test]
+    fn answers_equal_those_of_a_linear_scan(
+        list in message(),
+        netblocks in asn_table(),
+        requests in prop::collection::vec(asked(), 1..12),
+        seed: u64,
+    ) {
+        let mut world = World::empty();
+        world.list = MirrorList { time: 1, ..list };
+        world.netblocks = netblocks;
+        world.countries = vec![
+            ("10.0.0.0/15", "DE"),
+            ("10.2.0.0/16", "FR"),
+            ("10.3.0.0/30", "US"),
+            ("2001:db8::/48", "DE"),
+            ("2001:db8:1::/48", "JP"),
+            ("2001:db8:1::/64", "US"),
+        ];
+        world.file(DIRECTORY, "f", &[crate::fixture::details(1, 'a')]);
+        // Two URL ids may lead nowhere; more would be taken for a damaged file.
+        for id in (1..9).flat_map(|host| (0..5).map(move |n| host * 10 + n)) {
+            let known = world.list.hc_url_cache.iter().any(|entry| entry.key == id);
+            if !known && id != 10 && id != 20 {
+                let scheme = SCHEMES[(id / 10 + id) as usize % 4];
+                let url = format!("{scheme}://h{}-{}.example", id / 10, id % 10);
+                world.list.hc_url_cache.push(IntStringMap::new(id, url));
+            }
+        }
+        let mut server = world.serve();
+        for asked in &requests {
+            server.options.minimum = asked.minimum;
+            let answer = server.get_seeded(&asked.as_request(), seed);
+            compare(&Twin::new(&world, asked), &answer);
+        }
+    }
+}
