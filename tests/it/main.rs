@@ -10,6 +10,7 @@
 mod fixture;
 mod answers;
 mod inputs;
+mod bad_records;
 mod render_law;
 mod select_twin;
 mod streaming_twin;
