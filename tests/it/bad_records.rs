@@ -71,7 +71,7 @@ fn a_zero_bandwidth_counts_as_one() {
          mirror 1: 0",
     );
     check_diagnostic(
-        |world| drop(world.list.host_bandwidth_cache.remove(0)),
+        |world| world.list.host_bandwidth_cache.retain(|entry| entry.key != 1),
         "cache.proto: HostBandwidthCache: bandwidth missing or out of range, taken as 1: \
          mirror 1: none",
     );
@@ -80,7 +80,7 @@ fn a_zero_bandwidth_counts_as_one() {
 #[test]
 fn a_mirror_without_a_country_is_served_without() {
     check_diagnostic(
-        |world| drop(world.list.host_country_cache.remove(0)),
+        |world| world.list.host_country_cache.retain(|entry| entry.key != 1),
         "cache.proto: HostCountryCache: mirror without a country: 1",
     );
     check_diagnostic(
