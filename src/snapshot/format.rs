@@ -136,7 +136,7 @@ pub fn decode(bytes: &[u8]) -> Result<Snapshot, Broken> {
     if used != payload.len() {
         return Err(Broken::Decode(format!("{} bytes are left over", payload.len() - used)));
     }
-    Snapshot::new(tables, Generation(found)).map_err(Broken::Meaning)
+    Snapshot::new(tables, Generation::new(found)).map_err(Broken::Meaning)
 }
 
 /// Reads a snapshot file.
@@ -157,7 +157,7 @@ pub(crate) fn publish(tables: Tables, bytes: &[u8]) -> Result<Snapshot, Broken> 
         .and_then(|checksum| checksum.try_into().ok())
         .map(u64::from_le_bytes)
         .ok_or(Broken::Magic)?;
-    Snapshot::new(tables, Generation(generation)).map_err(Broken::Meaning)
+    Snapshot::new(tables, Generation::new(generation)).map_err(Broken::Meaning)
 }
 
 fn codec() -> impl bincode::config::Config {

@@ -43,6 +43,13 @@ use trie::{CoveringTable, PrefixTable};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Generation(u64);
 
+impl Generation {
+    /// The generation whose tables have that checksum.
+    pub fn new(checksum: u64) -> Self {
+        Self(checksum)
+    }
+}
+
 impl fmt::Display for Generation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)

@@ -1,0 +1,10 @@
+//! Configuration, in two forms: what the operator wrote, and what the program uses.
+//!
+//! [`values`] are the types of single options, read alike from the command line and from TOML;
+//! [`written`] is the TOML file; [`resolved`] puts both and the defaults together.
+
+pub mod values;
+pub mod written;
+pub mod resolved;
+
+pub use resolved::Config;
