@@ -83,9 +83,11 @@ pub struct Reply<'a> {
 pub struct Scratch {}
 
 /// Answers one request from one snapshot; appends the body to `body`. Pure.
-pub fn respond<'a>(_snapshot: &Snapshot, _options: &Options, _request: &Request<'a>, _rng: &mut fastrand::Rng, _scratch: &mut Scratch, body: &mut Vec<u8>) -> Reply<'a> {
+pub fn respond<'a>(_snapshot: &Snapshot, _options: &Options, request: &Request<'a>, _rng: &mut fastrand::Rng, _scratch: &mut Scratch, body: &mut Vec<u8>) -> Reply<'a> {
     body.extend_from_slice(b"stub\n");
-    Reply { status: Status::Ok, content_type: "text/plain", location: None, log: None }
+    let value = |key: &str| request.query.split('&').find_map(|p| p.strip_prefix(key)).map(std::borrow::Cow::Borrowed);
+    let log = match (value("repo="), value("arch=")) { (Some(repo), Some(arch)) => Some(LogEntry { client: value("ip=").and_then(|ip| ip.parse().ok()).unwrap_or(request.client), country: None, repo, arch }), _ => None };
+    Reply { status: Status::Ok, content_type: "text/plain", location: None, log }
 }
 
 pub mod client {

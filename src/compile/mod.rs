@@ -30,9 +30,12 @@ impl Report {
 }
 /// One line that names the file and the reason.
 #[derive(Debug, thiserror::Error)]
-#[error("stub")]
-pub struct Error;
+#[error("{0}")]
+pub struct Error(pub String);
 /// Makes a snapshot in memory. Takes seconds on Fedora's data; blocks.
-pub fn compile(_inputs: &Inputs) -> Result<(Snapshot, Report), Error> { Ok((Snapshot {}, Report {})) }
+pub fn compile(inputs: &Inputs) -> Result<(Snapshot, Report), Error> {
+    if let Inputs::MirrorManager(files) = inputs { std::fs::metadata(&files.cache).map_err(|e| Error(format!("{}: {e}", files.cache.display())))?; }
+    Ok((Snapshot {}, Report {}))
+}
 /// Makes a snapshot and writes it to `output` atomically.
-pub fn compile_to_file(_inputs: &Inputs, _output: &Path) -> Result<(Snapshot, Report), Error> { Err(Error) }
+pub fn compile_to_file(_inputs: &Inputs, _output: &Path) -> Result<(Snapshot, Report), Error> { Err(Error("stub".into())) }
