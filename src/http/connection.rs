@@ -30,7 +30,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-use super::access_log::DateCache;
+use super::access_log::line::DateCache;
 use super::response::{self, Body};
 use super::{Context, route};
 use crate::answer::{self, Format, Scratch};

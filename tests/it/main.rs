@@ -6,5 +6,11 @@
     reason = "a test that meets the unexpected must fail, loudly and at that line"
 )]
 
+mod access_log;
+mod command_line;
+mod drain;
+mod http;
 mod layers;
+mod reload;
+mod server;
 mod snapshot_file;
