@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 
-use crate::config::values::{Count, ListenAddress, LogLevel, TrustedProxy};
+use crate::config::values::{Count, Fallback, ListenAddress, LogLevel, Profile, TrustedProxy};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -140,8 +140,23 @@ pub struct ServeArgs {
     #[arg(long, value_name = "N", help_heading = "Serving")]
     pub port: Option<u16>,
     /// Add mirrors from everywhere when fewer than this were found near the client [default: 5]
-    #[arg(short = 'm', long, value_name = "N", help_heading = "Serving")]
+    #[arg(short = 'm', long, value_name = "N", help_heading = "Answers")]
     pub minimum: Option<Count<0, 100_000>>,
+    /// How answers are shaped: as mirrorlist-server does, or as today's clients need it
+    /// [default: compatible]
+    ///
+    /// `modern` lists one URL of each mirror (https first), at most 50 mirrors, ftp and rsync only
+    /// where they are asked for, spreads the first four over networks, and compresses for clients
+    /// that ask for it. Each of these has a key in the table [answer] of the configuration file.
+    #[arg(long, value_name = "PROFILE", help_heading = "Answers")]
+    pub profile: Option<Profile>,
+    /// Always list this last: the origin, or a CDN before it
+    ///
+    /// Every directory is looked for below this URL under its full name, as in
+    /// URL/pub/fedora/linux/releases/. dnf tries the last URL second when the first one stalls.
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url, help_heading = "Answers")]
+    pub fallback: Option<Fallback>,
+
     /// Believe X-Forwarded-For from this network; may be repeated; `none` trusts nobody
     /// [default: 127.0.0.0/8 and ::1]
     #[arg(long, alias = "trusted_proxy", value_name = "CIDR", help_heading = "Serving")]

@@ -5,36 +5,24 @@
 //! document order: dnf reads the order, yum and aria2 the number. `type` repeats `protocol` because
 //! aria2 needs the one and old yum the other.
 
-use super::select::Selection;
-use super::target::Target;
+use super::document::Document;
 use super::write::{push_hex, push_number};
-use crate::model::url::ProtocolSet;
 use crate::model::xml::{escape_comment_into, escape_into};
-use crate::snapshot::Snapshot;
 use crate::snapshot::tables::Version;
 
-const HIGHEST_PREFERENCE: usize = 100;
-
 /// Appends a metalink of a file with these versions, the current one first.
-pub fn render(
-    snapshot: &Snapshot,
-    target: &Target<'_, '_>,
-    versions: &[Version],
-    selection: &Selection,
-    protocols: ProtocolSet,
-    pubdate: &str,
-    body: &mut String,
-) {
+pub fn render(document: &Document<'_>, versions: &[Version], pubdate: &str, body: &mut String) {
     push_opening(pubdate, body);
-    if selection.hosts.is_empty() {
-        body.push_str(" <!-- no mirror offers this file in a protocol that was asked for -->\n");
+    if document.is_empty() {
+        body.push_str(super::NO_MIRROR_COMMENT);
     }
     body.push_str(" <files>\n  <file name=\"");
-    escape_into(&target.file, body);
+    escape_into(&document.target.file, body);
     body.push_str("\">\n");
     push_versions(versions, body);
     body.push_str("   <resources maxconnections=\"1\">\n");
-    push_urls(snapshot, target, selection, protocols, body);
+    push_urls(document, body);
+    push_fallback(document, body);
     body.push_str("   </resources>\n  </file>\n </files>\n</metalink>\n");
 }
 
@@ -106,40 +94,45 @@ fn push_hash(kind: &str, sum: Option<&[u8]>, indent: &str, body: &mut String) {
     }
 }
 
-fn push_urls(
-    snapshot: &Snapshot,
-    target: &Target<'_, '_>,
-    selection: &Selection,
-    protocols: ProtocolSet,
-    body: &mut String,
-) {
+fn push_urls(document: &Document<'_>, body: &mut String) {
+    let Document { snapshot, target, selection, choice, .. } = *document;
     let listings = snapshot.listings();
-    let layout = target.directory.layout;
     let mut tail = String::new();
-    escape_into(&super::mirrorlist::url_tail(target), &mut tail);
+    escape_into(&document.url_tail(), &mut tail);
     tail.push_str("</url>\n");
+    let of_host = |host| target.directory.layout.listings(listings, host);
 
-    let of_host = |&host| layout.listings(listings, host).iter();
-    let asked = |listing: &&_| is_asked(listing, protocols);
-    let size = |listing: &_| {
-        let fixed = listings.metalink_head(listing).len() + listings.metalink_middle(listing).len();
-        fixed + "100".len() + tail.len()
-    };
     // One exact allocation: growing a 28 KB body step by step would copy it twice over.
-    body.reserve(selection.hosts.iter().flat_map(of_host).filter(asked).map(size).sum());
+    let mut size = 0;
+    for &host in &selection.hosts {
+        choice.each(of_host(host), |listing| {
+            size += listings.metalink_head(listing).len()
+                + "100".len()
+                + listings.metalink_middle(listing).len()
+                + tail.len();
+        });
+    }
+    body.reserve(size);
     let mut digits = String::with_capacity(3);
-    for (rank, host) in selection.hosts.iter().enumerate() {
+    for (place, &host) in selection.hosts.iter().enumerate() {
         digits.clear();
-        push_number(HIGHEST_PREFERENCE.saturating_sub(rank).max(1) as u64, &mut digits);
-        for listing in of_host(host).filter(asked) {
+        push_number(Document::preference(place), &mut digits);
+        choice.each(of_host(host), |listing| {
             body.push_str(listings.metalink_head(listing));
             body.push_str(&digits);
             body.push_str(listings.metalink_middle(listing));
             body.push_str(&tail);
-        }
+        });
     }
 }
 
-fn is_asked(listing: &crate::snapshot::listing::Listing, protocols: ProtocolSet) -> bool {
-    protocols.contains(listing.protocol)
+fn push_fallback(document: &Document<'_>, body: &mut String) {
+    let (Some(fallback), Some(url)) = (document.fallback, document.fallback_url()) else { return };
+    let protocol = fallback.protocol().as_str();
+    body.extend(["    <url protocol=\"", protocol, "\" type=\"", protocol]);
+    body.push_str("\" location=\"\" preference=\"");
+    push_number(Document::preference(document.selection.hosts.len()), body);
+    body.push_str("\">");
+    escape_into(&url, body);
+    body.push_str("</url>\n");
 }

@@ -62,6 +62,37 @@ pub struct Selection {
     pub hosts: Vec<HostId>,
     /// What contributed, in the order of tiers.
     pub found: Vec<FoundVia>,
+    /// How a stretch of `hosts` was found, and where it ends. A country stands for all countries
+    /// of its tier.
+    pub tiers: Vec<(FoundVia, usize)>,
+}
+
+impl Selection {
+    /// How the mirror at `place` was found.
+    pub fn found_via(&self, place: usize) -> Option<FoundVia> {
+        self.tiers.iter().find(|&&(_, end)| place < end).map(|&(found, _)| found)
+    }
+
+    /// Keeps the mirrors for which `keep` holds.
+    pub fn retain(&mut self, keep: impl Fn(HostId) -> bool) {
+        let mut from = 0;
+        let mut kept = 0;
+        for (_, end) in &mut self.tiers {
+            let of_tier = self.hosts.get(from..*end).unwrap_or(&[]);
+            kept += of_tier.iter().filter(|&&host| keep(host)).count();
+            from = *end;
+            *end = kept;
+        }
+        self.hosts.retain(|&host| keep(host));
+    }
+
+    /// Keeps the first `max` mirrors.
+    pub fn truncate(&mut self, max: usize) {
+        self.hosts.truncate(max);
+        for (_, end) in &mut self.tiers {
+            *end = max.min(*end);
+        }
+    }
 }
 
 /// Memory that is used again for each selection.
@@ -88,6 +119,7 @@ pub fn select(
 ) {
     selection.hosts.clear();
     selection.found.clear();
+    selection.tiers.clear();
     workspace.prepare(snapshot, criteria);
     let mut selecting = Selecting { snapshot, criteria, rng, workspace, selection };
     if criteria.netblocks && criteria.countries.is_none() {
@@ -145,6 +177,7 @@ impl Selecting<'_, '_> {
         }
         if contributed {
             self.selection.found.push(FoundVia::Netblock);
+            self.end_tier(FoundVia::Netblock);
         }
     }
 
@@ -154,6 +187,7 @@ impl Selecting<'_, '_> {
             && self.take_shuffled(hosts)
         {
             self.selection.found.push(FoundVia::Asn(asn));
+            self.end_tier(FoundVia::Asn(asn));
         }
     }
 
@@ -227,16 +261,28 @@ impl Selecting<'_, '_> {
         contributed
     }
 
+    /// Notes that the mirrors up to here were found that way.
+    fn end_tier(&mut self, found: FoundVia) {
+        let end = self.selection.hosts.len();
+        self.selection.tiers.push((found, end));
+    }
+
     /// Selects the mirrors of the tier that are not selected yet, and empties it.
     fn take_weighted(&mut self) {
+        let before = self.selection.hosts.len();
         let Workspace { tier, taken, keys, .. } = &mut *self.workspace;
         for (tier, taken) in tier.iter_mut().zip(taken.iter_mut()) {
             *tier &= !*taken;
             *taken |= *tier;
         }
-        let weight = |host| self.snapshot.weight(host);
+        let weight = |host| self.snapshot.hosts().weight(host);
         weighted(members(tier), weight, self.rng, keys, &mut self.selection.hosts);
         tier.fill(0);
+        if self.selection.hosts.len() > before
+            && let Some(&found) = self.selection.found.last()
+        {
+            self.end_tier(found);
+        }
     }
 
     /// Selects those of `hosts` that are candidates and not selected yet, shuffled; says whether any

@@ -58,6 +58,13 @@ pub enum Message<'s, 'q> {
     NoRepodata(&'s str),
 }
 
+impl<'s, 'q> Refusal<'s, 'q> {
+    /// The request itself is at fault.
+    pub fn bad_request(message: Message<'s, 'q>) -> Self {
+        Self { status: Status::BadRequest, message }
+    }
+}
+
 impl Name<'_, '_> {
     /// The name.
     pub fn as_str(&self) -> &str {
@@ -151,15 +158,15 @@ fn resolve_repository<'s, 'q>(
         return Err(Refusal { status: Status::NotFound, message });
     };
     let (directory, file) = match format {
-        Format::Mirrorlist => (repository.directory, ""),
-        Format::Metalink => (repository.repodata, "repomd.xml"),
+        Format::Mirrorlist | Format::Json => (repository.directory, ""),
+        Format::Metalink | Format::Metalink4 => (repository.repodata, "repomd.xml"),
     };
     match directory.and_then(|id| snapshot.directory(id)) {
         Some(directory) => Ok(Target { directory, file: Cow::Borrowed(file), subject }),
         None => {
             let message = match format {
-                Format::Mirrorlist => Message::NotCarried(subject),
-                Format::Metalink => Message::NoRepodata(&repository.path),
+                Format::Mirrorlist | Format::Json => Message::NotCarried(subject),
+                Format::Metalink | Format::Metalink4 => Message::NoRepodata(&repository.path),
             };
             Err(Refusal { status: Status::NotFound, message })
         }

@@ -1,6 +1,6 @@
 //! The configuration that the program uses: flags before the file before the defaults.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -84,6 +84,7 @@ impl Config {
                 max_headers: count(limits.max_headers).unwrap_or(64),
                 max_target_bytes: count(limits.max_target_bytes).unwrap_or(8_000),
                 max_connections: count(limits.max_connections).unwrap_or(10_000),
+                compress: written.answer.compress(args),
                 answer: merge_answer(args, written),
                 trusted_proxies: TrustedProxies(merge_proxies(args, written)),
             },
@@ -148,6 +149,8 @@ fn merge_answer(args: &ServeArgs, written: &Written) -> answer::Options {
         max_parameters: count(limits.max_parameters).unwrap_or(defaults.max_parameters),
         max_countries: count(limits.max_countries).unwrap_or(defaults.max_countries),
         max_protocols: count(limits.max_protocols).unwrap_or(defaults.max_protocols),
+        redirect_links: written.answer.redirect_links(),
+        shaping: written.answer.shaping(args),
     }
 }
 
@@ -155,7 +158,7 @@ fn merge_proxies(args: &ServeArgs, written: &Written) -> Vec<Prefix> {
     let asked_for = match &written.trusted_proxy {
         _ if !args.trusted_proxy.is_empty() => &args.trusted_proxy,
         Some(proxies) => proxies,
-        None => return default_proxies(),
+        None => return TrustedProxies::default().0,
     };
     let networks = asked_for.iter().map(|proxy| match *proxy {
         TrustedProxy::None => None,
@@ -164,16 +167,8 @@ fn merge_proxies(args: &ServeArgs, written: &Written) -> Vec<Prefix> {
     networks.flatten().collect()
 }
 
-fn default_proxies() -> Vec<Prefix> {
-    let loopback = [
-        Prefix::new(Ipv4Addr::new(127, 0, 0, 0).into(), 8),
-        Prefix::new(Ipv6Addr::LOCALHOST.into(), 128),
-    ];
-    loopback.into_iter().flatten().collect()
-}
-
 fn count<const MIN: u32, const MAX: u32>(count: Option<Count<MIN, MAX>>) -> Option<usize> {
-    count.map(|count| count.get() as usize)
+    count.map(Count::as_usize)
 }
 
 fn seconds<const MIN: u32, const MAX: u32>(

@@ -6,7 +6,9 @@ use std::str::FromStr;
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 
+use crate::answer::shape;
 use crate::model::net::Prefix;
+use crate::model::url;
 
 /// The address to listen on: IPv4 or IPv6, in brackets or not, or `localhost`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,6 +59,11 @@ impl<const MIN: u32, const MAX: u32> Count<MIN, MAX> {
         self.0
     }
 
+    /// The number, as a count of things.
+    pub fn as_usize(self) -> usize {
+        self.0 as usize
+    }
+
     fn new(number: i64) -> Result<Self, String> {
         match u32::try_from(number) {
             Ok(n) if (MIN..=MAX).contains(&n) => Ok(Self(n)),
@@ -77,6 +84,41 @@ impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Count<MIN, MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::new(i64::deserialize(deserializer)?).map_err(D::Error::custom)
     }
+}
+
+/// What is always listed last: a base URL.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fallback(pub shape::Fallback);
+
+impl FromStr for Fallback {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        shape::Fallback::parse(text).map(Self).map_err(|reason| format!("`{text}` {reason}"))
+    }
+}
+
+/// A protocol that mirrors offer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Protocol(pub url::Protocol);
+
+impl FromStr for Protocol {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let protocol = url::Protocol::parse(text).map(Self);
+        protocol.ok_or_else(|| format!("`{text}` is none of https, http, ftp, rsync"))
+    }
+}
+
+/// A set of rules for the shape of answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// As mirrorlist-server answers.
+    Compatible,
+    /// As today's clients need it.
+    Modern,
 }
 
 /// The least important messages that are still logged.
@@ -131,6 +173,8 @@ macro_rules! deserialize_from_str {
 
 deserialize_from_str!(ListenAddress, "an address");
 deserialize_from_str!(TrustedProxy, "a network prefix or `none`");
+deserialize_from_str!(Fallback, "a URL");
+deserialize_from_str!(Protocol, "https, http, ftp or rsync");
 
 #[cfg(test)]
 mod tests {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::answer::Answer;
 use super::values::{Count, ListenAddress, LogLevel, TrustedProxy};
 
 /// The whole file. What the keys mean is told in [`crate::cli`].
@@ -30,6 +31,8 @@ pub struct Written {
     pub allow_shrink: Option<bool>,
     pub log: Option<PathBuf>,
     pub log_level: Option<LogLevel>,
+    #[serde(default)]
+    pub answer: Answer,
     #[serde(default)]
     pub limits: Limits,
 }
@@ -125,7 +128,10 @@ mod tests {
         let text = "listen = '::'\nport = 0\nminimum = 5\ntrusted_proxy = ['10.0.0.0/8', 'none']\n\
                     workers = 2\ncache = 'a'\ninternet2_netblocks = 'b'\nglobal_netblocks = 'c'\n\
                     cccsv = 'd'\ngeoip = 'e'\nsnapshot = 'f'\ndemo = false\nallow_shrink = true\n\
-                    log = 'none'\nlog_level = 'warn'\n[limits]\nheader_timeout_seconds = 10\n\
+                    log = 'none'\nlog_level = 'warn'\n[answer]\nprofile = 'modern'\n\
+                    urls_per_host = 1\nmax_mirrors = 9\nunlisted_protocols = ['rsync']\n\
+                    spread = true\nfallback = 'https://dl.example'\nredirect_links = 0\n\
+                    compress = true\n[limits]\nheader_timeout_seconds = 10\n\
                     max_connections = 10\nmax_target_bytes = 8000\nmax_headers = 64\n\
                     max_parameters = 32\nmax_countries = 16\nmax_protocols = 16\n\
                     grace_seconds = 30\naccess_log_queue = 100\n";
@@ -142,6 +148,7 @@ mod tests {
         );
         let message = refused("port = 1\n[limits]\n# comment\nmax_conections = 1\n");
         assert!(message.starts_with("m.toml:4: unknown key `max_conections`"), "{message}");
+        assert!(refused("[answer]\nurls = 1\n").starts_with("m.toml:2: unknown key `urls`"));
         assert!(refused("[limit]\n").starts_with("m.toml:1: unknown key `limit`"));
     }
 

@@ -22,7 +22,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -31,7 +31,8 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::access_log::line::DateCache;
-use super::response::{self, Body};
+use super::compress::Coding;
+use super::response::{self, Body, Compression};
 use super::{Context, route};
 use crate::answer::{self, Format, Scratch};
 use crate::metrics::{RequestKind, StatusClass};
@@ -188,8 +189,8 @@ fn answer(context: &Context, peer: IpAddr, request: &Request<Incoming>) -> Respo
     let (kind, mut response) = match route {
         Ok(format) => {
             let kind = match format {
-                Format::Mirrorlist => RequestKind::Mirrorlist,
-                Format::Metalink => RequestKind::Metalink,
+                Format::Mirrorlist | Format::Json => RequestKind::Mirrorlist,
+                Format::Metalink | Format::Metalink4 => RequestKind::Metalink,
             };
             (kind, WORKER.with_borrow_mut(|worker| respond(context, peer, request, format, worker)))
         }
@@ -214,6 +215,11 @@ fn respond(
     // A clock before 1970 gives a wrong `pubdate`, and an answer.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let query = request.uri().query().unwrap_or("");
+    let format = format.negotiate(text_of(request, &ACCEPT));
+    let compression = match options.compress {
+        true => Compression::On(Coding::negotiate(text_of(request, &ACCEPT_ENCODING))),
+        false => Compression::Off,
+    };
     let mut body = String::with_capacity(BODY_CAPACITY);
 
     let snapshot = context.live.load();
@@ -228,7 +234,8 @@ fn respond(
             if let (Some(log), Some(entry)) = (&context.access_log, reply.log.take()) {
                 log.write(&entry, worker.date.date(now));
             }
-            response::from_reply(reply, worker.generation_header(snapshot.generation()), body)
+            let generation = worker.generation_header(snapshot.generation());
+            response::from_reply(reply, generation, body, compression)
         }
         Err(reason) => {
             // Whatever the answer left behind is not to be trusted.
@@ -238,6 +245,11 @@ fn respond(
             response::internal_error()
         }
     }
+}
+
+/// The first value of a header; empty where there is none, or none that is text.
+fn text_of<'r, B>(request: &'r Request<B>, name: &HeaderName) -> &'r str {
+    request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
 }
 
 /// Runs `f`; a panic becomes its message. It costs one request, never a worker.

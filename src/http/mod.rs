@@ -11,6 +11,7 @@ pub mod listener;
 pub mod connection;
 pub mod route;
 pub mod response;
+pub mod compress;
 pub mod access_log;
 
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub struct Options {
     pub max_target_bytes: usize,
     /// Connections at the same time; further ones wait in the backlog.
     pub max_connections: usize,
+    /// Whether bodies are compressed for clients that ask for it.
+    pub compress: bool,
     /// What the answer part must know.
     pub answer: answer::Options,
     /// The proxies whose X-Forwarded-For is believed.

@@ -6,12 +6,14 @@
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue,
+    LINK, LOCATION, VARY,
 };
 use hyper::{Response, StatusCode};
 
+use super::compress::{Coding, compress};
 use super::route::Refusal;
-use crate::answer::{Reply, Status};
+use crate::answer::{Redirect, Reply, Status};
 
 /// What a response carries: one buffer.
 pub type Body = Full<Bytes>;
@@ -19,9 +21,32 @@ pub type Body = Full<Bytes>;
 /// Names the snapshot that an answer was made from.
 pub static GENERATION: HeaderName = HeaderName::from_static("mirrorlist-generation");
 
+/// Whether a body may be compressed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Compression {
+    /// Never.
+    Off,
+    /// With the coding that the client asked for, if any.
+    On(Option<Coding>),
+}
+
 /// The response for a reply and the body that was written with it.
-pub fn from_reply(reply: Reply<'_>, generation: HeaderValue, body: String) -> Response<Body> {
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+pub fn from_reply(
+    reply: Reply<'_>,
+    generation: HeaderValue,
+    body: String,
+    compression: Compression,
+) -> Response<Body> {
+    let (coding, vary) = match compression {
+        Compression::Off => (None, "accept"),
+        Compression::On(coding) => (coding, "accept, accept-encoding"),
+    };
+    let compressed = coding.and_then(|coding| Some((coding, compress(coding, body.as_bytes())?)));
+    let (encoding, body) = match compressed {
+        Some((coding, bytes)) => (Some(coding.name()), bytes),
+        None => (None, Bytes::from(body)),
+    };
+    let mut response = Response::new(Full::new(body));
     *response.status_mut() = match reply.status {
         Status::Ok => StatusCode::OK,
         Status::Found => StatusCode::FOUND,
@@ -32,15 +57,27 @@ pub fn from_reply(reply: Reply<'_>, generation: HeaderValue, body: String) -> Re
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
     // The answer depends on who asks.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
+    headers.insert(VARY, HeaderValue::from_static(vary));
     headers.insert(GENERATION.clone(), generation);
-    if let Some(location) = reply.location {
+    if let Some(encoding) = encoding {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    }
+    for (name, value) in reply.redirect.into_iter().flat_map(|redirect| redirect_headers(*redirect))
+    {
         // `answer` promises visible ASCII. If it breaks its word, this one request fails.
-        let Ok(location) = HeaderValue::try_from(location) else {
+        let Ok(value) = HeaderValue::try_from(value) else {
             return internal_error();
         };
-        headers.insert(LOCATION, location);
+        headers.insert(name, value);
     }
     response
+}
+
+fn redirect_headers(redirect: Redirect) -> impl Iterator<Item = (HeaderName, String)> {
+    let Redirect { location, link, digest } = redirect;
+    let headers =
+        [(LOCATION, Some(location)), (LINK, link), (HeaderName::from_static("digest"), digest)];
+    headers.into_iter().filter_map(|(name, value)| Some((name, value?)))
 }
 
 /// The response to a request that the router refused.
@@ -82,11 +119,17 @@ mod tests {
         let reply = Reply {
             status: Status::Found,
             content_type: "text/plain",
-            location: Some("http://a/\r\nSet-Cookie: x".into()),
+            redirect: Some(Box::new(Redirect {
+                location: "http://a/\r\nSet-Cookie: x".into(),
+                link: None,
+                digest: None,
+            })),
             found: None,
             log: None,
+            countme: None,
         };
-        let response = from_reply(reply, HeaderValue::from_static("0"), String::new());
+        let response =
+            from_reply(reply, HeaderValue::from_static("0"), String::new(), Compression::Off);
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
 }

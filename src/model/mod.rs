@@ -7,5 +7,6 @@ pub mod geo;
 pub mod net;
 pub mod url;
 pub mod checksum;
+pub mod date;
 pub mod ids;
 pub mod xml;

@@ -20,6 +20,7 @@
 
 pub mod tables;
 pub mod trie;
+pub mod hosts;
 pub mod listing;
 pub mod format;
 
@@ -30,6 +31,7 @@ use crate::model::geo::{Continent, Country};
 use crate::model::ids::{DirectoryId, HostId};
 use crate::model::net::Prefix;
 
+use hosts::HostIndex;
 use listing::{LayoutIndex, Listings};
 use tables::{
     Directory, File, HostSets, Lists, NO_ASN, Names, Repository, Subpath, Tables, Texts, Version,
@@ -95,7 +97,7 @@ pub struct Snapshot {
     created: u64,
     stats: Stats,
 
-    weights: Vec<u32>,
+    hosts: HostIndex,
     directory_names: Names,
     directories: Vec<Directory>,
     carriers: HostSets,
@@ -194,7 +196,7 @@ impl Snapshot {
             generation,
             created: tables.created,
             stats,
-            weights: tables.hosts.iter().map(|host| host.weight).collect(),
+            hosts: HostIndex::new(&tables),
             directory_names: tables.directory_names,
             directories: tables.directories,
             carriers: tables.carriers,
@@ -240,12 +242,12 @@ impl Snapshot {
 
     /// How many words a set of mirrors takes.
     pub fn words_per_set(&self) -> usize {
-        words_for(self.weights.len())
+        words_for(self.hosts.len())
     }
 
-    /// The share of the load that a mirror takes; at least 1.
-    pub fn weight(&self, host: HostId) -> u32 {
-        self.weights.get(host.index()).copied().unwrap_or(1)
+    /// What is known of single mirrors.
+    pub fn hosts(&self) -> &HostIndex {
+        &self.hosts
     }
 
     /// The directory of that name.
