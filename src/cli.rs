@@ -147,7 +147,7 @@ pub struct ServeArgs {
     ///
     /// `modern` lists one URL of each mirror (https first), at most 50 mirrors, ftp and rsync only
     /// where they are asked for, spreads the first four over networks, and compresses for clients
-    /// that ask for it. Each of these has a key in the table [answer] of the configuration file.
+    /// that ask for it. Each of these has a key in the table `answer` of the configuration file.
     #[arg(long, value_name = "PROFILE", help_heading = "Answers")]
     pub profile: Option<Profile>,
     /// Always list this last: the origin, or a CDN before it

@@ -4,7 +4,7 @@
 //! read them, without any `.await` between the load of the snapshot and the finished body.
 //!
 //! How a connection ends when the server drains: from that moment every response says
-//! `Connection: close` and is the last one. A connection without a request gets [`LINGER`] to send
+//! `Connection: close` and is the last one. A connection without a request gets `LINGER` to send
 //! one, because a client cannot know, and its request may be on the way; then hyper's graceful
 //! shutdown closes it at once, whether it has been idle between requests or has never sent a byte.
 //! A connection that has sent part of a request is given the time to finish it, until the header

@@ -3,7 +3,7 @@
 //! The loop ends only when the server drains. An error of `accept` is waited out: some belong to
 //! one connection that its peer has already given up (ECONNABORTED, EPROTO), some to the process or
 //! the host (EMFILE, ENFILE, ENOBUFS, ENOMEM), and since a level-triggered socket stays ready, going
-//! on at once would spin. The wait doubles up to [`LONGEST_WAIT`] and starts anew with the first
+//! on at once would spin. The wait doubles up to `LONGEST_WAIT` and starts anew with the first
 //! connection that succeeds.
 //!
 //! The number of connections is bounded by a semaphore that is taken before `accept`, so clients

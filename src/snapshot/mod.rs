@@ -1,6 +1,6 @@
 //! The immutable compiled state, and the only way to read it.
 //!
-//! A [`Snapshot`] is made from [`tables::Tables`] (compiled, or decoded from a file by [`format`]) by
+//! A [`Snapshot`] is made from [`tables::Tables`] (compiled, or decoded from a file by [`mod@format`]) by
 //! checking them once and building what lookups need: prefix tables ([`trie`]), bit sets of mirrors
 //! by protocol and country, and the pieces of metalink lines that are the same in every answer
 //! ([`listing`]). After that nothing changes and nothing is parsed: a lookup is an index, a binary
