@@ -9,6 +9,8 @@
 mod access_log;
 mod command_line;
 mod drain;
+mod formats;
+mod golden;
 mod http;
 mod layers;
 mod reload;
