@@ -13,8 +13,8 @@
 //! known. Each line is an object, so that a person can read it.
 
 use super::document::Document;
-use super::select::FoundVia;
-use super::write::{push_json_string, push_number};
+use super::select::Tier;
+use crate::model::write::{push_json_string, push_number};
 use crate::snapshot::contains;
 
 /// Appends the array.
@@ -40,7 +40,7 @@ pub fn render(document: &Document<'_>, body: &mut String) {
             url: [best.unwrap_or(""), &tail].concat(),
             urls: &urls,
             country: country.as_ref().map(|country| country.as_str()),
-            tier: selection.found_via(place).map_or("global", tier_name),
+            tier: selection.tier(place).map_or("", Tier::as_str),
             private: !contains(layout.public(), host),
             place,
         };
@@ -97,17 +97,5 @@ impl Mirror<'_> {
         body.push_str(",\"generation\":");
         push_json_string(generation, body);
         body.push('}');
-    }
-}
-
-/// The name of a tier.
-pub fn tier_name(found: FoundVia) -> &'static str {
-    match found {
-        FoundVia::Netblock => "netblock",
-        FoundVia::Asn(_) => "asn",
-        FoundVia::Country(_) | FoundVia::AskedGlobal => "country",
-        FoundVia::Geoip(_) => "geoip",
-        FoundVia::Continent(_) => "continent",
-        FoundVia::Global => "global",
     }
 }

@@ -6,12 +6,12 @@
 //! aria2 needs the one and old yum the other.
 
 use super::document::Document;
-use super::write::{push_hex, push_number};
+use crate::model::write::push_number;
 use crate::model::xml::{escape_comment_into, escape_into};
-use crate::snapshot::tables::Version;
+use crate::snapshot::FileView;
 
-/// Appends a metalink of a file with these versions, the current one first.
-pub fn render(document: &Document<'_>, versions: &[Version], pubdate: &str, body: &mut String) {
+/// Appends a metalink of a file.
+pub fn render(document: &Document<'_>, file: &FileView<'_>, pubdate: &str, body: &mut String) {
     push_opening(pubdate, body);
     if document.is_empty() {
         body.push_str(super::NO_MIRROR_COMMENT);
@@ -19,7 +19,7 @@ pub fn render(document: &Document<'_>, versions: &[Version], pubdate: &str, body
     body.push_str(" <files>\n  <file name=\"");
     escape_into(&document.target.file, body);
     body.push_str("\">\n");
-    push_versions(versions, body);
+    body.push_str(file.metalink_details);
     body.push_str("   <resources maxconnections=\"1\">\n");
     push_urls(document, body);
     push_fallback(document, body);
@@ -49,49 +49,6 @@ fn push_opening(pubdate: &str, body: &mut String) {
         "\" generator=\"mirrormanager\"",
         " xmlns:mm0=\"http://fedorahosted.org/mirrormanager\">\n",
     ));
-}
-
-fn push_versions(versions: &[Version], body: &mut String) {
-    let Some((current, alternates)) = versions.split_first() else { return };
-    push_version(current, "   ", body);
-    if alternates.is_empty() {
-        return;
-    }
-    body.push_str("   <mm0:alternates>\n");
-    for alternate in alternates {
-        body.push_str("    <mm0:alternate>\n");
-        push_version(alternate, "      ", body);
-        body.push_str("    </mm0:alternate>\n");
-    }
-    body.push_str("   </mm0:alternates>\n");
-}
-
-fn push_version(version: &Version, indent: &str, body: &mut String) {
-    if version.timestamp != 0 {
-        body.extend([indent, "<mm0:timestamp>"]);
-        push_number(version.timestamp, body);
-        body.push_str("</mm0:timestamp>\n");
-    }
-    if version.size != 0 {
-        body.extend([indent, "<size>"]);
-        push_number(version.size, body);
-        body.push_str("</size>\n");
-    }
-    body.extend([indent, "<verification>\n"]);
-    let sums = &version.checksums;
-    push_hash("md5", sums.md5.as_ref().map(|sum| &sum[..]), indent, body);
-    push_hash("sha1", sums.sha1.as_ref().map(|sum| &sum[..]), indent, body);
-    push_hash("sha256", sums.sha256.as_ref().map(|sum| &sum[..]), indent, body);
-    push_hash("sha512", sums.sha512.as_ref().map(|sum| sum.as_flattened()), indent, body);
-    body.extend([indent, "</verification>\n"]);
-}
-
-fn push_hash(kind: &str, sum: Option<&[u8]>, indent: &str, body: &mut String) {
-    if let Some(sum) = sum {
-        body.extend([indent, " <hash type=\"", kind, "\">"]);
-        push_hex(sum, body);
-        body.push_str("</hash>\n");
-    }
 }
 
 fn push_urls(document: &Document<'_>, body: &mut String) {

@@ -5,13 +5,14 @@
 //! that only the current version is described.
 
 use super::document::Document;
-use super::write::{push_hex, push_number};
 use crate::model::date::Timestamp;
+use crate::model::write::{push_hex, push_number};
 use crate::model::xml::escape_into;
+use crate::snapshot::FileView;
 use crate::snapshot::tables::Version;
 
-/// Appends a metalink of a file with these versions, the current one first.
-pub fn render(document: &Document<'_>, versions: &[Version], now: u64, body: &mut String) {
+/// Appends a metalink of a file.
+pub fn render(document: &Document<'_>, file: &FileView<'_>, now: u64, body: &mut String) {
     push_opening(body);
     body.extend([" <generator>mirrorlistd/", env!("CARGO_PKG_VERSION"), "</generator>\n"]);
     let published = Timestamp { seconds: now }.to_string();
@@ -22,7 +23,7 @@ pub fn render(document: &Document<'_>, versions: &[Version], now: u64, body: &mu
     body.push_str(" <file name=\"");
     escape_into(&document.target.file, body);
     body.push_str("\">\n");
-    if let Some(current) = versions.first() {
+    if let Some(current) = file.versions.first() {
         push_version(current, body);
     }
     push_urls(document, body);

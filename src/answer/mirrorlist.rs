@@ -5,9 +5,9 @@
 
 use super::document::Document;
 use super::query::Protocols;
-use super::select::FoundVia;
+use super::select::Contribution;
 use super::target::Subject;
-use super::write::push_number;
+use crate::model::write::push_number;
 
 /// What a text list says besides the mirrors.
 pub struct Details<'a> {
@@ -21,8 +21,8 @@ pub struct Details<'a> {
 pub fn render(document: &Document<'_>, details: &Details<'_>, body: &mut String) {
     let Document { snapshot, target, selection, choice, .. } = *document;
     push_subject(&target.subject, body);
-    for found in &selection.found {
-        push_found(*found, body);
+    for contribution in &selection.contributions {
+        push_contribution(*contribution, body);
     }
     if let Some(protocols) = details.protocols {
         body.extend(["protocol = ", &protocols.text]);
@@ -64,17 +64,17 @@ pub(super) fn push_subject(subject: &Subject<'_, '_>, body: &mut String) {
     }
 }
 
-fn push_found(found: FoundVia, body: &mut String) {
-    match found {
-        FoundVia::Netblock => body.push_str("Using preferred netblock "),
-        FoundVia::Asn(asn) => {
+fn push_contribution(contribution: Contribution, body: &mut String) {
+    match contribution {
+        Contribution::Netblock => body.push_str("Using preferred netblock "),
+        Contribution::Asn(asn) => {
             body.push_str("Using ASN ");
             push_number(asn.into(), body);
             body.push(' ');
         }
-        FoundVia::Country(country) | FoundVia::Geoip(country) | FoundVia::Continent(country) => {
+        Contribution::Country(country) => {
             body.extend(["country = ", country.as_str(), " "]);
         }
-        FoundVia::AskedGlobal | FoundVia::Global => body.push_str("country = global "),
+        Contribution::Global => body.push_str("country = global "),
     }
 }

@@ -21,7 +21,6 @@ pub mod mirrorlist;
 pub mod metalink;
 pub mod metalink4;
 pub mod json;
-mod write;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -32,12 +31,12 @@ use fastrand::Rng;
 use crate::model::geo::Country;
 use crate::model::net::canonical;
 use crate::model::url::ProtocolSet;
-use crate::snapshot::Snapshot;
-use crate::snapshot::tables::Version;
+use crate::model::write::{push_base64, push_number};
+use crate::snapshot::{FileView, Snapshot};
 
 use document::Document;
 use query::{Countme, Query};
-use select::{Criteria, FoundVia, Selection, Workspace};
+use select::{Criteria, Selection, Tier, Workspace};
 use shape::{Choice, Shaping};
 use target::{Message, Refusal, Subject, Target};
 
@@ -202,7 +201,7 @@ pub struct Reply<'a> {
     /// Present for a redirect.
     pub redirect: Option<Box<Redirect>>,
     /// How the best mirror was found; `None` where no mirrors were listed.
-    pub found: Option<FoundVia>,
+    pub found: Option<Tier>,
     /// Present when the request is to be logged: it named `repo` and `arch`, and an address.
     pub log: Option<LogEntry<'a>>,
     /// Present when the request is to be counted.
@@ -344,7 +343,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             });
         }
         let redirects = query.redirect && self.format == Format::Mirrorlist;
-        let versions = self.find_versions(&target)?;
+        let file = self.find_file(&target)?;
         let choice = self.choose_urls(redirects);
         let criteria = Criteria {
             directory: target.directory,
@@ -354,10 +353,11 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             netblocks: query.netblocks,
             protocols: choice.protocols,
             minimum: options.minimum,
+            names_contributions: self.format == Format::Mirrorlist && !redirects,
         };
         let Scratch { workspace, selection, pubdate } = scratch;
         select::select(snapshot, &criteria, rng, workspace, selection);
-        reply.found = selection.found.first().copied();
+        reply.found = selection.tiers.first().map(|&(tier, _)| tier);
         let fallback = shape::shape(
             &options.shaping,
             snapshot,
@@ -379,10 +379,10 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
                 mirrorlist::render(&document, &details, body);
             }
             Format::Metalink => {
-                metalink::render(&document, versions, pubdate.at(self.request.now), body);
+                metalink::render(&document, &file, pubdate.at(self.request.now), body);
             }
             Format::Metalink4 => {
-                metalink4::render(&document, versions, self.request.now, body);
+                metalink4::render(&document, &file, self.request.now, body);
             }
             Format::Json => json::render(&document, body),
         }
@@ -411,10 +411,10 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         Choice { protocols: usable.intersect(asked.unwrap_or(ProtocolSet::ALL)), per_host }
     }
 
-    /// The versions of the file, which a metalink cannot do without.
-    fn find_versions(&self, target: &Target<'s, 'q>) -> Result<&'s [Version], Refusal<'s, 'q>> {
+    /// The details of the file, which a metalink cannot do without.
+    fn find_file(&self, target: &Target<'s, 'q>) -> Result<FileView<'s>, Refusal<'s, 'q>> {
         if !self.format.describes_file() {
-            return Ok(&[]);
+            return Ok(FileView::default());
         }
         self.snapshot.find_file(&target.directory, &target.file).ok_or_else(|| Refusal {
             status: Status::NotFound,
@@ -437,13 +437,13 @@ fn redirect<'s, 'q>(
     for (priority, url) in (2..).zip(urls) {
         let separator = if link.is_empty() { "<" } else { ", <" };
         link.extend([separator, &url, ">; rel=duplicate; pri="]);
-        write::push_number(priority, &mut link);
+        push_number(priority, &mut link);
     }
-    let versions = document.snapshot.find_file(&document.target.directory, &document.target.file);
-    let sha256 = versions.and_then(|versions| versions.first()?.checksums.sha256);
+    let file = document.snapshot.find_file(&document.target.directory, &document.target.file);
+    let sha256 = file.and_then(|file| file.versions.first()?.checksums.sha256);
     let digest = sha256.map(|sum| {
         let mut digest = String::from("SHA-256=");
-        write::push_base64(&sum, &mut digest);
+        push_base64(&sum, &mut digest);
         digest
     });
     Ok(Redirect { location, link: (!link.is_empty()).then_some(link), digest })

@@ -12,7 +12,7 @@
 //!   [`Shaping::fallback`] puts the most reliable one there.
 //! - zypper reads four URLs only, and mirrors of one network fail together: [`Shaping::spread`].
 
-use super::select::{FoundVia, Selection};
+use super::select::{Selection, Tier};
 use crate::model::ids::HostId;
 use crate::model::url::{BadUrl, Protocol, ProtocolSet, parse_base_url};
 use crate::snapshot::listing::Listing;
@@ -144,7 +144,7 @@ fn spread(snapshot: &Snapshot, directory: &DirectoryView<'_>, selection: &mut Se
     let fixed = selection
         .tiers
         .iter()
-        .filter(|(found, _)| matches!(found, FoundVia::Netblock | FoundVia::Asn(_)))
+        .filter(|(tier, _)| matches!(tier, Tier::Netblock | Tier::Asn))
         .map(|&(_, end)| end)
         .max()
         .unwrap_or(0);

@@ -10,3 +10,4 @@ pub mod checksum;
 pub mod date;
 pub mod ids;
 pub mod xml;
+pub mod write;

@@ -155,6 +155,15 @@ pub struct DirectoryView<'a> {
     files: (u32, u32),
 }
 
+/// What is known of a file.
+#[derive(Clone, Copy, Default)]
+pub struct FileView<'a> {
+    /// Its versions, the current one first.
+    pub versions: &'a [Version],
+    /// The same as a metalink describes it, ready to be copied.
+    pub metalink_details: &'a str,
+}
+
 impl Snapshot {
     /// Checks `tables` and builds the indexes. Fails with the name of the broken table, which only a
     /// forged file can have: a damaged one fails its checksum before.
@@ -274,13 +283,16 @@ impl Snapshot {
         })
     }
 
-    /// The versions of a file whose checksums are known, the current one first; `None` for a file
-    /// that has no details.
-    pub fn find_file(&self, directory: &DirectoryView<'_>, name: &str) -> Option<&[Version]> {
+    /// A file whose checksums are known; `None` for one that has no details.
+    pub fn find_file(&self, directory: &DirectoryView<'_>, name: &str) -> Option<FileView<'_>> {
         let (from, to) = directory.files;
         let files = self.files.get(from as usize..to as usize)?;
-        let (from, to) = files.iter().find(|file| file.name == name)?.versions;
-        self.versions.get(from as usize..to as usize)
+        let place = files.iter().position(|file| file.name == name)?;
+        let (first, end) = files.get(place)?.versions;
+        Some(FileView {
+            versions: self.versions.get(first as usize..end as usize)?,
+            metalink_details: self.listings.file_details(from as usize + place),
+        })
     }
 
     /// The names of directories, in order.
@@ -339,15 +351,16 @@ impl Snapshot {
             .copied()
     }
 
+    /// The continent of `country`, if known.
+    pub fn find_continent(&self, country: Country) -> Option<Continent> {
+        let index = self.continents.binary_search_by_key(&country, |&(country, _)| country).ok()?;
+        self.continents.get(index).map(|&(_, continent)| continent)
+    }
+
     /// The countries on the continent of `country`, itself included, in order; empty where its
     /// continent is not known.
     pub fn continent_of(&self, country: Country) -> impl Iterator<Item = Country> {
-        let continent = self
-            .continents
-            .binary_search_by_key(&country, |&(country, _)| country)
-            .ok()
-            .and_then(|index| self.continents.get(index))
-            .map(|&(_, continent)| continent);
+        let continent = self.find_continent(country);
         let from = self.continent_members.partition_point(|&(other, _)| Some(other) < continent);
         let members = self.continent_members.get(from..).unwrap_or(&[]);
         members

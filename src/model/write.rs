@@ -1,7 +1,7 @@
 //! Small writers that all documents share.
 
 /// Appends a number in decimal.
-pub(super) fn push_number(number: u64, out: &mut String) {
+pub fn push_number(number: u64, out: &mut String) {
     if number >= 10 {
         push_number(number / 10, out);
     }
@@ -11,7 +11,7 @@ pub(super) fn push_number(number: u64, out: &mut String) {
 
 /// Appends bytes as lower-case hex: librepo compares checksums as text, and repomd.xml's own are in
 /// lower case.
-pub(super) fn push_hex(bytes: &[u8], out: &mut String) {
+pub fn push_hex(bytes: &[u8], out: &mut String) {
     const DIGITS: [u8; 16] = *b"0123456789abcdef";
     for byte in bytes {
         for digit in [byte >> 4, byte & 15] {
@@ -21,7 +21,7 @@ pub(super) fn push_hex(bytes: &[u8], out: &mut String) {
 }
 
 /// Appends bytes in base64 (RFC 4648, section 4), as HTTP digests are written.
-pub(super) fn push_base64(bytes: &[u8], out: &mut String) {
+pub fn push_base64(bytes: &[u8], out: &mut String) {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for group in bytes.chunks(3) {
         let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or(0));
@@ -35,7 +35,7 @@ pub(super) fn push_base64(bytes: &[u8], out: &mut String) {
 }
 
 /// Appends a JSON string with its quotes (RFC 8259, section 7).
-pub(super) fn push_json_string(text: &str, out: &mut String) {
+pub fn push_json_string(text: &str, out: &mut String) {
     out.push('"');
     for character in text.chars() {
         match character {
@@ -52,7 +52,7 @@ pub(super) fn push_json_string(text: &str, out: &mut String) {
 
 /// Appends a path as it stands in a URL (RFC 3986, section 3.3): what a path cannot hold is
 /// percent-encoded. A `%` is a character of the name here, not an escape.
-pub(super) fn push_url_path(path: &str, out: &mut String) {
+pub fn push_url_path(path: &str, out: &mut String) {
     let mut rest = path;
     while let Some(at) = rest.find(|character: char| !is_path(character)) {
         let (plain, special) = rest.split_at(at);
