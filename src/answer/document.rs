@@ -20,6 +20,13 @@ pub struct Document<'a> {
     pub choice: Choice,
     /// What stands last, if anything.
     pub fallback: Option<&'a Fallback>,
+    /// What follows a mirror's base URL (see [`push_url_tail`]).
+    pub url_tail: &'a str,
+}
+
+/// Appends what follows a mirror's base URL: the subpath and the file, or a slash for a directory.
+pub fn push_url_tail(target: &Target<'_, '_>, out: &mut String) {
+    push_tail_below(target.directory.subpath, &target.file, out);
 }
 
 impl Document<'_> {
@@ -28,16 +35,12 @@ impl Document<'_> {
         self.selection.hosts.is_empty() && self.fallback.is_none()
     }
 
-    /// What follows a mirror's base URL: the subpath and the file, or a slash for a directory.
-    pub fn url_tail(&self) -> String {
-        tail_below(self.target.directory.subpath, &self.target.file)
-    }
-
     /// The URL of the fallback: the directory under its full name.
     pub fn fallback_url(&self) -> Option<String> {
         let fallback = self.fallback?;
-        let tail = tail_below(self.target.directory.name, &self.target.file);
-        Some([fallback.base(), &tail].concat())
+        let mut url = fallback.base().to_owned();
+        push_tail_below(self.target.directory.name, &self.target.file, &mut url);
+        Some(url)
     }
 
     /// The preference of the mirror at `place`: one step for each, from 100 down to 1.
@@ -50,7 +53,6 @@ impl Document<'_> {
     pub fn redirect_urls(&self, max: usize) -> Vec<String> {
         let listings = self.snapshot.listings();
         let layout = self.target.directory.layout;
-        let tail = self.url_tail();
         let web =
             Choice { protocols: self.choice.protocols.intersect(ProtocolSet::WEB), ..self.choice };
         let mut urls: Vec<String> = self
@@ -59,7 +61,7 @@ impl Document<'_> {
             .iter()
             .filter_map(|&host| web.preferred(layout.listings(listings, host)).next())
             .take(max)
-            .map(|listing| [&plain_ascii(listings.url(listing)), tail.as_str()].concat())
+            .map(|listing| [&plain_ascii(listings.url(listing)), self.url_tail].concat())
             .collect();
         if urls.len() < max
             && let Some(url) = self.fallback_url()
@@ -70,15 +72,13 @@ impl Document<'_> {
     }
 }
 
-fn tail_below(path: &str, file: &str) -> String {
-    let mut tail = String::with_capacity(path.len() + file.len() + 2);
+fn push_tail_below(path: &str, file: &str, out: &mut String) {
     if !path.is_empty() {
-        tail.push('/');
-        push_url_path(path, &mut tail);
+        out.push('/');
+        push_url_path(path, out);
     }
-    tail.push('/');
-    push_url_path(file, &mut tail);
-    tail
+    out.push('/');
+    push_url_path(file, out);
 }
 
 /// A URL with everything percent-encoded that is not ASCII; what is encoded already stays.

@@ -19,25 +19,24 @@ use crate::snapshot::contains;
 
 /// Appends the array.
 pub fn render(document: &Document<'_>, body: &mut String) {
-    let Document { snapshot, target, selection, choice, .. } = *document;
+    let Document { snapshot, target, selection, choice, url_tail, .. } = *document;
     let generation = snapshot.generation().to_string();
     let listings = snapshot.listings();
     let layout = target.directory.layout;
-    let tail = document.url_tail();
     body.push('[');
     let mut separator = "\n ";
     let mut urls: Vec<String> = Vec::new();
     for (place, &host) in selection.hosts.iter().enumerate() {
         urls.clear();
         let of_host = layout.listings(listings, host);
-        choice.each(of_host, |listing| urls.push([listings.url(listing), &tail].concat()));
+        choice.each(of_host, |listing| urls.push([listings.url(listing), url_tail].concat()));
         // Selected mirrors have a URL that can be listed.
         let best = choice.preferred(of_host).next().map(|listing| listings.url(listing));
         body.push_str(separator);
         separator = ",\n ";
         let country = snapshot.hosts().country(host);
         let mirror = Mirror {
-            url: [best.unwrap_or(""), &tail].concat(),
+            url: [best.unwrap_or(""), url_tail].concat(),
             urls: &urls,
             country: country.as_ref().map(|country| country.as_str()),
             tier: selection.tier(place).map_or("", Tier::as_str),

@@ -6,12 +6,22 @@
 //! aria2 needs the one and old yum the other.
 
 use super::document::Document;
-use crate::model::write::push_number;
 use crate::model::xml::{escape_comment_into, escape_into};
 use crate::snapshot::FileView;
 
 /// Appends a metalink of a file.
-pub fn render(document: &Document<'_>, file: &FileView<'_>, pubdate: &str, body: &mut String) {
+///
+/// `tail` is memory that is used again.
+pub fn render(
+    document: &Document<'_>,
+    file: &FileView<'_>,
+    pubdate: &str,
+    tail: &mut String,
+    body: &mut String,
+) {
+    tail.clear();
+    escape_into(document.url_tail, tail);
+    tail.push_str("</url>\n");
     push_opening(pubdate, body);
     if document.is_empty() {
         body.push_str(super::NO_MIRROR_COMMENT);
@@ -21,7 +31,7 @@ pub fn render(document: &Document<'_>, file: &FileView<'_>, pubdate: &str, body:
     body.push_str("\">\n");
     body.push_str(file.metalink_details);
     body.push_str("   <resources maxconnections=\"1\">\n");
-    push_urls(document, body);
+    push_urls(document, tail, body);
     push_fallback(document, body);
     body.push_str("   </resources>\n  </file>\n </files>\n</metalink>\n");
 }
@@ -51,12 +61,9 @@ fn push_opening(pubdate: &str, body: &mut String) {
     ));
 }
 
-fn push_urls(document: &Document<'_>, body: &mut String) {
+fn push_urls(document: &Document<'_>, tail: &str, body: &mut String) {
     let Document { snapshot, target, selection, choice, .. } = *document;
     let listings = snapshot.listings();
-    let mut tail = String::new();
-    escape_into(&document.url_tail(), &mut tail);
-    tail.push_str("</url>\n");
     let of_host = |host| target.directory.layout.listings(listings, host);
 
     // One exact allocation: growing a 28 KB body step by step would copy it twice over.
@@ -70,15 +77,13 @@ fn push_urls(document: &Document<'_>, body: &mut String) {
         });
     }
     body.reserve(size);
-    let mut digits = String::with_capacity(3);
     for (place, &host) in selection.hosts.iter().enumerate() {
-        digits.clear();
-        push_number(Document::preference(place), &mut digits);
+        let digits = preference_digits(place);
         choice.each(of_host(host), |listing| {
             body.push_str(listings.metalink_head(listing));
-            body.push_str(&digits);
+            body.push_str(digits);
             body.push_str(listings.metalink_middle(listing));
-            body.push_str(&tail);
+            body.push_str(tail);
         });
     }
 }
@@ -88,8 +93,37 @@ fn push_fallback(document: &Document<'_>, body: &mut String) {
     let protocol = fallback.protocol().as_str();
     body.extend(["    <url protocol=\"", protocol, "\" type=\"", protocol]);
     body.push_str("\" location=\"\" preference=\"");
-    push_number(Document::preference(document.selection.hosts.len()), body);
+    body.push_str(preference_digits(document.selection.hosts.len()));
     body.push_str("\">");
     escape_into(&url, body);
     body.push_str("</url>\n");
+}
+
+/// [`Document::preference`] as text.
+fn preference_digits(place: usize) -> &'static str {
+    const DIGITS: &str = concat!(
+        "00010203040506070809101112131415161718192021222324",
+        "25262728293031323334353637383940414243444546474849",
+        "50515253545556575859606162636465666768697071727374",
+        "75767778798081828384858687888990919293949596979899",
+    );
+    let preference = Document::preference(place);
+    let at = usize::try_from(2 * preference).unwrap_or(0);
+    match preference {
+        0..10 => DIGITS.get(at + 1..at + 2).unwrap_or("1"),
+        10..100 => DIGITS.get(at..at + 2).unwrap_or("1"),
+        _ => "100",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_those_of_the_preference() {
+        for place in [0, 1, 2, 89, 90, 91, 98, 99, 100, 5_000] {
+            assert_eq!(preference_digits(place), Document::preference(place).to_string());
+        }
+    }
 }

@@ -66,14 +66,13 @@ fn push_hash(kind: &str, sum: Option<&[u8]>, body: &mut String) {
 }
 
 fn push_urls(document: &Document<'_>, body: &mut String) {
-    let Document { snapshot, target, selection, choice, .. } = *document;
+    let Document { snapshot, target, selection, choice, url_tail, .. } = *document;
     let listings = snapshot.listings();
-    let tail = document.url_tail();
     for (place, &host) in selection.hosts.iter().enumerate() {
         let country = snapshot.hosts().country(host);
         let location = country.map(|country| country.as_str().to_ascii_lowercase());
         choice.each(target.directory.layout.listings(listings, host), |listing| {
-            push_url(location.as_deref(), place, &[listings.url(listing), &tail], body);
+            push_url(location.as_deref(), place, &[listings.url(listing), url_tail], body);
         });
     }
     if let Some(url) = document.fallback_url() {

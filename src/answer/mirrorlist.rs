@@ -19,7 +19,7 @@ pub struct Details<'a> {
 
 /// Appends a text list.
 pub fn render(document: &Document<'_>, details: &Details<'_>, body: &mut String) {
-    let Document { snapshot, target, selection, choice, .. } = *document;
+    let Document { snapshot, target, selection, choice, url_tail, .. } = *document;
     push_subject(&target.subject, body);
     for contribution in &selection.contributions {
         push_contribution(*contribution, body);
@@ -40,12 +40,11 @@ pub fn render(document: &Document<'_>, details: &Details<'_>, body: &mut String)
     }
     body.push('\n');
 
-    let tail = document.url_tail();
     let listings = snapshot.listings();
     for &host in &selection.hosts {
         choice.each(target.directory.layout.listings(listings, host), |listing| {
             body.push_str(listings.url(listing));
-            body.push_str(&tail);
+            body.push_str(url_tail);
             body.push('\n');
         });
     }

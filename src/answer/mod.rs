@@ -34,7 +34,7 @@ use crate::model::url::ProtocolSet;
 use crate::model::write::{push_base64, push_number};
 use crate::snapshot::{FileView, Snapshot};
 
-use document::Document;
+use document::{Document, push_url_tail};
 use query::{Countme, Query};
 use select::{Criteria, Selection, Tier, Workspace};
 use shape::{Choice, Shaping};
@@ -234,6 +234,9 @@ pub struct Scratch {
     workspace: Workspace,
     selection: Selection,
     pubdate: Pubdate,
+    url_tail: String,
+    /// The key of a repository, then what follows a URL in a metalink.
+    text: String,
 }
 
 /// The date of answers, formatted once a second.
@@ -323,7 +326,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         body: &mut String,
     ) -> Result<(), Refusal<'s, 'q>> {
         let Self { snapshot, options, query, .. } = *self;
-        let target = target::resolve(snapshot, query, self.format)?;
+        let target = target::resolve(snapshot, query, self.format, &mut scratch.text)?;
         if let (Some(entry), Subject::Repository(name, arch)) =
             (&mut reply.countme, &target.subject)
         {
@@ -355,7 +358,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             minimum: options.minimum,
             names_contributions: self.format == Format::Mirrorlist && !redirects,
         };
-        let Scratch { workspace, selection, pubdate } = scratch;
+        let Scratch { workspace, selection, pubdate, url_tail, text } = scratch;
         select::select(snapshot, &criteria, rng, workspace, selection);
         reply.found = selection.tiers.first().map(|&(tier, _)| tier);
         let fallback = shape::shape(
@@ -365,7 +368,10 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             choice.protocols,
             selection,
         );
-        let document = Document { snapshot, target: &target, selection, choice, fallback };
+        url_tail.clear();
+        push_url_tail(&target, url_tail);
+        let document =
+            Document { snapshot, target: &target, selection, choice, fallback, url_tail };
         match self.format {
             Format::Mirrorlist if redirects => {
                 reply.redirect = Some(Box::new(redirect(&document, options)?));
@@ -379,7 +385,8 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
                 mirrorlist::render(&document, &details, body);
             }
             Format::Metalink => {
-                metalink::render(&document, &file, pubdate.at(self.request.now), body);
+                let pubdate = pubdate.at(self.request.now);
+                metalink::render(&document, &file, pubdate, text, body);
             }
             Format::Metalink4 => {
                 metalink4::render(&document, &file, self.request.now, body);

@@ -80,15 +80,16 @@ pub fn effective_arch<'q>(repo: &str, arch: &Cow<'q, str>) -> Cow<'q, str> {
     if repo.contains("source") { Cow::Borrowed("source") } else { arch.clone() }
 }
 
-/// Finds the directory and the file.
+/// Finds the directory and the file. `key` is memory that is used again.
 pub fn resolve<'s, 'q>(
     snapshot: &'s Snapshot,
     query: &Query<'q>,
     format: Format,
+    key: &mut String,
 ) -> Result<Target<'s, 'q>, Refusal<'s, 'q>> {
     match (&query.path, &query.repo, &query.arch) {
         (Some(path), _, _) => resolve_path(snapshot, path),
-        (None, Some(repo), Some(arch)) => resolve_repository(snapshot, repo, arch, format),
+        (None, Some(repo), Some(arch)) => resolve_repository(snapshot, repo, arch, format, key),
         _ => Err(Refusal {
             status: Status::Ok,
             message: Message::Fixed("# either path=, or repo= and arch= must be specified"),
@@ -142,6 +143,7 @@ fn resolve_repository<'s, 'q>(
     repo: &Cow<'q, str>,
     arch: &Cow<'q, str>,
     format: Format,
+    key: &mut String,
 ) -> Result<Target<'s, 'q>, Refusal<'s, 'q>> {
     let arch = effective_arch(repo, arch);
     let name = match snapshot.find_redirect(repo) {
@@ -151,9 +153,10 @@ fn resolve_repository<'s, 'q>(
     if snapshot.is_disabled(name.as_str()) {
         return Err(Refusal { status: Status::Ok, message: Message::Fixed("repo disabled") });
     }
-    let key = [name.as_str(), "+", &arch].concat();
+    key.clear();
+    key.extend([name.as_str(), "+", &arch]);
     let subject = Subject::Repository(name, arch);
-    let Some(repository) = snapshot.find_repository(&key) else {
+    let Some(repository) = snapshot.find_repository(key) else {
         let message = Message::UnknownRepository(subject);
         return Err(Refusal { status: Status::NotFound, message });
     };
