@@ -5,36 +5,34 @@
 //! document order: dnf reads the order, yum and aria2 the number. `type` repeats `protocol` because
 //! aria2 needs the one and old yum the other.
 
-use super::select::Selection;
-use super::target::Target;
-use super::write::{push_hex, push_number};
-use crate::model::url::ProtocolSet;
+use super::document::Document;
 use crate::model::xml::{escape_comment_into, escape_into};
-use crate::snapshot::Snapshot;
-use crate::snapshot::tables::Version;
+use crate::snapshot::FileView;
 
-const HIGHEST_PREFERENCE: usize = 100;
-
-/// Appends a metalink of a file with these versions, the current one first.
+/// Appends a metalink of a file.
+///
+/// `tail` is memory that is used again.
 pub fn render(
-    snapshot: &Snapshot,
-    target: &Target<'_, '_>,
-    versions: &[Version],
-    selection: &Selection,
-    protocols: ProtocolSet,
+    document: &Document<'_>,
+    file: &FileView<'_>,
     pubdate: &str,
+    tail: &mut String,
     body: &mut String,
 ) {
+    tail.clear();
+    escape_into(document.url_tail, tail);
+    tail.push_str("</url>\n");
     push_opening(pubdate, body);
-    if selection.hosts.is_empty() {
-        body.push_str(" <!-- no mirror offers this file in a protocol that was asked for -->\n");
+    if document.is_empty() {
+        body.push_str(super::NO_MIRROR_COMMENT);
     }
     body.push_str(" <files>\n  <file name=\"");
-    escape_into(&target.file, body);
+    escape_into(&document.target.file, body);
     body.push_str("\">\n");
-    push_versions(versions, body);
+    body.push_str(file.metalink_details);
     body.push_str("   <resources maxconnections=\"1\">\n");
-    push_urls(snapshot, target, selection, protocols, body);
+    push_urls(document, tail, body);
+    push_fallback(document, body);
     body.push_str("   </resources>\n  </file>\n </files>\n</metalink>\n");
 }
 
@@ -63,83 +61,69 @@ fn push_opening(pubdate: &str, body: &mut String) {
     ));
 }
 
-fn push_versions(versions: &[Version], body: &mut String) {
-    let Some((current, alternates)) = versions.split_first() else { return };
-    push_version(current, "   ", body);
-    if alternates.is_empty() {
-        return;
-    }
-    body.push_str("   <mm0:alternates>\n");
-    for alternate in alternates {
-        body.push_str("    <mm0:alternate>\n");
-        push_version(alternate, "      ", body);
-        body.push_str("    </mm0:alternate>\n");
-    }
-    body.push_str("   </mm0:alternates>\n");
-}
-
-fn push_version(version: &Version, indent: &str, body: &mut String) {
-    if version.timestamp != 0 {
-        body.extend([indent, "<mm0:timestamp>"]);
-        push_number(version.timestamp, body);
-        body.push_str("</mm0:timestamp>\n");
-    }
-    if version.size != 0 {
-        body.extend([indent, "<size>"]);
-        push_number(version.size, body);
-        body.push_str("</size>\n");
-    }
-    body.extend([indent, "<verification>\n"]);
-    let sums = &version.checksums;
-    push_hash("md5", sums.md5.as_ref().map(|sum| &sum[..]), indent, body);
-    push_hash("sha1", sums.sha1.as_ref().map(|sum| &sum[..]), indent, body);
-    push_hash("sha256", sums.sha256.as_ref().map(|sum| &sum[..]), indent, body);
-    push_hash("sha512", sums.sha512.as_ref().map(|sum| sum.as_flattened()), indent, body);
-    body.extend([indent, "</verification>\n"]);
-}
-
-fn push_hash(kind: &str, sum: Option<&[u8]>, indent: &str, body: &mut String) {
-    if let Some(sum) = sum {
-        body.extend([indent, " <hash type=\"", kind, "\">"]);
-        push_hex(sum, body);
-        body.push_str("</hash>\n");
-    }
-}
-
-fn push_urls(
-    snapshot: &Snapshot,
-    target: &Target<'_, '_>,
-    selection: &Selection,
-    protocols: ProtocolSet,
-    body: &mut String,
-) {
+fn push_urls(document: &Document<'_>, tail: &str, body: &mut String) {
+    let Document { snapshot, target, selection, choice, .. } = *document;
     let listings = snapshot.listings();
-    let layout = target.directory.layout;
-    let mut tail = String::new();
-    escape_into(&super::mirrorlist::url_tail(target), &mut tail);
-    tail.push_str("</url>\n");
+    let of_host = |host| target.directory.layout.listings(listings, host);
 
-    let of_host = |&host| layout.listings(listings, host).iter();
-    let asked = |listing: &&_| is_asked(listing, protocols);
-    let size = |listing: &_| {
-        let fixed = listings.metalink_head(listing).len() + listings.metalink_middle(listing).len();
-        fixed + "100".len() + tail.len()
-    };
     // One exact allocation: growing a 28 KB body step by step would copy it twice over.
-    body.reserve(selection.hosts.iter().flat_map(of_host).filter(asked).map(size).sum());
-    let mut digits = String::with_capacity(3);
-    for (rank, host) in selection.hosts.iter().enumerate() {
-        digits.clear();
-        push_number(HIGHEST_PREFERENCE.saturating_sub(rank).max(1) as u64, &mut digits);
-        for listing in of_host(host).filter(asked) {
+    let mut size = 0;
+    for &host in &selection.hosts {
+        choice.each(of_host(host), |listing| {
+            size += listings.metalink_head(listing).len()
+                + "100".len()
+                + listings.metalink_middle(listing).len()
+                + tail.len();
+        });
+    }
+    body.reserve(size);
+    for (place, &host) in selection.hosts.iter().enumerate() {
+        let digits = preference_digits(place);
+        choice.each(of_host(host), |listing| {
             body.push_str(listings.metalink_head(listing));
-            body.push_str(&digits);
+            body.push_str(digits);
             body.push_str(listings.metalink_middle(listing));
-            body.push_str(&tail);
+            body.push_str(tail);
+        });
+    }
+}
+
+fn push_fallback(document: &Document<'_>, body: &mut String) {
+    let (Some(fallback), Some(url)) = (document.fallback, document.fallback_url()) else { return };
+    let protocol = fallback.protocol().as_str();
+    body.extend(["    <url protocol=\"", protocol, "\" type=\"", protocol]);
+    body.push_str("\" location=\"\" preference=\"");
+    body.push_str(preference_digits(document.selection.hosts.len()));
+    body.push_str("\">");
+    escape_into(&url, body);
+    body.push_str("</url>\n");
+}
+
+/// [`Document::preference`] as text.
+fn preference_digits(place: usize) -> &'static str {
+    const DIGITS: &str = concat!(
+        "00010203040506070809101112131415161718192021222324",
+        "25262728293031323334353637383940414243444546474849",
+        "50515253545556575859606162636465666768697071727374",
+        "75767778798081828384858687888990919293949596979899",
+    );
+    let preference = Document::preference(place);
+    let at = usize::try_from(2 * preference).unwrap_or(0);
+    match preference {
+        0..10 => DIGITS.get(at + 1..at + 2).unwrap_or("1"),
+        10..100 => DIGITS.get(at..at + 2).unwrap_or("1"),
+        _ => "100",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_those_of_the_preference() {
+        for place in [0, 1, 2, 89, 90, 91, 98, 99, 100, 5_000] {
+            assert_eq!(preference_digits(place), Document::preference(place).to_string());
         }
     }
-}
-
-fn is_asked(listing: &crate::snapshot::listing::Listing, protocols: ProtocolSet) -> bool {
-    protocols.contains(listing.protocol)
 }

@@ -1,8 +1,9 @@
 //! Request to reply, pure: the clock, the randomness and the buffer come in as arguments.
 //!
 //! A request passes through [`query`] (what was asked), [`target`] (which directory), [`select`] and
-//! [`order`] (which mirrors), and [`mirrorlist`] or [`metalink`] (how it is written); [`client`] says
-//! whose request it is. Everything is looked up in one [`Snapshot`], nothing in it is parsed, and
+//! [`order`] (which mirrors), [`shape`] (how many of them), and the format: [`mirrorlist`],
+//! [`metalink`], [`metalink4`] or [`json`], all written from one [`document`]. [`client`] says whose
+//! request it is. Everything is looked up in one [`Snapshot`], nothing in it is parsed, and
 //! nothing is allocated per mirror: what grows is in [`Scratch`], which a worker uses again.
 //!
 //! The writers escape: text that came from a request or a data file goes into XML only through
@@ -14,9 +15,12 @@ pub mod client;
 pub mod target;
 pub mod select;
 pub mod order;
+pub mod shape;
+pub mod document;
 pub mod mirrorlist;
 pub mod metalink;
-mod write;
+pub mod metalink4;
+pub mod json;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -27,32 +31,56 @@ use fastrand::Rng;
 use crate::model::geo::Country;
 use crate::model::net::canonical;
 use crate::model::url::ProtocolSet;
-use crate::snapshot::Snapshot;
-use crate::snapshot::tables::Version;
+use crate::model::write::{push_base64, push_number};
+use crate::snapshot::{FileView, Snapshot};
 
-use query::Query;
-use select::{Criteria, FoundVia, Selection, Workspace};
-use target::{Message, Refusal, Target};
+use document::{Document, push_url_tail};
+use query::{Countme, Query};
+use select::{Criteria, Selection, Tier, Workspace};
+use shape::{Choice, Shaping};
+use target::{Message, Refusal, Subject, Target};
 
-/// Which document is asked for; decided by the end of the path.
+/// The format of an answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Format {
     /// A text list of URLs.
     Mirrorlist,
-    /// A metalink with checksums.
+    /// A metalink with checksums, in MirrorManager's dialect of version 3.
     Metalink,
+    /// A metalink of version 4 (RFC 5854).
+    Metalink4,
+    /// A list with everything that is known, for programs.
+    Json,
 }
 
 impl Format {
-    /// The format that a path asks for: `/mirrorlist` or `/metalink` at its end, whatever stands
-    /// before.
+    /// The format that a path asks for: `/mirrorlist`, `/metalink` or `/metalink4` at its end,
+    /// whatever stands before.
     pub fn of_path(path: &str) -> Option<Self> {
-        if path.ends_with("/mirrorlist") {
-            Some(Self::Mirrorlist)
-        } else if path.ends_with("/metalink") {
-            Some(Self::Metalink)
-        } else {
-            None
+        match path.rsplit_once('/')?.1 {
+            "mirrorlist" => Some(Self::Mirrorlist),
+            "metalink" => Some(Self::Metalink),
+            "metalink4" => Some(Self::Metalink4),
+            _ => None,
+        }
+    }
+
+    /// The format that the client prefers, as its `Accept` header says: a metalink can be one of
+    /// version 4, and a list can be JSON, for clients that name them.
+    pub fn negotiate(self, accept: &str) -> Self {
+        let (own, other) = match self {
+            Self::Metalink => (self.content_type(), Self::Metalink4),
+            Self::Mirrorlist => (self.content_type(), Self::Json),
+            Self::Metalink4 | Self::Json => return self,
+        };
+        let quality = |media_type| quality_of(accept, media_type);
+        match (quality(other.content_type()), quality(own)) {
+            (Some(other_quality), own)
+                if other_quality > 0 && own.is_none_or(|own| own <= other_quality) =>
+            {
+                other
+            }
+            _ => self,
         }
     }
 
@@ -61,9 +89,38 @@ impl Format {
         match self {
             Self::Mirrorlist => "text/plain",
             Self::Metalink => "application/metalink+xml",
+            Self::Metalink4 => "application/metalink4+xml",
+            Self::Json => "application/json",
         }
     }
+
+    /// Whether it describes a file, with its checksums.
+    fn describes_file(self) -> bool {
+        matches!(self, Self::Metalink | Self::Metalink4)
+    }
 }
+
+/// The quality of a media type that is named in an `Accept` header, in thousandths; wildcards name
+/// nothing (RFC 9110, section 12.5.1).
+fn quality_of(accept: &str, media_type: &str) -> Option<u32> {
+    let item = accept.split(',').find_map(|item| {
+        let (name, parameters) = item.split_once(';').unwrap_or((item, ""));
+        name.trim().eq_ignore_ascii_case(media_type).then_some(parameters)
+    })?;
+    let quality = item.split(';').find_map(|parameter| parameter.trim().strip_prefix("q="));
+    // `0.5` as 500; what is no quality counts as 1.
+    let quality = quality.and_then(|text| text.parse::<f32>().ok()).unwrap_or(1.0);
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 0 and 1000"
+    )]
+    Some((quality.clamp(0.0, 1.0) * 1_000.0) as u32)
+}
+
+/// Stands in a metalink without mirrors: an empty list without a reason would be a riddle.
+const NO_MIRROR_COMMENT: &str =
+    " <!-- no mirror offers this file in a protocol that was asked for -->\n";
 
 /// Limits of a request and the size of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,17 +133,29 @@ pub struct Options {
     pub max_countries: usize,
     /// At most so many protocols in `protocol=`.
     pub max_protocols: usize,
+    /// A redirect names so many further mirrors in its `Link` header; 0 leaves the header out.
+    pub redirect_links: usize,
+    /// How much of a selection is listed, and how.
+    pub shaping: Shaping,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { minimum: 5, max_parameters: 32, max_countries: 16, max_protocols: 16 }
+        Self {
+            minimum: 5,
+            max_parameters: 32,
+            max_countries: 16,
+            max_protocols: 16,
+            // A proxy's buffer for headers is 4 KB, and a URL may be long.
+            redirect_links: 4,
+            shaping: Shaping::default(),
+        }
     }
 }
 
 /// One request, as the transport understood it.
 pub struct Request<'a> {
-    /// Which document.
+    /// Which document; `format=json` in the query makes JSON of a list.
     pub format: Format,
     /// The raw query, without `?`.
     pub query: &'a str,
@@ -129,12 +198,34 @@ pub struct Reply<'a> {
     pub status: Status,
     /// The media type of the body.
     pub content_type: &'static str,
-    /// Target of a redirect: a valid header value (visible ASCII).
-    pub location: Option<String>,
+    /// Present for a redirect.
+    pub redirect: Option<Box<Redirect>>,
     /// How the best mirror was found; `None` where no mirrors were listed.
-    pub found: Option<FoundVia>,
+    pub found: Option<Tier>,
     /// Present when the request is to be logged: it named `repo` and `arch`, and an address.
     pub log: Option<LogEntry<'a>>,
+    /// Present when the request is to be counted.
+    pub countme: Option<CountmeEntry>,
+}
+
+/// The headers of a redirect: valid header values (visible ASCII).
+#[derive(Debug, PartialEq, Eq)]
+pub struct Redirect {
+    /// `Location`.
+    pub location: String,
+    /// `Link`: where else the file is (RFC 6249).
+    pub link: Option<String>,
+    /// `Digest`: the checksum of the file (RFC 3230), where it is known.
+    pub digest: Option<String>,
+}
+
+/// What a request with `countme=` counts for.
+#[derive(Debug, PartialEq, Eq)]
+pub struct CountmeEntry {
+    /// The key `repo+arch` of a repository that exists; nothing that a client invented.
+    pub repository: Option<String>,
+    /// How old the installation is.
+    pub bucket: Countme,
 }
 
 /// Memory that is used again for each answer of one worker.
@@ -143,6 +234,9 @@ pub struct Scratch {
     workspace: Workspace,
     selection: Selection,
     pubdate: Pubdate,
+    url_tail: String,
+    /// The key of a repository, then what follows a URL in a metalink.
+    text: String,
 }
 
 /// The date of answers, formatted once a second.
@@ -177,124 +271,196 @@ pub fn respond<'q>(
     let mut reply = Reply {
         status: Status::Ok,
         content_type: request.format.content_type(),
-        location: None,
+        redirect: None,
         found: None,
         log: None,
+        countme: Countme::find(request.query)
+            .map(|bucket| CountmeEntry { repository: None, bucket }),
     };
-    if let Err(refusal) = try_respond(snapshot, options, request, rng, scratch, &mut reply, body) {
+    let mut format = request.format;
+    let outcome = Query::parse(request.query, options)
+        .map_err(|reason| Refusal::bad_request(Message::BadQuery(reason)))
+        .and_then(|query| {
+            if query.json && format == Format::Mirrorlist {
+                format = Format::Json;
+            }
+            reply.content_type = format.content_type();
+            let answering = Answering { snapshot, options, request, format, query: &query };
+            answering.answer(rng, scratch, &mut reply, body)
+        });
+    if let Err(refusal) = outcome {
         reply.status = refusal.status;
-        match request.format {
-            Format::Mirrorlist => push_message(snapshot, &refusal.message, body),
+        let message = &refusal.message;
+        let xml = |body: &mut String| push_xml_message(snapshot, message, body);
+        match format {
+            Format::Mirrorlist => push_message(snapshot, message, body),
             Format::Metalink => {
-                let write = |body: &mut String| push_xml_message(snapshot, &refusal.message, body);
-                metalink::render_error(scratch.pubdate.at(request.now), write, body);
+                metalink::render_error(scratch.pubdate.at(request.now), xml, body);
+            }
+            Format::Metalink4 => metalink4::render_error(xml, body),
+            Format::Json => {
+                let mut text = String::new();
+                push_message(snapshot, message, &mut text);
+                json::render_error(&text, body);
             }
         }
     }
     reply
 }
 
-fn try_respond<'s, 'q>(
+/// A request whose query is understood.
+struct Answering<'r, 's, 'q> {
     snapshot: &'s Snapshot,
-    options: &Options,
-    request: &Request<'q>,
-    rng: &mut Rng,
-    scratch: &mut Scratch,
-    reply: &mut Reply<'q>,
-    body: &mut String,
-) -> Result<(), Refusal<'s, 'q>> {
-    let query = Query::parse(request.query, options).map_err(|reason| Refusal {
-        status: Status::BadRequest,
-        message: Message::BadQuery(reason),
-    })?;
-    let target = target::resolve(snapshot, &query, request.format)?;
-    let client = match &query.ip {
-        Some(text) => parse_address(text)?,
-        None => canonical(request.client),
-    };
-    let client_country = snapshot.find_country(client);
-    if let (Some(repo), Some(arch)) = (&query.repo, &query.arch) {
-        reply.log = Some(LogEntry {
-            client,
-            country: client_country,
-            repo: repo.clone(),
-            arch: target::effective_arch(repo, arch),
-        });
-    }
-    let versions = find_versions(snapshot, &target, request.format)?;
-    let redirects = query.redirect && request.format == Format::Mirrorlist;
-    let usable = match request.format {
-        _ if redirects => ProtocolSet::WEB,
-        Format::Mirrorlist if query.protocols.is_none() => ProtocolSet::TEXT,
-        _ => ProtocolSet::ALL,
-    };
-    let asked = query.protocols.as_ref().map_or(ProtocolSet::ALL, |protocols| protocols.set);
-    let criteria = Criteria {
-        directory: target.directory,
-        client,
-        client_country,
-        countries: query.countries.as_ref(),
-        netblocks: query.netblocks,
-        protocols: usable.intersect(asked),
-        minimum: options.minimum,
-    };
-    let Scratch { workspace, selection, pubdate } = scratch;
-    select::select(snapshot, &criteria, rng, workspace, selection);
-    reply.found = selection.found.first().copied();
-    if redirects {
-        let protocols = criteria.protocols;
-        let url = mirrorlist::redirect_url(snapshot, &target, &selection.hosts, protocols);
-        let location = url.ok_or(Refusal {
-            status: Status::NotFound,
-            message: Message::Fixed("error: no mirror offers this over http or https"),
-        })?;
-        reply.status = Status::Found;
-        reply.location = Some(location);
-        return Ok(());
-    }
-    match request.format {
-        Format::Mirrorlist => {
-            let details = mirrorlist::Details {
-                protocols: query.protocols.as_ref(),
-                created: query.time.then(|| snapshot.created()),
-            };
-            mirrorlist::render(snapshot, &target, selection, &details, body);
+    options: &'r Options,
+    request: &'r Request<'q>,
+    format: Format,
+    query: &'r Query<'q>,
+}
+
+impl<'s, 'q> Answering<'_, 's, 'q> {
+    fn answer(
+        &self,
+        rng: &mut Rng,
+        scratch: &mut Scratch,
+        reply: &mut Reply<'q>,
+        body: &mut String,
+    ) -> Result<(), Refusal<'s, 'q>> {
+        let Self { snapshot, options, query, .. } = *self;
+        let target = target::resolve(snapshot, query, self.format, &mut scratch.text)?;
+        if let (Some(entry), Subject::Repository(name, arch)) =
+            (&mut reply.countme, &target.subject)
+        {
+            entry.repository = Some([name.as_str(), "+", arch].concat());
         }
-        Format::Metalink => metalink::render(
+        let client = match &query.ip {
+            Some(text) => parse_address(text)?,
+            None => canonical(self.request.client),
+        };
+        let client_country = snapshot.find_country(client);
+        if let (Some(repo), Some(arch)) = (&query.repo, &query.arch) {
+            reply.log = Some(LogEntry {
+                client,
+                country: client_country,
+                repo: repo.clone(),
+                arch: target::effective_arch(repo, arch),
+            });
+        }
+        let redirects = query.redirect && self.format == Format::Mirrorlist;
+        let file = self.find_file(&target)?;
+        let choice = self.choose_urls(redirects);
+        let criteria = Criteria {
+            directory: target.directory,
+            client,
+            client_country,
+            countries: query.countries.as_ref(),
+            netblocks: query.netblocks,
+            protocols: choice.protocols,
+            minimum: options.minimum,
+            names_contributions: self.format == Format::Mirrorlist && !redirects,
+        };
+        let Scratch { workspace, selection, pubdate, url_tail, text } = scratch;
+        select::select(snapshot, &criteria, rng, workspace, selection);
+        reply.found = selection.tiers.first().map(|&(tier, _)| tier);
+        let fallback = shape::shape(
+            &options.shaping,
             snapshot,
-            &target,
-            versions,
+            &target.directory,
+            choice.protocols,
             selection,
-            criteria.protocols,
-            pubdate.at(request.now),
-            body,
-        ),
+        );
+        url_tail.clear();
+        push_url_tail(&target, url_tail);
+        let document =
+            Document { snapshot, target: &target, selection, choice, fallback, url_tail };
+        match self.format {
+            Format::Mirrorlist if redirects => {
+                reply.redirect = Some(Box::new(redirect(&document, options)?));
+                reply.status = Status::Found;
+            }
+            Format::Mirrorlist => {
+                let details = mirrorlist::Details {
+                    protocols: query.protocols.as_ref(),
+                    created: query.time.then(|| snapshot.created()),
+                };
+                mirrorlist::render(&document, &details, body);
+            }
+            Format::Metalink => {
+                let pubdate = pubdate.at(self.request.now);
+                metalink::render(&document, &file, pubdate, text, body);
+            }
+            Format::Metalink4 => {
+                metalink4::render(&document, &file, self.request.now, body);
+            }
+            Format::Json => json::render(&document, body),
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Which URLs of a mirror are of use for this request.
+    fn choose_urls(&self, redirects: bool) -> Choice {
+        let shaping = &self.options.shaping;
+        let usable = match self.format {
+            _ if redirects => ProtocolSet::WEB,
+            _ if self.query.protocols.is_some() => ProtocolSet::ALL,
+            Format::Mirrorlist | Format::Json => ProtocolSet::TEXT.without(shaping.unlisted),
+            Format::Metalink => ProtocolSet::ALL.without(shaping.unlisted),
+            // aria2, its one reader, takes what curl would.
+            Format::Metalink4 => ProtocolSet::TEXT.without(shaping.unlisted),
+        };
+        let asked = self.query.protocols.as_ref().map(|protocols| protocols.set);
+        let per_host = match (self.format, asked) {
+            (Format::Mirrorlist, None) => Some(1),
+            (Format::Mirrorlist, Some(asked)) => {
+                Some(shaping.urls_per_host.map_or(asked.len(), |limit| limit.min(asked.len())))
+            }
+            _ => shaping.urls_per_host,
+        };
+        Choice { protocols: usable.intersect(asked.unwrap_or(ProtocolSet::ALL)), per_host }
+    }
+
+    /// The details of the file, which a metalink cannot do without.
+    fn find_file(&self, target: &Target<'s, 'q>) -> Result<FileView<'s>, Refusal<'s, 'q>> {
+        if !self.format.describes_file() {
+            return Ok(FileView::default());
+        }
+        self.snapshot.find_file(&target.directory, &target.file).ok_or_else(|| Refusal {
+            status: Status::NotFound,
+            message: Message::NoMetalink(target.directory.name, target.file.clone()),
+        })
+    }
+}
+
+/// The headers of a redirect to the best mirror.
+fn redirect<'s, 'q>(
+    document: &Document<'_>,
+    options: &Options,
+) -> Result<Redirect, Refusal<'s, 'q>> {
+    let mut urls = document.redirect_urls(options.redirect_links.saturating_add(1)).into_iter();
+    let Some(location) = urls.next() else {
+        let message = Message::Fixed("error: no mirror offers this over http or https");
+        return Err(Refusal { status: Status::NotFound, message });
+    };
+    let mut link = String::new();
+    for (priority, url) in (2..).zip(urls) {
+        let separator = if link.is_empty() { "<" } else { ", <" };
+        link.extend([separator, &url, ">; rel=duplicate; pri="]);
+        push_number(priority, &mut link);
+    }
+    let file = document.snapshot.find_file(&document.target.directory, &document.target.file);
+    let sha256 = file.and_then(|file| file.versions.first()?.checksums.sha256);
+    let digest = sha256.map(|sum| {
+        let mut digest = String::from("SHA-256=");
+        push_base64(&sum, &mut digest);
+        digest
+    });
+    Ok(Redirect { location, link: (!link.is_empty()).then_some(link), digest })
 }
 
 fn parse_address<'s, 'q>(text: &Cow<'q, str>) -> Result<IpAddr, Refusal<'s, 'q>> {
     match text.parse() {
         Ok(address) => Ok(canonical(address)),
-        Err(_) => {
-            Err(Refusal { status: Status::BadRequest, message: Message::BadAddress(text.clone()) })
-        }
+        Err(_) => Err(Refusal::bad_request(Message::BadAddress(text.clone()))),
     }
-}
-
-/// The versions of the file, which a metalink cannot do without.
-fn find_versions<'s, 'q>(
-    snapshot: &'s Snapshot,
-    target: &Target<'s, 'q>,
-    format: Format,
-) -> Result<&'s [Version], Refusal<'s, 'q>> {
-    if format == Format::Mirrorlist {
-        return Ok(&[]);
-    }
-    snapshot.find_file(&target.directory, &target.file).ok_or_else(|| Refusal {
-        status: Status::NotFound,
-        message: Message::NoMetalink(target.directory.name, target.file.clone()),
-    })
 }
 
 /// Writes a message as text.

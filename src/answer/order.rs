@@ -79,9 +79,9 @@ mod tests {
                 }
             }
         }
-        for place in 0..6 {
-            for host in 0..6 {
-                let [a, b] = [counts[0][place][host], counts[1][place][host]];
+        let [sorted, drawn] = counts;
+        for (place, (sorted, drawn)) in sorted.into_iter().zip(drawn).enumerate() {
+            for (host, (a, b)) in sorted.into_iter().zip(drawn).enumerate() {
                 // Five standard deviations of the difference of two such counts; the seed is fixed.
                 let allowed = 5.0 * f64::from(a + b + 1).sqrt();
                 assert!(f64::from((a - b).abs()) <= allowed, "place {place} host {host}: {a} {b}");

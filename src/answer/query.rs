@@ -32,6 +32,30 @@ pub struct Query<'a> {
     pub time: bool,
     /// `redirect` is there, with or without a value.
     pub redirect: bool,
+    /// `format=json`; other values ask for nothing.
+    pub json: bool,
+}
+
+/// The value of `countme=`: how old an installation is, as dnf tells once a week (1 is the first
+/// week, 4 more than half a year).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Countme {
+    /// 1 to 4.
+    Bucket(u8),
+    /// Anything else.
+    Other,
+}
+
+impl Countme {
+    /// Reads it off a raw query, also one that is refused: a request counts whatever its answer is.
+    pub fn find(query: &str) -> Option<Self> {
+        let value =
+            query.split('&').rev().find_map(|parameter| parameter.strip_prefix("countme="))?;
+        Some(match value.as_bytes() {
+            [digit @ b'1'..=b'4'] => Self::Bucket(digit - b'0'),
+            _ => Self::Other,
+        })
+    }
 }
 
 /// The countries of `country=`.
@@ -95,6 +119,7 @@ impl<'a> Query<'a> {
                 "netblock" => query.netblocks = value == "1",
                 "time" => query.time = true,
                 "redirect" => query.redirect = true,
+                "format" => query.json = value.eq_ignore_ascii_case("json"),
                 _ => {}
             }
         }
@@ -239,6 +264,22 @@ mod tests {
         assert!(query.netblocks);
         assert!(!parsed("netblock=0").netblocks);
         assert!(!parsed("netblock").netblocks);
+    }
+
+    #[test]
+    fn countme_is_read_off_any_query_once() {
+        for (query, expected) in [
+            ("repo=a&countme=3", Some(Countme::Bucket(3))),
+            ("countme=1&countme=4&x=%ff", Some(Countme::Bucket(4))),
+            ("countme=5", Some(Countme::Other)),
+            ("countme=", Some(Countme::Other)),
+            ("countme=12", Some(Countme::Other)),
+            ("countme", None),
+            ("xcountme=1", None),
+            ("", None),
+        ] {
+            assert_eq!(Countme::find(query), expected, "{query}");
+        }
     }
 
     #[test]

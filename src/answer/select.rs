@@ -34,24 +34,52 @@ pub struct Criteria<'a> {
     pub protocols: ProtocolSet,
     /// Global mirrors are added to fewer mirrors than this.
     pub minimum: usize,
+    /// Whether the answer names what contributed. Where it does not, a continent is one set and
+    /// not fifty.
+    pub names_contributions: bool,
 }
 
 /// How mirrors were found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum FoundVia {
+pub enum Tier {
     /// A preferred network of theirs contains the client.
     Netblock,
     /// They stand in the client's autonomous system.
-    Asn(u32),
+    Asn,
     /// They stand in a country that was asked for, or on its continent.
-    Country(Country),
-    /// All of them, because `country=global` asked for them.
-    AskedGlobal,
+    Country,
     /// They stand in the client's country.
-    Geoip(Country),
-    /// They stand in this other country of the client's continent.
-    Continent(Country),
-    /// All of them, because there were too few before.
+    Geoip,
+    /// They stand in another country of the client's continent.
+    Continent,
+    /// Everybody, because there were too few before.
+    Global,
+}
+
+impl Tier {
+    /// Its name in JSON and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Netblock => "netblock",
+            Self::Asn => "asn",
+            Self::Country => "country",
+            Self::Geoip => "geoip",
+            Self::Continent => "continent",
+            Self::Global => "global",
+        }
+    }
+}
+
+/// What contributed mirrors, as the first line of a text list names it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Contribution {
+    /// Preferred networks.
+    Netblock,
+    /// An autonomous system.
+    Asn(u32),
+    /// A country.
+    Country(Country),
+    /// The whole world.
     Global,
 }
 
@@ -60,8 +88,38 @@ pub enum FoundVia {
 pub struct Selection {
     /// Distinct, best first.
     pub hosts: Vec<HostId>,
-    /// What contributed, in the order of tiers.
-    pub found: Vec<FoundVia>,
+    /// How a stretch of `hosts` was found, and where it ends.
+    pub tiers: Vec<(Tier, usize)>,
+    /// What contributed, in the order of tiers; empty unless [`Criteria::names_contributions`].
+    pub contributions: Vec<Contribution>,
+}
+
+impl Selection {
+    /// How the mirror at `place` was found.
+    pub fn tier(&self, place: usize) -> Option<Tier> {
+        self.tiers.iter().find(|&&(_, end)| place < end).map(|&(tier, _)| tier)
+    }
+
+    /// Keeps the mirrors for which `keep` holds.
+    pub fn retain(&mut self, keep: impl Fn(HostId) -> bool) {
+        let mut from = 0;
+        let mut kept = 0;
+        for (_, end) in &mut self.tiers {
+            let of_tier = self.hosts.get(from..*end).unwrap_or(&[]);
+            kept += of_tier.iter().filter(|&&host| keep(host)).count();
+            from = *end;
+            *end = kept;
+        }
+        self.hosts.retain(|&host| keep(host));
+    }
+
+    /// Keeps the first `max` mirrors.
+    pub fn truncate(&mut self, max: usize) {
+        self.hosts.truncate(max);
+        for (_, end) in &mut self.tiers {
+            *end = max.min(*end);
+        }
+    }
 }
 
 /// Memory that is used again for each selection.
@@ -87,7 +145,8 @@ pub fn select(
     selection: &mut Selection,
 ) {
     selection.hosts.clear();
-    selection.found.clear();
+    selection.contributions.clear();
+    selection.tiers.clear();
     workspace.prepare(snapshot, criteria);
     let mut selecting = Selecting { snapshot, criteria, rng, workspace, selection };
     if criteria.netblocks && criteria.countries.is_none() {
@@ -139,12 +198,13 @@ struct Selecting<'a, 's> {
 impl Selecting<'_, '_> {
     /// Mirrors whose network contains the client; the most specific network first.
     fn netblocks(&mut self) {
-        let mut contributed = false;
+        let mut any = false;
         for (_, hosts) in self.snapshot.netblocks(self.criteria.client) {
-            contributed |= self.take_shuffled(hosts);
+            any |= self.take_shuffled(hosts);
         }
-        if contributed {
-            self.selection.found.push(FoundVia::Netblock);
+        if any {
+            self.name(Contribution::Netblock);
+            self.end_tier(Tier::Netblock);
         }
     }
 
@@ -153,7 +213,8 @@ impl Selecting<'_, '_> {
         if let Some((asn, hosts)) = self.snapshot.find_asn(self.criteria.client)
             && self.take_shuffled(hosts)
         {
-            self.selection.found.push(FoundVia::Asn(asn));
+            self.name(Contribution::Asn(asn));
+            self.end_tier(Tier::Asn);
         }
     }
 
@@ -162,81 +223,102 @@ impl Selecting<'_, '_> {
         let snapshot = self.snapshot;
         let mut any = false;
         for &country in &countries.codes {
-            any |= self.add_country(country, FoundVia::Country(country));
+            any |= self.add_country(country);
         }
         if countries.global {
-            any |= self.add_open(FoundVia::AskedGlobal);
+            any |= self.add_everybody();
         }
         if !any {
             for &asked in &countries.codes {
                 for country in snapshot.continent_of(asked).filter(|&country| country != asked) {
-                    any |= self.add_country(country, FoundVia::Country(country));
+                    any |= self.add_country(country);
                 }
             }
         }
-        self.take_weighted();
+        self.take_weighted(Tier::Country);
         any
     }
 
     fn geoip(&mut self, country: Country) {
-        self.add_country(country, FoundVia::Geoip(country));
-        self.take_weighted();
+        self.add_country(country);
+        self.take_weighted(Tier::Geoip);
     }
 
     fn continent(&mut self, own: Country) {
         let snapshot = self.snapshot;
-        for country in snapshot.continent_of(own).filter(|&country| country != own) {
-            self.add_country(country, FoundVia::Continent(country));
+        if self.criteria.names_contributions {
+            for country in snapshot.continent_of(own).filter(|&country| country != own) {
+                self.add_country(country);
+            }
+        } else if let Some(continent) = snapshot.find_continent(own) {
+            // With those of the client's own country, which are taken already.
+            self.add(self.criteria.directory.layout.on_continent(continent));
         }
-        self.take_weighted();
+        self.take_weighted(Tier::Continent);
     }
 
     fn global(&mut self) {
-        self.add_open(FoundVia::Global);
-        self.take_weighted();
+        self.add_everybody();
+        self.take_weighted(Tier::Global);
     }
 
     /// Adds the open mirrors of a country to the tier; says whether there are any.
-    fn add_country(&mut self, country: Country, found: FoundVia) -> bool {
-        let mut any = 0;
-        let in_country = self.criteria.directory.layout.in_country(country);
-        let words = self.workspace.tier.iter_mut().zip(&self.workspace.open).zip(in_country);
-        for ((tier, open), country) in words {
-            let hosts = open & country;
-            any |= hosts;
-            *tier |= hosts;
+    fn add_country(&mut self, country: Country) -> bool {
+        let any = self.add(self.criteria.directory.layout.in_country(country));
+        if any {
+            self.name(Contribution::Country(country));
         }
-        self.note(any != 0, found)
+        any
     }
 
     /// Adds all open mirrors to the tier; says whether there are any.
-    fn add_open(&mut self, found: FoundVia) -> bool {
-        let mut any = 0;
-        for (tier, open) in self.workspace.tier.iter_mut().zip(&self.workspace.open) {
-            any |= open;
-            *tier |= open;
+    fn add_everybody(&mut self) -> bool {
+        let any = self.add(self.criteria.directory.layout.public());
+        if any {
+            self.name(Contribution::Global);
         }
-        self.note(any != 0, found)
+        any
     }
 
-    /// Notes what contributed, each only once: two countries may share a continent.
-    fn note(&mut self, contributed: bool, found: FoundVia) -> bool {
-        if contributed && !self.selection.found.contains(&found) {
-            self.selection.found.push(found);
+    /// Adds the open mirrors of a set to the tier; says whether there are any.
+    fn add(&mut self, set: &[u64]) -> bool {
+        let mut any = 0;
+        for ((tier, open), set) in self.workspace.tier.iter_mut().zip(&self.workspace.open).zip(set)
+        {
+            let hosts = open & set;
+            any |= hosts;
+            *tier |= hosts;
         }
-        contributed
+        any != 0
+    }
+
+    /// Notes what contributed, each only once: countries that are asked for may share a continent.
+    fn name(&mut self, contribution: Contribution) {
+        let contributions = &mut self.selection.contributions;
+        if self.criteria.names_contributions && !contributions.contains(&contribution) {
+            contributions.push(contribution);
+        }
+    }
+
+    /// Notes that the mirrors up to here were found that way.
+    fn end_tier(&mut self, tier: Tier) {
+        let end = self.selection.hosts.len();
+        if self.selection.tiers.last().map_or(0, |&(_, before)| before) < end {
+            self.selection.tiers.push((tier, end));
+        }
     }
 
     /// Selects the mirrors of the tier that are not selected yet, and empties it.
-    fn take_weighted(&mut self) {
+    fn take_weighted(&mut self, name: Tier) {
         let Workspace { tier, taken, keys, .. } = &mut *self.workspace;
         for (tier, taken) in tier.iter_mut().zip(taken.iter_mut()) {
             *tier &= !*taken;
             *taken |= *tier;
         }
-        let weight = |host| self.snapshot.weight(host);
+        let weight = |host| self.snapshot.hosts().weight(host);
         weighted(members(tier), weight, self.rng, keys, &mut self.selection.hosts);
         tier.fill(0);
+        self.end_tier(name);
     }
 
     /// Selects those of `hosts` that are candidates and not selected yet, shuffled; says whether any

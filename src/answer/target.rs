@@ -58,6 +58,13 @@ pub enum Message<'s, 'q> {
     NoRepodata(&'s str),
 }
 
+impl<'s, 'q> Refusal<'s, 'q> {
+    /// The request itself is at fault.
+    pub fn bad_request(message: Message<'s, 'q>) -> Self {
+        Self { status: Status::BadRequest, message }
+    }
+}
+
 impl Name<'_, '_> {
     /// The name.
     pub fn as_str(&self) -> &str {
@@ -73,15 +80,16 @@ pub fn effective_arch<'q>(repo: &str, arch: &Cow<'q, str>) -> Cow<'q, str> {
     if repo.contains("source") { Cow::Borrowed("source") } else { arch.clone() }
 }
 
-/// Finds the directory and the file.
+/// Finds the directory and the file. `key` is memory that is used again.
 pub fn resolve<'s, 'q>(
     snapshot: &'s Snapshot,
     query: &Query<'q>,
     format: Format,
+    key: &mut String,
 ) -> Result<Target<'s, 'q>, Refusal<'s, 'q>> {
     match (&query.path, &query.repo, &query.arch) {
         (Some(path), _, _) => resolve_path(snapshot, path),
-        (None, Some(repo), Some(arch)) => resolve_repository(snapshot, repo, arch, format),
+        (None, Some(repo), Some(arch)) => resolve_repository(snapshot, repo, arch, format, key),
         _ => Err(Refusal {
             status: Status::Ok,
             message: Message::Fixed("# either path=, or repo= and arch= must be specified"),
@@ -135,6 +143,7 @@ fn resolve_repository<'s, 'q>(
     repo: &Cow<'q, str>,
     arch: &Cow<'q, str>,
     format: Format,
+    key: &mut String,
 ) -> Result<Target<'s, 'q>, Refusal<'s, 'q>> {
     let arch = effective_arch(repo, arch);
     let name = match snapshot.find_redirect(repo) {
@@ -144,22 +153,23 @@ fn resolve_repository<'s, 'q>(
     if snapshot.is_disabled(name.as_str()) {
         return Err(Refusal { status: Status::Ok, message: Message::Fixed("repo disabled") });
     }
-    let key = [name.as_str(), "+", &arch].concat();
+    key.clear();
+    key.extend([name.as_str(), "+", &arch]);
     let subject = Subject::Repository(name, arch);
-    let Some(repository) = snapshot.find_repository(&key) else {
+    let Some(repository) = snapshot.find_repository(key) else {
         let message = Message::UnknownRepository(subject);
         return Err(Refusal { status: Status::NotFound, message });
     };
     let (directory, file) = match format {
-        Format::Mirrorlist => (repository.directory, ""),
-        Format::Metalink => (repository.repodata, "repomd.xml"),
+        Format::Mirrorlist | Format::Json => (repository.directory, ""),
+        Format::Metalink | Format::Metalink4 => (repository.repodata, "repomd.xml"),
     };
     match directory.and_then(|id| snapshot.directory(id)) {
         Some(directory) => Ok(Target { directory, file: Cow::Borrowed(file), subject }),
         None => {
             let message = match format {
-                Format::Mirrorlist => Message::NotCarried(subject),
-                Format::Metalink => Message::NoRepodata(&repository.path),
+                Format::Mirrorlist | Format::Json => Message::NotCarried(subject),
+                Format::Metalink | Format::Metalink4 => Message::NoRepodata(&repository.path),
             };
             Err(Refusal { status: Status::NotFound, message })
         }

@@ -7,5 +7,7 @@ pub mod geo;
 pub mod net;
 pub mod url;
 pub mod checksum;
+pub mod date;
 pub mod ids;
 pub mod xml;
+pub mod write;

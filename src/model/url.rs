@@ -73,6 +73,11 @@ impl ProtocolSet {
         Self(self.0 & other.0)
     }
 
+    /// What this set holds and the other does not.
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// How many protocols the set holds.
     pub const fn len(self) -> usize {
         self.0.count_ones() as usize
@@ -134,6 +139,13 @@ pub fn parse_base_url(text: &str) -> Result<Protocol, BadUrl> {
     Ok(protocol)
 }
 
+/// The host and port of a URL, which tell servers apart; empty where there is none.
+pub fn authority(url: &str) -> &str {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +160,13 @@ mod tests {
         );
         assert_eq!(set.len(), 3);
         assert!(!set.contains(Protocol::Ftp));
+    }
+
+    #[test]
+    fn the_authority_is_host_and_port() {
+        assert_eq!(authority("https://m.example:8443/a/b"), "m.example:8443");
+        assert_eq!(authority("ftp://me@m.example"), "m.example");
+        assert_eq!(authority("nonsense"), "");
     }
 
     #[test]

@@ -107,6 +107,11 @@ pub fn encode(tables: &Tables) -> Result<Vec<u8>, EncodeError> {
 
 /// Verifies and decodes the bytes of a snapshot file.
 pub fn decode(bytes: &[u8]) -> Result<Snapshot, Broken> {
+    let (tables, generation) = decode_tables(bytes)?;
+    Snapshot::new(tables, generation).map_err(Broken::Meaning)
+}
+
+fn decode_tables(bytes: &[u8]) -> Result<(Tables, Generation), Broken> {
     let (header, payload) = bytes.split_at_checked(HEADER).ok_or(Broken::Magic)?;
     let (magic, fields) = header.split_first_chunk().ok_or(Broken::Magic)?;
     if magic != MAGIC {
@@ -136,13 +141,17 @@ pub fn decode(bytes: &[u8]) -> Result<Snapshot, Broken> {
     if used != payload.len() {
         return Err(Broken::Decode(format!("{} bytes are left over", payload.len() - used)));
     }
-    Snapshot::new(tables, Generation(found)).map_err(Broken::Meaning)
+    Ok((tables, Generation::new(found)))
 }
 
 /// Reads a snapshot file.
 pub fn read(path: &Path) -> Result<Snapshot, Error> {
     let bytes = fs::read(path).map_err(|error| at(path, error))?;
-    decode(&bytes).map_err(|error| at(path, error))
+    let (tables, generation) = decode_tables(&bytes).map_err(|error| at(path, error))?;
+    // A reload holds the old snapshot, the bytes and the new tables at once; the indexes need not
+    // come on top of all three.
+    drop(bytes);
+    Snapshot::new(tables, generation).map_err(|table| at(path, Broken::Meaning(table)))
 }
 
 /// Writes bytes that [`encode`] made, so that `path` is wholly old or wholly new at any moment.
@@ -157,7 +166,7 @@ pub(crate) fn publish(tables: Tables, bytes: &[u8]) -> Result<Snapshot, Broken> 
         .and_then(|checksum| checksum.try_into().ok())
         .map(u64::from_le_bytes)
         .ok_or(Broken::Magic)?;
-    Snapshot::new(tables, Generation(generation)).map_err(Broken::Meaning)
+    Snapshot::new(tables, Generation::new(generation)).map_err(Broken::Meaning)
 }
 
 fn codec() -> impl bincode::config::Config {

@@ -9,16 +9,20 @@
 //!
 //! where the head and the middle (which closes the tag, says `mm0:private` where it holds, and ends
 //! with the base URL) depend on nothing but the mirror and its URL. They are escaped here and copied
-//! by the renderer; only the preference and the tail change from answer to answer.
+//! by the renderer; only the preference and the tail change from answer to answer. What a metalink
+//! says of a file (time, size, checksums, alternates) is the same in every answer and made here too.
+
+use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use crate::model::geo::Country;
+use crate::model::geo::{Continent, Country};
 use crate::model::ids::HostId;
 use crate::model::url::{Protocol, ProtocolSet, parse_base_url};
+use crate::model::write::{push_hex, push_number};
 use crate::model::xml::escape_into;
 
-use super::tables::{Layout, Slot, Tables};
+use super::tables::{Layout, Slot, Tables, Version};
 use super::{empty_set, insert};
 
 /// One URL of one mirror.
@@ -48,6 +52,8 @@ struct Group {
 #[derive(Default)]
 pub struct Listings {
     listings: Vec<Listing>,
+    /// By index of the file.
+    files: Vec<Span>,
     pieces: String,
 }
 
@@ -65,6 +71,11 @@ impl Listings {
     /// A metalink line from behind the preference to the end of the base URL.
     pub fn metalink_middle(&self, listing: &Listing) -> &str {
         self.piece(listing.middle)
+    }
+
+    /// What a metalink says of a file, by its index.
+    pub(super) fn file_details(&self, index: usize) -> &str {
+        self.files.get(index).map_or("", |&span| self.piece(span))
     }
 
     fn piece(&self, span: Span) -> &str {
@@ -90,6 +101,8 @@ pub struct LayoutIndex {
     by_protocol: [Box<[u64]>; 4],
     /// Sorted by country.
     by_country: Vec<(Country, Box<[u64]>)>,
+    /// Sorted by continent.
+    by_continent: Vec<(Continent, Box<[u64]>)>,
 }
 
 impl LayoutIndex {
@@ -108,6 +121,14 @@ impl LayoutIndex {
     pub fn in_country(&self, country: Country) -> &[u64] {
         match self.by_country.binary_search_by_key(&country, |&(country, _)| country) {
             Ok(index) => self.by_country.get(index).map_or(&[], |(_, hosts)| hosts),
+            Err(_) => &[],
+        }
+    }
+
+    /// The mirrors that are listed in any country of a continent.
+    pub fn on_continent(&self, continent: Continent) -> &[u64] {
+        match self.by_continent.binary_search_by_key(&continent, |&(continent, _)| continent) {
+            Ok(index) => self.by_continent.get(index).map_or(&[], |(_, hosts)| hosts),
             Err(_) => &[],
         }
     }
@@ -131,6 +152,12 @@ pub(super) fn build(tables: &Tables) -> (Listings, Vec<LayoutIndex>) {
         .iter()
         .map(|layout| build_layout(tables, layout, &mut listings, &mut groups))
         .collect();
+    for file in &tables.files {
+        let (from, to) = file.versions;
+        let versions = tables.versions.get(from as usize..to as usize).unwrap_or(&[]);
+        let span = listings.push_piece(|out| push_versions(versions, out));
+        listings.files.push(span);
+    }
     listings.listings.shrink_to_fit();
     listings.pieces.shrink_to_fit();
     (listings, layouts)
@@ -148,8 +175,9 @@ fn build_layout(
         public: empty_set(n_hosts),
         by_protocol: std::array::from_fn(|_| empty_set(n_hosts)),
         by_country: Vec::new(),
+        by_continent: Vec::new(),
     };
-    let mut by_country: std::collections::BTreeMap<Country, Box<[u64]>> = Default::default();
+    let mut by_country: BTreeMap<Country, Box<[u64]>> = BTreeMap::new();
     for (host, slot) in (0..).map(HostId).zip(&layout.slots) {
         let Some(slot) = slot else { continue };
         let group = *known
@@ -171,7 +199,14 @@ fn build_layout(
             insert(by_country.entry(country).or_insert_with(|| empty_set(n_hosts)), host);
         }
     }
+    let mut by_continent: BTreeMap<Continent, Box<[u64]>> = BTreeMap::new();
+    for &(country, continent) in &tables.continents {
+        let Some(hosts) = by_country.get(&country) else { continue };
+        let all = by_continent.entry(continent).or_insert_with(|| empty_set(n_hosts));
+        all.iter_mut().zip(hosts).for_each(|(all, hosts)| *all |= hosts);
+    }
     index.by_country = by_country.into_iter().collect();
+    index.by_continent = by_continent.into_iter().collect();
     index
 }
 
@@ -202,5 +237,48 @@ fn build_group(tables: &Tables, host: HostId, slot: &Slot, listings: &mut Listin
     match (u32::try_from(from), u32::try_from(listings.listings.len())) {
         (Ok(from), Ok(to)) => Group { from, to },
         _ => Group::default(),
+    }
+}
+
+fn push_versions(versions: &[Version], out: &mut String) {
+    let Some((current, alternates)) = versions.split_first() else { return };
+    push_version(current, "   ", out);
+    if alternates.is_empty() {
+        return;
+    }
+    out.push_str("   <mm0:alternates>\n");
+    for alternate in alternates {
+        out.push_str("    <mm0:alternate>\n");
+        push_version(alternate, "      ", out);
+        out.push_str("    </mm0:alternate>\n");
+    }
+    out.push_str("   </mm0:alternates>\n");
+}
+
+fn push_version(version: &Version, indent: &str, out: &mut String) {
+    if version.timestamp != 0 {
+        out.extend([indent, "<mm0:timestamp>"]);
+        push_number(version.timestamp, out);
+        out.push_str("</mm0:timestamp>\n");
+    }
+    if version.size != 0 {
+        out.extend([indent, "<size>"]);
+        push_number(version.size, out);
+        out.push_str("</size>\n");
+    }
+    out.extend([indent, "<verification>\n"]);
+    let sums = &version.checksums;
+    push_hash("md5", sums.md5.as_ref().map(|sum| &sum[..]), indent, out);
+    push_hash("sha1", sums.sha1.as_ref().map(|sum| &sum[..]), indent, out);
+    push_hash("sha256", sums.sha256.as_ref().map(|sum| &sum[..]), indent, out);
+    push_hash("sha512", sums.sha512.as_ref().map(|sum| sum.as_flattened()), indent, out);
+    out.extend([indent, "</verification>\n"]);
+}
+
+fn push_hash(kind: &str, sum: Option<&[u8]>, indent: &str, out: &mut String) {
+    if let Some(sum) = sum {
+        out.extend([indent, " <hash type=\"", kind, "\">"]);
+        push_hex(sum, out);
+        out.push_str("</hash>\n");
     }
 }

@@ -1,6 +1,6 @@
 //! The immutable compiled state, and the only way to read it.
 //!
-//! A [`Snapshot`] is made from [`tables::Tables`] (compiled, or decoded from a file by [`format`]) by
+//! A [`Snapshot`] is made from [`tables::Tables`] (compiled, or decoded from a file by [`mod@format`]) by
 //! checking them once and building what lookups need: prefix tables ([`trie`]), bit sets of mirrors
 //! by protocol and country, and the pieces of metalink lines that are the same in every answer
 //! ([`listing`]). After that nothing changes and nothing is parsed: a lookup is an index, a binary
@@ -20,6 +20,7 @@
 
 pub mod tables;
 pub mod trie;
+pub mod hosts;
 pub mod listing;
 pub mod format;
 
@@ -30,6 +31,7 @@ use crate::model::geo::{Continent, Country};
 use crate::model::ids::{DirectoryId, HostId};
 use crate::model::net::Prefix;
 
+use hosts::HostIndex;
 use listing::{LayoutIndex, Listings};
 use tables::{
     Directory, File, HostSets, Lists, NO_ASN, Names, Repository, Subpath, Tables, Texts, Version,
@@ -42,6 +44,13 @@ use trie::{CoveringTable, PrefixTable};
 /// It is the checksum of the encoded tables, shown as 16 hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Generation(u64);
+
+impl Generation {
+    /// The generation whose tables have that checksum.
+    pub fn new(checksum: u64) -> Self {
+        Self(checksum)
+    }
+}
 
 impl fmt::Display for Generation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -88,7 +97,7 @@ pub struct Snapshot {
     created: u64,
     stats: Stats,
 
-    weights: Vec<u32>,
+    hosts: HostIndex,
     directory_names: Names,
     directories: Vec<Directory>,
     carriers: HostSets,
@@ -146,6 +155,15 @@ pub struct DirectoryView<'a> {
     files: (u32, u32),
 }
 
+/// What is known of a file.
+#[derive(Clone, Copy, Default)]
+pub struct FileView<'a> {
+    /// Its versions, the current one first.
+    pub versions: &'a [Version],
+    /// The same as a metalink describes it, ready to be copied.
+    pub metalink_details: &'a str,
+}
+
 impl Snapshot {
     /// Checks `tables` and builds the indexes. Fails with the name of the broken table, which only a
     /// forged file can have: a damaged one fails its checksum before.
@@ -187,7 +205,7 @@ impl Snapshot {
             generation,
             created: tables.created,
             stats,
-            weights: tables.hosts.iter().map(|host| host.weight).collect(),
+            hosts: HostIndex::new(&tables),
             directory_names: tables.directory_names,
             directories: tables.directories,
             carriers: tables.carriers,
@@ -233,12 +251,12 @@ impl Snapshot {
 
     /// How many words a set of mirrors takes.
     pub fn words_per_set(&self) -> usize {
-        words_for(self.weights.len())
+        words_for(self.hosts.len())
     }
 
-    /// The share of the load that a mirror takes; at least 1.
-    pub fn weight(&self, host: HostId) -> u32 {
-        self.weights.get(host.index()).copied().unwrap_or(1)
+    /// What is known of single mirrors.
+    pub fn hosts(&self) -> &HostIndex {
+        &self.hosts
     }
 
     /// The directory of that name.
@@ -265,13 +283,16 @@ impl Snapshot {
         })
     }
 
-    /// The versions of a file whose checksums are known, the current one first; `None` for a file
-    /// that has no details.
-    pub fn find_file(&self, directory: &DirectoryView<'_>, name: &str) -> Option<&[Version]> {
+    /// A file whose checksums are known; `None` for one that has no details.
+    pub fn find_file(&self, directory: &DirectoryView<'_>, name: &str) -> Option<FileView<'_>> {
         let (from, to) = directory.files;
         let files = self.files.get(from as usize..to as usize)?;
-        let (from, to) = files.iter().find(|file| file.name == name)?.versions;
-        self.versions.get(from as usize..to as usize)
+        let place = files.iter().position(|file| file.name == name)?;
+        let (first, end) = files.get(place)?.versions;
+        Some(FileView {
+            versions: self.versions.get(first as usize..end as usize)?,
+            metalink_details: self.listings.file_details(from as usize + place),
+        })
     }
 
     /// The names of directories, in order.
@@ -330,15 +351,16 @@ impl Snapshot {
             .copied()
     }
 
+    /// The continent of `country`, if known.
+    pub fn find_continent(&self, country: Country) -> Option<Continent> {
+        let index = self.continents.binary_search_by_key(&country, |&(country, _)| country).ok()?;
+        self.continents.get(index).map(|&(_, continent)| continent)
+    }
+
     /// The countries on the continent of `country`, itself included, in order; empty where its
     /// continent is not known.
     pub fn continent_of(&self, country: Country) -> impl Iterator<Item = Country> {
-        let continent = self
-            .continents
-            .binary_search_by_key(&country, |&(country, _)| country)
-            .ok()
-            .and_then(|index| self.continents.get(index))
-            .map(|&(_, continent)| continent);
+        let continent = self.find_continent(country);
         let from = self.continent_members.partition_point(|&(other, _)| Some(other) < continent);
         let members = self.continent_members.get(from..).unwrap_or(&[]);
         members

@@ -19,6 +19,8 @@ use testdata::mirrormanager::{
 };
 use testdata::mmdb::{self, Layout};
 
+use crate::golden;
+
 /// In no network of the standard world.
 pub(crate) const NOWHERE: &str = "198.18.255.1";
 /// Sat, 21 Nov 2026 11:01:29 GMT.
@@ -322,7 +324,7 @@ impl Answer {
                 Status::NotFound => 404,
             },
             content_type: reply.content_type,
-            location: reply.location,
+            location: reply.redirect.map(|redirect| redirect.location),
             log: reply.log.map(|log| {
                 let country = log.country.map_or("N/A".into(), |country| country.to_string());
                 format!("{} {country} {} {}", log.client, log.repo, log.arch)
@@ -401,14 +403,8 @@ pub(crate) fn check_mirrors(world: &World, request: &str, tiers: &str) {
     }
 }
 
-/// The body equals `tests/golden/NAME`; `UPDATE_GOLDEN=1` rewrites that file instead.
+/// The body equals a golden file.
 #[track_caller]
 pub(crate) fn check_golden(name: &str, answer: &Answer) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, &answer.body).unwrap();
-        return;
-    }
-    let golden = std::fs::read_to_string(&path).expect("a golden file; UPDATE_GOLDEN=1 makes it");
-    assert_eq!(answer.body, golden, "{name}: UPDATE_GOLDEN=1 rewrites it, then review the diff");
+    golden::check(name, &answer.body);
 }

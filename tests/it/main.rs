@@ -1,16 +1,27 @@
-//! One binary for all integration tests: they share the fixture, and link once.
+//! Everything that is tested from outside, in one binary.
 
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::cast_possible_truncation,
-    reason = "a test that meets the unexpected ends"
+    reason = "a test that meets the unexpected must fail, loudly and at that line"
 )]
 
+mod golden;
 mod fixture;
 mod answers;
+mod select_twin;
+mod render_law;
 mod inputs;
 mod bad_records;
-mod render_law;
-mod select_twin;
 mod streaming_twin;
+
+mod access_log;
+mod command_line;
+mod drain;
+mod formats;
+mod http;
+mod layers;
+mod reload;
+mod server;
+mod snapshot_file;

@@ -83,7 +83,7 @@ fn found(snapshot: &Snapshot, name: &str, countries: &BTreeSet<String>) -> Vec<S
                 .filter(|code| contains(layout.in_country(Country::parse(code).unwrap()), host))
                 .cloned()
                 .collect(),
-            weight: snapshot.weight(host),
+            weight: snapshot.hosts().weight(host),
         })
         .collect();
     all.sort();
@@ -133,7 +133,7 @@ fn check_files(list: &MirrorList, snapshot: &Snapshot) {
         let directory = snapshot.find_directory(&details.directory).unwrap();
         let directory = snapshot.directory(directory).unwrap();
         for file in &details.file_details_cache_files {
-            let versions = snapshot.find_file(&directory, &file.filename).unwrap().iter();
+            let versions = snapshot.find_file(&directory, &file.filename).unwrap().versions.iter();
             let versions: Vec<FileDetailsType> = versions
                 .map(|version| FileDetailsType {
                     time_stamp: version.timestamp,

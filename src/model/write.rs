@@ -1,7 +1,7 @@
 //! Small writers that all documents share.
 
 /// Appends a number in decimal.
-pub(super) fn push_number(number: u64, out: &mut String) {
+pub fn push_number(number: u64, out: &mut String) {
     if number >= 10 {
         push_number(number / 10, out);
     }
@@ -11,7 +11,7 @@ pub(super) fn push_number(number: u64, out: &mut String) {
 
 /// Appends bytes as lower-case hex: librepo compares checksums as text, and repomd.xml's own are in
 /// lower case.
-pub(super) fn push_hex(bytes: &[u8], out: &mut String) {
+pub fn push_hex(bytes: &[u8], out: &mut String) {
     const DIGITS: [u8; 16] = *b"0123456789abcdef";
     for byte in bytes {
         for digit in [byte >> 4, byte & 15] {
@@ -20,9 +20,39 @@ pub(super) fn push_hex(bytes: &[u8], out: &mut String) {
     }
 }
 
+/// Appends bytes in base64 (RFC 4648, section 4), as HTTP digests are written.
+pub fn push_base64(bytes: &[u8], out: &mut String) {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for group in bytes.chunks(3) {
+        let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for place in 0..4 {
+            let digit = DIGITS.get((bits >> (18 - 6 * place) & 63) as usize).copied();
+            let is_padding = place > group.len();
+            out.push(if is_padding { '=' } else { digit.map_or('=', char::from) });
+        }
+    }
+}
+
+/// Appends a JSON string with its quotes (RFC 8259, section 7).
+pub fn push_json_string(text: &str, out: &mut String) {
+    out.push('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => out.extend(['\\', character]),
+            '\u{20}'.. => out.push(character),
+            control => {
+                out.push_str("\\u00");
+                push_hex(&[u8::try_from(u32::from(control)).unwrap_or(0)], out);
+            }
+        }
+    }
+    out.push('"');
+}
+
 /// Appends a path as it stands in a URL (RFC 3986, section 3.3): what a path cannot hold is
 /// percent-encoded. A `%` is a character of the name here, not an escape.
-pub(super) fn push_url_path(path: &str, out: &mut String) {
+pub fn push_url_path(path: &str, out: &mut String) {
     let mut rest = path;
     while let Some(at) = rest.find(|character: char| !is_path(character)) {
         let (plain, special) = rest.split_at(at);
@@ -83,6 +113,25 @@ mod tests {
         }
         push_hex(&[0, 0xab, 0xff], &mut out);
         assert_eq!(out, "0 9 10 1790000000 18446744073709551615 00abff");
+    }
+
+    #[test]
+    fn digests_are_padded() {
+        // RFC 4648, section 10.
+        for (text, encoded) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
+        {
+            let mut out = String::new();
+            push_base64(text.as_bytes(), &mut out);
+            assert_eq!(out, encoded);
+        }
+    }
+
+    #[test]
+    fn json_strings_escape_what_they_must() {
+        let mut out = String::new();
+        push_json_string("a\"b\\c\u{1}\nü", &mut out);
+        assert_eq!(out, "\"a\\\"b\\\\c\\u0001\\u000aü\"");
     }
 
     #[test]

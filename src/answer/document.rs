@@ -1,0 +1,95 @@
+//! What every document is made of: the mirrors that were chosen, and which of their URLs to list.
+
+use super::select::Selection;
+use super::shape::{Choice, Fallback};
+use super::target::Target;
+use crate::model::url::ProtocolSet;
+use crate::model::write::push_url_path;
+use crate::snapshot::Snapshot;
+
+/// A list of mirrors, before it is written in a format.
+#[derive(Clone, Copy)]
+pub struct Document<'a> {
+    /// Where everything is looked up.
+    pub snapshot: &'a Snapshot,
+    /// What is listed.
+    pub target: &'a Target<'a, 'a>,
+    /// The mirrors, best first.
+    pub selection: &'a Selection,
+    /// Which of their URLs.
+    pub choice: Choice,
+    /// What stands last, if anything.
+    pub fallback: Option<&'a Fallback>,
+    /// What follows a mirror's base URL (see [`push_url_tail`]).
+    pub url_tail: &'a str,
+}
+
+/// Appends what follows a mirror's base URL: the subpath and the file, or a slash for a directory.
+pub fn push_url_tail(target: &Target<'_, '_>, out: &mut String) {
+    push_tail_below(target.directory.subpath, &target.file, out);
+}
+
+impl Document<'_> {
+    /// Whether there is nothing to list.
+    pub fn is_empty(&self) -> bool {
+        self.selection.hosts.is_empty() && self.fallback.is_none()
+    }
+
+    /// The URL of the fallback: the directory under its full name.
+    pub fn fallback_url(&self) -> Option<String> {
+        let fallback = self.fallback?;
+        let mut url = fallback.base().to_owned();
+        push_tail_below(self.target.directory.name, &self.target.file, &mut url);
+        Some(url)
+    }
+
+    /// The preference of the mirror at `place`: one step for each, from 100 down to 1.
+    pub fn preference(place: usize) -> u64 {
+        100_usize.saturating_sub(place).max(1) as u64
+    }
+
+    /// The first `max` URLs to redirect to, best first, one of each mirror, https before http;
+    /// percent-encoded to plain ASCII, as header values are.
+    pub fn redirect_urls(&self, max: usize) -> Vec<String> {
+        let listings = self.snapshot.listings();
+        let layout = self.target.directory.layout;
+        let web =
+            Choice { protocols: self.choice.protocols.intersect(ProtocolSet::WEB), ..self.choice };
+        let mut urls: Vec<String> = self
+            .selection
+            .hosts
+            .iter()
+            .filter_map(|&host| web.preferred(layout.listings(listings, host)).next())
+            .take(max)
+            .map(|listing| [&plain_ascii(listings.url(listing)), self.url_tail].concat())
+            .collect();
+        if urls.len() < max
+            && let Some(url) = self.fallback_url()
+        {
+            urls.push(plain_ascii(&url));
+        }
+        urls
+    }
+}
+
+fn push_tail_below(path: &str, file: &str, out: &mut String) {
+    if !path.is_empty() {
+        out.push('/');
+        push_url_path(path, out);
+    }
+    out.push('/');
+    push_url_path(file, out);
+}
+
+/// A URL with everything percent-encoded that is not ASCII; what is encoded already stays.
+fn plain_ascii(url: &str) -> String {
+    let mut plain = String::with_capacity(url.len());
+    for character in url.chars() {
+        if character.is_ascii() {
+            plain.push(character);
+        } else {
+            push_url_path(character.encode_utf8(&mut [0; 4]), &mut plain);
+        }
+    }
+    plain
+}

@@ -1,0 +1,93 @@
+//! The same as a Metalink 4 document (RFC 5854), which aria2 reads.
+//!
+//! It differs from MirrorManager's format in what RFC 5854 defines: locations in lower case,
+//! `priority` that counts up from 1, hashes under their IANA names, and no place for alternates, so
+//! that only the current version is described.
+
+use super::document::Document;
+use crate::model::date::Timestamp;
+use crate::model::write::{push_hex, push_number};
+use crate::model::xml::escape_into;
+use crate::snapshot::FileView;
+use crate::snapshot::tables::Version;
+
+/// Appends a metalink of a file.
+pub fn render(document: &Document<'_>, file: &FileView<'_>, now: u64, body: &mut String) {
+    push_opening(body);
+    body.extend([" <generator>mirrorlistd/", env!("CARGO_PKG_VERSION"), "</generator>\n"]);
+    let published = Timestamp { seconds: now }.to_string();
+    body.extend([" <published>", &published, "</published>\n"]);
+    if document.is_empty() {
+        body.push_str(super::NO_MIRROR_COMMENT);
+    }
+    body.push_str(" <file name=\"");
+    escape_into(&document.target.file, body);
+    body.push_str("\">\n");
+    if let Some(current) = file.versions.first() {
+        push_version(current, body);
+    }
+    push_urls(document, body);
+    body.push_str(" </file>\n</metalink>\n");
+}
+
+/// Appends the document that says why there is none. The message stands in a comment.
+pub fn render_error(write_message: impl FnOnce(&mut String), body: &mut String) {
+    push_opening(body);
+    body.push_str("<!-- ");
+    write_message(body);
+    body.push_str("\n-->\n</metalink>\n");
+}
+
+fn push_opening(body: &mut String) {
+    body.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    body.push_str("<metalink xmlns=\"urn:ietf:params:xml:ns:metalink\">\n");
+}
+
+fn push_version(version: &Version, body: &mut String) {
+    if version.size != 0 {
+        body.push_str("  <size>");
+        push_number(version.size, body);
+        body.push_str("</size>\n");
+    }
+    let sums = &version.checksums;
+    // The strongest first: a reader may stop at the first one that it knows.
+    push_hash("sha-512", sums.sha512.as_ref().map(|sum| sum.as_flattened()), body);
+    push_hash("sha-256", sums.sha256.as_ref().map(|sum| &sum[..]), body);
+    push_hash("sha-1", sums.sha1.as_ref().map(|sum| &sum[..]), body);
+    push_hash("md5", sums.md5.as_ref().map(|sum| &sum[..]), body);
+}
+
+fn push_hash(kind: &str, sum: Option<&[u8]>, body: &mut String) {
+    if let Some(sum) = sum {
+        body.extend(["  <hash type=\"", kind, "\">"]);
+        push_hex(sum, body);
+        body.push_str("</hash>\n");
+    }
+}
+
+fn push_urls(document: &Document<'_>, body: &mut String) {
+    let Document { snapshot, target, selection, choice, url_tail, .. } = *document;
+    let listings = snapshot.listings();
+    for (place, &host) in selection.hosts.iter().enumerate() {
+        let country = snapshot.hosts().country(host);
+        let location = country.map(|country| country.as_str().to_ascii_lowercase());
+        choice.each(target.directory.layout.listings(listings, host), |listing| {
+            push_url(location.as_deref(), place, &[listings.url(listing), url_tail], body);
+        });
+    }
+    if let Some(url) = document.fallback_url() {
+        push_url(None, selection.hosts.len(), &[&url], body);
+    }
+}
+
+fn push_url(location: Option<&str>, place: usize, parts: &[&str], body: &mut String) {
+    body.push_str("  <url");
+    if let Some(location) = location {
+        body.extend([" location=\"", location, "\""]);
+    }
+    body.push_str(" priority=\"");
+    push_number(place as u64 + 1, body);
+    body.push_str("\">");
+    parts.iter().for_each(|part| escape_into(part, body));
+    body.push_str("</url>\n");
+}

@@ -1,0 +1,173 @@
+//! How much of a selection is listed, and in which shape: off by default, where every URL of every
+//! mirror is listed as in the reference.
+//!
+//! What clients do is the reason for each rule (measured with dnf 4.14, zypper 1.14, aria2 1.36):
+//!
+//! - dnf, yum and zypper take one URL of a host after another; when the host is down, each costs a
+//!   time-out. One URL for each host is what they can use: [`Shaping::urls_per_host`].
+//! - An answer beyond about 14 KB does not fit the first flight of a TCP connection, and no client
+//!   gets to the hundredth mirror: [`Shaping::max_mirrors`].
+//! - rsync and ftp are skipped by all of them, or cost a failure: [`Shaping::unlisted`].
+//! - After a time-out dnf swaps the mirror with the *last* entry, so the last URL is tried second:
+//!   [`Shaping::fallback`] puts the most reliable one there.
+//! - zypper reads four URLs only, and mirrors of one network fail together: [`Shaping::spread`].
+
+use super::select::{Selection, Tier};
+use crate::model::ids::HostId;
+use crate::model::url::{BadUrl, Protocol, ProtocolSet, parse_base_url};
+use crate::snapshot::listing::Listing;
+use crate::snapshot::{DirectoryView, Snapshot};
+
+/// How answers are shaped. The default changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Shaping {
+    /// At most so many URLs of a host, https before http; `None` lists all of them in metalinks,
+    /// and one in text unless several protocols are asked for.
+    pub urls_per_host: Option<usize>,
+    /// At most so many mirrors, besides the fallback.
+    pub max_mirrors: Option<usize>,
+    /// Protocols that are listed only when `protocol=` asks for them.
+    pub unlisted: ProtocolSet,
+    /// Whether the first four mirrors should be of different networks, and offer https.
+    pub spread: bool,
+    /// What is always listed last.
+    pub fallback: Option<Fallback>,
+}
+
+impl Shaping {
+    /// Everything that suits today's clients, but for the fallback, which only the operator knows.
+    pub fn modern() -> Self {
+        Self {
+            urls_per_host: Some(1),
+            max_mirrors: Some(50),
+            unlisted: ProtocolSet::EMPTY.with(Protocol::Ftp).with(Protocol::Rsync),
+            spread: true,
+            fallback: None,
+        }
+    }
+}
+
+/// A server that has every directory under its full name: the origin, or a CDN before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fallback {
+    base: String,
+    protocol: Protocol,
+}
+
+impl Fallback {
+    /// Reads a base URL; the full name of a directory (`pub/fedora/linux/…`) is appended to it.
+    pub fn parse(url: &str) -> Result<Self, BadUrl> {
+        let protocol = parse_base_url(url)?;
+        Ok(Self { base: url.trim_end_matches('/').to_owned(), protocol })
+    }
+
+    /// The URL without a closing slash.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// What it speaks.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// Its host and port, which tell it from mirrors.
+    fn authority(&self) -> &str {
+        crate::model::url::authority(&self.base)
+    }
+}
+
+/// Which URLs of a mirror are listed, and in which order.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice {
+    /// Of these protocols only.
+    pub protocols: ProtocolSet,
+    /// At most so many, the most preferred protocol first; `None` takes all in the order of the
+    /// data.
+    pub per_host: Option<usize>,
+}
+
+impl Choice {
+    /// Calls `each` with the URLs of a mirror that are listed.
+    pub fn each<'a>(self, of_host: &'a [Listing], mut each: impl FnMut(&'a Listing)) {
+        match self.per_host {
+            None => {
+                let asked = |listing: &&Listing| self.protocols.contains(listing.protocol);
+                of_host.iter().filter(asked).for_each(each);
+            }
+            Some(limit) => self.preferred(of_host).take(limit).for_each(&mut each),
+        }
+    }
+
+    /// The URLs of a mirror, the most preferred protocol first.
+    pub fn preferred(self, of_host: &[Listing]) -> impl Iterator<Item = &Listing> {
+        let speaking = move |protocol: Protocol| {
+            of_host.iter().filter(move |listing| listing.protocol == protocol)
+        };
+        self.protocols.iter().flat_map(speaking)
+    }
+}
+
+/// How many mirrors at the front are spread: as many URLs as zypper reads.
+const FRONT: usize = 4;
+/// How far back the spread looks for a better mirror: nearness counts for more than variety.
+const WINDOW: usize = 16;
+
+/// Shapes a selection; returns the fallback, if there is one that offers a protocol that counts.
+pub fn shape<'a>(
+    shaping: &'a Shaping,
+    snapshot: &Snapshot,
+    directory: &DirectoryView<'_>,
+    protocols: ProtocolSet,
+    selection: &mut Selection,
+) -> Option<&'a Fallback> {
+    let fallback =
+        shaping.fallback.as_ref().filter(|fallback| protocols.contains(fallback.protocol));
+    if let Some(fallback) = fallback {
+        let twins = snapshot.hosts().at(fallback.authority());
+        if !twins.is_empty() {
+            selection.retain(|host| !twins.contains(&host));
+        }
+    }
+    if shaping.spread {
+        spread(snapshot, directory, selection);
+    }
+    if let Some(max) = shaping.max_mirrors {
+        selection.truncate(max);
+    }
+    fallback
+}
+
+/// Brings mirrors of different networks, with https, to the front. Mirrors of the client's own
+/// network stay before all others: they were chosen by name.
+fn spread(snapshot: &Snapshot, directory: &DirectoryView<'_>, selection: &mut Selection) {
+    let fixed = selection
+        .tiers
+        .iter()
+        .filter(|(tier, _)| matches!(tier, Tier::Netblock | Tier::Asn))
+        .map(|&(_, end)| end)
+        .max()
+        .unwrap_or(0);
+    let lacks_https = |host: HostId| {
+        let of_host = directory.layout.listings(snapshot.listings(), host);
+        !of_host.iter().any(|listing| listing.protocol == Protocol::Https)
+    };
+    for place in fixed..FRONT {
+        let (front, rest) = match selection.hosts.split_at_checked(place) {
+            Some((front, rest)) if rest.len() > 1 => (front, rest),
+            _ => return,
+        };
+        let is_near =
+            |host: HostId| front.iter().any(|&other| snapshot.hosts().share_network(host, other));
+        let best = rest
+            .iter()
+            .take(WINDOW)
+            .enumerate()
+            .min_by_key(|&(index, &host)| (is_near(host), lacks_https(host), index));
+        if let Some((index, _)) = best
+            && let Some(window) = selection.hosts.get_mut(place..=place + index)
+        {
+            window.rotate_right(1);
+        }
+    }
+}

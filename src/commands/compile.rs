@@ -1,0 +1,38 @@
+//! `mirrorlistd compile`: inputs to one snapshot file.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use super::{FAILURE, USAGE, complain, fail, finish};
+use crate::cli::CompileArgs;
+use crate::compile::{Compiled, compile};
+use crate::config::resolved::resolve_inputs;
+use crate::log;
+use crate::snapshot::{Stats, format};
+
+pub(super) fn run(args: &CompileArgs) -> ExitCode {
+    log::install(None);
+    let inputs = match resolve_inputs(&args.inputs) {
+        Ok(inputs) => inputs,
+        Err(error) => return fail(USAGE, error),
+    };
+    let start = Instant::now();
+    let Compiled { snapshot, bytes, report } = match compile(&inputs) {
+        Ok(compiled) => compiled,
+        Err(error) => return fail(FAILURE, error),
+    };
+    if let Err(error) = format::write(&args.output, &bytes) {
+        return fail(FAILURE, error);
+    }
+    for line in report.lines() {
+        complain(line);
+    }
+    let Stats { hosts, directories, repositories, .. } = snapshot.stats();
+    finish(format_args!(
+        "{}: generation {}, {hosts} hosts, {directories} directories, {repositories} repositories, \
+         in {:.2} s\n",
+        args.output.display(),
+        snapshot.generation(),
+        start.elapsed().as_secs_f64()
+    ))
+}

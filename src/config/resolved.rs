@@ -1,0 +1,262 @@
+//! The configuration that the program uses: flags before the file before the defaults.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use tracing::level_filters::LevelFilter;
+
+use super::values::{Count, ListenAddress, TrustedProxy};
+use super::written::{self, Written};
+use crate::answer;
+use crate::answer::client::TrustedProxies;
+use crate::cli::{InputArgs, ServeArgs};
+use crate::compile::{Inputs, MirrorManagerFiles};
+use crate::http;
+use crate::model::net::Prefix;
+use crate::reload::{Shrink, Source};
+
+const DEFAULT_CACHE: &str = "/var/lib/mirrormanager/mirrorlist_cache.proto";
+const DEFAULT_GLOBAL_NETBLOCKS: &str = "/var/lib/mirrormanager/global_netblocks.txt";
+const DEFAULT_COUNTRY_CONTINENT: &str = "/var/lib/mirrormanager/country_continent.csv";
+const DEFAULT_GEOIP: &str = "/usr/share/GeoIP/GeoLite2-Country.mmdb";
+const DEFAULT_LOG: &str = "/var/log/mirrormanager/mirrorlist.log";
+
+/// Everything that `serve` needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen; port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// The data.
+    pub source: Source,
+    /// Whether to publish data that has shrunk implausibly.
+    pub shrink: Shrink,
+    /// Threads that answer.
+    pub workers: usize,
+    /// How long a drain may take.
+    pub grace: Duration,
+    /// The access log's file; `None` writes none.
+    pub access_log: Option<PathBuf>,
+    /// Lines that may wait for it.
+    pub access_log_queue: usize,
+    /// Limits and rules of the transport.
+    pub http: http::Options,
+    /// `None` leaves it to `RUST_LOG`.
+    pub log_level: Option<LevelFilter>,
+}
+
+impl Config {
+    /// Puts the command line, the file that it names, and the defaults together.
+    pub fn resolve(args: &ServeArgs) -> Result<Self, written::Error> {
+        let written = read_file(&args.inputs)?;
+        Ok(Self::merge(args, &written, Path::exists))
+    }
+
+    fn merge(args: &ServeArgs, written: &Written, exists: impl Fn(&Path) -> bool) -> Self {
+        let source = match (&args.snapshot, &written.snapshot) {
+            (Some(path), _) => Source::Snapshot(path.clone()),
+            (None, Some(path)) if !names_inputs(&args.inputs) => Source::Snapshot(path.clone()),
+            _ => Source::Inputs(merge_inputs(&args.inputs, written, exists)),
+        };
+        let access_log = match args.log.as_ref().or(written.log.as_ref()) {
+            Some(path) if path.as_os_str() == "none" => None,
+            Some(path) => Some(path.clone()),
+            // Who only tries the demo has no such folder, and no use for the log.
+            None if source == Source::Inputs(Inputs::Demo) => None,
+            None => Some(DEFAULT_LOG.into()),
+        };
+        let ListenAddress(address) =
+            args.listen.or(written.listen).unwrap_or(ListenAddress(Ipv4Addr::LOCALHOST.into()));
+        let limits = &written.limits;
+        let accept_shrink = args.allow_shrink || written.allow_shrink.unwrap_or(false);
+        let cores = || thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            listen: SocketAddr::new(address, args.port.or(written.port).unwrap_or(3000)),
+            source,
+            shrink: if accept_shrink { Shrink::Accept } else { Shrink::Refuse },
+            workers: count(args.workers.or(written.workers)).unwrap_or_else(cores),
+            grace: seconds(args.grace.or(limits.grace_seconds), 30),
+            access_log,
+            access_log_queue: count(limits.access_log_queue).unwrap_or(16_384),
+            http: http::Options {
+                header_timeout: seconds(limits.header_timeout_seconds, 10),
+                max_headers: count(limits.max_headers).unwrap_or(64),
+                max_target_bytes: count(limits.max_target_bytes).unwrap_or(8_000),
+                max_connections: count(limits.max_connections).unwrap_or(10_000),
+                compress: written.answer.compress(args),
+                answer: merge_answer(args, written),
+                trusted_proxies: TrustedProxies(merge_proxies(args, written)),
+            },
+            log_level: args.log_level.or(written.log_level).map(LevelFilter::from),
+        }
+    }
+}
+
+/// What `compile` compiles.
+pub fn resolve_inputs(args: &InputArgs) -> Result<Inputs, written::Error> {
+    let written = read_file(args)?;
+    // Whoever compiles a file means real data, or says `--demo`: nothing stands in for it.
+    Ok(merge_inputs(args, &written, |_| true))
+}
+
+fn read_file(args: &InputArgs) -> Result<Written, written::Error> {
+    args.config.as_deref().map_or_else(|| Ok(Written::default()), Written::read)
+}
+
+/// Whether the command line says what to compile, and so overrules a snapshot in the file.
+fn names_inputs(args: &InputArgs) -> bool {
+    args.demo || names_files(args)
+}
+
+fn names_files(args: &InputArgs) -> bool {
+    let InputArgs { cache, global_netblocks, cccsv, geoip, .. } = args;
+    [cache, global_netblocks, cccsv, geoip].into_iter().any(Option::is_some)
+}
+
+fn merge_inputs(args: &InputArgs, written: &Written, exists: impl Fn(&Path) -> bool) -> Inputs {
+    let asked_for_demo = args.demo || (written.demo == Some(true) && !names_files(args));
+    if asked_for_demo {
+        return Inputs::Demo;
+    }
+    let in_file = [&written.cache, &written.global_netblocks, &written.cccsv, &written.geoip];
+    let is_named = names_files(args) || in_file.into_iter().any(Option::is_some);
+    // The country database does not count: many hosts have one without being a mirror director.
+    let defaults = [DEFAULT_CACHE, DEFAULT_GLOBAL_NETBLOCKS, DEFAULT_COUNTRY_CONTINENT];
+    if !is_named && !defaults.into_iter().any(|path| exists(Path::new(path))) {
+        return Inputs::Demo;
+    }
+    let pick = |flag: &Option<PathBuf>, written: &Option<PathBuf>, default: &str| {
+        flag.clone().or_else(|| written.clone()).unwrap_or_else(|| default.into())
+    };
+    Inputs::MirrorManager(MirrorManagerFiles {
+        cache: pick(&args.cache, &written.cache, DEFAULT_CACHE),
+        global_netblocks: pick(
+            &args.global_netblocks,
+            &written.global_netblocks,
+            DEFAULT_GLOBAL_NETBLOCKS,
+        ),
+        country_continent: pick(&args.cccsv, &written.cccsv, DEFAULT_COUNTRY_CONTINENT),
+        geoip: pick(&args.geoip, &written.geoip, DEFAULT_GEOIP),
+    })
+}
+
+fn merge_answer(args: &ServeArgs, written: &Written) -> answer::Options {
+    let defaults = answer::Options::default();
+    let limits = &written.limits;
+    answer::Options {
+        minimum: count(args.minimum.or(written.minimum)).unwrap_or(defaults.minimum),
+        max_parameters: count(limits.max_parameters).unwrap_or(defaults.max_parameters),
+        max_countries: count(limits.max_countries).unwrap_or(defaults.max_countries),
+        max_protocols: count(limits.max_protocols).unwrap_or(defaults.max_protocols),
+        redirect_links: written.answer.redirect_links(),
+        shaping: written.answer.shaping(args),
+    }
+}
+
+fn merge_proxies(args: &ServeArgs, written: &Written) -> Vec<Prefix> {
+    let asked_for = match &written.trusted_proxy {
+        _ if !args.trusted_proxy.is_empty() => &args.trusted_proxy,
+        Some(proxies) => proxies,
+        None => return TrustedProxies::default().0,
+    };
+    let networks = asked_for.iter().map(|proxy| match *proxy {
+        TrustedProxy::None => None,
+        TrustedProxy::Network(prefix) => Some(prefix),
+    });
+    networks.flatten().collect()
+}
+
+fn count<const MIN: u32, const MAX: u32>(count: Option<Count<MIN, MAX>>) -> Option<usize> {
+    count.map(Count::as_usize)
+}
+
+fn seconds<const MIN: u32, const MAX: u32>(
+    count: Option<Count<MIN, MAX>>,
+    default: u32,
+) -> Duration {
+    Duration::from_secs(count.map_or(default, Count::get).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+
+    fn args(line: &str) -> ServeArgs {
+        let words = std::iter::once("mirrorlistd").chain(line.split_whitespace());
+        let cli = Cli::try_parse_from(words).expect("a valid command line");
+        match cli.command {
+            Some(Command::Serve(args)) => *args,
+            _ => cli.serve,
+        }
+    }
+
+    #[track_caller]
+    fn merge(line: &str, file: &str) -> Config {
+        let written: Written = toml::from_str(file).expect("a valid file");
+        Config::merge(&args(line), &written, |_| false)
+    }
+
+    fn cache(config: &Config) -> Option<&Path> {
+        match &config.source {
+            Source::Inputs(Inputs::MirrorManager(files)) => Some(&files.cache),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn the_command_line_beats_the_file_beats_the_default() {
+        let config =
+            merge("--port 1 --grace 2", "port = 7\nlisten = '::1'\nlimits.grace_seconds = 9");
+        assert_eq!(config.listen, "[::1]:1".parse().expect("a valid literal"));
+        assert_eq!(config.grace, Duration::from_secs(2));
+        assert_eq!(merge("", "").listen, "127.0.0.1:3000".parse().expect("a valid literal"));
+        assert_eq!(merge("-m 9", "minimum = 7").http.answer.minimum, 9);
+        assert_eq!(merge("", "minimum = 7").http.answer.minimum, 7);
+        assert_eq!(merge("", "").http.answer.minimum, 5);
+    }
+
+    #[test]
+    fn any_data_option_on_the_command_line_overrules_the_files_choice() {
+        let file = "snapshot = '/s'";
+        assert_eq!(merge("", file).source, Source::Snapshot("/s".into()));
+        assert_eq!(cache(&merge("-c /c", file)), Some(Path::new("/c")));
+        assert_eq!(merge("--demo", file).source, Source::Inputs(Inputs::Demo));
+        assert_eq!(merge("--snapshot /t", "cache = '/c'").source, Source::Snapshot("/t".into()));
+        assert_eq!(cache(&merge("-c /c", "demo = true")), Some(Path::new("/c")));
+        assert_eq!(cache(&merge("", "geoip = '/g'")), Some(Path::new(DEFAULT_CACHE)));
+    }
+
+    #[test]
+    fn the_demo_stands_in_only_where_there_is_no_data_at_all() {
+        assert_eq!(merge("", "").source, Source::Inputs(Inputs::Demo));
+        assert_eq!(merge("-i /i", "").source, Source::Inputs(Inputs::Demo));
+        let installed =
+            Config::merge(&args(""), &Written::default(), |p| p == Path::new(DEFAULT_CACHE));
+        assert_eq!(cache(&installed), Some(Path::new(DEFAULT_CACHE)));
+        assert_eq!(cache(&merge("-g /g", "")), Some(Path::new(DEFAULT_CACHE)));
+    }
+
+    #[test]
+    fn the_demo_logs_only_where_it_is_told_to() {
+        assert_eq!(merge("", "").access_log, None);
+        assert_eq!(merge("-l /l", "").access_log, Some("/l".into()));
+        assert_eq!(merge("-c /c", "").access_log, Some(DEFAULT_LOG.into()));
+        assert_eq!(merge("-c /c -l none", "log = '/l'").access_log, None);
+    }
+
+    #[test]
+    fn trusted_proxies_replace_the_default() {
+        let proxies = |line: &str, file: &str| {
+            let TrustedProxies(prefixes) = merge(line, file).http.trusted_proxies;
+            prefixes.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(proxies("", ""), ["127.0.0.0/8", "::1/128"]);
+        assert_eq!(proxies("--trusted-proxy 10.0.0.1", ""), ["10.0.0.1/32"]);
+        assert_eq!(proxies("", "trusted_proxy = ['10.0.0.1']"), ["10.0.0.1/32"]);
+        assert_eq!(proxies("--trusted-proxy none", "trusted_proxy = ['10.0.0.1']"), [""; 0]);
+        assert_eq!(proxies("", "trusted_proxy = []"), [""; 0]);
+    }
+}

@@ -1,0 +1,169 @@
+//! The configuration file, as written: TOML, every key optional, unknown keys are errors.
+//!
+//! Keys have the names of the long options, with underscores. What is wrong is told in one line with
+//! the place: `mirrorlistd.toml:7: unknown key `lisen`, …`.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::answer::Answer;
+use super::values::{Count, ListenAddress, LogLevel, TrustedProxy};
+
+/// The whole file. What the keys mean is told in [`crate::cli`].
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "each is the option of the same name")]
+pub struct Written {
+    pub listen: Option<ListenAddress>,
+    pub port: Option<u16>,
+    pub minimum: Option<Count<0, 100_000>>,
+    pub trusted_proxy: Option<Vec<TrustedProxy>>,
+    pub workers: Option<Count<1, 1_024>>,
+    pub cache: Option<PathBuf>,
+    pub internet2_netblocks: Option<PathBuf>,
+    pub global_netblocks: Option<PathBuf>,
+    pub cccsv: Option<PathBuf>,
+    pub geoip: Option<PathBuf>,
+    pub snapshot: Option<PathBuf>,
+    pub demo: Option<bool>,
+    pub allow_shrink: Option<bool>,
+    pub log: Option<PathBuf>,
+    pub log_level: Option<LogLevel>,
+    #[serde(default)]
+    pub answer: Answer,
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// The table `[limits]`.
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// How long a request's header may take, and how long an idle connection is kept. Default 10.
+    pub header_timeout_seconds: Option<Count<1, 86_400>>,
+    /// Connections at the same time. Default 10,000, or what the limit of open files leaves.
+    pub max_connections: Option<Count<1, 1_000_000>>,
+    /// Bytes of a request target. Default 8,000.
+    pub max_target_bytes: Option<Count<64, 15_000>>,
+    /// Header fields of a request. Default 64.
+    pub max_headers: Option<Count<1, 1_000>>,
+    /// Query parameters of a request. Default 32.
+    pub max_parameters: Option<Count<2, 1_000>>,
+    /// Countries in `country=`. Default 16.
+    pub max_countries: Option<Count<1, 1_000>>,
+    /// Protocols in `protocol=`. Default 16.
+    pub max_protocols: Option<Count<1, 1_000>>,
+    /// How long TERM lets requests finish. Default 30.
+    pub grace_seconds: Option<Count<0, 86_400>>,
+    /// Access-log lines that may wait for the disk. Default 16,384.
+    pub access_log_queue: Option<Count<1, 10_000_000>>,
+}
+
+/// Why a configuration file cannot be used; names the file, the line and the value.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It cannot be read.
+    #[error("{}: {error}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// It says something that makes no sense.
+    #[error("{}:{line}: {message}", .path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong there.
+        message: String,
+    },
+}
+
+impl Written {
+    /// Reads a file.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Error::Read { path: path.to_owned(), error })?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads the text of a file; `path` is for messages.
+    fn parse(text: &str, path: &Path) -> Result<Self, Error> {
+        toml::from_str(text).map_err(|error| Error::Content {
+            path: path.to_owned(),
+            line: error.span().map_or(1, |span| line_of(text, span.start)),
+            message: one_line(error.message()),
+        })
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|&b| b == b'\n').count() + 1
+}
+
+/// serde's message in the words of somebody who writes a configuration.
+fn one_line(message: &str) -> String {
+    message
+        .replace("unknown field", "unknown key")
+        .replace("expected one of", "known keys are")
+        .replace('\n', "; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refused(text: &str) -> String {
+        Written::parse(text, Path::new("m.toml")).expect_err(text).to_string()
+    }
+
+    #[test]
+    fn every_option_can_be_written() {
+        let text = "listen = '::'\nport = 0\nminimum = 5\ntrusted_proxy = ['10.0.0.0/8', 'none']\n\
+                    workers = 2\ncache = 'a'\ninternet2_netblocks = 'b'\nglobal_netblocks = 'c'\n\
+                    cccsv = 'd'\ngeoip = 'e'\nsnapshot = 'f'\ndemo = false\nallow_shrink = true\n\
+                    log = 'none'\nlog_level = 'warn'\n[answer]\nprofile = 'modern'\n\
+                    urls_per_host = 1\nmax_mirrors = 9\nunlisted_protocols = ['rsync']\n\
+                    spread = true\nfallback = 'https://dl.example'\nredirect_links = 0\n\
+                    compress = true\n[limits]\nheader_timeout_seconds = 10\n\
+                    max_connections = 10\nmax_target_bytes = 8000\nmax_headers = 64\n\
+                    max_parameters = 32\nmax_countries = 16\nmax_protocols = 16\n\
+                    grace_seconds = 30\naccess_log_queue = 100\n";
+        assert!(Written::parse(text, Path::new("m.toml")).is_ok());
+        assert!(Written::parse("", Path::new("m.toml")).is_ok());
+    }
+
+    #[test]
+    fn unknown_keys_are_errors_with_their_line_at_each_level() {
+        let message = refused("port = 1\n\nlisen = '::'\n");
+        assert!(
+            message.starts_with("m.toml:3: unknown key `lisen`, known keys are `listen`"),
+            "{message}"
+        );
+        let message = refused("port = 1\n[limits]\n# comment\nmax_conections = 1\n");
+        assert!(message.starts_with("m.toml:4: unknown key `max_conections`"), "{message}");
+        assert!(refused("[answer]\nurls = 1\n").starts_with("m.toml:2: unknown key `urls`"));
+        assert!(refused("[limit]\n").starts_with("m.toml:1: unknown key `limit`"));
+    }
+
+    #[test]
+    fn bad_values_are_errors_with_their_line_and_the_value() {
+        assert_eq!(refused("\nlisten = 'x'\n"), "m.toml:2: `x` is no IPv4 or IPv6 address");
+        assert_eq!(
+            refused("trusted_proxy = [\n '10.0.0.0/8',\n '10.0.0.0/40',\n]\n"),
+            "m.toml:3: `10.0.0.0/40` has an impossible prefix length"
+        );
+        assert_eq!(refused("[limits]\nmax_headers = 0\n"), "m.toml:2: 0 is not in 1 to 1000");
+        assert!(refused("port = 70000\n").starts_with("m.toml:1: invalid value: integer `70000`"));
+        assert!(refused("port = 1\nport = 2\n").starts_with("m.toml:2: "));
+        for text in ["=", "[", "port = ", "\u{0}", "listen = \"\"\"\n"] {
+            assert_eq!(refused(text).lines().count(), 1, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The serving process: puts the parts together, reacts to events, and ends in order.
+//!
+//! In this order: signal handlers, so that no signal kills the process any more; the first data,
+//! without which there is nothing to serve; the socket; then events until one says stop. The drain
+//! lets requests finish, and cuts what is left at the end of the grace period or at a second stop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::config::Config;
+use crate::http::access_log::{AccessLog, Keeper};
+use crate::http::connection::Drain;
+use crate::http::listener::{self, Server};
+use crate::http::{self, Context};
+use crate::live::Live;
+use crate::metrics::Metrics;
+use crate::reload::{self, Loaded, Reloader, Source, log_loaded};
+use crate::signal::{Event, Events};
+
+/// How long the end of the process waits for the access log.
+const LOG_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Why the process cannot serve: one line.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no data to start with.
+    #[error("{0}")]
+    Load(#[from] reload::Error),
+    /// The address cannot be had.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// What was asked for.
+        address: SocketAddr,
+        /// Why not.
+        error: io::Error,
+    },
+    /// The system lacks something.
+    #[error("cannot {what}: {error}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// Why it failed.
+        error: io::Error,
+    },
+    /// A part that runs until the end has ended before.
+    #[error("{0} ended unexpectedly")]
+    Ended(&'static str),
+}
+
+/// Serves until a signal says stop. Calls `announce` with the real address once the socket listens.
+pub fn run(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(config.workers)
+        .thread_name("worker")
+        .enable_all()
+        .build()
+        .map_err(failed_to("start worker threads"))?;
+    let outcome = runtime.block_on(serve(config, announce));
+    // Connections that outlived the grace period are cut here.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), Error> {
+    let mut events = Events::install().map_err(failed_to("install signal handlers"))?;
+    let start = Instant::now();
+    let Some((Loaded { snapshot, warnings }, wants_reload)) =
+        load_first(&config.source, &mut events).await?
+    else {
+        return Ok(());
+    };
+    log_loaded("loaded", &snapshot, &warnings, start);
+
+    let metrics = Arc::new(Metrics::default());
+    let live = Live::new(Arc::new(snapshot)).map_err(failed_to("start a thread"))?;
+    let live = Arc::new(live);
+    let reloader =
+        Reloader::start(config.source, config.shrink, Arc::clone(&live), Arc::clone(&metrics))
+            .map_err(failed_to("start a thread"))?;
+    let (access_log, keeper) = match config.access_log {
+        Some(path) => AccessLog::start(path, config.access_log_queue, Arc::clone(&metrics))
+            .map(|(log, keeper)| (Some(log), Some(keeper)))
+            .map_err(failed_to("start a thread"))?,
+        None => (None, None),
+    };
+    let max_connections = listener::connections_within_file_limit(config.http.max_connections);
+    if max_connections < config.http.max_connections {
+        tracing::info!("serving {max_connections} connections at a time: the limit of open files");
+    }
+    let context = Arc::new(Context {
+        options: http::Options { max_connections, ..config.http },
+        live,
+        metrics: Arc::clone(&metrics),
+        access_log,
+        drain: Drain::default(),
+    });
+
+    let unlistenable = |error| Error::Listen { address: config.listen, error };
+    let listener = listener::bind(config.listen).map_err(unlistenable)?;
+    let address = listener.local_addr().map_err(unlistenable)?;
+    let server = Server::new(Arc::clone(&context));
+    let mut serving = tokio::spawn(async move { server.run(listener).await });
+    announce(address);
+    if wants_reload == WantsReload::Yes {
+        reloader.request();
+    }
+
+    loop {
+        let event = tokio::select! {
+            event = events.next() => event,
+            _ = &mut serving => return Err(Error::Ended("the accept loop")),
+        };
+        match event {
+            Event::Reload => reloader.request(),
+            Event::ReopenLogs => keeper.iter().for_each(Keeper::reopen),
+            Event::Stop => break,
+        }
+    }
+    tracing::info!("stopping; requests have {:?} to finish", config.grace);
+    context.drain.begin();
+    drain(serving, &mut events, config.grace, &context.metrics).await;
+    if let Some(keeper) = keeper {
+        keeper.stop(LOG_PATIENCE);
+    }
+    tracing::info!(
+        "stopped after {} requests; access log: {} lines written, {} dropped",
+        metrics.requests_total(),
+        metrics.log_lines_written.get(),
+        metrics.log_lines_dropped.get()
+    );
+    Ok(())
+}
+
+/// Whether a reload was asked for while the first data was being loaded.
+#[derive(PartialEq, Eq)]
+enum WantsReload {
+    Yes,
+    No,
+}
+
+/// Loads the first data on a thread of its own, so that signals are heard meanwhile; `None` if one
+/// of them said stop.
+async fn load_first(
+    source: &Source,
+    events: &mut Events,
+) -> Result<Option<(Loaded, WantsReload)>, Error> {
+    let (sender, mut receiver) = oneshot::channel();
+    let source = source.clone();
+    thread::Builder::new()
+        .name("load".into())
+        // Nobody is left to hear about it only if the process is ending.
+        .spawn(move || drop(sender.send(source.load())))
+        .map_err(failed_to("start a thread"))?;
+    let mut wants_reload = WantsReload::No;
+    loop {
+        tokio::select! {
+            loaded = &mut receiver => {
+                let loaded = loaded.map_err(|_| Error::Ended("the first load"))??;
+                return Ok(Some((loaded, wants_reload)));
+            }
+            event = events.next() => match event {
+                Event::Reload => wants_reload = WantsReload::Yes,
+                Event::ReopenLogs => {}
+                Event::Stop => return Ok(None),
+            },
+        }
+    }
+}
+
+/// Waits for the last connection, but no longer than `grace`, and not beyond a second stop.
+async fn drain(serving: JoinHandle<()>, events: &mut Events, grace: Duration, metrics: &Metrics) {
+    let second_stop = async { while events.next().await != Event::Stop {} };
+    let cut = tokio::select! {
+        _ = serving => None,
+        () = second_stop => Some("a second signal"),
+        () = tokio::time::sleep(grace) => Some("the end of the grace period"),
+    };
+    if let Some(cut) = cut {
+        tracing::warn!("{} connections cut by {cut}", metrics.connections_open.get());
+    }
+}
+
+fn failed_to(what: &'static str) -> impl Fn(io::Error) -> Error {
+    move |error| Error::System { what, error }
+}

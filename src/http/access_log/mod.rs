@@ -1,0 +1,194 @@
+//! The access log: one line for each request that names a repository, for the statistics scripts.
+//!
+//! A worker formats the line and puts it into a bounded queue; a thread of its own takes the lines
+//! out in batches and appends them to the file. Whatever is wrong with the file (a full disk, a
+//! FIFO that nobody reads, a missing folder), an answer never waits for it: lines that find the
+//! queue full or the file unusable are dropped and counted, exactly, and the log says so once per
+//! episode.
+//!
+//! The file is opened with O_APPEND, so that logrotate's `copytruncate` works, and with O_NONBLOCK,
+//! so that neither opening nor writing a FIFO can hold the thread; regular files do not notice.
+//!
+//! It does not rotate files: see [`Keeper::reopen`].
+
+mod file;
+pub(super) mod line;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::answer::LogEntry;
+use crate::metrics::Metrics;
+
+use file::LogFile;
+use line::format_line;
+
+/// How long the thread gathers lines after the first of a batch: it bounds the wake-ups of the
+/// thread, and so the system calls that workers make to wake it, to 200 a second.
+const GATHER: Duration = Duration::from_millis(5);
+/// Bytes of a batch, about.
+const BATCH_BYTES: usize = 64 * 1024;
+
+/// The workers' end: where lines are put.
+pub struct AccessLog {
+    queue: SyncSender<Message>,
+    metrics: Arc<Metrics>,
+}
+
+/// The owner's end: reopens the file and stops the thread.
+pub struct Keeper {
+    queue: SyncSender<Message>,
+    orders: Arc<Orders>,
+    /// Disconnected when the thread has ended.
+    ended: Receiver<()>,
+}
+
+enum Message {
+    Line(Vec<u8>),
+    /// Look at the orders.
+    Wake,
+}
+
+/// Orders stand beside the queue, so that a full queue cannot keep them out.
+#[derive(Default)]
+struct Orders {
+    reopen: AtomicBool,
+    stop: AtomicBool,
+}
+
+impl AccessLog {
+    /// Starts the thread, which opens `path`; that it cannot be opened is no error here.
+    pub fn start(
+        path: PathBuf,
+        capacity: usize,
+        metrics: Arc<Metrics>,
+    ) -> io::Result<(Self, Keeper)> {
+        let (queue, inbox) = mpsc::sync_channel(capacity.max(1));
+        let (ending, ended) = mpsc::sync_channel(0);
+        let orders = Arc::new(Orders::default());
+        let writer = Writer {
+            inbox,
+            capacity,
+            orders: Arc::clone(&orders),
+            file: LogFile::new(path, Arc::clone(&metrics)),
+        };
+        thread::Builder::new().name("access-log".into()).spawn(move || {
+            writer.run();
+            drop(ending);
+        })?;
+        Ok((Self { queue: queue.clone(), metrics }, Keeper { queue, orders, ended }))
+    }
+
+    /// Logs one request; never waits.
+    pub fn write(&self, entry: &LogEntry<'_>, date: &str) {
+        let mut line = Vec::with_capacity(128);
+        format_line(entry, date, &mut line);
+        match self.queue.try_send(Message::Line(line)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.metrics.log_lines_dropped.increment();
+            }
+        }
+    }
+}
+
+impl Keeper {
+    /// Opens the file anew, after the lines that are already queued; for logrotate.
+    pub fn reopen(&self) {
+        self.orders.reopen.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
+    /// Writes what is queued and ends the thread; waits for it no longer than `patience`.
+    pub fn stop(self, patience: Duration) {
+        self.orders.stop.store(true, Ordering::SeqCst);
+        self.wake();
+        if self.ended.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!("the access log did not finish in {patience:?}");
+        }
+    }
+
+    fn wake(&self) {
+        // A full queue means that the thread is awake.
+        drop(self.queue.try_send(Message::Wake));
+    }
+}
+
+/// The thread.
+struct Writer {
+    inbox: Receiver<Message>,
+    capacity: usize,
+    orders: Arc<Orders>,
+    file: LogFile,
+}
+
+impl Writer {
+    fn run(mut self) {
+        self.file.open(Instant::now());
+        while let Ok(message) = self.inbox.recv() {
+            self.take(message);
+            if !self.orders.stop.load(Ordering::SeqCst) {
+                thread::sleep(GATHER);
+            }
+            // One look for each place in the queue: orders are heard, however busy the workers are.
+            for _ in 0..=self.capacity {
+                let Ok(message) = self.inbox.try_recv() else {
+                    break;
+                };
+                self.take(message);
+            }
+            self.file.flush(Instant::now());
+            if self.orders.reopen.swap(false, Ordering::SeqCst) {
+                self.file.reopen(Instant::now());
+            }
+            if self.orders.stop.load(Ordering::SeqCst) {
+                break;
+            }
+        }
+        self.file.give_up();
+    }
+
+    fn take(&mut self, message: Message) {
+        if let Message::Line(line) = message {
+            self.file.pending.extend_from_slice(&line);
+            if self.file.pending.len() >= BATCH_BYTES {
+                self.file.flush(Instant::now());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    #[test]
+    fn the_thread_writes_everything_before_it_ends() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("access.log");
+        let metrics = Arc::new(Metrics::default());
+        let (log, keeper) = AccessLog::start(path.clone(), 1_000, Arc::clone(&metrics))
+            .expect("a thread can be started");
+        let entry = LogEntry {
+            client: Ipv4Addr::LOCALHOST.into(),
+            country: None,
+            repo: "fedora-40".into(),
+            arch: "x86_64".into(),
+        };
+        for _ in 0..500 {
+            log.write(&entry, "2026-11-21");
+        }
+        keeper.stop(Duration::from_secs(20));
+        let written = std::fs::read_to_string(path).expect("the log");
+        assert_eq!(written.lines().count(), 500);
+        assert_eq!(metrics.log_lines_written.get(), 500);
+        log.write(&entry, "2026-11-21");
+        assert_eq!(metrics.log_lines_dropped.get(), 1);
+    }
+}

@@ -1,0 +1,287 @@
+//! One connection: its requests, its limits, its end.
+//!
+//! hyper reads requests and writes responses; [`serve`] answers them in place, on the worker that
+//! read them, without any `.await` between the load of the snapshot and the finished body.
+//!
+//! How a connection ends when the server drains: from that moment every response says
+//! `Connection: close` and is the last one. A connection without a request gets `LINGER` to send
+//! one, because a client cannot know, and its request may be on the way; then hyper's graceful
+//! shutdown closes it at once, whether it has been idle between requests or has never sent a byte.
+//! A connection that has sent part of a request is given the time to finish it, until the header
+//! timeout or the end of the grace period.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::future::{Future, poll_fn, ready};
+use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context as TaskContext, Poll, Waker};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+
+use super::access_log::line::DateCache;
+use super::compress::Coding;
+use super::response::{self, Body, Compression};
+use super::{Context, route};
+use crate::answer::{self, Format, Scratch};
+use crate::metrics::{RequestKind, StatusClass};
+use crate::model::net::canonical;
+use crate::snapshot::Generation;
+
+/// How long a connection without a request may still send one after the drain has begun.
+const LINGER: Duration = Duration::from_millis(250);
+/// A header block beyond this is answered with 431.
+const MAX_HEADER_BYTES: usize = 16 * 1024;
+/// Room for a usual metalink, so that the body's buffer does not grow while it is written.
+const BODY_CAPACITY: usize = 16 * 1024;
+
+static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// Whether the server is stopping: a flag for each request, a wake-up for each connection.
+#[derive(Default)]
+pub struct Drain {
+    has_begun: AtomicBool,
+    notify: Notify,
+}
+
+impl Drain {
+    /// Begins the drain; it never ends.
+    pub fn begin(&self) {
+        self.has_begun.store(true, Ordering::SeqCst);
+        self.notify.notify_waiters();
+    }
+
+    /// Returns when the drain has begun.
+    pub async fn begun(&self) {
+        let mut notified = pin!(self.notify.notified());
+        // Enlist first, look second: a drain that begins in between is then not missed.
+        notified.as_mut().enable();
+        if !self.has_begun() {
+            notified.await;
+        }
+    }
+
+    /// Whether it has begun.
+    pub fn has_begun(&self) -> bool {
+        self.has_begun.load(Ordering::Relaxed)
+    }
+}
+
+/// Answers the requests of one connection until it ends.
+pub async fn serve(context: &Context, stream: TcpStream, peer: SocketAddr) {
+    let peer = canonical(peer.ip());
+    // `ready`: the answer is made while hyper calls the service, not when it polls.
+    let service = service_fn(|request| ready(Ok::<_, Infallible>(answer(context, peer, &request))));
+    let connection = http1::Builder::new()
+        // Without a timer hyper's header timeout is silently off.
+        .timer(TokioTimer::new())
+        .header_read_timeout(context.options.header_timeout)
+        .max_headers(context.options.max_headers)
+        .max_header_size(MAX_HEADER_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+
+    let mut watch = pin!(DrainWatch::new(&context.drain));
+    let drained = poll_fn(|cx| {
+        if let Poll::Ready(result) = connection.as_mut().poll(cx) {
+            return Poll::Ready(Some(result));
+        }
+        watch.as_mut().poll_begun(cx).map(|()| None)
+    });
+    let result = match drained.await {
+        Some(result) => result,
+        None => match tokio::time::timeout(LINGER, connection.as_mut()).await {
+            Ok(result) => result,
+            Err(_) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        },
+    };
+    // Resets, time-outs and malformed requests: the client's business, and hyper has answered
+    // where an answer was possible.
+    if let Err(error) = result {
+        tracing::trace!("connection from {peer}: {error}");
+    }
+}
+
+/// [`Drain::begun`], polled without a lock.
+///
+/// A connection is polled for every request, and polling a `Notified` takes the lock of all
+/// connections. So it is polled once for each waker, of which a task has one, and then only the
+/// flag is looked at.
+struct DrainWatch<'a, F> {
+    drain: &'a Drain,
+    begun: Pin<Box<F>>,
+    waker: Option<Waker>,
+}
+
+impl<'a> DrainWatch<'a, ()> {
+    fn new(drain: &'a Drain) -> DrainWatch<'a, impl Future<Output = ()> + 'a> {
+        DrainWatch { drain, begun: Box::pin(drain.begun()), waker: None }
+    }
+}
+
+impl<F: Future<Output = ()>> DrainWatch<'_, F> {
+    fn poll_begun(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        if this.drain.has_begun() {
+            return Poll::Ready(());
+        }
+        if this.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            return Poll::Pending;
+        }
+        this.waker = Some(cx.waker().clone());
+        this.begun.as_mut().poll(cx)
+    }
+}
+
+/// What a worker thread uses again for each answer.
+struct Worker {
+    rng: fastrand::Rng,
+    scratch: Scratch,
+    date: DateCache,
+    /// The header of the generation last served, so that it is not formatted for each answer.
+    generation: Option<(Generation, HeaderValue)>,
+}
+
+impl Worker {
+    fn new() -> Self {
+        Self {
+            rng: fastrand::Rng::new(),
+            scratch: Scratch::default(),
+            date: DateCache::default(),
+            generation: None,
+        }
+    }
+
+    fn generation_header(&mut self, generation: Generation) -> HeaderValue {
+        if let Some((known, header)) = &self.generation
+            && *known == generation
+        {
+            return header.clone();
+        }
+        let header = HeaderValue::try_from(generation.to_string())
+            .expect("hexadecimal digits are a valid header value");
+        self.generation = Some((generation, header.clone()));
+        header
+    }
+}
+
+thread_local! {
+    static WORKER: RefCell<Worker> = RefCell::new(Worker::new());
+}
+
+fn answer(context: &Context, peer: IpAddr, request: &Request<Incoming>) -> Response<Body> {
+    let has_body = !request.body().is_end_stream();
+    let route = route::find_route(request, has_body, context.options.max_target_bytes);
+    let (kind, mut response) = match route {
+        Ok(format) => {
+            let kind = match format {
+                Format::Mirrorlist | Format::Json => RequestKind::Mirrorlist,
+                Format::Metalink | Format::Metalink4 => RequestKind::Metalink,
+            };
+            (kind, WORKER.with_borrow_mut(|worker| respond(context, peer, request, format, worker)))
+        }
+        Err(refusal) => (RequestKind::Other, response::from_refusal(refusal)),
+    };
+    if context.drain.has_begun() {
+        response::close_after(&mut response);
+    }
+    context.metrics.count_request(kind, StatusClass::of(response.status().as_u16()));
+    response
+}
+
+fn respond(
+    context: &Context,
+    peer: IpAddr,
+    request: &Request<Incoming>,
+    format: Format,
+    worker: &mut Worker,
+) -> Response<Body> {
+    let options = &context.options;
+    let forwarded = request.headers().get_all(&X_FORWARDED_FOR).iter().map(HeaderValue::as_bytes);
+    // A clock before 1970 gives a wrong `pubdate`, and an answer.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let query = request.uri().query().unwrap_or("");
+    let format = format.negotiate(text_of(request, &ACCEPT));
+    let compression = match options.compress {
+        true => Compression::On(Coding::negotiate(text_of(request, &ACCEPT_ENCODING))),
+        false => Compression::Off,
+    };
+    let mut body = String::with_capacity(BODY_CAPACITY);
+
+    let snapshot = context.live.load();
+    let reply = survive(|| {
+        let client = options.trusted_proxies.client_address(peer, forwarded);
+        let request = answer::Request { format, query, client, now };
+        let Worker { rng, scratch, .. } = worker;
+        answer::respond(&snapshot, &options.answer, &request, rng, scratch, &mut body)
+    });
+    match reply {
+        Ok(mut reply) => {
+            if let (Some(log), Some(entry)) = (&context.access_log, reply.log.take()) {
+                log.write(&entry, worker.date.date(now));
+            }
+            let generation = worker.generation_header(snapshot.generation());
+            response::from_reply(reply, generation, body, compression)
+        }
+        Err(reason) => {
+            // Whatever the answer left behind is not to be trusted.
+            *worker = Worker::new();
+            context.metrics.panics.increment();
+            tracing::error!("an answer panicked ({reason}); query: {query:?}");
+            response::internal_error()
+        }
+    }
+}
+
+/// The first value of a header; empty where there is none, or none that is text.
+fn text_of<'r, B>(request: &'r Request<B>, name: &HeaderName) -> &'r str {
+    request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
+}
+
+/// Runs `f`; a panic becomes its message. It costs one request, never a worker.
+fn survive<R>(f: impl FnOnce() -> R) -> Result<R, String> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| panic_message(payload.as_ref()))
+}
+
+fn panic_message(payload: &(dyn Any + Send)) -> String {
+    let text = payload
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| payload.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "no message".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_its_message() {
+        let numbers: Vec<u32> = Vec::new();
+        let outcome = survive(|| numbers[fastrand::usize(3..9)]);
+        assert!(outcome.is_err_and(|reason| reason.contains("out of bounds")));
+        assert_eq!(survive(|| 7), Ok(7));
+    }
+
+    #[test]
+    fn the_generation_header_follows_the_snapshot() {
+        let mut worker = Worker::new();
+        for generation in [0xab, 0xab, 7].map(Generation::new) {
+            assert_eq!(worker.generation_header(generation), generation.to_string());
+        }
+    }
+}

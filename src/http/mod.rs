@@ -1,0 +1,59 @@
+//! HTTP/1.1 for [`crate::answer`]: from a socket to a request, from a reply to bytes.
+//!
+//! Reading order: [`listener`] binds and accepts, [`connection`] runs one connection and answers
+//! its requests, [`route`] says which requests get an answer at all, [`response`] turns a reply
+//! into headers and a body, [`access_log`] writes the line about it from a thread of its own.
+//!
+//! The server speaks HTTP/1 only, through hyper's own `http1::Builder`: it stands behind reverse
+//! proxies, which speak nothing else to it. TLS ends there as well.
+
+pub mod listener;
+pub mod connection;
+pub mod route;
+pub mod response;
+pub mod compress;
+pub mod access_log;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::answer;
+use crate::answer::client::TrustedProxies;
+use crate::live::Live;
+use crate::metrics::Metrics;
+
+use access_log::AccessLog;
+use connection::Drain;
+
+/// Limits and rules of the transport.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// From the first look for a request to the end of its header; also ends idle connections.
+    pub header_timeout: Duration,
+    /// Header fields per request.
+    pub max_headers: usize,
+    /// Bytes of the request target.
+    pub max_target_bytes: usize,
+    /// Connections at the same time; further ones wait in the backlog.
+    pub max_connections: usize,
+    /// Whether bodies are compressed for clients that ask for it.
+    pub compress: bool,
+    /// What the answer part must know.
+    pub answer: answer::Options,
+    /// The proxies whose X-Forwarded-For is believed.
+    pub trusted_proxies: TrustedProxies,
+}
+
+/// What all connections share.
+pub struct Context {
+    /// The rules.
+    pub options: Options,
+    /// The data.
+    pub live: Arc<Live>,
+    /// The counters.
+    pub metrics: Arc<Metrics>,
+    /// Where requests are logged; `None` logs nowhere.
+    pub access_log: Option<AccessLog>,
+    /// Whether the server is stopping.
+    pub drain: Drain,
+}

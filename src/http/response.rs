@@ -1,0 +1,135 @@
+//! Replies as HTTP responses.
+//!
+//! hyper adds Date, Content-Length and Connection. The answer to HEAD is made like the one to GET;
+//! hyper sends its headers, Content-Length included, and leaves the body out.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue,
+    LINK, LOCATION, VARY,
+};
+use hyper::{Response, StatusCode};
+
+use super::compress::{Coding, compress};
+use super::route::Refusal;
+use crate::answer::{Redirect, Reply, Status};
+
+/// What a response carries: one buffer.
+pub type Body = Full<Bytes>;
+
+/// Names the snapshot that an answer was made from.
+pub static GENERATION: HeaderName = HeaderName::from_static("mirrorlist-generation");
+
+/// Whether a body may be compressed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Compression {
+    /// Never.
+    Off,
+    /// With the coding that the client asked for, if any.
+    On(Option<Coding>),
+}
+
+/// The response for a reply and the body that was written with it.
+pub fn from_reply(
+    reply: Reply<'_>,
+    generation: HeaderValue,
+    body: String,
+    compression: Compression,
+) -> Response<Body> {
+    let (coding, vary) = match compression {
+        Compression::Off => (None, "accept"),
+        Compression::On(coding) => (coding, "accept, accept-encoding"),
+    };
+    let compressed = coding.and_then(|coding| Some((coding, compress(coding, body.as_bytes())?)));
+    let (encoding, body) = match compressed {
+        Some((coding, bytes)) => (Some(coding.name()), bytes),
+        None => (None, Bytes::from(body)),
+    };
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = match reply.status {
+        Status::Ok => StatusCode::OK,
+        Status::Found => StatusCode::FOUND,
+        Status::BadRequest => StatusCode::BAD_REQUEST,
+        Status::NotFound => StatusCode::NOT_FOUND,
+    };
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
+    // The answer depends on who asks.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
+    headers.insert(VARY, HeaderValue::from_static(vary));
+    headers.insert(GENERATION.clone(), generation);
+    if let Some(encoding) = encoding {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    }
+    for (name, value) in reply.redirect.into_iter().flat_map(|redirect| redirect_headers(*redirect))
+    {
+        // `answer` promises visible ASCII. If it breaks its word, this one request fails.
+        let Ok(value) = HeaderValue::try_from(value) else {
+            return internal_error();
+        };
+        headers.insert(name, value);
+    }
+    response
+}
+
+fn redirect_headers(redirect: Redirect) -> impl Iterator<Item = (HeaderName, String)> {
+    let Redirect { location, link, digest } = redirect;
+    let headers =
+        [(LOCATION, Some(location)), (LINK, link), (HeaderName::from_static("digest"), digest)];
+    headers.into_iter().filter_map(|(name, value)| Some((name, value?)))
+}
+
+/// The response to a request that the router refused.
+pub fn from_refusal(refusal: Refusal) -> Response<Body> {
+    let mut response = text(refusal.status(), refusal.message());
+    match refusal {
+        Refusal::Method => {
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        }
+        Refusal::Body => close_after(&mut response),
+        _ => {}
+    }
+    response
+}
+
+/// What a request gets whose answer panicked.
+pub fn internal_error() -> Response<Body> {
+    text(StatusCode::INTERNAL_SERVER_ERROR, "internal error\n")
+}
+
+/// Makes hyper close the connection after this response, and says so to the client.
+pub fn close_after(response: &mut Response<Body>) {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+}
+
+fn text(status: StatusCode, message: &'static str) -> Response<Body> {
+    let mut response = Response::new(Full::new(Bytes::from_static(message.as_bytes())));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_impossible_location_costs_one_request_and_no_panic() {
+        let reply = Reply {
+            status: Status::Found,
+            content_type: "text/plain",
+            redirect: Some(Box::new(Redirect {
+                location: "http://a/\r\nSet-Cookie: x".into(),
+                link: None,
+                digest: None,
+            })),
+            found: None,
+            log: None,
+            countme: None,
+        };
+        let response =
+            from_reply(reply, HeaderValue::from_static("0"), String::new(), Compression::Off);
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}

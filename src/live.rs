@@ -1,0 +1,92 @@
+//! The published snapshot: what every request answers from, replaceable at any moment.
+//!
+//! A request calls [`Live::load`] once and works with that snapshot from start to end, so it sees
+//! one generation. A reload calls [`Live::swap`]; requests that are under way keep the old snapshot
+//! until they are done. Freeing a snapshot of Fedora's size takes tens of milliseconds, so the
+//! retired one goes to a thread of its own, the reaper, which waits until it holds the last
+//! reference: a worker that dropped its guard last would otherwise pay for it in the middle of an
+//! answer.
+//!
+//! It does not decide what is good enough to be published; that is the business of
+//! [`crate::reload`].
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, Guard};
+
+use crate::snapshot::Snapshot;
+
+/// How often the reaper looks whether the last reader has gone. Requests take well under a
+/// millisecond, so the first look nearly always succeeds.
+const REAPER_INTERVAL: Duration = Duration::from_millis(5);
+
+/// The snapshot that is served now.
+pub struct Live {
+    current: ArcSwap<Snapshot>,
+    /// Where retired snapshots go; the reaper ends when this is dropped.
+    retired: Sender<Arc<Snapshot>>,
+}
+
+impl Live {
+    /// Publishes the first snapshot and starts the reaper.
+    pub fn new(first: Arc<Snapshot>) -> io::Result<Self> {
+        let (retired, inbox) = mpsc::channel();
+        thread::Builder::new().name("reaper".into()).spawn(move || reap(&inbox))?;
+        Ok(Self { current: ArcSwap::new(first), retired })
+    }
+
+    /// The snapshot of this request. Call it once per request, and drop the guard before any
+    /// `.await`: a guard that sleeps keeps a retired snapshot alive, and there are few cheap slots
+    /// for guards per thread.
+    pub fn load(&self) -> Guard<Arc<Snapshot>> {
+        self.current.load()
+    }
+
+    /// Publishes `next`; requests that load from now on see it. Never blocks on readers.
+    pub fn swap(&self, next: Arc<Snapshot>) {
+        let old = self.current.swap(next);
+        // Without a reaper (it cannot end while `self` lives) the snapshot would be freed here, on
+        // the caller's thread, which is not a worker either.
+        drop(self.retired.send(old));
+    }
+}
+
+fn reap(inbox: &Receiver<Arc<Snapshot>>) {
+    while let Ok(snapshot) = inbox.recv() {
+        while Arc::strong_count(&snapshot) > 1 {
+            thread::sleep(REAPER_INTERVAL);
+        }
+        drop(snapshot);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compile::{Inputs, compile};
+
+    #[test]
+    fn a_retired_snapshot_lives_until_its_last_reader_and_is_freed_by_the_reaper() {
+        let snapshot =
+            || Arc::new(compile(&Inputs::Demo).expect("the demo data compiles").snapshot);
+        let first = snapshot();
+        let retired = Arc::downgrade(&first);
+        let live = Live::new(first).expect("a thread can be started");
+
+        let reader = live.load();
+        live.swap(snapshot());
+        assert!(Arc::ptr_eq(&reader, &retired.upgrade().expect("a reader holds it")));
+        assert!(!Arc::ptr_eq(&reader, &live.load()));
+
+        drop(reader);
+        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        while retired.strong_count() > 0 {
+            assert!(std::time::Instant::now() < deadline, "the reaper never freed it");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! Loading data: the first time, and again on every reload.
+//!
+//! Data is delivered file by file, by tools that do not write atomically, so a load looks at every
+//! file before and after and refuses what changed in between. A reload also refuses data that has
+//! shrunk implausibly: a generator that ran against half a database is likelier than a distribution
+//! that lost half of its mirrors. A refused reload changes nothing that is served; it is logged in
+//! one line and counted, and the next one starts from scratch.
+//!
+//! Reloads run on a thread of their own: compiling Fedora's data takes seconds. At most one runs and
+//! one is pending; a request that comes while one is pending adds nothing, because the pending one
+//! has not looked at any file yet.
+
+use std::fmt;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::thread;
+use std::time::Instant;
+
+use crate::compile::{self, Inputs};
+use crate::live::Live;
+use crate::metrics::Metrics;
+use crate::snapshot::{Snapshot, Stats, format};
+
+/// Where the data comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A compiled snapshot file.
+    Snapshot(PathBuf),
+    /// Files that are compiled in memory.
+    Inputs(Inputs),
+}
+
+/// Data that may be published.
+pub struct Loaded {
+    /// The data.
+    pub snapshot: Snapshot,
+    /// What was skipped or repaired on the way, a line each.
+    pub warnings: Vec<String>,
+}
+
+/// Why data may not be published: one line that names the file or the figure.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Error(#[from] Reason);
+
+#[derive(Debug, thiserror::Error)]
+enum Reason {
+    #[error("{}: changed while it was read; still being written?", .0.display())]
+    Changed(PathBuf),
+    #[error("{0}")]
+    Snapshot(#[from] format::Error),
+    #[error("{0}")]
+    Compile(#[from] compile::Error),
+    #[error("implausible shrink: {what} fell from {old} to {new} (--allow-shrink accepts it)")]
+    Shrunk { what: &'static str, old: usize, new: usize },
+    #[error("loading panicked; this is a bug in mirrorlistd")]
+    Panicked,
+}
+
+impl Source {
+    /// Reads the data; blocks, for seconds with Fedora's data.
+    pub fn load(&self) -> Result<Loaded, Error> {
+        let before = self.look();
+        let loaded =
+            catch_unwind(AssertUnwindSafe(|| self.read())).unwrap_or(Err(Reason::Panicked));
+        // Before the reader's own error: a file that is cut in the middle of a copy fails to
+        // decode, and what the operator must know is why.
+        if let Some(file) = find_changed(&before, &self.look()) {
+            return Err(Reason::Changed(file.to_owned()).into());
+        }
+        Ok(loaded?)
+    }
+
+    fn read(&self) -> Result<Loaded, Reason> {
+        match self {
+            Self::Snapshot(path) => {
+                Ok(Loaded { snapshot: format::read(path)?, warnings: Vec::new() })
+            }
+            Self::Inputs(inputs) => {
+                let compiled = compile::compile(inputs)?;
+                let warnings = compiled.report.lines();
+                Ok(Loaded { snapshot: compiled.snapshot, warnings })
+            }
+        }
+    }
+
+    fn files(&self) -> Vec<&Path> {
+        match self {
+            Self::Snapshot(path) => vec![path],
+            Self::Inputs(Inputs::Demo) => Vec::new(),
+            Self::Inputs(Inputs::MirrorManager(files)) => files.paths().to_vec(),
+        }
+    }
+
+    fn look(&self) -> Vec<(&Path, Option<FileState>)> {
+        self.files().into_iter().map(|file| (file, FileState::of(file))).collect()
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Snapshot(path) => write!(f, "snapshot {}", path.display()),
+            Self::Inputs(Inputs::Demo) => f.write_str("built-in demo data"),
+            Self::Inputs(Inputs::MirrorManager(files)) => write!(f, "{}", files.cache.display()),
+        }
+    }
+}
+
+/// What tells two states of a file apart. A change that keeps all of it escapes, such as an
+/// overwrite with equal length within the resolution of the file system's clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct FileState {
+    device: u64,
+    inode: u64,
+    len: u64,
+    modified: (i64, i64),
+}
+
+impl FileState {
+    /// `None` where the file cannot be looked at; the reader will say why.
+    fn of(path: &Path) -> Option<Self> {
+        let meta = std::fs::metadata(path).ok()?;
+        Some(Self {
+            device: meta.dev(),
+            inode: meta.ino(),
+            len: meta.len(),
+            modified: (meta.mtime(), meta.mtime_nsec()),
+        })
+    }
+}
+
+fn find_changed<'a>(
+    before: &[(&Path, Option<FileState>)],
+    after: &[(&'a Path, Option<FileState>)],
+) -> Option<&'a Path> {
+    let mut pairs = before.iter().zip(after);
+    pairs.find(|((_, old), (_, new))| old != new).map(|(_, (path, _))| *path)
+}
+
+/// Whether data that has shrunk to less than half is accepted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shrink {
+    /// It is a mistake of whoever made the data.
+    Refuse,
+    /// The operator knows.
+    Accept,
+}
+
+fn check_shrink(old: &Stats, new: &Stats) -> Result<(), Reason> {
+    let figures = [
+        ("hosts", old.hosts, new.hosts),
+        ("directories", old.directories, new.directories),
+        ("repositories", old.repositories, new.repositories),
+    ];
+    for (what, old, new) in figures {
+        if new < old.div_ceil(2) {
+            return Err(Reason::Shrunk { what, old, new });
+        }
+    }
+    Ok(())
+}
+
+/// Reloads on request, on a thread of its own. The thread ends, after the reload that is running,
+/// when this is dropped; nobody waits for it, because the process may end in the middle of a load.
+pub struct Reloader {
+    /// Room for one request: the pending one.
+    requests: SyncSender<()>,
+}
+
+impl Reloader {
+    /// Starts the thread.
+    pub fn start(
+        source: Source,
+        shrink: Shrink,
+        live: Arc<Live>,
+        metrics: Arc<Metrics>,
+    ) -> io::Result<Self> {
+        let (requests, inbox) = mpsc::sync_channel(1);
+        let task = Task { source, shrink, live, metrics };
+        thread::Builder::new().name("reload".into()).spawn(move || task.run(&inbox))?;
+        Ok(Self { requests })
+    }
+
+    /// Asks for a reload that sees the data as it is now or later. Never waits.
+    pub fn request(&self) {
+        // Full: one is pending, and will see the same data.
+        let _ = self.requests.try_send(());
+    }
+}
+
+struct Task {
+    source: Source,
+    shrink: Shrink,
+    live: Arc<Live>,
+    metrics: Arc<Metrics>,
+}
+
+impl Task {
+    fn run(&self, inbox: &Receiver<()>) {
+        while let Ok(()) = inbox.recv() {
+            match self.reload() {
+                Ok(()) => self.metrics.reloads_ok.increment(),
+                Err(error) => {
+                    self.metrics.reloads_refused.increment();
+                    tracing::error!("reload refused, serving the old data: {error}");
+                }
+            }
+        }
+    }
+
+    fn reload(&self) -> Result<(), Error> {
+        let start = Instant::now();
+        let loaded = self.source.load()?;
+        if self.shrink == Shrink::Refuse {
+            check_shrink(self.live.load().stats(), loaded.snapshot.stats())?;
+        }
+        let snapshot = Arc::new(loaded.snapshot);
+        self.live.swap(Arc::clone(&snapshot));
+        log_loaded("reloaded", &snapshot, &loaded.warnings, start);
+        Ok(())
+    }
+}
+
+/// Says what has been published.
+pub fn log_loaded(what: &str, snapshot: &Snapshot, warnings: &[String], start: Instant) {
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    let Stats { hosts, directories, repositories, .. } = snapshot.stats();
+    let generation = snapshot.generation();
+    let seconds = start.elapsed().as_secs_f64();
+    tracing::info!(
+        "{what} generation {generation}: {hosts} hosts, {directories} directories, \
+         {repositories} repositories in {seconds:.2} s"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stats(hosts: usize, directories: usize, repositories: usize) -> Stats {
+        let mut stats = Stats::default();
+        (stats.hosts, stats.directories, stats.repositories) = (hosts, directories, repositories);
+        stats
+    }
+
+    #[test]
+    fn half_of_the_data_is_plausible_and_less_is_not() {
+        let old = stats(500, 1_001, 10);
+        assert!(check_shrink(&old, &stats(250, 501, 5)).is_ok());
+        let refused = check_shrink(&old, &stats(500, 500, 10)).expect_err("less than half");
+        assert_eq!(
+            refused.to_string(),
+            "implausible shrink: directories fell from 1001 to 500 (--allow-shrink accepts it)"
+        );
+        assert!(check_shrink(&stats(0, 0, 0), &old).is_ok());
+        assert!(check_shrink(&old, &stats(0, 0, 0)).is_err());
+    }
+
+    #[test]
+    fn a_file_that_grows_is_seen() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("cache");
+        std::fs::write(&path, "a").expect("a write");
+        let source = Source::Snapshot(path.clone());
+        let before = source.look();
+        assert_eq!(find_changed(&before, &source.look()), None);
+        std::fs::write(&path, "ab").expect("a write");
+        assert_eq!(find_changed(&before, &source.look()), Some(path.as_path()));
+        std::fs::remove_file(&path).expect("a removal");
+        assert_eq!(find_changed(&before, &source.look()), Some(path.as_path()));
+    }
+
+    #[test]
+    fn a_broken_file_keeps_the_old_snapshot() {
+        let first = Source::Inputs(Inputs::Demo).load().expect("the demo data compiles");
+        let live = Arc::new(Live::new(Arc::new(first.snapshot)).expect("a thread"));
+        let served = Arc::clone(&live.load());
+        let task = Task {
+            source: Source::Snapshot("/nonexistent/snapshot".into()),
+            shrink: Shrink::Refuse,
+            live: Arc::clone(&live),
+            metrics: Arc::default(),
+        };
+        assert!(task.reload().is_err());
+        assert!(Arc::ptr_eq(&served, &live.load()));
+    }
+}

@@ -1,0 +1,148 @@
+//! The access log, and that nothing wrong with it costs an answer.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::process::Command;
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::server::{DEMO, HasBody, Server, wait_until};
+
+fn start(folder: TempDir, log: &str) -> Server {
+    let path = folder.path().join(log);
+    let path = path.to_str().expect("a UTF-8 path").to_owned();
+    Server::start_in(folder, &["--demo", "--log", &path])
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+/// Asks `n` times on one connection.
+#[track_caller]
+fn ask(server: &Server, n: usize) {
+    let mut client = server.connect();
+    for _ in 0..n {
+        client.send(&format!("GET {DEMO} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert_eq!(client.read_response(HasBody::Yes).status(), 200);
+    }
+}
+
+fn mkfifo(folder: &TempDir) {
+    let made = Command::new("mkfifo").arg(folder.path().join("fifo")).status().expect("mkfifo");
+    assert!(made.success());
+}
+
+/// Written and dropped, as the program says at its end.
+#[track_caller]
+fn counts(server: &Server) -> (usize, usize) {
+    let stderr = server.stderr();
+    let (_, counts) = stderr.split_once("access log: ").expect("a last line");
+    let (written, rest) = counts.split_once(" lines written, ").expect("a last line");
+    let (dropped, _) = rest.split_once(" dropped").expect("a last line");
+    (written.parse().expect("a number"), dropped.parse().expect("a number"))
+}
+
+#[test]
+fn requests_with_a_repository_are_logged_and_others_are_not() {
+    let mut server = start(folder(), "access.log");
+    server.get(DEMO);
+    server.get("/metalink?arch=x86_64&repo=demo-9&ip=192.0.2.11");
+    server.get("/mirrorlist");
+    server.get("/nothing");
+    server.stop();
+    let log = fs::read_to_string(server.path("access.log")).expect("the log");
+    let fields: Vec<Vec<&str>> = log.lines().map(|l| l.split_whitespace().collect()).collect();
+    assert_eq!(fields.len(), 2, "{log}");
+    for (line, address) in fields.iter().zip(["192.0.2.10;", "192.0.2.11;"]) {
+        assert_eq!(line.len(), 10, "{log}");
+        assert_eq!((line[0], line[1]), ("IP:", address));
+        assert_eq!((line[2], line[3].len()), ("DATE:", "2026-11-21;".len()));
+        assert_eq!(line[4], "COUNTRY:");
+        assert_eq!(line[6..], ["REPO:", "demo-9;", "ARCH:", "x86_64"]);
+    }
+    assert_eq!(counts(&server), (2, 0));
+}
+
+#[test]
+fn what_was_there_before_is_kept() {
+    let folder = folder();
+    fs::write(folder.path().join("access.log"), "before\n").expect("a write");
+    let mut server = start(folder, "access.log");
+    ask(&server, 1);
+    server.stop();
+    let log = fs::read_to_string(server.path("access.log")).expect("the log");
+    assert!(log.starts_with("before\nIP: "), "{log}");
+}
+
+#[test]
+fn usr1_reopens_it_for_logrotate() {
+    let server = start(folder(), "access.log");
+    let (log, rotated) = (server.path("access.log"), server.path("access.log.1"));
+    let size = |path| fs::metadata(path).map_or(0, |meta| meta.len());
+    ask(&server, 1);
+    wait_until("the line is there", || size(&log) > 0);
+    fs::rename(&log, &rotated).expect("a rename");
+    let before = size(&rotated);
+    server.signal(Signal::USR1);
+    wait_until("the file is there again", || log.exists());
+    ask(&server, 1);
+    wait_until("the line is in the new file", || size(&log) > 0);
+    assert_eq!(size(&rotated), before);
+}
+
+#[test]
+fn a_full_disk_costs_no_answer() {
+    let mut server = start(folder(), "/dev/full");
+    ask(&server, 300);
+    server.stop();
+    assert_eq!(counts(&server), (0, 300));
+    let complaints = server.stderr().matches("/dev/full: No space left on device").count();
+    assert_eq!(complaints, 1, "{}", server.stderr());
+}
+
+#[test]
+fn a_fifo_without_a_reader_costs_no_answer() {
+    let folder = folder();
+    mkfifo(&folder);
+    let mut server = start(folder, "fifo");
+    ask(&server, 300);
+    server.stop();
+    assert_eq!(counts(&server), (0, 300));
+}
+
+#[test]
+fn a_fifo_whose_reader_is_stuck_costs_no_answer() {
+    let folder = folder();
+    mkfifo(&folder);
+    let reader = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(folder.path().join("fifo"))
+        .expect("a FIFO can be opened for reading");
+    let mut server = start(folder, "fifo");
+    ask(&server, 2_000);
+    server.stop();
+    drop(reader);
+    let (written, dropped) = counts(&server);
+    assert_eq!(written + dropped, 2_000);
+    assert!(written > 0 && dropped > 0, "{written} {dropped}");
+}
+
+#[test]
+fn a_missing_folder_costs_no_answer_and_is_found_when_it_comes() {
+    let mut server = start(folder(), "later/access.log");
+    ask(&server, 10);
+    fs::create_dir(server.path("later")).expect("a folder");
+    let log = server.path("later/access.log");
+    wait_until("it is tried again", || {
+        ask(&server, 1);
+        fs::metadata(&log).is_ok_and(|meta| meta.len() > 0)
+    });
+    server.stop();
+    assert!(server.stderr().contains("works again"), "{}", server.stderr());
+    let (written, dropped) = counts(&server);
+    assert!(dropped >= 10);
+    assert_eq!(fs::read_to_string(&log).expect("the log").lines().count(), written);
+}

@@ -1,0 +1,102 @@
+//! How the program ends. The grace period is 30 s by default and the patience of the harness as
+//! long, so those of them that must end at once run with `--grace 1000`.
+
+use std::net::TcpStream;
+
+use rustix::process::Signal;
+
+use crate::server::{DEMO, HasBody, Server, wait_until};
+
+const LONG_GRACE: [&str; 2] = ["--grace", "1000"];
+
+#[test]
+fn an_idle_server_ends_with_status_0() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut server = Server::start(&LONG_GRACE);
+        assert_eq!(server.get(DEMO).status(), 200);
+        server.signal(signal);
+        assert_eq!(server.wait().code(), Some(0));
+        assert!(server.stderr().contains("stopped after 1 requests"), "{}", server.stderr());
+    }
+}
+
+#[test]
+fn connections_without_a_request_do_not_hold_it() {
+    let mut server = Server::start(&LONG_GRACE);
+    let mut silent = server.connect();
+    let mut idle = server.connect();
+    idle.send(&format!("GET {DEMO} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert_eq!(idle.read_response(HasBody::Yes).header("connection"), None);
+    server.stop();
+    assert_eq!(silent.read_to_end(), "");
+    assert_eq!(idle.read_to_end(), "");
+    assert!(!server.stderr().contains("cut"), "{}", server.stderr());
+}
+
+#[test]
+fn a_request_that_has_begun_is_answered_and_is_the_last() {
+    let mut server = Server::start(&LONG_GRACE);
+    let mut client = server.connect();
+    client.send(&format!("GET {DEMO} HTTP/1.1\r\n"));
+    // The connection has been accepted and its bytes read when a later one has been answered.
+    assert_eq!(server.get(DEMO).status(), 200);
+    server.signal(Signal::TERM);
+    let address = server.address;
+    wait_until("the socket is closed", || TcpStream::connect(address).is_err());
+    client.send("Host: a\r\n\r\n");
+    let response = client.read_response(HasBody::Yes);
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.header("connection"), Some("close"));
+    assert_eq!(client.read_to_end(), "");
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn answers_that_nobody_has_read_yet_are_completed() {
+    let mut server = Server::start(&LONG_GRACE);
+    let mut client = server.connect();
+    let request = format!("GET {DEMO} HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.send(&request.repeat(200));
+    // The first answer shows that the server is at it.
+    assert_eq!(client.read_response(HasBody::Yes).status(), 200);
+    server.signal(Signal::TERM);
+    // Every answer comes whole; the one that says close is the last.
+    let mut n_answers = 1;
+    loop {
+        let response = client.read_response(HasBody::Yes);
+        assert_eq!(response.status(), 200);
+        n_answers += 1;
+        if n_answers == 200 || response.header("connection") == Some("close") {
+            break;
+        }
+    }
+    assert_eq!(client.read_to_end(), "");
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn the_grace_period_is_the_longest_that_it_takes() {
+    let mut server = Server::start(&["--grace", "0"]);
+    let mut client = server.connect();
+    client.send("GET /mirr");
+    assert_eq!(server.get(DEMO).status(), 200);
+    server.stop();
+    assert_eq!(client.read_to_end(), "");
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let mut server = Server::start(&LONG_GRACE);
+    let mut client = server.connect();
+    client.send("GET /mirr");
+    assert_eq!(server.get(DEMO).status(), 200);
+    server.signal(Signal::TERM);
+    wait_until("it is stopping", || server.stderr().contains("stopping"));
+    server.signal(Signal::INT);
+    assert_eq!(server.wait().code(), Some(0));
+    assert!(
+        server.stderr().contains("1 connections cut by a second signal"),
+        "{}",
+        server.stderr()
+    );
+}

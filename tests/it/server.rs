@@ -1,0 +1,244 @@
+//! The harness: runs the program on a free port and talks HTTP to it, byte by byte.
+//!
+//! Nothing here asserts how long something takes; every wait has a generous end, so that a hang is
+//! a failure and not a stuck test run.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// After this, something hangs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A request that the demo data answers with a list and a line in the access log.
+pub(crate) const DEMO: &str = "/mirrorlist?repo=demo-9&arch=x86_64&ip=192.0.2.10";
+
+/// The program, for a run that ends by itself.
+#[track_caller]
+pub(crate) fn run(args: &[&str]) -> Output {
+    command(args).stdin(Stdio::null()).output().expect("the program can be started")
+}
+
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorlistd"));
+    command.args(args).env_remove("RUST_LOG").env_remove("JOURNAL_STREAM");
+    command
+}
+
+/// A running server. Killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// What it printed up to the line that says so.
+    pub(crate) greeting: String,
+    /// Its own folder, for logs and data.
+    pub(crate) folder: TempDir,
+}
+
+impl Server {
+    /// Starts with demo data on a free port and waits until it listens.
+    #[track_caller]
+    pub(crate) fn start(args: &[&str]) -> Self {
+        Self::start_in(tempfile::tempdir().expect("a temporary folder"), args)
+    }
+
+    /// The same, with a folder that the test has prepared.
+    #[track_caller]
+    pub(crate) fn start_in(folder: TempDir, args: &[&str]) -> Self {
+        let stderr = std::fs::File::create(folder.path().join("stderr")).expect("a file");
+        let mut child = command(&["--port", "0"])
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(stderr)
+            .spawn()
+            .expect("the program can be started");
+        let stdout = child.stdout.take().expect("stdout is piped");
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || {
+            let mut greeting = String::new();
+            for line in BufReader::new(stdout).lines() {
+                let line = line.expect("stdout is UTF-8");
+                greeting = greeting + &line + "\n";
+                if let Some(address) = line.strip_prefix("Listening on http://") {
+                    let address = address.parse().expect("an address");
+                    // The rest of stdout is read, so that the program never blocks on it.
+                    drop(sender.send((address, std::mem::take(&mut greeting))));
+                }
+            }
+        });
+        // Made before it listens, so that it is killed if it never does.
+        let placeholder = SocketAddr::from(([0, 0, 0, 0], 0));
+        let mut server = Self { child, address: placeholder, greeting: String::new(), folder };
+        match receiver.recv_timeout(PATIENCE) {
+            Ok((address, greeting)) => {
+                server.address = address;
+                server.greeting = greeting;
+            }
+            Err(error) => panic!("it never listened ({error}): {}", server.stderr()),
+        }
+        server
+    }
+
+    /// A file in the server's folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// What it has written to stderr so far.
+    pub(crate) fn stderr(&self) -> String {
+        std::fs::read_to_string(self.path("stderr")).unwrap_or_default()
+    }
+
+    #[track_caller]
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("a running child");
+    }
+
+    /// Waits for the end of the program.
+    #[track_caller]
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let mut status = None;
+        let child = &mut self.child;
+        wait_until("the program ends", || {
+            status = child.try_wait().expect("a child of ours");
+            status.is_some()
+        });
+        status.expect("it has ended")
+    }
+
+    /// Sends TERM and expects exit status 0.
+    #[track_caller]
+    pub(crate) fn stop(&mut self) {
+        self.signal(Signal::TERM);
+        assert_eq!(self.wait().code(), Some(0), "{}", self.stderr());
+    }
+
+    #[track_caller]
+    pub(crate) fn connect(&self) -> Client {
+        let stream = TcpStream::connect(self.address).expect("the server listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a valid timeout");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a valid timeout");
+        Client { stream: BufReader::new(stream) }
+    }
+
+    /// One request on a connection of its own.
+    #[track_caller]
+    pub(crate) fn get(&self, target: &str) -> Response {
+        self.ask(&format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"))
+    }
+
+    /// One request, as written, on a connection of its own.
+    #[track_caller]
+    pub(crate) fn ask(&self, request: &str) -> Response {
+        let mut client = self.connect();
+        client.send(request);
+        client.read_response(HasBody::Yes)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Both fail if it has ended already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Whether a response brings the body that its Content-Length announces.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HasBody {
+    Yes,
+    /// The answer to HEAD.
+    No,
+}
+
+pub(crate) struct Client {
+    stream: BufReader<TcpStream>,
+}
+
+impl Client {
+    #[track_caller]
+    pub(crate) fn send(&mut self, text: &str) {
+        self.stream.get_mut().write_all(text.as_bytes()).expect("the server reads");
+    }
+
+    #[track_caller]
+    pub(crate) fn read_response(&mut self, has_body: HasBody) -> Response {
+        let mut lines = Vec::new();
+        loop {
+            let mut line = String::new();
+            self.stream.read_line(&mut line).expect("a line of the header");
+            match line.strip_suffix("\r\n") {
+                Some("") => break,
+                Some(line) => lines.push(line.to_owned()),
+                None => panic!("the connection ended within a header: {lines:?} {line:?}"),
+            }
+        }
+        let mut response = Response { lines, body: String::new() };
+        if has_body == HasBody::Yes {
+            let length = response.header("content-length").expect("a length");
+            let mut body = vec![0; length.parse().expect("a number")];
+            self.stream.read_exact(&mut body).expect("the whole body");
+            response.body = String::from_utf8(body).expect("UTF-8");
+        }
+        response
+    }
+
+    /// Everything until the server closes; a reset is an end as well.
+    #[track_caller]
+    pub(crate) fn read_to_end(&mut self) -> String {
+        let mut bytes = Vec::new();
+        match self.stream.read_to_end(&mut bytes) {
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {}
+            Err(error) => panic!("the server did not close the connection: {error}"),
+        }
+        String::from_utf8(bytes).expect("UTF-8")
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Response {
+    lines: Vec<String>,
+    pub(crate) body: String,
+}
+
+impl Response {
+    #[track_caller]
+    pub(crate) fn status(&self) -> u16 {
+        let code = self.lines[0].split(' ').nth(1).expect("a status line");
+        code.parse().expect("a number")
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.lines.iter().skip(1).find_map(|line| {
+            let (key, value) = line.split_once(": ")?;
+            key.eq_ignore_ascii_case(name).then_some(value)
+        })
+    }
+
+    /// Names and values, but for the date, which differs between two requests.
+    pub(crate) fn headers(&self) -> Vec<&str> {
+        let lines = self.lines.iter().skip(1).map(String::as_str);
+        lines.filter(|line| !line.starts_with("date: ")).collect()
+    }
+}
+
+/// Polls for a condition that will come true; panics if it does not.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
