@@ -13,6 +13,7 @@ mod formats;
 mod golden;
 mod http;
 mod layers;
+mod limits;
 mod reload;
 mod server;
 mod snapshot_file;
