@@ -8,12 +8,13 @@ use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 
 use super::values::{Count, ListenAddress, TrustedProxy};
-use super::written::{self, Written};
+use super::written::{self, Limits, Written};
 use crate::answer;
 use crate::answer::client::TrustedProxies;
 use crate::cli::{InputArgs, ServeArgs};
 use crate::compile::{Inputs, MirrorManagerFiles};
 use crate::http;
+use crate::http::watchdog::Timeouts;
 use crate::model::net::Prefix;
 use crate::reload::{Shrink, Source};
 
@@ -80,7 +81,7 @@ impl Config {
             access_log,
             access_log_queue: count(limits.access_log_queue).unwrap_or(16_384),
             http: http::Options {
-                header_timeout: seconds(limits.header_timeout_seconds, 10),
+                timeouts: merge_timeouts(limits),
                 max_headers: count(limits.max_headers).unwrap_or(64),
                 max_target_bytes: count(limits.max_target_bytes).unwrap_or(8_000),
                 max_connections: count(limits.max_connections).unwrap_or(10_000),
@@ -151,6 +152,16 @@ fn merge_answer(args: &ServeArgs, written: &Written) -> answer::Options {
         max_protocols: count(limits.max_protocols).unwrap_or(defaults.max_protocols),
         redirect_links: written.answer.redirect_links(),
         shaping: written.answer.shaping(args),
+    }
+}
+
+fn merge_timeouts(limits: &Limits) -> Timeouts {
+    Timeouts {
+        header: seconds(limits.header_timeout_seconds, 10),
+        // Longer than a proxy keeps its end (60 s in nginx): the proxy closes first, and no request
+        // of its crosses our close.
+        idle: seconds(limits.idle_timeout_seconds, 75),
+        write: seconds(limits.write_timeout_seconds, 30),
     }
 }
 

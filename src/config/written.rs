@@ -41,8 +41,13 @@ pub struct Written {
 #[derive(Deserialize, Debug, Default)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// How long a request's header may take, and how long an idle connection is kept. Default 10.
+    /// How long a request's header may take from its first byte to its end, and a connection to
+    /// its first byte. Default 10.
     pub header_timeout_seconds: Option<Count<1, 86_400>>,
+    /// How long a connection is kept between two requests. Default 75.
+    pub idle_timeout_seconds: Option<Count<1, 86_400>>,
+    /// How long a client may take no byte of an answer. Default 30.
+    pub write_timeout_seconds: Option<Count<1, 86_400>>,
     /// Connections at the same time. Default 10,000, or what the limit of open files leaves.
     pub max_connections: Option<Count<1, 1_000_000>>,
     /// Bytes of a request target. Default 8,000.
@@ -132,6 +137,7 @@ mod tests {
                     urls_per_host = 1\nmax_mirrors = 9\nunlisted_protocols = ['rsync']\n\
                     spread = true\nfallback = 'https://dl.example'\nredirect_links = 0\n\
                     compress = true\n[limits]\nheader_timeout_seconds = 10\n\
+                    idle_timeout_seconds = 75\nwrite_timeout_seconds = 30\n\
                     max_connections = 10\nmax_target_bytes = 8000\nmax_headers = 64\n\
                     max_parameters = 32\nmax_countries = 16\nmax_protocols = 16\n\
                     grace_seconds = 30\naccess_log_queue = 100\n";

@@ -7,8 +7,8 @@
 //! `Connection: close` and is the last one. A connection without a request gets `LINGER` to send
 //! one, because a client cannot know, and its request may be on the way; then hyper's graceful
 //! shutdown closes it at once, whether it has been idle between requests or has never sent a byte.
-//! A connection that has sent part of a request is given the time to finish it, until the header
-//! timeout or the end of the grace period.
+//! A connection that has sent part of a request is given the time to finish it, until the header's
+//! deadline or the end of the grace period.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -26,13 +26,14 @@ use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::access_log::line::DateCache;
 use super::compress::Coding;
 use super::response::{self, Body, Compression};
+use super::watchdog::{Phase, Progress, Watchdog, Watched};
 use super::{Context, route};
 use crate::answer::{self, Format, Scratch};
 use crate::metrics::{RequestKind, StatusClass};
@@ -81,38 +82,70 @@ impl Drain {
 /// Answers the requests of one connection until it ends.
 pub async fn serve(context: &Context, stream: TcpStream, peer: SocketAddr) {
     let peer = canonical(peer.ip());
+    let progress = Progress::default();
     // `ready`: the answer is made while hyper calls the service, not when it polls.
-    let service = service_fn(|request| ready(Ok::<_, Infallible>(answer(context, peer, &request))));
+    let service = service_fn(|request| {
+        progress.end_header();
+        ready(Ok::<_, Infallible>(answer(context, peer, &request)))
+    });
     let connection = http1::Builder::new()
-        // Without a timer hyper's header timeout is silently off.
-        .timer(TokioTimer::new())
-        .header_read_timeout(context.options.header_timeout)
+        // The watchdog does this, and what hyper leaves undone.
+        .header_read_timeout(None)
         .max_headers(context.options.max_headers)
         .max_header_size(MAX_HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = pin!(connection);
+        .serve_connection(TokioIo::new(Watched::new(stream, &progress)), service);
+    let connection = pin!(connection);
+    let watchdog = Watchdog::new(&progress, context.options.timeouts);
+    let mut guarded = Guarded { connection, watchdog };
 
     let mut watch = pin!(DrainWatch::new(&context.drain));
     let drained = poll_fn(|cx| {
-        if let Poll::Ready(result) = connection.as_mut().poll(cx) {
-            return Poll::Ready(Some(result));
+        if let Poll::Ready(end) = Pin::new(&mut guarded).poll(cx) {
+            return Poll::Ready(Some(end));
         }
         watch.as_mut().poll_begun(cx).map(|()| None)
     });
-    let result = match drained.await {
-        Some(result) => result,
-        None => match tokio::time::timeout(LINGER, connection.as_mut()).await {
-            Ok(result) => result,
+    let end = match drained.await {
+        Some(end) => end,
+        None => match tokio::time::timeout(LINGER, &mut guarded).await {
+            Ok(end) => end,
             Err(_) => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+                guarded.connection.as_mut().graceful_shutdown();
+                guarded.await
             }
         },
     };
     // Resets, time-outs and malformed requests: the client's business, and hyper has answered
     // where an answer was possible.
-    if let Err(error) = result {
-        tracing::trace!("connection from {peer}: {error}");
+    match end {
+        End::Closed(Ok(())) => {}
+        End::Closed(Err(error)) => tracing::trace!("connection from {peer}: {error}"),
+        End::Overdue(phase) => tracing::trace!("connection from {peer}: too long in {phase:?}"),
+    }
+}
+
+/// A connection and its watchdog.
+struct Guarded<'a, C> {
+    connection: Pin<&'a mut C>,
+    watchdog: Watchdog<'a>,
+}
+
+/// How a connection ends.
+enum End {
+    /// As hyper says.
+    Closed(hyper::Result<()>),
+    /// The client has kept it waiting for too long.
+    Overdue(Phase),
+}
+
+impl<C: Future<Output = hyper::Result<()>>> Future for Guarded<'_, C> {
+    type Output = End;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<End> {
+        match self.connection.as_mut().poll(cx) {
+            Poll::Ready(result) => Poll::Ready(End::Closed(result)),
+            Poll::Pending => self.watchdog.poll_overdue(cx).map(End::Overdue),
+        }
     }
 }
 

@@ -24,6 +24,11 @@ use super::{Context, connection};
 
 /// Connections that may wait for `accept`; the kernel lowers it to `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
+/// What the kernel takes of an answer before the client has taken what was sent. Several usual
+/// answers: those are still handed over in one piece. Without it, a client that pipelines requests
+/// and reads no answer would fill 4 MB of kernel memory; and one that reads slowly would show
+/// progress only after each third of that, and be cut for making none.
+const UNSENT_BYTES: u32 = 128 * 1024;
 /// The first wait after a failed `accept`.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 /// The longest one. Some 60 failing calls a second cost nothing, and a hiccup of 50 errors in a row
@@ -45,6 +50,8 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     // Accepted sockets inherit it on Linux: one system call for all of them. An answer leaves in
     // one write, and its last segment must not wait for the acknowledgement of the one before.
     socket.set_tcp_nodelay(true)?;
+    // Inherited as well.
+    socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;

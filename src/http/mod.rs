@@ -1,7 +1,7 @@
 //! HTTP/1.1 for [`crate::answer`]: from a socket to a request, from a reply to bytes.
 //!
 //! Reading order: [`listener`] binds and accepts, [`connection`] runs one connection and answers
-//! its requests, [`route`] says which requests get an answer at all, [`response`] turns a reply
+//! its requests, [`watchdog`] ends it when its client keeps it waiting, [`route`] says which requests get an answer at all, [`response`] turns a reply
 //! into headers and a body, [`access_log`] writes the line about it from a thread of its own.
 //!
 //! The server speaks HTTP/1 only, through hyper's own `http1::Builder`: it stands behind reverse
@@ -9,13 +9,13 @@
 
 pub mod listener;
 pub mod connection;
+pub mod watchdog;
 pub mod route;
 pub mod response;
 pub mod compress;
 pub mod access_log;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::answer;
 use crate::answer::client::TrustedProxies;
@@ -24,12 +24,13 @@ use crate::metrics::Metrics;
 
 use access_log::AccessLog;
 use connection::Drain;
+use watchdog::Timeouts;
 
 /// Limits and rules of the transport.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// From the first look for a request to the end of its header; also ends idle connections.
-    pub header_timeout: Duration,
+    /// How long a connection may wait for its client.
+    pub timeouts: Timeouts,
     /// Header fields per request.
     pub max_headers: usize,
     /// Bytes of the request target.

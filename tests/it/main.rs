@@ -22,6 +22,7 @@ mod drain;
 mod formats;
 mod http;
 mod layers;
+mod limits;
 mod reload;
 mod server;
 mod snapshot_file;

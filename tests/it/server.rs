@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
 /// After this, something hangs.
@@ -48,6 +49,16 @@ impl Server {
     #[track_caller]
     pub(crate) fn start(args: &[&str]) -> Self {
         Self::start_in(tempfile::tempdir().expect("a temporary folder"), args)
+    }
+
+    /// The same, with demo data and a configuration file.
+    #[track_caller]
+    pub(crate) fn start_with(config: &str, args: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("mirrorlistd.toml");
+        std::fs::write(&path, config).expect("a write");
+        let path = path.to_str().expect("a UTF-8 path").to_owned();
+        Self::start_in(folder, &[&["--demo", "--config", &path], args].concat())
     }
 
     /// The same, with a folder that the test has prepared.
@@ -130,6 +141,20 @@ impl Server {
         Client { stream: BufReader::new(stream) }
     }
 
+    /// A connection whose receiving end holds little, so that the server soon notices when the
+    /// client does not read.
+    #[track_caller]
+    pub(crate) fn connect_with_little_room(&self) -> Client {
+        let socket = Socket::new(Domain::for_address(self.address), Type::STREAM, None);
+        let socket = socket.expect("a socket");
+        socket.set_recv_buffer_size(16 * 1_024).expect("a valid size");
+        socket.connect(&self.address.into()).expect("the server listens");
+        let stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(PATIENCE)).expect("a valid timeout");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a valid timeout");
+        Client { stream: BufReader::new(stream) }
+    }
+
     /// One request on a connection of its own.
     #[track_caller]
     pub(crate) fn get(&self, target: &str) -> Response {
@@ -169,6 +194,11 @@ impl Client {
     #[track_caller]
     pub(crate) fn send(&mut self, text: &str) {
         self.stream.get_mut().write_all(text.as_bytes()).expect("the server reads");
+    }
+
+    /// The socket itself.
+    pub(crate) fn stream(&mut self) -> &mut TcpStream {
+        self.stream.get_mut()
     }
 
     #[track_caller]

@@ -1,0 +1,260 @@
+//! Time limits of a connection: how long a header may take, how long a connection may be idle, and
+//! how long a client may leave an answer unread.
+//!
+//! hyper has one limit, for headers, which also runs while a connection is idle and is set up and
+//! taken down again for each request, and none for writing. So hyper's is off, and this takes its
+//! place: [`Watched`] stands between hyper and the socket and notes in [`Progress`] what happens;
+//! [`Watchdog`] looks at that once after each poll of the connection, when it is settled in which
+//! [`Phase`] the connection waits for its client.
+//!
+//! There is one timer per connection, and it is lazy. A phase that ends later than the timer is set
+//! for leaves it alone; when it fires too early, it is set again for the time that is left. A busy
+//! connection touches it once per idle limit, not once per request; only a client that makes the
+//! server wait in the middle of something sets it to an earlier time.
+//!
+//! What it does not see: the beginning of a pipelined request that came in one piece with the one
+//! before. Such a connection counts as idle until its next byte.
+
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::task::unconstrained;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// How long a connection may wait for its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From the first byte of a request to the end of its header; also from the beginning of a
+    /// connection to its first byte.
+    pub header: Duration,
+    /// From an answer to the first byte of the next request.
+    pub idle: Duration,
+    /// From one byte of an answer that the client takes to the next.
+    pub write: Duration,
+}
+
+/// What a connection waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    /// The first byte.
+    New,
+    /// The rest of a header.
+    Header,
+    /// The next request.
+    Idle,
+    /// Room for the rest of an answer.
+    Write,
+}
+
+/// What has happened on a connection.
+///
+/// Only the task of the connection uses it; the atomics are there because the task may move from
+/// one thread to another, and cost as much as plain fields.
+#[derive(Default)]
+pub struct Progress {
+    /// Bytes have come since the end of the last header.
+    in_header: AtomicBool,
+    /// Headers that have ended.
+    n_headers: AtomicU64,
+    /// The socket has no room.
+    is_blocked: AtomicBool,
+    /// Bytes that the socket has taken.
+    written: AtomicU64,
+    /// What the socket still holds is not to be sent any more.
+    is_given_up: AtomicBool,
+}
+
+impl Progress {
+    /// To be called for each request.
+    pub fn end_header(&self) {
+        self.in_header.store(false, Ordering::Relaxed);
+        self.n_headers.store(self.n_headers.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// Makes the end of the connection a reset. Otherwise the kernel would go on offering the rest
+    /// of an answer, with the memory that it takes, to a client that does not read.
+    fn give_up(&self) {
+        self.is_given_up.store(true, Ordering::Relaxed);
+    }
+
+    fn phase(&self) -> Phase {
+        if self.is_blocked.load(Ordering::Relaxed) {
+            Phase::Write
+        } else if self.in_header.load(Ordering::Relaxed) {
+            Phase::Header
+        } else if self.n_headers.load(Ordering::Relaxed) == 0 {
+            Phase::New
+        } else {
+            Phase::Idle
+        }
+    }
+}
+
+/// A socket whose progress is noted.
+pub struct Watched<'a> {
+    stream: TcpStream,
+    progress: &'a Progress,
+}
+
+impl<'a> Watched<'a> {
+    /// Watches `stream`.
+    pub fn new(stream: TcpStream, progress: &'a Progress) -> Self {
+        Self { stream, progress }
+    }
+
+    fn note(&self, write: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        let progress = self.progress;
+        progress.is_blocked.store(write.is_pending(), Ordering::Relaxed);
+        if let Poll::Ready(Ok(n)) = write {
+            let written = progress.written.load(Ordering::Relaxed) + n as u64;
+            progress.written.store(written, Ordering::Relaxed);
+        }
+        write
+    }
+}
+
+impl AsyncRead for Watched<'_> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let n_before = buf.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if buf.filled().len() > n_before {
+            self.progress.in_header.store(true, Ordering::Relaxed);
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Watched<'_> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let write = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.note(write)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let write = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.note(write)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        if self.progress.is_given_up.load(Ordering::Relaxed) {
+            // If it fails, the kernel's own limits apply.
+            drop(self.stream.set_zero_linger());
+        }
+    }
+}
+
+/// Looks at the progress of one connection, and at the clock.
+pub struct Watchdog<'a> {
+    progress: &'a Progress,
+    timeouts: Timeouts,
+    /// What the connection waits for.
+    phase: Phase,
+    /// Since when.
+    since: Instant,
+    /// The values of `progress` at that time.
+    n_headers: u64,
+    written: u64,
+    timer: Pin<Box<Sleep>>,
+    /// The waker that the timer knows. A task has only one, so it is told once.
+    waker: Option<Waker>,
+}
+
+impl<'a> Watchdog<'a> {
+    /// The watchdog of a connection that begins now.
+    pub fn new(progress: &'a Progress, timeouts: Timeouts) -> Self {
+        let now = Instant::now();
+        Self {
+            progress,
+            timeouts,
+            phase: Phase::New,
+            since: now,
+            n_headers: 0,
+            written: 0,
+            timer: Box::pin(sleep_until(now + timeouts.header)),
+            waker: None,
+        }
+    }
+
+    /// Ready when the connection has waited for too long in a phase. To be called after every poll
+    /// of the connection, with the same waker.
+    pub fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<Phase> {
+        let now = Instant::now();
+        self.look(now);
+        let deadline = self.since + self.limit();
+        if deadline <= now {
+            if self.phase == Phase::Write {
+                self.progress.give_up();
+            }
+            return Poll::Ready(self.phase);
+        }
+        let set_for = self.timer.deadline();
+        let is_wrong = deadline < set_for || set_for <= now;
+        if is_wrong {
+            self.timer.as_mut().reset(deadline);
+        }
+        if is_wrong || !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            self.waker = Some(cx.waker().clone());
+            // Unconstrained: a task that has used up its budget would be told to come again, and
+            // the timer would not learn the waker.
+            if pin!(unconstrained(self.timer.as_mut())).poll(cx).is_ready() {
+                // It fired in between: look again.
+                cx.waker().wake_by_ref();
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Finds the phase, and since when the connection has been in it.
+    fn look(&mut self, now: Instant) {
+        let phase = self.progress.phase();
+        let n_headers = self.progress.n_headers.load(Ordering::Relaxed);
+        let written = self.progress.written.load(Ordering::Relaxed);
+        let has_moved = match phase {
+            Phase::Write => written != self.written,
+            Phase::New | Phase::Header | Phase::Idle => n_headers != self.n_headers,
+        };
+        if has_moved || phase != self.phase {
+            (self.phase, self.since) = (phase, now);
+        }
+        (self.n_headers, self.written) = (n_headers, written);
+    }
+
+    fn limit(&self) -> Duration {
+        match self.phase {
+            Phase::New | Phase::Header => self.timeouts.header,
+            Phase::Idle => self.timeouts.idle,
+            Phase::Write => self.timeouts.write,
+        }
+    }
+}
