@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::http::access_log::{AccessLog, Keeper};
 use crate::http::connection::Drain;
 use crate::http::listener::{self, Server};
+use crate::http::workers::Workers;
 use crate::http::{self, Context};
 use crate::live::Live;
 use crate::metrics::Metrics;
@@ -55,14 +56,12 @@ pub enum Error {
 
 /// Serves until a signal says stop. Calls `announce` with the real address once the socket listens.
 pub fn run(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), Error> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(config.workers)
-        .thread_name("worker")
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(failed_to("start worker threads"))?;
+        .map_err(failed_to("start a runtime"))?;
     let outcome = runtime.block_on(serve(config, announce));
-    // Connections that outlived the grace period are cut here.
+    // Connections that outlived the grace period are cut when the process ends.
     runtime.shutdown_background();
     outcome
 }
@@ -104,7 +103,8 @@ async fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), 
     let unlistenable = |error| Error::Listen { address: config.listen, error };
     let listener = listener::bind(config.listen).map_err(unlistenable)?;
     let address = listener.local_addr().map_err(unlistenable)?;
-    let server = Server::new(Arc::clone(&context));
+    let workers = Workers::start(config.workers).map_err(failed_to("start worker threads"))?;
+    let server = Server::new(Arc::clone(&context), workers);
     let mut serving = tokio::spawn(async move { server.run(listener).await });
     announce(address);
     if wants_reload == WantsReload::Yes {

@@ -20,6 +20,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::workers::Workers;
 use super::{Context, connection};
 
 /// Connections that may wait for `accept`; the kernel lowers it to `net.core.somaxconn`.
@@ -90,15 +91,17 @@ pub struct Server {
     context: Arc<Context>,
     permits: Arc<Semaphore>,
     n_permits: u32,
+    workers: Workers,
 }
 
 impl Server {
-    /// A server for at most `context.options.max_connections` connections.
-    pub fn new(context: Arc<Context>) -> Self {
+    /// A server for at most `context.options.max_connections` connections, on these threads.
+    pub fn new(context: Arc<Context>, workers: Workers) -> Self {
         let n_permits = u32::try_from(context.options.max_connections.min(Semaphore::MAX_PERMITS))
             .unwrap_or(u32::MAX)
             .max(1);
-        Self { context, permits: Arc::new(Semaphore::new(n_permits as usize)), n_permits }
+        let permits = Arc::new(Semaphore::new(n_permits as usize));
+        Self { context, permits, n_permits, workers }
     }
 
     /// Accepts and serves until the drain begins, then takes what the kernel has already accepted
@@ -146,12 +149,20 @@ impl Server {
     }
 
     fn serve(&self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
+        self.context.metrics.connections_accepted.increment();
+        // A socket belongs to the runtime that polls it: it leaves this one. That fails only where
+        // the system is out of everything, and costs this one connection.
+        let (Some(place), Ok(stream)) = (self.workers.take_place(), stream.into_std()) else {
+            return;
+        };
         let context = Arc::clone(&self.context);
-        context.metrics.connections_accepted.increment();
         // The task's owner is `run`, which awaits it through the permit.
-        tokio::spawn(async move {
+        place.runtime().clone().spawn(async move {
             let _open = OpenConnection::new(&context);
-            connection::serve(&context, stream, peer).await;
+            if let Ok(stream) = TcpStream::from_std(stream) {
+                connection::serve(&context, stream, peer).await;
+            }
+            drop(place);
             drop(permit);
         });
     }

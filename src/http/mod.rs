@@ -1,6 +1,6 @@
 //! HTTP/1.1 for [`crate::answer`]: from a socket to a request, from a reply to bytes.
 //!
-//! Reading order: [`listener`] binds and accepts, [`connection`] runs one connection and answers
+//! Reading order: [`listener`] binds and accepts, [`workers`] are the threads, [`connection`] runs one connection and answers
 //! its requests, [`watchdog`] ends it when its client keeps it waiting, [`route`] says which requests get an answer at all, [`response`] turns a reply
 //! into headers and a body, [`access_log`] writes the line about it from a thread of its own.
 //!
@@ -8,6 +8,7 @@
 //! proxies, which speak nothing else to it. TLS ends there as well.
 
 pub mod listener;
+pub mod workers;
 pub mod connection;
 pub mod watchdog;
 pub mod route;
