@@ -502,5 +502,5 @@ fn push_xml_message(snapshot: &Snapshot, message: &Message<'_, '_>, body: &mut S
     }
     let mut text = String::new();
     push_message(snapshot, message, &mut text);
-    metalink::push_comment(&text, body);
+    metalink::push_comment(text.trim_end_matches('\n'), body);
 }

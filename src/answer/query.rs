@@ -77,6 +77,10 @@ pub struct Protocols<'a> {
     pub text: Cow<'a, str>,
 }
 
+/// A decoded value may have so many bytes. Longer ones name nothing that exists (see
+/// [`crate::model::MAX_NAME`]) and could make lines that clients cannot read.
+const MAX_VALUE: usize = crate::model::MAX_NAME;
+
 /// Why a query is answered with 400. The text is for the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadQuery {
@@ -92,6 +96,9 @@ pub enum BadQuery {
     /// A value that is no text.
     #[error("the value of {0}= is not UTF-8")]
     NotUtf8(&'static str),
+    /// A value that is longer than any name.
+    #[error("the value of {0}= is longer than {MAX_VALUE} bytes")]
+    TooLong(&'static str),
     /// A value that would break lines, headers or logs.
     #[error("the value of {0}= holds a control character")]
     Control(&'static str),
@@ -183,6 +190,9 @@ fn decode<'a>(name: &'static str, value: &'a str) -> Result<Cow<'a, str>, BadQue
     } else {
         Cow::Borrowed(value)
     };
+    if decoded.len() > MAX_VALUE {
+        return Err(BadQuery::TooLong(name));
+    }
     if decoded.chars().any(char::is_control) {
         return Err(BadQuery::Control(name));
     }
@@ -234,6 +244,13 @@ mod tests {
             let refused = parse(text).err().map(|reason| reason.to_string());
             assert_eq!(refused.as_deref(), Some(reason), "{text}");
         }
+    }
+
+    #[test]
+    fn values_longer_than_any_name_are_refused() {
+        let path = |length| format!("path={}", "a".repeat(length));
+        assert_eq!(parse(&path(500)).err(), None);
+        assert_eq!(parse(&path(501)).err(), Some(BadQuery::TooLong("path")));
     }
 
     #[test]

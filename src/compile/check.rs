@@ -8,6 +8,7 @@ use super::Records;
 use super::networks::{self, HostIds};
 use super::report::{Place, Report};
 use super::source::mirrormanager;
+use crate::model::MAX_NAME;
 use crate::model::geo::{Continent, Country};
 use crate::model::ids::{DirectoryId, HostId, LayoutId};
 use crate::model::url::parse_base_url;
@@ -33,6 +34,9 @@ pub enum Refusal {
         /// What leads where.
         what: &'static str,
     },
+    /// Mirrors are described differently in every directory.
+    #[error("{0}: its directories contradict each other too much to be held in memory")]
+    Contradictory(String),
     /// More of something than a snapshot can number.
     #[error("{0}: is too large: more than 4 billion bytes or entries in a table")]
     TooLarge(String),
@@ -217,6 +221,8 @@ fn first_of_each_name<'a, V>(
         // A name is echoed in the first line of text lists.
         if key.chars().any(char::is_control) {
             report.add(file, Place::Table(table), "name holds a control character, skipped", key);
+        } else if key.len() > MAX_NAME {
+            report.add(file, Place::Table(table), "name is longer than 500 bytes, skipped", key);
         } else if first.contains_key(key.as_str()) {
             report.add(file, Place::Table(table), "name occurs twice, first kept", key);
         } else {
@@ -234,6 +240,9 @@ fn resolve_directories(
 ) -> Result<(), Refusal> {
     let too_large = || Refusal::TooLarge(file.to_owned());
     let n_hosts = tables.hosts.len();
+    if cache.directories.is_too_large {
+        return Err(Refusal::Contradictory(file.into()));
+    }
     for mut layout in std::mem::take(&mut cache.directories.layouts) {
         layout.slots.resize(n_hosts, None);
         tables.layouts.push(layout);

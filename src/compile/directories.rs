@@ -13,6 +13,7 @@ use rustc_hash::FxHashMap;
 
 use super::report::{Place, Report};
 use super::source::wire::{BadWire, Fields, each_number};
+use crate::model::MAX_NAME;
 use crate::model::geo::Country;
 use crate::model::ids::HostId;
 use crate::snapshot::tables::{Layout, Slot, words_for};
@@ -21,6 +22,12 @@ const TABLE: Place = Place::Table("MirrorListCache");
 /// How many layouts a directory is compared with before it gets one of its own. Categories come
 /// interleaved in the file; Fedora has eight.
 const RECENT_LAYOUTS: usize = 32;
+
+/// How many slots all layouts may have together, and how many words all sets of mirrors. Fedora has
+/// 3,000 and 760,000. Data that contradicts itself in every directory would fill the memory of the
+/// host with them; 100 times what any distribution needs is refused instead.
+const MAX_SLOTS: usize = 20_000_000;
+const MAX_SET_WORDS: usize = 50_000_000;
 
 /// Directories met so far.
 pub struct Collector {
@@ -36,6 +43,8 @@ pub struct Collector {
     pub sets: Vec<Box<[u64]>>,
     /// The directories, in the order of the file.
     pub directories: Vec<Record>,
+    /// Directories were left out because their layouts or sets would take too much memory.
+    pub is_too_large: bool,
 
     known_hosts: FxHashMap<i64, HostId>,
     known_url_lists: FxHashMap<Box<[i64]>, u32>,
@@ -77,6 +86,7 @@ impl Default for Collector {
             layouts: Vec::new(),
             sets: Vec::new(),
             directories: Vec::new(),
+            is_too_large: false,
             known_hosts: FxHashMap::default(),
             known_url_lists: FxHashMap::default(),
             known_country_sets: std::iter::once((Box::default(), 0)).collect(),
@@ -282,8 +292,19 @@ impl Collector {
             report.add(file, TABLE, "directory name holds a control character, skipped", name);
             return;
         }
+        if name.len().max(subpath.len()) > MAX_NAME {
+            report.add(file, TABLE, "directory name is longer than 500 bytes, skipped", name);
+            return;
+        }
         if self.known_directories.insert(name.into(), ()).is_some() {
             report.add(file, TABLE, "directory occurs twice, first kept", name);
+            return;
+        }
+        let n_hosts = self.host_numbers.len();
+        if (self.layouts.len() + 1).saturating_mul(n_hosts) > MAX_SLOTS
+            || (self.sets.len() + 1).saturating_mul(words_for(n_hosts)) > MAX_SET_WORDS
+        {
+            self.is_too_large = true;
             return;
         }
         let layout = self.find_layout(carriers);

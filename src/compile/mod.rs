@@ -11,7 +11,8 @@
 //! # Which of several equal keys counts
 //!
 //! The first, in every table of the protobuf, as in the reference (where it depends on the order of
-//! the data as well, but is not said), except that mirrors of equal netblocks are joined. The last, in
+//! the data as well, but is not said), except that mirrors of equal netblocks and of equal countries
+//! of a directory are joined, and so are versions of equal file names of a directory. The last, in
 //! `global_netblocks.txt` and `country_continent.csv`, as in the reference.
 
 pub mod report;

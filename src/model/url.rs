@@ -106,8 +106,9 @@ pub enum BadUrl {
     /// A blank ends the URL for some clients.
     #[error("holds a blank")]
     Blank,
-    /// Text lists are cut into lines of less than 4,095 bytes by librepo.
-    #[error("is longer than 2,000 bytes")]
+    /// librepo reads lines of text lists of less than 4,095 bytes: a base URL, a directory and a
+    /// file, each byte of the latter two written as three at worst, stay below that.
+    #[error("is longer than 1,000 bytes")]
     TooLong,
     /// No `scheme://`, or a scheme that no client fetches from.
     #[error("has no scheme out of https, http, ftp, rsync")]
@@ -122,7 +123,7 @@ pub fn parse_base_url(text: &str) -> Result<Protocol, BadUrl> {
     if text.is_empty() {
         return Err(BadUrl::Empty);
     }
-    if text.len() > 2_000 {
+    if text.len() > 1_000 {
         return Err(BadUrl::TooLong);
     }
     if text.chars().any(char::is_control) {
@@ -185,6 +186,6 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(parse_base_url(text), expected, "{text:?}");
         }
-        assert_eq!(parse_base_url(&format!("http://{}", "a".repeat(2_000))), Err(BadUrl::TooLong));
+        assert_eq!(parse_base_url(&format!("http://{}", "a".repeat(1_000))), Err(BadUrl::TooLong));
     }
 }

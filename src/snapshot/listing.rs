@@ -85,7 +85,7 @@ impl Listings {
     fn push_piece(&mut self, write: impl FnOnce(&mut String)) -> Span {
         let from = self.pieces.len();
         write(&mut self.pieces);
-        // Base URLs are at most 2,000 bytes each; 4 GiB of them are not reached, and past them a
+        // Base URLs are at most 1,000 bytes each; 4 GiB of them are not reached, and past them a
         // span is merely empty.
         match (u32::try_from(from), u32::try_from(self.pieces.len())) {
             (Ok(from), Ok(to)) => Span { from, to },

@@ -29,7 +29,7 @@ use std::net::IpAddr;
 
 use crate::model::geo::{Continent, Country};
 use crate::model::ids::{DirectoryId, HostId};
-use crate::model::net::Prefix;
+use crate::model::net::{Prefix, embedded_v4};
 
 use hosts::HostIndex;
 use listing::{LayoutIndex, Listings};
@@ -287,7 +287,7 @@ impl Snapshot {
     pub fn find_file(&self, directory: &DirectoryView<'_>, name: &str) -> Option<FileView<'_>> {
         let (from, to) = directory.files;
         let files = self.files.get(from as usize..to as usize)?;
-        let place = files.iter().position(|file| file.name == name)?;
+        let place = files.binary_search_by(|file| file.name.as_str().cmp(name)).ok()?;
         let (first, end) = files.get(place)?.versions;
         Some(FileView {
             versions: self.versions.get(first as usize..end as usize)?,
@@ -348,6 +348,7 @@ impl Snapshot {
         self.country_overrides
             .find(address)
             .or_else(|| self.country_prefixes.find(address))
+            .or_else(|| self.country_prefixes.find(embedded_v4(address)?))
             .copied()
     }
 

@@ -50,7 +50,8 @@ pub struct Tables {
     pub disabled: Names,
     /// The continent of each country, in ascending order of countries.
     pub continents: Vec<(Country, Continent)>,
-    /// Mirrors that serve some countries only.
+    /// Mirrors that serve some countries only. One whose countries are all unreadable serves none:
+    /// it asked to be restricted, and listing it for everybody would be the worse mistake.
     pub restrictions: Vec<(HostId, Vec<Country>)>,
     /// Preferred networks of mirrors; the value indexes `netblock_hosts`.
     pub netblocks: Prefixes<u32>,
@@ -108,7 +109,7 @@ pub struct Directory {
     pub carriers: u32,
     /// What stands between a base URL and a file.
     pub subpath: Subpath,
-    /// Its files in [`Tables::files`], from and to (exclusive).
+    /// Its files in [`Tables::files`], from and to (exclusive), in ascending order of names.
     pub files: (u32, u32),
 }
 
@@ -456,6 +457,7 @@ impl Tables {
                     directory.layout.index() < self.layouts.len()
                         && (directory.carriers as usize) < self.carriers.len()
                         && range(&directory.files, self.files.len())
+                        && self.files_ascend(directory.files)
                         && match directory.subpath {
                             Subpath::Suffix(length) => {
                                 let name = self.directory_names.get(rank);
@@ -523,5 +525,9 @@ impl Tables {
             Some((table, _)) => Err(table),
             None => Ok(()),
         }
+    }
+    fn files_ascend(&self, (from, to): (u32, u32)) -> bool {
+        let files = self.files.get(from as usize..to as usize).unwrap_or(&[]);
+        files.is_sorted_by(|a, b| a.name < b.name)
     }
 }

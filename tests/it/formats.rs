@@ -39,7 +39,7 @@ fn shaped(shaping: Shaping) -> Options {
 /// The hosts of a text list, in order.
 fn hosts(body: &str) -> Vec<&str> {
     let urls = body.lines().filter(|line| !line.starts_with('#'));
-    urls.map(|url| mirrorlistd::model::url::authority(url)).collect()
+    urls.map(mirrorlistd::model::url::authority).collect()
 }
 
 const UPDATES: &str = "repo=demo-updates-9&arch=x86_64&ip=192.0.2.200";
@@ -171,7 +171,7 @@ fn the_fallback_is_last_and_never_cut_off_nor_listed_twice() {
         assert_eq!(hosts(&body).iter().filter(|host| **host == "mirror.tokyo.example").count(), 1);
     }
     let (_, body) = answer_with(&options, Format::Metalink, query, 1);
-    let last = body.lines().filter(|line| line.contains("<url ")).next_back().unwrap();
+    let last = body.lines().rfind(|line| line.contains("<url ")).unwrap();
     assert_eq!(
         last,
         "    <url protocol=\"https\" type=\"https\" location=\"\" preference=\"97\">\

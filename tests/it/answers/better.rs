@@ -256,3 +256,14 @@ fn a_private_only_directory_is_listed_for_its_own_networks() {
     world.directory("pub/test/secret2", "secret2", &[2, 30]);
     check_mirrors(&world, "/mirrorlist?path=pub/test/secret2 from 192.0.2.130", "campus / rio");
 }
+
+#[test]
+fn no_line_of_a_list_is_too_long_for_a_client() {
+    let longest = format!("/mirrorlist?path=pub/test/9/x86_64/{}", "%5E".repeat(482));
+    let answer = get(&longest);
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.lines().skip(1).all(|line| line.len() < 4_095), "{}", answer.body);
+    let longer = get(&format!("{longest}%5E%5E"));
+    assert_eq!(longer.status, 400);
+    assert_eq!(longer.body, "error: the value of path= is longer than 500 bytes\n");
+}
