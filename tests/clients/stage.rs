@@ -1,0 +1,211 @@
+//! Mirrors, a server that knows them, and the recorder before it, in one temporary folder.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use tempfile::TempDir;
+
+use crate::client::Run;
+use crate::data::{Data, Files, REPO};
+use crate::director::Director;
+use crate::lint;
+use crate::mirror::{Behaviour, Hit, Hits, Mirror};
+use crate::packages;
+use crate::recorder::Recorder;
+
+/// Which document a client is told to use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum List {
+    Metalink,
+    Mirrorlist,
+}
+
+impl List {
+    pub const BOTH: [Self; 2] = [Self::Metalink, Self::Mirrorlist];
+
+    /// Last part of the path; also the key in a `.repo` file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Metalink => "metalink",
+            Self::Mirrorlist => "mirrorlist",
+        }
+    }
+
+    /// Path and query of the fixture's list.
+    pub fn target(self) -> String {
+        format!("/{}?repo={REPO}&arch=x86_64", self.name())
+    }
+}
+
+/// Everything that a case needs.
+pub struct Stage {
+    pub mirrors: Vec<Mirror>,
+    pub data: Mutex<Data>,
+    pub files: Files,
+    pub recorder: Recorder,
+    pub director: Director,
+    hits: Hits,
+    pub folder: TempDir,
+}
+
+impl Stage {
+    /// Mirrors in the order in which the server is to list them, the best first.
+    pub fn of(mirrors: &[(u8, Behaviour)]) -> Self {
+        let order: Vec<u8> = mirrors.iter().map(|(number, _)| *number).collect();
+        Self::with(mirrors, Data::ordered(&order))
+    }
+
+    /// Mirrors and what the server knows of them.
+    pub fn with(mirrors: &[(u8, Behaviour)], data: Data) -> Self {
+        Self::on(IpAddr::from([127, 0, 0, 1]), mirrors, data)
+    }
+
+    /// The same with a server that listens on `ip`.
+    pub fn on(ip: IpAddr, mirrors: &[(u8, Behaviour)], data: Data) -> Self {
+        packages::require();
+        let folder = tempfile::Builder::new().prefix("mirrorlistd-clients").tempdir().unwrap();
+        let hits = Hits::default();
+        let start = |&(number, behaviour): &_| Mirror::start(number, behaviour, &hits);
+        let mirrors: Vec<Mirror> = mirrors.iter().map(start).collect();
+        let files = Files::write(folder.path(), &data, &mirrors);
+        let director = Director::start(ip, &files, folder.path());
+        let recorder = Recorder::start(director.address);
+        Self { mirrors, data: Mutex::new(data), files, recorder, director, hits, folder }
+    }
+
+    /// A new folder below the stage's.
+    pub fn new_folder(&self, prefix: &str) -> PathBuf {
+        tempfile::Builder::new().prefix(prefix).tempdir_in(self.folder.path()).unwrap().keep()
+    }
+
+    /// The URL of a list, through the recorder.
+    pub fn url(&self, list: List) -> String {
+        format!("http://{}{}", self.recorder.address, list.target())
+    }
+
+    /// The mirror with this number.
+    pub fn mirror(&self, number: u8) -> &Mirror {
+        self.mirrors.iter().find(|mirror| mirror.number == number).unwrap()
+    }
+
+    /// What mirrors were asked for so far.
+    pub fn hits(&self) -> Vec<Hit> {
+        self.hits.lock().unwrap().clone()
+    }
+
+    /// Forgets what was recorded.
+    pub fn clear(&self) {
+        self.hits.lock().unwrap().clear();
+        self.recorder.clear();
+    }
+
+    /// Publishes other data, and waits until they are served.
+    pub fn publish(&self, data: Data) {
+        self.files.replace_cache(&data, &self.mirrors);
+        *self.data.lock().unwrap() = data;
+        self.director.reload();
+    }
+
+    /// The URLs that a client must be given, best first.
+    pub fn expected(&self, list: List, client: IpAddr) -> Vec<String> {
+        let data = self.data.lock().unwrap();
+        let mirrors = data.order_for(client).iter().map(|number| self.mirror(*number));
+        match list {
+            List::Metalink => mirrors.map(Mirror::repomd_url).collect(),
+            List::Mirrorlist => mirrors.map(Mirror::repository_url).collect(),
+        }
+    }
+
+    /// What is wrong with answers that were recorded; the likely cause of whatever failed.
+    pub fn causes(&self) -> Vec<String> {
+        let mut causes = Vec::new();
+        for exchange in self.recorder.exchanges() {
+            let list = if exchange.is_metalink() { List::Metalink } else { List::Mirrorlist };
+            // Other targets have an order of their own.
+            if exchange.status() != 200 || exchange.target() != list.target() {
+                continue;
+            }
+            let (mut found, urls) = match list {
+                List::Metalink => {
+                    (lint::metalink(&exchange.body), lint::urls_of_metalink(&exchange.body))
+                }
+                List::Mirrorlist => {
+                    (lint::text_list(&exchange.body), lint::urls_of_text(&exchange.body))
+                }
+            };
+            let is_forwarded = exchange.request_header("x-forwarded-for").is_some();
+            let here = IpAddr::from([127, 0, 0, 1]);
+            if !is_forwarded && self.data.lock().unwrap().orders[0].0 == here {
+                found.extend(lint::order(&urls, &self.expected(list, here)));
+            }
+            causes.extend(
+                found.into_iter().filter(|cause| !causes.contains(cause)).collect::<Vec<_>>(),
+            );
+        }
+        causes
+    }
+
+    /// Fails the test with everything that is known.
+    #[track_caller]
+    pub fn fail(&self, what: &str, run: &Run) -> ! {
+        let mut report = format!("{what}\n\nLIKELY CAUSE:\n");
+        let exchanges = self.recorder.exchanges();
+        let mut causes = self.causes();
+        if exchanges.is_empty() {
+            causes.push("the client has asked mirrorlistd for nothing".to_owned());
+        } else if causes.is_empty() {
+            causes.push("not in the answers: every one that was recorded is sound".to_owned());
+        }
+        for cause in &causes {
+            writeln!(report, "  * {cause}").unwrap();
+        }
+        write!(report, "\nTHE CLIENT:\n{run}\n\nREQUESTS TO MIRRORS:\n").unwrap();
+        for hit in self.hits() {
+            writeln!(report, "  {hit}").unwrap();
+        }
+        report.push_str("\nREQUESTS TO mirrorlistd, AND ITS ANSWERS:\n");
+        // Repetitions are dull: a dozen shows what happened.
+        for exchange in exchanges.iter().take(14) {
+            writeln!(report, "{exchange}").unwrap();
+        }
+        write!(report, "\nmirrorlistd REPORTED:\n{}", self.director.report()).unwrap();
+        panic!("{report}");
+    }
+
+    /// Fails unless `condition` holds.
+    #[track_caller]
+    pub fn check(&self, condition: bool, what: &str, run: &Run) {
+        if !condition {
+            self.fail(what, run);
+        }
+    }
+
+    /// Fails unless the client succeeded and no answer that it got has anything wrong with it.
+    #[track_caller]
+    pub fn check_success(&self, run: &Run) {
+        self.check(run.is_success(), &format!("{} failed", run.name), run);
+        let causes = self.causes();
+        let what = format!("{} succeeded, but: {}", run.name, causes.join("; "));
+        self.check(causes.is_empty(), &what, run);
+    }
+
+    /// Fails unless repomd.xml was asked of exactly these mirrors first, in this order.
+    #[track_caller]
+    pub fn check_asked(&self, expected: &[u8], run: &Run) {
+        let asked = self.repomd_asked();
+        let what = format!(
+            "{} asked these mirrors for repomd.xml: {asked:?}, expected to begin with {expected:?}",
+            run.name
+        );
+        self.check(asked.starts_with(expected), &what, run);
+    }
+
+    /// The mirrors that were asked for repomd.xml, in order of time.
+    pub fn repomd_asked(&self) -> Vec<u8> {
+        let hits = self.hits();
+        let repomd = hits.iter().filter(|hit| hit.request.contains("/repomd.xml "));
+        repomd.map(|hit| hit.mirror).collect()
+    }
+}
