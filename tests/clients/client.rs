@@ -37,21 +37,26 @@ impl fmt::Display for Run {
     }
 }
 
-/// Runs a program to its end, or kills it when it hangs. What it says goes through a file, so that
-/// no full pipe can stop it.
-pub fn run(name: &str, mut command: Command, folder: &Path) -> Run {
-    let output = tempfile::Builder::new().prefix("output").tempfile_in(folder).unwrap();
-    let writer = || Stdio::from(File::options().append(true).open(output.path()).unwrap());
+/// A command in a clean environment, at home in `folder`.
+pub fn command(program: &str, folder: &Path) -> Command {
+    let mut command = Command::new(program);
     command
         .env_clear()
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
         .env("LC_ALL", "C.UTF-8")
         .env("HOME", folder)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stdout(writer())
-        .stderr(writer());
-    let text = format!("{command:?}");
+        .current_dir(folder);
+    command
+}
+
+/// Runs a program to its end, or kills it when it hangs. What it says goes through a file, so that
+/// no full pipe can stop it.
+pub fn run(name: &str, mut command: Command) -> Run {
+    let output = tempfile::NamedTempFile::new_in(command.get_current_dir().unwrap()).unwrap();
+    let writer = || Stdio::from(File::options().append(true).open(output.path()).unwrap());
+    command.stdin(Stdio::null()).stdout(writer()).stderr(writer());
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let text = words.map(|word| format!("{} ", word.display())).collect::<String>();
     let start = Instant::now();
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{text}: {error}"));
     let code = loop {
@@ -101,7 +106,7 @@ impl Dnf {
     /// Runs dnf with further arguments.
     pub fn run(&self, arguments: &[&str]) -> Run {
         let path = |name: &str| self.folder.join(name).display().to_string();
-        let mut command = Command::new("/usr/bin/dnf");
+        let mut command = command("/usr/bin/dnf", &self.folder);
         command
             .args(["-c", &path("dnf.conf"), &format!("--setopt=reposdir={}", path("R"))])
             .arg(format!("--setopt=cachedir={}", path("C")))
@@ -110,14 +115,85 @@ impl Dnf {
             .arg(format!("--installroot={}", path("ROOT")))
             .args(["--releasever=1", "-y"])
             .args(arguments);
-        run(&format!("dnf {}", arguments.join(" ")), command, &self.folder)
+        run(&format!("dnf {}", arguments.join(" ")), command)
     }
 
     /// The version of the fixture's package that is installed.
     pub fn installed(&self) -> String {
-        let mut command = Command::new("/usr/bin/rpm");
-        command.arg("--root").arg(self.folder.join("ROOT"));
-        command.args(["-q", "--qf", "%{VERSION}", PACKAGE]);
-        run("rpm -q", command, &self.folder).output
+        installed(&self.folder.join("ROOT"), &self.folder)
     }
+}
+
+fn installed(root: &Path, folder: &Path) -> String {
+    let mut command = command("/usr/bin/rpm", folder);
+    command.arg("--root").arg(root).args(["-q", "--qf", "%{VERSION}", PACKAGE]);
+    run("rpm -q", command).output
+}
+
+/// A system of its own that zypper manages.
+pub struct Zypper {
+    folder: PathBuf,
+}
+
+impl Zypper {
+    /// A system whose only repository has this list.
+    pub fn new(stage: &Stage, list: List) -> Self {
+        let folder = stage.new_folder("zypper");
+        let repos = folder.join("Z/etc/zypp/repos.d");
+        fs::create_dir_all(&repos).unwrap();
+        let repo = format!(
+            "[fixture]\nname=fixture\nenabled=1\nautorefresh=1\ntype=rpm-md\n{}={}\n",
+            list.name(),
+            stage.url(list)
+        );
+        fs::write(repos.join("fixture.repo"), repo).unwrap();
+        // The default patience of a minute and more is not ours.
+        let patience = "[main]\ndownload.connect_timeout = 3\ndownload.transfer_timeout = 3\n";
+        fs::write(folder.join("zypp.conf"), patience).unwrap();
+        Self { folder }
+    }
+
+    /// Runs zypper with further arguments.
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        let mut command = command("/usr/bin/zypper", &self.folder);
+        command
+            .env("ZYPP_CONF", self.folder.join("zypp.conf"))
+            .arg("--root")
+            .arg(self.folder.join("Z"))
+            .args(["--non-interactive", "--no-gpg-checks"])
+            .args(arguments);
+        run(&format!("zypper {}", arguments.join(" ")), command)
+    }
+
+    /// The version of the fixture's package that is installed.
+    pub fn installed(&self) -> String {
+        installed(&self.folder.join("Z"), &self.folder)
+    }
+}
+
+/// Downloads what a URL leads to with aria2; says what it stored as `name` as well.
+pub fn aria2(stage: &Stage, url: &str, more: &[&str], name: &str) -> (Run, Option<Vec<u8>>) {
+    let folder = stage.new_folder("aria2");
+    let mut command = command("/usr/bin/aria2c", &folder);
+    command.args(["--no-conf", "-d"]).arg(&folder).args(more).arg(url);
+    let run = run("aria2c", command);
+    (run, fs::read(folder.join(name)).ok())
+}
+
+/// Runs librepo as dnf drives it, through its Python binding. It prints the mirrors that it found,
+/// one a line, and then downloads the repository unless `arguments` has a `list` at its end.
+pub fn librepo(stage: &Stage, list: List, arguments: &[&str]) -> Run {
+    let folder = stage.new_folder("librepo");
+    let mut command = command("/usr/bin/python3", &folder);
+    command.args(["-c", include_str!("librepo.py"), list.name(), &stage.url(list)]);
+    command.args(arguments);
+    run(&format!("librepo {}", list.name()), command)
+}
+
+/// Runs curl; shows headers and body.
+pub fn curl(stage: &Stage, arguments: &[&str]) -> Run {
+    let folder = stage.new_folder("curl");
+    let mut command = command("/usr/bin/curl", &folder);
+    command.args(["--silent", "--show-error", "--max-time", "20"]).args(arguments);
+    run("curl", command)
 }

@@ -32,3 +32,6 @@ mod client;
 mod lint;
 
 mod dnf;
+mod librepo;
+mod zypper;
+mod aria2;
