@@ -217,7 +217,7 @@ impl Task {
         let start = Instant::now();
         let loaded = self.source.load()?;
         if self.shrink == Shrink::Refuse {
-            check_shrink(&self.live.load().stats(), &loaded.snapshot.stats())?;
+            check_shrink(self.live.load().stats(), loaded.snapshot.stats())?;
         }
         let snapshot = Arc::new(loaded.snapshot);
         self.live.swap(Arc::clone(&snapshot));
