@@ -25,7 +25,6 @@ fn aria2_goes_on_to_the_second_mirror_when_the_first_is_dead_or_empty_or_stalls(
     for first in [Dead, Missing, Stalls] {
         let stage = Stage::of(&[(11, first), (12, NEW), (13, NEW)]);
         let (run, file) = aria2(&stage, &stage.url(List::Metalink), PATIENCE, "repomd.xml");
-        eprintln!("aria2 {first:?} {:.1?} {:?}", run.took, stage.repomd_asked());
         stage.check_success(&run);
         stage.check(stage.repomd_asked().contains(&12), "the second mirror was not asked", &run);
         stage.check(file.is_some(), "there is no file", &run);

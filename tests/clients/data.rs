@@ -18,8 +18,8 @@ use testdata::mmdb::{self, Layout};
 use crate::mirror::{Mirror, SUBPATH};
 use crate::repository::{Version, repository};
 
-/// Name of the repository in requests.
-pub const REPO: &str = "fixture";
+/// Name of the repository in requests; the one that the shipped HAProxy configuration checks.
+pub const REPO: &str = "epel-9";
 /// A directory that every listed mirror offers by https alone, under names that do not exist: for
 /// redirects that nobody follows.
 pub const DOWNLOAD: &str = "pub/fixture/download/c++";

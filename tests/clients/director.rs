@@ -19,7 +19,8 @@ pub struct Director {
 }
 
 impl Director {
-    /// Serves MirrorManager's files on a free port of `ip`; `folder` takes its logs.
+    /// Serves MirrorManager's files on a free port of `ip`; `folder` takes its logs. Only `ip` is
+    /// believed as a proxy, so that a client on another loopback address counts as a stranger.
     pub fn start(ip: IpAddr, files: &Files, folder: &Path) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorlistd"));
         command
@@ -30,7 +31,8 @@ impl Director {
             .arg("--cccsv")
             .arg(&files.cccsv)
             .arg("--geoip")
-            .arg(&files.geoip);
+            .arg(&files.geoip)
+            .args(["--trusted-proxy", &ip.to_string()]);
         Self::start_command(command, ip, folder)
     }
 
@@ -75,9 +77,11 @@ impl Director {
         kill_process(Pid::from_child(&self.child), Signal::HUP).unwrap();
     }
 
-    /// Asks for a reload, and waits until another generation is served.
-    pub fn reload(&self) {
+    /// Has `change` change the data, asks for a reload, and waits until they are served.
+    pub fn reload_after(&self, change: impl FnOnce()) {
+        // Before the change: a reload that was asked for earlier may see it already.
         let old = self.generation();
+        change();
         self.hang_up();
         wait_until("another generation is served", || self.generation() != old);
     }
@@ -95,12 +99,12 @@ impl Drop for Director {
     }
 }
 
-/// Polls until something is true; panics after ten seconds.
+/// Polls until something is true; panics after half a minute.
 #[track_caller]
 pub fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(30);
     while !is_true() {
-        assert!(Instant::now() < deadline, "not within 10 s: {what}");
+        assert!(Instant::now() < deadline, "not within 30 s: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -99,7 +99,7 @@ fn dnf_refreshes_with_one_list_request_and_no_download() {
 fn dnf_tells_that_a_repository_is_unknown_and_reuses_connections() {
     for list in List::BOTH {
         let stage = Stage::of(&[(11, NEW)]);
-        let url = stage.url(list).replace("repo=fixture", "repo=nowhere");
+        let url = stage.url(list).replace("repo=epel-9", "repo=nowhere");
         let run = Dnf::with(&stage, list, &url, "").run(&["makecache"]);
         stage.check(!run.is_success(), "dnf succeeded with an unknown repository", &run);
         stage.check(run.output.contains("404"), "dnf does not show the status 404", &run);
@@ -123,7 +123,7 @@ fn dnf_gets_a_filtered_list_whatever_the_order_of_parameters() {
         // Mirrors up to 12 are in Germany, the others in France.
         let stage = Stage::of(&[(13, NEW), (12, NEW), (14, NEW)]);
         let url = format!(
-            "http://{}/{}?protocol=http&arch=x86_64&country=de&repo=fixture",
+            "http://{}/{}?protocol=http&arch=x86_64&country=de&repo=epel-9",
             stage.recorder.address,
             list.name()
         );

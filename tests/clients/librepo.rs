@@ -35,7 +35,6 @@ fn librepo_downloads_from_the_first_mirror_that_works() {
         {
             let stage = Stage::of(&[(11, first), (12, NEW), (13, NEW), (14, NEW)]);
             let run = librepo(&stage, list, &[]);
-            eprintln!("librepo {list:?} {first:?} {:.1?} {:?}", run.took, stage.repomd_asked());
             stage.check_success(&run);
             stage.check_asked(asked, &run);
         }

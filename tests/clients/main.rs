@@ -35,3 +35,5 @@ mod dnf;
 mod librepo;
 mod zypper;
 mod aria2;
+mod answers;
+mod reload;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::time::Instant;
 
 use tempfile::TempDir;
 
@@ -48,6 +49,8 @@ pub struct Stage {
     pub director: Director,
     hits: Hits,
     pub folder: TempDir,
+    /// Times are told from here.
+    started: Instant,
 }
 
 impl Stage {
@@ -72,7 +75,16 @@ impl Stage {
         let files = Files::write(folder.path(), &data, &mirrors);
         let director = Director::start(ip, &files, folder.path());
         let recorder = Recorder::start(director.address);
-        Self { mirrors, data: Mutex::new(data), files, recorder, director, hits, folder }
+        Self {
+            mirrors,
+            data: Mutex::new(data),
+            files,
+            recorder,
+            director,
+            hits,
+            folder,
+            started: Instant::now(),
+        }
     }
 
     /// A new folder below the stage's.
@@ -103,9 +115,8 @@ impl Stage {
 
     /// Publishes other data, and waits until they are served.
     pub fn publish(&self, data: Data) {
-        self.files.replace_cache(&data, &self.mirrors);
+        self.director.reload_after(|| self.files.replace_cache(&data, &self.mirrors));
         *self.data.lock().unwrap() = data;
-        self.director.reload();
     }
 
     /// The URLs that a client must be given, best first.
@@ -137,7 +148,8 @@ impl Stage {
             };
             let is_forwarded = exchange.request_header("x-forwarded-for").is_some();
             let here = IpAddr::from([127, 0, 0, 1]);
-            if !is_forwarded && self.data.lock().unwrap().orders[0].0 == here {
+            let is_from_here = self.recorder.address.ip() == here && !is_forwarded;
+            if is_from_here && self.data.lock().unwrap().orders[0].0 == here {
                 found.extend(lint::order(&urls, &self.expected(list, here)));
             }
             causes.extend(
@@ -163,7 +175,8 @@ impl Stage {
         }
         write!(report, "\nTHE CLIENT:\n{run}\n\nREQUESTS TO MIRRORS:\n").unwrap();
         for hit in self.hits() {
-            writeln!(report, "  {hit}").unwrap();
+            let after = hit.at.duration_since(self.started);
+            writeln!(report, "  {after:7.3?} {hit}").unwrap();
         }
         report.push_str("\nREQUESTS TO mirrorlistd, AND ITS ANSWERS:\n");
         // Repetitions are dull: a dozen shows what happened.
