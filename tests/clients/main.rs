@@ -30,6 +30,7 @@ mod recorder;
 mod stage;
 mod client;
 mod lint;
+mod proxy;
 
 mod dnf;
 mod librepo;
@@ -37,3 +38,4 @@ mod zypper;
 mod aria2;
 mod answers;
 mod reload;
+mod behind;
