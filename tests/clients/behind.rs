@@ -69,10 +69,8 @@ impl Scene {
     #[track_caller]
     fn check(&self, condition: bool, what: &str, run: &Run) {
         if !condition {
-            let seen: String = self.exchanges().iter().map(|e| format!("{e}\n")).collect();
-            let log = self.proxy.log();
-            let what = format!("{what}\n\nPROXY'S LOG:\n{log}\n\nBEHIND THE PROXY:\n{seen}");
-            self.stage.fail(&what, run);
+            let what = format!("{what}\n\nTHE PROXY'S LOG:\n{}", self.proxy.log());
+            self.stage.fail_with(&what, run, &self.exchanges());
         }
     }
 

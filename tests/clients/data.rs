@@ -47,9 +47,10 @@ impl Data {
         }
     }
 
-    /// The order for a client.
-    pub fn order_for(&self, client: IpAddr) -> &[u8] {
-        &self.orders.iter().find(|(other, _)| *other == client).unwrap().1
+    /// The order for a client, if one is fixed.
+    pub fn find_order(&self, client: IpAddr) -> Option<&[u8]> {
+        let found = self.orders.iter().find(|(other, _)| *other == client);
+        found.map(|(_, order)| order.as_slice())
     }
 
     fn mirror_list(&self, mirrors: &[Mirror]) -> MirrorList {
