@@ -1,0 +1,53 @@
+//! aria2, which is strict about hashes and knows no alternates.
+
+use crate::client::aria2;
+use crate::mirror::Behaviour::{self, Dead, Missing, Serves, Stalls};
+use crate::repository::{Version, repository};
+use crate::stage::{List, Stage};
+
+const NEW: Behaviour = Serves(Version::New);
+const OLD: Behaviour = Serves(Version::Old);
+const PATIENCE: &[&str] = &["--timeout=3", "--connect-timeout=3", "--retry-wait=0"];
+
+#[test]
+fn aria2_downloads_and_verifies_from_the_servers_first_mirror() {
+    // The stale mirror stands behind a current one, where the server has to put it.
+    let stage = Stage::of(&[(13, NEW), (11, OLD), (12, NEW)]);
+    let (run, file) = aria2(&stage, &stage.url(List::Metalink), &[], "repomd.xml");
+    stage.check_success(&run);
+    stage.check_asked(&[13], &run);
+    let current = repository(Version::New).files["repodata/repomd.xml"].clone();
+    stage.check(file == Some(current), "the file is not the current repomd.xml", &run);
+}
+
+#[test]
+fn aria2_goes_on_to_the_second_mirror_when_the_first_is_dead_or_empty_or_stalls() {
+    for first in [Dead, Missing, Stalls] {
+        let stage = Stage::of(&[(11, first), (12, NEW), (13, NEW)]);
+        let (run, file) = aria2(&stage, &stage.url(List::Metalink), PATIENCE, "repomd.xml");
+        stage.check_success(&run);
+        stage.check(stage.repomd_asked().contains(&12), "the second mirror was not asked", &run);
+        stage.check(file.is_some(), "there is no file", &run);
+    }
+}
+
+#[test]
+fn aria2_follows_a_redirect_to_the_first_mirror() {
+    let stage = Stage::of(&[(13, NEW), (12, NEW)]);
+    let url = format!(
+        "http://{}/mirrorlist?path=pub/fixture/1/x86_64/repodata/repomd.xml&redirect=1",
+        stage.recorder.address
+    );
+    let (run, file) = aria2(&stage, &url, &[], "repomd.xml");
+    stage.check_success(&run);
+    stage.check_asked(&[13], &run);
+    stage.check(file.is_some(), "there is no file", &run);
+}
+
+/// What makes it worth the effort to list no stale mirror first.
+#[test]
+fn aria2_refuses_a_file_that_does_not_fit_its_hash() {
+    let stage = Stage::of(&[(11, OLD)]);
+    let (run, _) = aria2(&stage, &stage.url(List::Metalink), PATIENCE, "repomd.xml");
+    stage.check(!run.is_success(), "aria2 took a stale file for the current one", &run);
+}

@@ -1,0 +1,41 @@
+//! The real clients against the real server: dnf, librepo, zypper, aria2 and curl, from Debian's
+//! packages, ask a real `mirrorlistd` for mirrors of a real repository and download from them.
+//!
+//! Reading order: [`packages`] installs the clients, [`repository`] makes an old and a new version
+//! of a small repository, [`mirror`] serves it well and badly on 127.0.0.11-19, [`data`] describes
+//! those mirrors in MirrorManager's format, [`director`] runs `mirrorlistd` with that data,
+//! [`recorder`] stands before it and keeps what clients really sent, [`stage`] is all of it together,
+//! [`client`] runs the programs, [`lint`] says what is wrong with an answer. The other modules are
+//! the cases.
+//!
+//! A failure says first what the answers that were recorded have wrong with them, then what the
+//! client printed, then every request that was seen. Nothing depends on fixed ports or folders, and
+//! every process is ended by the handle that started it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test says what went wrong by panicking; nothing here is an interface"
+)]
+
+mod packages;
+mod repository;
+mod mirror;
+mod data;
+mod director;
+mod recorder;
+mod stage;
+mod client;
+mod lint;
+mod proxy;
+
+mod dnf;
+mod librepo;
+mod zypper;
+mod aria2;
+mod answers;
+mod reload;
+mod behind;

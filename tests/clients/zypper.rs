@@ -1,0 +1,41 @@
+//! zypper, with text lists and metalinks.
+//!
+//! It ignores hashes and looks at the first four URLs only, so what it gets is the server's order.
+
+use crate::client::Zypper;
+use crate::mirror::Behaviour::{self, Dead, Missing, Serves};
+use crate::repository::{PACKAGE, Version};
+use crate::stage::{List, Stage};
+
+const NEW: Behaviour = Serves(Version::New);
+const OLD: Behaviour = Serves(Version::Old);
+
+#[test]
+fn zypper_asks_the_servers_first_mirror_and_installs_the_newest_version() {
+    for list in List::BOTH {
+        let stage = Stage::of(&[(13, NEW), (11, OLD), (12, NEW)]);
+        let zypper = Zypper::new(&stage, list);
+        let run = zypper.run(&["refresh"]);
+        stage.check_success(&run);
+        stage.check_asked(&[13], &run);
+        let run = zypper.run(&["install", PACKAGE]);
+        stage.check_success(&run);
+        stage.check(zypper.installed() == "2.0", "the newest version is not installed", &run);
+    }
+}
+
+#[test]
+fn zypper_goes_on_to_the_second_mirror_when_the_first_is_dead_or_empty() {
+    for list in List::BOTH {
+        for first in [Dead, Missing] {
+            let stage = Stage::of(&[(11, first), (12, NEW), (13, NEW)]);
+            let run = Zypper::new(&stage, list).run(&["refresh"]);
+            stage.check_success(&run);
+            stage.check(
+                stage.repomd_asked().contains(&12),
+                "the second mirror was not asked",
+                &run,
+            );
+        }
+    }
+}
