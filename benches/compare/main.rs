@@ -1,0 +1,196 @@
+//! The whole program under load, next to nginx with a static file and a constant hyper server.
+//!
+//! `benches/run` starts this. Everything is measured side by side and alternating, in rounds (A B C
+//! A B C …), and reported as the median of rounds, because machines are small and drift. All load is
+//! on loopback, from one thread of wrk or from ab, and bounded in time. What has a target is shown
+//! in one table; all figures go into one file under `benches/results/`.
+//!
+//! What it deliberately does not do: pin anything to a core. Client and server share the cores in
+//! the same way for every server that is compared.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is its purpose")]
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "figures for people"
+)]
+
+mod ask;
+mod constant;
+#[path = "../support/data.rs"]
+mod data;
+mod hostile;
+mod load;
+mod micro;
+mod parts;
+mod process;
+mod report;
+mod servers;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use parts::Bench;
+use report::{Report, Setting};
+
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// Measures mirrorlistd next to nginx and a constant hyper server.
+#[derive(Parser)]
+#[command(name = "benches/run")]
+struct Options {
+    /// Take about two minutes instead of ten; the report is not kept.
+    #[arg(long)]
+    quick: bool,
+    /// Measure only these parts; the report is not kept.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Part>,
+    /// Said by cargo.
+    #[arg(long, hide = true)]
+    bench: bool,
+    #[command(subcommand)]
+    role: Option<Role>,
+}
+
+#[derive(Subcommand)]
+enum Role {
+    /// Be the constant server.
+    #[command(hide = true)]
+    Constant { port: u16, size: usize },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// The micro benches.
+    Micro,
+    /// Compile time, and start to first answer.
+    Start,
+    /// Requests per second, latency, CPU per request.
+    Load,
+    /// Worst request over new connections.
+    Ab,
+    /// Memory in service and while reloading.
+    Memory,
+    /// Latency under reloads.
+    Reload,
+    /// Requests that try to be expensive.
+    Hostile,
+    /// Four times the hosts and directories.
+    Scale,
+}
+
+/// How long and how often.
+struct Effort {
+    rounds: usize,
+    /// Of one run of wrk.
+    run: Duration,
+    /// Of a run that only compares CPU time.
+    short_run: Duration,
+    /// Of one micro bench, in seconds.
+    micro: f64,
+}
+
+static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+
+/// Whether somebody wants this to stop; whatever waits looks here, so that children are ended.
+fn is_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let outcome = match options.role {
+        Some(Role::Constant { port, size }) => constant::serve(port, size),
+        // `cargo test --benches` runs benches without it, and must not take ten minutes.
+        None if !options.bench => Ok(()),
+        None => measure(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("benches/run: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Measure<'a> = fn(&mut Bench<'a>, &mut Report) -> Result<()>;
+
+fn measure(options: &Options) -> Result<()> {
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&INTERRUPTED))?;
+    }
+    let effort = if options.quick {
+        let run = Duration::from_secs(1);
+        Effort { rounds: 2, run, short_run: run, micro: 0.2 }
+    } else {
+        Effort {
+            rounds: 5,
+            run: Duration::from_secs(4),
+            short_run: Duration::from_secs(2),
+            micro: 1.0,
+        }
+    };
+    let shown: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let setting = Setting::find(shown.join(" "))?;
+    let work = tempfile::Builder::new().prefix("compare.").tempdir()?;
+    let mut report = Report::default();
+    let mut bench = Bench::prepare(work.path(), &effort, options.quick)?;
+
+    let parts: [(Part, &'static str, Measure<'_>); 8] = [
+        (Part::Micro, "micro benches", Bench::micro),
+        (Part::Start, "compile and start", Bench::start),
+        (Part::Load, "load", Bench::load),
+        (Part::Ab, "ab", Bench::ab),
+        (Part::Memory, "memory", Bench::memory),
+        (Part::Reload, "reload", Bench::reload),
+        (Part::Hostile, "slowest request", Bench::hostile),
+        (Part::Scale, "scale", Bench::scale),
+    ];
+    for (part, name, measure) in parts {
+        if !options.only.is_empty() && !options.only.contains(&part) {
+            continue;
+        }
+        let start = Instant::now();
+        eprint!("{name} … ");
+        match measure(&mut bench, &mut report) {
+            Ok(()) => eprintln!("{:.0} s", start.elapsed().as_secs_f64()),
+            Err(error) => {
+                eprintln!("{error}");
+                report.fail(name, error.to_string());
+            }
+        }
+        if is_interrupted() {
+            return Err("interrupted".into());
+        }
+    }
+    bench.note_quietness(&mut report);
+    println!("{}", report.table());
+    let file = keep(options, &setting, &report)?;
+    eprintln!("all figures: {}", file.display());
+    Ok(())
+}
+
+/// Writes the report: a full one beside the others of the project, a partial one into the cache.
+fn keep(options: &Options, setting: &Setting, report: &Report) -> Result<PathBuf> {
+    let file = if options.quick || !report.is_complete() {
+        data::cache_folder().join("last.md")
+    } else {
+        let results = Path::new("benches/results");
+        fs::create_dir_all(results)?;
+        results.join(format!("{}-{}.md", setting.date, setting.commit))
+    };
+    fs::write(&file, report.markdown(setting))?;
+    Ok(file)
+}

@@ -1,0 +1,170 @@
+//! Processes under measurement: started, asked what they cost, and ended by their own id.
+//!
+//! Every child is started through `setpriv --pdeathsig`, so that it ends with this program even if
+//! this program is killed.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{Result, is_interrupted};
+
+/// What the kernel counts CPU time in: USER_HZ, which is 100 on every Linux that Rust supports.
+const TICK: Duration = Duration::from_millis(10);
+
+/// A command that ends with this program.
+pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM"]).arg(program).stdin(Stdio::null());
+    command
+}
+
+/// A long-running child; ended when dropped.
+pub(crate) struct Process(Child);
+
+impl Process {
+    pub(crate) fn start(command: &mut Command) -> Result<Self> {
+        let program = format!("{:?}", command.get_args().nth(2).unwrap_or_default());
+        Ok(Self(command.spawn().map_err(|error| format!("{program}: {error}"))?))
+    }
+
+    pub(crate) fn child(&mut self) -> &mut Child {
+        &mut self.0
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
+        Ok(kill_process(Pid::from_child(&self.0), signal)?)
+    }
+
+    /// User and system time of the process and of its children that still run (nginx's workers).
+    pub(crate) fn cpu(&self) -> Result<Duration> {
+        let own = self.0.id();
+        let mut total = cpu_of(own)?.1;
+        for entry in fs::read_dir("/proc")? {
+            let name = entry?.file_name();
+            let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+            // A process that has just ended is nobody's child here.
+            if let Ok((parent, time)) = cpu_of(pid)
+                && parent == own
+            {
+                total += time;
+            }
+        }
+        Ok(total)
+    }
+
+    /// Bytes of memory: resident now, and at most since the last [`Self::reset_peak`].
+    pub(crate) fn memory(&self) -> Result<Memory> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
+        let field = |name: &str| -> Result<u64> {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let kilobytes = line.and_then(|line| line.split_ascii_whitespace().next());
+            Ok(kilobytes.ok_or_else(|| format!("/proc has no {name}"))?.parse::<u64>()? * 1024)
+        };
+        Ok(Memory { resident: field("VmRSS:")?, peak: field("VmHWM:")? })
+    }
+
+    /// Forgets the peak so far.
+    pub(crate) fn reset_peak(&self) -> Result<()> {
+        Ok(fs::write(format!("/proc/{}/clear_refs", self.0.id()), "5")?)
+    }
+
+    /// Asks the process to end and waits; kills it when it takes too long.
+    fn end(&mut self) {
+        if matches!(self.0.try_wait(), Ok(None)) {
+            drop(self.signal(Signal::TERM));
+            let deadline = Instant::now() + Duration::from_secs(5);
+            while matches!(self.0.try_wait(), Ok(None)) && Instant::now() < deadline {
+                sleep(Duration::from_millis(5));
+            }
+        }
+        // Both fail where the process has ended, which is what is wanted.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Memory {
+    pub(crate) resident: u64,
+    pub(crate) peak: u64,
+}
+
+/// Parent and CPU time of a process.
+fn cpu_of(pid: u32) -> Result<(u32, Duration)> {
+    let fields = stat(&pid.to_string())?;
+    Ok((
+        u32::try_from(fields.ticks(1)?)?,
+        TICK * u32::try_from(fields.ticks(11)? + fields.ticks(12)?)?,
+    ))
+}
+
+/// CPU time of the children that this program has waited for.
+pub(crate) fn cpu_of_ended_children() -> Result<Duration> {
+    let fields = stat("self")?;
+    Ok(TICK * u32::try_from(fields.ticks(13)? + fields.ticks(14)?)?)
+}
+
+/// The fields of `/proc/PID/stat` behind the program's name, which may hold blanks.
+struct Fields(String);
+
+fn stat(pid: &str) -> Result<Fields> {
+    let line = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let behind = line.rsplit_once(')').ok_or("/proc/PID/stat is not understood")?.1;
+    Ok(Fields(behind.to_owned()))
+}
+
+impl Fields {
+    fn ticks(&self, index: usize) -> Result<u64> {
+        let field = self.0.split_ascii_whitespace().nth(index);
+        Ok(field.ok_or("/proc/PID/stat is too short")?.parse()?)
+    }
+}
+
+/// CPU time that the whole machine has spent working, by anybody.
+pub(crate) fn cpu_of_machine() -> Result<Duration> {
+    let stat = fs::read_to_string("/proc/stat")?;
+    let line = stat.lines().next().unwrap_or_default();
+    // user nice system idle iowait irq softirq steal
+    let fields: Vec<u32> =
+        line.split_ascii_whitespace().skip(1).filter_map(|field| field.parse().ok()).collect();
+    let busy = [0, 1, 2, 5, 6, 7].iter().filter_map(|&index| fields.get(index)).sum::<u32>();
+    Ok(TICK * busy)
+}
+
+/// Runs a command to its end, within a time limit; returns what it wrote to stdout.
+pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<String> {
+    let name = command.get_args().nth(2).unwrap_or_default().to_string_lossy().into_owned();
+    let folder = tempfile::tempdir()?;
+    let [stdout, stderr] = ["stdout", "stderr"].map(|name| folder.path().join(name));
+    command.stdout(fs::File::create(&stdout)?).stderr(fs::File::create(&stderr)?);
+    let mut process = Process::start(command)?;
+    let deadline = Instant::now() + limit;
+    let status = loop {
+        if let Some(status) = process.child().try_wait()? {
+            break status;
+        }
+        if Instant::now() > deadline {
+            return Err(format!("{name} took more than {limit:?}").into());
+        }
+        if is_interrupted() {
+            return Err("interrupted".into());
+        }
+        sleep(Duration::from_millis(5));
+    };
+    if !status.success() {
+        let said = fs::read_to_string(&stderr)?;
+        return Err(format!("{name}: {status}: {}", said.trim()).into());
+    }
+    Ok(fs::read_to_string(stdout)?)
+}

@@ -1,0 +1,146 @@
+//! What the micro benches work on: a compiled snapshot and its requests.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use fastrand::Rng;
+use mirrorlistd::answer::query::Query;
+use mirrorlistd::answer::select::{Criteria, Selection, Workspace};
+use mirrorlistd::answer::target::{self, Target};
+use mirrorlistd::answer::{self, Format, Options, Request, Scratch};
+use mirrorlistd::compile::{Compiled, Inputs, compile};
+use mirrorlistd::model::url::ProtocolSet;
+use mirrorlistd::snapshot::Snapshot;
+use mirrorlistd::snapshot::tables::Version;
+use testdata::fedora::Shape;
+
+use crate::data;
+
+/// The moment of every answer: the `Date` of a test must not move.
+pub(crate) const NOW: u64 = 1_790_000_123;
+/// The body size whose render time has a target.
+const USUAL_METALINK: usize = 28 * 1024;
+
+pub(crate) static CORPUS: LazyLock<Corpus> = LazyLock::new(Corpus::load);
+
+pub(crate) struct Corpus {
+    pub(crate) folder: PathBuf,
+    pub(crate) snapshot: Snapshot,
+    /// The bytes of the snapshot file.
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) requests: Vec<Asked>,
+    /// The request whose metalink is nearest to 28 KB.
+    pub(crate) usual: Asked,
+}
+
+/// One line of `requests.txt`.
+#[derive(Clone)]
+pub(crate) struct Asked {
+    pub(crate) query: String,
+    pub(crate) client: IpAddr,
+}
+
+impl Corpus {
+    fn load() -> Self {
+        let folder = match find_full() {
+            Some(folder) => folder,
+            None => data::prepare("small", &Shape::small()).expect("small data can be written"),
+        };
+        eprintln!("data: {}", folder.file_name().unwrap_or_default().display());
+        let Compiled { snapshot, bytes, .. } =
+            compile(&Inputs::MirrorManager(data::inputs(&folder))).expect("generated data compile");
+        let requests: Vec<_> = data::requests(&folder)
+            .expect("generated data hold requests")
+            .into_iter()
+            .filter_map(|(target, client)| {
+                let query = target.split_once('?')?.1.to_owned();
+                Some(Asked { query, client: client.parse().ok()? })
+            })
+            .collect();
+        let distance = |asked: &&Asked| metalink(&snapshot, asked).len().abs_diff(USUAL_METALINK);
+        let usual = requests.iter().take(2_000).min_by_key(distance).expect("requests").clone();
+        eprintln!("the usual metalink has {} bytes", metalink(&snapshot, &usual).len());
+        Self { folder, snapshot, bytes, requests, usual }
+    }
+
+    /// The requests, again and again.
+    pub(crate) fn cycle(&'static self) -> impl FnMut() -> &'static Asked {
+        let mut requests = self.requests.iter().cycle();
+        move || requests.next().expect("a cycle does not end")
+    }
+}
+
+/// Full-size data that is there already.
+fn find_full() -> Option<PathBuf> {
+    let named = std::env::var_os(data::VARIABLE).map(PathBuf::from);
+    named.or_else(|| Some(data::cache_folder().join("fedora")).filter(|folder| folder.exists()))
+}
+
+fn metalink(snapshot: &Snapshot, asked: &Asked) -> String {
+    // The mirrors are the same whatever their order; only numbers change places.
+    let mut body = String::new();
+    let mut rng = Rng::with_seed(1);
+    respond(snapshot, Format::Metalink, asked, &mut rng, &mut Scratch::default(), &mut body);
+    body
+}
+
+/// A whole answer.
+pub(crate) fn respond(
+    snapshot: &Snapshot,
+    format: Format,
+    asked: &Asked,
+    rng: &mut Rng,
+    scratch: &mut Scratch,
+    body: &mut String,
+) {
+    let request = Request { format, query: &asked.query, client: asked.client, now: NOW };
+    let reply = answer::respond(snapshot, &Options::default(), &request, rng, scratch, body);
+    divan::black_box(reply);
+}
+
+/// What is known of a request when mirrors are chosen.
+pub(crate) struct Prepared<'a> {
+    pub(crate) target: Target<'a, 'a>,
+    pub(crate) client: IpAddr,
+    pub(crate) versions: &'a [Version],
+    pub(crate) protocols: ProtocolSet,
+}
+
+impl<'a> Prepared<'a> {
+    pub(crate) fn new(snapshot: &'a Snapshot, format: Format, asked: &'a Asked) -> Self {
+        let query = Query::parse(&asked.query, &Options::default()).expect("a valid query");
+        let target = target::resolve(snapshot, &query, format).ok().expect("a live repository");
+        let versions = snapshot.find_file(&target.directory, &target.file).unwrap_or(&[]);
+        let protocols = match format {
+            Format::Mirrorlist => ProtocolSet::TEXT,
+            Format::Metalink => ProtocolSet::ALL,
+        };
+        Self { target, client: asked.client, versions, protocols }
+    }
+
+    pub(crate) fn criteria(&self, snapshot: &Snapshot) -> Criteria<'a> {
+        Criteria {
+            directory: self.target.directory,
+            client: self.client,
+            client_country: snapshot.find_country(self.client),
+            countries: None,
+            netblocks: true,
+            protocols: self.protocols,
+            minimum: Options::default().minimum,
+        }
+    }
+
+    pub(crate) fn select(&self, snapshot: &Snapshot, rng: &mut Rng, memory: &mut Memory) {
+        let Memory { workspace, selection } = memory;
+        let criteria = self.criteria(snapshot);
+        answer::select::select(snapshot, &criteria, rng, workspace, selection);
+    }
+}
+
+/// What a worker uses again.
+#[derive(Default)]
+pub(crate) struct Memory {
+    pub(crate) workspace: Workspace,
+    pub(crate) selection: Selection,
+}

@@ -1,0 +1,515 @@
+//! Micro benches: each step of an answer and of the compiler, next to the obvious structure where
+//! that tells something, and one hostile input per parser.
+//!
+//!     cargo bench --bench micro [-- FILTER]
+//!
+//! They work on full-size data where `benches/run` has made it (or `BENCH_DATA` names it), else on
+//! small data. Allocations are counted by the same run: what divan prints below a bench is the
+//! number of heap operations per iteration.
+
+#![allow(clippy::print_stderr, reason = "says which data it works on")]
+
+mod corpus;
+#[path = "../support/data.rs"]
+mod data;
+
+use divan::{AllocProfiler, Bencher, black_box};
+use mimalloc::MiMalloc;
+
+/// The allocator of the program, with a counter around it.
+#[global_allocator]
+static ALLOCATOR: AllocProfiler<MiMalloc> = AllocProfiler::new(MiMalloc);
+
+/// Requests per sample where each iteration takes the next one: a sample then is a mix, and the first
+/// ones, which find cold caches, do not decide.
+const REQUESTS: u32 = 2_000;
+
+fn main() {
+    // Before the first bench, so that what it prints stands before the table.
+    std::sync::LazyLock::force(&corpus::CORPUS);
+    divan::main();
+}
+
+/// From an address to what is known about its place.
+mod lookup {
+    use std::collections::HashMap;
+    use std::net::IpAddr;
+
+    use mirrorlistd::compile::Report;
+    use mirrorlistd::compile::source::country_database;
+    use mirrorlistd::model::geo::Country;
+    use mirrorlistd::model::net::Prefix;
+    use mirrorlistd::snapshot::Snapshot;
+
+    use super::corpus::CORPUS;
+    use super::*;
+
+    fn each_address<R>(bencher: Bencher<'_, '_>, find: impl Fn(&Snapshot, IpAddr) -> R + Sync) {
+        let mut next = CORPUS.cycle();
+        bencher
+            .with_inputs(move || next().client)
+            .bench_local_values(|address| find(&CORPUS.snapshot, black_box(address)));
+    }
+
+    #[divan::bench(sample_size = REQUESTS)]
+    fn address_to_netblocks_asn_country(bencher: Bencher<'_, '_>) {
+        each_address(bencher, |snapshot, address| {
+            let mirrors: usize = snapshot.netblocks(address).map(|(_, hosts)| hosts.len()).sum();
+            let asn = snapshot.find_asn(address).map(|(asn, hosts)| (asn, hosts.len()));
+            (mirrors, asn, snapshot.find_country(address))
+        });
+    }
+
+    #[divan::bench(sample_size = REQUESTS)]
+    fn netblocks(bencher: Bencher<'_, '_>) {
+        each_address(bencher, |snapshot, address| snapshot.netblocks(address).count());
+    }
+
+    #[divan::bench(sample_size = REQUESTS)]
+    fn asn(bencher: Bencher<'_, '_>) {
+        each_address(bencher, |snapshot, address| snapshot.find_asn(address).map(|(asn, _)| asn));
+    }
+
+    #[divan::bench(sample_size = REQUESTS)]
+    fn country(bencher: Bencher<'_, '_>) {
+        each_address(bencher, Snapshot::find_country);
+    }
+
+    fn country_prefixes() -> Vec<(Prefix, Country)> {
+        let bytes = std::fs::read(data::inputs(&CORPUS.folder).geoip).expect("a country table");
+        country_database::parse("", &bytes, &mut Report::default()).expect("a country table")
+    }
+
+    /// The obvious structure: a hash map, asked for each prefix length.
+    #[divan::bench(sample_size = REQUESTS)]
+    fn country_in_a_hash_map_by_length(bencher: Bencher<'_, '_>) {
+        let map: HashMap<Prefix, Country> = country_prefixes().into_iter().collect();
+        each_address(bencher, |_, address| {
+            let bits = if address.is_ipv4() { 32 } else { 128 };
+            (0..=bits).rev().find_map(|length| map.get(&Prefix::new(address, length)?))
+        });
+    }
+
+    /// What would do if prefixes never overlapped, as the country table's do not.
+    #[divan::bench(sample_size = REQUESTS)]
+    fn country_in_a_sorted_vector(bencher: Bencher<'_, '_>) {
+        let mut table = country_prefixes();
+        table.sort();
+        each_address(bencher, |_, address| {
+            let after = table.partition_point(|(prefix, _)| prefix.address() <= address);
+            let (prefix, country) = table.get(after.checked_sub(1)?)?;
+            prefix.contains(address).then_some(*country)
+        });
+    }
+
+    #[divan::bench]
+    fn country_by_linear_scan(bencher: Bencher<'_, '_>) {
+        let table = country_prefixes();
+        each_address(bencher, |_, address| {
+            table.iter().find(|(prefix, _)| prefix.contains(address)).map(|&(_, country)| country)
+        });
+    }
+}
+
+/// From a request to mirrors in their order.
+mod choose {
+    use fastrand::Rng;
+    use mirrorlistd::answer::Format;
+    use mirrorlistd::answer::order::weighted;
+    use mirrorlistd::model::ids::HostId;
+
+    use super::corpus::{CORPUS, Memory, Prepared};
+    use super::*;
+
+    #[divan::bench(sample_size = REQUESTS)]
+    fn select_and_order(bencher: Bencher<'_, '_>) {
+        let mut next = CORPUS.cycle();
+        let (mut rng, mut memory) = (Rng::with_seed(1), Memory::default());
+        bencher
+            .with_inputs(move || Prepared::new(&CORPUS.snapshot, Format::Metalink, next()))
+            .bench_local_refs(|prepared| prepared.select(&CORPUS.snapshot, &mut rng, &mut memory));
+    }
+
+    /// The one whose metalink has 28 KB.
+    #[divan::bench]
+    fn select_and_order_usual(bencher: Bencher<'_, '_>) {
+        let prepared = Prepared::new(&CORPUS.snapshot, Format::Metalink, &CORPUS.usual);
+        let (mut rng, mut memory) = (Rng::with_seed(1), Memory::default());
+        bencher
+            .bench_local(|| black_box(&prepared).select(&CORPUS.snapshot, &mut rng, &mut memory));
+    }
+
+    const SIZES: [u32; 4] = [1, 10, 100, 1_000];
+
+    fn weight(host: HostId) -> u32 {
+        const USUAL: [u32; 5] = [100, 1_000, 1_000, 10_000, 40_000];
+        USUAL.get(host.index() % USUAL.len()).copied().unwrap_or(1)
+    }
+
+    #[divan::bench(args = SIZES)]
+    fn order(bencher: Bencher<'_, '_>, n_hosts: u32) {
+        let (mut rng, mut keys, mut out) = (Rng::with_seed(1), Vec::new(), Vec::new());
+        bencher.bench_local(|| {
+            out.clear();
+            weighted((0..n_hosts).map(HostId), weight, &mut rng, &mut keys, &mut out);
+        });
+    }
+
+    /// The obvious way: draw by weight, take out, draw again.
+    #[divan::bench(args = SIZES)]
+    fn order_by_drawing_again(bencher: Bencher<'_, '_>, n_hosts: u32) {
+        let (mut rng, mut left, mut out) = (Rng::with_seed(1), Vec::new(), Vec::new());
+        bencher.bench_local(|| {
+            out.clear();
+            left.clear();
+            left.extend((0..n_hosts).map(HostId).map(|host| (host, u64::from(weight(host)))));
+            let mut total: u64 = left.iter().map(|&(_, weight)| weight).sum();
+            while total > 0 {
+                let mut ticket = rng.u64(0..total);
+                let drawn = left.iter().position(|&(_, weight)| {
+                    let hit = ticket < weight;
+                    ticket = ticket.saturating_sub(weight);
+                    hit
+                });
+                let Some(drawn) = drawn else { break };
+                let (host, weight) = left.remove(drawn);
+                total -= weight;
+                out.push(host);
+            }
+        });
+    }
+}
+
+/// From mirrors to the document.
+mod render {
+    use fastrand::Rng;
+    use mirrorlistd::answer::{Format, metalink, mirrorlist};
+
+    use super::corpus::{CORPUS, Memory, Prepared};
+    use super::*;
+
+    const PUBDATE: &str = "Sat, 21 Nov 2026 11:01:29 GMT";
+
+    #[divan::bench]
+    fn mirrorlist_usual(bencher: Bencher<'_, '_>) {
+        let snapshot = &CORPUS.snapshot;
+        let prepared = Prepared::new(snapshot, Format::Mirrorlist, &CORPUS.usual);
+        let mut memory = Memory::default();
+        prepared.select(snapshot, &mut Rng::with_seed(1), &mut memory);
+        let details = mirrorlist::Details { protocols: None, created: None };
+        let mut body = String::new();
+        bencher.bench_local(|| {
+            body.clear();
+            let selection = black_box(&memory.selection);
+            mirrorlist::render(snapshot, &prepared.target, selection, &details, &mut body);
+        });
+    }
+
+    fn render_metalink(prepared: &Prepared<'_>, memory: &Memory, body: &mut String) {
+        let Prepared { target, versions, protocols, .. } = prepared;
+        let snapshot = &CORPUS.snapshot;
+        let selection = &memory.selection;
+        metalink::render(snapshot, target, versions, selection, *protocols, PUBDATE, body);
+    }
+
+    #[divan::bench]
+    fn metalink_28_kb(bencher: Bencher<'_, '_>) {
+        let snapshot = &CORPUS.snapshot;
+        let prepared = Prepared::new(snapshot, Format::Metalink, &CORPUS.usual);
+        let mut memory = Memory::default();
+        prepared.select(snapshot, &mut Rng::with_seed(1), &mut memory);
+        let mut body = String::new();
+        bencher.bench_local(|| {
+            body.clear();
+            render_metalink(&prepared, black_box(&memory), &mut body);
+        });
+    }
+
+    #[divan::bench]
+    fn select_order_render_28_kb(bencher: Bencher<'_, '_>) {
+        let snapshot = &CORPUS.snapshot;
+        let prepared = Prepared::new(snapshot, Format::Metalink, &CORPUS.usual);
+        let (mut rng, mut memory, mut body) = (Rng::with_seed(1), Memory::default(), String::new());
+        bencher.bench_local(|| {
+            body.clear();
+            black_box(&prepared).select(snapshot, &mut rng, &mut memory);
+            render_metalink(&prepared, &memory, &mut body);
+        });
+    }
+
+    /// The floor under the one before: copying 28 KB once.
+    #[divan::bench]
+    fn copy_28_kb(bencher: Bencher<'_, '_>) {
+        let source = "x".repeat(28 * 1024);
+        let mut body = String::with_capacity(source.len());
+        bencher.bench_local(|| {
+            body.clear();
+            body.push_str(black_box(&source));
+        });
+    }
+}
+
+/// A whole answer, as a worker makes it: its own memory is used again, the body is new.
+mod respond {
+    use fastrand::Rng;
+    use mirrorlistd::answer::{Format, Scratch};
+
+    use super::corpus::{self, Asked, CORPUS};
+    use super::*;
+
+    /// As in `http::connection`: the room that a body begins with.
+    const BODY_CAPACITY: usize = 16 * 1024;
+
+    fn each_request(
+        bencher: Bencher<'_, '_>,
+        format: Format,
+        next: impl FnMut() -> &'static Asked,
+    ) {
+        let (mut rng, mut scratch) = (Rng::with_seed(1), Scratch::default());
+        // Grow the worker's own memory before counting.
+        for asked in &CORPUS.requests {
+            corpus::respond(
+                &CORPUS.snapshot,
+                format,
+                asked,
+                &mut rng,
+                &mut scratch,
+                &mut String::new(),
+            );
+        }
+        bencher.with_inputs(next).bench_local_values(|asked| {
+            let mut body = String::with_capacity(BODY_CAPACITY);
+            let asked = black_box(asked);
+            corpus::respond(&CORPUS.snapshot, format, asked, &mut rng, &mut scratch, &mut body);
+            body
+        });
+    }
+
+    #[divan::bench(sample_size = REQUESTS)]
+    fn metalink(bencher: Bencher<'_, '_>) {
+        each_request(bencher, Format::Metalink, CORPUS.cycle());
+    }
+
+    #[divan::bench]
+    fn metalink_usual(bencher: Bencher<'_, '_>) {
+        each_request(bencher, Format::Metalink, || &CORPUS.usual);
+    }
+
+    #[divan::bench(sample_size = REQUESTS)]
+    fn mirrorlist(bencher: Bencher<'_, '_>) {
+        each_request(bencher, Format::Mirrorlist, CORPUS.cycle());
+    }
+
+    fn hostile(bencher: Bencher<'_, '_>, format: Format, query: String) {
+        let asked = Box::new(Asked { query, client: CORPUS.usual.client });
+        let asked: &'static Asked = Box::leak(asked);
+        each_request(bencher, format, || asked);
+    }
+
+    /// 8 KB of nothing but what an XML comment cannot hold, and the long list of repositories.
+    #[divan::bench]
+    fn hostile_unknown_repository(bencher: Bencher<'_, '_>) {
+        let query = format!("repo={}&arch=a", "-".repeat(7_900));
+        hostile(bencher, Format::Metalink, query);
+    }
+
+    #[divan::bench]
+    fn hostile_path_of_slashes(bencher: Bencher<'_, '_>) {
+        let query = format!("path={}", "a//".repeat(2_600));
+        hostile(bencher, Format::Metalink, query);
+    }
+}
+
+/// The parsers of a request.
+mod request {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use mirrorlistd::answer::Options;
+    use mirrorlistd::answer::client::TrustedProxies;
+    use mirrorlistd::answer::query::Query;
+
+    use super::corpus::CORPUS;
+    use super::*;
+
+    #[divan::bench(sample_size = REQUESTS)]
+    fn query(bencher: Bencher<'_, '_>) {
+        let options = Options::default();
+        let mut next = CORPUS.cycle();
+        bencher
+            .with_inputs(&mut next)
+            .bench_local_values(|asked| Query::parse(black_box(&asked.query), &options).is_ok());
+    }
+
+    #[divan::bench]
+    fn hostile_query_of_escapes(bencher: Bencher<'_, '_>) {
+        let options = Options::default();
+        let query = format!("path={}", "%2F".repeat(2_630));
+        bencher.bench_local(|| Query::parse(black_box(&query), &options).is_ok());
+    }
+
+    #[divan::bench]
+    fn hostile_query_of_parameters(bencher: Bencher<'_, '_>) {
+        let options = Options::default();
+        let query = "&country=DE,FR,JP,BR,US,CA,ZA,IN,CN,AU,GB,IT".repeat(31);
+        bencher.bench_local(|| Query::parse(black_box(&query), &options).is_ok());
+    }
+
+    const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    #[divan::bench]
+    fn client_address(bencher: Bencher<'_, '_>) {
+        let proxies = TrustedProxies::default();
+        let header = CORPUS.usual.client.to_string();
+        bencher.bench_local(|| {
+            proxies.client_address(PEER, std::iter::once(black_box(&header).as_bytes()))
+        });
+    }
+
+    /// Every hop a trusted proxy, so that the walk goes to the end.
+    #[divan::bench]
+    fn hostile_client_address(bencher: Bencher<'_, '_>) {
+        let proxies = TrustedProxies::default();
+        let header = ["127.0.0.1"; 790].join(",");
+        bencher.bench_local(|| {
+            proxies.client_address(PEER, std::iter::once(black_box(&header).as_bytes()))
+        });
+    }
+}
+
+/// The snapshot file.
+mod snapshot {
+    use mirrorlistd::snapshot::format;
+    use xxhash_rust::xxh3::xxh3_64;
+
+    use super::corpus::CORPUS;
+    use super::*;
+
+    #[divan::bench(sample_count = 10)]
+    fn decode(bencher: Bencher<'_, '_>) {
+        bencher.bench(|| format::decode(black_box(&CORPUS.bytes)).is_ok());
+    }
+
+    /// One bit is not what was written.
+    #[divan::bench(sample_count = 10)]
+    fn hostile_flipped(bencher: Bencher<'_, '_>) {
+        let mut bytes = CORPUS.bytes.clone();
+        if let Some(last) = bytes.last_mut() {
+            *last ^= 1;
+        }
+        bencher.bench(|| format::decode(black_box(&bytes)).is_err());
+    }
+
+    /// A true checksum over tables that claim to be as long as numbers go.
+    #[divan::bench]
+    fn hostile_forged_lengths(bencher: Bencher<'_, '_>) {
+        let payload = [0xff_u8; 4_096];
+        let mut fields = Vec::from(1_u32.to_le_bytes());
+        fields.extend_from_slice(&(payload.len() as u64).to_le_bytes());
+        let sum = xxh3_64(&[&fields, &payload[..]].concat());
+        let bytes = [b"mirrors\n", &fields[..], &sum.to_le_bytes(), &payload].concat();
+        bencher.bench(|| format::decode(black_box(&bytes)).is_err());
+    }
+}
+
+/// The stages of the compiler, on a tenth of Fedora's directories and networks.
+mod compile {
+    use std::fs;
+    use std::path::PathBuf;
+    use std::sync::LazyLock;
+
+    use mirrorlistd::compile::source::{
+        country_continent, country_database, global_netblocks, mirrormanager,
+    };
+    use mirrorlistd::compile::{self, Report};
+    use testdata::fedora::Shape;
+
+    use super::*;
+
+    static TENTH: LazyLock<PathBuf> = LazyLock::new(|| {
+        let fedora = Shape::fedora();
+        let shape = Shape {
+            directories: fedora.directories / 10,
+            asn_prefixes: fedora.asn_prefixes / 10,
+            country_prefixes: fedora.country_prefixes / 10,
+            ..fedora
+        };
+        data::prepare("tenth", &shape).expect("data can be written")
+    });
+
+    fn read(name: &str) -> Vec<u8> {
+        fs::read(TENTH.join(name)).expect("generated data are there")
+    }
+
+    #[divan::bench(sample_count = 10)]
+    fn everything(bencher: Bencher<'_, '_>) {
+        let inputs = compile::Inputs::MirrorManager(data::inputs(&TENTH));
+        bencher.bench(|| compile::compile(&inputs).is_ok());
+    }
+
+    #[divan::bench(sample_count = 10)]
+    fn protobuf(bencher: Bencher<'_, '_>) {
+        let bytes = read("mirrorlist_cache.proto");
+        bencher.bench(|| {
+            mirrormanager::parse("", black_box(&bytes[..]), &mut Report::default()).is_ok()
+        });
+    }
+
+    #[divan::bench(sample_count = 10)]
+    fn asn_table(bencher: Bencher<'_, '_>) {
+        let bytes = read("global_netblocks.txt");
+        bencher
+            .bench(|| global_netblocks::parse("", black_box(&bytes), &mut Report::default()).len());
+    }
+
+    #[divan::bench(sample_count = 10)]
+    fn country_table(bencher: Bencher<'_, '_>) {
+        let bytes = read("GeoLite2-Country.mmdb");
+        bencher.bench(|| {
+            country_database::parse("", black_box(&bytes), &mut Report::default()).is_ok()
+        });
+    }
+
+    #[divan::bench]
+    fn continent_table(bencher: Bencher<'_, '_>) {
+        let bytes = read("country_continent.csv");
+        let text = String::from_utf8(bytes).expect("a text");
+        bencher
+            .bench(|| country_continent::parse("", black_box(&text), &mut Report::default()).len());
+    }
+
+    /// 1 MB that claims a field of 4 GB.
+    #[divan::bench(sample_count = 10)]
+    fn hostile_protobuf(bencher: Bencher<'_, '_>) {
+        let mut bytes = vec![0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f];
+        bytes.resize(1 << 20, 0);
+        bencher.bench(|| {
+            mirrormanager::parse("", black_box(&bytes[..]), &mut Report::default()).is_err()
+        });
+    }
+
+    /// 1 MB of lines that each earn a diagnostic.
+    #[divan::bench(sample_count = 10)]
+    fn hostile_asn_table(bencher: Bencher<'_, '_>) {
+        let bytes = b"x\n".repeat(1 << 19);
+        bencher
+            .bench(|| global_netblocks::parse("", black_box(&bytes), &mut Report::default()).len());
+    }
+
+    /// Half of a database, metadata included.
+    #[divan::bench(sample_count = 10)]
+    fn hostile_country_table(bencher: Bencher<'_, '_>) {
+        let whole = read("GeoLite2-Country.mmdb");
+        let half = whole.get(whole.len() / 2..).unwrap_or(&[]);
+        bencher.bench(|| {
+            country_database::parse("", black_box(half), &mut Report::default()).is_err()
+        });
+    }
+
+    /// 1 MB in one line.
+    #[divan::bench(sample_count = 10)]
+    fn hostile_continent_table(bencher: Bencher<'_, '_>) {
+        let text = "\"".repeat(1 << 20);
+        bencher
+            .bench(|| country_continent::parse("", black_box(&text), &mut Report::default()).len());
+    }
+}
