@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use fastrand::Rng;
+use mirrorlistd::answer::document::{Document, push_url_tail};
 use mirrorlistd::answer::query::Query;
 use mirrorlistd::answer::select::{Criteria, Selection, Workspace};
+use mirrorlistd::answer::shape::Choice;
 use mirrorlistd::answer::target::{self, Target};
 use mirrorlistd::answer::{self, Format, Options, Request, Scratch};
 use mirrorlistd::compile::{Compiled, Inputs, compile};
 use mirrorlistd::model::url::ProtocolSet;
-use mirrorlistd::snapshot::Snapshot;
-use mirrorlistd::snapshot::tables::Version;
+use mirrorlistd::snapshot::{FileView, Snapshot};
 use testdata::fedora::Shape;
 
 use crate::data;
@@ -103,20 +104,26 @@ pub(crate) fn respond(
 pub(crate) struct Prepared<'a> {
     pub(crate) target: Target<'a, 'a>,
     pub(crate) client: IpAddr,
-    pub(crate) versions: &'a [Version],
-    pub(crate) protocols: ProtocolSet,
+    pub(crate) file: FileView<'a>,
+    pub(crate) choice: Choice,
+    pub(crate) url_tail: String,
+    names_contributions: bool,
 }
 
 impl<'a> Prepared<'a> {
     pub(crate) fn new(snapshot: &'a Snapshot, format: Format, asked: &'a Asked) -> Self {
         let query = Query::parse(&asked.query, &Options::default()).expect("a valid query");
-        let target = target::resolve(snapshot, &query, format).ok().expect("a live repository");
-        let versions = snapshot.find_file(&target.directory, &target.file).unwrap_or(&[]);
-        let protocols = match format {
-            Format::Mirrorlist => ProtocolSet::TEXT,
-            Format::Metalink => ProtocolSet::ALL,
+        let target = target::resolve(snapshot, &query, format, &mut String::new());
+        let target = target.ok().expect("a live repository");
+        let file = snapshot.find_file(&target.directory, &target.file).unwrap_or_default();
+        let choice = match format {
+            Format::Metalink => Choice { protocols: ProtocolSet::ALL, per_host: None },
+            _ => Choice { protocols: ProtocolSet::TEXT, per_host: Some(1) },
         };
-        Self { target, client: asked.client, versions, protocols }
+        let mut url_tail = String::new();
+        push_url_tail(&target, &mut url_tail);
+        let names_contributions = format == Format::Mirrorlist;
+        Self { target, client: asked.client, file, choice, url_tail, names_contributions }
     }
 
     pub(crate) fn criteria(&self, snapshot: &Snapshot) -> Criteria<'a> {
@@ -126,8 +133,20 @@ impl<'a> Prepared<'a> {
             client_country: snapshot.find_country(self.client),
             countries: None,
             netblocks: true,
-            protocols: self.protocols,
+            protocols: self.choice.protocols,
             minimum: Options::default().minimum,
+            names_contributions: self.names_contributions,
+        }
+    }
+
+    pub(crate) fn document<'d>(&'d self, memory: &'d Memory) -> Document<'d> {
+        Document {
+            snapshot: &CORPUS.snapshot,
+            target: &self.target,
+            selection: &memory.selection,
+            choice: self.choice,
+            fallback: None,
+            url_tail: &self.url_tail,
         }
     }
 

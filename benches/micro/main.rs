@@ -200,16 +200,18 @@ mod render {
         let mut body = String::new();
         bencher.bench_local(|| {
             body.clear();
-            let selection = black_box(&memory.selection);
-            mirrorlist::render(snapshot, &prepared.target, selection, &details, &mut body);
+            let document = prepared.document(black_box(&memory));
+            mirrorlist::render(&document, &details, &mut body);
         });
     }
 
-    fn render_metalink(prepared: &Prepared<'_>, memory: &Memory, body: &mut String) {
-        let Prepared { target, versions, protocols, .. } = prepared;
-        let snapshot = &CORPUS.snapshot;
-        let selection = &memory.selection;
-        metalink::render(snapshot, target, versions, selection, *protocols, PUBDATE, body);
+    fn render_metalink(
+        prepared: &Prepared<'_>,
+        memory: &Memory,
+        tail: &mut String,
+        body: &mut String,
+    ) {
+        metalink::render(&prepared.document(memory), &prepared.file, PUBDATE, tail, body);
     }
 
     #[divan::bench]
@@ -218,10 +220,10 @@ mod render {
         let prepared = Prepared::new(snapshot, Format::Metalink, &CORPUS.usual);
         let mut memory = Memory::default();
         prepared.select(snapshot, &mut Rng::with_seed(1), &mut memory);
-        let mut body = String::new();
+        let (mut tail, mut body) = (String::new(), String::new());
         bencher.bench_local(|| {
             body.clear();
-            render_metalink(&prepared, black_box(&memory), &mut body);
+            render_metalink(&prepared, black_box(&memory), &mut tail, &mut body);
         });
     }
 
@@ -229,11 +231,12 @@ mod render {
     fn select_order_render_28_kb(bencher: Bencher<'_, '_>) {
         let snapshot = &CORPUS.snapshot;
         let prepared = Prepared::new(snapshot, Format::Metalink, &CORPUS.usual);
-        let (mut rng, mut memory, mut body) = (Rng::with_seed(1), Memory::default(), String::new());
+        let (mut rng, mut memory) = (Rng::with_seed(1), Memory::default());
+        let (mut tail, mut body) = (String::new(), String::new());
         bencher.bench_local(|| {
             body.clear();
             black_box(&prepared).select(snapshot, &mut rng, &mut memory);
-            render_metalink(&prepared, &memory, &mut body);
+            render_metalink(&prepared, &memory, &mut tail, &mut body);
         });
     }
 
