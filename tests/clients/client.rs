@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use crate::repository::PACKAGE;
 use crate::stage::{List, Stage};
 
-/// Nothing here takes longer unless it hangs.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// Nothing here takes longer unless it hangs, also on an overloaded machine.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A program that ran.
 #[derive(Debug)]

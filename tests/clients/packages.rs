@@ -45,14 +45,25 @@ pub fn require() {
 
 fn install() -> Result<(), String> {
     let missing = missing();
+    if !rustix::process::geteuid().is_root() {
+        let mut reason = "the suite of real clients must run as root: dnf and zypper install \
+                          into a root of their own, and the proxies change their user"
+            .to_owned();
+        if !missing.is_empty() {
+            reason += &format!("\nit also needs these Debian packages: {}", missing.join(" "));
+        }
+        return Err(reason);
+    }
     if missing.is_empty() {
         return Ok(());
     }
     eprintln!("installing {}", missing.join(" "));
     // Two runs of the suite at the same time: the second waits, and then finds them installed.
-    let lock = std::env::temp_dir().join("mirrorlistd-clients-apt.lock");
-    let output =
-        Command::new("flock").arg(lock).args(["sh", "-c", INSTALL, "sh"]).args(&missing).output();
+    let output = Command::new("flock")
+        .arg("/run/mirrorlistd-clients-apt.lock")
+        .args(["sh", "-c", INSTALL, "sh"])
+        .args(&missing)
+        .output();
     let details = match output {
         Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
         Err(error) => format!("cannot run flock: {error}"),
@@ -63,7 +74,7 @@ fn install() -> Result<(), String> {
     }
     Err(format!(
         "the suite of real clients needs Debian packages that could not be installed; \
-         install them as root and run the tests again:\n\n    \
+         install them and run the tests again:\n\n    \
          apt-get update && apt-get install --no-install-recommends {}\n\n\
          apt said:\n{details}",
         missing.join(" ")

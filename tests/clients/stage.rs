@@ -214,6 +214,8 @@ impl Stage {
     /// Fails unless the client succeeded and no answer that it got has anything wrong with it.
     #[track_caller]
     pub fn check_success(&self, run: &Run) {
+        // What was seen, for those who run this with --nocapture.
+        eprintln!("{} {:.1?} repomd.xml asked of {:?}", run.name, run.took, self.repomd_asked());
         self.check(run.is_success(), &format!("{} failed", run.name), run);
         let causes = self.causes(&self.recorder.exchanges());
         let what = format!("{} succeeded, but: {}", run.name, causes.join("; "));

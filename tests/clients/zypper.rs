@@ -1,6 +1,9 @@
 //! zypper, with text lists and metalinks.
 //!
 //! It ignores hashes and looks at the first four URLs only, so what it gets is the server's order.
+//!
+//! That a first mirror stalls is no case here: zypper 1.14.42 asks it with HEAD and without a time
+//! limit, whatever zypp.conf says. It was still waiting after 380 s with limits of 3 s configured.
 
 use crate::client::Zypper;
 use crate::mirror::Behaviour::{self, Dead, Missing, Serves};
