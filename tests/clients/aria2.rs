@@ -51,3 +51,18 @@ fn aria2_refuses_a_file_that_does_not_fit_its_hash() {
     let (run, _) = aria2(&stage, &stage.url(List::Metalink), PATIENCE, "repomd.xml");
     stage.check(!run.is_success(), "aria2 took a stale file for the current one", &run);
 }
+
+/// RFC 6249: the redirect names other mirrors in `Link` headers, and aria2 uses them.
+#[test]
+fn aria2_goes_on_to_a_duplicate_when_the_mirror_of_a_redirect_is_dead() {
+    let stage = Stage::of(&[(11, Dead), (12, NEW)]);
+    let url = format!(
+        "http://{}/mirrorlist?path=pub/fixture/1/x86_64/repodata/repomd.xml&redirect=1",
+        stage.recorder.address
+    );
+    let (run, file) = aria2(&stage, &url, PATIENCE, "repomd.xml");
+    stage.check_success(&run);
+    stage.check_asked(&[12], &run);
+    let current = repository(Version::New).files["repodata/repomd.xml"].clone();
+    stage.check(file == Some(current), "the file is not the current repomd.xml", &run);
+}

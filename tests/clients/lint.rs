@@ -14,6 +14,8 @@ pub struct Url {
     pub kind: String,
     pub location: String,
     pub preference: String,
+    /// Of version 4 only.
+    pub priority: String,
     pub url: String,
 }
 
@@ -78,6 +80,7 @@ fn open(name: &str, start: &BytesStart<'_>, metalink: &mut Metalink) -> Result<(
             kind: attribute("type")?,
             location: attribute("location")?,
             preference: attribute("preference")?,
+            priority: attribute("priority")?,
             url: String::new(),
         }),
         _ => {}
@@ -114,6 +117,51 @@ pub fn metalink(body: &str) -> Vec<String> {
     }
     lint_hashes(&metalink, &mut causes);
     lint_urls(&metalink, &mut causes);
+    causes
+}
+
+/// What is wrong with a metalink 4 (RFC 5854) of repomd.xml; empty if nothing is.
+pub fn metalink4(body: &str) -> Vec<String> {
+    let metalink = match parse_metalink(body) {
+        Ok(metalink) => metalink,
+        Err(error) => return vec![format!("the metalink is not well-formed: {error}")],
+    };
+    let mut causes = Vec::new();
+    if !body.contains("<metalink xmlns=\"urn:ietf:params:xml:ns:metalink\">") {
+        causes.push("the metalink is not in the namespace of RFC 5854".to_owned());
+    }
+    if metalink.file.as_deref() != Some("repomd.xml") {
+        causes.push("no <file name=\"repomd.xml\">".to_owned());
+    }
+    for (kind, digits) in [("sha-512", 128), ("sha-256", 64)] {
+        match metalink.hashes.iter().find(|(other, _)| other == kind) {
+            Some((_, hex)) if hex.len() != digits => {
+                causes.push(format!("{kind} is not {digits} hex digits: {hex:?}"));
+            }
+            Some((_, hex)) if hex.bytes().any(|b| !matches!(b, b'0'..=b'9' | b'a'..=b'f')) => {
+                causes.push(format!("hash is not lower-case hex: {kind} {hex}"));
+            }
+            Some(_) => {}
+            None => causes.push(format!("there is no {kind} hash")),
+        }
+    }
+    if metalink.urls.is_empty() {
+        causes.push("the metalink lists no mirror".to_owned());
+    }
+    let mut last = 0;
+    for url in &metalink.urls {
+        match url.priority.parse::<u32>() {
+            Ok(priority) if priority == last || priority == last + 1 => last = priority,
+            _ => causes.push(format!(
+                "priority does not rise from 1 in document order (order reversed?): {} after {last}",
+                url.priority
+            )),
+        }
+        if url.location.bytes().any(|b| b.is_ascii_uppercase()) {
+            causes
+                .push(format!("location is not in lower case, as aria2 compares it: {}", url.url));
+        }
+    }
     causes
 }
 

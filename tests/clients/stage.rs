@@ -146,7 +146,13 @@ impl Stage {
             let list = if exchange.is_metalink() { List::Metalink } else { List::Mirrorlist };
             let (mut found, urls) = match list {
                 List::Metalink => {
-                    (lint::metalink(&exchange.body), lint::urls_of_metalink(&exchange.body))
+                    // aria2 names version 4 in its Accept header, and gets it.
+                    let lint = if exchange.body.contains("urn:ietf:params:xml:ns:metalink") {
+                        lint::metalink4
+                    } else {
+                        lint::metalink
+                    };
+                    (lint(&exchange.body), lint::urls_of_metalink(&exchange.body))
                 }
                 List::Mirrorlist => {
                     (lint::text_list(&exchange.body), lint::urls_of_text(&exchange.body))
