@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 
+use crate::admin::listener::Address;
 use crate::config::values::{Count, Fallback, ListenAddress, LogLevel, Profile, TrustedProxy};
 
 const EXAMPLES: &str = "\
@@ -164,6 +165,10 @@ pub struct ServeArgs {
     /// Threads that answer requests [default: one for each core]
     #[arg(long, value_name = "N", help_heading = "Serving")]
     pub workers: Option<Count<1, 1_024>>,
+    /// Where to answer the operator: health, metrics, status; ADDR:PORT or unix:PATH
+    /// [default: nowhere]
+    #[arg(long, value_name = "ADDRESS", help_heading = "Serving")]
+    pub admin: Option<Address>,
     /// How long TERM lets requests finish [default: 30]
     #[arg(long, value_name = "SECONDS", help_heading = "Serving")]
     pub grace: Option<Count<0, 86_400>>,

@@ -1,6 +1,7 @@
 //! The serving process: puts the parts together, reacts to events, and ends in order.
 //!
-//! In this order: signal handlers, so that no signal kills the process any more; the first data,
+//! In this order: signal handlers, so that no signal kills the process any more; the operator's
+//! listener, which says from then on what goes on; the first data,
 //! without which there is nothing to serve; the socket; then events until one says stop. The drain
 //! lets requests finish, and cuts what is left at the end of the grace period or at a second stop.
 
@@ -13,6 +14,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::admin::listener::Address;
+use crate::admin::{Admin, State};
 use crate::config::Config;
 use crate::http::access_log::{AccessLog, Keeper};
 use crate::http::connection::Drain;
@@ -21,6 +24,7 @@ use crate::http::workers::Workers;
 use crate::http::{self, Context};
 use crate::live::Live;
 use crate::metrics::Metrics;
+use crate::reload::history::History;
 use crate::reload::{self, Loaded, Reloader, Source, log_loaded};
 use crate::signal::{Event, Events};
 
@@ -38,6 +42,14 @@ pub enum Error {
     Listen {
         /// What was asked for.
         address: SocketAddr,
+        /// Why not.
+        error: io::Error,
+    },
+    /// The operator's address cannot be had.
+    #[error("cannot listen on {address}: {error}")]
+    Admin {
+        /// What was asked for.
+        address: Address,
         /// Why not.
         error: io::Error,
     },
@@ -68,6 +80,19 @@ pub fn run(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), Erro
 
 async fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), Error> {
     let mut events = Events::install().map_err(failed_to("install signal handlers"))?;
+    let metrics = Arc::new(Metrics::default());
+    let history = Arc::new(History::default());
+    let drain_state = Arc::new(Drain::default());
+    let parts = (Arc::clone(&metrics), Arc::clone(&history), Arc::clone(&drain_state));
+    let state = Arc::new(State::new(parts.0, parts.1, parts.2));
+    // Before the data, so that somebody can be told that they are being loaded; and until the end.
+    let _admin = match config.admin {
+        Some(address) => match Admin::start(address.clone(), Arc::clone(&state)) {
+            Ok(admin) => Some(admin),
+            Err(error) => return Err(Error::Admin { address, error }),
+        },
+        None => None,
+    };
     let start = Instant::now();
     let Some((Loaded { snapshot, warnings }, wants_reload)) =
         load_first(&config.source, &mut events).await?
@@ -75,13 +100,13 @@ async fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), 
         return Ok(());
     };
     log_loaded("loaded", &snapshot, &warnings, start);
+    history.publish(start.elapsed(), &warnings);
 
-    let metrics = Arc::new(Metrics::default());
     let live = Live::new(Arc::new(snapshot)).map_err(failed_to("start a thread"))?;
     let live = Arc::new(live);
-    let reloader =
-        Reloader::start(config.source, config.shrink, Arc::clone(&live), Arc::clone(&metrics))
-            .map_err(failed_to("start a thread"))?;
+    let (shared, counted) = (Arc::clone(&live), Arc::clone(&metrics));
+    let reloader = Reloader::start(config.source, config.shrink, shared, counted, history)
+        .map_err(failed_to("start a thread"))?;
     let (access_log, keeper) = match config.access_log {
         Some(path) => AccessLog::start(path, config.access_log_queue, Arc::clone(&metrics))
             .map(|(log, keeper)| (Some(log), Some(keeper)))
@@ -97,7 +122,7 @@ async fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), 
         live,
         metrics: Arc::clone(&metrics),
         access_log,
-        drain: Drain::default(),
+        drain: drain_state,
     });
 
     let unlistenable = |error| Error::Listen { address: config.listen, error };
@@ -106,6 +131,8 @@ async fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), 
     let workers = Workers::start(config.workers).map_err(failed_to("start worker threads"))?;
     let server = Server::new(Arc::clone(&context), workers);
     let mut serving = tokio::spawn(async move { server.run(listener).await });
+    // Nobody has published anything before.
+    drop(state.live.set(Arc::clone(&context.live)));
     announce(address);
     if wants_reload == WantsReload::Yes {
         reloader.request();

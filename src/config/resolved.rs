@@ -9,6 +9,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::values::{Count, ListenAddress, TrustedProxy};
 use super::written::{self, Limits, Written};
+use crate::admin::listener::Address;
 use crate::answer;
 use crate::answer::client::TrustedProxies;
 use crate::cli::{InputArgs, ServeArgs};
@@ -35,6 +36,8 @@ pub struct Config {
     pub shrink: Shrink,
     /// Threads that answer.
     pub workers: usize,
+    /// Where to answer the operator; `None` is nowhere.
+    pub admin: Option<Address>,
     /// How long a drain may take.
     pub grace: Duration,
     /// The access log's file; `None` writes none.
@@ -77,6 +80,7 @@ impl Config {
             source,
             shrink: if accept_shrink { Shrink::Accept } else { Shrink::Refuse },
             workers: count(args.workers.or(written.workers)).unwrap_or_else(cores),
+            admin: args.admin.clone().or_else(|| written.admin.listen.clone()),
             grace: seconds(args.grace.or(limits.grace_seconds), 30),
             access_log,
             access_log_queue: count(limits.access_log_queue).unwrap_or(16_384),

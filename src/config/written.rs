@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::answer::Answer;
 use super::values::{Count, ListenAddress, LogLevel, TrustedProxy};
+use crate::admin::listener::Address;
 
 /// The whole file. What the keys mean is told in [`crate::cli`].
 #[derive(Deserialize, Debug, Default)]
@@ -35,6 +36,17 @@ pub struct Written {
     pub answer: Answer,
     #[serde(default)]
     pub limits: Limits,
+    #[serde(default)]
+    pub admin: Admin,
+}
+
+/// The table `[admin]`.
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields)]
+pub struct Admin {
+    /// Where to answer the operator, `ADDR:PORT` or `unix:PATH`; the option `--admin`. Default:
+    /// nowhere.
+    pub listen: Option<Address>,
 }
 
 /// The table `[limits]`.
@@ -140,7 +152,8 @@ mod tests {
                     idle_timeout_seconds = 75\nwrite_timeout_seconds = 30\n\
                     max_connections = 10\nmax_target_bytes = 8000\nmax_headers = 64\n\
                     max_parameters = 32\nmax_countries = 16\nmax_protocols = 16\n\
-                    grace_seconds = 30\naccess_log_queue = 100\n";
+                    grace_seconds = 30\naccess_log_queue = 100\n\
+                    [admin]\nlisten = 'unix:/run/a'\n";
         assert!(Written::parse(text, Path::new("m.toml")).is_ok());
         assert!(Written::parse("", Path::new("m.toml")).is_ok());
     }

@@ -33,10 +33,11 @@ use tokio::sync::Notify;
 use super::access_log::line::DateCache;
 use super::compress::Coding;
 use super::response::{self, Body, Compression};
-use super::watchdog::{Phase, Progress, Watchdog, Watched};
+use super::watchdog::{Progress, Watchdog, Watched};
 use super::{Context, route};
-use crate::answer::{self, Format, Scratch};
-use crate::metrics::{RequestKind, StatusClass};
+use crate::answer::query::Countme;
+use crate::answer::{self, CountmeEntry, Format, Scratch, select};
+use crate::metrics::{Answering, Phase, RequestKind, StatusClass, Tier};
 use crate::model::net::canonical;
 use crate::snapshot::Generation;
 
@@ -95,7 +96,7 @@ pub async fn serve(context: &Context, stream: TcpStream, peer: SocketAddr) {
         .max_header_size(MAX_HEADER_BYTES)
         .serve_connection(TokioIo::new(Watched::new(stream, &progress)), service);
     let connection = pin!(connection);
-    let watchdog = Watchdog::new(&progress, context.options.timeouts);
+    let watchdog = Watchdog::new(&progress, context.options.timeouts, &context.metrics);
     let mut guarded = Guarded { connection, watchdog };
 
     let mut watch = pin!(DrainWatch::new(&context.drain));
@@ -217,6 +218,7 @@ thread_local! {
 }
 
 fn answer(context: &Context, peer: IpAddr, request: &Request<Incoming>) -> Response<Body> {
+    let answering = context.metrics.begin_answer();
     let has_body = !request.body().is_end_stream();
     let route = route::find_route(request, has_body, context.options.max_target_bytes);
     let (kind, mut response) = match route {
@@ -225,19 +227,23 @@ fn answer(context: &Context, peer: IpAddr, request: &Request<Incoming>) -> Respo
                 Format::Mirrorlist | Format::Json => RequestKind::Mirrorlist,
                 Format::Metalink | Format::Metalink4 => RequestKind::Metalink,
             };
-            (kind, WORKER.with_borrow_mut(|worker| respond(context, peer, request, format, worker)))
+            let response = WORKER.with_borrow_mut(|worker| {
+                respond(context, &answering, peer, request, format, worker)
+            });
+            (kind, response)
         }
         Err(refusal) => (RequestKind::Other, response::from_refusal(refusal)),
     };
     if context.drain.has_begun() {
         response::close_after(&mut response);
     }
-    context.metrics.count_request(kind, StatusClass::of(response.status().as_u16()));
+    answering.end(kind, StatusClass::of(response.status().as_u16()));
     response
 }
 
 fn respond(
     context: &Context,
+    answering: &Answering<'_>,
     peer: IpAddr,
     request: &Request<Incoming>,
     format: Format,
@@ -267,6 +273,16 @@ fn respond(
             if let (Some(log), Some(entry)) = (&context.access_log, reply.log.take()) {
                 log.write(&entry, worker.date.date(now));
             }
+            if let Some(tier) = reply.found {
+                answering.found(label_of(tier));
+            }
+            if let Some(CountmeEntry { repository, bucket }) = reply.countme.take() {
+                let bucket = match bucket {
+                    Countme::Bucket(bucket) => Some(bucket),
+                    Countme::Other => None,
+                };
+                context.metrics.countme.count(repository.as_deref(), bucket);
+            }
             let generation = worker.generation_header(snapshot.generation());
             response::from_reply(reply, generation, body, compression)
         }
@@ -283,6 +299,17 @@ fn respond(
 /// The first value of a header; empty where there is none, or none that is text.
 fn text_of<'r, B>(request: &'r Request<B>, name: &HeaderName) -> &'r str {
     request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
+}
+
+fn label_of(tier: select::Tier) -> Tier {
+    match tier {
+        select::Tier::Netblock => Tier::Netblock,
+        select::Tier::Asn => Tier::Asn,
+        select::Tier::Country => Tier::Country,
+        select::Tier::Geoip => Tier::Geoip,
+        select::Tier::Continent => Tier::Continent,
+        select::Tier::Global => Tier::Global,
+    }
 }
 
 /// Runs `f`; a panic becomes its message. It costs one request, never a worker.

@@ -57,5 +57,5 @@ pub struct Context {
     /// Where requests are logged; `None` logs nowhere.
     pub access_log: Option<AccessLog>,
     /// Whether the server is stopping.
-    pub drain: Drain,
+    pub drain: Arc<Drain>,
 }

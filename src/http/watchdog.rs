@@ -26,6 +26,8 @@ use tokio::net::TcpStream;
 use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::metrics::{Metrics, Phase};
+
 /// How long a connection may wait for its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
@@ -36,19 +38,6 @@ pub struct Timeouts {
     pub idle: Duration,
     /// From one byte of an answer that the client takes to the next.
     pub write: Duration,
-}
-
-/// What a connection waits for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Phase {
-    /// The first byte.
-    New,
-    /// The rest of a header.
-    Header,
-    /// The next request.
-    Idle,
-    /// Room for the rest of an answer.
-    Write,
 }
 
 /// What has happened on a connection.
@@ -178,6 +167,7 @@ impl Drop for Watched<'_> {
 pub struct Watchdog<'a> {
     progress: &'a Progress,
     timeouts: Timeouts,
+    metrics: &'a Metrics,
     /// What the connection waits for.
     phase: Phase,
     /// Since when.
@@ -192,11 +182,13 @@ pub struct Watchdog<'a> {
 
 impl<'a> Watchdog<'a> {
     /// The watchdog of a connection that begins now.
-    pub fn new(progress: &'a Progress, timeouts: Timeouts) -> Self {
+    pub fn new(progress: &'a Progress, timeouts: Timeouts, metrics: &'a Metrics) -> Self {
         let now = Instant::now();
+        metrics.change_phase(None, Some(Phase::New));
         Self {
             progress,
             timeouts,
+            metrics,
             phase: Phase::New,
             since: now,
             n_headers: 0,
@@ -216,6 +208,7 @@ impl<'a> Watchdog<'a> {
             if self.phase == Phase::Write {
                 self.progress.give_up();
             }
+            self.metrics.count_overdue(self.phase);
             return Poll::Ready(self.phase);
         }
         let set_for = self.timer.deadline();
@@ -244,10 +237,21 @@ impl<'a> Watchdog<'a> {
             Phase::Write => written != self.written,
             Phase::New | Phase::Header | Phase::Idle => n_headers != self.n_headers,
         };
-        if has_moved || phase != self.phase {
+        if phase != self.phase {
+            self.metrics.change_phase(Some(self.phase), Some(phase));
             (self.phase, self.since) = (phase, now);
+        } else if has_moved {
+            self.since = now;
         }
-        (self.n_headers, self.written) = (n_headers, written);
+        self.count_sent(written);
+        self.n_headers = n_headers;
+    }
+
+    fn count_sent(&mut self, written: u64) {
+        if written != self.written {
+            self.metrics.count_sent(written - self.written);
+            self.written = written;
+        }
     }
 
     fn limit(&self) -> Duration {
@@ -256,5 +260,13 @@ impl<'a> Watchdog<'a> {
             Phase::Idle => self.timeouts.idle,
             Phase::Write => self.timeouts.write,
         }
+    }
+}
+
+impl Drop for Watchdog<'_> {
+    fn drop(&mut self) {
+        // The last poll of the connection may have been its end.
+        self.count_sent(self.progress.written.load(Ordering::Relaxed));
+        self.metrics.change_phase(Some(self.phase), None);
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules and their level; a module may use lower levels only. The longest matching path counts.
-const LEVELS: [(&str, u8); 16] = [
+const LEVELS: [(&str, u8); 17] = [
     ("model", 0),
     ("snapshot", 1),
     ("compile", 2),
@@ -13,6 +13,7 @@ const LEVELS: [(&str, u8); 16] = [
     ("live", 3),
     ("http", 4),
     ("reload", 4),
+    ("admin", 5),
     ("signal", 5),
     ("log", 5),
     ("config::values", 5),
@@ -24,7 +25,7 @@ const LEVELS: [(&str, u8); 16] = [
 ];
 
 /// Outside crates and the lowest level, or the only modules, that may use them.
-const OUTSIDE: [(&str, Room); 10] = [
+const OUTSIDE: [(&str, Room); 11] = [
     ("tokio", Room::From(4)),
     ("hyper", Room::From(4)),
     ("arc_swap", Room::Only(&["live"])),
@@ -33,6 +34,7 @@ const OUTSIDE: [(&str, Room); 10] = [
     ("ip_network_table", Room::Only(&["snapshot::trie"])),
     ("maxminddb", Room::Only(&["compile::source::country_database"])),
     ("toml", Room::Only(&["config"])),
+    ("prometheus_client", Room::Only(&["admin::prometheus"])),
     ("clap", Room::From(5)),
     ("signal_hook", Room::Only(&["signal"])),
 ];

@@ -17,6 +17,7 @@ mod bad_records;
 mod streaming_twin;
 
 mod access_log;
+mod admin;
 mod command_line;
 mod drain;
 mod formats;

@@ -10,6 +10,8 @@
 //! one is pending; a request that comes while one is pending adds nothing, because the pending one
 //! has not looked at any file yet.
 
+pub mod history;
+
 use std::fmt;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -24,6 +26,8 @@ use crate::compile::{self, Inputs};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::snapshot::{Snapshot, Stats, format};
+
+use history::History;
 
 /// Where the data comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,9 +183,10 @@ impl Reloader {
         shrink: Shrink,
         live: Arc<Live>,
         metrics: Arc<Metrics>,
+        history: Arc<History>,
     ) -> io::Result<Self> {
         let (requests, inbox) = mpsc::sync_channel(1);
-        let task = Task { source, shrink, live, metrics };
+        let task = Task { source, shrink, live, metrics, history };
         thread::Builder::new().name("reload".into()).spawn(move || task.run(&inbox))?;
         Ok(Self { requests })
     }
@@ -198,22 +203,32 @@ struct Task {
     shrink: Shrink,
     live: Arc<Live>,
     metrics: Arc<Metrics>,
+    history: Arc<History>,
 }
 
 impl Task {
     fn run(&self, inbox: &Receiver<()>) {
         while let Ok(()) = inbox.recv() {
-            match self.reload() {
-                Ok(()) => self.metrics.reloads_ok.increment(),
+            let start = Instant::now();
+            let outcome = self.reload();
+            let took = start.elapsed();
+            self.metrics.reload_micros.add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+            match outcome {
+                Ok(warnings) => {
+                    self.metrics.reloads_ok.increment();
+                    self.history.publish(took, &warnings);
+                }
                 Err(error) => {
                     self.metrics.reloads_refused.increment();
                     tracing::error!("reload refused, serving the old data: {error}");
+                    self.history.refuse(took, error.to_string());
                 }
             }
         }
     }
 
-    fn reload(&self) -> Result<(), Error> {
+    /// Publishes the data as they are now; says what was skipped or repaired in them.
+    fn reload(&self) -> Result<Vec<String>, Error> {
         let start = Instant::now();
         let loaded = self.source.load()?;
         if self.shrink == Shrink::Refuse {
@@ -222,7 +237,7 @@ impl Task {
         let snapshot = Arc::new(loaded.snapshot);
         self.live.swap(Arc::clone(&snapshot));
         log_loaded("reloaded", &snapshot, &loaded.warnings, start);
-        Ok(())
+        Ok(loaded.warnings)
     }
 }
 
@@ -287,6 +302,7 @@ mod tests {
             shrink: Shrink::Refuse,
             live: Arc::clone(&live),
             metrics: Arc::default(),
+            history: Arc::default(),
         };
         assert!(task.reload().is_err());
         assert!(Arc::ptr_eq(&served, &live.load()));

@@ -1,0 +1,392 @@
+//! Counters: what happened, in plain atomics that cost an answer a few nanoseconds.
+//!
+//! What each request counts is kept in a [`Shard`], of which there is one for each worker or so: two
+//! threads that add to the same cache line take turns, at about 50 ns each. Readers add the shards
+//! up. Everything else happens so rarely that one counter for all does.
+//!
+//! Every label is an enum of this module, so nothing that a client sends can become one; the
+//! exception is [`countme`], whose repositories come from the data. Counters only ever grow, gauges
+//! are named so. They are independent of each other: a reader may see a request counted whose
+//! connection is not yet.
+//!
+//! It does not write any exposition format; that is the business of [`crate::admin`].
+
+pub mod histogram;
+pub mod countme;
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use countme::Countme;
+use histogram::Histogram;
+
+/// An enum whose values are labels.
+pub trait Label: Copy + 'static {
+    /// All values, in the order of their discriminants.
+    const ALL: &'static [Self];
+
+    /// The value as it is written in an exposition.
+    fn as_str(self) -> &'static str;
+}
+
+macro_rules! label {
+    ($name:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
+        impl Label for $name {
+            const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text),+
+                }
+            }
+        }
+    };
+}
+
+/// What a request asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RequestKind {
+    /// A list: text or JSON.
+    Mirrorlist,
+    /// An XML metalink.
+    Metalink,
+    /// Anything that the router refused.
+    Other,
+}
+
+label!(RequestKind { Mirrorlist = "mirrorlist", Metalink = "metalink", Other = "other" });
+
+/// First digit of the status.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StatusClass {
+    /// 2xx.
+    Success,
+    /// 3xx.
+    Redirect,
+    /// 4xx.
+    ClientError,
+    /// 5xx.
+    ServerError,
+}
+
+label!(StatusClass {
+    Success = "2xx",
+    Redirect = "3xx",
+    ClientError = "4xx",
+    ServerError = "5xx",
+});
+
+impl StatusClass {
+    /// The class of a status code; codes that this server never sends count as server errors.
+    pub fn of(status: u16) -> Self {
+        match status {
+            200..=299 => Self::Success,
+            300..=399 => Self::Redirect,
+            400..=499 => Self::ClientError,
+            _ => Self::ServerError,
+        }
+    }
+}
+
+/// How the first mirror of an answer was found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tier {
+    /// In a preferred network.
+    Netblock,
+    /// In the client's autonomous system.
+    Asn,
+    /// In a country that was asked for.
+    Country,
+    /// In the client's country.
+    Geoip,
+    /// On the client's continent.
+    Continent,
+    /// Anywhere.
+    Global,
+}
+
+label!(Tier {
+    Netblock = "netblock",
+    Asn = "asn",
+    Country = "country",
+    Geoip = "geoip",
+    Continent = "continent",
+    Global = "global",
+});
+
+/// What an open connection waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    /// Its first byte.
+    New,
+    /// The rest of a header.
+    Header,
+    /// The next request.
+    Idle,
+    /// Room for the rest of an answer.
+    Write,
+}
+
+label!(Phase { New = "new", Header = "header", Idle = "idle", Write = "write" });
+
+/// A number that many threads add to.
+#[derive(Default, Debug)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds one.
+    pub fn increment(&self) {
+        self.add(1);
+    }
+
+    /// Adds `n`.
+    pub fn add(&self, n: u64) {
+        // Relaxed: counters order nothing, they are only read for display.
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Takes one away again; for gauges.
+    pub fn decrement(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// The present value.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What each request counts. Aligned so that no two shards share a cache line, nor the pair of
+/// lines that processors fetch together.
+#[derive(Default, Debug)]
+#[repr(align(128))]
+struct Shard {
+    requests: [[Counter; RequestKind::ALL.len()]; 4],
+    tiers: [Counter; Tier::ALL.len()],
+    latency: Histogram,
+    sent_bytes: Counter,
+    answering: Counter,
+}
+
+/// All counters of the process.
+#[derive(Debug)]
+pub struct Metrics {
+    shards: Box<[Shard]>,
+    phases: [Counter; Phase::ALL.len()],
+    overdue: [Counter; Phase::ALL.len()],
+    /// Requests with `countme=`.
+    pub countme: Countme,
+    /// Answers that panicked and became a 500.
+    pub panics: Counter,
+    /// Access-log lines that reached the file.
+    pub log_lines_written: Counter,
+    /// Access-log lines that did not: the queue was full, or the file took none.
+    pub log_lines_dropped: Counter,
+    /// Reloads that published a snapshot.
+    pub reloads_ok: Counter,
+    /// Reloads that kept the old one.
+    pub reloads_refused: Counter,
+    /// Microseconds that reloads took, published or refused.
+    pub reload_micros: Counter,
+    /// Gauge: connections that are open now.
+    pub connections_open: Counter,
+    /// Connections accepted since the start.
+    pub connections_accepted: Counter,
+    /// Failed calls of accept (out of file descriptors, aborted by the peer, …).
+    pub accept_errors: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let n_shards = thread::available_parallelism().map_or(1, usize::from).min(64);
+        Self {
+            shards: (0..n_shards).map(|_| Shard::default()).collect(),
+            phases: Default::default(),
+            overdue: Default::default(),
+            countme: Countme::default(),
+            panics: Counter::default(),
+            log_lines_written: Counter::default(),
+            log_lines_dropped: Counter::default(),
+            reloads_ok: Counter::default(),
+            reloads_refused: Counter::default(),
+            reload_micros: Counter::default(),
+            connections_open: Counter::default(),
+            connections_accepted: Counter::default(),
+            accept_errors: Counter::default(),
+        }
+    }
+}
+
+/// A request that is being answered.
+pub struct Answering<'a> {
+    shard: &'a Shard,
+    start: Instant,
+}
+
+impl Answering<'_> {
+    /// Counts how its first mirror was found.
+    pub fn found(&self, tier: Tier) {
+        self.shard.tiers[tier as usize].increment();
+    }
+
+    /// Counts it as answered.
+    pub fn end(self, kind: RequestKind, status: StatusClass) {
+        self.shard.requests[status as usize][kind as usize].increment();
+        self.shard.latency.record(self.start.elapsed());
+    }
+}
+
+impl Drop for Answering<'_> {
+    fn drop(&mut self) {
+        self.shard.answering.decrement();
+    }
+}
+
+impl Metrics {
+    /// Counts a request whose header is complete; its time runs from here.
+    pub fn begin_answer(&self) -> Answering<'_> {
+        let shard = self.shard();
+        shard.answering.increment();
+        Answering { shard, start: Instant::now() }
+    }
+
+    /// Counts bytes that a socket has taken.
+    pub fn count_sent(&self, n: u64) {
+        self.shard().sent_bytes.add(n);
+    }
+
+    /// A connection goes from one phase to another; `None` is outside of its life.
+    pub fn change_phase(&self, from: Option<Phase>, to: Option<Phase>) {
+        if let Some(from) = from {
+            self.phases[from as usize].decrement();
+        }
+        if let Some(to) = to {
+            self.phases[to as usize].increment();
+        }
+    }
+
+    /// Counts a connection that was closed because it took too long.
+    pub fn count_overdue(&self, phase: Phase) {
+        self.overdue[phase as usize].increment();
+    }
+
+    /// How many requests of one kind got an answer of one class.
+    pub fn requests(&self, kind: RequestKind, status: StatusClass) -> u64 {
+        self.sum(|shard| &shard.requests[status as usize][kind as usize])
+    }
+
+    /// All answered requests.
+    pub fn requests_total(&self) -> u64 {
+        let counters = self.shards.iter().flat_map(|shard| shard.requests.iter().flatten());
+        counters.map(Counter::get).sum()
+    }
+
+    /// How many answers have a first mirror that was found like this.
+    pub fn answers_by(&self, tier: Tier) -> u64 {
+        self.sum(|shard| &shard.tiers[tier as usize])
+    }
+
+    /// Bytes that sockets have taken.
+    pub fn sent_bytes(&self) -> u64 {
+        self.sum(|shard| &shard.sent_bytes)
+    }
+
+    /// Gauge: requests whose answer is being made, or waits for its client to take it.
+    pub fn in_flight(&self) -> u64 {
+        self.sum(|shard| &shard.answering) + self.connections_in(Phase::Write)
+    }
+
+    /// Gauge: open connections that wait for this.
+    pub fn connections_in(&self, phase: Phase) -> u64 {
+        self.phases[phase as usize].get()
+    }
+
+    /// Connections that were closed because they waited for this for too long.
+    pub fn connections_overdue(&self, phase: Phase) -> u64 {
+        self.overdue[phase as usize].get()
+    }
+
+    /// How long answers took to make.
+    pub fn latency(&self) -> histogram::Totals {
+        let mut totals = histogram::Totals::default();
+        for shard in &self.shards {
+            shard.latency.add_to(&mut totals);
+        }
+        totals
+    }
+
+    fn sum<'a>(&'a self, counter: impl Fn(&'a Shard) -> &'a Counter) -> u64 {
+        self.shards.iter().map(|shard| counter(shard).get()).sum()
+    }
+
+    /// The shard of this thread.
+    fn shard(&self) -> &Shard {
+        /// Threads get numbers in the order in which they first count something.
+        static N_THREADS: AtomicUsize = AtomicUsize::new(0);
+        thread_local! {
+            static NUMBER: Cell<Option<usize>> = const { Cell::new(None) };
+        }
+        let number = NUMBER.get().unwrap_or_else(|| {
+            let number = N_THREADS.fetch_add(1, Ordering::Relaxed);
+            NUMBER.set(Some(number));
+            number
+        });
+        &self.shards[number % self.shards.len()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_counted_by_kind_and_class() {
+        let metrics = Metrics::default();
+        let count = |kind, status| metrics.begin_answer().end(kind, StatusClass::of(status));
+        count(RequestKind::Metalink, 404);
+        count(RequestKind::Metalink, 200);
+        count(RequestKind::Other, 500);
+        assert_eq!(metrics.requests(RequestKind::Metalink, StatusClass::ClientError), 1);
+        assert_eq!(metrics.requests(RequestKind::Mirrorlist, StatusClass::ClientError), 0);
+        assert_eq!(metrics.requests(RequestKind::Other, StatusClass::ServerError), 1);
+        assert_eq!(metrics.requests_total(), 3);
+        assert_eq!(metrics.latency().count(), 3);
+    }
+
+    #[test]
+    fn no_count_is_lost_between_threads() {
+        let metrics = Metrics::default();
+        thread::scope(|scope| {
+            for _ in 0..7 {
+                scope.spawn(|| {
+                    for _ in 0..1_000 {
+                        let answering = metrics.begin_answer();
+                        answering.found(Tier::Asn);
+                        answering.end(RequestKind::Mirrorlist, StatusClass::Success);
+                        metrics.count_sent(3);
+                    }
+                });
+            }
+        });
+        assert_eq!(metrics.requests_total(), 7_000);
+        assert_eq!(metrics.answers_by(Tier::Asn), 7_000);
+        assert_eq!(metrics.sent_bytes(), 21_000);
+        assert_eq!(metrics.latency().count(), 7_000);
+        assert_eq!(metrics.in_flight(), 0);
+    }
+
+    #[test]
+    fn labels_are_in_the_order_of_their_discriminants() {
+        fn check<L: Label>(index: impl Fn(L) -> usize) {
+            for (at, &label) in L::ALL.iter().enumerate() {
+                assert_eq!(index(label), at, "{}", label.as_str());
+            }
+        }
+        check(|kind: RequestKind| kind as usize);
+        check(|status: StatusClass| status as usize);
+        check(|tier: Tier| tier as usize);
+        check(|phase: Phase| phase as usize);
+    }
+}

@@ -1,0 +1,64 @@
+//! What became of loads: for people who ask why the data are what they are.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+/// Warnings that are kept; the log has them all.
+const MAX_WARNINGS: usize = 200;
+
+/// The last load that was published, and the last one that was tried.
+#[derive(Default, Debug)]
+pub struct History(Mutex<Record>);
+
+/// What is known at one moment.
+#[derive(Clone, Default, Debug)]
+pub struct Record {
+    /// When the data that are served were published.
+    pub published: Option<SystemTime>,
+    /// What was skipped or repaired in them, a line each, up to a limit.
+    pub warnings: Vec<String>,
+    /// How many lines there were.
+    pub n_warnings: usize,
+    /// The last try; `None` before the first load has ended.
+    pub last: Option<Attempt>,
+}
+
+/// One try.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// When it ended.
+    pub at: SystemTime,
+    /// How long it took.
+    pub took: Duration,
+    /// Why it was refused; `None` if it was published.
+    pub refused: Option<String>,
+}
+
+impl History {
+    /// What is known now.
+    pub fn get(&self) -> Record {
+        self.lock().clone()
+    }
+
+    /// A load was published.
+    pub fn publish(&self, took: Duration, warnings: &[String]) {
+        let now = SystemTime::now();
+        *self.lock() = Record {
+            published: Some(now),
+            warnings: warnings.iter().take(MAX_WARNINGS).cloned().collect(),
+            n_warnings: warnings.len(),
+            last: Some(Attempt { at: now, took, refused: None }),
+        };
+    }
+
+    /// A load was refused.
+    pub fn refuse(&self, took: Duration, reason: String) {
+        let attempt = Attempt { at: SystemTime::now(), took, refused: Some(reason) };
+        self.lock().last = Some(attempt);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Record> {
+        // A record is replaced as a whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
