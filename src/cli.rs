@@ -176,6 +176,12 @@ pub struct ServeArgs {
     /// Access log; `none` writes none [default: /var/log/mirrormanager/mirrorlist.log]
     #[arg(short = 'l', long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Logging")]
     pub log: Option<PathBuf>,
+    /// Also log every request as a proxy would, in the combined format
+    ///
+    /// For servers that are exposed without a proxy: `countme` is counted from such lines, whatever
+    /// the answer was.
+    #[arg(long, alias = "combined_log", value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Logging")]
+    pub combined_log: Option<PathBuf>,
     /// What to report on stderr; beats RUST_LOG [default: info]
     #[arg(long, alias = "log_level", value_name = "LEVEL", help_heading = "Logging")]
     pub log_level: Option<LogLevel>,

@@ -7,6 +7,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -107,12 +108,16 @@ async fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), 
     let (shared, counted) = (Arc::clone(&live), Arc::clone(&metrics));
     let reloader = Reloader::start(config.source, config.shrink, shared, counted, history)
         .map_err(failed_to("start a thread"))?;
-    let (access_log, keeper) = match config.access_log {
-        Some(path) => AccessLog::start(path, config.access_log_queue, Arc::clone(&metrics))
-            .map(|(log, keeper)| (Some(log), Some(keeper)))
-            .map_err(failed_to("start a thread"))?,
-        None => (None, None),
+    let mut keepers = Vec::new();
+    let mut start_log = |path: Option<PathBuf>| -> Result<Option<AccessLog>, Error> {
+        let Some(path) = path else { return Ok(None) };
+        let (log, keeper) = AccessLog::start(path, config.access_log_queue, Arc::clone(&metrics))
+            .map_err(failed_to("start a thread"))?;
+        keepers.push(keeper);
+        Ok(Some(log))
     };
+    let access_log = start_log(config.access_log)?;
+    let combined_log = start_log(config.combined_log)?;
     let max_connections = listener::connections_within_file_limit(config.http.max_connections);
     if max_connections < config.http.max_connections {
         tracing::info!("serving {max_connections} connections at a time: the limit of open files");
@@ -122,6 +127,7 @@ async fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), 
         live,
         metrics: Arc::clone(&metrics),
         access_log,
+        combined_log,
         drain: drain_state,
     });
 
@@ -145,14 +151,14 @@ async fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), 
         };
         match event {
             Event::Reload => reloader.request(),
-            Event::ReopenLogs => keeper.iter().for_each(Keeper::reopen),
+            Event::ReopenLogs => keepers.iter().for_each(Keeper::reopen),
             Event::Stop => break,
         }
     }
     tracing::info!("stopping; requests have {:?} to finish", config.grace);
     context.drain.begin();
     drain(serving, &mut events, config.grace, &context.metrics).await;
-    if let Some(keeper) = keeper {
+    for keeper in keepers {
         keeper.stop(LOG_PATIENCE);
     }
     tracing::info!(

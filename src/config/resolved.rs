@@ -42,6 +42,8 @@ pub struct Config {
     pub grace: Duration,
     /// The access log's file; `None` writes none.
     pub access_log: Option<PathBuf>,
+    /// Where every request is logged in the combined format, if anywhere.
+    pub combined_log: Option<PathBuf>,
     /// Lines that may wait for it.
     pub access_log_queue: usize,
     /// Limits and rules of the transport.
@@ -83,6 +85,7 @@ impl Config {
             admin: args.admin.clone().or_else(|| written.admin.listen.clone()),
             grace: seconds(args.grace.or(limits.grace_seconds), 30),
             access_log,
+            combined_log: args.combined_log.clone().or_else(|| written.combined_log.clone()),
             access_log_queue: count(limits.access_log_queue).unwrap_or(16_384),
             http: http::Options {
                 timeouts: merge_timeouts(limits),

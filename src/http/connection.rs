@@ -30,6 +30,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
+use super::access_log::combined;
 use super::access_log::line::DateCache;
 use super::compress::Coding;
 use super::response::{self, Body, Compression};
@@ -237,6 +238,12 @@ fn answer(context: &Context, peer: IpAddr, request: &Request<Incoming>) -> Respo
     if context.drain.has_begun() {
         response::close_after(&mut response);
     }
+    if let Some(log) = &context.combined_log {
+        let client = context.options.trusted_proxies.client_address(peer, forwarded(request));
+        let mut line = Vec::with_capacity(256);
+        combined::format_line(client, seconds_since_1970(), request, &response, &mut line);
+        log.write_line(line);
+    }
     answering.end(kind, StatusClass::of(response.status().as_u16()));
     response
 }
@@ -250,9 +257,7 @@ fn respond(
     worker: &mut Worker,
 ) -> Response<Body> {
     let options = &context.options;
-    let forwarded = request.headers().get_all(&X_FORWARDED_FOR).iter().map(HeaderValue::as_bytes);
-    // A clock before 1970 gives a wrong `pubdate`, and an answer.
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let now = seconds_since_1970();
     let query = request.uri().query().unwrap_or("");
     let format = format.negotiate(text_of(request, &ACCEPT));
     let compression = match options.compress {
@@ -263,7 +268,7 @@ fn respond(
 
     let snapshot = context.live.load();
     let reply = survive(|| {
-        let client = options.trusted_proxies.client_address(peer, forwarded);
+        let client = options.trusted_proxies.client_address(peer, forwarded(request));
         let request = answer::Request { format, query, client, now };
         let Worker { rng, scratch, .. } = worker;
         answer::respond(&snapshot, &options.answer, &request, rng, scratch, &mut body)
@@ -294,6 +299,16 @@ fn respond(
             response::internal_error()
         }
     }
+}
+
+/// The lines of X-Forwarded-For, in the order received.
+fn forwarded<B>(request: &Request<B>) -> impl DoubleEndedIterator<Item = &[u8]> {
+    request.headers().get_all(&X_FORWARDED_FOR).iter().map(HeaderValue::as_bytes)
+}
+
+/// A clock before 1970 gives a wrong `pubdate`, and an answer.
+fn seconds_since_1970() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// The first value of a header; empty where there is none, or none that is text.

@@ -56,6 +56,8 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// Where requests are logged; `None` logs nowhere.
     pub access_log: Option<AccessLog>,
+    /// Where all requests are logged as a proxy would; `None` logs nowhere.
+    pub combined_log: Option<AccessLog>,
     /// Whether the server is stopping.
     pub drain: Arc<Drain>,
 }

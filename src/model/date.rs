@@ -19,6 +19,13 @@ pub struct Date {
     day: u64,
 }
 
+/// A moment, shown as access logs write it: `21/Nov/2026:11:01:29 +0000`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LogTime {
+    /// Seconds since 1970.
+    pub seconds: u64,
+}
+
 impl Date {
     /// The day of `seconds` since 1970.
     ///
@@ -55,6 +62,18 @@ impl fmt::Display for Timestamp {
     }
 }
 
+impl fmt::Display for LogTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MONTHS: [&str; 12] =
+            ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        let Date { year, month, day } = Date::of(self.seconds);
+        let month = MONTHS.into_iter().nth(month.saturating_sub(1) as usize).unwrap_or("-");
+        let second = self.seconds % SECONDS_PER_DAY;
+        let (hour, minute) = (second / 3_600, second / 60 % 60);
+        write!(f, "{day:02}/{month}/{year:04}:{hour:02}:{minute:02}:{:02} +0000", second % 60)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +91,8 @@ mod tests {
         ] {
             assert_eq!(Timestamp { seconds }.to_string(), date);
         }
+        let seconds = 1_795_258_889;
+        assert_eq!(LogTime { seconds }.to_string(), "21/Nov/2026:11:01:29 +0000");
     }
 
     /// The slow, obvious twin: count day by day.

@@ -146,3 +146,28 @@ fn a_missing_folder_costs_no_answer_and_is_found_when_it_comes() {
     assert!(dropped >= 10);
     assert_eq!(fs::read_to_string(&log).expect("the log").lines().count(), written);
 }
+
+/// `countme` is counted from these lines where no proxy stands before the server.
+#[test]
+fn the_combined_log_has_one_line_for_every_request_whatever_its_answer() {
+    let folder = folder();
+    let path = folder.path().join("combined.log");
+    let path = path.to_str().expect("a UTF-8 path").to_owned();
+    let mut server = Server::start_in(folder, &["--demo", "--combined-log", &path]);
+    let size = server.get(&format!("{DEMO}&countme=1")).body.len();
+    server.ask(
+        "GET /metalink?repo=x&arch=y&countme=2 HTTP/1.1\r\nHost: a\r\nUser-Agent: lib\"dnf\r\n\
+                X-Forwarded-For: 192.0.2.7\r\nConnection: close\r\n\r\n",
+    );
+    server.ask("POST /metalink?countme=3 HTTP/1.0\r\n\r\n");
+    server.stop();
+    let log = fs::read_to_string(server.path("combined.log")).expect("the log");
+    let lines: Vec<_> = log.lines().collect();
+    assert_eq!(lines.len(), 3, "{log}");
+    assert!(lines[0].starts_with("127.0.0.1 - - ["), "{log}");
+    assert!(lines[0].ends_with(&format!("&countme=1 HTTP/1.1\" 200 {size} \"-\" \"-\"")), "{log}");
+    assert!(lines[1].starts_with("192.0.2.7 - - ["), "{log}");
+    assert!(lines[1].contains("\"GET /metalink?repo=x&arch=y&countme=2 HTTP/1.1\" 404 "), "{log}");
+    assert!(lines[1].ends_with(" \"-\" \"lib\\\"dnf\""), "{log}");
+    assert!(lines[2].contains("\"POST /metalink?countme=3 HTTP/1.0\" 405 "), "{log}");
+}

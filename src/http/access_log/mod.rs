@@ -11,6 +11,7 @@
 //!
 //! It does not rotate files: see [`Keeper::reopen`].
 
+pub(super) mod combined;
 mod file;
 pub(super) mod line;
 
@@ -88,6 +89,11 @@ impl AccessLog {
     pub fn write(&self, entry: &LogEntry<'_>, date: &str) {
         let mut line = Vec::with_capacity(128);
         format_line(entry, date, &mut line);
+        self.write_line(line);
+    }
+
+    /// Logs a line that is formatted already, with its end; never waits.
+    pub fn write_line(&self, line: Vec<u8>) {
         match self.queue.try_send(Message::Line(line)) {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
