@@ -22,7 +22,7 @@ impl Connection {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        Ok(Self { stream, buffer: vec![0; 1 << 20] })
+        Ok(Self { stream, buffer: vec![0; 1 << 16] })
     }
 
     /// Asks for `target` on behalf of a client's address.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::Result;
-use crate::process::{command, cpu_of_ended_children, cpu_of_machine, run};
+use crate::process::{command, cpu_of_ended_children, run};
 use crate::servers::Server;
 
 /// Appended to wrk scripts: prints what wrk's own summary leaves out.
@@ -63,8 +63,6 @@ pub(crate) struct Load {
     pub(crate) server_cpu: f64,
     /// Share of one core that wrk used: near 1, the load generator is what is measured.
     pub(crate) client_share: f64,
-    /// Cores that anybody else on the machine used meanwhile.
-    pub(crate) others: f64,
 }
 
 /// Runs wrk against a server.
@@ -84,9 +82,9 @@ pub(crate) fn wrk(
     }
     wrk.arg(format!("http://{}{}", server.address, target.first().map_or("/", String::as_str)));
 
-    let before = (server.process.cpu()?, cpu_of_ended_children()?, cpu_of_machine()?);
+    let before = (server.process.cpu()?, cpu_of_ended_children()?);
     let text = run(&mut wrk, duration + Duration::from_secs(30))?;
-    let after = (server.process.cpu()?, cpu_of_ended_children()?, cpu_of_machine()?);
+    let after = (server.process.cpu()?, cpu_of_ended_children()?);
 
     let line = text.lines().find_map(|line| line.strip_prefix("MEASURED "));
     let fields: Vec<f64> = line
@@ -103,7 +101,6 @@ pub(crate) fn wrk(
     let seconds = micros / 1e6;
     let server_cpu = (after.0 - before.0).as_secs_f64();
     let client_cpu = after.1.saturating_sub(before.1).as_secs_f64();
-    let machine_cpu = after.2.saturating_sub(before.2).as_secs_f64();
     Ok(Load {
         per_second: requests / seconds,
         p50: p50 / 1e3,
@@ -114,7 +111,6 @@ pub(crate) fn wrk(
         refused,
         server_cpu: server_cpu * 1e6 / requests,
         client_share: client_cpu / seconds,
-        others: (machine_cpu - server_cpu - client_cpu).max(0.0) / seconds,
     })
 }
 

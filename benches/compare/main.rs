@@ -38,6 +38,7 @@ use std::time::{Duration, Instant};
 use clap::{Parser, Subcommand, ValueEnum};
 
 use parts::Bench;
+use process::Disturbance;
 use report::{Report, Setting};
 
 /// As in the program.
@@ -125,7 +126,7 @@ fn main() -> ExitCode {
     }
 }
 
-type Measure<'a> = fn(&mut Bench<'a>, &mut Report) -> Result<()>;
+type Measure<'a> = fn(&Bench<'a>, &mut Report) -> Result<()>;
 
 fn measure(options: &Options) -> Result<()> {
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
@@ -137,7 +138,7 @@ fn measure(options: &Options) -> Result<()> {
     } else {
         Effort {
             rounds: 5,
-            run: Duration::from_secs(4),
+            run: Duration::from_secs(3),
             short_run: Duration::from_secs(2),
             micro: 1.0,
         }
@@ -146,7 +147,7 @@ fn measure(options: &Options) -> Result<()> {
     let setting = Setting::find(shown.join(" "))?;
     let work = tempfile::Builder::new().prefix("compare.").tempdir()?;
     let mut report = Report::default();
-    let mut bench = Bench::prepare(work.path(), &effort, options.quick)?;
+    let bench = Bench::prepare(work.path(), &effort, options.quick)?;
 
     let parts: [(Part, &'static str, Measure<'_>); 8] = [
         (Part::Micro, "micro benches", Bench::micro),
@@ -164,7 +165,9 @@ fn measure(options: &Options) -> Result<()> {
         }
         let start = Instant::now();
         eprint!("{name} … ");
-        match measure(&mut bench, &mut report) {
+        let first = report.n_figures();
+        let disturbance = Disturbance::begin()?;
+        match measure(&bench, &mut report) {
             Ok(()) => eprintln!("{:.0} s", start.elapsed().as_secs_f64()),
             Err(error) => {
                 eprintln!("{error}");
@@ -174,17 +177,18 @@ fn measure(options: &Options) -> Result<()> {
         if is_interrupted() {
             return Err("interrupted".into());
         }
+        report.note_disturbance(name, first, disturbance.end()?);
     }
-    bench.note_quietness(&mut report);
     println!("{}", report.table());
     let file = keep(options, &setting, &report)?;
     eprintln!("all figures: {}", file.display());
     Ok(())
 }
 
-/// Writes the report: a full one beside the others of the project, a partial one into the cache.
+/// Writes the report: a full one from a quiet machine beside the others of the project, any other
+/// into the cache.
 fn keep(options: &Options, setting: &Setting, report: &Report) -> Result<PathBuf> {
-    let file = if options.quick || !report.is_complete() {
+    let file = if options.quick || !report.is_worth_keeping() {
         data::cache_folder().join("last.md")
     } else {
         let results = Path::new("benches/results");

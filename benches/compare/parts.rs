@@ -21,6 +21,9 @@ const USUAL_CONNECTIONS: usize = 64;
 /// Time between reloads under load.
 const RELOAD_INTERVAL: Duration = Duration::from_millis(200);
 const MEGABYTE: f64 = 1e6;
+/// Connections that are held at the same time to see what one costs; within the usual limit of 1,024
+/// open files.
+const HELD_CONNECTIONS: usize = 500;
 
 /// What all parts need.
 pub(crate) struct Bench<'a> {
@@ -34,8 +37,6 @@ pub(crate) struct Bench<'a> {
     scripts: Scripts,
     /// Mean size of a metalink, rounded.
     body_bytes: usize,
-    /// Cores that others used during each run of wrk.
-    others: Vec<f64>,
 }
 
 impl<'a> Bench<'a> {
@@ -52,17 +53,8 @@ impl<'a> Bench<'a> {
         let scripts = Scripts::write(&folder, &work.join("wrk"))?;
         let snapshot = work.join("fedora.snapshot");
         compile(&folder, &snapshot)?;
-        let bench = Self {
-            work,
-            effort,
-            is_quick,
-            folder,
-            snapshot,
-            requests,
-            scripts,
-            body_bytes: 0,
-            others: Vec::new(),
-        };
+        let bench =
+            Self { work, effort, is_quick, folder, snapshot, requests, scripts, body_bytes: 0 };
         let ours = bench.start_ours()?;
         let sizes = measure_sizes(ours.address, "/metalink", &bench.requests)?;
         Ok(Self { body_bytes: sizes.mean.round() as usize, ..bench })
@@ -77,35 +69,12 @@ impl<'a> Bench<'a> {
         Ok(servers::mirrorlistd(Source::Snapshot(&self.snapshot), self.work, self.target())?.0)
     }
 
-    fn wrk(&mut self, server: &Server, script: &Path, connections: usize) -> Result<Load> {
+    fn wrk(&self, server: &Server, script: &Path, connections: usize) -> Result<Load> {
         let load = wrk(server, script, connections, self.effort.run, &[])?;
-        self.check(load)
+        check(load)
     }
 
-    fn check(&mut self, load: Load) -> Result<Load> {
-        self.others.push(load.others);
-        if load.failed > 0.0 || load.refused > 0.0 {
-            return Err(format!("{} failures, {} refusals", load.failed, load.refused).into());
-        }
-        Ok(load)
-    }
-
-    /// Says how much of the machine others used.
-    pub(crate) fn note_quietness(&self, report: &mut Report) {
-        if self.others.is_empty() {
-            return;
-        }
-        let worst = self.others.iter().copied().fold(0.0, f64::max);
-        let middle = median(self.others.iter().copied());
-        let verdict = if middle < 0.1 { "quiet" } else { "busy: these figures are noisy" };
-        let text = report.section("The machine meanwhile");
-        let _ = writeln!(
-            text,
-            "Others used {middle:.2} cores at the median of all runs, {worst:.2} at worst: {verdict}."
-        );
-    }
-
-    pub(crate) fn micro(&mut self, report: &mut Report) -> Result<()> {
+    pub(crate) fn micro(&self, report: &mut Report) -> Result<()> {
         let (figures, table) = micro::measure(self.effort.micro)?;
         let find = |name: &str| {
             figures.get(name).copied().ok_or_else(|| format!("there is no micro bench {name}"))
@@ -137,7 +106,7 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    pub(crate) fn start(&mut self, report: &mut Report) -> Result<()> {
+    pub(crate) fn start(&self, report: &mut Report) -> Result<()> {
         let rounds = self.effort.rounds;
         let mut compiles = Vec::new();
         let mut from_snapshot = Vec::new();
@@ -173,7 +142,7 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    pub(crate) fn load(&mut self, report: &mut Report) -> Result<()> {
+    pub(crate) fn load(&self, report: &mut Report) -> Result<()> {
         let ours = self.start_ours()?;
         let nginx = servers::nginx(self.body_bytes, self.work)?;
         let constant = servers::constant(self.body_bytes)?;
@@ -278,7 +247,7 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    pub(crate) fn ab(&mut self, report: &mut Report) -> Result<()> {
+    pub(crate) fn ab(&self, report: &mut Report) -> Result<()> {
         let ours = self.start_ours()?;
         let nginx = servers::nginx(self.body_bytes, self.work)?;
         let constant = servers::constant(self.body_bytes)?;
@@ -293,7 +262,7 @@ impl<'a> Bench<'a> {
         let mut worst_of_ours = f64::NAN;
         for concurrency in [10, 100, 200, 400] {
             let mut worst = vec![Vec::new(); kinds.len()];
-            for _ in 0..self.effort.rounds {
+            for _ in 0..self.effort.rounds.min(3) {
                 for (values, (_, server)) in worst.iter_mut().zip(kinds) {
                     values.push(ab(server.address, self.target(), 5_000, concurrency)?);
                 }
@@ -311,9 +280,10 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    pub(crate) fn memory(&mut self, report: &mut Report) -> Result<()> {
+    pub(crate) fn memory(&self, report: &mut Report) -> Result<()> {
         let script = self.scripts.metalink.clone();
         let mut rows = Vec::new();
+        let mut per_connection = Vec::new();
         for _ in 0..self.effort.rounds.min(3) {
             let ours = self.start_ours()?;
             let started = ours.process.memory()?;
@@ -332,6 +302,7 @@ impl<'a> Bench<'a> {
                 [started.resident, started.peak, in_service, in_reload, in_reloads, afterwards]
                     .map(|bytes| bytes as f64 / MEGABYTE),
             );
+            per_connection.push(self.hold_connections()?);
         }
         let column = |index: usize| rows.iter().filter_map(move |row| row.get(index).copied());
         report.set(Figure::MemoryInService, median(column(2)));
@@ -357,10 +328,41 @@ impl<'a> Bench<'a> {
                 list(&values, 1)
             );
         }
+        let _ = writeln!(
+            text,
+            "- each kept connection, kB: {:.1} (rounds: {})",
+            median(per_connection.iter().copied()),
+            list(&per_connection, 1)
+        );
         Ok(())
     }
 
-    pub(crate) fn reload(&mut self, report: &mut Report) -> Result<()> {
+    /// Kilobytes that the process takes for a connection that has had an answer and is kept.
+    ///
+    /// The allocator gives back what the start took within a second or so; only then does the
+    /// resident size show connections and not that.
+    fn hold_connections(&self) -> Result<f64> {
+        let ours = self.start_ours()?;
+        let mut held = Vec::with_capacity(HELD_CONNECTIONS);
+        let settle = Instant::now() + Duration::from_secs(2);
+        let mut first = Connection::open(ours.address)?;
+        for (target, client) in self.requests.iter().cycle() {
+            first.ask(target, client)?;
+            if Instant::now() > settle {
+                break;
+            }
+        }
+        let before = ours.process.memory()?.resident as f64;
+        for (target, client) in self.requests.iter().cycle().take(HELD_CONNECTIONS) {
+            let mut connection = Connection::open(ours.address)?;
+            connection.ask(target, client)?;
+            held.push(connection);
+        }
+        let after = ours.process.memory()?.resident as f64;
+        Ok((after - before) / 1e3 / HELD_CONNECTIONS as f64)
+    }
+
+    pub(crate) fn reload(&self, report: &mut Report) -> Result<()> {
         let ours = self.start_ours()?;
         let script = self.scripts.metalink.clone();
         self.wrk(&ours, &script, USUAL_CONNECTIONS)?;
@@ -394,7 +396,7 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    pub(crate) fn hostile(&mut self, report: &mut Report) -> Result<()> {
+    pub(crate) fn hostile(&self, report: &mut Report) -> Result<()> {
         let ours = self.start_ours()?;
         let candidates = hostile::candidates(ours.address, &self.requests)?;
         let script = self.scripts.metalink.clone();
@@ -402,7 +404,8 @@ impl<'a> Bench<'a> {
         let mut usual = Vec::new();
         let mut costs = vec![Vec::new(); candidates.len()];
         for _ in 0..self.effort.rounds.min(3) {
-            usual.push(wrk(&ours, &script, USUAL_CONNECTIONS, duration, &[])?.server_cpu);
+            let load = wrk(&ours, &script, USUAL_CONNECTIONS, duration, &[])?;
+            usual.push(check(load)?.server_cpu);
             for (costs, candidate) in costs.iter_mut().zip(&candidates) {
                 let mut extra = candidate.headers.clone();
                 extra.push(candidate.target.clone());
@@ -444,7 +447,7 @@ impl<'a> Bench<'a> {
     /// Four times the hosts, each carrying a quarter of what it carried: answers stay as large.
     ///
     /// A quick run takes a quarter of Fedora's size for the small side.
-    pub(crate) fn scale(&mut self, report: &mut Report) -> Result<()> {
+    pub(crate) fn scale(&self, report: &mut Report) -> Result<()> {
         let fedora = Shape::fedora();
         let sparse = |shape: Shape| Shape { carried_percent: shape.carried_percent / 4, ..shape };
         let folders = if self.is_quick {
@@ -514,6 +517,14 @@ impl<'a> Bench<'a> {
         }
         Ok(())
     }
+}
+
+/// The load, unless something in it failed.
+fn check(load: Load) -> Result<Load> {
+    if load.failed > 0.0 || load.refused > 0.0 {
+        return Err(format!("{} failures, {} refusals", load.failed, load.refused).into());
+    }
+    Ok(load)
 }
 
 /// Compiles a folder with the program under test; says how long it took.

@@ -115,6 +115,11 @@ pub(crate) fn cpu_of_ended_children() -> Result<Duration> {
     Ok(TICK * u32::try_from(fields.ticks(13)? + fields.ticks(14)?)?)
 }
 
+/// CPU time of this program and of the children that it has waited for, and theirs.
+fn cpu_of_ours() -> Result<Duration> {
+    Ok(cpu_of_ended_children()? + cpu_of(std::process::id())?.1)
+}
+
 /// The fields of `/proc/PID/stat` behind the program's name, which may hold blanks.
 struct Fields(String);
 
@@ -131,15 +136,39 @@ impl Fields {
     }
 }
 
-/// CPU time that the whole machine has spent working, by anybody.
-pub(crate) fn cpu_of_machine() -> Result<Duration> {
+/// CPU time that the whole machine has spent working, by anybody, or that its host took away.
+///
+/// Without softirq: that is mostly our own loopback traffic, and no process is charged for it.
+fn cpu_of_machine() -> Result<Duration> {
     let stat = fs::read_to_string("/proc/stat")?;
     let line = stat.lines().next().unwrap_or_default();
     // user nice system idle iowait irq softirq steal
     let fields: Vec<u32> =
         line.split_ascii_whitespace().skip(1).filter_map(|field| field.parse().ok()).collect();
-    let busy = [0, 1, 2, 5, 6, 7].iter().filter_map(|&index| fields.get(index)).sum::<u32>();
+    let busy = [0, 1, 2, 5, 7].iter().filter_map(|&index| fields.get(index)).sum::<u32>();
     Ok(TICK * busy)
+}
+
+/// Cores that others use between two moments at which no child of ours is running.
+///
+/// What our children used is then all in our own account, nginx's workers and cargo's included, so
+/// the rest is somebody else's.
+pub(crate) struct Disturbance {
+    start: Instant,
+    machine: Duration,
+    ours: Duration,
+}
+
+impl Disturbance {
+    pub(crate) fn begin() -> Result<Self> {
+        Ok(Self { start: Instant::now(), machine: cpu_of_machine()?, ours: cpu_of_ours()? })
+    }
+
+    pub(crate) fn end(self) -> Result<f64> {
+        let machine = cpu_of_machine()?.saturating_sub(self.machine);
+        let ours = cpu_of_ours()?.saturating_sub(self.ours);
+        Ok(machine.saturating_sub(ours).as_secs_f64() / self.start.elapsed().as_secs_f64())
+    }
 }
 
 /// Runs a command to its end, within a time limit; returns what it wrote to stdout.

@@ -24,6 +24,13 @@ pub(crate) enum Figure {
     Slowest,
 }
 
+impl Figure {
+    /// Whether it is a time, or a ratio of times, which a busy machine spoils. Bytes and counts stay.
+    fn drifts(self) -> bool {
+        !matches!(self, Self::Allocations | Self::MemoryInService | Self::MemoryInReload)
+    }
+}
+
 struct Target {
     figure: Figure,
     text: &'static str,
@@ -128,10 +135,20 @@ const TARGETS: [Target; 13] = [
     ),
 ];
 
+/// Cores that others may use before a time is worth nothing: a tenth of a small machine.
+///
+/// Medians and alternation remove a drift, not a compiler next door: with 1.9 of 2 cores taken, one
+/// run gave 2.16 times nginx's requests/s and the next one 0.7.
+const BUSY: f64 = 0.2;
+
 /// Collects what was measured.
 #[derive(Default)]
 pub(crate) struct Report {
     figures: Vec<(Figure, f64)>,
+    /// Cores that others used while each of `figures` was measured.
+    disturbances: Vec<(Figure, f64)>,
+    /// The same by part, in order.
+    parts: Vec<(&'static str, f64)>,
     /// Markdown.
     sections: String,
     /// Parts that could not be measured, and why.
@@ -154,8 +171,21 @@ impl Report {
         self.failures.push((part, reason));
     }
 
-    pub(crate) fn is_complete(&self) -> bool {
-        self.failures.is_empty() && self.figures.len() >= TARGETS.len()
+    /// Says what others used of the machine during a part, which gave the figures from `first` on.
+    pub(crate) fn note_disturbance(&mut self, part: &'static str, first: usize, cores: f64) {
+        let figures = self.figures.iter().skip(first);
+        self.disturbances.extend(figures.map(|&(figure, _)| (figure, cores)));
+        self.parts.push((part, cores));
+    }
+
+    pub(crate) fn n_figures(&self) -> usize {
+        self.figures.len()
+    }
+
+    /// Whether it may stand among the results: everything measured, on a quiet machine.
+    pub(crate) fn is_worth_keeping(&self) -> bool {
+        let is_quiet = self.parts.iter().all(|&(_, cores)| cores <= BUSY);
+        is_quiet && self.failures.is_empty() && self.figures.len() >= TARGETS.len()
     }
 
     /// The table of targets with what was measured.
@@ -168,6 +198,9 @@ impl Report {
             let goal = target.goal.map_or(String::new(), |goal| format!(" ({goal})"));
             let (measured, verdict) = match found {
                 None => ("—".to_owned(), "not measured"),
+                Some(&(_, value)) if target.figure.drifts() && self.was_busy(target.figure) => {
+                    (format!("({})", show(value, target.unit)), "not judged: machine busy")
+                }
                 Some(&(_, value)) => (show(value, target.unit), target.judge(value)),
             };
             let limit = show_limit(target.limit, target.unit);
@@ -177,10 +210,22 @@ impl Report {
                 target.text
             );
         }
+        let busy: Vec<_> = (self.parts.iter())
+            .filter(|&&(_, cores)| cores > BUSY)
+            .map(|(part, cores)| format!("{part} {cores:.2}"))
+            .collect();
+        if !busy.is_empty() {
+            let busy = busy.join(", ");
+            let _ = writeln!(table, "\nCores that others used, where more than {BUSY}: {busy}.");
+        }
         for (part, reason) in &self.failures {
             let _ = writeln!(table, "\nNot measured: {part}: {reason}");
         }
         table
+    }
+
+    fn was_busy(&self, figure: Figure) -> bool {
+        self.disturbances.iter().any(|&(other, cores)| other == figure && cores > BUSY)
     }
 
     /// The whole report.
