@@ -67,7 +67,8 @@ impl fmt::Display for LogTime {
         const MONTHS: [&str; 12] =
             ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
         let Date { year, month, day } = Date::of(self.seconds);
-        let month = MONTHS.into_iter().nth(month.saturating_sub(1) as usize).unwrap_or("-");
+        let month = MONTHS.into_iter().zip(1..).find(|&(_, number)| number == month);
+        let month = month.map_or("-", |(name, _)| name);
         let second = self.seconds % SECONDS_PER_DAY;
         let (hour, minute) = (second / 3_600, second / 60 % 60);
         write!(f, "{day:02}/{month}/{year:04}:{hour:02}:{minute:02}:{:02} +0000", second % 60)
