@@ -260,9 +260,6 @@ mod respond {
     use super::corpus::{self, Asked, CORPUS};
     use super::*;
 
-    /// As in `http::connection`: the room that a body begins with.
-    const BODY_CAPACITY: usize = 16 * 1024;
-
     fn each_request(
         bencher: Bencher<'_, '_>,
         format: Format,
@@ -281,7 +278,7 @@ mod respond {
             );
         }
         bencher.with_inputs(next).bench_local_values(|asked| {
-            let mut body = String::with_capacity(BODY_CAPACITY);
+            let mut body = String::new();
             let asked = black_box(asked);
             corpus::respond(&CORPUS.snapshot, format, asked, &mut rng, &mut scratch, &mut body);
             body

@@ -20,6 +20,17 @@ pub struct Details<'a> {
 /// Appends a text list.
 pub fn render(document: &Document<'_>, details: &Details<'_>, body: &mut String) {
     let Document { snapshot, target, selection, choice, url_tail, .. } = *document;
+    let listings = snapshot.listings();
+    let of_host = |host| target.directory.layout.listings(listings, host);
+    // One allocation, about exact; the first line of a text list is seldom longer.
+    let mut size = 1_024;
+    for &host in &selection.hosts {
+        choice.each(of_host(host), |listing| {
+            size += listings.url(listing).len() + url_tail.len() + 1;
+        });
+    }
+    body.reserve(size);
+
     push_subject(&target.subject, body);
     for contribution in &selection.contributions {
         push_contribution(*contribution, body);
@@ -40,9 +51,8 @@ pub fn render(document: &Document<'_>, details: &Details<'_>, body: &mut String)
     }
     body.push('\n');
 
-    let listings = snapshot.listings();
     for &host in &selection.hosts {
-        choice.each(target.directory.layout.listings(listings, host), |listing| {
+        choice.each(of_host(host), |listing| {
             body.push_str(listings.url(listing));
             body.push_str(url_tail);
             body.push('\n');

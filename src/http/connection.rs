@@ -46,8 +46,6 @@ use crate::snapshot::Generation;
 const LINGER: Duration = Duration::from_millis(250);
 /// A header block beyond this is answered with 431.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
-/// Room for a usual metalink, so that the body's buffer does not grow while it is written.
-const BODY_CAPACITY: usize = 16 * 1024;
 
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -264,7 +262,8 @@ fn respond(
         true => Compression::On(Coding::negotiate(text_of(request, &ACCEPT_ENCODING))),
         false => Compression::Off,
     };
-    let mut body = String::with_capacity(BODY_CAPACITY);
+    // Each format reserves what it needs.
+    let mut body = String::new();
 
     let snapshot = context.live.load();
     let reply = survive(|| {

@@ -1,6 +1,6 @@
 //! Counters: what happened, in plain atomics that cost an answer a few nanoseconds.
 //!
-//! What each request counts is kept in a [`Shard`], of which there is one for each worker or so: two
+//! What each request counts is kept in a `Shard`, of which there is one for each worker or so: two
 //! threads that add to the same cache line take turns, at about 50 ns each. Readers add the shards
 //! up. Everything else happens so rarely that one counter for all does.
 //!
