@@ -18,7 +18,8 @@ use serde_json::Value;
 use super::State;
 use super::process::Process;
 use super::report::{Readiness, seconds_of};
-use crate::metrics::{Label, Metrics, Phase, RequestKind, StatusClass, Tier};
+use crate::metrics::{Label, Metrics, Phase, RequestKind, StatusClass};
+use crate::model::tier::Tier;
 
 /// The media type.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::metrics::{Label, Metrics, RequestKind, StatusClass, Tier};
+use crate::metrics::{Label, Metrics, RequestKind, StatusClass};
+use crate::model::tier::Tier;
 
 /// How far back rates look.
 const WINDOW: Duration = Duration::from_secs(60);

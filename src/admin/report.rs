@@ -8,8 +8,9 @@ use serde_json::{Map, Value};
 use super::State;
 use super::process::Process;
 use super::rates::requests_of;
-use crate::metrics::{Label, Metrics, Phase, RequestKind, StatusClass, Tier};
+use crate::metrics::{Label, Metrics, Phase, RequestKind, StatusClass};
 use crate::model::date::Timestamp;
+use crate::model::tier::Tier;
 use crate::reload::history::Attempt;
 
 /// Whether requests should be sent here.

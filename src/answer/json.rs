@@ -13,7 +13,7 @@
 //! known. Each line is an object, so that a person can read it.
 
 use super::document::Document;
-use super::select::Tier;
+use crate::model::tier::Tier;
 use crate::model::write::{push_json_string, push_number};
 use crate::snapshot::contains;
 

@@ -30,13 +30,14 @@ use fastrand::Rng;
 
 use crate::model::geo::Country;
 use crate::model::net::canonical;
+use crate::model::tier::Tier;
 use crate::model::url::ProtocolSet;
 use crate::model::write::{push_base64, push_number};
 use crate::snapshot::{FileView, Snapshot};
 
 use document::{Document, push_url_tail};
 use query::{Countme, Query};
-use select::{Criteria, Selection, Tier, Workspace};
+use select::{Criteria, Selection, Workspace};
 use shape::{Choice, Shaping};
 use target::{Message, Refusal, Subject, Target};
 

@@ -15,6 +15,7 @@ use super::order::weighted;
 use super::query::Countries;
 use crate::model::geo::Country;
 use crate::model::ids::HostId;
+use crate::model::tier::Tier;
 use crate::model::url::ProtocolSet;
 use crate::snapshot::{DirectoryView, Snapshot, contains, insert, members};
 
@@ -37,37 +38,6 @@ pub struct Criteria<'a> {
     /// Whether the answer names what contributed. Where it does not, a continent is one set and
     /// not fifty.
     pub names_contributions: bool,
-}
-
-/// How mirrors were found.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Tier {
-    /// A preferred network of theirs contains the client.
-    Netblock,
-    /// They stand in the client's autonomous system.
-    Asn,
-    /// They stand in a country that was asked for, or on its continent.
-    Country,
-    /// They stand in the client's country.
-    Geoip,
-    /// They stand in another country of the client's continent.
-    Continent,
-    /// Everybody, because there were too few before.
-    Global,
-}
-
-impl Tier {
-    /// Its name in JSON and metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Netblock => "netblock",
-            Self::Asn => "asn",
-            Self::Country => "country",
-            Self::Geoip => "geoip",
-            Self::Continent => "continent",
-            Self::Global => "global",
-        }
-    }
 }
 
 /// What contributed mirrors, as the first line of a text list names it.

@@ -12,8 +12,9 @@
 //!   [`Shaping::fallback`] puts the most reliable one there.
 //! - zypper reads four URLs only, and mirrors of one network fail together: [`Shaping::spread`].
 
-use super::select::{Selection, Tier};
+use super::select::Selection;
 use crate::model::ids::HostId;
+use crate::model::tier::Tier;
 use crate::model::url::{BadUrl, Protocol, ProtocolSet, parse_base_url};
 use crate::snapshot::listing::Listing;
 use crate::snapshot::{DirectoryView, Snapshot};

@@ -37,8 +37,8 @@ use super::response::{self, Body, Compression};
 use super::watchdog::{Progress, Watchdog, Watched};
 use super::{Context, route};
 use crate::answer::query::Countme;
-use crate::answer::{self, CountmeEntry, Format, Scratch, select};
-use crate::metrics::{Answering, Phase, RequestKind, StatusClass, Tier};
+use crate::answer::{self, CountmeEntry, Format, Scratch};
+use crate::metrics::{Answering, Phase, RequestKind, StatusClass};
 use crate::model::net::canonical;
 use crate::snapshot::Generation;
 
@@ -278,7 +278,7 @@ fn respond(
                 log.write(&entry, worker.date.date(now));
             }
             if let Some(tier) = reply.found {
-                answering.found(label_of(tier));
+                answering.found(tier);
             }
             if let Some(CountmeEntry { repository, bucket }) = reply.countme.take() {
                 let bucket = match bucket {
@@ -313,17 +313,6 @@ fn seconds_since_1970() -> u64 {
 /// The first value of a header; empty where there is none, or none that is text.
 fn text_of<'r, B>(request: &'r Request<B>, name: &HeaderName) -> &'r str {
     request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
-}
-
-fn label_of(tier: select::Tier) -> Tier {
-    match tier {
-        select::Tier::Netblock => Tier::Netblock,
-        select::Tier::Asn => Tier::Asn,
-        select::Tier::Country => Tier::Country,
-        select::Tier::Geoip => Tier::Geoip,
-        select::Tier::Continent => Tier::Continent,
-        select::Tier::Global => Tier::Global,
-    }
 }
 
 /// Runs `f`; a panic becomes its message. It costs one request, never a worker.

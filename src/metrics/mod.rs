@@ -19,6 +19,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
+use crate::model::tier::Tier;
+
 use countme::Countme;
 use histogram::Histogram;
 
@@ -90,31 +92,13 @@ impl StatusClass {
     }
 }
 
-/// How the first mirror of an answer was found.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Tier {
-    /// In a preferred network.
-    Netblock,
-    /// In the client's autonomous system.
-    Asn,
-    /// In a country that was asked for.
-    Country,
-    /// In the client's country.
-    Geoip,
-    /// On the client's continent.
-    Continent,
-    /// Anywhere.
-    Global,
-}
+impl Label for Tier {
+    const ALL: &'static [Self] = &Tier::ALL;
 
-label!(Tier {
-    Netblock = "netblock",
-    Asn = "asn",
-    Country = "country",
-    Geoip = "geoip",
-    Continent = "continent",
-    Global = "global",
-});
+    fn as_str(self) -> &'static str {
+        Tier::as_str(self)
+    }
+}
 
 /// What an open connection waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
