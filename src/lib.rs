@@ -58,7 +58,7 @@
 //!
 //! - The protobuf is not decoded with prost: for Fedora's 305 MB that takes 3.6 to 7 s and 2.6 GB,
 //!   because it holds 17 million tiny messages. [`compile::source::wire`] walks the bytes instead;
-//!   the whole compilation takes 2.4 s and 120 MB. The tests compare it with prost.
+//!   the whole compilation takes about 2.6 s and peaked at 120 MB. The tests compare it with prost.
 //! - `ip_network_table` allocates to find all covering prefixes, so [`snapshot::trie`] links each
 //!   netblock to the next wider one and follows the links from the longest match.
 

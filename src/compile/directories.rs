@@ -20,7 +20,7 @@ use crate::snapshot::tables::{Layout, Slot, words_for};
 
 const TABLE: Place = Place::Table("MirrorListCache");
 /// How many layouts a directory is compared with before it gets one of its own. Categories come
-/// interleaved in the file; Fedora has eight.
+/// interleaved in the file, and there are a handful.
 const RECENT_LAYOUTS: usize = 32;
 
 /// How many slots all layouts may have together, and how many words all sets of mirrors. Fedora has

@@ -12,7 +12,7 @@ use flate2::write::GzEncoder;
 
 /// Smaller bodies fit one packet anyway.
 const MIN_BYTES: usize = 1_400;
-/// Levels at which a 28 KB metalink costs about 0.1 ms and shrinks to a tenth.
+/// Low levels: the lines of an answer repeat themselves, and a worker waits for the compressor.
 const GZIP_LEVEL: u32 = 3;
 const ZSTD_LEVEL: i32 = 1;
 

@@ -14,6 +14,5 @@ pub mod xml;
 pub mod write;
 
 /// Names of directories, repositories and files have at most so many bytes, so that no URL made of
-/// them is longer than a client's line (see [`url::BadUrl::TooLong`]). Fedora's longest directory
-/// has about 150.
+/// them is longer than a client's line (see [`url::BadUrl::TooLong`]).
 pub const MAX_NAME: usize = 500;

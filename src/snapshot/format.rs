@@ -10,9 +10,9 @@
 //!
 //! Reading goes in that order: not one byte of the payload is decoded before length and checksum
 //! agree, so the decoder never meets damaged input, and what decodes is checked again for meaning
-//! ([`Tables::validate`]). Fixed-width integers make the file a few percent larger and decoding
-//! about twice as fast as bincode's variable ones. A forged file can still name huge lengths; the
-//! decoder's limit bounds what it may allocate.
+//! ([`Tables::validate`]). Integers have a fixed width:
+//! most of the file is bit sets and addresses, which a variable one would not shorten. A forged file
+//! can still name huge lengths; the decoder's limit bounds what it may allocate.
 //!
 //! Writing goes to a temporary file in the same folder, which is synced and renamed over the old one;
 //! then the folder is synced. Whoever opens the name sees the old file or the new one, never a part.
@@ -32,7 +32,7 @@ const MAGIC: &[u8; 8] = b"mirrors\n";
 /// Raised whenever the layout of [`Tables`] changes: older programs refuse newer files by name.
 const VERSION: u32 = 1;
 const HEADER: usize = 28;
-/// More than any distribution needs (Fedora's takes about 25 MB).
+/// More than any distribution needs (Fedora's takes 20 MB).
 const MAX_PAYLOAD: usize = 4 << 30;
 
 /// Why a snapshot file cannot be read or written. The message names the file.

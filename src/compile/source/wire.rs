@@ -1,6 +1,6 @@
 //! Protocol Buffers' wire format, read in place.
 //!
-//! Fedora's 300 MB hold about 47 million tiny messages (a mirror and its URL ids, for each mirror of
+//! Fedora's 300 MB hold about 17 million tiny messages (a mirror and its URL ids, for each mirror of
 //! each directory). Decoding them into structs costs an allocation each: prost takes several seconds
 //! and gigabytes for the file. So the compiler walks the bytes instead, one top-level field at a
 //! time, and never holds more than one directory. The tests decode the same bytes with prost, as the
