@@ -12,6 +12,7 @@ use mirrorlistd::answer::shape::Choice;
 use mirrorlistd::answer::target::{self, Target};
 use mirrorlistd::answer::{self, Format, Options, Request, Scratch};
 use mirrorlistd::compile::{Compiled, Inputs, compile};
+use mirrorlistd::model::text::Text;
 use mirrorlistd::model::url::ProtocolSet;
 use mirrorlistd::snapshot::{FileView, Snapshot};
 use testdata::fedora::Shape;
@@ -59,9 +60,9 @@ impl Corpus {
                 Some(Asked { query, client: client.parse().ok()? })
             })
             .collect();
-        let distance = |asked: &&Asked| metalink(&snapshot, asked).len().abs_diff(USUAL_METALINK);
+        let distance = |asked: &&Asked| metalink(&snapshot, asked).as_bytes().len().abs_diff(USUAL_METALINK);
         let usual = requests.iter().take(2_000).min_by_key(distance).expect("requests").clone();
-        eprintln!("the usual metalink has {} bytes", metalink(&snapshot, &usual).len());
+        eprintln!("the usual metalink has {} bytes", metalink(&snapshot, &usual).as_bytes().len());
         Self { folder, snapshot, bytes, requests, usual }
     }
 
@@ -78,9 +79,9 @@ fn find_full() -> Option<PathBuf> {
     named.or_else(|| Some(data::cache_folder().join("fedora")).filter(|folder| folder.exists()))
 }
 
-fn metalink(snapshot: &Snapshot, asked: &Asked) -> String {
+fn metalink(snapshot: &Snapshot, asked: &Asked) -> Text {
     // The mirrors are the same whatever their order; only numbers change places.
-    let mut body = String::new();
+    let mut body = Text::default();
     let mut rng = Rng::with_seed(1);
     respond(snapshot, Format::Metalink, asked, &mut rng, &mut Scratch::default(), &mut body);
     body
@@ -93,7 +94,7 @@ pub(crate) fn respond(
     asked: &Asked,
     rng: &mut Rng,
     scratch: &mut Scratch,
-    body: &mut String,
+    body: &mut Text,
 ) {
     let request = Request { format, query: &asked.query, client: asked.client, now: NOW };
     let reply = answer::respond(snapshot, &Options::default(), &request, rng, scratch, body);

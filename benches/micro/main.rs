@@ -184,6 +184,7 @@ mod choose {
 mod render {
     use fastrand::Rng;
     use mirrorlistd::answer::{Format, metalink, mirrorlist};
+    use mirrorlistd::model::text::{Pieces, Text};
 
     use super::corpus::{CORPUS, Memory, Prepared};
     use super::*;
@@ -197,21 +198,21 @@ mod render {
         let mut memory = Memory::default();
         prepared.select(snapshot, &mut Rng::with_seed(1), &mut memory);
         let details = mirrorlist::Details { protocols: None, created: None };
-        let mut body = String::new();
+        let (mut tails, mut body) = (Pieces::default(), Text::default());
         bencher.bench_local(|| {
             body.clear();
             let document = prepared.document(black_box(&memory));
-            mirrorlist::render(&document, &details, &mut body);
+            mirrorlist::render(&document, &details, &mut tails, &mut body);
         });
     }
 
     fn render_metalink(
         prepared: &Prepared<'_>,
         memory: &Memory,
-        tail: &mut String,
-        body: &mut String,
+        tails: &mut Pieces,
+        body: &mut Text,
     ) {
-        metalink::render(&prepared.document(memory), &prepared.file, PUBDATE, tail, body);
+        metalink::render(&prepared.document(memory), &prepared.file, PUBDATE, tails, body);
     }
 
     #[divan::bench]
@@ -220,10 +221,10 @@ mod render {
         let prepared = Prepared::new(snapshot, Format::Metalink, &CORPUS.usual);
         let mut memory = Memory::default();
         prepared.select(snapshot, &mut Rng::with_seed(1), &mut memory);
-        let (mut tail, mut body) = (String::new(), String::new());
+        let (mut tails, mut body) = (Pieces::default(), Text::default());
         bencher.bench_local(|| {
             body.clear();
-            render_metalink(&prepared, black_box(&memory), &mut tail, &mut body);
+            render_metalink(&prepared, black_box(&memory), &mut tails, &mut body);
         });
     }
 
@@ -232,11 +233,11 @@ mod render {
         let snapshot = &CORPUS.snapshot;
         let prepared = Prepared::new(snapshot, Format::Metalink, &CORPUS.usual);
         let (mut rng, mut memory) = (Rng::with_seed(1), Memory::default());
-        let (mut tail, mut body) = (String::new(), String::new());
+        let (mut tails, mut body) = (Pieces::default(), Text::default());
         bencher.bench_local(|| {
             body.clear();
             black_box(&prepared).select(snapshot, &mut rng, &mut memory);
-            render_metalink(&prepared, &memory, &mut tail, &mut body);
+            render_metalink(&prepared, &memory, &mut tails, &mut body);
         });
     }
 
@@ -256,6 +257,7 @@ mod render {
 mod respond {
     use fastrand::Rng;
     use mirrorlistd::answer::{Format, Scratch};
+    use mirrorlistd::model::text::Text;
 
     use super::corpus::{self, Asked, CORPUS};
     use super::*;
@@ -274,11 +276,11 @@ mod respond {
                 asked,
                 &mut rng,
                 &mut scratch,
-                &mut String::new(),
+                &mut Text::default(),
             );
         }
         bencher.with_inputs(next).bench_local_values(|asked| {
-            let mut body = String::new();
+            let mut body = Text::default();
             let asked = black_box(asked);
             corpus::respond(&CORPUS.snapshot, format, asked, &mut rng, &mut scratch, &mut body);
             body

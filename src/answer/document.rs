@@ -30,6 +30,16 @@ pub fn push_url_tail(target: &Target<'_, '_>, out: &mut String) {
 }
 
 impl Document<'_> {
+    /// How much room the URLs of the mirrors take, with `per_line` bytes in each line besides: at
+    /// most, and about exactly where all URLs are listed. Growing an answer of 28 KB step by step
+    /// would copy it twice over.
+    pub fn urls_size(&self, per_line: usize) -> usize {
+        let layout = self.target.directory.layout;
+        let rooms =
+            self.selection.hosts.iter().map(|&host| layout.room(host, self.choice.per_host));
+        rooms.map(|room| room.lines * per_line + room.bytes).sum()
+    }
+
     /// Whether there is nothing to list.
     pub fn is_empty(&self) -> bool {
         self.selection.hosts.is_empty() && self.fallback.is_none()

@@ -13,12 +13,13 @@
 //! known. Each line is an object, so that a person can read it.
 
 use super::document::Document;
+use crate::model::text::{Append, Text};
 use crate::model::tier::Tier;
 use crate::model::write::{push_json_string, push_number};
 use crate::snapshot::contains;
 
 /// Appends the array.
-pub fn render(document: &Document<'_>, body: &mut String) {
+pub fn render(document: &Document<'_>, body: &mut Text) {
     let Document { snapshot, target, selection, choice, url_tail, .. } = *document;
     let generation = snapshot.generation().to_string();
     let listings = snapshot.listings();
@@ -58,7 +59,7 @@ pub fn render(document: &Document<'_>, body: &mut String) {
 }
 
 /// Appends the object that says why there is no list.
-pub fn render_error(message: &str, body: &mut String) {
+pub fn render_error(message: &str, body: &mut Text) {
     body.push_str("{\"error\":");
     push_json_string(message.trim_end(), body);
     body.push_str("}\n");
@@ -74,7 +75,7 @@ struct Mirror<'a> {
 }
 
 impl Mirror<'_> {
-    fn push(&self, generation: &str, body: &mut String) {
+    fn push(&self, generation: &str, body: &mut Text) {
         body.push_str("{\"url\":");
         push_json_string(&self.url, body);
         body.push_str(",\"urls\":[");
@@ -89,7 +90,7 @@ impl Mirror<'_> {
             Some(country) => push_json_string(country, body),
             None => body.push_str("null"),
         }
-        body.extend([",\"tier\":\"", self.tier, "\",\"private\":"]);
+        body.push_all([",\"tier\":\"", self.tier, "\",\"private\":"]);
         body.push_str(if self.private { "true" } else { "false" });
         body.push_str(",\"preference\":");
         push_number(Document::preference(self.place), body);

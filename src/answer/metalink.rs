@@ -6,26 +6,34 @@
 //! aria2 needs the one and old yum the other.
 
 use super::document::Document;
+use crate::model::text::{Append, Piece, Pieces, Text};
 use crate::model::xml::{escape_comment_into, escape_into};
 use crate::snapshot::FileView;
 
 /// What stands around the lines, about; a fallback is longer than it at worst, and grows the body.
 const FIXED_PARTS: usize = 640;
+/// A line up to the preference is no longer than this.
+const MAX_HEAD: usize =
+    "    <url protocol=\"https\" type=\"https\" location=\"ES\" preference=\"".len();
+const MAX_PREFERENCE: usize = "100".len();
 
 /// Appends a metalink of a file.
 ///
-/// `tail` is memory that is used again.
+/// `tails` is memory that is used again.
 pub fn render(
     document: &Document<'_>,
     file: &FileView<'_>,
     pubdate: &str,
-    tail: &mut String,
-    body: &mut String,
+    tails: &mut Pieces,
+    body: &mut Text,
 ) {
-    tail.clear();
-    escape_into(document.url_tail, tail);
-    tail.push_str("</url>\n");
-    body.reserve(FIXED_PARTS + file.metalink_details.len() + urls_size(document, tail));
+    tails.clear();
+    let tail = tails.add(|out| {
+        escape_into(document.url_tail, out);
+        out.push_str("</url>\n");
+    });
+    let size = document.urls_size(MAX_HEAD + MAX_PREFERENCE + tail.len());
+    body.reserve(FIXED_PARTS + file.metalink_details.len() + size + Text::SLACK);
     push_opening(pubdate, body);
     if document.is_empty() {
         body.push_str(super::NO_MIRROR_COMMENT);
@@ -35,13 +43,13 @@ pub fn render(
     body.push_str("\">\n");
     body.push_str(file.metalink_details);
     body.push_str("   <resources maxconnections=\"1\">\n");
-    push_urls(document, tail, body);
+    push_urls(document, tails, tail, body);
     push_fallback(document, body);
     body.push_str("   </resources>\n  </file>\n </files>\n</metalink>\n");
 }
 
 /// Appends the metalink that says why there is none. The message stands in a comment.
-pub fn render_error(pubdate: &str, write_message: impl FnOnce(&mut String), body: &mut String) {
+pub fn render_error(pubdate: &str, write_message: impl FnOnce(&mut Text), body: &mut Text) {
     push_opening(pubdate, body);
     body.push_str("<!-- ");
     write_message(body);
@@ -49,11 +57,11 @@ pub fn render_error(pubdate: &str, write_message: impl FnOnce(&mut String), body
 }
 
 /// Appends text to a message of [`render_error`].
-pub fn push_comment(text: &str, body: &mut String) {
+pub fn push_comment(text: &str, body: &mut Text) {
     escape_comment_into(text, body);
 }
 
-fn push_opening(pubdate: &str, body: &mut String) {
+fn push_opening(pubdate: &str, body: &mut Text) {
     body.push_str(concat!(
         "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n",
         "<metalink version=\"3.0\" xmlns=\"http://www.metalinker.org/\" type=\"dynamic\" pubdate=\"",
@@ -65,64 +73,54 @@ fn push_opening(pubdate: &str, body: &mut String) {
     ));
 }
 
-/// About what the lines take, to allocate once and not more: growing a 28 KB body step by step would
-/// copy it twice over.
-fn urls_size(document: &Document<'_>, tail: &str) -> usize {
+fn push_urls(document: &Document<'_>, tails: &Pieces, tail: Piece, body: &mut Text) {
     let Document { snapshot, target, selection, choice, .. } = *document;
     let listings = snapshot.listings();
-    let mut size = 0;
-    for &host in &selection.hosts {
-        choice.each(target.directory.layout.listings(listings, host), |listing| {
-            size += listings.metalink_head(listing).len()
-                + "100".len()
-                + listings.metalink_middle(listing).len()
-                + tail.len();
-        });
-    }
-    size
-}
-
-fn push_urls(document: &Document<'_>, tail: &str, body: &mut String) {
-    let Document { snapshot, target, selection, choice, .. } = *document;
-    let listings = snapshot.listings();
-    let of_host = |host| target.directory.layout.listings(listings, host);
-
+    let pieces = listings.pieces();
     for (place, &host) in selection.hosts.iter().enumerate() {
-        let digits = preference_digits(place);
-        choice.each(of_host(host), |listing| {
-            body.push_str(listings.metalink_head(listing));
-            body.push_str(digits);
-            body.push_str(listings.metalink_middle(listing));
-            body.push_str(tail);
+        let (preference, length) = preference(place);
+        choice.each(target.directory.layout.listings(listings, host), |listing| {
+            body.push_piece(pieces, listing.metalink_head);
+            body.push_block(preference, length);
+            body.push_piece(pieces, listing.metalink_middle);
+            body.push_piece(tails, tail);
         });
     }
 }
 
-fn push_fallback(document: &Document<'_>, body: &mut String) {
+fn push_fallback(document: &Document<'_>, body: &mut Text) {
     let (Some(fallback), Some(url)) = (document.fallback, document.fallback_url()) else { return };
     let protocol = fallback.protocol().as_str();
-    body.extend(["    <url protocol=\"", protocol, "\" type=\"", protocol]);
+    body.push_all(["    <url protocol=\"", protocol, "\" type=\"", protocol]);
     body.push_str("\" location=\"\" preference=\"");
-    body.push_str(preference_digits(document.selection.hosts.len()));
+    let (preference, length) = preference(document.selection.hosts.len());
+    body.push_block(preference, length);
     body.push_str("\">");
     escape_into(&url, body);
     body.push_str("</url>\n");
 }
 
-/// [`Document::preference`] as text.
-fn preference_digits(place: usize) -> &'static str {
-    const DIGITS: &str = concat!(
-        "00010203040506070809101112131415161718192021222324",
-        "25262728293031323334353637383940414243444546474849",
-        "50515253545556575859606162636465666768697071727374",
-        "75767778798081828384858687888990919293949596979899",
-    );
-    let preference = Document::preference(place);
-    let at = usize::try_from(2 * preference).unwrap_or(0);
-    match preference {
-        0..10 => DIGITS.get(at + 1..at + 2).unwrap_or("1"),
-        10..100 => DIGITS.get(at..at + 2).unwrap_or("1"),
-        _ => "100",
+/// [`Document::preference`] as text, and its length.
+fn preference(place: usize) -> (&'static [u8; 4], usize) {
+    // Two digits each; mirrors from the hundredth on share the last one, 1.
+    static DIGITS: [[u8; 4]; 99] = {
+        let mut digits = [*b"    "; 99];
+        let mut rest: &mut [[u8; 4]] = &mut digits;
+        let mut preference = 99;
+        while let Some((first, others)) = rest.split_first_mut() {
+            *first = match preference {
+                0..10 => [b'0' + preference, b' ', b' ', b' '],
+                _ => [b'0' + preference / 10, b'0' + preference % 10, b' ', b' '],
+            };
+            preference -= 1;
+            rest = others;
+        }
+        digits
+    };
+    let Some(index) = place.checked_sub(1) else { return (b"100 ", 3) };
+    match DIGITS.get(index) {
+        Some(digits) => (digits, if index < 90 { 2 } else { 1 }),
+        None => (b"1   ", 1),
     }
 }
 
@@ -133,7 +131,9 @@ mod tests {
     #[test]
     fn digits_are_those_of_the_preference() {
         for place in [0, 1, 2, 89, 90, 91, 98, 99, 100, 5_000] {
-            assert_eq!(preference_digits(place), Document::preference(place).to_string());
+            let (digits, length) = preference(place);
+            let text = std::str::from_utf8(&digits[..length]).expect("digits");
+            assert_eq!(text, Document::preference(place).to_string());
         }
     }
 }

@@ -6,17 +6,18 @@
 
 use super::document::Document;
 use crate::model::date::Timestamp;
+use crate::model::text::{Append, Text};
 use crate::model::write::{push_hex, push_number};
 use crate::model::xml::escape_into;
 use crate::snapshot::FileView;
 use crate::snapshot::tables::Version;
 
 /// Appends a metalink of a file.
-pub fn render(document: &Document<'_>, file: &FileView<'_>, now: u64, body: &mut String) {
+pub fn render(document: &Document<'_>, file: &FileView<'_>, now: u64, body: &mut Text) {
     push_opening(body);
-    body.extend([" <generator>mirrorlistd/", env!("CARGO_PKG_VERSION"), "</generator>\n"]);
+    body.push_all([" <generator>mirrorlistd/", env!("CARGO_PKG_VERSION"), "</generator>\n"]);
     let published = Timestamp { seconds: now }.to_string();
-    body.extend([" <published>", &published, "</published>\n"]);
+    body.push_all([" <published>", &published, "</published>\n"]);
     if document.is_empty() {
         body.push_str(super::NO_MIRROR_COMMENT);
     }
@@ -31,19 +32,19 @@ pub fn render(document: &Document<'_>, file: &FileView<'_>, now: u64, body: &mut
 }
 
 /// Appends the document that says why there is none. The message stands in a comment.
-pub fn render_error(write_message: impl FnOnce(&mut String), body: &mut String) {
+pub fn render_error(write_message: impl FnOnce(&mut Text), body: &mut Text) {
     push_opening(body);
     body.push_str("<!-- ");
     write_message(body);
     body.push_str("\n-->\n</metalink>\n");
 }
 
-fn push_opening(body: &mut String) {
+fn push_opening(body: &mut Text) {
     body.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     body.push_str("<metalink xmlns=\"urn:ietf:params:xml:ns:metalink\">\n");
 }
 
-fn push_version(version: &Version, body: &mut String) {
+fn push_version(version: &Version, body: &mut Text) {
     if version.size != 0 {
         body.push_str("  <size>");
         push_number(version.size, body);
@@ -57,15 +58,15 @@ fn push_version(version: &Version, body: &mut String) {
     push_hash("md5", sums.md5.as_ref().map(|sum| &sum[..]), body);
 }
 
-fn push_hash(kind: &str, sum: Option<&[u8]>, body: &mut String) {
+fn push_hash(kind: &str, sum: Option<&[u8]>, body: &mut Text) {
     if let Some(sum) = sum {
-        body.extend(["  <hash type=\"", kind, "\">"]);
+        body.push_all(["  <hash type=\"", kind, "\">"]);
         push_hex(sum, body);
         body.push_str("</hash>\n");
     }
 }
 
-fn push_urls(document: &Document<'_>, body: &mut String) {
+fn push_urls(document: &Document<'_>, body: &mut Text) {
     let Document { snapshot, target, selection, choice, url_tail, .. } = *document;
     let listings = snapshot.listings();
     for (place, &host) in selection.hosts.iter().enumerate() {
@@ -80,10 +81,10 @@ fn push_urls(document: &Document<'_>, body: &mut String) {
     }
 }
 
-fn push_url(location: Option<&str>, place: usize, parts: &[&str], body: &mut String) {
+fn push_url(location: Option<&str>, place: usize, parts: &[&str], body: &mut Text) {
     body.push_str("  <url");
     if let Some(location) = location {
-        body.extend([" location=\"", location, "\""]);
+        body.push_all([" location=\"", location, "\""]);
     }
     body.push_str(" priority=\"");
     push_number(place as u64 + 1, body);

@@ -7,7 +7,11 @@ use super::document::Document;
 use super::query::Protocols;
 use super::select::Contribution;
 use super::target::Subject;
+use crate::model::text::{Append, Pieces, Text};
 use crate::model::write::push_number;
+
+/// The first line is seldom longer.
+const FIRST_LINE: usize = 1_024;
 
 /// What a text list says besides the mirrors.
 pub struct Details<'a> {
@@ -18,25 +22,25 @@ pub struct Details<'a> {
 }
 
 /// Appends a text list.
-pub fn render(document: &Document<'_>, details: &Details<'_>, body: &mut String) {
+///
+/// `tails` is memory that is used again.
+pub fn render(
+    document: &Document<'_>,
+    details: &Details<'_>,
+    tails: &mut Pieces,
+    body: &mut Text,
+) {
     let Document { snapshot, target, selection, choice, url_tail, .. } = *document;
-    let listings = snapshot.listings();
-    let of_host = |host| target.directory.layout.listings(listings, host);
-    // One allocation, about exact; the first line of a text list is seldom longer.
-    let mut size = 1_024;
-    for &host in &selection.hosts {
-        choice.each(of_host(host), |listing| {
-            size += listings.url(listing).len() + url_tail.len() + 1;
-        });
-    }
-    body.reserve(size);
+    tails.clear();
+    let tail = tails.add(|out| out.extend([url_tail, "\n"]));
+    body.reserve(FIRST_LINE + document.urls_size(tail.len()) + Text::SLACK);
 
     push_subject(&target.subject, body);
     for contribution in &selection.contributions {
         push_contribution(*contribution, body);
     }
     if let Some(protocols) = details.protocols {
-        body.extend(["protocol = ", &protocols.text]);
+        body.push_all(["protocol = ", &protocols.text]);
     }
     if document.is_empty() {
         let reason = match details.protocols {
@@ -51,29 +55,29 @@ pub fn render(document: &Document<'_>, details: &Details<'_>, body: &mut String)
     }
     body.push('\n');
 
+    let listings = snapshot.listings();
     for &host in &selection.hosts {
-        choice.each(of_host(host), |listing| {
-            body.push_str(listings.url(listing));
-            body.push_str(url_tail);
-            body.push('\n');
+        choice.each(target.directory.layout.listings(listings, host), |listing| {
+            body.push_piece(listings.pieces(), listing.url);
+            body.push_piece(tails, tail);
         });
     }
     if let Some(url) = document.fallback_url() {
-        body.extend([&url, "\n"]);
+        body.push_all([&url, "\n"]);
     }
 }
 
 /// How the first line of a text list begins.
-pub(super) fn push_subject(subject: &Subject<'_, '_>, body: &mut String) {
+pub(super) fn push_subject(subject: &Subject<'_, '_>, body: &mut impl Append) {
     match subject {
-        Subject::Path(path) => body.extend(["# path = ", path, " "]),
+        Subject::Path(path) => body.push_all(["# path = ", path, " "]),
         Subject::Repository(name, arch) => {
-            body.extend(["# repo = ", name.as_str(), " arch = ", arch, " "]);
+            body.push_all(["# repo = ", name.as_str(), " arch = ", arch, " "]);
         }
     }
 }
 
-fn push_contribution(contribution: Contribution, body: &mut String) {
+fn push_contribution(contribution: Contribution, body: &mut Text) {
     match contribution {
         Contribution::Netblock => body.push_str("Using preferred netblock "),
         Contribution::Asn(asn) => {
@@ -82,7 +86,7 @@ fn push_contribution(contribution: Contribution, body: &mut String) {
             body.push(' ');
         }
         Contribution::Country(country) => {
-            body.extend(["country = ", country.as_str(), " "]);
+            body.push_all(["country = ", country.as_str(), " "]);
         }
         Contribution::Global => body.push_str("country = global "),
     }

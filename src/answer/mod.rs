@@ -30,6 +30,7 @@ use fastrand::Rng;
 
 use crate::model::geo::Country;
 use crate::model::net::canonical;
+use crate::model::text::{Append, Pieces, Text};
 use crate::model::tier::Tier;
 use crate::model::url::ProtocolSet;
 use crate::model::write::{push_base64, push_number};
@@ -235,9 +236,11 @@ pub struct Scratch {
     workspace: Workspace,
     selection: Selection,
     pubdate: Pubdate,
+    /// The key of a repository.
+    key: String,
     url_tail: String,
-    /// The key of a repository, then what follows a URL in a metalink.
-    text: String,
+    /// What follows a URL, as the format writes it.
+    tails: Pieces,
 }
 
 /// The date of answers, formatted once a second.
@@ -267,7 +270,7 @@ pub fn respond<'q>(
     request: &Request<'q>,
     rng: &mut Rng,
     scratch: &mut Scratch,
-    body: &mut String,
+    body: &mut Text,
 ) -> Reply<'q> {
     let mut reply = Reply {
         status: Status::Ok,
@@ -292,7 +295,7 @@ pub fn respond<'q>(
     if let Err(refusal) = outcome {
         reply.status = refusal.status;
         let message = &refusal.message;
-        let xml = |body: &mut String| push_xml_message(snapshot, message, body);
+        let xml = |body: &mut Text| push_xml_message(snapshot, message, body);
         match format {
             Format::Mirrorlist => push_message(snapshot, message, body),
             Format::Metalink => {
@@ -324,10 +327,10 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         rng: &mut Rng,
         scratch: &mut Scratch,
         reply: &mut Reply<'q>,
-        body: &mut String,
+        body: &mut Text,
     ) -> Result<(), Refusal<'s, 'q>> {
         let Self { snapshot, options, query, .. } = *self;
-        let target = target::resolve(snapshot, query, self.format, &mut scratch.text)?;
+        let target = target::resolve(snapshot, query, self.format, &mut scratch.key)?;
         if let (Some(entry), Subject::Repository(name, arch)) =
             (&mut reply.countme, &target.subject)
         {
@@ -359,7 +362,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             minimum: options.minimum,
             names_contributions: self.format == Format::Mirrorlist && !redirects,
         };
-        let Scratch { workspace, selection, pubdate, url_tail, text } = scratch;
+        let Scratch { workspace, selection, pubdate, url_tail, tails, .. } = scratch;
         select::select(snapshot, &criteria, rng, workspace, selection);
         reply.found = selection.tiers.first().map(|&(tier, _)| tier);
         let fallback = shape::shape(
@@ -383,11 +386,11 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
                     protocols: query.protocols.as_ref(),
                     created: query.time.then(|| snapshot.created()),
                 };
-                mirrorlist::render(&document, &details, body);
+                mirrorlist::render(&document, &details, tails, body);
             }
             Format::Metalink => {
                 let pubdate = pubdate.at(self.request.now);
-                metalink::render(&document, &file, pubdate, text, body);
+                metalink::render(&document, &file, pubdate, tails, body);
             }
             Format::Metalink4 => {
                 metalink4::render(&document, &file, self.request.now, body);
@@ -465,11 +468,11 @@ fn parse_address<'s, 'q>(text: &Cow<'q, str>) -> Result<IpAddr, Refusal<'s, 'q>>
 }
 
 /// Writes a message as text.
-fn push_message(snapshot: &Snapshot, message: &Message<'_, '_>, body: &mut String) {
+fn push_message(snapshot: &Snapshot, message: &Message<'_, '_>, body: &mut impl Append) {
     match message {
         Message::Fixed(text) => body.push_str(text),
-        Message::BadQuery(reason) => body.extend(["error: ", &reason.to_string(), "\n"]),
-        Message::BadAddress(text) => body.extend(["error: ip=", text, " is no address\n"]),
+        Message::BadQuery(reason) => body.push_all(["error: ", &reason.to_string(), "\n"]),
+        Message::BadAddress(text) => body.push_all(["error: ip=", text, " is no address\n"]),
         Message::UnknownRepository(subject) => {
             mirrorlist::push_subject(subject, body);
             body.push_str("error: invalid repo or arch\n");
@@ -481,17 +484,17 @@ fn push_message(snapshot: &Snapshot, message: &Message<'_, '_>, body: &mut Strin
             body.push_str("error: no mirror carries it\n");
         }
         Message::NoMetalink(directory, file) => {
-            body.extend([directory, "/", file, " not found or has not metalink"]);
+            body.push_all([directory, "/", file, " not found or has not metalink"]);
         }
         Message::NoRepodata(path) => {
             let folder = if path.ends_with("/repodata") { "" } else { "/repodata" };
-            body.extend([path, folder, "/repomd.xml not found or has not metalink"]);
+            body.push_all([path, folder, "/repomd.xml not found or has not metalink"]);
         }
     }
 }
 
 /// Writes a message as the inside of an XML comment.
-fn push_xml_message(snapshot: &Snapshot, message: &Message<'_, '_>, body: &mut String) {
+fn push_xml_message(snapshot: &Snapshot, message: &Message<'_, '_>, body: &mut Text) {
     if let Message::UnknownRepository(subject) = message {
         // The list is long and always the same: it was made safe when the snapshot was built.
         let mut head = String::new();

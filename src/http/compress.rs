@@ -6,7 +6,6 @@
 
 use std::io::{self, Write};
 
-use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -49,7 +48,7 @@ impl Coding {
 }
 
 /// The compressed body; `None` where that does not make it smaller.
-pub fn compress(coding: Coding, body: &[u8]) -> Option<Bytes> {
+pub fn compress(coding: Coding, body: &[u8]) -> Option<Vec<u8>> {
     if body.len() < MIN_BYTES {
         return None;
     }
@@ -57,7 +56,7 @@ pub fn compress(coding: Coding, body: &[u8]) -> Option<Bytes> {
         Coding::Zstd => zstd::bulk::compress(body, ZSTD_LEVEL),
         Coding::Gzip => gzip(body),
     };
-    compressed.ok().filter(|smaller| smaller.len() < body.len()).map(Bytes::from)
+    compressed.ok().filter(|smaller| smaller.len() < body.len())
 }
 
 fn gzip(body: &[u8]) -> io::Result<Vec<u8>> {

@@ -40,6 +40,7 @@ use crate::answer::query::Countme;
 use crate::answer::{self, CountmeEntry, Format, Scratch};
 use crate::metrics::{Answering, Phase, RequestKind, StatusClass};
 use crate::model::net::canonical;
+use crate::model::text::Text;
 use crate::snapshot::Generation;
 
 /// How long a connection without a request may still send one after the drain has begun.
@@ -263,7 +264,7 @@ fn respond(
         false => Compression::Off,
     };
     // Each format reserves what it needs.
-    let mut body = String::new();
+    let mut body = Text::default();
 
     let snapshot = context.live.load();
     let reply = survive(|| {

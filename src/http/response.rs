@@ -3,7 +3,8 @@
 //! hyper adds Date, Content-Length and Connection. The answer to HEAD is made like the one to GET;
 //! hyper sends its headers, Content-Length included, and leaves the body out.
 
-use bytes::Bytes;
+use std::io::Cursor;
+
 use http_body_util::Full;
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue,
@@ -14,9 +15,10 @@ use hyper::{Response, StatusCode};
 use super::compress::{Coding, compress};
 use super::route::Refusal;
 use crate::answer::{Redirect, Reply, Status};
+use crate::model::text::Text;
 
 /// What a response carries: one buffer.
-pub type Body = Full<Bytes>;
+pub type Body = Full<Cursor<Vec<u8>>>;
 
 /// Names the snapshot that an answer was made from.
 pub static GENERATION: HeaderName = HeaderName::from_static("mirrorlist-generation");
@@ -34,7 +36,7 @@ pub enum Compression {
 pub fn from_reply(
     reply: Reply<'_>,
     generation: HeaderValue,
-    body: String,
+    body: Text,
     compression: Compression,
 ) -> Response<Body> {
     let (coding, vary) = match compression {
@@ -44,9 +46,9 @@ pub fn from_reply(
     let compressed = coding.and_then(|coding| Some((coding, compress(coding, body.as_bytes())?)));
     let (encoding, body) = match compressed {
         Some((coding, bytes)) => (Some(coding.name()), bytes),
-        None => (None, Bytes::from(body)),
+        None => (None, body.into_bytes()),
     };
-    let mut response = Response::new(Full::new(body));
+    let mut response = Response::new(Full::new(Cursor::new(body)));
     *response.status_mut() = match reply.status {
         Status::Ok => StatusCode::OK,
         Status::Found => StatusCode::FOUND,
@@ -106,7 +108,7 @@ pub fn close_after(response: &mut Response<Body>) {
 }
 
 fn text(status: StatusCode, message: &'static str) -> Response<Body> {
-    let mut response = Response::new(Full::new(Bytes::from_static(message.as_bytes())));
+    let mut response = Response::new(Full::new(Cursor::new(message.into())));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     response
@@ -131,7 +133,7 @@ mod tests {
             countme: None,
         };
         let response =
-            from_reply(reply, HeaderValue::from_static("0"), String::new(), Compression::Off);
+            from_reply(reply, HeaderValue::from_static("0"), Text::default(), Compression::Off);
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
 }

@@ -9,6 +9,7 @@ pub mod url;
 pub mod checksum;
 pub mod date;
 pub mod ids;
+pub mod text;
 pub mod tier;
 pub mod xml;
 pub mod write;

@@ -1,7 +1,9 @@
 //! Small writers that all documents share.
 
+use super::text::Append;
+
 /// Appends a number in decimal.
-pub fn push_number(number: u64, out: &mut String) {
+pub fn push_number(number: u64, out: &mut impl Append) {
     if number >= 10 {
         push_number(number / 10, out);
     }
@@ -11,7 +13,7 @@ pub fn push_number(number: u64, out: &mut String) {
 
 /// Appends bytes as lower-case hex: librepo compares checksums as text, and repomd.xml's own are in
 /// lower case.
-pub fn push_hex(bytes: &[u8], out: &mut String) {
+pub fn push_hex(bytes: &[u8], out: &mut impl Append) {
     const DIGITS: [u8; 16] = *b"0123456789abcdef";
     for byte in bytes {
         for digit in [byte >> 4, byte & 15] {
@@ -21,7 +23,7 @@ pub fn push_hex(bytes: &[u8], out: &mut String) {
 }
 
 /// Appends bytes in base64 (RFC 4648, section 4), as HTTP digests are written.
-pub fn push_base64(bytes: &[u8], out: &mut String) {
+pub fn push_base64(bytes: &[u8], out: &mut impl Append) {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for group in bytes.chunks(3) {
         let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or(0));
@@ -35,11 +37,14 @@ pub fn push_base64(bytes: &[u8], out: &mut String) {
 }
 
 /// Appends a JSON string with its quotes (RFC 8259, section 7).
-pub fn push_json_string(text: &str, out: &mut String) {
+pub fn push_json_string(text: &str, out: &mut impl Append) {
     out.push('"');
     for character in text.chars() {
         match character {
-            '"' | '\\' => out.extend(['\\', character]),
+            '"' | '\\' => {
+                out.push('\\');
+                out.push(character);
+            }
             '\u{20}'.. => out.push(character),
             control => {
                 out.push_str("\\u00");
@@ -52,7 +57,7 @@ pub fn push_json_string(text: &str, out: &mut String) {
 
 /// Appends a path as it stands in a URL (RFC 3986, section 3.3): what a path cannot hold is
 /// percent-encoded. A `%` is a character of the name here, not an escape.
-pub fn push_url_path(path: &str, out: &mut String) {
+pub fn push_url_path(path: &str, out: &mut impl Append) {
     let mut rest = path;
     while let Some(at) = rest.find(|character: char| !is_path(character)) {
         let (plain, special) = rest.split_at(at);
@@ -69,7 +74,7 @@ pub fn push_url_path(path: &str, out: &mut String) {
     out.push_str(rest);
 }
 
-fn push_upper_hex(byte: u8, out: &mut String) {
+fn push_upper_hex(byte: u8, out: &mut impl Append) {
     for digit in [byte >> 4, byte & 15] {
         let digit = char::from_digit(u32::from(digit), 16).unwrap_or('0');
         out.push(digit.to_ascii_uppercase());

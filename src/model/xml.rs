@@ -1,9 +1,11 @@
 //! Escaping for XML, used by everything that writes a document, so that no caller can forget.
 
+use super::text::Append;
+
 /// Appends `text` so that it reads back as itself from XML text and from a double-quoted attribute.
 ///
 /// Characters that XML 1.0 cannot hold at all (most controls, U+FFFE, U+FFFF) become U+FFFD.
-pub fn escape_into(text: &str, out: &mut String) {
+pub fn escape_into(text: &str, out: &mut impl Append) {
     let mut rest = text;
     while let Some(at) = rest.find(needs_escape) {
         let (plain, special) = rest.split_at(at);
@@ -28,7 +30,7 @@ pub fn escape_into(text: &str, out: &mut String) {
 
 /// Appends `text` as the inside of a comment: it can neither close the comment nor end in a hyphen,
 /// because two hyphens in a row are parted by a blank (XML 1.0, section 2.5).
-pub fn escape_comment_into(text: &str, out: &mut String) {
+pub fn escape_comment_into(text: &str, out: &mut impl Append) {
     let mut after_hyphen = false;
     for character in text.chars() {
         if character == '-' && after_hyphen {

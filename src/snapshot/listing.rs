@@ -18,6 +18,7 @@ use rustc_hash::FxHashMap;
 
 use crate::model::geo::{Continent, Country};
 use crate::model::ids::HostId;
+use crate::model::text::{Piece, Pieces};
 use crate::model::url::{Protocol, ProtocolSet, parse_base_url};
 use crate::model::write::{push_hex, push_number};
 use crate::model::xml::escape_into;
@@ -25,20 +26,17 @@ use crate::model::xml::escape_into;
 use super::tables::{Layout, Slot, Tables, Version};
 use super::{empty_set, insert};
 
-/// One URL of one mirror.
+/// One URL of one mirror, as [`Listings::pieces`].
 #[derive(Clone, Copy, Debug)]
 pub struct Listing {
     /// What the URL speaks.
     pub protocol: Protocol,
-    url: Span,
-    head: Span,
-    middle: Span,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Span {
-    from: u32,
-    to: u32,
+    /// The base URL as the data has it.
+    pub url: Piece,
+    /// A metalink line up to the preference. All mirrors of a country share it.
+    pub metalink_head: Piece,
+    /// A metalink line from behind the preference to the end of the base URL.
+    pub metalink_middle: Piece,
 }
 
 /// The URLs of a mirror in a layout: a range of [`Listings`]. Empty for one that has none.
@@ -46,6 +44,10 @@ struct Span {
 struct Group {
     from: u32,
     to: u32,
+    /// Bytes of all middles.
+    bytes: u32,
+    /// Bytes of the longest middle.
+    longest: u32,
 }
 
 /// Every URL of every mirror, with its ready-made pieces.
@@ -53,45 +55,34 @@ struct Group {
 pub struct Listings {
     listings: Vec<Listing>,
     /// By index of the file.
-    files: Vec<Span>,
-    pieces: String,
+    files: Vec<Piece>,
+    pieces: Pieces,
 }
 
 impl Listings {
+    /// What listings and the details of files are made of.
+    pub fn pieces(&self) -> &Pieces {
+        &self.pieces
+    }
+
     /// The base URL as the data has it.
     pub fn url(&self, listing: &Listing) -> &str {
-        self.piece(listing.url)
-    }
-
-    /// A metalink line up to the preference.
-    pub fn metalink_head(&self, listing: &Listing) -> &str {
-        self.piece(listing.head)
-    }
-
-    /// A metalink line from behind the preference to the end of the base URL.
-    pub fn metalink_middle(&self, listing: &Listing) -> &str {
-        self.piece(listing.middle)
+        self.pieces.get(listing.url)
     }
 
     /// What a metalink says of a file, by its index.
     pub(super) fn file_details(&self, index: usize) -> &str {
-        self.files.get(index).map_or("", |&span| self.piece(span))
+        self.files.get(index).map_or("", |&piece| self.pieces.get(piece))
     }
+}
 
-    fn piece(&self, span: Span) -> &str {
-        self.pieces.get(span.from as usize..span.to as usize).unwrap_or("")
-    }
-
-    fn push_piece(&mut self, write: impl FnOnce(&mut String)) -> Span {
-        let from = self.pieces.len();
-        write(&mut self.pieces);
-        // Base URLs are at most 1,000 bytes each; 4 GiB of them are not reached, and past them a
-        // span is merely empty.
-        match (u32::try_from(from), u32::try_from(self.pieces.len())) {
-            (Ok(from), Ok(to)) => Span { from, to },
-            _ => Span { from: 0, to: 0 },
-        }
-    }
+/// How much room the URLs of mirrors take at most.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Room {
+    /// URLs.
+    pub lines: usize,
+    /// Bytes of their metalink middles, which are longer than the URLs themselves.
+    pub bytes: usize,
 }
 
 /// A layout, with the sets of mirrors that selection intersects.
@@ -110,6 +101,17 @@ impl LayoutIndex {
     pub fn listings<'a>(&self, listings: &'a Listings, host: HostId) -> &'a [Listing] {
         let group = self.groups.get(host.index()).copied().unwrap_or_default();
         listings.listings.get(group.from as usize..group.to as usize).unwrap_or(&[])
+    }
+
+    /// How much room at most `per_host` URLs of a mirror take, or all of them.
+    pub fn room(&self, host: HostId, per_host: Option<usize>) -> Room {
+        let Group { from, to, bytes, longest } =
+            self.groups.get(host.index()).copied().unwrap_or_default();
+        let lines = (to - from) as usize;
+        match per_host {
+            Some(limit) if limit < lines => Room { lines: limit, bytes: limit * longest as usize },
+            _ => Room { lines, bytes: bytes as usize },
+        }
     }
 
     /// The mirrors that are listed for everybody.
@@ -146,28 +148,35 @@ impl LayoutIndex {
 /// Makes the pieces and the sets of all layouts.
 pub(super) fn build(tables: &Tables) -> (Listings, Vec<LayoutIndex>) {
     let mut listings = Listings::default();
-    let mut groups = FxHashMap::default();
+    let mut known = Known::default();
     let layouts = tables
         .layouts
         .iter()
-        .map(|layout| build_layout(tables, layout, &mut listings, &mut groups))
+        .map(|layout| build_layout(tables, layout, &mut listings, &mut known))
         .collect();
     for file in &tables.files {
         let (from, to) = file.versions;
         let versions = tables.versions.get(from as usize..to as usize).unwrap_or(&[]);
-        let span = listings.push_piece(|out| push_versions(versions, out));
-        listings.files.push(span);
+        let piece = listings.pieces.add(|out| push_versions(versions, out));
+        listings.files.push(piece);
     }
     listings.listings.shrink_to_fit();
     listings.pieces.shrink_to_fit();
     (listings, layouts)
 }
 
+/// What was made before and serves again.
+#[derive(Default)]
+struct Known {
+    groups: FxHashMap<(HostId, u32, bool), Group>,
+    heads: FxHashMap<(Protocol, Option<Country>), Piece>,
+}
+
 fn build_layout(
     tables: &Tables,
     layout: &Layout,
     listings: &mut Listings,
-    known: &mut FxHashMap<(HostId, u32, bool), Group>,
+    known: &mut Known,
 ) -> LayoutIndex {
     let n_hosts = tables.hosts.len();
     let mut index = LayoutIndex {
@@ -181,8 +190,9 @@ fn build_layout(
     for (host, slot) in (0..).map(HostId).zip(&layout.slots) {
         let Some(slot) = slot else { continue };
         let group = *known
+            .groups
             .entry((host, slot.urls, slot.public))
-            .or_insert_with(|| build_group(tables, host, slot, listings));
+            .or_insert_with(|| build_group(tables, host, slot, listings, &mut known.heads));
         if let Some(own) = index.groups.get_mut(host.index()) {
             *own = group;
         }
@@ -210,34 +220,52 @@ fn build_layout(
     index
 }
 
-fn build_group(tables: &Tables, host: HostId, slot: &Slot, listings: &mut Listings) -> Group {
+fn build_group(
+    tables: &Tables,
+    host: HostId,
+    slot: &Slot,
+    listings: &mut Listings,
+    heads: &mut FxHashMap<(Protocol, Option<Country>), Piece>,
+) -> Group {
     let country = tables.hosts.get(host.index()).and_then(|host| host.country);
-    let location = country.as_ref().map_or("", Country::as_str);
     let private = if slot.public { "" } else { " mm0:private=\"True\"" };
-    let from = listings.listings.len();
+    let Listings { listings, pieces, .. } = listings;
+    let from = listings.len();
+    let (mut bytes, mut longest) = (0, 0);
     for &url in tables.url_lists.get(slot.urls as usize) {
         let url = tables.urls.get(url as usize);
         let Ok(protocol) = parse_base_url(url) else { continue };
-        let head = listings.push_piece(|out| {
-            out.extend([
-                "    <url protocol=\"",
-                protocol.as_str(),
-                "\" type=\"",
-                protocol.as_str(),
-            ]);
-            out.extend(["\" location=\"", location, "\" preference=\""]);
-        });
-        let middle = listings.push_piece(|out| {
+        let metalink_head = *heads
+            .entry((protocol, country))
+            .or_insert_with(|| pieces.add(|out| push_head(protocol, country, out)));
+        let metalink_middle = pieces.add(|out| {
             out.extend(["\"", private, ">"]);
             escape_into(url, out);
         });
-        let url = listings.push_piece(|out| out.push_str(url));
-        listings.listings.push(Listing { protocol, url, head, middle });
+        bytes += metalink_middle.len();
+        longest = longest.max(metalink_middle.len());
+        // Nearly all URLs are their own escapes, and so the end of the middle.
+        let end = u32::try_from(url.len()).map_or(Piece::default(), |n| metalink_middle.end(n));
+        let is_plain = pieces.get(end) == url;
+        let url = if is_plain { end } else { pieces.add(|out| out.push_str(url)) };
+        listings.push(Listing { protocol, url, metalink_head, metalink_middle });
     }
-    match (u32::try_from(from), u32::try_from(listings.listings.len())) {
-        (Ok(from), Ok(to)) => Group { from, to },
-        _ => Group::default(),
-    }
+    let group = || {
+        Some(Group {
+            from: from.try_into().ok()?,
+            to: listings.len().try_into().ok()?,
+            bytes: bytes.try_into().ok()?,
+            longest: longest.try_into().ok()?,
+        })
+    };
+    group().unwrap_or_default()
+}
+
+fn push_head(protocol: Protocol, country: Option<Country>, out: &mut String) {
+    let protocol = protocol.as_str();
+    let location = country.as_ref().map_or("", Country::as_str);
+    out.extend(["    <url protocol=\"", protocol, "\" type=\"", protocol]);
+    out.extend(["\" location=\"", location, "\" preference=\""]);
 }
 
 fn push_versions(versions: &[Version], out: &mut String) {

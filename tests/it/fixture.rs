@@ -10,6 +10,7 @@ use std::path::Path;
 
 use mirrorlistd::answer::{Format, Options, Reply, Request, Scratch, Status, respond};
 use mirrorlistd::compile::{self, Compiled, Inputs, MirrorManagerFiles, Report};
+use mirrorlistd::model::text::Text;
 use mirrorlistd::snapshot::Snapshot;
 use testdata::Message as _;
 use testdata::mirrormanager::{
@@ -306,11 +307,11 @@ impl Server {
         let format = Format::of_path(path).expect("tests ask for lists and metalinks");
         let request = Request { format, query, client, now: NOW };
         let mut rng = fastrand::Rng::with_seed(seed);
-        let mut body = String::new();
+        let mut body = Text::default();
         let mut scratch = Scratch::default();
         let reply =
             respond(&self.snapshot, &self.options, &request, &mut rng, &mut scratch, &mut body);
-        Answer::new(reply, body)
+        Answer::new(reply, String::from_utf8(body.into_bytes()).expect("documents are UTF-8"))
     }
 }
 

@@ -8,6 +8,7 @@ use mirrorlistd::answer::query::Countme;
 use mirrorlistd::answer::shape::{Fallback, Shaping};
 use mirrorlistd::answer::{Format, Options, Reply, Request, Scratch, Status, respond};
 use mirrorlistd::compile::{Inputs, compile};
+use mirrorlistd::model::text::Text;
 use mirrorlistd::snapshot::Snapshot;
 
 use crate::golden;
@@ -23,9 +24,9 @@ fn answer_with<'q>(
     let request =
         Request { format, query, client: IpAddr::from([127, 0, 0, 1]), now: 1_795_258_889 };
     let mut rng = fastrand::Rng::with_seed(seed);
-    let mut body = String::new();
+    let mut body = Text::default();
     let reply = respond(&DEMO, options, &request, &mut rng, &mut Scratch::default(), &mut body);
-    (reply, body)
+    (reply, String::from_utf8(body.into_bytes()).expect("documents are UTF-8"))
 }
 
 fn answer(format: Format, query: &str) -> (Reply<'_>, String) {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use mirrorlistd::compile::{Compiled, Inputs, compile};
+use mirrorlistd::model::text::Text;
 use mirrorlistd::snapshot::format::{self, Broken};
 
 fn demo() -> Compiled {
@@ -125,7 +126,7 @@ fn exercise(snapshot: &mirrorlistd::snapshot::Snapshot, rng: &mut fastrand::Rng)
         for format in [Format::Mirrorlist, Format::Metalink] {
             let client = std::net::IpAddr::from([192, 0, 2, rng.u8(..)]);
             let request = Request { format, query, client, now: 0 };
-            let mut body = String::new();
+            let mut body = Text::default();
             respond(
                 snapshot,
                 &Options::default(),
