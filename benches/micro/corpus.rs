@@ -60,7 +60,8 @@ impl Corpus {
                 Some(Asked { query, client: client.parse().ok()? })
             })
             .collect();
-        let distance = |asked: &&Asked| metalink(&snapshot, asked).as_bytes().len().abs_diff(USUAL_METALINK);
+        let distance =
+            |asked: &&Asked| metalink(&snapshot, asked).as_bytes().len().abs_diff(USUAL_METALINK);
         let usual = requests.iter().take(2_000).min_by_key(distance).expect("requests").clone();
         eprintln!("the usual metalink has {} bytes", metalink(&snapshot, &usual).as_bytes().len());
         Self { folder, snapshot, bytes, requests, usual }

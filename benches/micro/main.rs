@@ -117,6 +117,7 @@ mod choose {
     use mirrorlistd::answer::Format;
     use mirrorlistd::answer::order::weighted;
     use mirrorlistd::model::ids::HostId;
+    use mirrorlistd::snapshot::hosts::Weight;
 
     use super::corpus::{CORPUS, Memory, Prepared};
     use super::*;
@@ -141,7 +142,7 @@ mod choose {
 
     const SIZES: [u32; 4] = [1, 10, 100, 1_000];
 
-    fn weight(host: HostId) -> u32 {
+    fn share(host: HostId) -> u32 {
         const USUAL: [u32; 5] = [100, 1_000, 1_000, 10_000, 40_000];
         USUAL.get(host.index() % USUAL.len()).copied().unwrap_or(1)
     }
@@ -149,6 +150,8 @@ mod choose {
     #[divan::bench(args = SIZES)]
     fn order(bencher: Bencher<'_, '_>, n_hosts: u32) {
         let (mut rng, mut keys, mut out) = (Rng::with_seed(1), Vec::new(), Vec::new());
+        let weights: Vec<_> = (0..n_hosts).map(|host| Weight::new(share(HostId(host)))).collect();
+        let weight = |host: HostId| weights[host.index()];
         bencher.bench_local(|| {
             out.clear();
             weighted((0..n_hosts).map(HostId), weight, &mut rng, &mut keys, &mut out);
@@ -162,7 +165,7 @@ mod choose {
         bencher.bench_local(|| {
             out.clear();
             left.clear();
-            left.extend((0..n_hosts).map(HostId).map(|host| (host, u64::from(weight(host)))));
+            left.extend((0..n_hosts).map(HostId).map(|host| (host, u64::from(share(host)))));
             let mut total: u64 = left.iter().map(|&(_, weight)| weight).sum();
             while total > 0 {
                 let mut ticket = rng.u64(0..total);

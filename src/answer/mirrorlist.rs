@@ -24,12 +24,7 @@ pub struct Details<'a> {
 /// Appends a text list.
 ///
 /// `tails` is memory that is used again.
-pub fn render(
-    document: &Document<'_>,
-    details: &Details<'_>,
-    tails: &mut Pieces,
-    body: &mut Text,
-) {
+pub fn render(document: &Document<'_>, details: &Details<'_>, tails: &mut Pieces, body: &mut Text) {
     let Document { snapshot, target, selection, choice, url_tail, .. } = *document;
     tails.clear();
     let tail = tails.add(|out| out.extend([url_tail, "\n"]));

@@ -33,7 +33,7 @@ use tokio::sync::Notify;
 use super::access_log::combined;
 use super::access_log::line::DateCache;
 use super::compress::Coding;
-use super::response::{self, Body, Compression};
+use super::response::{self, Body, Compression, Headers};
 use super::watchdog::{Progress, Watchdog, Watched};
 use super::{Context, route};
 use crate::answer::query::Countme;
@@ -41,7 +41,6 @@ use crate::answer::{self, CountmeEntry, Format, Scratch};
 use crate::metrics::{Answering, Phase, RequestKind, StatusClass};
 use crate::model::net::canonical;
 use crate::model::text::Text;
-use crate::snapshot::Generation;
 
 /// How long a connection without a request may still send one after the drain has begun.
 const LINGER: Duration = Duration::from_millis(250);
@@ -186,8 +185,7 @@ struct Worker {
     rng: fastrand::Rng,
     scratch: Scratch,
     date: DateCache,
-    /// The header of the generation last served, so that it is not formatted for each answer.
-    generation: Option<(Generation, HeaderValue)>,
+    headers: Headers,
 }
 
 impl Worker {
@@ -196,20 +194,8 @@ impl Worker {
             rng: fastrand::Rng::new(),
             scratch: Scratch::default(),
             date: DateCache::default(),
-            generation: None,
+            headers: Headers::default(),
         }
-    }
-
-    fn generation_header(&mut self, generation: Generation) -> HeaderValue {
-        if let Some((known, header)) = &self.generation
-            && *known == generation
-        {
-            return header.clone();
-        }
-        let header = HeaderValue::try_from(generation.to_string())
-            .expect("hexadecimal digits are a valid header value");
-        self.generation = Some((generation, header.clone()));
-        header
     }
 }
 
@@ -288,8 +274,8 @@ fn respond(
                 };
                 context.metrics.countme.count(repository.as_deref(), bucket);
             }
-            let generation = worker.generation_header(snapshot.generation());
-            response::from_reply(reply, generation, body, compression)
+            let generation = snapshot.generation();
+            response::from_reply(reply, generation, body, compression, &mut worker.headers)
         }
         Err(reason) => {
             // Whatever the answer left behind is not to be trusted.
@@ -339,13 +325,5 @@ mod tests {
         let outcome = survive(|| numbers[fastrand::usize(3..9)]);
         assert!(outcome.is_err_and(|reason| reason.contains("out of bounds")));
         assert_eq!(survive(|| 7), Ok(7));
-    }
-
-    #[test]
-    fn the_generation_header_follows_the_snapshot() {
-        let mut worker = Worker::new();
-        for generation in [0xab, 0xab, 7].map(Generation::new) {
-            assert_eq!(worker.generation_header(generation), generation.to_string());
-        }
     }
 }

@@ -7,8 +7,8 @@ use std::io::Cursor;
 
 use http_body_util::Full;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue,
-    LINK, LOCATION, VARY,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName,
+    HeaderValue, LINK, LOCATION, VARY,
 };
 use hyper::{Response, StatusCode};
 
@@ -16,6 +16,7 @@ use super::compress::{Coding, compress};
 use super::route::Refusal;
 use crate::answer::{Redirect, Reply, Status};
 use crate::model::text::Text;
+use crate::snapshot::Generation;
 
 /// What a response carries: one buffer.
 pub type Body = Full<Cursor<Vec<u8>>>;
@@ -32,12 +33,52 @@ pub enum Compression {
     On(Option<Coding>),
 }
 
+/// The headers of answers: made once for each snapshot and kind of answer, and copied.
+///
+/// Inserting four headers one by one hashes their names and moves the table twice.
+#[derive(Default)]
+pub struct Headers {
+    generation: Option<Generation>,
+    /// A few: the kinds are the formats, with compression or without.
+    kinds: Vec<(Kind, HeaderMap)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Kind {
+    content_type: &'static str,
+    vary: &'static str,
+}
+
+impl Headers {
+    fn of(&mut self, kind: Kind, generation: Generation) -> HeaderMap {
+        if self.generation != Some(generation) {
+            self.kinds.clear();
+            self.generation = Some(generation);
+        }
+        if let Some((_, headers)) = self.kinds.iter().find(|(known, _)| *known == kind) {
+            return headers.clone();
+        }
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind.content_type));
+        // The answer depends on who asks.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
+        headers.insert(VARY, HeaderValue::from_static(kind.vary));
+        // Hexadecimal digits are a valid value.
+        if let Ok(value) = HeaderValue::try_from(generation.to_string()) {
+            headers.insert(GENERATION.clone(), value);
+        }
+        self.kinds.push((kind, headers.clone()));
+        headers
+    }
+}
+
 /// The response for a reply and the body that was written with it.
 pub fn from_reply(
     reply: Reply<'_>,
-    generation: HeaderValue,
+    generation: Generation,
     body: Text,
     compression: Compression,
+    headers: &mut Headers,
 ) -> Response<Body> {
     let (coding, vary) = match compression {
         Compression::Off => (None, "accept"),
@@ -55,14 +96,9 @@ pub fn from_reply(
         Status::BadRequest => StatusCode::BAD_REQUEST,
         Status::NotFound => StatusCode::NOT_FOUND,
     };
+    *response.headers_mut() =
+        headers.of(Kind { content_type: reply.content_type, vary }, generation);
     let headers = response.headers_mut();
-    // One allocation instead of two that grow; hyper adds two more headers.
-    headers.reserve(8);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
-    // The answer depends on who asks.
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
-    headers.insert(VARY, HeaderValue::from_static(vary));
-    headers.insert(GENERATION.clone(), generation);
     if let Some(encoding) = encoding {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
     }
@@ -132,8 +168,27 @@ mod tests {
             log: None,
             countme: None,
         };
-        let response =
-            from_reply(reply, HeaderValue::from_static("0"), Text::default(), Compression::Off);
+        let response = from_reply(
+            reply,
+            Generation::new(0),
+            Text::default(),
+            Compression::Off,
+            &mut Headers::default(),
+        );
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+
+    #[test]
+    fn headers_follow_the_snapshot_and_the_kind() {
+        let mut headers = Headers::default();
+        for generation in [0xab, 0xab, 7].map(Generation::new) {
+            for vary in ["accept", "accept, accept-encoding", "accept"] {
+                let kind = Kind { content_type: "text/plain", vary };
+                let made = headers.of(kind, generation);
+                assert_eq!(made[&GENERATION], generation.to_string());
+                assert_eq!(made[VARY], vary);
+                assert_eq!(made.len(), 4);
+            }
+        }
     }
 }

@@ -5,6 +5,8 @@
 //! forgetting what is too much of it, costs ten instructions in place: [`Text::push_piece`] renders
 //! a metalink in half the time.
 
+use std::fmt;
+
 /// What can be appended to: a [`Text`], or a `String` where the text is read again.
 pub trait Append {
     /// Appends text.
@@ -87,6 +89,20 @@ impl Text {
 impl Append for Text {
     fn push_str(&mut self, text: &str) {
         self.bytes.extend_from_slice(text.as_bytes());
+    }
+
+    fn push(&mut self, character: char) {
+        match u8::try_from(character) {
+            Ok(byte) if byte.is_ascii() => self.bytes.push(byte),
+            _ => self.push_str(character.encode_utf8(&mut [0; 4])),
+        }
+    }
+}
+
+impl fmt::Write for Text {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.push_str(text);
+        Ok(())
     }
 }
 

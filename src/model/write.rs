@@ -59,50 +59,32 @@ pub fn push_json_string(text: &str, out: &mut impl Append) {
 /// percent-encoded. A `%` is a character of the name here, not an escape.
 pub fn push_url_path(path: &str, out: &mut impl Append) {
     let mut rest = path;
-    while let Some(at) = rest.find(|character: char| !is_path(character)) {
+    while let Some(at) = rest.bytes().position(|byte| !is_path(byte)) {
         let (plain, special) = rest.split_at(at);
         out.push_str(plain);
         let mut characters = special.chars();
         if let Some(character) = characters.next() {
-            for byte in character.encode_utf8(&mut [0; 4]).bytes() {
-                out.push('%');
-                push_upper_hex(byte, out);
-            }
+            push_percent_encoded(character, out);
         }
         rest = characters.as_str();
     }
     out.push_str(rest);
 }
 
-fn push_upper_hex(byte: u8, out: &mut impl Append) {
-    for digit in [byte >> 4, byte & 15] {
-        let digit = char::from_digit(u32::from(digit), 16).unwrap_or('0');
-        out.push(digit.to_ascii_uppercase());
+/// Appends the bytes of a character as `%` and two upper-case digits (RFC 3986, section 2.1).
+pub fn push_percent_encoded(character: char, out: &mut impl Append) {
+    for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+        out.push('%');
+        for digit in [byte >> 4, byte & 15] {
+            let digit = char::from_digit(u32::from(digit), 16).unwrap_or('0');
+            out.push(digit.to_ascii_uppercase());
+        }
     }
 }
 
-fn is_path(character: char) -> bool {
-    character.is_ascii_alphanumeric()
-        || matches!(
-            character,
-            '/' | '-'
-                | '.'
-                | '_'
-                | '~'
-                | '!'
-                | '$'
-                | '&'
-                | '\''
-                | '('
-                | ')'
-                | '*'
-                | '+'
-                | ','
-                | ';'
-                | '='
-                | ':'
-                | '@'
-        )
+/// Whether a byte is a character that may stand in a path.
+fn is_path(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&byte)
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use super::text::Append;
 /// Characters that XML 1.0 cannot hold at all (most controls, U+FFFE, U+FFFF) become U+FFFD.
 pub fn escape_into(text: &str, out: &mut impl Append) {
     let mut rest = text;
-    while let Some(at) = rest.find(needs_escape) {
+    // By bytes, because nearly all text is plain ASCII.
+    while let Some(at) = rest.bytes().position(|byte| !is_plain(byte)) {
         let (plain, special) = rest.split_at(at);
         out.push_str(plain);
         let mut characters = special.chars();
@@ -20,6 +21,7 @@ pub fn escape_into(text: &str, out: &mut impl Append) {
             Some('\t') => out.push_str("&#9;"),
             Some('\n') => out.push_str("&#10;"),
             Some('\r') => out.push_str("&#13;"),
+            Some(character) if is_xml(character) => out.push(character),
             Some(_) => out.push('\u{fffd}'),
             None => {}
         }
@@ -44,8 +46,9 @@ pub fn escape_comment_into(text: &str, out: &mut impl Append) {
     }
 }
 
-fn needs_escape(character: char) -> bool {
-    matches!(character, '&' | '<' | '>' | '"' | '\t' | '\n' | '\r') || !is_xml(character)
+/// Whether a byte is a character that stands for itself.
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && !matches!(byte, b'&' | b'<' | b'>' | b'"')
 }
 
 /// The `Char` production of XML 1.0 (surrogates are no `char`s anyway).

@@ -12,11 +12,28 @@ use crate::model::url::authority;
 
 /// Mirrors, by their ids.
 pub struct HostIndex {
-    weights: Vec<u32>,
+    weights: Vec<Weight>,
     countries: Vec<Option<Country>>,
     networks: Vec<Networks>,
     /// Mirrors by the host and port of their URLs, sorted.
     authorities: Vec<(Box<str>, Vec<HostId>)>,
+}
+
+/// The share of the load that a mirror takes, kept as what the order needs of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Weight(f32);
+
+impl Weight {
+    /// A share; none at all counts as 1.
+    #[allow(clippy::cast_precision_loss, reason = "a weight needs no more than 24 bits")]
+    pub fn new(share: u32) -> Self {
+        Self(1.0 / share.max(1) as f32)
+    }
+
+    /// The mean of an exponential variate with this weight as its rate.
+    pub fn mean(self) -> f32 {
+        self.0
+    }
 }
 
 /// The networks in which a mirror stands, as far as the data says.
@@ -36,7 +53,7 @@ impl HostIndex {
             networks.netblock = netblock;
         });
         Self {
-            weights: tables.hosts.iter().map(|host| host.weight).collect(),
+            weights: tables.hosts.iter().map(|host| Weight::new(host.weight)).collect(),
             countries: tables.hosts.iter().map(|host| host.country).collect(),
             networks,
             authorities: index_authorities(tables),
@@ -53,9 +70,9 @@ impl HostIndex {
         self.weights.is_empty()
     }
 
-    /// The share of the load that a mirror takes; at least 1.
-    pub fn weight(&self, host: HostId) -> u32 {
-        self.weights.get(host.index()).copied().unwrap_or(1)
+    /// The share of the load that a mirror takes.
+    pub fn weight(&self, host: HostId) -> Weight {
+        self.weights.get(host.index()).copied().unwrap_or(Weight(1.0))
     }
 
     /// Where a mirror stands, if known.

@@ -20,6 +20,7 @@
 
 pub mod tables;
 pub mod trie;
+mod names;
 pub mod hosts;
 pub mod listing;
 pub mod format;
@@ -33,6 +34,7 @@ use crate::model::net::{Prefix, embedded_v4};
 
 use hosts::HostIndex;
 use listing::{LayoutIndex, Listings};
+use names::NameIndex;
 use tables::{
     Directory, File, HostSets, Lists, NO_ASN, Names, Repository, Subpath, Tables, Texts, Version,
     words_for,
@@ -98,17 +100,17 @@ pub struct Snapshot {
     stats: Stats,
 
     hosts: HostIndex,
-    directory_names: Names,
+    directory_names: NameIndex,
     directories: Vec<Directory>,
     carriers: HostSets,
     subpaths: Texts,
     files: Vec<File>,
     versions: Vec<Version>,
-    repository_names: Names,
+    repository_names: NameIndex,
     repositories: Vec<Repository>,
-    redirect_names: Names,
+    redirect_names: NameIndex,
     redirect_targets: Texts,
-    disabled: Names,
+    disabled: NameIndex,
 
     netblocks: CoveringTable<u32>,
     netblock_hosts: Lists<HostId>,
@@ -206,17 +208,17 @@ impl Snapshot {
             created: tables.created,
             stats,
             hosts: HostIndex::new(&tables),
-            directory_names: tables.directory_names,
+            directory_names: NameIndex::new(tables.directory_names),
             directories: tables.directories,
             carriers: tables.carriers,
             subpaths: tables.subpaths,
             files: tables.files,
             versions: tables.versions,
-            repository_names: tables.repository_names,
+            repository_names: NameIndex::new(tables.repository_names),
             repositories: tables.repositories,
-            redirect_names: tables.redirect_names,
+            redirect_names: NameIndex::new(tables.redirect_names),
             redirect_targets: tables.redirect_targets,
-            disabled: tables.disabled,
+            disabled: NameIndex::new(tables.disabled),
             netblocks,
             netblock_hosts: tables.netblock_hosts,
             asns: tables.asns,
@@ -267,7 +269,7 @@ impl Snapshot {
     /// Everything about a directory; `None` for an id of another snapshot.
     pub fn directory(&self, id: DirectoryId) -> Option<DirectoryView<'_>> {
         let directory = self.directories.get(id.index())?;
-        let name = self.directory_names.get(id.index());
+        let name = self.directory_names.names().get(id.index());
         let subpath = match directory.subpath {
             Subpath::Suffix(length) => {
                 name.len().checked_sub(length as usize).and_then(|at| name.get(at..)).unwrap_or("")
@@ -297,7 +299,7 @@ impl Snapshot {
 
     /// The names of directories, in order.
     pub fn directory_names(&self) -> &Names {
-        &self.directory_names
+        self.directory_names.names()
     }
 
     /// What `key` (`repo+arch`) leads to.
@@ -307,7 +309,7 @@ impl Snapshot {
 
     /// The keys `repo+arch` of all repositories, in order.
     pub fn repository_names(&self) -> &Names {
-        &self.repository_names
+        self.repository_names.names()
     }
 
     /// What a request for an unknown repository is told.
@@ -322,7 +324,7 @@ impl Snapshot {
 
     /// Whether the repository is switched off.
     pub fn is_disabled(&self, repo: &str) -> bool {
-        !self.disabled.is_empty() && self.disabled.find(repo).is_some()
+        self.disabled.find(repo).is_some()
     }
 
     /// The preferred networks that contain `address` (canonical) with their mirrors, most specific

@@ -21,7 +21,8 @@ struct Serves {
     urls: Vec<String>,
     public: bool,
     countries: BTreeSet<String>,
-    weight: u32,
+    /// The bits of 1 / weight.
+    mean: u32,
 }
 
 fn generated(shape: &Shape, folder: &Path) -> (MirrorList, Snapshot) {
@@ -59,7 +60,8 @@ fn expected(list: &MirrorList, directory: &MirrorListCacheType) -> Vec<Serves> {
             .filter(|country| country.value.contains(&entry.key))
             .map(|country| country.key.to_uppercase())
             .collect(),
-        weight: bandwidth(entry.key).map_or(1, |entry| entry.value.max(1) as u32),
+        mean: (1.0 / bandwidth(entry.key).map_or(1, |entry| entry.value.max(1) as u32) as f32)
+            .to_bits(),
     };
     let mut all: Vec<Serves> = first.map(serves).collect();
     all.sort();
@@ -83,7 +85,7 @@ fn found(snapshot: &Snapshot, name: &str, countries: &BTreeSet<String>) -> Vec<S
                 .filter(|code| contains(layout.in_country(Country::parse(code).unwrap()), host))
                 .cloned()
                 .collect(),
-            weight: snapshot.hosts().weight(host),
+            mean: snapshot.hosts().weight(host).mean().to_bits(),
         })
         .collect();
     all.sort();

@@ -1,9 +1,12 @@
 //! One line of the access log.
 
-use std::io::Write;
+use std::fmt::Write;
+use std::net::IpAddr;
 
 use crate::answer::LogEntry;
 use crate::model::date::Date;
+use crate::model::text::{Append, Text};
+use crate::model::write::{push_number, push_percent_encoded};
 
 /// The date of the present day as text, computed once a day.
 #[derive(Default)]
@@ -25,33 +28,61 @@ impl DateCache {
 }
 
 /// Appends the line of one request.
-pub(super) fn format_line(entry: &LogEntry<'_>, date: &str, out: &mut Vec<u8>) {
+pub(super) fn format_line(entry: &LogEntry<'_>, date: &str, out: &mut Text) {
+    out.push_str("IP: ");
+    push_address(entry.client, out);
     let country = entry.country.as_ref().map_or("N/A", |country| country.as_str());
-    // Writing to a Vec cannot fail.
-    let _ = write!(out, "IP: {}; DATE: {date}; COUNTRY: {country}; REPO: ", entry.client);
+    out.push_all(["; DATE: ", date, "; COUNTRY: ", country, "; REPO: "]);
     push_field(&entry.repo, out);
-    out.extend_from_slice(b"; ARCH: ");
+    out.push_str("; ARCH: ");
     push_field(&entry.arch, out);
-    out.push(b'\n');
+    out.push('\n');
+}
+
+fn push_address(address: IpAddr, out: &mut Text) {
+    match address {
+        IpAddr::V4(address) => {
+            for (place, octet) in address.octets().into_iter().enumerate() {
+                if place > 0 {
+                    out.push('.');
+                }
+                push_number(octet.into(), out);
+            }
+        }
+        // Writing to a Text cannot fail.
+        IpAddr::V6(address) => {
+            let _ = write!(out, "{address}");
+        }
+    }
 }
 
 /// Appends text that a client chose, so that it stays one field: the scripts split at whitespace
 /// and strip `;`, so an empty field would shift or end them.
-fn push_field(text: &str, out: &mut Vec<u8>) {
+fn push_field(text: &str, out: &mut Text) {
     if text.is_empty() {
-        out.extend_from_slice(b"N/A");
+        out.push_str("N/A");
     }
-    let mut utf8 = [0; 4];
-    for c in text.chars() {
-        let bytes = c.encode_utf8(&mut utf8).as_bytes();
-        if c.is_whitespace() || c.is_control() || c == ';' || c == '%' {
-            for byte in bytes {
-                let _ = write!(out, "%{byte:02X}");
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| !is_plain(byte)) {
+        let (plain, special) = rest.split_at(at);
+        out.push_str(plain);
+        let mut characters = special.chars();
+        if let Some(character) = characters.next() {
+            if character.is_ascii() || character.is_whitespace() || character.is_control() {
+                push_percent_encoded(character, out);
+            } else {
+                out.push(character);
             }
-        } else {
-            out.extend_from_slice(bytes);
         }
+        rest = characters.as_str();
     }
+    out.push_str(rest);
+}
+
+/// Whether a byte is a character that stands for itself: visible ASCII, but for what the scripts
+/// take for the end of a field, and the mark of an escape.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b';' | b'%')
 }
 
 #[cfg(test)]
@@ -70,9 +101,9 @@ mod tests {
     }
 
     fn line(entry: &LogEntry<'_>) -> String {
-        let mut out = Vec::new();
+        let mut out = Text::default();
         format_line(entry, "2026-11-21", &mut out);
-        String::from_utf8(out).expect("lines are UTF-8")
+        String::from_utf8(out.into_bytes()).expect("lines are UTF-8")
     }
 
     #[test]

@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use crate::answer::LogEntry;
 use crate::metrics::Metrics;
+use crate::model::text::Text;
 
 use file::LogFile;
 use line::format_line;
@@ -87,9 +88,10 @@ impl AccessLog {
 
     /// Logs one request; never waits.
     pub fn write(&self, entry: &LogEntry<'_>, date: &str) {
-        let mut line = Vec::with_capacity(128);
+        let mut line = Text::default();
+        line.reserve(128);
         format_line(entry, date, &mut line);
-        self.write_line(line);
+        self.write_line(line.into_bytes());
     }
 
     /// Logs a line that is formatted already, with its end; never waits.
