@@ -30,14 +30,11 @@ pub fn push_url_tail(target: &Target<'_, '_>, out: &mut String) {
 }
 
 impl Document<'_> {
-    /// How much room the URLs of the mirrors take, with `per_line` bytes in each line besides: at
-    /// most, and about exactly where all URLs are listed. Growing an answer of 28 KB step by step
-    /// would copy it twice over.
-    pub fn urls_size(&self, per_line: usize) -> usize {
-        let layout = self.target.directory.layout;
-        let rooms =
-            self.selection.hosts.iter().map(|&host| layout.room(host, self.choice.per_host));
-        rooms.map(|room| room.lines * per_line + room.bytes).sum()
+    /// About how much room the mirrors take. Bodies are written to memory that has held others, so
+    /// a better estimate is not worth a look at every URL.
+    pub fn size_hint(&self) -> usize {
+        const BYTES_PER_MIRROR: usize = 256;
+        self.selection.hosts.len() * BYTES_PER_MIRROR
     }
 
     /// Whether there is nothing to list.

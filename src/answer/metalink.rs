@@ -10,13 +10,8 @@ use crate::model::text::{Append, Piece, Pieces, Text};
 use crate::model::xml::{escape_comment_into, escape_into};
 use crate::snapshot::FileView;
 
-/// What stands around the lines, about; a fallback is longer than it at worst, and grows the body.
+/// What stands around the lines, about.
 const FIXED_PARTS: usize = 640;
-/// A line up to the preference is no longer than this.
-const MAX_HEAD: usize =
-    "    <url protocol=\"https\" type=\"https\" location=\"ES\" preference=\"".len();
-const MAX_PREFERENCE: usize = "100".len();
-
 /// Appends a metalink of a file.
 ///
 /// `tails` is memory that is used again.
@@ -32,8 +27,7 @@ pub fn render(
         escape_into(document.url_tail, out);
         out.push_str("</url>\n");
     });
-    let size = document.urls_size(MAX_HEAD + MAX_PREFERENCE + tail.len());
-    body.reserve(FIXED_PARTS + file.metalink_details.len() + size + Text::SLACK);
+    body.reserve(FIXED_PARTS + file.metalink_details.len() + document.size_hint());
     push_opening(pubdate, body);
     if document.is_empty() {
         body.push_str(super::NO_MIRROR_COMMENT);

@@ -28,7 +28,7 @@ pub fn render(document: &Document<'_>, details: &Details<'_>, tails: &mut Pieces
     let Document { snapshot, target, selection, choice, url_tail, .. } = *document;
     tails.clear();
     let tail = tails.add(|out| out.extend([url_tail, "\n"]));
-    body.reserve(FIRST_LINE + document.urls_size(tail.len()) + Text::SLACK);
+    body.reserve(FIRST_LINE + document.size_hint());
 
     push_subject(&target.subject, body);
     for contribution in &selection.contributions {

@@ -32,15 +32,15 @@ use tokio::sync::Notify;
 
 use super::access_log::combined;
 use super::access_log::line::DateCache;
+use super::body::{self, Body};
 use super::compress::Coding;
-use super::response::{self, Body, Compression, Headers};
+use super::response::{self, Compression, Headers};
 use super::watchdog::{Progress, Watchdog, Watched};
 use super::{Context, route};
 use crate::answer::query::Countme;
 use crate::answer::{self, CountmeEntry, Format, Scratch};
 use crate::metrics::{Answering, Phase, RequestKind, StatusClass};
 use crate::model::net::canonical;
-use crate::model::text::Text;
 
 /// How long a connection without a request may still send one after the drain has begun.
 const LINGER: Duration = Duration::from_millis(250);
@@ -249,8 +249,7 @@ fn respond(
         true => Compression::On(Coding::negotiate(text_of(request, &ACCEPT_ENCODING))),
         false => Compression::Off,
     };
-    // Each format reserves what it needs.
-    let mut body = Text::default();
+    let mut body = body::begin();
 
     let snapshot = context.live.load();
     let reply = survive(|| {

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`listener`] binds and accepts, [`workers`] are the threads, [`connection`] runs one connection and answers
 //! its requests, [`watchdog`] ends it when its client keeps it waiting, [`route`] says which requests get an answer at all, [`response`] turns a reply
-//! into headers and a body, [`access_log`] writes the line about it from a thread of its own.
+//! into headers and a [`body`], [`access_log`] writes the line about it from a thread of its own.
 //!
 //! The server speaks HTTP/1 only, through hyper's own `http1::Builder`: it stands behind reverse
 //! proxies, which speak nothing else to it. TLS ends there as well.
@@ -12,6 +12,7 @@ pub mod workers;
 pub mod connection;
 pub mod watchdog;
 pub mod route;
+pub mod body;
 pub mod response;
 pub mod compress;
 pub mod access_log;

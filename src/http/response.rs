@@ -3,8 +3,6 @@
 //! hyper adds Date, Content-Length and Connection. The answer to HEAD is made like the one to GET;
 //! hyper sends its headers, Content-Length included, and leaves the body out.
 
-use std::io::Cursor;
-
 use http_body_util::Full;
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName,
@@ -12,14 +10,12 @@ use hyper::header::{
 };
 use hyper::{Response, StatusCode};
 
+use super::body::{Block, Body};
 use super::compress::{Coding, compress};
 use super::route::Refusal;
 use crate::answer::{Redirect, Reply, Status};
 use crate::model::text::Text;
 use crate::snapshot::Generation;
-
-/// What a response carries: one buffer.
-pub type Body = Full<Cursor<Vec<u8>>>;
 
 /// Names the snapshot that an answer was made from.
 pub static GENERATION: HeaderName = HeaderName::from_static("mirrorlist-generation");
@@ -89,7 +85,7 @@ pub fn from_reply(
         Some((coding, bytes)) => (Some(coding.name()), bytes),
         None => (None, body.into_bytes()),
     };
-    let mut response = Response::new(Full::new(Cursor::new(body)));
+    let mut response = Response::new(Full::new(Block::new(body)));
     *response.status_mut() = match reply.status {
         Status::Ok => StatusCode::OK,
         Status::Found => StatusCode::FOUND,
@@ -144,7 +140,7 @@ pub fn close_after(response: &mut Response<Body>) {
 }
 
 fn text(status: StatusCode, message: &'static str) -> Response<Body> {
-    let mut response = Response::new(Full::new(Cursor::new(message.into())));
+    let mut response = Response::new(Full::new(Block::new(message.into())));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     response

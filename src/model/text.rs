@@ -40,8 +40,11 @@ pub struct Text {
 }
 
 impl Text {
-    /// How far [`Text::push_piece`] may write beyond the end: to be reserved in addition.
-    pub const SLACK: usize = BLOCK;
+    /// A text without a text in it, in memory that was used before.
+    pub fn reuse(mut memory: Vec<u8>) -> Self {
+        memory.clear();
+        Self { bytes: memory }
+    }
 
     /// Makes room for so many more bytes.
     pub fn reserve(&mut self, n_bytes: usize) {

@@ -84,7 +84,7 @@ pub fn push_percent_encoded(character: char, out: &mut impl Append) {
 
 /// Whether a byte is a character that may stand in a path.
 fn is_path(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&byte)
+    matches!(byte, b'a'..=b'z' | b'@'..=b'Z' | b'&'..=b';' | b'_' | b'=' | b'$' | b'!' | b'~')
 }
 
 #[cfg(test)]
@@ -126,5 +126,10 @@ mod tests {
         let mut out = String::new();
         push_url_path("pub/c++/a b%20~1^git/ü#?\"<", &mut out);
         assert_eq!(out, "pub/c++/a%20b%2520~1%5Egit/%C3%BC%23%3F%22%3C");
+        // RFC 3986: pchar, and the slash between segments.
+        for byte in 0..=u8::MAX {
+            let is_pchar = byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte);
+            assert_eq!(is_path(byte), is_pchar || byte == b'/', "{byte}");
+        }
     }
 }

@@ -44,10 +44,6 @@ pub struct Listing {
 struct Group {
     from: u32,
     to: u32,
-    /// Bytes of all middles.
-    bytes: u32,
-    /// Bytes of the longest middle.
-    longest: u32,
 }
 
 /// Every URL of every mirror, with its ready-made pieces.
@@ -76,15 +72,6 @@ impl Listings {
     }
 }
 
-/// How much room the URLs of mirrors take at most.
-#[derive(Clone, Copy, Default, Debug)]
-pub struct Room {
-    /// URLs.
-    pub lines: usize,
-    /// Bytes of their metalink middles, which are longer than the URLs themselves.
-    pub bytes: usize,
-}
-
 /// A layout, with the sets of mirrors that selection intersects.
 pub struct LayoutIndex {
     groups: Vec<Group>,
@@ -101,17 +88,6 @@ impl LayoutIndex {
     pub fn listings<'a>(&self, listings: &'a Listings, host: HostId) -> &'a [Listing] {
         let group = self.groups.get(host.index()).copied().unwrap_or_default();
         listings.listings.get(group.from as usize..group.to as usize).unwrap_or(&[])
-    }
-
-    /// How much room at most `per_host` URLs of a mirror take, or all of them.
-    pub fn room(&self, host: HostId, per_host: Option<usize>) -> Room {
-        let Group { from, to, bytes, longest } =
-            self.groups.get(host.index()).copied().unwrap_or_default();
-        let lines = (to - from) as usize;
-        match per_host {
-            Some(limit) if limit < lines => Room { lines: limit, bytes: limit * longest as usize },
-            _ => Room { lines, bytes: bytes as usize },
-        }
     }
 
     /// The mirrors that are listed for everybody.
@@ -231,7 +207,6 @@ fn build_group(
     let private = if slot.public { "" } else { " mm0:private=\"True\"" };
     let Listings { listings, pieces, .. } = listings;
     let from = listings.len();
-    let (mut bytes, mut longest) = (0, 0);
     for &url in tables.url_lists.get(slot.urls as usize) {
         let url = tables.urls.get(url as usize);
         let Ok(protocol) = parse_base_url(url) else { continue };
@@ -242,23 +217,16 @@ fn build_group(
             out.extend(["\"", private, ">"]);
             escape_into(url, out);
         });
-        bytes += metalink_middle.len();
-        longest = longest.max(metalink_middle.len());
         // Nearly all URLs are their own escapes, and so the end of the middle.
         let end = u32::try_from(url.len()).map_or(Piece::default(), |n| metalink_middle.end(n));
         let is_plain = pieces.get(end) == url;
         let url = if is_plain { end } else { pieces.add(|out| out.push_str(url)) };
         listings.push(Listing { protocol, url, metalink_head, metalink_middle });
     }
-    let group = || {
-        Some(Group {
-            from: from.try_into().ok()?,
-            to: listings.len().try_into().ok()?,
-            bytes: bytes.try_into().ok()?,
-            longest: longest.try_into().ok()?,
-        })
-    };
-    group().unwrap_or_default()
+    match (u32::try_from(from), u32::try_from(listings.len())) {
+        (Ok(from), Ok(to)) => Group { from, to },
+        _ => Group::default(),
+    }
 }
 
 fn push_head(protocol: Protocol, country: Option<Country>, out: &mut String) {
