@@ -11,6 +11,7 @@
 
 use rustc_hash::FxHashMap;
 
+use super::carriers::{Carrier, KnownCarriers};
 use super::report::{Place, Report};
 use super::source::wire::{BadWire, Fields, each_number};
 use crate::model::MAX_NAME;
@@ -46,7 +47,8 @@ pub struct Collector {
     /// Directories were left out because their layouts or sets would take too much memory.
     pub is_too_large: bool,
 
-    known_hosts: FxHashMap<i64, HostId>,
+    known_hosts: HostNumbers,
+    known_carriers: KnownCarriers,
     known_url_lists: FxHashMap<Box<[i64]>, u32>,
     known_country_sets: FxHashMap<Box<[Country]>, u32>,
     known_sets: FxHashMap<Box<[u64]>, u32>,
@@ -68,13 +70,46 @@ pub struct Record {
     pub carriers: u32,
 }
 
+/// Mirrors by MirrorManager's numbers. Those are small, and asked for twice for each mirror of each
+/// directory: nearly all are found by an index.
+#[derive(Default)]
+struct HostNumbers {
+    small: Vec<Option<HostId>>,
+    others: FxHashMap<i64, HostId>,
+}
+
+impl HostNumbers {
+    /// Fedora's numbers go to some 3,000.
+    const SMALL: usize = 1 << 16;
+
+    fn get(&self, number: i64) -> Option<HostId> {
+        match usize::try_from(number) {
+            Ok(index) if index < Self::SMALL => self.small.get(index).copied().flatten(),
+            _ => self.others.get(&number).copied(),
+        }
+    }
+
+    fn insert(&mut self, number: i64, host: HostId) {
+        match usize::try_from(number) {
+            Ok(index) if index < Self::SMALL => {
+                if self.small.len() <= index {
+                    self.small.resize(index + 1, None);
+                }
+                if let Some(slot) = self.small.get_mut(index) {
+                    *slot = Some(host);
+                }
+            }
+            _ => drop(self.others.insert(number, host)),
+        }
+    }
+}
+
 /// The directory that is being read.
 #[derive(Default)]
 struct Current {
     /// By mirror: how it serves the directory.
     slots: Vec<Option<Slot>>,
     carriers: Vec<HostId>,
-    urls: Vec<i64>,
 }
 
 impl Default for Collector {
@@ -87,7 +122,8 @@ impl Default for Collector {
             sets: Vec::new(),
             directories: Vec::new(),
             is_too_large: false,
-            known_hosts: FxHashMap::default(),
+            known_hosts: HostNumbers::default(),
+            known_carriers: KnownCarriers::default(),
             known_url_lists: FxHashMap::default(),
             known_country_sets: std::iter::once((Box::default(), 0)).collect(),
             known_sets: FxHashMap::default(),
@@ -162,9 +198,30 @@ impl Collector {
         message: &[u8],
         report: &mut Report,
     ) -> Result<(), BadWire> {
+        let Carrier { host, urls } = match self.known_carriers.find(message) {
+            Some(carrier) => carrier,
+            None => {
+                let carrier = self.parse_carrier(message)?;
+                self.known_carriers.learn(message, carrier);
+                carrier
+            }
+        };
+        match self.current.slots.get_mut(host.index()) {
+            Some(slot @ None) => {
+                *slot = Some(Slot { urls, countries: 0, public: false });
+                self.current.carriers.push(host);
+            }
+            _ => {
+                let number = self.host_numbers.get(host.index()).copied().unwrap_or(0);
+                report.add(file, TABLE, "mirror listed twice in a directory, first kept", number);
+            }
+        }
+        Ok(())
+    }
+
+    fn parse_carrier(&mut self, message: &[u8]) -> Result<Carrier, BadWire> {
         let mut number = 0;
-        let mut urls = std::mem::take(&mut self.current.urls);
-        urls.clear();
+        let mut urls = Vec::new();
         let mut fields = Fields::new(message);
         while let Some((field, value)) = fields.next_field()? {
             match field {
@@ -174,16 +231,8 @@ impl Collector {
             }
         }
         let host = self.host(number);
-        let urls_id = self.url_list(host, &urls);
-        self.current.urls = urls;
-        match self.current.slots.get_mut(host.index()) {
-            Some(slot @ None) => {
-                *slot = Some(Slot { urls: urls_id, countries: 0, public: false });
-                self.current.carriers.push(host);
-            }
-            _ => report.add(file, TABLE, "mirror listed twice in a directory, first kept", number),
-        }
-        Ok(())
+        let urls = intern(&mut self.url_lists, &mut self.known_url_lists, &urls);
+        Ok(Carrier { host, urls })
     }
 
     /// An entry of `ByCountry`: a country and its mirrors.
@@ -230,12 +279,12 @@ impl Collector {
     }
 
     fn current_slot(&mut self, number: i64) -> Option<&mut Slot> {
-        let host = self.known_hosts.get(&number)?;
+        let host = self.known_hosts.get(number)?;
         self.current.slots.get_mut(host.index())?.as_mut()
     }
 
     fn host(&mut self, number: i64) -> HostId {
-        if let Some(&host) = self.known_hosts.get(&number) {
+        if let Some(host) = self.known_hosts.get(number) {
             return host;
         }
         // A file of less than 4 billion entries has less than 4 billion mirrors; were there more,
@@ -245,23 +294,6 @@ impl Collector {
         self.known_hosts.insert(number, host);
         self.current.slots.push(None);
         host
-    }
-
-    /// The number of a URL list. Nearly always it is the one that the mirror has in the layout that
-    /// was used last, which spares hashing it.
-    fn url_list(&mut self, host: HostId, urls: &[i64]) -> u32 {
-        let guess = self
-            .recent
-            .last()
-            .and_then(|&layout| self.layouts.get(layout as usize)?.slots.get(host.index()))
-            .and_then(|slot| slot.as_ref())
-            .map(|slot| slot.urls);
-        if let Some(guess) = guess
-            && self.url_lists.get(guess as usize).is_some_and(|known| **known == *urls)
-        {
-            return guess;
-        }
-        intern(&mut self.url_lists, &mut self.known_url_lists, urls)
     }
 
     fn with_country(&mut self, set: u32, country: Country) -> u32 {

@@ -17,14 +17,16 @@
 
 pub mod report;
 pub mod source;
+mod carriers;
 pub mod directories;
 pub mod check;
 pub mod networks;
 pub mod demo;
 
 use std::fs::{self, File};
-use std::io::{self, BufReader};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::thread::Scope;
 
 use crate::model::geo::{Continent, Country};
 use crate::model::net::Prefix;
@@ -32,6 +34,7 @@ use crate::snapshot::tables::Tables;
 use crate::snapshot::{Snapshot, format};
 
 pub use report::Report;
+use source::ahead::ReadAhead;
 use source::{country_continent, country_database, file_name, global_netblocks, mirrormanager};
 
 /// MirrorManager's files.
@@ -140,7 +143,7 @@ fn read(files: &MirrorManagerFiles, report: &mut Report) -> Result<Records, Erro
     let mut tables_report = Report::default();
     let (cache, tables) = std::thread::scope(|scope| {
         let tables = scope.spawn(|| read_tables(files, &mut tables_report));
-        let cache = read_cache(&files.cache, report);
+        let cache = read_cache(scope, &files.cache, report);
         let tables = tables.join().unwrap_or_else(|_| {
             Err(Error::Broken {
                 path: files.geoip.clone(),
@@ -161,9 +164,13 @@ fn read(files: &MirrorManagerFiles, report: &mut Report) -> Result<Records, Erro
     })
 }
 
-fn read_cache(path: &Path, report: &mut Report) -> Result<mirrormanager::Records, Error> {
+fn read_cache<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    path: &Path,
+    report: &mut Report,
+) -> Result<mirrormanager::Records, Error> {
     let file = File::open(path).map_err(|source| Error::Read { path: path.into(), source })?;
-    let input = BufReader::with_capacity(1 << 20, file);
+    let input = ReadAhead::start(scope, file);
     mirrormanager::parse(&file_name(path), input, report).map_err(|error| broken(path, error))
 }
 

@@ -3,6 +3,7 @@
 //! A source skips and reports bad records, and fails only where the file as a whole cannot be what
 //! it should be.
 
+pub mod ahead;
 pub mod wire;
 pub mod mirrormanager;
 pub mod global_netblocks;

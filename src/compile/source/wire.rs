@@ -215,6 +215,11 @@ fn split_tag(tag: u64) -> Result<(u32, Kind), BadWire> {
 }
 
 fn take_varint(bytes: &mut &[u8]) -> Result<u64, BadWire> {
+    // Nearly all: tags, lengths, small numbers.
+    if let [byte @ 0..0x80, rest @ ..] = *bytes {
+        *bytes = rest;
+        return Ok(u64::from(*byte));
+    }
     let mut value = 0;
     for (index, &byte) in bytes.iter().enumerate() {
         if index == 9 && byte > 1 {

@@ -1,0 +1,105 @@
+//! Entries of directories that were met before: a mirror and its URLs, known by their bytes.
+//!
+//! MirrorManager repeats an entry in each of the thousands of directories that a mirror carries,
+//! and mostly the same entry follows. So the bytes are compared with what followed last time; where
+//! that fails, they are looked up; and only entries that are new are taken apart.
+
+use rustc_hash::FxHashMap;
+
+use crate::model::ids::HostId;
+
+/// More entries than this are not remembered, nor longer ones. Fedora has 3,000 of some 20 bytes; a
+/// file whose entries are all different would fill the memory.
+const MAX_ENTRIES: u32 = 1 << 17;
+const MAX_BYTES: usize = 256;
+
+/// What an entry says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Carrier {
+    pub(super) host: HostId,
+    /// Index of the URL list.
+    pub(super) urls: u32,
+}
+
+struct Entry {
+    bytes: Box<[u8]>,
+    carrier: Carrier,
+    /// The entry that followed last time, or none that exists.
+    next: u32,
+}
+
+/// Entries by their bytes.
+#[derive(Default)]
+pub(super) struct KnownCarriers {
+    entries: Vec<Entry>,
+    by_bytes: FxHashMap<Box<[u8]>, u32>,
+    /// The entry that was found last.
+    last: u32,
+}
+
+impl KnownCarriers {
+    /// What the entry says, if it was met before.
+    pub(super) fn find(&mut self, bytes: &[u8]) -> Option<Carrier> {
+        let next = self.entries.get(self.last as usize).map_or(u32::MAX, |last| last.next);
+        if let Some(entry) = self.entries.get(next as usize)
+            && *entry.bytes == *bytes
+        {
+            self.last = next;
+            return Some(entry.carrier);
+        }
+        let found = *self.by_bytes.get(bytes)?;
+        self.follow(found);
+        self.entries.get(found as usize).map(|entry| entry.carrier)
+    }
+
+    /// Remembers what a new entry says.
+    pub(super) fn learn(&mut self, bytes: &[u8], carrier: Carrier) {
+        let index = match u32::try_from(self.entries.len()) {
+            Ok(index) if index < MAX_ENTRIES && bytes.len() <= MAX_BYTES => index,
+            _ => return,
+        };
+        self.by_bytes.insert(bytes.into(), index);
+        self.entries.push(Entry { bytes: bytes.into(), carrier, next: u32::MAX });
+        self.follow(index);
+    }
+
+    fn follow(&mut self, index: u32) {
+        if let Some(last) = self.entries.get_mut(self.last as usize) {
+            last.next = index;
+        }
+        self.last = index;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_found_in_any_order() {
+        let mut known = KnownCarriers::default();
+        let mut rng = fastrand::Rng::with_seed(1);
+        let carrier = |n: u32| Carrier { host: HostId(n), urls: n / 3 };
+        for n in 0..50_u32 {
+            assert_eq!(known.find(&n.to_le_bytes()), None);
+            known.learn(&n.to_le_bytes(), carrier(n));
+        }
+        for round in 0..2_000 {
+            let n = if round % 2 == 0 { rng.u32(0..60) } else { round % 60 };
+            assert_eq!(known.find(&n.to_le_bytes()), (n < 50).then(|| carrier(n)), "{n}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_much_is_forgotten() {
+        let mut known = KnownCarriers::default();
+        for n in 0..MAX_ENTRIES + 10 {
+            known.learn(&n.to_le_bytes(), Carrier { host: HostId(n), urls: 0 });
+        }
+        assert_eq!(known.entries.len(), MAX_ENTRIES as usize);
+        assert_eq!(known.find(&(MAX_ENTRIES + 1).to_le_bytes()), None);
+        let mut known = KnownCarriers::default();
+        known.learn(&[1; MAX_BYTES + 1], Carrier { host: HostId(1), urls: 0 });
+        assert!(known.entries.is_empty());
+    }
+}
