@@ -66,7 +66,8 @@ pub enum Command {
     /// Compile data into one snapshot file
     ///
     /// The file is replaced as a whole or not at all, and carries a checksum. What was skipped or
-    /// repaired in the data is listed on stderr.
+    /// repaired in the data is listed on stderr. The snapshot before is kept as FILE.previous, which
+    /// a server starts with if FILE is broken.
     #[command(args_override_self = true)]
     Compile(CompileArgs),
     /// Show what a snapshot file holds, and whether it is intact
@@ -203,6 +204,9 @@ pub struct CompileArgs {
     /// The snapshot file to write
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub output: PathBuf,
+    /// Do not keep the snapshot that is replaced as FILE.previous
+    #[arg(long, alias = "no_previous", help_heading = "Output")]
+    pub no_previous: bool,
 }
 
 /// `mirrorlistd inspect`.
