@@ -95,15 +95,13 @@ async fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), 
         None => None,
     };
     let start = Instant::now();
-    let Some((Loaded { snapshot, warnings }, wants_reload)) =
-        load_first(&config.source, &mut events).await?
-    else {
+    let Some((loaded, wants_reload)) = load_first(&config.source, &mut events).await? else {
         return Ok(());
     };
-    log_loaded("loaded", &snapshot, &warnings, start);
-    history.publish(start.elapsed(), &warnings);
+    log_loaded("loaded", &loaded, start);
+    history.publish(start.elapsed(), &loaded);
 
-    let live = Live::new(Arc::new(snapshot)).map_err(failed_to("start a thread"))?;
+    let live = Live::new(loaded.snapshot).map_err(failed_to("start a thread"))?;
     let live = Arc::new(live);
     let (shared, counted) = (Arc::clone(&live), Arc::clone(&metrics));
     let reloader = Reloader::start(config.source, config.shrink, shared, counted, history)
@@ -188,7 +186,7 @@ async fn load_first(
     thread::Builder::new()
         .name("load".into())
         // Nobody is left to hear about it only if the process is ending.
-        .spawn(move || drop(sender.send(source.load())))
+        .spawn(move || drop(sender.send(source.load_first())))
         .map_err(failed_to("start a thread"))?;
     let mut wants_reload = WantsReload::No;
     loop {

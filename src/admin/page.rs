@@ -66,6 +66,10 @@ pub(super) fn render_readiness(report: &Report) -> String {
         lines.push(format!("generation {}", data.generation));
         let age = duration(data.age_seconds);
         lines.push(format!("data of {}, {} s ({age}) old", data.created, data.age_seconds));
+        if let Some(previous) = &data.previous {
+            let reason = one_line(&previous.reason);
+            lines.push(format!("previous snapshot {}, because {reason}", previous.file));
+        }
     }
     if let Some(load) = &report.last_load {
         lines.push(match &load.refused {
@@ -84,6 +88,13 @@ fn push_data(report: &Report, page: &mut Page) {
         page.text(&format!("at {}; the data before it are served. {reason}", load.at));
         page.raw("</div>");
     }
+    if let Some(data) = &report.data
+        && let Some(previous) = &data.previous
+    {
+        page.raw("<div class=\"bad\"><b>The previous snapshot is served</b>, ");
+        page.text(&format!("{}, because the newest cannot be. {}", previous.file, previous.reason));
+        page.raw("</div>");
+    }
     if report.panics > 0 {
         page.raw("<div class=\"bad\">");
         page.text(&format!("{} answers panicked; see the log.", number(report.panics)));
@@ -95,6 +106,7 @@ fn push_data(report: &Report, page: &mut Page) {
             page.pair("Generation", &data.generation);
             page.pair("Data made", &data.created);
             page.pair("Age", &duration(data.age_seconds));
+            page.pair("Snapshot", &(number(data.bytes.div_ceil(1_024)) + " KiB"));
             if let Some(published) = &data.published {
                 page.pair("Published here", published);
             }

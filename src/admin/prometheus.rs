@@ -212,6 +212,10 @@ fn write_data(state: &State, writer: &mut Writer<'_>) -> fmt::Result {
         .0
         .encode_descriptor("mirrorlistd_snapshot", help, None, MetricType::Info)?
         .encode_info(&[("generation", generation.as_str())])?;
+    let help = "Length of the snapshot's file, or of the file that compile would write";
+    writer.gauge("mirrorlistd_snapshot_bytes", help, record.bytes)?;
+    let help = "1 when the snapshot before is served because the newest could not be at the start";
+    writer.gauge("mirrorlistd_snapshot_is_previous", help, u32::from(record.stand_in.is_some()))?;
     let created = snapshot.created();
     let help = "When the data were made, as they say themselves";
     writer.gauge("mirrorlistd_data_timestamp_seconds", help, created)?;

@@ -12,6 +12,7 @@ use crate::metrics::{Label, Metrics, Phase, RequestKind, StatusClass};
 use crate::model::date::Timestamp;
 use crate::model::tier::Tier;
 use crate::reload::history::Attempt;
+use crate::reload::source::StandIn;
 
 /// Whether requests should be sent here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -95,8 +96,20 @@ pub struct Data {
     pub age_seconds: u64,
     /// When it was published here.
     pub published: Option<String>,
+    /// The length of its file, or of the file that `compile` would write.
+    pub bytes: u64,
+    /// Why these are not the newest data; absent if they are.
+    pub previous: Option<Previous>,
     /// How much is in it.
     pub entries: Map<String, Value>,
+}
+
+/// The snapshot before is served, because the newest could not be at the start.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Previous {
+    pub file: String,
+    pub reason: String,
 }
 
 /// A load.
@@ -197,6 +210,11 @@ impl Report {
                 created: Timestamp { seconds: created }.to_string(),
                 age_seconds: seconds_of(now).saturating_sub(created),
                 published: record.published.map(time),
+                bytes: record.bytes,
+                previous: record.stand_in.map(|StandIn { file, reason }| Previous {
+                    file: file.display().to_string(),
+                    reason,
+                }),
                 entries: match serde_json::to_value(snapshot.stats()) {
                     Ok(Value::Object(entries)) => entries,
                     _ => Map::new(),

@@ -3,6 +3,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use super::source::{Loaded, StandIn};
+
 /// Warnings that are kept; the log has them all.
 const MAX_WARNINGS: usize = 200;
 
@@ -15,6 +17,10 @@ pub struct History(Mutex<Record>);
 pub struct Record {
     /// When the data that are served were published.
     pub published: Option<SystemTime>,
+    /// The length of their file, or of the file that `compile` would write.
+    pub bytes: u64,
+    /// Why they are not the newest; `None` if they are.
+    pub stand_in: Option<StandIn>,
     /// What was skipped or repaired in them, a line each, up to a limit.
     pub warnings: Vec<String>,
     /// How many lines there were.
@@ -41,12 +47,14 @@ impl History {
     }
 
     /// A load was published.
-    pub fn publish(&self, took: Duration, warnings: &[String]) {
+    pub fn publish(&self, took: Duration, loaded: &Loaded) {
         let now = SystemTime::now();
         *self.lock() = Record {
             published: Some(now),
-            warnings: warnings.iter().take(MAX_WARNINGS).cloned().collect(),
-            n_warnings: warnings.len(),
+            bytes: loaded.bytes,
+            stand_in: loaded.stand_in.clone(),
+            warnings: loaded.warnings.iter().take(MAX_WARNINGS).cloned().collect(),
+            n_warnings: loaded.warnings.len(),
             last: Some(Attempt { at: now, took, refused: None }),
         };
     }

@@ -23,15 +23,21 @@ use std::time::Instant;
 use crate::compile;
 use crate::live::Live;
 use crate::metrics::Metrics;
-use crate::snapshot::{Snapshot, Stats, format};
+use crate::snapshot::{Stats, format};
 
 use history::History;
-pub use source::{Loaded, Source};
+pub use source::{Loaded, Source, StandIn};
 
 /// Why data may not be published: one line that names the file or the figure.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct Error(#[from] Reason);
+pub struct Error(Box<Reason>);
+
+impl From<Reason> for Error {
+    fn from(reason: Reason) -> Self {
+        Self(Box::new(reason))
+    }
+}
 
 #[derive(Debug, thiserror::Error)]
 enum Reason {
@@ -41,6 +47,8 @@ enum Reason {
     Snapshot(#[from] format::Error),
     #[error("{0}")]
     Compile(#[from] compile::Error),
+    #[error("{newest}; nor can the snapshot before it be served: {previous}")]
+    Both { newest: Error, previous: Error },
     #[error("implausible shrink: {what} fell from {old} to {new} (--allow-shrink accepts it)")]
     Shrunk { what: &'static str, old: usize, new: usize },
     #[error("loading panicked; this is a bug in mirrorlistd")]
@@ -115,9 +123,9 @@ impl Task {
             let took = start.elapsed();
             self.metrics.reload_micros.add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
             match outcome {
-                Ok(warnings) => {
+                Ok(loaded) => {
                     self.metrics.reloads_ok.increment();
-                    self.history.publish(took, &warnings);
+                    self.history.publish(took, &loaded);
                 }
                 Err(error) => {
                     self.metrics.reloads_refused.increment();
@@ -128,27 +136,29 @@ impl Task {
         }
     }
 
-    /// Publishes the data as they are now; says what was skipped or repaired in them.
-    fn reload(&self) -> Result<Vec<String>, Error> {
+    /// Publishes the data as they are now.
+    fn reload(&self) -> Result<Loaded, Error> {
         let start = Instant::now();
         let loaded = self.source.load()?;
         if self.shrink == Shrink::Refuse {
             check_shrink(self.live.load().stats(), loaded.snapshot.stats())?;
         }
-        let snapshot = Arc::new(loaded.snapshot);
-        self.live.swap(Arc::clone(&snapshot));
-        log_loaded("reloaded", &snapshot, &loaded.warnings, start);
-        Ok(loaded.warnings)
+        self.live.swap(Arc::clone(&loaded.snapshot));
+        log_loaded("reloaded", &loaded, start);
+        Ok(loaded)
     }
 }
 
 /// Says what has been published.
-pub fn log_loaded(what: &str, snapshot: &Snapshot, warnings: &[String], start: Instant) {
-    for warning in warnings {
+pub fn log_loaded(what: &str, loaded: &Loaded, start: Instant) {
+    for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    let Stats { hosts, directories, repositories, .. } = snapshot.stats();
-    let generation = snapshot.generation();
+    if let Some(stand_in) = &loaded.stand_in {
+        tracing::warn!("{stand_in}");
+    }
+    let Stats { hosts, directories, repositories, .. } = loaded.snapshot.stats();
+    let generation = loaded.snapshot.generation();
     let seconds = start.elapsed().as_secs_f64();
     tracing::info!(
         "{what} generation {generation}: {hosts} hosts, {directories} directories, \
@@ -183,7 +193,7 @@ mod tests {
     #[test]
     fn a_broken_file_keeps_the_old_snapshot() {
         let first = Source::Inputs(Inputs::Demo).load().expect("the demo data compiles");
-        let live = Arc::new(Live::new(Arc::new(first.snapshot)).expect("a thread"));
+        let live = Arc::new(Live::new(first.snapshot).expect("a thread"));
         let served = Arc::clone(&live.load());
         let task = Task {
             source: Source::Snapshot("/nonexistent/snapshot".into()),
