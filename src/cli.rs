@@ -141,6 +141,18 @@ pub struct ServeArgs {
     /// Accept a reload that has lost more than half of the hosts, directories or repositories
     #[arg(long, alias = "allow_shrink", help_heading = "Data")]
     pub allow_shrink: bool,
+    /// Take changes of the data files up without a signal
+    ///
+    /// The files are looked at every second, and reloaded once they have been left alone for a while
+    /// (see --watch-quiet). What is refused is not tried again before they change again.
+    #[arg(long, help_heading = "Data")]
+    pub watch: bool,
+    /// How long the files must be left alone, with --watch [default: 5]
+    ///
+    /// Longer than the pauses of whatever delivers them: a set of files is then read once, when it
+    /// is complete. Files that keep changing are tried all the same after 60 times as long.
+    #[arg(long, alias = "watch_quiet", value_name = "SECONDS", help_heading = "Data")]
+    pub watch_quiet: Option<Count<1, 3_600>>,
 
     /// Address to listen on; `::` is every address, IPv4 and IPv6 [default: 127.0.0.1]
     #[arg(long, value_name = "ADDR", help_heading = "Serving")]

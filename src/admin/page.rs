@@ -1,6 +1,6 @@
 //! The report as people read it: an HTML page without anything from outside, and a few lines of text.
 
-use super::report::Report;
+use super::report::{Report, Watch};
 use crate::model::xml;
 
 const STYLE: &str = "\
@@ -77,6 +77,9 @@ pub(super) fn render_readiness(report: &Report) -> String {
             Some(reason) => format!("last load refused at {}: {}", load.at, one_line(reason)),
         });
     }
+    if report.watch.is_some() {
+        lines.push(format!("data files {}", watching(report.watch.as_ref())));
+    }
     lines.join("\n") + "\n"
 }
 
@@ -122,7 +125,19 @@ fn push_data(report: &Report, page: &mut Page) {
     let reloads = &report.reloads;
     let (published, refused) = (number(reloads.published), number(reloads.refused));
     page.pair("Reloads", &format!("{published} published, {refused} refused"));
+    page.pair("Data files", &watching(report.watch.as_ref()));
     page.raw("</table>");
+}
+
+fn watching(watch: Option<&Watch>) -> String {
+    let Some(watch) = watch else { return "not watched".into() };
+    match &watch.last_change {
+        None => "watched, no change seen".into(),
+        Some(at) if watch.waiting => {
+            format!("watched, changed at {at}, waiting for {} s of quiet", watch.quiet_seconds)
+        }
+        Some(at) => format!("watched, last change at {at}"),
+    }
 }
 
 fn push_requests(report: &Report, page: &mut Page) {

@@ -8,9 +8,11 @@
 //!
 //! Reloads run on a thread of their own: compiling Fedora's data takes seconds. At most one runs and
 //! one is pending; a request that comes while one is pending adds nothing, because the pending one
-//! has not looked at any file yet.
+//! has not looked at any file yet. They are asked for by a signal, or by [`watch`] when the files have
+//! changed.
 
 pub mod source;
+pub mod watch;
 pub mod history;
 
 use std::io;
@@ -22,7 +24,7 @@ use std::time::Instant;
 
 use crate::compile;
 use crate::live::Live;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, ReloadOutcome, ReloadTrigger};
 use crate::snapshot::{Stats, format};
 
 use history::History;
@@ -79,10 +81,12 @@ fn check_shrink(old: &Stats, new: &Stats) -> Result<(), Reason> {
 }
 
 /// Reloads on request, on a thread of its own. The thread ends, after the reload that is running,
-/// when this is dropped; nobody waits for it, because the process may end in the middle of a load.
+/// when this and its clones are dropped; nobody waits for it, because the process may end in the
+/// middle of a load.
+#[derive(Clone)]
 pub struct Reloader {
     /// Room for one request: the pending one.
-    requests: SyncSender<()>,
+    requests: SyncSender<ReloadTrigger>,
 }
 
 impl Reloader {
@@ -101,9 +105,9 @@ impl Reloader {
     }
 
     /// Asks for a reload that sees the data as it is now or later. Never waits.
-    pub fn request(&self) {
+    pub fn request(&self, trigger: ReloadTrigger) {
         // Full: one is pending, and will see the same data.
-        let _ = self.requests.try_send(());
+        let _ = self.requests.try_send(trigger);
     }
 }
 
@@ -116,19 +120,20 @@ struct Task {
 }
 
 impl Task {
-    fn run(&self, inbox: &Receiver<()>) {
-        while let Ok(()) = inbox.recv() {
+    fn run(&self, inbox: &Receiver<ReloadTrigger>) {
+        while let Ok(trigger) = inbox.recv() {
             let start = Instant::now();
+            self.history.begin(self.source.look());
             let outcome = self.reload();
             let took = start.elapsed();
             self.metrics.reload_micros.add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
             match outcome {
                 Ok(loaded) => {
-                    self.metrics.reloads_ok.increment();
+                    self.metrics.count_reload(trigger, ReloadOutcome::Published);
                     self.history.publish(took, &loaded);
                 }
                 Err(error) => {
-                    self.metrics.reloads_refused.increment();
+                    self.metrics.count_reload(trigger, ReloadOutcome::Refused);
                     tracing::error!("reload refused, serving the old data: {error}");
                     self.history.refuse(took, error.to_string());
                 }

@@ -29,3 +29,4 @@ mod previous;
 mod reload;
 mod server;
 mod snapshot_file;
+mod watch;
