@@ -22,6 +22,8 @@ Examples:
   mirrorlistd compile --cache mirrorlist_cache.proto -o mirrors.snapshot
   mirrorlistd serve --snapshot mirrors.snapshot
       Compile once, serve on many hosts.
+  mirrorlistd check --config mirrorlistd.toml && systemctl reload mirrorlistd
+      Reload only what can be served.
 
 Signals: HUP reloads the data, USR1 reopens the access log, TERM and INT finish
 what has begun and end.
@@ -75,6 +77,13 @@ pub enum Command {
     /// Exits 0 if it is, and 1 with the reason if it is not.
     #[command(args_override_self = true)]
     Inspect(InspectArgs),
+    /// Check a configuration and its data, without serving them
+    ///
+    /// Takes the options of `serve`, loads the data as it would, and says what would fail at its
+    /// start, and what would be lost. Nothing is written, so it may run beside a server. Exits 0 if
+    /// all is fine, 1 if the data are at fault, 2 if the configuration is.
+    #[command(args_override_self = true)]
+    Check(Box<CheckArgs>),
     /// Print shell completions or the manual page
     #[command(subcommand)]
     Generate(Generate),
@@ -229,6 +238,20 @@ pub struct InspectArgs {
     pub file: PathBuf,
     /// Print JSON
     #[arg(long)]
+    pub json: bool,
+}
+
+/// `mirrorlistd check`.
+#[derive(Args, Clone, Debug)]
+pub struct CheckArgs {
+    /// What would be served, and how.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+    /// Also refuse data that have lost more than half of what this snapshot holds, as a reload does
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Check")]
+    pub previous: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long, help_heading = "Check")]
     pub json: bool,
 }
 

@@ -66,7 +66,8 @@ pub enum Shrink {
     Accept,
 }
 
-fn check_shrink(old: &Stats, new: &Stats) -> Result<(), Reason> {
+/// Refuses data of which more than half is gone.
+pub fn check_shrink(old: &Stats, new: &Stats) -> Result<(), Error> {
     let figures = [
         ("hosts", old.hosts, new.hosts),
         ("directories", old.directories, new.directories),
@@ -74,7 +75,7 @@ fn check_shrink(old: &Stats, new: &Stats) -> Result<(), Reason> {
     ];
     for (what, old, new) in figures {
         if new < old.div_ceil(2) {
-            return Err(Reason::Shrunk { what, old, new });
+            return Err(Reason::Shrunk { what, old, new }.into());
         }
     }
     Ok(())

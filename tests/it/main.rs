@@ -18,6 +18,7 @@ mod streaming_twin;
 
 mod access_log;
 mod admin;
+mod check;
 mod command_line;
 mod drain;
 mod formats;
