@@ -305,7 +305,10 @@ fn keep_previous(path: &Path, temporary: &Path, next: &[u8]) -> io::Result<()> {
     let _ = fs::remove_file(temporary);
     let kept = fs::hard_link(path, temporary)
         // Not every file system has links, and a file of another user may not be linked.
-        .or_else(|_| File::create(temporary).and_then(|mut file| write_synced(&mut file, &old)))
+        .or_else(|_| {
+            let mut file = File::create_new(temporary)?;
+            write_synced(&mut file, &old)
+        })
         .and_then(|()| fs::rename(temporary, previous_of(path)));
     // A rename onto another name of the same file does nothing, and leaves both.
     let _ = fs::remove_file(temporary);
