@@ -22,6 +22,8 @@ Examples:
   mirrorlistd compile --cache mirrorlist_cache.proto -o mirrors.snapshot
   mirrorlistd serve --snapshot mirrors.snapshot
       Compile once, serve on many hosts.
+  mirrorlistd check --config mirrorlistd.toml && systemctl reload mirrorlistd
+      Reload only what can be served.
 
 Signals: HUP reloads the data, USR1 reopens the access log, TERM and INT finish
 what has begun and end.
@@ -66,7 +68,8 @@ pub enum Command {
     /// Compile data into one snapshot file
     ///
     /// The file is replaced as a whole or not at all, and carries a checksum. What was skipped or
-    /// repaired in the data is listed on stderr.
+    /// repaired in the data is listed on stderr. The snapshot before is kept as FILE.previous, which
+    /// a server starts with if FILE is broken.
     #[command(args_override_self = true)]
     Compile(CompileArgs),
     /// Show what a snapshot file holds, and whether it is intact
@@ -74,6 +77,13 @@ pub enum Command {
     /// Exits 0 if it is, and 1 with the reason if it is not.
     #[command(args_override_self = true)]
     Inspect(InspectArgs),
+    /// Check a configuration and its data, without serving them
+    ///
+    /// Takes the options of `serve`, loads the data as it would, and says what would fail at its
+    /// start, and what would be lost. Nothing is written, so it may run beside a server. Exits 0 if
+    /// all is fine, 1 if the data are at fault, 2 if the configuration is.
+    #[command(args_override_self = true)]
+    Check(Box<CheckArgs>),
     /// Print shell completions or the manual page
     #[command(subcommand)]
     Generate(Generate),
@@ -140,6 +150,18 @@ pub struct ServeArgs {
     /// Accept a reload that has lost more than half of the hosts, directories or repositories
     #[arg(long, alias = "allow_shrink", help_heading = "Data")]
     pub allow_shrink: bool,
+    /// Take changes of the data files up without a signal
+    ///
+    /// The files are looked at every second, and reloaded once they have been left alone for a while
+    /// (see --watch-quiet). What is refused is not tried again before they change again.
+    #[arg(long, help_heading = "Data")]
+    pub watch: bool,
+    /// How long the files must be left alone, with --watch [default: 5]
+    ///
+    /// Longer than the pauses of whatever delivers them: a set of files is then read once, when it
+    /// is complete. Files that keep changing are tried all the same after 60 times as long.
+    #[arg(long, alias = "watch_quiet", value_name = "SECONDS", help_heading = "Data")]
+    pub watch_quiet: Option<Count<1, 3_600>>,
 
     /// Address to listen on; `::` is every address, IPv4 and IPv6 [default: 127.0.0.1]
     #[arg(long, value_name = "ADDR", help_heading = "Serving")]
@@ -203,6 +225,9 @@ pub struct CompileArgs {
     /// The snapshot file to write
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub output: PathBuf,
+    /// Do not keep the snapshot that is replaced as FILE.previous
+    #[arg(long, alias = "no_previous", help_heading = "Output")]
+    pub no_previous: bool,
 }
 
 /// `mirrorlistd inspect`.
@@ -213,6 +238,20 @@ pub struct InspectArgs {
     pub file: PathBuf,
     /// Print JSON
     #[arg(long)]
+    pub json: bool,
+}
+
+/// `mirrorlistd check`.
+#[derive(Args, Clone, Debug)]
+pub struct CheckArgs {
+    /// What would be served, and how.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+    /// Also refuse data that have lost more than half of what this snapshot holds, as a reload does
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Check")]
+    pub previous: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long, help_heading = "Check")]
     pub json: bool,
 }
 

@@ -24,8 +24,9 @@ use crate::http::listener::{self, Server};
 use crate::http::workers::Workers;
 use crate::http::{self, Context};
 use crate::live::Live;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, ReloadTrigger};
 use crate::reload::history::History;
+use crate::reload::watch::Watch;
 use crate::reload::{self, Loaded, Reloader, Source, log_loaded};
 use crate::signal::{Event, Events};
 
@@ -95,18 +96,23 @@ async fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), 
         None => None,
     };
     let start = Instant::now();
-    let Some((Loaded { snapshot, warnings }, wants_reload)) =
-        load_first(&config.source, &mut events).await?
+    let Some((loaded, wants_reload)) = load_first(&config.source, &history, &mut events).await?
     else {
         return Ok(());
     };
-    log_loaded("loaded", &snapshot, &warnings, start);
-    history.publish(start.elapsed(), &warnings);
+    log_loaded("loaded", &loaded, start);
+    history.publish(start.elapsed(), &loaded);
 
-    let live = Live::new(Arc::new(snapshot)).map_err(failed_to("start a thread"))?;
+    let live = Live::new(loaded.snapshot).map_err(failed_to("start a thread"))?;
     let live = Arc::new(live);
     let (shared, counted) = (Arc::clone(&live), Arc::clone(&metrics));
-    let reloader = Reloader::start(config.source, config.shrink, shared, counted, history)
+    let (source, recorded) = (config.source.clone(), Arc::clone(&history));
+    let reloader = Reloader::start(source, config.shrink, shared, counted, recorded)
+        .map_err(failed_to("start a thread"))?;
+    let _watch = config
+        .watch
+        .map(|quiet| Watch::start(config.source, quiet, reloader.clone(), history))
+        .transpose()
         .map_err(failed_to("start a thread"))?;
     let mut keepers = Vec::new();
     let mut start_log = |path: Option<PathBuf>| -> Result<Option<AccessLog>, Error> {
@@ -141,7 +147,7 @@ async fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), 
     drop(state.live.set(Arc::clone(&context.live)));
     announce(address);
     if wants_reload == WantsReload::Yes {
-        reloader.request();
+        reloader.request(ReloadTrigger::Signal);
     }
 
     loop {
@@ -150,7 +156,7 @@ async fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), 
             _ = &mut serving => return Err(Error::Ended("the accept loop")),
         };
         match event {
-            Event::Reload => reloader.request(),
+            Event::Reload => reloader.request(ReloadTrigger::Signal),
             Event::ReopenLogs => keepers.iter().for_each(Keeper::reopen),
             Event::Stop => break,
         }
@@ -181,14 +187,18 @@ enum WantsReload {
 /// of them said stop.
 async fn load_first(
     source: &Source,
+    history: &Arc<History>,
     events: &mut Events,
 ) -> Result<Option<(Loaded, WantsReload)>, Error> {
     let (sender, mut receiver) = oneshot::channel();
-    let source = source.clone();
+    let (source, history) = (source.clone(), Arc::clone(history));
     thread::Builder::new()
         .name("load".into())
-        // Nobody is left to hear about it only if the process is ending.
-        .spawn(move || drop(sender.send(source.load())))
+        .spawn(move || {
+            history.begin(source.look());
+            // Nobody is left to hear about it only if the process is ending.
+            drop(sender.send(source.load_first()));
+        })
         .map_err(failed_to("start a thread"))?;
     let mut wants_reload = WantsReload::No;
     loop {

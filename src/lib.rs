@@ -16,7 +16,7 @@
 //! input files ─▶ compile::source ─▶ records ─▶ compile::check ─▶ snapshot::tables ─▶ Snapshot
 //!                                                                     │     ▲
 //!                                            snapshot::format (file) ◀┘─────┘
-//! start, SIGHUP ─▶ reload: load or compile off the workers ─▶ live.swap(Arc<Snapshot>)
+//! start, SIGHUP, changed files ─▶ reload: load or compile off the workers ─▶ live.swap(Arc<Snapshot>)
 //!
 //! socket ─▶ http ─▶ live.load() once ─▶ answer: query, target, select, order, shape, format ─▶ body
 //!                                                                      └─▶ metrics, access log
@@ -37,7 +37,7 @@
 //! | 6 | [`cli`] | the command line |
 //! | 7 | [`config`] | what the operator wrote, and what the program uses |
 //! | 8 | [`daemon`] | the wiring |
-//! | 9 | [`commands`] | serve, compile, inspect, generate |
+//! | 9 | [`commands`] | serve, compile, inspect, check, generate |
 //!
 //! tokio and hyper appear from level 4 up. Clock, randomness and the output buffer come into
 //! [`answer`] as arguments, so that every answer can be tested to the byte.

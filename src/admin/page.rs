@@ -1,6 +1,6 @@
 //! The report as people read it: an HTML page without anything from outside, and a few lines of text.
 
-use super::report::Report;
+use super::report::{Report, Watch};
 use crate::model::xml;
 
 const STYLE: &str = "\
@@ -66,12 +66,19 @@ pub(super) fn render_readiness(report: &Report) -> String {
         lines.push(format!("generation {}", data.generation));
         let age = duration(data.age_seconds);
         lines.push(format!("data of {}, {} s ({age}) old", data.created, data.age_seconds));
+        if let Some(previous) = &data.previous {
+            let reason = one_line(&previous.reason);
+            lines.push(format!("previous snapshot {}, because {reason}", previous.file));
+        }
     }
     if let Some(load) = &report.last_load {
         lines.push(match &load.refused {
             None => format!("last load published at {} in {:.2} s", load.at, load.seconds),
             Some(reason) => format!("last load refused at {}: {}", load.at, one_line(reason)),
         });
+    }
+    if report.watch.is_some() {
+        lines.push(format!("data files {}", watching(report.watch.as_ref())));
     }
     lines.join("\n") + "\n"
 }
@@ -82,6 +89,13 @@ fn push_data(report: &Report, page: &mut Page) {
     {
         page.raw("<div class=\"bad\"><b>The last load was refused</b>, ");
         page.text(&format!("at {}; the data before it are served. {reason}", load.at));
+        page.raw("</div>");
+    }
+    if let Some(data) = &report.data
+        && let Some(previous) = &data.previous
+    {
+        page.raw("<div class=\"bad\"><b>The previous snapshot is served</b>, ");
+        page.text(&format!("{}, because the newest cannot be. {}", previous.file, previous.reason));
         page.raw("</div>");
     }
     if report.panics > 0 {
@@ -95,6 +109,7 @@ fn push_data(report: &Report, page: &mut Page) {
             page.pair("Generation", &data.generation);
             page.pair("Data made", &data.created);
             page.pair("Age", &duration(data.age_seconds));
+            page.pair("Snapshot", &(number(data.bytes.div_ceil(1_024)) + " KiB"));
             if let Some(published) = &data.published {
                 page.pair("Published here", published);
             }
@@ -110,7 +125,19 @@ fn push_data(report: &Report, page: &mut Page) {
     let reloads = &report.reloads;
     let (published, refused) = (number(reloads.published), number(reloads.refused));
     page.pair("Reloads", &format!("{published} published, {refused} refused"));
+    page.pair("Data files", &watching(report.watch.as_ref()));
     page.raw("</table>");
+}
+
+fn watching(watch: Option<&Watch>) -> String {
+    let Some(watch) = watch else { return "not watched".into() };
+    match &watch.last_change {
+        None => "watched, no change seen".into(),
+        Some(at) if watch.waiting => {
+            format!("watched, changed at {at}, waiting for {} s of quiet", watch.quiet_seconds)
+        }
+        Some(at) => format!("watched, last change at {at}"),
+    }
 }
 
 fn push_requests(report: &Report, page: &mut Page) {

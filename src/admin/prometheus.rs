@@ -18,7 +18,9 @@ use serde_json::Value;
 use super::State;
 use super::process::Process;
 use super::report::{Readiness, seconds_of};
-use crate::metrics::{Label, Metrics, Phase, RequestKind, StatusClass};
+use crate::metrics::{
+    Label, Metrics, Phase, ReloadOutcome, ReloadTrigger, RequestKind, StatusClass,
+};
 use crate::model::tier::Tier;
 
 /// The media type.
@@ -179,11 +181,19 @@ fn write_data(state: &State, writer: &mut Writer<'_>) -> fmt::Result {
     let metrics = &*state.metrics;
     let is_ready = u32::from(Readiness::of(state) == Readiness::Ready);
     writer.gauge("mirrorlistd_ready", "1 when /readyz says 200", is_ready)?;
-    let reloads = [
-        ([("outcome", "published")], metrics.reloads_ok.get()),
-        ([("outcome", "refused")], metrics.reloads_refused.get()),
-    ];
+    let reloads = ReloadTrigger::ALL.iter().flat_map(|&trigger| {
+        ReloadOutcome::ALL.iter().map(move |&outcome| {
+            let labels = [("trigger", trigger.as_str()), ("outcome", outcome.as_str())];
+            (labels, metrics.reloads(trigger, outcome))
+        })
+    });
     writer.counters("mirrorlistd_reloads", "Reloads, without the first load", reloads)?;
+    let watched = state.history.watched();
+    let help = "1 when changes of the data files are taken up without a signal";
+    writer.gauge("mirrorlistd_watch", help, u32::from(watched.is_some()))?;
+    let last_change = watched.and_then(|watched| watched.last_change).map(seconds_of);
+    let help = "When the data files were last seen to change";
+    writer.known("mirrorlistd_watch_last_change_timestamp_seconds", help, last_change)?;
     #[allow(clippy::cast_precision_loss, reason = "microseconds of reloads fit for centuries")]
     let seconds = metrics.reload_micros.get() as f64 / 1e6;
     writer.counter("mirrorlistd_reload_seconds", "Time spent on reloads", seconds)?;
@@ -212,6 +222,10 @@ fn write_data(state: &State, writer: &mut Writer<'_>) -> fmt::Result {
         .0
         .encode_descriptor("mirrorlistd_snapshot", help, None, MetricType::Info)?
         .encode_info(&[("generation", generation.as_str())])?;
+    let help = "Length of the snapshot's file, or of the file that compile would write";
+    writer.gauge("mirrorlistd_snapshot_bytes", help, record.bytes)?;
+    let help = "1 when the snapshot before is served because the newest could not be at the start";
+    writer.gauge("mirrorlistd_snapshot_is_previous", help, u32::from(record.stand_in.is_some()))?;
     let created = snapshot.created();
     let help = "When the data were made, as they say themselves";
     writer.gauge("mirrorlistd_data_timestamp_seconds", help, created)?;

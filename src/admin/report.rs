@@ -8,10 +8,13 @@ use serde_json::{Map, Value};
 use super::State;
 use super::process::Process;
 use super::rates::requests_of;
-use crate::metrics::{Label, Metrics, Phase, RequestKind, StatusClass};
+use crate::metrics::{
+    Label, Metrics, Phase, ReloadOutcome, ReloadTrigger, RequestKind, StatusClass,
+};
 use crate::model::date::Timestamp;
 use crate::model::tier::Tier;
 use crate::reload::history::Attempt;
+use crate::reload::source::StandIn;
 
 /// Whether requests should be sent here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -64,6 +67,8 @@ pub struct Report {
     pub last_load: Option<Load>,
     /// Reloads that were published and refused.
     pub reloads: Reloads,
+    /// Whether changes of the data files are taken up without a signal; absent if not.
+    pub watch: Option<Watch>,
     /// What was skipped or repaired in the data.
     pub diagnostics: Diagnostics,
     /// Requests by kind.
@@ -95,8 +100,20 @@ pub struct Data {
     pub age_seconds: u64,
     /// When it was published here.
     pub published: Option<String>,
+    /// The length of its file, or of the file that `compile` would write.
+    pub bytes: u64,
+    /// Why these are not the newest data; absent if they are.
+    pub previous: Option<Previous>,
     /// How much is in it.
     pub entries: Map<String, Value>,
+}
+
+/// The snapshot before is served, because the newest could not be at the start.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Previous {
+    pub file: String,
+    pub reason: String,
 }
 
 /// A load.
@@ -116,6 +133,19 @@ pub struct Load {
 pub struct Reloads {
     pub published: u64,
     pub refused: u64,
+    /// Those of both kinds that were asked for by a change of the data files.
+    pub by_watch: u64,
+}
+
+/// Data files that are watched.
+#[derive(Debug, Serialize)]
+pub struct Watch {
+    /// How long they must be left alone before a change is taken up.
+    pub quiet_seconds: u64,
+    /// When a change was last seen; absent since the start.
+    pub last_change: Option<String>,
+    /// Whether a change waits for that time to end.
+    pub waiting: bool,
 }
 
 /// Lines about the data.
@@ -197,6 +227,11 @@ impl Report {
                 created: Timestamp { seconds: created }.to_string(),
                 age_seconds: seconds_of(now).saturating_sub(created),
                 published: record.published.map(time),
+                bytes: record.bytes,
+                previous: record.stand_in.map(|StandIn { file, reason }| Previous {
+                    file: file.display().to_string(),
+                    reason,
+                }),
                 entries: match serde_json::to_value(snapshot.stats()) {
                     Ok(Value::Object(entries)) => entries,
                     _ => Map::new(),
@@ -215,10 +250,12 @@ impl Report {
                 seconds: took.as_secs_f64(),
                 refused,
             }),
-            reloads: Reloads {
-                published: metrics.reloads_ok.get(),
-                refused: metrics.reloads_refused.get(),
-            },
+            reloads: reloads(metrics),
+            watch: state.history.watched().map(|watched| Watch {
+                quiet_seconds: watched.quiet.as_secs(),
+                last_change: watched.last_change.map(time),
+                waiting: watched.is_waiting,
+            }),
             diagnostics: Diagnostics { count: record.n_warnings, lines: record.warnings },
             requests: requests(metrics, &kind_rates),
             tiers: Tier::ALL
@@ -247,6 +284,20 @@ impl Report {
             panics: metrics.panics.get(),
             process: Process::look(),
         }
+    }
+}
+
+fn reloads(metrics: &Metrics) -> Reloads {
+    let count = |trigger| {
+        let outcomes = [ReloadOutcome::Published, ReloadOutcome::Refused];
+        outcomes.map(|outcome| metrics.reloads(trigger, outcome))
+    };
+    let [published, refused] = count(ReloadTrigger::Signal);
+    let [published_by_watch, refused_by_watch] = count(ReloadTrigger::Watch);
+    Reloads {
+        published: published + published_by_watch,
+        refused: refused + refused_by_watch,
+        by_watch: published_by_watch + refused_by_watch,
     }
 }
 

@@ -8,7 +8,8 @@ use crate::cli::CompileArgs;
 use crate::compile::{Compiled, compile};
 use crate::config::resolved::resolve_inputs;
 use crate::log;
-use crate::snapshot::{Stats, format};
+use crate::snapshot::Stats;
+use crate::snapshot::format::{self, Keep};
 
 pub(super) fn run(args: &CompileArgs) -> ExitCode {
     log::install(None);
@@ -21,8 +22,11 @@ pub(super) fn run(args: &CompileArgs) -> ExitCode {
         Ok(compiled) => compiled,
         Err(error) => return fail(FAILURE, error),
     };
-    if let Err(error) = format::write(&args.output, &bytes) {
-        return fail(FAILURE, error);
+    let keep = if args.no_previous { Keep::Nothing } else { Keep::Previous };
+    match format::write(&args.output, &bytes, keep) {
+        Ok(None) => {}
+        Ok(Some(error)) => complain(format_args!("the snapshot before is not kept: {error}")),
+        Err(error) => return fail(FAILURE, error),
     }
     for line in report.lines() {
         complain(line);

@@ -36,21 +36,25 @@ pub(super) fn run(args: &InspectArgs) -> ExitCode {
 
 fn describe(file: &Path, snapshot: &Snapshot) -> Value {
     let created = snapshot.created();
-    let date = (created <= LAST_DATE)
-        .then(|| httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(created)));
     json!({
         "file": file.to_string_lossy(),
         "intact": true,
         "bytes": std::fs::metadata(file).ok().map(|meta| meta.len()),
         "generation": snapshot.generation().to_string(),
         "created": created,
-        "created_date": date,
+        "created_date": date(created),
         "holds": snapshot.stats(),
     })
 }
 
-/// A line for each value, those of inner objects as well; `null` is left out.
-fn as_text(value: &Value) -> String {
+/// A date for people; `None` where there is no such year.
+pub(super) fn date(seconds: u64) -> Option<String> {
+    (seconds <= LAST_DATE)
+        .then(|| httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds)))
+}
+
+/// A line for each value, those of inner objects as well; `null` and empty lists are left out.
+pub(super) fn as_text(value: &Value) -> String {
     let mut text = String::new();
     push_lines(value, &mut text);
     text
@@ -62,6 +66,12 @@ fn push_lines(value: &Value, text: &mut String) {
         // Writing to a String cannot fail.
         match value {
             Value::Null => {}
+            Value::Array(items) => {
+                let items: Vec<_> = items.iter().filter_map(Value::as_str).collect();
+                if !items.is_empty() {
+                    let _ = writeln!(text, "{key}: {}", items.join(", "));
+                }
+            }
             Value::Object(_) => push_lines(value, text),
             Value::String(string) => drop(writeln!(text, "{key}: {string}")),
             other => drop(writeln!(text, "{key}: {other}")),
@@ -75,7 +85,7 @@ mod tests {
 
     #[test]
     fn text_has_a_line_for_each_value() {
-        let value = json!({"file": "a b", "date": null, "holds": {"url_lists": 3}});
-        assert_eq!(as_text(&value), "file: a b\nurl lists: 3\n");
+        let value = json!({"file": "a b", "date": null, "holds": {"url_lists": 3}, "a": [], "b": ["c", "d"]});
+        assert_eq!(as_text(&value), "file: a b\nurl lists: 3\nb: c, d\n");
     }
 }

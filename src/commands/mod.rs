@@ -3,6 +3,8 @@
 pub mod serve;
 pub mod compile;
 pub mod inspect;
+pub mod check;
+mod surroundings;
 pub mod generate;
 
 use std::fmt::Display;
@@ -23,6 +25,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Serve(args)) => serve::run(&args),
         Some(Command::Compile(args)) => compile::run(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),
+        Some(Command::Check(args)) => check::run(&args),
         Some(Command::Generate(what)) => generate::run(what),
     }
 }

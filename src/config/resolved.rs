@@ -34,6 +34,9 @@ pub struct Config {
     pub source: Source,
     /// Whether to publish data that has shrunk implausibly.
     pub shrink: Shrink,
+    /// How long changed data files must be left alone before they are taken up; `None` leaves it
+    /// to a signal.
+    pub watch: Option<Duration>,
     /// Threads that answer.
     pub workers: usize,
     /// Where to answer the operator; `None` is nowhere.
@@ -81,6 +84,8 @@ impl Config {
             listen: SocketAddr::new(address, args.port.or(written.port).unwrap_or(3000)),
             source,
             shrink: if accept_shrink { Shrink::Accept } else { Shrink::Refuse },
+            watch: (args.watch || written.watch == Some(true))
+                .then(|| seconds(args.watch_quiet.or(written.watch_quiet), 5)),
             workers: count(args.workers.or(written.workers)).unwrap_or_else(cores),
             admin: args.admin.clone().or_else(|| written.admin.listen.clone()),
             grace: seconds(args.grace.or(limits.grace_seconds), 30),
@@ -234,6 +239,16 @@ mod tests {
         assert_eq!(merge("-m 9", "minimum = 7").http.answer.minimum, 9);
         assert_eq!(merge("", "minimum = 7").http.answer.minimum, 7);
         assert_eq!(merge("", "").http.answer.minimum, 5);
+    }
+
+    #[test]
+    fn watching_is_off_until_it_is_asked_for() {
+        assert_eq!(merge("", "").watch, None);
+        assert_eq!(merge("--watch-quiet 9", "watch_quiet = 7").watch, None);
+        assert_eq!(merge("", "watch = true").watch, Some(Duration::from_secs(5)));
+        assert_eq!(merge("--watch", "watch_quiet = 7").watch, Some(Duration::from_secs(7)));
+        let both = merge("--watch --watch-quiet 9", "watch = false\nwatch_quiet = 7");
+        assert_eq!(both.watch, Some(Duration::from_secs(9)));
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub struct Written {
     pub snapshot: Option<PathBuf>,
     pub demo: Option<bool>,
     pub allow_shrink: Option<bool>,
+    pub watch: Option<bool>,
+    pub watch_quiet: Option<Count<1, 3_600>>,
     pub log: Option<PathBuf>,
     pub combined_log: Option<PathBuf>,
     pub log_level: Option<LogLevel>,
@@ -146,6 +148,7 @@ mod tests {
         let text = "listen = '::'\nport = 0\nminimum = 5\ntrusted_proxy = ['10.0.0.0/8', 'none']\n\
                     workers = 2\ncache = 'a'\ninternet2_netblocks = 'b'\nglobal_netblocks = 'c'\n\
                     cccsv = 'd'\ngeoip = 'e'\nsnapshot = 'f'\ndemo = false\nallow_shrink = true\n\
+                    watch = true\nwatch_quiet = 5\n\
                     log = 'none'\ncombined_log = '/l'\nlog_level = 'warn'\n[answer]\nprofile = 'modern'\n\
                     urls_per_host = 1\nmax_mirrors = 9\nunlisted_protocols = ['rsync']\n\
                     spread = true\nfallback = 'https://dl.example'\nredirect_links = 0\n\

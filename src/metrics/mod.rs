@@ -115,6 +115,28 @@ pub enum Phase {
 
 label!(Phase { New = "new", Header = "header", Idle = "idle", Write = "write" });
 
+/// What asked for a reload.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReloadTrigger {
+    /// SIGHUP.
+    Signal,
+    /// Data files that changed.
+    Watch,
+}
+
+label!(ReloadTrigger { Signal = "signal", Watch = "watch" });
+
+/// What became of a reload.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReloadOutcome {
+    /// Its data are served.
+    Published,
+    /// The data before are served.
+    Refused,
+}
+
+label!(ReloadOutcome { Published = "published", Refused = "refused" });
+
 /// A number that many threads add to.
 #[derive(Default, Debug)]
 pub struct Counter(AtomicU64);
@@ -160,6 +182,7 @@ pub struct Metrics {
     shards: Box<[Shard]>,
     phases: [Counter; Phase::ALL.len()],
     overdue: [Counter; Phase::ALL.len()],
+    reloads: [[Counter; ReloadTrigger::ALL.len()]; ReloadOutcome::ALL.len()],
     /// Requests with `countme=`.
     pub countme: Countme,
     /// Answers that panicked and became a 500.
@@ -168,10 +191,6 @@ pub struct Metrics {
     pub log_lines_written: Counter,
     /// Access-log lines that did not: the queue was full, or the file took none.
     pub log_lines_dropped: Counter,
-    /// Reloads that published a snapshot.
-    pub reloads_ok: Counter,
-    /// Reloads that kept the old one.
-    pub reloads_refused: Counter,
     /// Microseconds that reloads took, published or refused.
     pub reload_micros: Counter,
     /// Gauge: connections that are open now.
@@ -193,8 +212,7 @@ impl Default for Metrics {
             panics: Counter::default(),
             log_lines_written: Counter::default(),
             log_lines_dropped: Counter::default(),
-            reloads_ok: Counter::default(),
-            reloads_refused: Counter::default(),
+            reloads: Default::default(),
             reload_micros: Counter::default(),
             connections_open: Counter::default(),
             connections_accepted: Counter::default(),
@@ -254,6 +272,16 @@ impl Metrics {
     /// Counts a connection that was closed because it took too long.
     pub fn count_overdue(&self, phase: Phase) {
         self.overdue[phase as usize].increment();
+    }
+
+    /// Counts a reload.
+    pub fn count_reload(&self, trigger: ReloadTrigger, outcome: ReloadOutcome) {
+        self.reloads[outcome as usize][trigger as usize].increment();
+    }
+
+    /// How many reloads with one trigger had one outcome.
+    pub fn reloads(&self, trigger: ReloadTrigger, outcome: ReloadOutcome) -> u64 {
+        self.reloads[outcome as usize][trigger as usize].get()
     }
 
     /// How many requests of one kind got an answer of one class.
@@ -372,5 +400,7 @@ mod tests {
         check(|status: StatusClass| status as usize);
         check(|tier: Tier| tier as usize);
         check(|phase: Phase| phase as usize);
+        check(|trigger: ReloadTrigger| trigger as usize);
+        check(|outcome: ReloadOutcome| outcome as usize);
     }
 }

@@ -3,18 +3,29 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use super::source::{Loaded, Look, StandIn};
+use super::watch::Watched;
+
 /// Warnings that are kept; the log has them all.
 const MAX_WARNINGS: usize = 200;
 
 /// The last load that was published, and the last one that was tried.
 #[derive(Default, Debug)]
-pub struct History(Mutex<Record>);
+pub struct History {
+    record: Mutex<Record>,
+    tried: Mutex<Option<Look>>,
+    watched: Mutex<Option<Watched>>,
+}
 
 /// What is known at one moment.
 #[derive(Clone, Default, Debug)]
 pub struct Record {
     /// When the data that are served were published.
     pub published: Option<SystemTime>,
+    /// The length of their file, or of the file that `compile` would write.
+    pub bytes: u64,
+    /// Why they are not the newest; `None` if they are.
+    pub stand_in: Option<StandIn>,
     /// What was skipped or repaired in them, a line each, up to a limit.
     pub warnings: Vec<String>,
     /// How many lines there were.
@@ -37,16 +48,38 @@ pub struct Attempt {
 impl History {
     /// What is known now.
     pub fn get(&self) -> Record {
-        self.lock().clone()
+        lock(&self.record).clone()
+    }
+
+    /// A load begins with the files in this state.
+    pub fn begin(&self, look: Look) {
+        *lock(&self.tried) = Some(look);
+    }
+
+    /// The state in which files were last loaded, successfully or not.
+    pub fn tried(&self) -> Option<Look> {
+        lock(&self.tried).clone()
+    }
+
+    /// Files are watched.
+    pub fn watch(&self, watched: Watched) {
+        *lock(&self.watched) = Some(watched);
+    }
+
+    /// What is known of the files that are watched; `None` if none are.
+    pub fn watched(&self) -> Option<Watched> {
+        lock(&self.watched).clone()
     }
 
     /// A load was published.
-    pub fn publish(&self, took: Duration, warnings: &[String]) {
+    pub fn publish(&self, took: Duration, loaded: &Loaded) {
         let now = SystemTime::now();
-        *self.lock() = Record {
+        *lock(&self.record) = Record {
             published: Some(now),
-            warnings: warnings.iter().take(MAX_WARNINGS).cloned().collect(),
-            n_warnings: warnings.len(),
+            bytes: loaded.bytes,
+            stand_in: loaded.stand_in.clone(),
+            warnings: loaded.warnings.iter().take(MAX_WARNINGS).cloned().collect(),
+            n_warnings: loaded.warnings.len(),
             last: Some(Attempt { at: now, took, refused: None }),
         };
     }
@@ -54,11 +87,11 @@ impl History {
     /// A load was refused.
     pub fn refuse(&self, took: Duration, reason: String) {
         let attempt = Attempt { at: SystemTime::now(), took, refused: Some(reason) };
-        self.lock().last = Some(attempt);
+        lock(&self.record).last = Some(attempt);
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Record> {
-        // A record is replaced as a whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is behind one of these is replaced as a whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -8,48 +8,38 @@
 //!
 //! Reloads run on a thread of their own: compiling Fedora's data takes seconds. At most one runs and
 //! one is pending; a request that comes while one is pending adds nothing, because the pending one
-//! has not looked at any file yet.
+//! has not looked at any file yet. They are asked for by a signal, or by [`watch`] when the files have
+//! changed.
 
+pub mod source;
+pub mod watch;
 pub mod history;
 
-use std::fmt;
 use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 use std::time::Instant;
 
-use crate::compile::{self, Inputs};
+use crate::compile;
 use crate::live::Live;
-use crate::metrics::Metrics;
-use crate::snapshot::{Snapshot, Stats, format};
+use crate::metrics::{Metrics, ReloadOutcome, ReloadTrigger};
+use crate::snapshot::{Stats, format};
 
 use history::History;
-
-/// Where the data comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A compiled snapshot file.
-    Snapshot(PathBuf),
-    /// Files that are compiled in memory.
-    Inputs(Inputs),
-}
-
-/// Data that may be published.
-pub struct Loaded {
-    /// The data.
-    pub snapshot: Snapshot,
-    /// What was skipped or repaired on the way, a line each.
-    pub warnings: Vec<String>,
-}
+pub use source::{Loaded, Source, StandIn};
 
 /// Why data may not be published: one line that names the file or the figure.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct Error(#[from] Reason);
+pub struct Error(Box<Reason>);
+
+impl From<Reason> for Error {
+    fn from(reason: Reason) -> Self {
+        Self(Box::new(reason))
+    }
+}
 
 #[derive(Debug, thiserror::Error)]
 enum Reason {
@@ -59,91 +49,12 @@ enum Reason {
     Snapshot(#[from] format::Error),
     #[error("{0}")]
     Compile(#[from] compile::Error),
+    #[error("{newest}; nor can the snapshot before it be served: {previous}")]
+    Both { newest: Error, previous: Error },
     #[error("implausible shrink: {what} fell from {old} to {new} (--allow-shrink accepts it)")]
     Shrunk { what: &'static str, old: usize, new: usize },
     #[error("loading panicked; this is a bug in mirrorlistd")]
     Panicked,
-}
-
-impl Source {
-    /// Reads the data; blocks, for seconds with Fedora's data.
-    pub fn load(&self) -> Result<Loaded, Error> {
-        let before = self.look();
-        let loaded =
-            catch_unwind(AssertUnwindSafe(|| self.read())).unwrap_or(Err(Reason::Panicked));
-        // Before the reader's own error: a file that is cut in the middle of a copy fails to
-        // decode, and what the operator must know is why.
-        if let Some(file) = find_changed(&before, &self.look()) {
-            return Err(Reason::Changed(file.to_owned()).into());
-        }
-        Ok(loaded?)
-    }
-
-    fn read(&self) -> Result<Loaded, Reason> {
-        match self {
-            Self::Snapshot(path) => {
-                Ok(Loaded { snapshot: format::read(path)?, warnings: Vec::new() })
-            }
-            Self::Inputs(inputs) => {
-                let compiled = compile::compile(inputs)?;
-                let warnings = compiled.report.lines();
-                Ok(Loaded { snapshot: compiled.snapshot, warnings })
-            }
-        }
-    }
-
-    fn files(&self) -> Vec<&Path> {
-        match self {
-            Self::Snapshot(path) => vec![path],
-            Self::Inputs(Inputs::Demo) => Vec::new(),
-            Self::Inputs(Inputs::MirrorManager(files)) => files.paths().to_vec(),
-        }
-    }
-
-    fn look(&self) -> Vec<(&Path, Option<FileState>)> {
-        self.files().into_iter().map(|file| (file, FileState::of(file))).collect()
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Snapshot(path) => write!(f, "snapshot {}", path.display()),
-            Self::Inputs(Inputs::Demo) => f.write_str("built-in demo data"),
-            Self::Inputs(Inputs::MirrorManager(files)) => write!(f, "{}", files.cache.display()),
-        }
-    }
-}
-
-/// What tells two states of a file apart. A change that keeps all of it escapes, such as an
-/// overwrite with equal length within the resolution of the file system's clock.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct FileState {
-    device: u64,
-    inode: u64,
-    len: u64,
-    modified: (i64, i64),
-}
-
-impl FileState {
-    /// `None` where the file cannot be looked at; the reader will say why.
-    fn of(path: &Path) -> Option<Self> {
-        let meta = std::fs::metadata(path).ok()?;
-        Some(Self {
-            device: meta.dev(),
-            inode: meta.ino(),
-            len: meta.len(),
-            modified: (meta.mtime(), meta.mtime_nsec()),
-        })
-    }
-}
-
-fn find_changed<'a>(
-    before: &[(&Path, Option<FileState>)],
-    after: &[(&'a Path, Option<FileState>)],
-) -> Option<&'a Path> {
-    let mut pairs = before.iter().zip(after);
-    pairs.find(|((_, old), (_, new))| old != new).map(|(_, (path, _))| *path)
 }
 
 /// Whether data that has shrunk to less than half is accepted.
@@ -155,7 +66,8 @@ pub enum Shrink {
     Accept,
 }
 
-fn check_shrink(old: &Stats, new: &Stats) -> Result<(), Reason> {
+/// Refuses data of which more than half is gone.
+pub fn check_shrink(old: &Stats, new: &Stats) -> Result<(), Error> {
     let figures = [
         ("hosts", old.hosts, new.hosts),
         ("directories", old.directories, new.directories),
@@ -163,17 +75,19 @@ fn check_shrink(old: &Stats, new: &Stats) -> Result<(), Reason> {
     ];
     for (what, old, new) in figures {
         if new < old.div_ceil(2) {
-            return Err(Reason::Shrunk { what, old, new });
+            return Err(Reason::Shrunk { what, old, new }.into());
         }
     }
     Ok(())
 }
 
 /// Reloads on request, on a thread of its own. The thread ends, after the reload that is running,
-/// when this is dropped; nobody waits for it, because the process may end in the middle of a load.
+/// when this and its clones are dropped; nobody waits for it, because the process may end in the
+/// middle of a load.
+#[derive(Clone)]
 pub struct Reloader {
     /// Room for one request: the pending one.
-    requests: SyncSender<()>,
+    requests: SyncSender<ReloadTrigger>,
 }
 
 impl Reloader {
@@ -192,9 +106,9 @@ impl Reloader {
     }
 
     /// Asks for a reload that sees the data as it is now or later. Never waits.
-    pub fn request(&self) {
+    pub fn request(&self, trigger: ReloadTrigger) {
         // Full: one is pending, and will see the same data.
-        let _ = self.requests.try_send(());
+        let _ = self.requests.try_send(trigger);
     }
 }
 
@@ -207,19 +121,20 @@ struct Task {
 }
 
 impl Task {
-    fn run(&self, inbox: &Receiver<()>) {
-        while let Ok(()) = inbox.recv() {
+    fn run(&self, inbox: &Receiver<ReloadTrigger>) {
+        while let Ok(trigger) = inbox.recv() {
             let start = Instant::now();
+            self.history.begin(self.source.look());
             let outcome = self.reload();
             let took = start.elapsed();
             self.metrics.reload_micros.add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
             match outcome {
-                Ok(warnings) => {
-                    self.metrics.reloads_ok.increment();
-                    self.history.publish(took, &warnings);
+                Ok(loaded) => {
+                    self.metrics.count_reload(trigger, ReloadOutcome::Published);
+                    self.history.publish(took, &loaded);
                 }
                 Err(error) => {
-                    self.metrics.reloads_refused.increment();
+                    self.metrics.count_reload(trigger, ReloadOutcome::Refused);
                     tracing::error!("reload refused, serving the old data: {error}");
                     self.history.refuse(took, error.to_string());
                 }
@@ -227,27 +142,29 @@ impl Task {
         }
     }
 
-    /// Publishes the data as they are now; says what was skipped or repaired in them.
-    fn reload(&self) -> Result<Vec<String>, Error> {
+    /// Publishes the data as they are now.
+    fn reload(&self) -> Result<Loaded, Error> {
         let start = Instant::now();
         let loaded = self.source.load()?;
         if self.shrink == Shrink::Refuse {
             check_shrink(self.live.load().stats(), loaded.snapshot.stats())?;
         }
-        let snapshot = Arc::new(loaded.snapshot);
-        self.live.swap(Arc::clone(&snapshot));
-        log_loaded("reloaded", &snapshot, &loaded.warnings, start);
-        Ok(loaded.warnings)
+        self.live.swap(Arc::clone(&loaded.snapshot));
+        log_loaded("reloaded", &loaded, start);
+        Ok(loaded)
     }
 }
 
 /// Says what has been published.
-pub fn log_loaded(what: &str, snapshot: &Snapshot, warnings: &[String], start: Instant) {
-    for warning in warnings {
+pub fn log_loaded(what: &str, loaded: &Loaded, start: Instant) {
+    for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    let Stats { hosts, directories, repositories, .. } = snapshot.stats();
-    let generation = snapshot.generation();
+    if let Some(stand_in) = &loaded.stand_in {
+        tracing::warn!("{stand_in}");
+    }
+    let Stats { hosts, directories, repositories, .. } = loaded.snapshot.stats();
+    let generation = loaded.snapshot.generation();
     let seconds = start.elapsed().as_secs_f64();
     tracing::info!(
         "{what} generation {generation}: {hosts} hosts, {directories} directories, \
@@ -258,6 +175,7 @@ pub fn log_loaded(what: &str, snapshot: &Snapshot, warnings: &[String], start: I
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compile::Inputs;
 
     fn stats(hosts: usize, directories: usize, repositories: usize) -> Stats {
         let mut stats = Stats::default();
@@ -279,23 +197,9 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_grows_is_seen() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("cache");
-        std::fs::write(&path, "a").expect("a write");
-        let source = Source::Snapshot(path.clone());
-        let before = source.look();
-        assert_eq!(find_changed(&before, &source.look()), None);
-        std::fs::write(&path, "ab").expect("a write");
-        assert_eq!(find_changed(&before, &source.look()), Some(path.as_path()));
-        std::fs::remove_file(&path).expect("a removal");
-        assert_eq!(find_changed(&before, &source.look()), Some(path.as_path()));
-    }
-
-    #[test]
     fn a_broken_file_keeps_the_old_snapshot() {
         let first = Source::Inputs(Inputs::Demo).load().expect("the demo data compiles");
-        let live = Arc::new(Live::new(Arc::new(first.snapshot)).expect("a thread"));
+        let live = Arc::new(Live::new(first.snapshot).expect("a thread"));
         let served = Arc::clone(&live.load());
         let task = Task {
             source: Source::Snapshot("/nonexistent/snapshot".into()),

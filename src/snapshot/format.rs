@@ -16,13 +16,24 @@
 //!
 //! Writing goes to a temporary file in the same folder, which is synced and renamed over the old one;
 //! then the folder is synced. Whoever opens the name sees the old file or the new one, never a part.
+//! The temporary file has a fixed name (`.NAME.tmp`) and is locked while it is written: a writer that
+//! is killed leaves one file at most, which the next one takes over, and two writers take turns. A
+//! process id in the name would not do, as every container has a process 1.
+//!
+//! The file that is replaced can be kept beside the new one, as `NAME.previous` ([`Keep::Previous`]).
+//! It gets that name as a second one before the new file takes the first, so that `NAME` is there at
+//! any moment. Only an intact file of another generation is kept: a broken one would push out the one
+//! that is to help when a file is broken, and an equal one would be of no more help than the new one.
 //!
 //! The checksum finds damage, not malice: whoever can write the file can make a valid one.
 
-use std::fs::{self, File};
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{FlockOperation, flock};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::tables::Tables;
@@ -112,6 +123,17 @@ pub fn decode(bytes: &[u8]) -> Result<Snapshot, Broken> {
 }
 
 fn decode_tables(bytes: &[u8]) -> Result<(Tables, Generation), Broken> {
+    let (payload, generation) = verify(bytes)?;
+    let (tables, used): (Tables, usize) = bincode::serde::decode_from_slice(payload, codec())
+        .map_err(|error| Broken::Decode(error.to_string()))?;
+    if used != payload.len() {
+        return Err(Broken::Decode(format!("{} bytes are left over", payload.len() - used)));
+    }
+    Ok((tables, generation))
+}
+
+/// The payload, proven to be whole, and its generation.
+fn verify(bytes: &[u8]) -> Result<(&[u8], Generation), Broken> {
     let (header, payload) = bytes.split_at_checked(HEADER).ok_or(Broken::Magic)?;
     let (magic, fields) = header.split_first_chunk().ok_or(Broken::Magic)?;
     if magic != MAGIC {
@@ -136,27 +158,49 @@ fn decode_tables(bytes: &[u8]) -> Result<(Tables, Generation), Broken> {
     if found != expected {
         return Err(Broken::Checksum { found, expected });
     }
-    let (tables, used): (Tables, usize) = bincode::serde::decode_from_slice(payload, codec())
-        .map_err(|error| Broken::Decode(error.to_string()))?;
-    if used != payload.len() {
-        return Err(Broken::Decode(format!("{} bytes are left over", payload.len() - used)));
-    }
-    Ok((tables, Generation::new(found)))
+    Ok((payload, Generation::new(found)))
 }
 
 /// Reads a snapshot file.
 pub fn read(path: &Path) -> Result<Snapshot, Error> {
+    read_sized(path).map(|(snapshot, _)| snapshot)
+}
+
+/// The same, with the number of bytes that were read.
+pub fn read_sized(path: &Path) -> Result<(Snapshot, u64), Error> {
     let bytes = fs::read(path).map_err(|error| at(path, error))?;
+    let n_bytes = bytes.len() as u64;
     let (tables, generation) = decode_tables(&bytes).map_err(|error| at(path, error))?;
     // A reload holds the old snapshot, the bytes and the new tables at once; the indexes need not
     // come on top of all three.
     drop(bytes);
-    Snapshot::new(tables, generation).map_err(|table| at(path, Broken::Meaning(table)))
+    let snapshot = Snapshot::new(tables, generation);
+    let snapshot = snapshot.map_err(|table| at(path, Broken::Meaning(table)))?;
+    Ok((snapshot, n_bytes))
+}
+
+/// What becomes of the file that is replaced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keep {
+    /// It is kept under the name that [`previous_of`] gives.
+    Previous,
+    /// It goes.
+    Nothing,
 }
 
 /// Writes bytes that [`encode`] made, so that `path` is wholly old or wholly new at any moment.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    write_atomically(path, bytes).map_err(|error| at(path, error))
+///
+/// Gives back why the file before could not be kept, if so: the new one is in its place all the
+/// same, because new data count for more than a second copy of old ones.
+pub fn write(path: &Path, bytes: &[u8], keep: Keep) -> Result<Option<Error>, Error> {
+    write_atomically(path, bytes, keep).map_err(|error| at(path, error))
+}
+
+/// Where the snapshot is kept that the one at `path` has replaced.
+pub fn previous_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".previous");
+    name.into()
 }
 
 /// The snapshot that a program would read from bytes that [`encode`] made of `tables`.
@@ -184,28 +228,95 @@ fn at(path: &Path, reason: impl Into<Reason>) -> Error {
     Error { path: path.to_owned(), reason: reason.into() }
 }
 
-fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write_atomically(path: &Path, bytes: &[u8], keep: Keep) -> io::Result<Option<Error>> {
+    if fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
+        // A rename would put a file in the place of /dev/null just as well.
+        return Err(io::Error::other("exists and is no regular file"));
+    }
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
     let name = path.file_name().ok_or_else(|| io::Error::other("names no file"))?;
-    // The process id keeps two compilers apart; a file left by a killed one is replaced.
-    let mut temporary = std::ffi::OsString::from(".");
-    temporary.push(name);
-    temporary.push(format!(".{}.tmp", std::process::id()));
-    let temporary = folder.join(temporary);
-    let written = write_synced(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    let mut hidden = OsString::from(".");
+    hidden.push(name);
+    let temporary = folder.join(with_suffix(&hidden, ".tmp"));
+    // Until it is dropped, at the end, no other writer takes the name.
+    let mut file = lock(&temporary)?;
+    let written = write_synced(&mut file, bytes).and_then(|()| {
+        let not_kept = match keep {
+            Keep::Previous => {
+                let second = folder.join(with_suffix(&hidden, ".previous.tmp"));
+                let kept = keep_previous(path, &second, bytes);
+                kept.err().map(|error| at(&previous_of(path), error))
+            }
+            Keep::Nothing => None,
+        };
+        fs::rename(&temporary, path)?;
+        Ok(not_kept)
+    });
     if written.is_err() {
         // What failed is what the caller must hear of, not that there is nothing to remove.
         let _ = fs::remove_file(&temporary);
     }
-    written?;
-    File::open(folder)?.sync_all()
+    let not_kept = written?;
+    File::open(folder)?.sync_all()?;
+    Ok(not_kept)
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+/// Opens the temporary file and locks it; waits while another writer has it.
+fn lock(path: &Path) -> io::Result<File> {
+    loop {
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            // In a folder where everybody may write, somebody could have put a link there.
+            .custom_flags(libc::O_NOFOLLOW)
+            .open(path)?;
+        // Some network file systems know no locks; there the operator sees to it that only one
+        // compiler writes a file.
+        let _ = flock(&file, FlockOperation::LockExclusive);
+        // Whoever had it before has renamed it since: it is a snapshot now, and not ours to write.
+        let (ours, named) = (file.metadata()?, fs::symlink_metadata(path));
+        if named.is_ok_and(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino())) {
+            return Ok(file);
+        }
+    }
+}
+
+fn write_synced(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    // What a writer left that was killed.
+    file.set_len(0)?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+/// Gives the file at `path` its second name, by way of `temporary`, if it is worth keeping.
+fn keep_previous(path: &Path, temporary: &Path, next: &[u8]) -> io::Result<()> {
+    let old = match fs::read(path) {
+        Ok(old) => old,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if verify(&old).is_err() || old == next {
+        return Ok(());
+    }
+    // Left by a writer that was killed; mostly there is none.
+    let _ = fs::remove_file(temporary);
+    let kept = fs::hard_link(path, temporary)
+        // Not every file system has links, and a file of another user may not be linked.
+        .or_else(|_| {
+            let mut file = File::create_new(temporary)?;
+            write_synced(&mut file, &old)
+        })
+        .and_then(|()| fs::rename(temporary, previous_of(path)));
+    // A rename onto another name of the same file does nothing, and leaves both.
+    let _ = fs::remove_file(temporary);
+    kept
+}
+
+fn with_suffix(name: &OsString, suffix: &str) -> OsString {
+    let mut name = name.clone();
+    name.push(suffix);
+    name
 }

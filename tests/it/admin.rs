@@ -13,8 +13,8 @@ use rustix::process::Signal;
 use crate::server::{DEMO, HasBody, PATIENCE, Server, run, wait_until};
 
 /// A server with an admin listener.
-struct Watched {
-    server: Server,
+pub(crate) struct Watched {
+    pub(crate) server: Server,
     socket: PathBuf,
 }
 
@@ -25,7 +25,7 @@ impl Watched {
     }
 
     #[track_caller]
-    fn start_in(folder: tempfile::TempDir, args: &[&str]) -> Self {
+    pub(crate) fn start_in(folder: tempfile::TempDir, args: &[&str]) -> Self {
         let socket = folder.path().join("admin");
         let address = format!("unix:{}", socket.to_str().expect("a UTF-8 path"));
         let server = Server::start_in(folder, &[&["--admin", &address], args].concat());
@@ -47,7 +47,7 @@ impl Watched {
     }
 
     #[track_caller]
-    fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let (status, _, body) = self.ask("GET", path);
         (status, body)
     }
@@ -61,7 +61,7 @@ impl Watched {
 
     /// The sum of a metric over all of its series that have these labels.
     #[track_caller]
-    fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+    pub(crate) fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let metrics = self.metrics();
         let has = |series: &Series, (key, value): &(&str, &str)| {
             series.labels.get(*key).is_some_and(|found| found == value)

@@ -18,12 +18,16 @@ mod streaming_twin;
 
 mod access_log;
 mod admin;
+mod check;
 mod command_line;
 mod drain;
 mod formats;
 mod http;
+mod killed;
 mod layers;
 mod limits;
+mod previous;
 mod reload;
 mod server;
 mod snapshot_file;
+mod watch;

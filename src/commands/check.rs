@@ -1,0 +1,196 @@
+//! `mirrorlistd check`: whether a configuration and its data can be served, without serving them.
+//!
+//! What would fail at the start is a fault; what would cost something else, such as lines of a log,
+//! is a warning. Nothing is written, and nobody is kept from anything: addresses are bound for a
+//! moment at most, and never listened on. So it runs beside the server that is to be reloaded.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+
+use super::inspect::{as_text, date};
+use super::surroundings::{self, Findings};
+use super::{FAILURE, USAGE, complain, finish};
+use crate::cli::CheckArgs;
+use crate::compile::Inputs;
+use crate::config::Config;
+use crate::log;
+use crate::reload::{Loaded, Shrink, Source, check_shrink};
+use crate::snapshot::format;
+
+/// Data that are younger than now by more seconds than this come from a clock that is wrong.
+const CLOCK_TOLERANCE: u64 = 600;
+
+/// What was found, in the order in which it is told.
+#[derive(Default)]
+struct Outcome {
+    configuration: Value,
+    data: Value,
+    findings: Findings,
+    /// Why the data cannot be served.
+    data_faults: Vec<String>,
+}
+
+pub(super) fn run(args: &CheckArgs) -> ExitCode {
+    let mut outcome = Outcome::default();
+    match Config::resolve(&args.serve) {
+        Ok(config) => {
+            log::install(config.log_level);
+            outcome.check(&config, args.serve.inputs.config.as_deref(), args.previous.as_deref());
+        }
+        Err(error) => outcome.findings.faults.push(error.to_string()),
+    }
+    let status = outcome.tell(args.json);
+    match finish_with(&outcome, status, args.json) {
+        // Standard output cannot be written: that is told, and no verdict.
+        code if code != ExitCode::SUCCESS => code,
+        _ => ExitCode::from(status),
+    }
+}
+
+impl Outcome {
+    fn check(&mut self, config: &Config, file: Option<&Path>, previous: Option<&Path>) {
+        let in_use = surroundings::look(config, &mut self.findings);
+        let path = |path: &PathBuf| path.display().to_string();
+        self.configuration = json!({
+            "config": file.map(|file| file.display().to_string()),
+            "listen": format!("http://{}", config.listen),
+            "admin": config.admin.as_ref().map(ToString::to_string),
+            "in_use": in_use,
+            "access_log": config.access_log.as_ref().map(path),
+            "combined_log": config.combined_log.as_ref().map(path),
+            "workers": config.workers,
+            "watch_quiet_seconds": config.watch.map(|quiet| quiet.as_secs()),
+            "source": config.source.to_string(),
+        });
+        if config.source == Source::Inputs(Inputs::Demo) {
+            self.warn("no data are given: the built-in demo data would be served".into());
+            if config.watch.is_some() {
+                self.warn("there is no file to watch".into());
+            }
+        }
+        match config.source.load() {
+            Ok(loaded) => self.check_data(&loaded, config, previous),
+            Err(error) => self.data_faults.push(error.to_string()),
+        }
+        if let Source::Snapshot(path) = &config.source {
+            self.check_stand_in(path);
+        }
+    }
+
+    fn check_data(&mut self, loaded: &Loaded, config: &Config, previous: Option<&Path>) {
+        let (stats, created) = (loaded.snapshot.stats(), loaded.snapshot.created());
+        self.data = json!({
+            "generation": loaded.snapshot.generation().to_string(),
+            "bytes": loaded.bytes,
+            "created": created,
+            "created_date": date(created),
+            "holds": stats,
+            "diagnostics": loaded.warnings.len(),
+            "diagnostic_lines": loaded.warnings,
+        });
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        if now.is_ok_and(|now| created > now.as_secs() + CLOCK_TOLERANCE) {
+            let at = date(created).unwrap_or_else(|| created.to_string());
+            self.warn(format!("the data say that they were made in the future, {at}"));
+        }
+        if stats.repositories == 0 {
+            self.warn("the data hold no repository: repo= is answered with 404".into());
+        }
+        if stats.files == 0 {
+            self.warn(
+                "the data hold no file with checksums: metalinks are answered with 404".into(),
+            );
+        }
+        let Some(previous) = previous else { return };
+        match format::read(previous) {
+            Ok(old) if config.shrink == Shrink::Refuse => {
+                let plausible = check_shrink(old.stats(), stats);
+                self.data_faults.extend(plausible.err().map(|error| error.to_string()));
+            }
+            Ok(_) => {}
+            Err(error) => self.warn(format!("there is nothing to compare the data with: {error}")),
+        }
+    }
+
+    /// Looks at what a start would serve in the place of a broken snapshot.
+    fn check_stand_in(&mut self, path: &Path) {
+        let previous = format::previous_of(path);
+        let stand_in = match format::read(&previous) {
+            Ok(snapshot) => snapshot.generation().to_string(),
+            Err(_) if !previous.exists() => return,
+            Err(error) => return self.warn(error.to_string()),
+        };
+        if self.data_faults.is_empty() {
+            if let Some(data) = self.data.as_object_mut() {
+                data.insert("previous_generation".into(), stand_in.into());
+            }
+        } else {
+            self.warn(format!(
+                "a server that starts would serve generation {stand_in}, from {}",
+                previous.display()
+            ));
+        }
+    }
+
+    fn warn(&mut self, warning: String) {
+        self.findings.warnings.push(warning);
+    }
+
+    /// Tells on stderr what is wrong, and gives the exit status back.
+    fn tell(&self, as_json: bool) -> u8 {
+        if !as_json {
+            let lines = self.data["diagnostic_lines"].as_array().into_iter().flatten();
+            lines.filter_map(Value::as_str).for_each(complain);
+        }
+        for warning in &self.findings.warnings {
+            complain(format_args!("mirrorlistd: warning: {warning}"));
+        }
+        for fault in self.findings.faults.iter().chain(&self.data_faults) {
+            complain(format_args!("mirrorlistd: {fault}"));
+        }
+        match (self.findings.faults.is_empty(), self.data_faults.is_empty()) {
+            (false, _) => USAGE,
+            (true, false) => FAILURE,
+            (true, true) => 0,
+        }
+    }
+}
+
+fn finish_with(outcome: &Outcome, status: u8, as_json: bool) -> ExitCode {
+    let verdict = match status {
+        USAGE => "the configuration is at fault",
+        FAILURE => "the data are at fault",
+        _ => "fine",
+    };
+    let Outcome { configuration, data, findings, data_faults } = outcome;
+    if as_json {
+        let report = json!({
+            "verdict": verdict,
+            "exit_status": status,
+            "configuration_faults": findings.faults,
+            "data_faults": data_faults,
+            "warnings": findings.warnings,
+            "configuration": configuration,
+            "data": data,
+        });
+        return finish(format_args!("{report:#}\n"));
+    }
+    let mut data = data.clone();
+    if let Some(data) = data.as_object_mut() {
+        // They have been told on stderr.
+        data.remove("diagnostic_lines");
+    }
+    let warnings = match findings.warnings.len() {
+        0 => String::new(),
+        1 => ", 1 warning".into(),
+        n => format!(", {n} warnings"),
+    };
+    finish(format_args!(
+        "{}{}verdict: {verdict}{warnings}\n",
+        as_text(configuration),
+        as_text(&data)
+    ))
+}
