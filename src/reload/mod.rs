@@ -23,7 +23,7 @@ use std::thread;
 use std::time::Instant;
 
 use crate::compile;
-use crate::live::Live;
+use crate::live::{Live, step_behind_workers};
 use crate::metrics::{Metrics, ReloadOutcome, ReloadTrigger};
 use crate::snapshot::{Stats, format};
 
@@ -122,6 +122,7 @@ struct Task {
 
 impl Task {
     fn run(&self, inbox: &Receiver<ReloadTrigger>) {
+        step_behind_workers();
         while let Ok(trigger) = inbox.recv() {
             let start = Instant::now();
             self.history.begin(self.source.look());
