@@ -37,6 +37,7 @@ use super::compress::Coding;
 use super::response::{self, Compression, Headers};
 use super::watchdog::{Progress, Watchdog, Watched};
 use super::{Context, route};
+use crate::answer::client::{Header, Peer};
 use crate::answer::query::Countme;
 use crate::answer::{self, CountmeEntry, Format, Scratch};
 use crate::metrics::{Answering, Phase, RequestKind, StatusClass};
@@ -224,7 +225,7 @@ fn answer(context: &Context, peer: IpAddr, request: &Request<Incoming>) -> Respo
         response::close_after(&mut response);
     }
     if let Some(log) = &context.combined_log {
-        let client = context.options.trusted_proxies.client_address(peer, forwarded(request));
+        let client = client_address(context, peer, request);
         let mut line = Vec::with_capacity(256);
         combined::format_line(client, seconds_since_1970(), request, &response, &mut line);
         log.write_line(line);
@@ -253,7 +254,7 @@ fn respond(
 
     let snapshot = context.live.load();
     let reply = survive(|| {
-        let client = options.trusted_proxies.client_address(peer, forwarded(request));
+        let client = client_address(context, peer, request);
         let request = answer::Request { format, query, client, now };
         let Worker { rng, scratch, .. } = worker;
         answer::respond(&snapshot, &options.answer, &request, rng, scratch, &mut body)
@@ -284,6 +285,11 @@ fn respond(
             response::internal_error()
         }
     }
+}
+
+fn client_address<B>(context: &Context, peer: IpAddr, request: &Request<B>) -> IpAddr {
+    let peer = Peer::Address(peer);
+    context.options.trusted_proxies.client_address(peer, Header::XForwardedFor, forwarded(request))
 }
 
 /// The lines of X-Forwarded-For, in the order received.
