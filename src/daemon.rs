@@ -1,12 +1,11 @@
 //! The serving process: puts the parts together, reacts to events, and ends in order.
 //!
 //! In this order: signal handlers, so that no signal kills the process any more; the operator's
-//! listener, which says from then on what goes on; the first data,
-//! without which there is nothing to serve; the socket; then events until one says stop. The drain
-//! lets requests finish, and cuts what is left at the end of the grace period or at a second stop.
+//! listener, which says from then on what goes on; the first data, without which there is nothing to
+//! serve; the public sockets; then events until one says stop. The drain lets requests finish, and
+//! cuts what is left at the end of the grace period or at a second stop.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -15,12 +14,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::admin::listener::Address;
 use crate::admin::{Admin, State};
 use crate::config::Config;
+use crate::config::resolved::Listen;
 use crate::http::access_log::{AccessLog, Keeper};
 use crate::http::connection::Drain;
-use crate::http::listener::{self, Server};
+use crate::http::listener::{self, Public, Server};
+use crate::http::socket::{Address, Listener, Mode};
 use crate::http::workers::Workers;
 use crate::http::{self, Context};
 use crate::live::Live;
@@ -43,14 +43,6 @@ pub enum Error {
     #[error("cannot listen on {address}: {error}")]
     Listen {
         /// What was asked for.
-        address: SocketAddr,
-        /// Why not.
-        error: io::Error,
-    },
-    /// The operator's address cannot be had.
-    #[error("cannot listen on {address}: {error}")]
-    Admin {
-        /// What was asked for.
         address: Address,
         /// Why not.
         error: io::Error,
@@ -68,8 +60,9 @@ pub enum Error {
     Ended(&'static str),
 }
 
-/// Serves until a signal says stop. Calls `announce` with the real address once the socket listens.
-pub fn run(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), Error> {
+/// Serves until a signal says stop. Calls `announce` with the real addresses once the sockets listen;
+/// the first one is that of the options.
+pub fn run(config: Config, announce: impl FnOnce(&[Address])) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -80,7 +73,7 @@ pub fn run(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), Erro
     outcome
 }
 
-async fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), Error> {
+async fn serve(config: Config, announce: impl FnOnce(&[Address])) -> Result<(), Error> {
     let mut events = Events::install().map_err(failed_to("install signal handlers"))?;
     let metrics = Arc::new(Metrics::default());
     let history = Arc::new(History::default());
@@ -91,7 +84,7 @@ async fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), 
     let _admin = match config.admin {
         Some(address) => match Admin::start(address.clone(), Arc::clone(&state)) {
             Ok(admin) => Some(admin),
-            Err(error) => return Err(Error::Admin { address, error }),
+            Err(error) => return Err(Error::Listen { address, error }),
         },
         None => None,
     };
@@ -137,15 +130,15 @@ async fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), 
         drain: drain_state,
     });
 
-    let unlistenable = |error| Error::Listen { address: config.listen, error };
-    let listener = listener::bind(config.listen).map_err(unlistenable)?;
-    let address = listener.local_addr().map_err(unlistenable)?;
+    let listeners = bind(config.listen, config.socket_mode)?;
+    let addresses: Vec<_> =
+        listeners.iter().map(|public| public.listener.address().clone()).collect();
     let workers = Workers::start(config.workers).map_err(failed_to("start worker threads"))?;
     let server = Server::new(Arc::clone(&context), workers);
-    let mut serving = tokio::spawn(async move { server.run(listener).await });
+    let mut serving = tokio::spawn(async move { server.run(listeners).await });
     // Nobody has published anything before.
     drop(state.live.set(Arc::clone(&context.live)));
-    announce(address);
+    announce(&addresses);
     if wants_reload == WantsReload::Yes {
         reloader.request(ReloadTrigger::Signal);
     }
@@ -174,6 +167,16 @@ async fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), 
         metrics.log_lines_dropped.get()
     );
     Ok(())
+}
+
+/// Binds the public addresses, the first one first.
+fn bind((first, others): (Listen, Vec<Listen>), mode: Mode) -> Result<Vec<Public>, Error> {
+    let listens = std::iter::once(first).chain(others);
+    let bind = |listen: Listen| match Listener::bind(&listen.address, mode) {
+        Ok(listener) => Ok(Public { listener, source: listen.client_address }),
+        Err(error) => Err(Error::Listen { address: listen.address, error }),
+    };
+    listens.map(bind).collect()
 }
 
 /// Whether a reload was asked for while the first data was being loaded.

@@ -283,8 +283,9 @@ mod tests {
     /// Headers of both versions that name a client, and the client.
     fn header() -> impl Strategy<Value = (Vec<u8>, IpAddr)> {
         let tlvs = prop::collection::vec(any::<u8>(), 0..300);
-        (any::<u128>(), any::<(u16, u16)>(), tlvs, 0..4_u8).prop_map(|(bits, ports, tlvs, kind)| {
-            let (v6, v4) = (Ipv6Addr::from_bits(bits), Ipv4Addr::from_bits((bits >> 64) as u32));
+        let addresses = (any::<u128>(), any::<u32>());
+        (addresses, any::<(u16, u16)>(), tlvs, 0..4_u8).prop_map(|(bits, ports, tlvs, kind)| {
+            let (v6, v4) = (Ipv6Addr::from_bits(bits.0), Ipv4Addr::from_bits(bits.1));
             let (from, to) = ports;
             let ports = [from.to_be_bytes(), to.to_be_bytes()].concat();
             match kind {
