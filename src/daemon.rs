@@ -1,9 +1,10 @@
 //! The serving process: puts the parts together, reacts to events, and ends in order.
 //!
-//! In this order: signal handlers, so that no signal kills the process any more; the operator's
-//! listener, which says from then on what goes on; the first data, without which there is nothing to
-//! serve; the public sockets; then events until one says stop. The drain lets requests finish, and
-//! cuts what is left at the end of the grace period or at a second stop.
+//! In this order: the sockets that it was started with, while there is only one thread; signal
+//! handlers, so that no signal kills the process any more; the operator's listener, which says from
+//! then on what goes on; the first data, without which there is nothing to serve; the public
+//! sockets; then events until one says stop. The drain lets requests finish, and cuts what is left at
+//! the end of the grace period or at a second stop.
 
 use std::io;
 use std::path::PathBuf;
@@ -29,6 +30,7 @@ use crate::reload::history::History;
 use crate::reload::watch::Watch;
 use crate::reload::{self, Loaded, Reloader, Source, log_loaded};
 use crate::signal::{Event, Events};
+use crate::systemd::sockets::{self, Socket};
 
 /// How long the end of the process waits for the access log.
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
@@ -47,6 +49,9 @@ pub enum Error {
         /// Why not.
         error: io::Error,
     },
+    /// The sockets that the process was started with are none to serve on.
+    #[error("{0}")]
+    Handed(#[from] sockets::Error),
     /// The system lacks something.
     #[error("cannot {what}: {error}")]
     System {
@@ -63,17 +68,22 @@ pub enum Error {
 /// Serves until a signal says stop. Calls `announce` with the real addresses once the sockets listen;
 /// the first one is that of the options.
 pub fn run(config: Config, announce: impl FnOnce(&[Address])) -> Result<(), Error> {
+    let handed = sockets::take()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(failed_to("start a runtime"))?;
-    let outcome = runtime.block_on(serve(config, announce));
+    let outcome = runtime.block_on(serve(config, handed, announce));
     // Connections that outlived the grace period are cut when the process ends.
     runtime.shutdown_background();
     outcome
 }
 
-async fn serve(config: Config, announce: impl FnOnce(&[Address])) -> Result<(), Error> {
+async fn serve(
+    config: Config,
+    handed: Vec<Socket>,
+    announce: impl FnOnce(&[Address]),
+) -> Result<(), Error> {
     let mut events = Events::install().map_err(failed_to("install signal handlers"))?;
     let metrics = Arc::new(Metrics::default());
     let history = Arc::new(History::default());
@@ -130,7 +140,10 @@ async fn serve(config: Config, announce: impl FnOnce(&[Address])) -> Result<(), 
         drain: drain_state,
     });
 
-    let listeners = bind(config.listen, config.socket_mode)?;
+    let listeners = match handed.is_empty() {
+        true => bind(config.listen, config.socket_mode)?,
+        false => adopt(handed, &config.listen)?,
+    };
     let addresses: Vec<_> =
         listeners.iter().map(|public| public.listener.address().clone()).collect();
     let workers = Workers::start(config.workers).map_err(failed_to("start worker threads"))?;
@@ -177,6 +190,21 @@ fn bind((first, others): (Listen, Vec<Listen>), mode: Mode) -> Result<Vec<Public
         Err(error) => Err(Error::Listen { address: listen.address, error }),
     };
     listens.map(bind).collect()
+}
+
+/// Goes on with sockets that are already open, in place of the configured addresses.
+fn adopt(
+    handed: Vec<Socket>,
+    (first, others): &(Listen, Vec<Listen>),
+) -> Result<Vec<Public>, Error> {
+    let adopt = |Socket { name, socket }: Socket| {
+        let namesake = others.iter().find(|listen| listen.name.as_ref() == Some(&name));
+        let source = namesake.unwrap_or(first).client_address;
+        let listener = Listener::adopt(socket).map_err(failed_to("use an inherited socket"))?;
+        Ok(Public { listener, source })
+    };
+    tracing::info!("{} inherited sockets replace the configured addresses", handed.len());
+    handed.into_iter().map(adopt).collect()
 }
 
 /// Whether a reload was asked for while the first data was being loaded.

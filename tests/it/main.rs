@@ -32,4 +32,5 @@ mod previous;
 mod reload;
 mod server;
 mod snapshot_file;
+mod systemd;
 mod watch;
