@@ -22,7 +22,7 @@ use crate::http::access_log::{AccessLog, Keeper};
 use crate::http::connection::Drain;
 use crate::http::listener::{self, Public, Server};
 use crate::http::socket::{Address, Listener, Mode};
-use crate::http::workers::Workers;
+use crate::http::workers::{Pulse, Workers};
 use crate::http::{self, Context};
 use crate::live::Live;
 use crate::metrics::{Metrics, ReloadTrigger};
@@ -30,6 +30,8 @@ use crate::reload::history::History;
 use crate::reload::watch::Watch;
 use crate::reload::{self, Loaded, Reloader, Source, log_loaded};
 use crate::signal::{Event, Events};
+use crate::systemd::notify::Notifier;
+use crate::systemd::report::Reporter;
 use crate::systemd::sockets::{self, Socket};
 
 /// How long the end of the process waits for the access log.
@@ -147,12 +149,16 @@ async fn serve(
     let addresses: Vec<_> =
         listeners.iter().map(|public| public.listener.address().clone()).collect();
     let workers = Workers::start(config.workers).map_err(failed_to("start worker threads"))?;
+    let pulse = workers.pulse();
     let server = Server::new(Arc::clone(&context), workers);
     let mut serving = tokio::spawn(async move { server.run(listeners).await });
     // Nobody has published anything before.
     drop(state.live.set(Arc::clone(&context.live)));
     announce(&addresses);
+    let mut reporter = Reporter::begin(Arc::clone(&context.live), Arc::clone(&state.history));
+    keep_alive(pulse);
     if wants_reload == WantsReload::Yes {
+        reporter.reload();
         reloader.request(ReloadTrigger::Signal);
     }
 
@@ -160,14 +166,19 @@ async fn serve(
         let event = tokio::select! {
             event = events.next() => event,
             _ = &mut serving => return Err(Error::Ended("the accept loop")),
+            () = reporter.follow() => continue,
         };
         match event {
-            Event::Reload => reloader.request(ReloadTrigger::Signal),
+            Event::Reload => {
+                reporter.reload();
+                reloader.request(ReloadTrigger::Signal);
+            }
             Event::ReopenLogs => keepers.iter().for_each(Keeper::reopen),
             Event::Stop => break,
         }
     }
     tracing::info!("stopping; requests have {:?} to finish", config.grace);
+    reporter.stop();
     context.drain.begin();
     drain(serving, &mut events, config.grace, &context.metrics).await;
     for keeper in keepers {
@@ -205,6 +216,21 @@ fn adopt(
     };
     tracing::info!("{} inherited sockets replace the configured addresses", handed.len());
     handed.into_iter().map(adopt).collect()
+}
+
+/// Sends signs of life while all threads are alive, this one included.
+fn keep_alive(pulse: Pulse) {
+    let notifier = Notifier::default();
+    let Some(interval) = notifier.watchdog_interval() else { return };
+    // Runs until the process ends, also through the drain.
+    tokio::spawn(async move {
+        loop {
+            pulse.beat().await;
+            notifier.alive();
+            // Twice as often as is asked for, as systemd recommends.
+            tokio::time::sleep(interval / 2).await;
+        }
+    });
 }
 
 /// Whether a reload was asked for while the first data was being loaded.

@@ -26,7 +26,7 @@ const LEVELS: [(&str, u8); 18] = [
 ];
 
 /// Outside crates and the lowest level, or the only modules, that may use them.
-const OUTSIDE: [(&str, Room); 12] = [
+const OUTSIDE: [(&str, Room); 13] = [
     ("tokio", Room::From(4)),
     ("hyper", Room::From(4)),
     ("arc_swap", Room::Only(&["live"])),
@@ -39,6 +39,7 @@ const OUTSIDE: [(&str, Room); 12] = [
     ("clap", Room::From(5)),
     ("signal_hook", Room::Only(&["signal"])),
     ("listenfd", Room::Only(&["systemd::sockets"])),
+    ("sd_notify", Room::Only(&["systemd::notify"])),
 ];
 
 enum Room {

@@ -1,4 +1,4 @@
-//! What a supervisor hands over: socket activation.
+//! What a supervisor hands over and is told: socket activation, and messages to `NOTIFY_SOCKET`.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -10,10 +10,11 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
+use rustix::process::Signal;
 use socket2::SockRef;
 use tempfile::TempDir;
 
-use crate::server::{DEMO, PATIENCE, Server, without_supervisor};
+use crate::server::{DEMO, PATIENCE, Server, command, run, without_supervisor};
 
 /// Makes the standard descriptors 0 and 2 the ones from 3 on, as systemd would, and becomes the
 /// program. `LISTEN_PID` is the shell's own, which the program keeps.
@@ -200,4 +201,119 @@ fn a_restart_on_an_inherited_socket_refuses_no_connection() {
         server.stop();
     });
     assert!(n_answers.into_inner() >= 400);
+}
+
+/// What a supervisor listens on.
+struct Supervisor {
+    socket: UnixDatagram,
+    folder: TempDir,
+}
+
+impl Supervisor {
+    fn new() -> Self {
+        let folder = temporary();
+        let socket = UnixDatagram::bind(folder.path().join("notify")).expect("a free path");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a valid timeout");
+        Self { socket, folder }
+    }
+
+    #[track_caller]
+    fn start(&self, args: &[&str], environment: &[(&str, &str)]) -> Server {
+        let folder = temporary();
+        let mut command = command(&["--port", "0"]);
+        let stderr = File::create(folder.path().join("stderr")).expect("a file");
+        command.args(args).stdin(Stdio::null()).stderr(stderr);
+        command.env("NOTIFY_SOCKET", self.folder.path().join("notify"));
+        command.envs(environment.iter().copied());
+        Server::launch(folder, command)
+    }
+
+    /// The lines of the next message.
+    #[track_caller]
+    fn next(&self) -> Vec<String> {
+        let mut buffer = [0; 4_096];
+        let n = self.socket.recv(&mut buffer).expect("a message");
+        let text = String::from_utf8_lossy(&buffer[..n]);
+        text.lines().map(ToOwned::to_owned).collect()
+    }
+}
+
+fn status_of(server: &Server) -> String {
+    let response = server.get(DEMO);
+    let generation = response.header("mirrorlist-generation").expect("a generation");
+    format!("STATUS=serving generation {generation}")
+}
+
+#[test]
+fn a_supervisor_is_told_when_it_serves_reloads_and_stops() {
+    let supervisor = Supervisor::new();
+    let mut server = supervisor.start(&["--demo"], &[]);
+    let status = status_of(&server);
+    assert_eq!(supervisor.next(), ["READY=1", &status]);
+    for _ in 0..2 {
+        server.signal(Signal::HUP);
+        let reloading = supervisor.next();
+        assert_eq!([&reloading[0], &reloading[2]], ["RELOADING=1", "STATUS=reloading"]);
+        let time = reloading[1].strip_prefix("MONOTONIC_USEC=").expect("a time");
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let age = now.tv_sec - time.parse::<i64>().expect("a number") / 1_000_000;
+        assert!((0..60).contains(&age), "{age} s ago");
+        assert_eq!(supervisor.next(), ["READY=1", &status]);
+    }
+    server.signal(Signal::TERM);
+    assert_eq!(supervisor.next(), ["STOPPING=1", "STATUS=finishing requests"]);
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn a_reload_that_is_refused_ends_as_well_and_the_status_says_why() {
+    let supervisor = Supervisor::new();
+    let snapshot = supervisor.folder.path().join("snapshot").to_str().expect("UTF-8").to_owned();
+    assert!(run(&["compile", "--demo", "-o", &snapshot]).status.success());
+    let server = supervisor.start(&["--snapshot", &snapshot], &[]);
+    let status = status_of(&server);
+    assert_eq!(supervisor.next(), ["READY=1", &status]);
+    std::fs::write(&snapshot, "not a snapshot").expect("a write");
+    server.signal(Signal::HUP);
+    assert_eq!(supervisor.next()[0], "RELOADING=1");
+    let ready = supervisor.next();
+    assert_eq!(ready.len(), 2, "{ready:?}");
+    let refused = format!("{status}; the last reload was refused: {snapshot}: ");
+    assert!(ready[0] == "READY=1" && ready[1].starts_with(&refused), "{ready:?}");
+    assert_eq!(server.get(DEMO).status(), 200);
+}
+
+#[test]
+fn signs_of_life_come_as_often_as_they_are_asked_for() {
+    let supervisor = Supervisor::new();
+    let mut server = supervisor.start(&["--demo"], &[("WATCHDOG_USEC", "100000")]);
+    assert_eq!(supervisor.next()[0], "READY=1");
+    for _ in 0..5 {
+        assert_eq!(supervisor.next(), ["WATCHDOG=1"]);
+    }
+    // Another process is watched, not this one.
+    server.stop();
+    let supervisor = Supervisor::new();
+    let other = [("WATCHDOG_USEC", "1000"), ("WATCHDOG_PID", "1")];
+    let mut server = supervisor.start(&["--demo"], &other);
+    assert_eq!(supervisor.next()[0], "READY=1");
+    server.signal(Signal::TERM);
+    assert_eq!(supervisor.next()[0], "STOPPING=1");
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn a_supervisor_that_is_gone_costs_one_line() {
+    let supervisor = Supervisor::new();
+    let missing = supervisor.folder.path().join("gone");
+    let environment = [("NOTIFY_SOCKET", missing.to_str().expect("UTF-8"))];
+    let mut server = supervisor.start(&["--demo"], &environment);
+    server.signal(Signal::HUP);
+    crate::server::wait_until("it has reloaded", || {
+        server.stderr().contains("reloaded generation")
+    });
+    assert_eq!(server.get(DEMO).status(), 200);
+    server.stop();
+    let stderr = server.stderr();
+    assert_eq!(stderr.matches("cannot notify the supervisor").count(), 1, "{stderr}");
 }
