@@ -9,8 +9,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 
-use crate::admin::listener::Address;
-use crate::config::values::{Count, Fallback, ListenAddress, LogLevel, Profile, TrustedProxy};
+use crate::config::values::{
+    ClientAddress, Count, Fallback, ListenAddress, LogLevel, Profile, SocketMode, TrustedProxy,
+};
+use crate::http::socket::Address;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -163,12 +165,19 @@ pub struct ServeArgs {
     #[arg(long, alias = "watch_quiet", value_name = "SECONDS", help_heading = "Data")]
     pub watch_quiet: Option<Count<1, 3_600>>,
 
-    /// Address to listen on; `::` is every address, IPv4 and IPv6 [default: 127.0.0.1]
+    /// Address to listen on: IPv4, IPv6, `::` for every one of both, or unix:PATH
+    /// [default: 127.0.0.1]
+    ///
+    /// The configuration file can name more of them, in tables `[[listener]]`. Sockets that systemd
+    /// hands over (socket activation) replace them all.
     #[arg(long, value_name = "ADDR", help_heading = "Serving")]
     pub listen: Option<ListenAddress>,
     /// Port to listen on; 0 takes any free one and prints it [default: 3000]
     #[arg(long, value_name = "N", help_heading = "Serving")]
     pub port: Option<u16>,
+    /// Mode of public unix sockets, in octal, such as 0660 [default: what the umask leaves]
+    #[arg(long, alias = "socket_mode", value_name = "MODE", help_heading = "Serving")]
+    pub socket_mode: Option<SocketMode>,
     /// Add mirrors from everywhere when fewer than this were found near the client [default: 5]
     #[arg(short = 'm', long, value_name = "N", help_heading = "Answers")]
     pub minimum: Option<Count<0, 100_000>>,
@@ -187,8 +196,16 @@ pub struct ServeArgs {
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url, help_heading = "Answers")]
     pub fallback: Option<Fallback>,
 
-    /// Believe X-Forwarded-For from this network; may be repeated; `none` trusts nobody
+    /// Where proxies tell the address of the client [default: x-forwarded-for]
+    ///
+    /// Only trusted proxies are believed; with `proxy-protocol`, they must begin each connection
+    /// with its header, and are cut off otherwise.
+    #[arg(long, alias = "client_address", value_name = "SOURCE", help_heading = "Serving")]
+    pub client_address: Option<ClientAddress>,
+    /// Believe proxies in this network; may be repeated; `none` trusts nobody
     /// [default: 127.0.0.0/8 and ::1]
+    ///
+    /// Whoever connects through a unix socket is believed in any case: its mode decides who can.
     #[arg(long, alias = "trusted_proxy", value_name = "CIDR", help_heading = "Serving")]
     pub trusted_proxy: Vec<TrustedProxy>,
     /// Threads that answer requests [default: one for each core]

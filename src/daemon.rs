@@ -1,12 +1,12 @@
 //! The serving process: puts the parts together, reacts to events, and ends in order.
 //!
-//! In this order: signal handlers, so that no signal kills the process any more; the operator's
-//! listener, which says from then on what goes on; the first data,
-//! without which there is nothing to serve; the socket; then events until one says stop. The drain
-//! lets requests finish, and cuts what is left at the end of the grace period or at a second stop.
+//! In this order: the sockets that it was started with, while there is only one thread; signal
+//! handlers, so that no signal kills the process any more; the operator's listener, which says from
+//! then on what goes on; the first data, without which there is nothing to serve; the public
+//! sockets; then events until one says stop. The drain lets requests finish, and cuts what is left at
+//! the end of the grace period or at a second stop.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -15,13 +15,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::admin::listener::Address;
 use crate::admin::{Admin, State};
 use crate::config::Config;
+use crate::config::resolved::Listen;
 use crate::http::access_log::{AccessLog, Keeper};
 use crate::http::connection::Drain;
-use crate::http::listener::{self, Server};
-use crate::http::workers::Workers;
+use crate::http::listener::{self, Public, Server};
+use crate::http::socket::{Address, Listener, Mode};
+use crate::http::workers::{Pulse, Workers};
 use crate::http::{self, Context};
 use crate::live::Live;
 use crate::metrics::{Metrics, ReloadTrigger};
@@ -29,6 +30,9 @@ use crate::reload::history::History;
 use crate::reload::watch::Watch;
 use crate::reload::{self, Loaded, Reloader, Source, log_loaded};
 use crate::signal::{Event, Events};
+use crate::systemd::notify::Notifier;
+use crate::systemd::report::Reporter;
+use crate::systemd::sockets::{self, Socket};
 
 /// How long the end of the process waits for the access log.
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
@@ -43,18 +47,13 @@ pub enum Error {
     #[error("cannot listen on {address}: {error}")]
     Listen {
         /// What was asked for.
-        address: SocketAddr,
-        /// Why not.
-        error: io::Error,
-    },
-    /// The operator's address cannot be had.
-    #[error("cannot listen on {address}: {error}")]
-    Admin {
-        /// What was asked for.
         address: Address,
         /// Why not.
         error: io::Error,
     },
+    /// The sockets that the process was started with are none to serve on.
+    #[error("{0}")]
+    Handed(#[from] sockets::Error),
     /// The system lacks something.
     #[error("cannot {what}: {error}")]
     System {
@@ -68,19 +67,25 @@ pub enum Error {
     Ended(&'static str),
 }
 
-/// Serves until a signal says stop. Calls `announce` with the real address once the socket listens.
-pub fn run(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), Error> {
+/// Serves until a signal says stop. Calls `announce` with the real addresses once the sockets listen;
+/// the first one is that of the options.
+pub fn run(config: Config, announce: impl FnOnce(&[Address])) -> Result<(), Error> {
+    let handed = sockets::take()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(failed_to("start a runtime"))?;
-    let outcome = runtime.block_on(serve(config, announce));
+    let outcome = runtime.block_on(serve(config, handed, announce));
     // Connections that outlived the grace period are cut when the process ends.
     runtime.shutdown_background();
     outcome
 }
 
-async fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), Error> {
+async fn serve(
+    config: Config,
+    handed: Vec<Socket>,
+    announce: impl FnOnce(&[Address]),
+) -> Result<(), Error> {
     let mut events = Events::install().map_err(failed_to("install signal handlers"))?;
     let metrics = Arc::new(Metrics::default());
     let history = Arc::new(History::default());
@@ -91,7 +96,7 @@ async fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), 
     let _admin = match config.admin {
         Some(address) => match Admin::start(address.clone(), Arc::clone(&state)) {
             Ok(admin) => Some(admin),
-            Err(error) => return Err(Error::Admin { address, error }),
+            Err(error) => return Err(Error::Listen { address, error }),
         },
         None => None,
     };
@@ -137,16 +142,23 @@ async fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), 
         drain: drain_state,
     });
 
-    let unlistenable = |error| Error::Listen { address: config.listen, error };
-    let listener = listener::bind(config.listen).map_err(unlistenable)?;
-    let address = listener.local_addr().map_err(unlistenable)?;
+    let listeners = match handed.is_empty() {
+        true => bind(config.listen, config.socket_mode)?,
+        false => adopt(handed, &config.listen)?,
+    };
+    let addresses: Vec<_> =
+        listeners.iter().map(|public| public.listener.address().clone()).collect();
     let workers = Workers::start(config.workers).map_err(failed_to("start worker threads"))?;
+    let pulse = workers.pulse();
     let server = Server::new(Arc::clone(&context), workers);
-    let mut serving = tokio::spawn(async move { server.run(listener).await });
+    let mut serving = tokio::spawn(async move { server.run(listeners).await });
     // Nobody has published anything before.
     drop(state.live.set(Arc::clone(&context.live)));
-    announce(address);
+    announce(&addresses);
+    let mut reporter = Reporter::begin(Arc::clone(&context.live), Arc::clone(&state.history));
+    keep_alive(pulse);
     if wants_reload == WantsReload::Yes {
+        reporter.reload();
         reloader.request(ReloadTrigger::Signal);
     }
 
@@ -154,14 +166,19 @@ async fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), 
         let event = tokio::select! {
             event = events.next() => event,
             _ = &mut serving => return Err(Error::Ended("the accept loop")),
+            () = reporter.follow() => continue,
         };
         match event {
-            Event::Reload => reloader.request(ReloadTrigger::Signal),
+            Event::Reload => {
+                reporter.reload();
+                reloader.request(ReloadTrigger::Signal);
+            }
             Event::ReopenLogs => keepers.iter().for_each(Keeper::reopen),
             Event::Stop => break,
         }
     }
     tracing::info!("stopping; requests have {:?} to finish", config.grace);
+    reporter.stop();
     context.drain.begin();
     drain(serving, &mut events, config.grace, &context.metrics).await;
     for keeper in keepers {
@@ -174,6 +191,46 @@ async fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), 
         metrics.log_lines_dropped.get()
     );
     Ok(())
+}
+
+/// Binds the public addresses, the first one first.
+fn bind((first, others): (Listen, Vec<Listen>), mode: Mode) -> Result<Vec<Public>, Error> {
+    let listens = std::iter::once(first).chain(others);
+    let bind = |listen: Listen| match Listener::bind(&listen.address, mode) {
+        Ok(listener) => Ok(Public { listener, source: listen.client_address }),
+        Err(error) => Err(Error::Listen { address: listen.address, error }),
+    };
+    listens.map(bind).collect()
+}
+
+/// Goes on with sockets that are already open, in place of the configured addresses.
+fn adopt(
+    handed: Vec<Socket>,
+    (first, others): &(Listen, Vec<Listen>),
+) -> Result<Vec<Public>, Error> {
+    let adopt = |Socket { name, socket }: Socket| {
+        let namesake = others.iter().find(|listen| listen.name.as_ref() == Some(&name));
+        let source = namesake.unwrap_or(first).client_address;
+        let listener = Listener::adopt(socket).map_err(failed_to("use an inherited socket"))?;
+        Ok(Public { listener, source })
+    };
+    tracing::info!("{} inherited sockets replace the configured addresses", handed.len());
+    handed.into_iter().map(adopt).collect()
+}
+
+/// Sends signs of life while all threads are alive, this one included.
+fn keep_alive(pulse: Pulse) {
+    let notifier = Notifier::default();
+    let Some(interval) = notifier.watchdog_interval() else { return };
+    // Runs until the process ends, also through the drain.
+    tokio::spawn(async move {
+        loop {
+            pulse.beat().await;
+            notifier.alive();
+            // Twice as often as is asked for, as systemd recommends.
+            tokio::time::sleep(interval / 2).await;
+        }
+    });
 }
 
 /// Whether a reload was asked for while the first data was being loaded.

@@ -33,7 +33,7 @@
 //! | 2 | [`compile`], [`answer`], [`metrics`] | the two halves, and counters |
 //! | 3 | [`live`] | the published snapshot |
 //! | 4 | [`http`], [`reload`] | the network, and loading data |
-//! | 5 | [`admin`], [`signal`], [`mod@log`], [`config::values`] | the operator's window, events, logging, values of options |
+//! | 5 | [`admin`], [`signal`], [`systemd`], [`mod@log`], [`config::values`] | the operator's window, events, the supervisor, logging, values of options |
 //! | 6 | [`cli`] | the command line |
 //! | 7 | [`config`] | what the operator wrote, and what the program uses |
 //! | 8 | [`daemon`] | the wiring |
@@ -74,6 +74,7 @@ pub mod admin;
 pub mod config;
 pub mod cli;
 pub mod signal;
+pub mod systemd;
 pub mod log;
 pub mod daemon;
 pub mod commands;

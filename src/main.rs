@@ -31,6 +31,9 @@ fn main() -> ExitCode {
 /// and changing them later takes `unsafe`. Measured with Fedora's raw files: 121 to 165 MB in service
 /// and a peak of 222 MB while reloading without, 54 MB and 152 MB with it, at the same 55,000 requests
 /// a second.
+///
+/// The process id, the environment and open descriptors stay, so sockets that a supervisor has handed
+/// over are still there and still meant for this process; nothing may touch them before.
 fn give_back_memory() {
     // By its path and not by /proc/self/exe, after which the process would be named "exe".
     let Ok(program) = env::current_exe() else { return };

@@ -324,7 +324,7 @@ mod request {
     use std::net::{IpAddr, Ipv4Addr};
 
     use mirrorlistd::answer::Options;
-    use mirrorlistd::answer::client::TrustedProxies;
+    use mirrorlistd::answer::client::{Header, Peer, TrustedProxies, proxy_protocol};
     use mirrorlistd::answer::query::Query;
 
     use super::corpus::CORPUS;
@@ -353,25 +353,49 @@ mod request {
         bencher.bench_local(|| Query::parse(black_box(&query), &options).is_ok());
     }
 
-    const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const PEER: Peer = Peer::Address(IpAddr::V4(Ipv4Addr::LOCALHOST));
+
+    fn client_address_in(bencher: Bencher<'_, '_>, header: Header, line: String) {
+        let proxies = TrustedProxies::default();
+        bencher.bench_local(|| {
+            let lines = std::iter::once(black_box(&line).as_bytes());
+            proxies.client_address(PEER, header, lines)
+        });
+    }
 
     #[divan::bench]
     fn client_address(bencher: Bencher<'_, '_>) {
-        let proxies = TrustedProxies::default();
-        let header = CORPUS.usual.client.to_string();
-        bencher.bench_local(|| {
-            proxies.client_address(PEER, std::iter::once(black_box(&header).as_bytes()))
-        });
+        let line = CORPUS.usual.client.to_string();
+        client_address_in(bencher, Header::XForwardedFor, line);
+    }
+
+    #[divan::bench]
+    fn client_address_forwarded(bencher: Bencher<'_, '_>) {
+        let line = format!("for=\"{}:4711\";proto=https", CORPUS.usual.client);
+        client_address_in(bencher, Header::Forwarded, line);
+    }
+
+    #[divan::bench]
+    fn proxy_header(bencher: Bencher<'_, '_>) {
+        let line = "PROXY TCP4 198.51.100.7 192.0.2.1 4711 80\r\nGET / HTTP/1.1\r\n";
+        bencher.bench_local(|| proxy_protocol::parse(black_box(line.as_bytes())).is_ok());
     }
 
     /// Every hop a trusted proxy, so that the walk goes to the end.
     #[divan::bench]
     fn hostile_client_address(bencher: Bencher<'_, '_>) {
-        let proxies = TrustedProxies::default();
-        let header = ["127.0.0.1"; 790].join(",");
-        bencher.bench_local(|| {
-            proxies.client_address(PEER, std::iter::once(black_box(&header).as_bytes()))
-        });
+        client_address_in(bencher, Header::XForwardedFor, ["127.0.0.1"; 790].join(","));
+    }
+
+    #[divan::bench]
+    fn hostile_client_address_forwarded(bencher: Bencher<'_, '_>) {
+        client_address_in(bencher, Header::Forwarded, ["for=\"127.0.0.1\""; 530].join(","));
+    }
+
+    /// Quotation marks that never open a string.
+    #[divan::bench]
+    fn hostile_client_address_quotes(bencher: Bencher<'_, '_>) {
+        client_address_in(bencher, Header::Forwarded, "\\\"".repeat(4_000));
     }
 }
 

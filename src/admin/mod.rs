@@ -4,7 +4,7 @@
 //! snapshot, and a record behind a short lock that no worker takes. So it answers when all workers
 //! are busy or stuck, and when it is scraped too often no worker notices.
 //!
-//! Reading order: [`listener`] binds and accepts, [`route`] says what is where, [`report`] collects
+//! Reading order: [`listener`] accepts, [`route`] says what is where, [`report`] collects
 //! what there is to say, [`page`] and [`prometheus`] write it, [`rates`] and [`process`] help.
 //!
 //! It is for operators: it has no users and no passwords, and belongs on loopback or a unix socket.
@@ -25,11 +25,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use crate::http::connection::Drain;
+use crate::http::socket::{Address, Listener};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::reload::history::History;
 
-use listener::{Address, Listener};
 use rates::Rates;
 
 /// How often the counters are looked at for rates.
@@ -102,11 +102,11 @@ fn serve(
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let listener = Listener::bind(address)?;
-        tracing::info!("admin listener on {}", listener.address());
+        let listener = Listener::bind(address, None)?;
+        tracing::info!("admin listener on {}", listener.address().url());
         report_bound();
         tokio::select! {
-            () = listener.serve(Arc::clone(&state)) => {}
+            () = listener::serve(listener, Arc::clone(&state)) => {}
             () = sample(&state) => {}
             _ = stopped => {}
         }

@@ -174,6 +174,11 @@ fn write_connections(metrics: &Metrics, writer: &mut Writer<'_>) -> fmt::Result 
         "mirrorlistd_accept_errors",
         "Failed calls of accept",
         metrics.accept_errors.get(),
+    )?;
+    writer.counter(
+        "mirrorlistd_proxy_headers_refused",
+        "Connections of trusted proxies closed for want of a valid PROXY header",
+        metrics.proxy_headers_refused.get(),
     )
 }
 

@@ -16,6 +16,7 @@ use super::{FAILURE, USAGE, complain, finish};
 use crate::cli::CheckArgs;
 use crate::compile::Inputs;
 use crate::config::Config;
+use crate::http::socket::Address;
 use crate::log;
 use crate::reload::{Loaded, Shrink, Source, check_shrink};
 use crate::snapshot::format;
@@ -54,10 +55,11 @@ impl Outcome {
     fn check(&mut self, config: &Config, file: Option<&Path>, previous: Option<&Path>) {
         let in_use = surroundings::look(config, &mut self.findings);
         let path = |path: &PathBuf| path.display().to_string();
+        let url = |address: &Address| address.url().to_string();
         self.configuration = json!({
             "config": file.map(|file| file.display().to_string()),
-            "listen": format!("http://{}", config.listen),
-            "admin": config.admin.as_ref().map(ToString::to_string),
+            "listen": config.public_addresses().map(url).collect::<Vec<_>>(),
+            "admin": config.admin.as_ref().map(url),
             "in_use": in_use,
             "access_log": config.access_log.as_ref().map(path),
             "combined_log": config.combined_log.as_ref().map(path),

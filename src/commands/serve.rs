@@ -7,6 +7,7 @@ use super::{FAILURE, USAGE, fail, print};
 use crate::cli::ServeArgs;
 use crate::compile::Inputs;
 use crate::config::Config;
+use crate::http::socket::Address;
 use crate::reload::Source;
 use crate::{daemon, log};
 
@@ -17,10 +18,12 @@ pub(super) fn run(args: &ServeArgs) -> ExitCode {
     };
     log::install(config.log_level);
     let is_demo = config.source == Source::Inputs(Inputs::Demo);
-    let announce = |address: SocketAddr| {
-        let notice = if is_demo { demo_notice(address) } else { String::new() };
+    let announce = |addresses: &[Address]| {
+        let notice = addresses.first().filter(|_| is_demo).map(demo_notice).unwrap_or_default();
+        let lines: String =
+            addresses.iter().map(|address| format!("Listening on {}\n", address.url())).collect();
         // A closed stdout is no reason not to serve.
-        drop(print(format_args!("{notice}Listening on http://{address}\n")));
+        drop(print(format_args!("{notice}{lines}")));
     };
     match daemon::run(config, announce) {
         Ok(()) => ExitCode::SUCCESS,
@@ -28,14 +31,20 @@ pub(super) fn run(args: &ServeArgs) -> ExitCode {
     }
 }
 
-fn demo_notice(address: SocketAddr) -> String {
-    let url = format!("http://{}", SocketAddr::new(reachable(address.ip()), address.port()));
+fn demo_notice(address: &Address) -> String {
+    let server = match address {
+        Address::Tcp(address) => {
+            let address = SocketAddr::new(reachable(address.ip()), address.port());
+            format!("'http://{address}")
+        }
+        Address::Unix(path) => format!("--unix-socket '{}' 'http://localhost", path.display()),
+    };
     let query = "repo=demo-9&arch=x86_64&ip=192.0.2.10";
     format!(
         "No data was given: these are demo data, not real mirrors. To serve your own, see --help.
 Try
-  curl '{url}/mirrorlist?{query}'
-  curl '{url}/metalink?{query}'
+  curl {server}/mirrorlist?{query}'
+  curl {server}/metalink?{query}'
 "
     )
 }
@@ -55,8 +64,10 @@ mod tests {
 
     #[test]
     fn the_examples_of_the_demo_can_be_pasted() {
-        let notice = demo_notice("[::]:8080".parse().expect("a valid literal"));
+        let notice = demo_notice(&"[::]:8080".parse().expect("a valid literal"));
         assert!(notice.contains("demo data, not real mirrors"));
         assert!(notice.contains("curl 'http://[::1]:8080/mirrorlist?repo=demo-9&arch=x86_64&ip="));
+        let notice = demo_notice(&"unix:/run/a b".parse().expect("a valid literal"));
+        assert!(notice.contains("curl --unix-socket '/run/a b' 'http://localhost/metalink?repo="));
     }
 }

@@ -10,8 +10,8 @@ use std::path::Path;
 use rustix::fs::{Access, access};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::admin::listener::Address;
 use crate::config::Config;
+use crate::http::socket::Address;
 
 /// What is wrong with a configuration on this host.
 #[derive(Default)]
@@ -25,8 +25,7 @@ pub(super) struct Findings {
 /// Looks at addresses and logs; gives the addresses back that somebody listens on, which are the
 /// server's own when it is running.
 pub(super) fn look(config: &Config, findings: &mut Findings) -> Vec<String> {
-    let public = Address::Tcp(config.listen);
-    let addresses: Vec<&Address> = std::iter::once(&public).chain(&config.admin).collect();
+    let addresses: Vec<_> = config.public_addresses().chain(&config.admin).collect();
     let mut in_use = Vec::new();
     for (at, address) in addresses.iter().enumerate() {
         let is_any_port = matches!(address, Address::Tcp(address) if address.port() == 0);
@@ -35,7 +34,7 @@ pub(super) fn look(config: &Config, findings: &mut Findings) -> Vec<String> {
         }
         match look_at_address(address) {
             Availability::Free => {}
-            Availability::InUse => in_use.push(address.to_string()),
+            Availability::InUse => in_use.push(address.url().to_string()),
             Availability::Doubtful(reason) => {
                 findings.warnings.push(format!("cannot listen on {address}: {reason}"));
             }

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
-use super::values::{Count, ListenAddress, TrustedProxy};
+use super::values::{Count, ListenAddress, SocketMode, TrustedProxy};
 use super::written::{self, Limits, Written};
-use crate::admin::listener::Address;
 use crate::answer;
-use crate::answer::client::TrustedProxies;
+use crate::answer::client::{Source as ClientSource, TrustedProxies};
 use crate::cli::{InputArgs, ServeArgs};
 use crate::compile::{Inputs, MirrorManagerFiles};
 use crate::http;
+use crate::http::socket::{Address, Mode};
 use crate::http::watchdog::Timeouts;
 use crate::model::net::Prefix;
 use crate::reload::{Shrink, Source};
@@ -28,8 +28,10 @@ const DEFAULT_LOG: &str = "/var/log/mirrormanager/mirrorlist.log";
 /// Everything that `serve` needs to know.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where to listen; port 0 takes any free one.
-    pub listen: SocketAddr,
+    /// Where to listen: first the address of the options, then those of the tables.
+    pub listen: (Listen, Vec<Listen>),
+    /// The mode of public unix sockets.
+    pub socket_mode: Mode,
     /// The data.
     pub source: Source,
     /// Whether to publish data that has shrunk implausibly.
@@ -55,11 +57,28 @@ pub struct Config {
     pub log_level: Option<LevelFilter>,
 }
 
+/// A public address.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listen {
+    /// Port 0 takes any free one.
+    pub address: Address,
+    /// Where the addresses of its clients are found.
+    pub client_address: ClientSource,
+    /// The name of a socket that takes its place.
+    pub name: Option<String>,
+}
+
 impl Config {
     /// Puts the command line, the file that it names, and the defaults together.
     pub fn resolve(args: &ServeArgs) -> Result<Self, written::Error> {
         let written = read_file(&args.inputs)?;
         Ok(Self::merge(args, &written, Path::exists))
+    }
+
+    /// Where to listen for clients.
+    pub fn public_addresses(&self) -> impl Iterator<Item = &Address> {
+        let (first, others) = &self.listen;
+        std::iter::once(first).chain(others).map(|listen| &listen.address)
     }
 
     fn merge(args: &ServeArgs, written: &Written, exists: impl Fn(&Path) -> bool) -> Self {
@@ -75,13 +94,12 @@ impl Config {
             None if source == Source::Inputs(Inputs::Demo) => None,
             None => Some(DEFAULT_LOG.into()),
         };
-        let ListenAddress(address) =
-            args.listen.or(written.listen).unwrap_or(ListenAddress(Ipv4Addr::LOCALHOST.into()));
         let limits = &written.limits;
         let accept_shrink = args.allow_shrink || written.allow_shrink.unwrap_or(false);
         let cores = || thread::available_parallelism().map_or(1, usize::from);
         Self {
-            listen: SocketAddr::new(address, args.port.or(written.port).unwrap_or(3000)),
+            listen: merge_listen(args, written),
+            socket_mode: args.socket_mode.or(written.socket_mode).map(|SocketMode(mode)| mode),
             source,
             shrink: if accept_shrink { Shrink::Accept } else { Shrink::Refuse },
             watch: (args.watch || written.watch == Some(true))
@@ -104,6 +122,29 @@ impl Config {
             log_level: args.log_level.or(written.log_level).map(LevelFilter::from),
         }
     }
+}
+
+fn merge_listen(args: &ServeArgs, written: &Written) -> (Listen, Vec<Listen>) {
+    let address = match args.listen.as_ref().or(written.listen.as_ref()) {
+        Some(ListenAddress::Unix(path)) => Address::Unix(path.clone()),
+        written_or_default => {
+            let address = match written_or_default {
+                Some(ListenAddress::Ip(address)) => *address,
+                _ => Ipv4Addr::LOCALHOST.into(),
+            };
+            let port = args.port.or(written.port).unwrap_or(3000);
+            Address::Tcp(SocketAddr::new(address, port))
+        }
+    };
+    let client_address =
+        args.client_address.or(written.client_address).map_or_else(Default::default, Into::into);
+    let first = Listen { address, client_address, name: None };
+    let others = written.listener.iter().map(|listener| Listen {
+        address: listener.address.clone(),
+        client_address: listener.client_address.map_or(client_address, Into::into),
+        name: listener.name.clone(),
+    });
+    (first, others.collect())
 }
 
 /// What `compile` compiles.
@@ -233,9 +274,9 @@ mod tests {
     fn the_command_line_beats_the_file_beats_the_default() {
         let config =
             merge("--port 1 --grace 2", "port = 7\nlisten = '::1'\nlimits.grace_seconds = 9");
-        assert_eq!(config.listen, "[::1]:1".parse().expect("a valid literal"));
+        assert_eq!(config.listen.0.address.to_string(), "[::1]:1");
         assert_eq!(config.grace, Duration::from_secs(2));
-        assert_eq!(merge("", "").listen, "127.0.0.1:3000".parse().expect("a valid literal"));
+        assert_eq!(merge("", "").listen.0.address.to_string(), "127.0.0.1:3000");
         assert_eq!(merge("-m 9", "minimum = 7").http.answer.minimum, 9);
         assert_eq!(merge("", "minimum = 7").http.answer.minimum, 7);
         assert_eq!(merge("", "").http.answer.minimum, 5);
@@ -278,6 +319,32 @@ mod tests {
         assert_eq!(merge("-l /l", "").access_log, Some("/l".into()));
         assert_eq!(merge("-c /c", "").access_log, Some(DEFAULT_LOG.into()));
         assert_eq!(merge("-c /c -l none", "log = '/l'").access_log, None);
+    }
+
+    #[test]
+    fn listeners_of_the_file_stand_beside_that_of_the_options() {
+        let listen = |line: &str, file: &str| {
+            let (first, others) = merge(line, file).listen;
+            let show = |listen: &Listen| format!("{} {:?}", listen.address, listen.client_address);
+            std::iter::once(&first).chain(&others).map(show).collect::<Vec<_>>()
+        };
+        let file = "client_address = 'peer'\n[[listener]]\naddress = 'unix:/run/a'\n\
+                    [[listener]]\naddress = '[::]:80'\nclient_address = 'proxy-protocol'\n";
+        assert_eq!(
+            listen("--port 1", file),
+            ["127.0.0.1:1 Peer", "unix:/run/a Peer", "[::]:80 ProxyProtocol"]
+        );
+        assert_eq!(
+            listen("--listen :: --listen unix:/run/b --client-address forwarded", file),
+            [
+                "unix:/run/b Header(Forwarded)",
+                "unix:/run/a Header(Forwarded)",
+                "[::]:80 ProxyProtocol"
+            ]
+        );
+        assert_eq!(listen("", ""), ["127.0.0.1:3000 Header(XForwardedFor)"]);
+        assert_eq!(merge("", "").socket_mode, None);
+        assert_eq!(merge("--socket-mode 600", "socket_mode = '0666'").socket_mode, Some(0o600));
     }
 
     #[test]

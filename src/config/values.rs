@@ -2,31 +2,81 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 
+use crate::answer::client::{Header, Source};
 use crate::answer::shape;
+use crate::http::socket::Address;
 use crate::model::net::Prefix;
 use crate::model::url;
 
-/// The address to listen on: IPv4 or IPv6, in brackets or not, or `localhost`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ListenAddress(pub IpAddr);
+/// Where to listen: an IPv4 or IPv6 address, in brackets or not, `localhost`, or `unix:PATH`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ListenAddress {
+    /// TCP; the port is an option of its own.
+    Ip(IpAddr),
+    /// A unix socket.
+    Unix(PathBuf),
+}
 
 impl FromStr for ListenAddress {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(path) = Address::parse_unix(text) {
+            return path.map(Self::Unix);
+        }
         let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
         if bare == "localhost" {
-            return Ok(Self(IpAddr::from([127, 0, 0, 1])));
+            return Ok(Self::Ip(IpAddr::from([127, 0, 0, 1])));
         }
-        bare.parse().map(Self).map_err(|_| format!("`{text}` is no IPv4 or IPv6 address"))
+        bare.parse().map(Self::Ip).map_err(|_| format!("`{text}` is no IPv4 or IPv6 address"))
     }
 }
 
-/// Whose X-Forwarded-For is believed.
+/// Where the client's address is found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClientAddress {
+    /// In the header X-Forwarded-For
+    XForwardedFor,
+    /// In the header Forwarded (RFC 7239)
+    Forwarded,
+    /// In the header of the PROXY protocol, version 1 or 2, which must begin the connection
+    ProxyProtocol,
+    /// Nowhere: who connects is the client
+    Peer,
+}
+
+impl From<ClientAddress> for Source {
+    fn from(written: ClientAddress) -> Self {
+        match written {
+            ClientAddress::XForwardedFor => Self::Header(Header::XForwardedFor),
+            ClientAddress::Forwarded => Self::Header(Header::Forwarded),
+            ClientAddress::ProxyProtocol => Self::ProxyProtocol,
+            ClientAddress::Peer => Self::Peer,
+        }
+    }
+}
+
+/// Permission bits of a unix socket, octal as for chmod: `0660`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SocketMode(pub u32);
+
+impl FromStr for SocketMode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_octal = !text.is_empty() && text.bytes().all(|b| matches!(b, b'0'..=b'7'));
+        let mode = u32::from_str_radix(text, 8).ok().filter(|&mode| is_octal && mode <= 0o777);
+        mode.map(Self).ok_or_else(|| format!("`{text}` is no mode in octal, such as 0660"))
+    }
+}
+
+/// Who is believed about the addresses of clients.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TrustedProxy {
     /// Nobody's; only there to replace the default.
@@ -172,6 +222,7 @@ macro_rules! deserialize_from_str {
 }
 
 deserialize_from_str!(ListenAddress, "an address");
+deserialize_from_str!(SocketMode, "a mode in octal, in quotes");
 deserialize_from_str!(TrustedProxy, "a network prefix or `none`");
 deserialize_from_str!(Fallback, "a URL");
 deserialize_from_str!(Protocol, "https, http, ftp or rsync");
@@ -182,10 +233,18 @@ mod tests {
 
     #[test]
     fn values_name_what_is_wrong_with_them() {
-        let listen = |text: &str| text.parse::<ListenAddress>().map(|a| a.0.to_string());
-        assert_eq!(listen("[::]"), Ok("::".into()));
-        assert_eq!(listen("localhost"), Ok("127.0.0.1".into()));
+        let listen = |text: &str| text.parse::<ListenAddress>();
+        assert_eq!(listen("[::]"), Ok(ListenAddress::Ip([0_u16; 8].into())));
+        assert_eq!(listen("localhost"), Ok(ListenAddress::Ip([127, 0, 0, 1].into())));
+        assert_eq!(listen("unix:/run/a"), Ok(ListenAddress::Unix("/run/a".into())));
+        assert_eq!(listen("unix:"), Err("`unix:` lacks a path".into()));
         assert_eq!(listen("a"), Err("`a` is no IPv4 or IPv6 address".into()));
+        let mode = |text: &str| text.parse::<SocketMode>();
+        assert_eq!(mode("0660"), Ok(SocketMode(0o660)));
+        assert_eq!(mode("777"), Ok(SocketMode(0o777)));
+        for bad in ["", "8", "1777", "+600", "rw-rw----"] {
+            assert_eq!(mode(bad), Err(format!("`{bad}` is no mode in octal, such as 0660")));
+        }
         let proxy = |text: &str| text.parse::<TrustedProxy>();
         assert_eq!(proxy("none"), Ok(TrustedProxy::None));
         assert_eq!(proxy("10/8"), Err("`10/8` is no network prefix".into()));

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::answer::Answer;
-use super::values::{Count, ListenAddress, LogLevel, TrustedProxy};
-use crate::admin::listener::Address;
+use super::values::{ClientAddress, Count, ListenAddress, LogLevel, SocketMode, TrustedProxy};
+use crate::http::socket::Address;
 
 /// The whole file. What the keys mean is told in [`crate::cli`].
 #[derive(Deserialize, Debug, Default)]
@@ -20,6 +20,8 @@ pub struct Written {
     pub listen: Option<ListenAddress>,
     pub port: Option<u16>,
     pub minimum: Option<Count<0, 100_000>>,
+    pub client_address: Option<ClientAddress>,
+    pub socket_mode: Option<SocketMode>,
     pub trusted_proxy: Option<Vec<TrustedProxy>>,
     pub workers: Option<Count<1, 1_024>>,
     pub cache: Option<PathBuf>,
@@ -41,6 +43,21 @@ pub struct Written {
     pub limits: Limits,
     #[serde(default)]
     pub admin: Admin,
+    #[serde(default)]
+    pub listener: Vec<Listener>,
+}
+
+/// A table `[[listener]]`: one more public address.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Listener {
+    /// `ADDR:PORT` or `unix:PATH`.
+    pub address: Address,
+    /// Where the addresses of its clients are found. Default: as for the first address.
+    pub client_address: Option<ClientAddress>,
+    /// A socket that systemd hands over under this name (`FileDescriptorName=`) takes its place.
+    /// Default: none does.
+    pub name: Option<String>,
 }
 
 /// The table `[admin]`.
@@ -128,10 +145,15 @@ fn line_of(text: &str, offset: usize) -> usize {
 
 /// serde's message in the words of somebody who writes a configuration.
 fn one_line(message: &str) -> String {
-    message
-        .replace("unknown field", "unknown key")
-        .replace("expected one of", "known keys are")
-        .replace('\n', "; ")
+    let message = match message.strip_prefix("unknown field") {
+        Some(rest) => format!("unknown key{rest}").replacen("expected one of", "known keys are", 1),
+        None => message.replacen("unknown variant", "unknown value", 1).replacen(
+            "missing field",
+            "missing key",
+            1,
+        ),
+    };
+    message.replace('\n', "; ")
 }
 
 #[cfg(test)]
@@ -145,7 +167,8 @@ mod tests {
 
     #[test]
     fn every_option_can_be_written() {
-        let text = "listen = '::'\nport = 0\nminimum = 5\ntrusted_proxy = ['10.0.0.0/8', 'none']\n\
+        let text = "listen = '::'\nport = 0\nminimum = 5\n\
+                    client_address = 'forwarded'\nsocket_mode = '0660'\ntrusted_proxy = ['10.0.0.0/8', 'none']\n\
                     workers = 2\ncache = 'a'\ninternet2_netblocks = 'b'\nglobal_netblocks = 'c'\n\
                     cccsv = 'd'\ngeoip = 'e'\nsnapshot = 'f'\ndemo = false\nallow_shrink = true\n\
                     watch = true\nwatch_quiet = 5\n\
@@ -157,7 +180,10 @@ mod tests {
                     max_connections = 10\nmax_target_bytes = 8000\nmax_headers = 64\n\
                     max_parameters = 32\nmax_countries = 16\nmax_protocols = 16\n\
                     grace_seconds = 30\naccess_log_queue = 100\n\
-                    [admin]\nlisten = 'unix:/run/a'\n";
+                    [admin]\nlisten = 'unix:/run/a'\n\
+                    [[listener]]\naddress = 'unix:/run/b'\n\
+                    [[listener]]\naddress = '[::1]:80'\nclient_address = 'proxy-protocol'\n\
+                    name = 'b'\n";
         assert!(Written::parse(text, Path::new("m.toml")).is_ok());
         assert!(Written::parse("", Path::new("m.toml")).is_ok());
     }
@@ -172,6 +198,11 @@ mod tests {
         let message = refused("port = 1\n[limits]\n# comment\nmax_conections = 1\n");
         assert!(message.starts_with("m.toml:4: unknown key `max_conections`"), "{message}");
         assert!(refused("[answer]\nurls = 1\n").starts_with("m.toml:2: unknown key `urls`"));
+        let message = refused("[[listener]]\naddress = '[::]:1'\n[[listener]]\nadress = 'x'\n");
+        assert!(
+            message.starts_with("m.toml:4: unknown key `adress`, known keys are `address`"),
+            "{message}"
+        );
         assert!(refused("[limit]\n").starts_with("m.toml:1: unknown key `limit`"));
     }
 
@@ -185,6 +216,27 @@ mod tests {
         assert_eq!(refused("[limits]\nmax_headers = 0\n"), "m.toml:2: 0 is not in 1 to 1000");
         assert!(refused("port = 70000\n").starts_with("m.toml:1: invalid value: integer `70000`"));
         assert!(refused("port = 1\nport = 2\n").starts_with("m.toml:2: "));
+        assert_eq!(
+            refused("port = 1\nclient_address = 'x-real-ip'\n"),
+            "m.toml:2: unknown value `x-real-ip`, expected one of `x-forwarded-for`, `forwarded`, \
+             `proxy-protocol`, `peer`"
+        );
+        assert!(
+            refused("[[listener]]\naddress = '[::]:1'\n\nclient_address = 'proxy'\n")
+                .starts_with("m.toml:4: unknown value `proxy`, expected one of")
+        );
+        assert_eq!(
+            refused("[[listener]]\naddress = '127.0.0.1'\n"),
+            "m.toml:2: `127.0.0.1` is neither ADDR:PORT nor unix:PATH"
+        );
+        assert_eq!(
+            refused("port = 1\n[[listener]]\nname = 'a'\n"),
+            "m.toml:2: missing key `address`"
+        );
+        assert_eq!(
+            refused("socket_mode = '9'\n"),
+            "m.toml:1: `9` is no mode in octal, such as 0660"
+        );
         for text in ["=", "[", "port = ", "\u{0}", "listen = \"\"\"\n"] {
             assert_eq!(refused(text).lines().count(), 1, "{text:?}");
         }

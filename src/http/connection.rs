@@ -14,9 +14,10 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn, ready};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
+use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -27,20 +28,22 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::access_log::combined;
 use super::access_log::line::DateCache;
 use super::body::{self, Body};
 use super::compress::Coding;
+use super::preamble::{Expect, Preamble, Told};
 use super::response::{self, Compression, Headers};
+use super::socket::Stream;
 use super::watchdog::{Progress, Watchdog, Watched};
 use super::{Context, route};
+use crate::answer::client::proxy_protocol::Malformed;
+use crate::answer::client::{Header, Peer, Source};
 use crate::answer::query::Countme;
 use crate::answer::{self, CountmeEntry, Format, Scratch};
 use crate::metrics::{Answering, Phase, RequestKind, StatusClass};
-use crate::model::net::canonical;
 
 /// How long a connection without a request may still send one after the drain has begun.
 const LINGER: Duration = Duration::from_millis(250);
@@ -48,6 +51,7 @@ const LINGER: Duration = Duration::from_millis(250);
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static FORWARDED: HeaderName = HeaderName::from_static("forwarded");
 
 /// Whether the server is stopping: a flag for each request, a wake-up for each connection.
 #[derive(Default)]
@@ -79,14 +83,60 @@ impl Drain {
     }
 }
 
+/// Where a connection comes from.
+pub struct Origin {
+    /// Who has connected.
+    peer: Peer,
+    /// Where to find the client's address.
+    source: Source,
+    /// What a PROXY header says about it.
+    told: Told,
+}
+
+impl Origin {
+    /// The origin of a connection that has just been accepted.
+    pub fn new(peer: Peer, source: Source) -> Self {
+        Self { peer, source, told: Told::new() }
+    }
+
+    /// The address of whoever sends `request`.
+    fn client_address<B>(&self, context: &Context, request: &Request<B>) -> IpAddr {
+        match self.source {
+            Source::Header(header) => {
+                let name = match header {
+                    Header::XForwardedFor => &X_FORWARDED_FOR,
+                    Header::Forwarded => &FORWARDED,
+                };
+                let lines = request.headers().get_all(name).iter().map(HeaderValue::as_bytes);
+                context.options.trusted_proxies.client_address(self.peer, header, lines)
+            }
+            Source::ProxyProtocol => match self.told.get() {
+                Some(Ok(Some(client))) => *client,
+                _ => self.peer.address(),
+            },
+            Source::Peer => self.peer.address(),
+        }
+    }
+
+    /// Only a trusted proxy speaks the PROXY protocol. Anybody else speaks HTTP, and a PROXY header
+    /// is then a malformed request.
+    fn expected(&self, context: &Context) -> Expect {
+        let is_proxy = || context.options.trusted_proxies.trusts(self.peer);
+        match self.source {
+            Source::ProxyProtocol if is_proxy() => Expect::Header,
+            _ => Expect::Request,
+        }
+    }
+}
+
 /// Answers the requests of one connection until it ends.
-pub async fn serve(context: &Context, stream: TcpStream, peer: SocketAddr) {
-    let peer = canonical(peer.ip());
+pub async fn serve(context: &Context, stream: Stream, origin: &Origin) {
     let progress = Progress::default();
+    let stream = Preamble::new(stream, origin.expected(context), &origin.told);
     // `ready`: the answer is made while hyper calls the service, not when it polls.
     let service = service_fn(|request| {
         progress.end_header();
-        ready(Ok::<_, Infallible>(answer(context, peer, &request)))
+        ready(Ok::<_, Infallible>(answer(context, origin, &request)))
     });
     let connection = http1::Builder::new()
         // The watchdog does this, and what hyper leaves undone.
@@ -115,6 +165,7 @@ pub async fn serve(context: &Context, stream: TcpStream, peer: SocketAddr) {
             }
         },
     };
+    let peer = origin.peer.address();
     // Resets, time-outs and malformed requests: the client's business, and hyper has answered
     // where an answer was possible.
     match end {
@@ -122,6 +173,19 @@ pub async fn serve(context: &Context, stream: TcpStream, peer: SocketAddr) {
         End::Closed(Err(error)) => tracing::trace!("connection from {peer}: {error}"),
         End::Overdue(phase) => tracing::trace!("connection from {peer}: too long in {phase:?}"),
     }
+    if let Some(Err(reason)) = origin.told.get() {
+        log_refusal(context, peer, *reason);
+    }
+}
+
+/// A proxy that is trusted and does not keep to the protocol is the operator's business: every one of
+/// its connections ends so. The first one is logged, and all are counted.
+fn log_refusal(context: &Context, peer: IpAddr, reason: Malformed) {
+    static FIRST: Once = Once::new();
+    FIRST.call_once(|| {
+        tracing::warn!("connection from the trusted proxy {peer} closed: {reason}");
+    });
+    context.metrics.proxy_headers_refused.increment();
 }
 
 /// A connection and its watchdog.
@@ -203,7 +267,7 @@ thread_local! {
     static WORKER: RefCell<Worker> = RefCell::new(Worker::new());
 }
 
-fn answer(context: &Context, peer: IpAddr, request: &Request<Incoming>) -> Response<Body> {
+fn answer(context: &Context, origin: &Origin, request: &Request<Incoming>) -> Response<Body> {
     let answering = context.metrics.begin_answer();
     let has_body = !request.body().is_end_stream();
     let route = route::find_route(request, has_body, context.options.max_target_bytes);
@@ -214,7 +278,7 @@ fn answer(context: &Context, peer: IpAddr, request: &Request<Incoming>) -> Respo
                 Format::Metalink | Format::Metalink4 => RequestKind::Metalink,
             };
             let response = WORKER.with_borrow_mut(|worker| {
-                respond(context, &answering, peer, request, format, worker)
+                respond(context, &answering, origin, request, format, worker)
             });
             (kind, response)
         }
@@ -224,7 +288,7 @@ fn answer(context: &Context, peer: IpAddr, request: &Request<Incoming>) -> Respo
         response::close_after(&mut response);
     }
     if let Some(log) = &context.combined_log {
-        let client = context.options.trusted_proxies.client_address(peer, forwarded(request));
+        let client = origin.client_address(context, request);
         let mut line = Vec::with_capacity(256);
         combined::format_line(client, seconds_since_1970(), request, &response, &mut line);
         log.write_line(line);
@@ -236,7 +300,7 @@ fn answer(context: &Context, peer: IpAddr, request: &Request<Incoming>) -> Respo
 fn respond(
     context: &Context,
     answering: &Answering<'_>,
-    peer: IpAddr,
+    origin: &Origin,
     request: &Request<Incoming>,
     format: Format,
     worker: &mut Worker,
@@ -253,7 +317,7 @@ fn respond(
 
     let snapshot = context.live.load();
     let reply = survive(|| {
-        let client = options.trusted_proxies.client_address(peer, forwarded(request));
+        let client = origin.client_address(context, request);
         let request = answer::Request { format, query, client, now };
         let Worker { rng, scratch, .. } = worker;
         answer::respond(&snapshot, &options.answer, &request, rng, scratch, &mut body)
@@ -284,11 +348,6 @@ fn respond(
             response::internal_error()
         }
     }
-}
-
-/// The lines of X-Forwarded-For, in the order received.
-fn forwarded<B>(request: &Request<B>) -> impl DoubleEndedIterator<Item = &[u8]> {
-    request.headers().get_all(&X_FORWARDED_FOR).iter().map(HeaderValue::as_bytes)
 }
 
 /// A clock before 1970 gives a wrong `pubdate`, and an answer.

@@ -1,4 +1,4 @@
-//! The listening socket and the loop that accepts from it.
+//! The public listeners and the loop that accepts from them.
 //!
 //! The loop ends only when the server drains. An error of `accept` is waited out: some belong to
 //! one connection that its peer has already given up (ECONNABORTED, EPROTO), some to the process or
@@ -8,28 +8,24 @@
 //!
 //! The number of connections is bounded by a semaphore that is taken before `accept`, so clients
 //! beyond the limit wait in the kernel's backlog instead of being refused. All permits being free
-//! again is also how the drain knows that the last connection has ended.
+//! again is also how the drain knows that the last connection has ended. One loop serves all
+//! listeners, because each loop would hold a permit while it waits; they take turns.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::unconstrained;
 
+use super::connection::Origin;
+use super::socket::{Listener, Stream};
 use super::workers::Workers;
 use super::{Context, connection};
+use crate::answer::client::Source;
 
-/// Connections that may wait for `accept`; the kernel lowers it to `net.core.somaxconn`.
-const BACKLOG: i32 = 4096;
-/// What the kernel takes of an answer before the client has taken what was sent. Several usual
-/// answers: those are still handed over in one piece. Without it, a client that pipelines requests
-/// and reads no answer would fill 4 MB of kernel memory; and one that reads slowly would show
-/// progress only after each third of that, and be cut for making none.
-const UNSENT_BYTES: u32 = 128 * 1024;
 /// The first wait after a failed `accept`.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 /// The longest one. Some 60 failing calls a second cost nothing, and a hiccup of 50 errors in a row
@@ -39,24 +35,12 @@ const LONGEST_WAIT: Duration = Duration::from_millis(15);
 /// Files that the process needs beside connections: log, data being reloaded, epoll, signals.
 const RESERVED_FILES: u64 = 64;
 
-/// Binds and listens; port 0 takes any free port. Needs a tokio runtime around it.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // A restart must not wait for the TIME_WAIT of the connections before it.
-    socket.set_reuse_address(true)?;
-    if address.ip() == IpAddr::from([0_u16; 8]) {
-        // `::` means everything, IPv4 too, whatever net.ipv6.bindv6only says.
-        socket.set_only_v6(false)?;
-    }
-    // Accepted sockets inherit it on Linux: one system call for all of them. An answer leaves in
-    // one write, and its last segment must not wait for the acknowledgement of the one before.
-    socket.set_tcp_nodelay(true)?;
-    // Inherited as well.
-    socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
+/// A listener and the rules for its connections.
+pub struct Public {
+    /// The socket.
+    pub listener: Listener,
+    /// Where the clients' addresses are found.
+    pub source: Source,
 }
 
 /// Raises the soft limit of open files as far as `max_connections` needs it, and says how many
@@ -106,29 +90,36 @@ impl Server {
 
     /// Accepts and serves until the drain begins, then takes what the kernel has already accepted
     /// on our behalf (their requests may be on the way; closing the socket would reset them),
-    /// closes the socket, and returns when the last connection has ended.
-    pub async fn run(&self, listener: TcpListener) {
+    /// closes the sockets, and returns when the last connection has ended.
+    ///
+    /// A socket that was handed to this process stays open elsewhere: what waits there is for the
+    /// process that comes next, and has more time than this one.
+    pub async fn run(&self, mut listeners: Vec<Public>) {
         tokio::select! {
             biased;
             () = self.context.drain.begun() => {}
-            () = self.accept_for_ever(&listener) => {}
+            () = self.accept_for_ever(&listeners) => {}
         }
-        self.empty_backlog(&listener).await;
-        drop(listener);
+        for public in listeners.iter_mut().filter(|public| !public.listener.is_handed()) {
+            public.listener.remove_file();
+            self.empty_backlog(public).await;
+        }
+        drop(listeners);
         // Nobody closes the semaphore and nobody else takes permits any more.
         drop(self.permits.acquire_many(self.n_permits).await);
     }
 
-    async fn accept_for_ever(&self, listener: &TcpListener) {
+    async fn accept_for_ever(&self, listeners: &[Public]) {
         let mut trouble = Trouble::default();
+        let mut first = 0;
         loop {
             let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else {
                 return;
             };
-            match listener.accept().await {
-                Ok((stream, peer)) => {
+            match accept_any(listeners, &mut first).await {
+                Ok((stream, origin)) => {
                     trouble.end();
-                    self.serve(stream, peer, permit);
+                    self.serve(stream, origin, permit);
                 }
                 Err(error) => {
                     self.context.metrics.accept_errors.increment();
@@ -138,29 +129,29 @@ impl Server {
         }
     }
 
-    async fn empty_backlog(&self, listener: &TcpListener) {
+    async fn empty_backlog(&self, public: &Public) {
         // One look for each free permit: a flood of new connections cannot hold the drain.
         while let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
-            let Some(Ok((stream, peer))) = now_or_never(listener.accept()).await else {
+            let Some(Ok((stream, peer))) = now_or_never(public.listener.accept()).await else {
                 return;
             };
-            self.serve(stream, peer, permit);
+            self.serve(stream, Origin::new(peer, public.source), permit);
         }
     }
 
-    fn serve(&self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
+    fn serve(&self, stream: Stream, origin: Origin, permit: OwnedSemaphorePermit) {
         self.context.metrics.connections_accepted.increment();
         // A socket belongs to the runtime that polls it: it leaves this one. That fails only where
         // the system is out of everything, and costs this one connection.
-        let (Some(place), Ok(stream)) = (self.workers.take_place(), stream.into_std()) else {
+        let (Some(place), Ok(stream)) = (self.workers.take_place(), stream.detach()) else {
             return;
         };
         let context = Arc::clone(&self.context);
         // The task's owner is `run`, which awaits it through the permit.
         place.runtime().clone().spawn(async move {
             let _open = OpenConnection::new(&context);
-            if let Ok(stream) = TcpStream::from_std(stream) {
-                connection::serve(&context, stream, peer).await;
+            if let Ok(stream) = stream.attach() {
+                connection::serve(&context, stream, &origin).await;
             }
             drop(place);
             drop(permit);
@@ -168,11 +159,30 @@ impl Server {
     }
 }
 
-/// Polls a future once.
+/// The next connection of any listener. `first` is the one that is asked first, and moves on, so that
+/// no listener waits for ever behind one that always has a connection, or always an error.
+async fn accept_any(listeners: &[Public], first: &mut usize) -> io::Result<(Stream, Origin)> {
+    poll_fn(|cx| {
+        let turns = listeners.iter().enumerate().cycle().skip(*first).take(listeners.len());
+        for (index, public) in turns {
+            if let Poll::Ready(accepted) = public.listener.poll_accept(cx) {
+                *first = index + 1;
+                let accepted =
+                    accepted.map(|(stream, peer)| (stream, Origin::new(peer, public.source)));
+                return Poll::Ready(accepted);
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Polls a future once. Unconstrained: a task that has used up its budget would be told to come again,
+/// which looks like never.
 async fn now_or_never<F: Future>(future: F) -> Option<F::Output> {
     tokio::select! {
         biased;
-        output = future => Some(output),
+        output = unconstrained(future) => Some(output),
         () = std::future::ready(()) => None,
     }
 }

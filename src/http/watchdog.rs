@@ -22,10 +22,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::preamble::Preamble;
 use crate::metrics::{Metrics, Phase};
 
 /// How long a connection may wait for its client.
@@ -86,13 +86,13 @@ impl Progress {
 
 /// A socket whose progress is noted.
 pub struct Watched<'a> {
-    stream: TcpStream,
+    stream: Preamble<'a>,
     progress: &'a Progress,
 }
 
 impl<'a> Watched<'a> {
     /// Watches `stream`.
-    pub fn new(stream: TcpStream, progress: &'a Progress) -> Self {
+    pub fn new(stream: Preamble<'a>, progress: &'a Progress) -> Self {
         Self { stream, progress }
     }
 
@@ -157,8 +157,7 @@ impl AsyncWrite for Watched<'_> {
 impl Drop for Watched<'_> {
     fn drop(&mut self) {
         if self.progress.is_given_up.load(Ordering::Relaxed) {
-            // If it fails, the kernel's own limits apply.
-            drop(self.stream.set_zero_linger());
+            self.stream.stream().give_up();
         }
     }
 }

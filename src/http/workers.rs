@@ -39,6 +39,11 @@ impl Workers {
         Ok(Self { workers })
     }
 
+    /// What feels whether they are alive.
+    pub fn pulse(&self) -> Pulse {
+        Pulse(self.workers.iter().map(|worker| worker.runtime.clone()).collect())
+    }
+
     /// A place on the thread with the fewest connections.
     pub fn take_place(&self) -> Option<Place> {
         let load = |worker: &&Worker| worker.n_connections.load(Ordering::Relaxed);
@@ -48,6 +53,19 @@ impl Workers {
             runtime: worker.runtime.clone(),
             n_connections: Arc::clone(&worker.n_connections),
         })
+    }
+}
+
+/// Feels whether the threads are alive.
+pub struct Pulse(Vec<Handle>);
+
+impl Pulse {
+    /// Returns when every thread has found time for a task.
+    pub async fn beat(&self) {
+        for runtime in &self.0 {
+            // A runtime ends with the process only.
+            drop(runtime.spawn(std::future::ready(())).await);
+        }
     }
 }
 

@@ -197,6 +197,8 @@ pub struct Metrics {
     pub connections_open: Counter,
     /// Connections accepted since the start.
     pub connections_accepted: Counter,
+    /// Connections of trusted proxies that did not begin with a valid PROXY header.
+    pub proxy_headers_refused: Counter,
     /// Failed calls of accept (out of file descriptors, aborted by the peer, …).
     pub accept_errors: Counter,
 }
@@ -216,6 +218,7 @@ impl Default for Metrics {
             reload_micros: Counter::default(),
             connections_open: Counter::default(),
             connections_accepted: Counter::default(),
+            proxy_headers_refused: Counter::default(),
             accept_errors: Counter::default(),
         }
     }

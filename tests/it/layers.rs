@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules and their level; a module may use lower levels only. The longest matching path counts.
-const LEVELS: [(&str, u8); 17] = [
+const LEVELS: [(&str, u8); 18] = [
     ("model", 0),
     ("snapshot", 1),
     ("compile", 2),
@@ -15,6 +15,7 @@ const LEVELS: [(&str, u8); 17] = [
     ("reload", 4),
     ("admin", 5),
     ("signal", 5),
+    ("systemd", 5),
     ("log", 5),
     ("config::values", 5),
     ("cli", 6),
@@ -25,7 +26,7 @@ const LEVELS: [(&str, u8); 17] = [
 ];
 
 /// Outside crates and the lowest level, or the only modules, that may use them.
-const OUTSIDE: [(&str, Room); 11] = [
+const OUTSIDE: [(&str, Room); 13] = [
     ("tokio", Room::From(4)),
     ("hyper", Room::From(4)),
     ("arc_swap", Room::Only(&["live"])),
@@ -37,6 +38,8 @@ const OUTSIDE: [(&str, Room); 11] = [
     ("prometheus_client", Room::Only(&["admin::prometheus"])),
     ("clap", Room::From(5)),
     ("signal_hook", Room::Only(&["signal"])),
+    ("listenfd", Room::Only(&["systemd::sockets"])),
+    ("sd_notify", Room::Only(&["systemd::notify"])),
 ];
 
 enum Room {

@@ -27,10 +27,27 @@ pub(crate) fn run(args: &[&str]) -> Output {
     command(args).stdin(Stdio::null()).output().expect("the program can be started")
 }
 
-fn command(args: &[&str]) -> Command {
+pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorlistd"));
-    command.args(args).env_remove("RUST_LOG").env_remove("JOURNAL_STREAM");
+    command.args(args);
+    without_supervisor(&mut command);
     command
+}
+
+/// What a supervisor of the tests has put into the environment is not for the program.
+pub(crate) fn without_supervisor(command: &mut Command) {
+    for variable in [
+        "RUST_LOG",
+        "JOURNAL_STREAM",
+        "NOTIFY_SOCKET",
+        "WATCHDOG_USEC",
+        "WATCHDOG_PID",
+        "LISTEN_FDS",
+        "LISTEN_PID",
+        "LISTEN_FDNAMES",
+    ] {
+        command.env_remove(variable);
+    }
 }
 
 /// A running server. Killed when dropped.
@@ -42,6 +59,8 @@ pub(crate) struct Server {
     pub(crate) greeting: String,
     /// Its own folder, for logs and data.
     pub(crate) folder: TempDir,
+    /// What it prints of further addresses.
+    addresses: mpsc::Receiver<(String, String)>,
 }
 
 impl Server {
@@ -64,39 +83,51 @@ impl Server {
     /// The same, with a folder that the test has prepared.
     #[track_caller]
     pub(crate) fn start_in(folder: TempDir, args: &[&str]) -> Self {
+        let mut command = command(&["--port", "0"]);
         let stderr = std::fs::File::create(folder.path().join("stderr")).expect("a file");
-        let mut child = command(&["--port", "0"])
-            .args(args)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(stderr)
-            .spawn()
-            .expect("the program can be started");
+        command.args(args).stdin(Stdio::null()).stderr(stderr);
+        Self::launch(folder, command)
+    }
+
+    /// Runs a command that becomes the program, and waits until it listens. Its stderr goes to the
+    /// file of that name in `folder`, if anybody is to see it.
+    #[track_caller]
+    pub(crate) fn launch(folder: TempDir, mut command: Command) -> Self {
+        let child = command.stdout(Stdio::piped()).spawn();
+        let mut child = child.expect("the program can be started");
         let stdout = child.stdout.take().expect("stdout is piped");
-        let (sender, receiver) = mpsc::channel();
+        let (sender, addresses) = mpsc::channel();
         thread::spawn(move || {
             let mut greeting = String::new();
             for line in BufReader::new(stdout).lines() {
                 let line = line.expect("stdout is UTF-8");
                 greeting = greeting + &line + "\n";
-                if let Some(address) = line.strip_prefix("Listening on http://") {
-                    let address = address.parse().expect("an address");
+                if let Some(address) = line.strip_prefix("Listening on ") {
                     // The rest of stdout is read, so that the program never blocks on it.
-                    drop(sender.send((address, std::mem::take(&mut greeting))));
+                    drop(sender.send((address.to_owned(), std::mem::take(&mut greeting))));
                 }
             }
         });
         // Made before it listens, so that it is killed if it never does.
-        let placeholder = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut server = Self { child, address: placeholder, greeting: String::new(), folder };
-        match receiver.recv_timeout(PATIENCE) {
+        let address = SocketAddr::from(([0, 0, 0, 0], 0));
+        let mut server = Self { child, address, greeting: String::new(), folder, addresses };
+        match server.addresses.recv_timeout(PATIENCE) {
             Ok((address, greeting)) => {
-                server.address = address;
+                if let Some(address) = address.strip_prefix("http://") {
+                    server.address = address.parse().expect("an address");
+                }
                 server.greeting = greeting;
             }
             Err(error) => panic!("it never listened ({error}): {}", server.stderr()),
         }
         server
+    }
+
+    /// The addresses after the first one, as they are printed.
+    #[track_caller]
+    pub(crate) fn further_addresses(&self, n: usize) -> Vec<String> {
+        let next = |_| self.addresses.recv_timeout(PATIENCE).expect("a further address").0;
+        (0..n).map(next).collect()
     }
 
     /// A file in the server's folder.

@@ -1,0 +1,439 @@
+//! Sockets: addresses, listening sockets of either family, and the streams that they accept.
+//!
+//! A listening socket is bound here, or was bound by somebody else and handed over ([`Handed`]).
+//! The difference matters at the end: a socket that was handed over is left alone, with whatever
+//! waits in its backlog, because its owner keeps it open and another process goes on with it.
+//!
+//! A unix socket is a file as well. One that a killed process has left behind is replaced; one that
+//! somebody listens on is not, nor is a file of any other kind. At the end it is removed, before the
+//! socket is closed and only while it is still ours, so that a successor's file is never taken away.
+
+use std::fmt;
+use std::fs;
+use std::future::poll_fn;
+use std::io;
+use std::net::{self, IpAddr, SocketAddr};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net as unix;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::str::FromStr;
+use std::task::{Context, Poll, ready};
+
+use serde::Deserialize;
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+use crate::answer::client::Peer;
+
+/// Connections that may wait for `accept`; the kernel lowers it to `net.core.somaxconn`.
+const BACKLOG: i32 = 4096;
+/// What the kernel takes of an answer before the client has taken what was sent. Several usual
+/// answers: those are still handed over in one piece. Without it, a client that pipelines requests
+/// and reads no answer would fill 4 MB of kernel memory; and one that reads slowly would show
+/// progress only after each third of that, and be cut for making none.
+const UNSENT_BYTES: u32 = 128 * 1024;
+
+/// Where to listen: `ADDR:PORT` or `unix:PATH`.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Address {
+    /// TCP.
+    Tcp(SocketAddr),
+    /// A unix socket.
+    Unix(PathBuf),
+}
+
+impl Address {
+    /// The path behind `unix:`; `None` where `text` does not begin so.
+    pub fn parse_unix(text: &str) -> Option<Result<PathBuf, String>> {
+        match text.strip_prefix("unix:")? {
+            "" => Some(Err("`unix:` lacks a path".into())),
+            path => Some(Ok(path.into())),
+        }
+    }
+
+    /// The address as a client writes it; a path stays what it is.
+    pub fn url(&self) -> impl fmt::Display {
+        let scheme = match self {
+            Self::Tcp(_) => "http://",
+            Self::Unix(_) => "",
+        };
+        format!("{scheme}{self}")
+    }
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(path) = Self::parse_unix(text) {
+            return path.map(Self::Unix);
+        }
+        let address = text.parse().map(Self::Tcp);
+        address.map_err(|_| format!("`{text}` is neither ADDR:PORT nor unix:PATH"))
+    }
+}
+
+impl TryFrom<String> for Address {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "{address}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// Permission bits of a unix socket; `None` leaves them to the umask.
+pub type Mode = Option<u32>;
+
+/// A listening socket that the process was started with.
+#[derive(Debug)]
+pub enum Handed {
+    /// TCP.
+    Tcp(net::TcpListener),
+    /// A unix socket.
+    Unix(unix::UnixListener),
+}
+
+/// A listening socket.
+pub struct Listener {
+    socket: Listening,
+    address: Address,
+    /// The file of a unix socket that was bound here.
+    file: Option<SocketFile>,
+    is_handed: bool,
+}
+
+enum Listening {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Listener {
+    /// Binds and listens; port 0 takes any free port. Needs a tokio runtime around it.
+    pub fn bind(address: &Address, mode: Mode) -> io::Result<Self> {
+        match address {
+            Address::Tcp(address) => {
+                let socket = bind_tcp(*address)?;
+                let address = Address::Tcp(socket.local_addr()?);
+                Ok(Self { socket: Listening::Tcp(socket), address, file: None, is_handed: false })
+            }
+            Address::Unix(path) => {
+                let (socket, file) = bind_unix(path, mode)?;
+                let socket = Listening::Unix(socket);
+                Ok(Self { socket, address: address.clone(), file: Some(file), is_handed: false })
+            }
+        }
+    }
+
+    /// Goes on with a socket that somebody else has bound. Needs a tokio runtime around it.
+    pub fn adopt(handed: Handed) -> io::Result<Self> {
+        let (socket, address) = match handed {
+            Handed::Tcp(socket) => {
+                let socket = Socket::from(socket);
+                set_tcp_options(&socket)?;
+                let socket = TcpListener::from_std(socket.into())?;
+                let address = Address::Tcp(socket.local_addr()?);
+                (Listening::Tcp(socket), address)
+            }
+            Handed::Unix(socket) => {
+                socket.set_nonblocking(true)?;
+                let address = socket.local_addr()?;
+                let path = address.as_pathname().unwrap_or(Path::new("(without a path)"));
+                let address = Address::Unix(path.into());
+                (Listening::Unix(UnixListener::from_std(socket)?), address)
+            }
+        };
+        Ok(Self { socket, address, file: None, is_handed: true })
+    }
+
+    /// The real address.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Whether somebody else has bound it, and keeps it open.
+    pub fn is_handed(&self) -> bool {
+        self.is_handed
+    }
+
+    /// Removes the file, so that nobody finds the way here any more. Those who have are still there
+    /// to be accepted.
+    pub fn remove_file(&mut self) {
+        self.file = None;
+    }
+
+    /// The next connection.
+    pub async fn accept(&self) -> io::Result<(Stream, Peer)> {
+        poll_fn(|cx| self.poll_accept(cx)).await
+    }
+
+    /// The next connection, polled.
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Stream, Peer)>> {
+        match &self.socket {
+            Listening::Tcp(socket) => {
+                let (stream, peer) = ready!(socket.poll_accept(cx))?;
+                Poll::Ready(Ok((Stream::Tcp(stream), Peer::Address(peer.ip()))))
+            }
+            Listening::Unix(socket) => {
+                let (stream, _) = ready!(socket.poll_accept(cx))?;
+                Poll::Ready(Ok((Stream::Unix(stream), Peer::Unix)))
+            }
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.remove_file();
+    }
+}
+
+fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A restart must not wait for the TIME_WAIT of the connections before it.
+    socket.set_reuse_address(true)?;
+    if address.ip() == IpAddr::from([0_u16; 8]) {
+        // `::` means everything, IPv4 too, whatever net.ipv6.bindv6only says.
+        socket.set_only_v6(false)?;
+    }
+    set_tcp_options(&socket)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// What accepted sockets inherit on Linux: one system call for all of them.
+fn set_tcp_options(socket: &Socket) -> io::Result<()> {
+    // An answer leaves in one write, and its last segment must not wait for the acknowledgement of
+    // the one before.
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
+    socket.set_nonblocking(true)
+}
+
+fn bind_unix(path: &Path, mode: Mode) -> io::Result<(UnixListener, SocketFile)> {
+    remove_abandoned(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    let file = SocketFile::new(path)?;
+    if let Some(mode) = mode {
+        // Before it listens: until then nobody gets in, whatever the umask has left open.
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    }
+    socket.listen(BACKLOG)?;
+    Ok((UnixListener::from_std(socket.into())?, file))
+}
+
+/// Removes the socket of a process that was killed. A socket that somebody listens on stays, and so
+/// does a file of any other kind; binding then says that the address is in use.
+fn remove_abandoned(path: &Path) -> io::Result<()> {
+    let is_socket = fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket());
+    let is_refused = || {
+        unix::UnixStream::connect(path)
+            .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    };
+    if is_socket && is_refused() { fs::remove_file(path) } else { Ok(()) }
+}
+
+/// The file of a unix socket; removed when dropped.
+struct SocketFile {
+    path: PathBuf,
+    /// Device and inode.
+    identity: (u64, u64),
+}
+
+impl SocketFile {
+    fn new(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned(), identity: Self::identify(path)? })
+    }
+
+    fn identify(path: &Path) -> io::Result<(u64, u64)> {
+        fs::symlink_metadata(path).map(|meta| (meta.dev(), meta.ino()))
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Somebody may have removed it and put another there.
+        if Self::identify(&self.path).is_ok_and(|identity| identity == self.identity) {
+            // If that fails, the next start removes it.
+            drop(fs::remove_file(&self.path));
+        }
+    }
+}
+
+/// An accepted connection, registered with the runtime of the current thread.
+///
+/// An enum and no type parameter: hyper's connection would be compiled twice, and the branch that
+/// this costs is taken a few times per request, always to the same side.
+pub enum Stream {
+    /// TCP.
+    Tcp(TcpStream),
+    /// A unix socket.
+    Unix(UnixStream),
+}
+
+/// An accepted connection on its way to another runtime.
+pub struct Detached(DetachedStream);
+
+enum DetachedStream {
+    Tcp(net::TcpStream),
+    Unix(unix::UnixStream),
+}
+
+impl Stream {
+    /// Leaves the runtime.
+    pub fn detach(self) -> io::Result<Detached> {
+        let stream = match self {
+            Self::Tcp(stream) => DetachedStream::Tcp(stream.into_std()?),
+            Self::Unix(stream) => DetachedStream::Unix(stream.into_std()?),
+        };
+        Ok(Detached(stream))
+    }
+
+    /// Makes the end of the connection a reset, where there is such a thing: what the kernel still
+    /// holds of an answer is not to be sent any more.
+    pub fn give_up(&self) {
+        match self {
+            // If it fails, the kernel's own limits apply.
+            Self::Tcp(stream) => drop(stream.set_zero_linger()),
+            // What is unread belongs to the reader, and goes with it.
+            Self::Unix(_) => {}
+        }
+    }
+}
+
+impl Detached {
+    /// Joins the runtime that this is called in.
+    pub fn attach(self) -> io::Result<Stream> {
+        match self.0 {
+            DetachedStream::Tcp(stream) => TcpStream::from_std(stream).map(Stream::Tcp),
+            DetachedStream::Unix(stream) => UnixStream::from_std(stream).map(Stream::Unix),
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Tcp(stream) => stream.is_write_vectored(),
+            Self::Unix(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_sockets_or_paths() {
+        let parse = |text: &str| text.parse::<Address>().map(|address| address.to_string());
+        assert_eq!(parse("127.0.0.1:9100"), Ok("127.0.0.1:9100".into()));
+        assert_eq!(parse("[::1]:0"), Ok("[::1]:0".into()));
+        assert_eq!(parse("unix:/run/a b"), Ok("unix:/run/a b".into()));
+        assert_eq!(parse("unix:"), Err("`unix:` lacks a path".into()));
+        assert_eq!(parse("9100"), Err("`9100` is neither ADDR:PORT nor unix:PATH".into()));
+    }
+
+    #[test]
+    fn urls_are_for_clients() {
+        let url = |text: &str| text.parse::<Address>().map(|address| address.url().to_string());
+        assert_eq!(url("127.0.0.1:9100"), Ok("http://127.0.0.1:9100".into()));
+        assert_eq!(url("unix:/run/a"), Ok("unix:/run/a".into()));
+    }
+
+    fn bind(path: &Path, mode: Mode) -> io::Result<Listener> {
+        Listener::bind(&Address::Unix(path.to_owned()), mode)
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_not_ours_any_more_stays() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("socket");
+        let first = bind(&path, None).expect("a free path");
+        fs::remove_file(&path).expect("a removal");
+        let second = bind(&path, Some(0o600)).expect("a free path");
+        drop(first);
+        let mode = fs::metadata(&path).expect("the second one's file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        drop(second);
+        assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn only_an_abandoned_socket_is_replaced() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("socket");
+        drop(unix::UnixListener::bind(&path).expect("a free path"));
+        let listener = bind(&path, None).expect("nobody listens");
+        let error = bind(&path, None).err().expect("somebody listens");
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        drop(listener);
+        fs::write(&path, "a file").expect("a write");
+        let error = bind(&path, None).err().expect("a file is no socket");
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        assert!(path.exists());
+    }
+}
