@@ -144,7 +144,7 @@ impl Outcome {
     /// Tells on stderr what is wrong, and gives the exit status back.
     fn tell(&self, as_json: bool) -> u8 {
         if !as_json {
-            let lines = self.data["diagnostic_lines"].as_array().into_iter().flatten();
+            let lines = self.data.get("diagnostic_lines").and_then(Value::as_array).into_iter().flatten();
             lines.filter_map(Value::as_str).for_each(complain);
         }
         for warning in &self.findings.warnings {
