@@ -122,19 +122,24 @@ pub struct Compiled {
 
 /// Makes a snapshot in memory. Blocks for seconds on Fedora's data.
 pub fn compile(inputs: &Inputs) -> Result<Compiled, Error> {
+    compile_after(inputs, None)
+}
+
+/// The same for a process that has the snapshot `before`, with which the new one shares what it can.
+pub fn compile_after(inputs: &Inputs, before: Option<&Snapshot>) -> Result<Compiled, Error> {
     let mut report = Report::default();
     let records = match inputs {
         Inputs::MirrorManager(files) => read(files, &mut report)?,
         Inputs::Demo => demo::records(&mut report)?,
     };
     let tables = check::resolve(records, &mut report)?;
-    finish(tables, report)
+    finish(tables, report, before)
 }
 
-fn finish(tables: Tables, report: Report) -> Result<Compiled, Error> {
+fn finish(tables: Tables, report: Report, before: Option<&Snapshot>) -> Result<Compiled, Error> {
     let unsound = |error: &dyn std::fmt::Display| Error::Unsound(error.to_string());
     let bytes = format::encode(&tables).map_err(|error| unsound(&error))?;
-    let snapshot = format::publish(tables, &bytes).map_err(|error| unsound(&error))?;
+    let snapshot = format::publish(tables, &bytes, before).map_err(|error| unsound(&error))?;
     Ok(Compiled { snapshot, bytes, report })
 }
 

@@ -146,10 +146,13 @@ impl Task {
     /// Publishes the data as they are now.
     fn reload(&self) -> Result<Loaded, Error> {
         let start = Instant::now();
-        let loaded = self.source.load()?;
+        // The thing itself and no guard: those are few.
+        let before = Arc::clone(&self.live.load());
+        let loaded = self.source.load(Some(&before))?;
         if self.shrink == Shrink::Refuse {
-            check_shrink(self.live.load().stats(), loaded.snapshot.stats())?;
+            check_shrink(before.stats(), loaded.snapshot.stats())?;
         }
+        drop(before);
         self.live.swap(Arc::clone(&loaded.snapshot));
         log_loaded("reloaded", &loaded, start);
         Ok(loaded)
@@ -199,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_broken_file_keeps_the_old_snapshot() {
-        let first = Source::Inputs(Inputs::Demo).load().expect("the demo data compiles");
+        let first = Source::Inputs(Inputs::Demo).load(None).expect("the demo data compiles");
         let live = Arc::new(Live::new(first.snapshot).expect("a thread"));
         let served = Arc::clone(&live.load());
         let task = Task {

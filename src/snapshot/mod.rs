@@ -27,6 +27,7 @@ pub mod format;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::model::geo::{Continent, Country};
 use crate::model::ids::{DirectoryId, HostId};
@@ -39,7 +40,7 @@ use tables::{
     Directory, File, HostSets, Lists, NO_ASN, Names, Repository, Subpath, Tables, Texts, Version,
     words_for,
 };
-use trie::{CoveringTable, PrefixTable};
+use trie::{CoveringTable, PrefixTable, Shared};
 
 /// Names what a snapshot holds: equal data has equal generations, on every host.
 ///
@@ -116,8 +117,8 @@ pub struct Snapshot {
     netblock_hosts: Lists<HostId>,
     asns: Vec<u32>,
     asn_hosts: Lists<HostId>,
-    asn_prefixes: PrefixTable<u32>,
-    country_prefixes: PrefixTable<Country>,
+    asn_prefixes: Arc<Shared<u32>>,
+    country_prefixes: Arc<Shared<Country>>,
     country_overrides: PrefixTable<Country>,
 
     /// Sorted by country.
@@ -167,9 +168,14 @@ pub struct FileView<'a> {
 }
 
 impl Snapshot {
-    /// Checks `tables` and builds the indexes. Fails with the name of the broken table, which only a
-    /// forged file can have: a damaged one fails its checksum before.
-    pub fn new(tables: Tables, generation: Generation) -> Result<Self, &'static str> {
+    /// Checks `tables` and builds the indexes; shares those with `before` that would be equal. Fails
+    /// with the name of the broken table, which only a forged file can have: a damaged one fails its
+    /// checksum before.
+    pub fn new(
+        tables: Tables,
+        generation: Generation,
+        before: Option<&Self>,
+    ) -> Result<Self, &'static str> {
         tables.validate()?;
         let n_hosts = tables.hosts.len();
         let mut continent_members: Vec<_> =
@@ -183,8 +189,10 @@ impl Snapshot {
         for layout in &layouts {
             public.iter_mut().zip(layout.public()).for_each(|(all, own)| *all |= own);
         }
-        let asn_prefixes = PrefixTable::new(tables.asn_prefixes.iter());
-        let country_prefixes = PrefixTable::new(tables.country_prefixes.iter());
+        let asn_prefixes =
+            Shared::new(&tables.asn_prefixes, before.map(|before| &before.asn_prefixes));
+        let country_prefixes =
+            Shared::new(&tables.country_prefixes, before.map(|before| &before.country_prefixes));
         let country_overrides = PrefixTable::new(tables.country_overrides.iter());
         let netblocks = CoveringTable::new(tables.netblocks.iter());
         let stats = Stats {
