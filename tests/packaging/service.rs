@@ -245,10 +245,12 @@ fn rotated_logs_lose_no_line() {
     host.wait_until("the list is logged", |host| {
         host.read("/var/log/mirrorlistd/mirrorlist1.log").lines().count() == 1
     });
+    let pid = host.property("mirrorlistd.service", "MainPID");
     host.run("logrotate --force --state /root/logrotate.state /etc/logrotate.d/mirrorlistd");
     host.wait_until("the log is opened anew", |host| {
         host.run("ls /var/log/mirrorlistd | wc -l").trim() == "4"
     });
+    assert_eq!(host.property("mirrorlistd.service", "MainPID"), pid, "it runs on");
     check_answers(&host, 3000);
     host.wait_until("the list is logged", |host| host.read(log).lines().count() == 1);
     let lines = host.run(&format!("cat {log}-* | wc -l"));
