@@ -140,9 +140,13 @@ impl Server {
         std::fs::read_to_string(self.path("stderr")).unwrap_or_default()
     }
 
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
     #[track_caller]
     pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).expect("a running child");
+        kill_process(self.pid(), signal).expect("a running child");
     }
 
     /// Waits for the end of the program.

@@ -54,6 +54,9 @@ fn the_service_serves_reloads_and_stops() {
     let reloads = "mirrorlistd_reloads_total{trigger=\"signal\",outcome=\"published\"}";
     host.wait_until("the data are reloaded", |host| metric(host, reloads) >= 1.0);
     assert_eq!(host.property("mirrorlistd.service", "MainPID"), pid, "it runs on");
+    // The hardened unit lets reloads step behind answers.
+    let threads = host.run(&format!("ps -T -o ni=,comm= -p {pid} | sort -u"));
+    assert!(threads.contains(" 10 reload\n") && threads.contains(" 0 worker\n"), "{threads}");
 
     host.run("systemctl stop mirrorlistd.service");
     assert_eq!(host.property("mirrorlistd.service", "Result"), "success");
