@@ -21,6 +21,7 @@
 pub mod tables;
 pub mod trie;
 mod names;
+mod networks;
 pub mod hosts;
 pub mod listing;
 pub mod format;
@@ -36,11 +37,12 @@ use crate::model::net::{Prefix, embedded_v4};
 use hosts::HostIndex;
 use listing::{LayoutIndex, Listings};
 use names::NameIndex;
+use networks::Networks;
 use tables::{
     Directory, File, HostSets, Lists, NO_ASN, Names, Repository, Subpath, Tables, Texts, Version,
     words_for,
 };
-use trie::{CoveringTable, PrefixTable, Shared};
+use trie::{CoveringTable, PrefixTable};
 
 /// Names what a snapshot holds: equal data has equal generations, on every host.
 ///
@@ -117,8 +119,8 @@ pub struct Snapshot {
     netblock_hosts: Lists<HostId>,
     asns: Vec<u32>,
     asn_hosts: Lists<HostId>,
-    asn_prefixes: Arc<Shared<u32>>,
-    country_prefixes: Arc<Shared<Country>>,
+    asn_prefixes: Arc<Networks<u32>>,
+    country_prefixes: Arc<Networks<Country>>,
     country_overrides: PrefixTable<Country>,
 
     /// Sorted by country.
@@ -190,9 +192,9 @@ impl Snapshot {
             public.iter_mut().zip(layout.public()).for_each(|(all, own)| *all |= own);
         }
         let asn_prefixes =
-            Shared::new(&tables.asn_prefixes, before.map(|before| &before.asn_prefixes));
+            Networks::new(&tables.asn_prefixes, before.map(|before| &before.asn_prefixes));
         let country_prefixes =
-            Shared::new(&tables.country_prefixes, before.map(|before| &before.country_prefixes));
+            Networks::new(&tables.country_prefixes, before.map(|before| &before.country_prefixes));
         let country_overrides = PrefixTable::new(tables.country_overrides.iter());
         let netblocks = CoveringTable::new(tables.netblocks.iter());
         let stats = Stats {
@@ -345,7 +347,7 @@ impl Snapshot {
 
     /// The autonomous system of `address` (canonical) and its mirrors, if it hosts any.
     pub fn find_asn(&self, address: IpAddr) -> Option<(u32, &[HostId])> {
-        let index = *self.asn_prefixes.find(address)?;
+        let index = self.asn_prefixes.find(address)?;
         if index == NO_ASN {
             return None;
         }
@@ -357,9 +359,9 @@ impl Snapshot {
     pub fn find_country(&self, address: IpAddr) -> Option<Country> {
         self.country_overrides
             .find(address)
+            .copied()
             .or_else(|| self.country_prefixes.find(address))
             .or_else(|| self.country_prefixes.find(embedded_v4(address)?))
-            .copied()
     }
 
     /// The continent of `country`, if known.

@@ -6,53 +6,17 @@
 //! prefix, which are computed once when the table is built: no allocation, and as many steps as
 //! there are prefixes to report. Lookups never mutate.
 
-use std::hash::Hash;
 use std::net::IpAddr;
-use std::ops::Deref;
-use std::sync::Arc;
 
 use ip_network::IpNetwork;
 use ip_network_table::IpNetworkTable;
-use xxhash_rust::xxh3::Xxh3;
 
-use super::tables::Prefixes;
 use crate::model::net::Prefix;
 
 /// Finds the most specific prefix that contains an address.
 pub struct PrefixTable<T> {
     table: IpNetworkTable<T>,
     is_empty: bool,
-}
-
-/// A table that snapshots of equal prefixes share.
-///
-/// Networks change once a day, mirrors every few minutes. Building the tables of 350,000 networks
-/// and freeing them again is two thirds of what a reload costs, and of the memory that it takes.
-pub struct Shared<T> {
-    table: PrefixTable<T>,
-    /// XXH3-128 of the prefixes and their values.
-    fingerprint: u128,
-}
-
-impl<T: Copy + Hash> Shared<T> {
-    /// The table of `prefixes`: `before`, if that was built of equal ones.
-    pub fn new(prefixes: &Prefixes<T>, before: Option<&Arc<Self>>) -> Arc<Self> {
-        let mut hasher = Xxh3::new();
-        prefixes.hash(&mut hasher);
-        let fingerprint = hasher.digest128();
-        match before {
-            Some(before) if before.fingerprint == fingerprint => Arc::clone(before),
-            _ => Arc::new(Self { table: PrefixTable::new(prefixes.iter()), fingerprint }),
-        }
-    }
-}
-
-impl<T> Deref for Shared<T> {
-    type Target = PrefixTable<T>;
-
-    fn deref(&self) -> &PrefixTable<T> {
-        &self.table
-    }
 }
 
 impl<T> PrefixTable<T> {
@@ -172,31 +136,6 @@ mod tests {
             let bits = if address.is_ipv4() { 32 } else { 128 };
             Prefix::new(address, length % (bits + 1)).expect("a length within the family")
         })
-    }
-
-    #[test]
-    fn tables_are_shared_by_equal_prefixes_only() {
-        let table = |entries: &[(&str, u32)], before| {
-            let mut prefixes = Prefixes::default();
-            for &(prefix, value) in entries {
-                prefixes.push(Prefix::parse(prefix).expect("a valid literal").0, value);
-            }
-            Shared::new(&prefixes, before)
-        };
-        let entries = [("10.0.0.0/8", 1), ("2001:db8::/32", 2)];
-        let first = table(&entries, None);
-        assert!(Arc::ptr_eq(&first, &table(&entries, Some(&first))));
-        for others in [
-            &[("10.0.0.0/8", 1), ("2001:db8::/32", 3)][..],
-            &[("10.0.0.0/9", 1), ("2001:db8::/32", 2)],
-            &[("11.0.0.0/8", 1), ("2001:db8::/32", 2)],
-            &[("10.0.0.0/8", 1)],
-            &[],
-        ] {
-            let other = table(others, Some(&first));
-            assert!(!Arc::ptr_eq(&first, &other));
-            assert_eq!(other.len(), others.len());
-        }
     }
 
     proptest! {
