@@ -131,13 +131,14 @@ impl Task {
             self.metrics.reload_micros.add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
             match outcome {
                 Ok(loaded) => {
-                    self.metrics.count_reload(trigger, ReloadOutcome::Published);
+                    // Counted last: who sees the count finds the rest.
                     self.history.publish(took, &loaded);
+                    self.metrics.count_reload(trigger, ReloadOutcome::Published);
                 }
                 Err(error) => {
-                    self.metrics.count_reload(trigger, ReloadOutcome::Refused);
                     tracing::error!("reload refused, serving the old data: {error}");
                     self.history.refuse(took, error.to_string());
+                    self.metrics.count_reload(trigger, ReloadOutcome::Refused);
                 }
             }
         }

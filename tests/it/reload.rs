@@ -15,10 +15,11 @@ fn reloading_and_freeing_stand_behind_answering() {
         let stat = stats.find(|stat| stat.contains(&format!("({name})")))?;
         stat.rsplit_once(')')?.1.split_whitespace().nth(16)?.parse::<i32>().ok()
     };
-    wait_until("the threads have begun", || {
-        nice("reload") == Some(10) && nice("reaper") == Some(10)
-    });
-    assert_eq!(nice("worker"), Some(0));
+    // The whole suite may run with another value than 0.
+    let usual = nice("mirrorlistd").expect("the main thread");
+    let behind = Some((usual + 10).min(19));
+    wait_until("the threads have begun", || nice("reload") == behind && nice("reaper") == behind);
+    assert_eq!(nice("worker"), Some(usual));
 }
 
 #[test]

@@ -94,8 +94,10 @@ fn broken_data_are_refused_and_the_operator_finds_out_why() {
     let ready = host.get("http://127.0.0.1:3001/readyz");
     assert!(ready.contains("/var/lib/mirrorlistd/mirrors.snapshot"), "{ready}");
     assert!(host.journal().contains("/var/lib/mirrorlistd/mirrors.snapshot"), "{}", host.journal());
-    let status = host.property("mirrorlistd.service", "StatusText");
-    assert!(status.contains("refused: /var/lib/mirrorlistd/mirrors.snapshot"), "{status}");
+    host.wait_until("systemd knows why", |host| {
+        let status = host.property("mirrorlistd.service", "StatusText");
+        status.contains("refused: /var/lib/mirrorlistd/mirrors.snapshot")
+    });
 
     // Without data to fall back to it does not start, says why in one line, and tries again until
     // somebody has mended them.
