@@ -156,7 +156,7 @@ async fn serve(
     drop(state.live.set(Arc::clone(&context.live)));
     announce(&addresses);
     let mut reporter = Reporter::begin(Arc::clone(&context.live), Arc::clone(&state.history));
-    keep_alive(pulse);
+    keep_alive(pulse, reporter.notifier().clone());
     if wants_reload == WantsReload::Yes {
         reporter.reload();
         reloader.request(ReloadTrigger::Signal);
@@ -219,8 +219,7 @@ fn adopt(
 }
 
 /// Sends signs of life while all threads are alive, this one included.
-fn keep_alive(pulse: Pulse) {
-    let notifier = Notifier::default();
+fn keep_alive(pulse: Pulse, notifier: Notifier) {
     let Some(interval) = notifier.watchdog_interval() else { return };
     // Runs until the process ends, also through the drain.
     tokio::spawn(async move {

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep_until};
 
-use super::notify::Notifier;
+use super::notify::{Delivery, Notifier};
 use crate::live::Live;
 use crate::reload::history::{Attempt, History};
 
@@ -57,6 +57,11 @@ impl Reporter {
         }
     }
 
+    /// What the supervisor is told with.
+    pub fn notifier(&self) -> &Notifier {
+        &self.notifier
+    }
+
     /// Says that the server stops.
     pub fn stop(&self) {
         self.notifier.stopping();
@@ -79,16 +84,20 @@ impl Reporter {
     fn look(&mut self) {
         // The record is replaced as a whole, after the snapshot.
         let Some(Attempt { at, refused, .. }) = self.history.get().last else { return };
-        if self.told.replace(at) == Some(at) {
+        if self.told == Some(at) {
             return;
         }
         let mut status = format!("serving generation {}", self.live.load().generation());
         if let Some(reason) = refused {
             status = status + "; the last reload was refused: " + &reason;
         }
-        match std::mem::take(&mut self.is_awaited) {
-            true => self.notifier.ready(&status),
-            false => self.notifier.status(&status),
+        if !self.is_awaited {
+            self.notifier.status(&status);
+        } else if self.notifier.ready(&status) == Delivery::NoRoom {
+            // Somebody waits for it: it is tried again at the next look.
+            return;
         }
+        self.is_awaited = false;
+        self.told = Some(at);
     }
 }

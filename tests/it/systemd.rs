@@ -317,3 +317,36 @@ fn a_supervisor_that_is_gone_costs_one_line() {
     let stderr = server.stderr();
     assert_eq!(stderr.matches("cannot notify the supervisor").count(), 1, "{stderr}");
 }
+
+#[test]
+fn a_supervisor_that_does_not_read_stops_nothing() {
+    let supervisor = Supervisor::new();
+    let mut server = supervisor.start(&["--demo"], &[("WATCHDOG_USEC", "1000")]);
+    // The queue is full.
+    crate::server::wait_until("messages are dropped", || {
+        server.stderr().contains("cannot notify the supervisor")
+    });
+    assert_eq!(server.get(DEMO).status(), 200);
+    server.signal(Signal::HUP);
+    crate::server::wait_until("it has reloaded", || {
+        server.stderr().contains("reloaded generation")
+    });
+    assert_eq!(server.get(DEMO).status(), 200);
+    server.stop();
+    let stderr = server.stderr();
+    assert_eq!(stderr.matches("cannot notify the supervisor").count(), 1, "{stderr}");
+}
+
+#[test]
+fn a_supervisor_that_is_late_hears_that_the_server_is_ready() {
+    let supervisor = Supervisor::new();
+    let other = UnixDatagram::unbound().expect("a socket");
+    other.set_nonblocking(true).expect("a socket");
+    let address = supervisor.folder.path().join("notify");
+    while other.send_to(b"X_OTHER=1\n", &address).is_ok() {}
+    let server = supervisor.start(&["--demo"], &[]);
+    crate::server::wait_until("a message is dropped", || {
+        server.stderr().contains("cannot notify the supervisor")
+    });
+    while supervisor.next()[0] != "READY=1" {}
+}
