@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::admin::{Admin, State};
+use crate::admin::{self, Admin, State};
 use crate::config::Config;
 use crate::config::resolved::Listen;
 use crate::http::access_log::{AccessLog, Keeper};
 use crate::http::connection::Drain;
-use crate::http::listener::{self, Public, Server};
+use crate::http::listener::{self, Neighbours, Public, Server};
 use crate::http::socket::{Address, Listener, Mode};
 use crate::http::workers::{Pulse, Workers};
 use crate::http::{self, Context};
@@ -93,7 +93,7 @@ async fn serve(
     let parts = (Arc::clone(&metrics), Arc::clone(&history), Arc::clone(&drain_state));
     let state = Arc::new(State::new(parts.0, parts.1, parts.2));
     // Before the data, so that somebody can be told that they are being loaded; and until the end.
-    let _admin = match config.admin {
+    let admin = match config.admin {
         Some(address) => match Admin::start(address.clone(), Arc::clone(&state)) {
             Ok(admin) => Some(admin),
             Err(error) => return Err(Error::Listen { address, error }),
@@ -129,7 +129,13 @@ async fn serve(
     };
     let access_log = start_log(config.access_log)?;
     let combined_log = start_log(config.combined_log)?;
-    let max_connections = listener::connections_within_file_limit(config.http.max_connections);
+    let neighbours = Neighbours {
+        n_workers: config.workers,
+        n_listeners: handed.len().max(1 + config.listen.1.len()),
+        n_admin: if admin.is_some() { 1 + admin::listener::MAX_CONNECTIONS } else { 0 },
+    };
+    let max_connections =
+        listener::connections_within_file_limit(config.http.max_connections, neighbours);
     if max_connections < config.http.max_connections {
         tracing::info!("serving {max_connections} connections at a time: the limit of open files");
     }
