@@ -54,6 +54,14 @@ pub enum Error {
     /// The sockets that the process was started with are none to serve on.
     #[error("{0}")]
     Handed(#[from] sockets::Error),
+    /// A socket that the process was started with bears a name, but that of no listener.
+    #[error("inherited socket `{name}`: no [[listener]] has this name; there are {known}")]
+    UnknownName {
+        /// The socket's name.
+        name: String,
+        /// The names of listeners.
+        known: String,
+    },
     /// The system lacks something.
     #[error("cannot {what}: {error}")]
     System {
@@ -214,14 +222,38 @@ fn adopt(
     handed: Vec<Socket>,
     (first, others): &(Listen, Vec<Listen>),
 ) -> Result<Vec<Public>, Error> {
-    let adopt = |Socket { name, socket }: Socket| {
-        let namesake = others.iter().find(|listen| listen.name.as_ref() == Some(&name));
-        let source = namesake.unwrap_or(first).client_address;
-        let listener = Listener::adopt(socket).map_err(failed_to("use an inherited socket"))?;
-        Ok(Public { listener, source })
+    let find_rules = |name: &str| {
+        let namesake = others.iter().find(|listen| listen.name.as_deref() == Some(name));
+        namesake.unwrap_or(first)
     };
+    let known: Vec<_> = others.iter().filter_map(|listen| listen.name.as_deref()).collect();
+    let is_unknown = |name: &&str| !known.contains(name) && !is_default_name(name);
+    let names: Vec<_> = handed.iter().map(|socket| socket.name.clone()).collect();
+    if !known.is_empty()
+        && let Some(name) = names.iter().map(String::as_str).find(is_unknown)
+    {
+        return Err(Error::UnknownName { name: name.into(), known: known.join(", ") });
+    }
     tracing::info!("{} inherited sockets replace the configured addresses", handed.len());
+    for listen in std::iter::once(first).chain(others) {
+        if !names.iter().any(|name| std::ptr::eq(find_rules(name), listen)) {
+            tracing::warn!("no inherited socket replaces {}: it is not served", listen.address);
+        }
+    }
+    let adopt = |Socket { name, socket }: Socket| {
+        let rules = find_rules(&name);
+        let listener = Listener::adopt(socket).map_err(failed_to("use an inherited socket"))?;
+        let (address, replaced) = (listener.address(), &rules.address);
+        tracing::info!("inherited socket `{name}` at {address} has the rules of {replaced}");
+        Ok(Public { listener, source: rules.client_address })
+    };
     handed.into_iter().map(adopt).collect()
+}
+
+/// Whether a socket has this name because nobody has given it one: systemd then takes that of the
+/// unit, and says `unknown` where it does not know any more.
+fn is_default_name(name: &str) -> bool {
+    name.is_empty() || name == "unknown" || name.ends_with(".socket")
 }
 
 /// Sends signs of life while all threads are alive, this one included.
