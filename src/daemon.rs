@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::admin::{Admin, State};
+use crate::admin::{self, Admin, State};
 use crate::config::Config;
 use crate::config::resolved::Listen;
 use crate::http::access_log::{AccessLog, Keeper};
 use crate::http::connection::Drain;
-use crate::http::listener::{self, Public, Server};
+use crate::http::listener::{self, Neighbours, Public, Server};
 use crate::http::socket::{Address, Listener, Mode};
 use crate::http::workers::{Pulse, Workers};
 use crate::http::{self, Context};
@@ -54,6 +54,14 @@ pub enum Error {
     /// The sockets that the process was started with are none to serve on.
     #[error("{0}")]
     Handed(#[from] sockets::Error),
+    /// A socket that the process was started with bears a name, but that of no listener.
+    #[error("inherited socket `{name}`: no [[listener]] has this name; there are {known}")]
+    UnknownName {
+        /// The socket's name.
+        name: String,
+        /// The names of listeners.
+        known: String,
+    },
     /// The system lacks something.
     #[error("cannot {what}: {error}")]
     System {
@@ -93,7 +101,7 @@ async fn serve(
     let parts = (Arc::clone(&metrics), Arc::clone(&history), Arc::clone(&drain_state));
     let state = Arc::new(State::new(parts.0, parts.1, parts.2));
     // Before the data, so that somebody can be told that they are being loaded; and until the end.
-    let _admin = match config.admin {
+    let admin = match config.admin {
         Some(address) => match Admin::start(address.clone(), Arc::clone(&state)) {
             Ok(admin) => Some(admin),
             Err(error) => return Err(Error::Listen { address, error }),
@@ -129,7 +137,13 @@ async fn serve(
     };
     let access_log = start_log(config.access_log)?;
     let combined_log = start_log(config.combined_log)?;
-    let max_connections = listener::connections_within_file_limit(config.http.max_connections);
+    let neighbours = Neighbours {
+        n_workers: config.workers,
+        n_listeners: handed.len().max(1 + config.listen.1.len()),
+        n_admin: if admin.is_some() { 1 + admin::listener::MAX_CONNECTIONS } else { 0 },
+    };
+    let max_connections =
+        listener::connections_within_file_limit(config.http.max_connections, neighbours);
     if max_connections < config.http.max_connections {
         tracing::info!("serving {max_connections} connections at a time: the limit of open files");
     }
@@ -156,7 +170,7 @@ async fn serve(
     drop(state.live.set(Arc::clone(&context.live)));
     announce(&addresses);
     let mut reporter = Reporter::begin(Arc::clone(&context.live), Arc::clone(&state.history));
-    keep_alive(pulse);
+    keep_alive(pulse, reporter.notifier().clone());
     if wants_reload == WantsReload::Yes {
         reporter.reload();
         reloader.request(ReloadTrigger::Signal);
@@ -208,19 +222,42 @@ fn adopt(
     handed: Vec<Socket>,
     (first, others): &(Listen, Vec<Listen>),
 ) -> Result<Vec<Public>, Error> {
-    let adopt = |Socket { name, socket }: Socket| {
-        let namesake = others.iter().find(|listen| listen.name.as_ref() == Some(&name));
-        let source = namesake.unwrap_or(first).client_address;
-        let listener = Listener::adopt(socket).map_err(failed_to("use an inherited socket"))?;
-        Ok(Public { listener, source })
+    let find_rules = |name: &str| {
+        let namesake = others.iter().find(|listen| listen.name.as_deref() == Some(name));
+        namesake.unwrap_or(first)
     };
+    let known: Vec<_> = others.iter().filter_map(|listen| listen.name.as_deref()).collect();
+    let is_unknown = |name: &&str| !known.contains(name) && !is_default_name(name);
+    let names: Vec<_> = handed.iter().map(|socket| socket.name.clone()).collect();
+    if !known.is_empty()
+        && let Some(name) = names.iter().map(String::as_str).find(is_unknown)
+    {
+        return Err(Error::UnknownName { name: name.into(), known: known.join(", ") });
+    }
     tracing::info!("{} inherited sockets replace the configured addresses", handed.len());
+    for listen in std::iter::once(first).chain(others) {
+        if !names.iter().any(|name| std::ptr::eq(find_rules(name), listen)) {
+            tracing::warn!("no inherited socket replaces {}: it is not served", listen.address);
+        }
+    }
+    let adopt = |Socket { name, socket }: Socket| {
+        let rules = find_rules(&name);
+        let listener = Listener::adopt(socket).map_err(failed_to("use an inherited socket"))?;
+        let (address, replaced) = (listener.address(), &rules.address);
+        tracing::info!("inherited socket `{name}` at {address} has the rules of {replaced}");
+        Ok(Public { listener, source: rules.client_address })
+    };
     handed.into_iter().map(adopt).collect()
 }
 
+/// Whether a socket has this name because nobody has given it one: systemd then takes that of the
+/// unit, and says `unknown` where it does not know any more.
+fn is_default_name(name: &str) -> bool {
+    name.is_empty() || name == "unknown" || name.ends_with(".socket")
+}
+
 /// Sends signs of life while all threads are alive, this one included.
-fn keep_alive(pulse: Pulse) {
-    let notifier = Notifier::default();
+fn keep_alive(pulse: Pulse, notifier: Notifier) {
     let Some(interval) = notifier.watchdog_interval() else { return };
     // Runs until the process ends, also through the drain.
     tokio::spawn(async move {

@@ -17,7 +17,7 @@ use super::{State, route};
 use crate::http::socket::{Listener, Stream};
 
 /// Connections at the same time; further ones wait.
-const MAX_CONNECTIONS: usize = 64;
+pub const MAX_CONNECTIONS: usize = 64;
 /// Time for a header, and between two requests: longer than scrapers wait between two scrapes.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(120);
 /// The longest life of a connection, so that 64 clients that do not read cannot keep others out for

@@ -245,7 +245,7 @@ impl Report {
             readiness: Readiness::of(state),
             uptime_seconds: instant.duration_since(state.started).as_secs(),
             data,
-            last_load: record.last.map(|Attempt { at, took, refused }| Load {
+            last_load: record.last.map(|Attempt { at, took, refused, .. }| Load {
                 at: time(at),
                 seconds: took.as_secs_f64(),
                 refused,

@@ -1,17 +1,16 @@
 //! What a configuration needs of the host, looked at without leaving a trace.
 
 use std::fs;
-use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr};
-use std::os::unix::fs::FileTypeExt;
-use std::os::unix::net::UnixStream;
+use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::path::Path;
 
 use rustix::fs::{Access, access};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::SockAddr;
 
 use crate::config::Config;
-use crate::http::socket::Address;
+use crate::http::socket::{Address, bind_tcp};
+use crate::http::socket_file::{self, Occupant};
 
 /// What is wrong with a configuration on this host.
 #[derive(Default)]
@@ -31,6 +30,12 @@ pub(super) fn look(config: &Config, findings: &mut Findings) -> Vec<String> {
         let is_any_port = matches!(address, Address::Tcp(address) if address.port() == 0);
         if addresses.iter().take(at).any(|before| before == address) && !is_any_port {
             findings.faults.push(format!("{address} is named twice as an address to listen on"));
+        } else if let Some(before) =
+            addresses.iter().take(at).find(|before| overlap(before, address))
+        {
+            findings.faults.push(format!(
+                "cannot listen on {address} and {before} together: they have addresses in common"
+            ));
         }
         match look_at_address(address) {
             Availability::Free => {}
@@ -58,6 +63,23 @@ pub(super) fn look(config: &Config, findings: &mut Findings) -> Vec<String> {
     in_use
 }
 
+/// Whether one of two different addresses includes the other, so that the second to be listened on is
+/// in use. The system would not say so before one listens (sockets that may reuse addresses, as the
+/// server's, can be bound together), nor while the server is running, when each is in use.
+fn overlap(one: &Address, other: &Address) -> bool {
+    let (Address::Tcp(one), Address::Tcp(other)) = (one, other) else { return false };
+    if one.port() != other.port() || one.port() == 0 {
+        return false;
+    }
+    // The server's `::` includes IPv4, and IPv4 is IPv4 when it is written as IPv6.
+    let (one, other) = (one.ip().to_canonical(), other.ip().to_canonical());
+    let includes = |wide: IpAddr, narrow: IpAddr| match wide {
+        IpAddr::V4(wide) => wide.is_unspecified() && narrow.is_ipv4(),
+        IpAddr::V6(wide) => wide.is_unspecified(),
+    };
+    one == other || includes(one, other) || includes(other, one)
+}
+
 /// Whether an address can be listened on.
 enum Availability {
     Free,
@@ -71,8 +93,9 @@ enum Availability {
 
 fn look_at_address(address: &Address) -> Availability {
     match address {
-        Address::Tcp(address) => match bind(*address) {
-            Ok(()) => Availability::Free,
+        // Never listened on: a server that starts meanwhile is not disturbed, and no client gets here.
+        Address::Tcp(address) => match bind_tcp(*address) {
+            Ok(_) => Availability::Free,
             Err(error) => match error.kind() {
                 ErrorKind::AddrInUse => Availability::InUse,
                 ErrorKind::PermissionDenied => {
@@ -85,26 +108,16 @@ fn look_at_address(address: &Address) -> Availability {
     }
 }
 
-/// Binds as the server does, but does not listen: a server that starts meanwhile is not disturbed,
-/// and no client ever gets here.
-fn bind(address: SocketAddr) -> io::Result<()> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    if address.ip() == IpAddr::from([0_u16; 8]) {
-        socket.set_only_v6(false)?;
-    }
-    socket.bind(&address.into())
-}
-
 fn look_at_socket(path: &Path) -> Availability {
-    match fs::symlink_metadata(path) {
-        Ok(meta) if !meta.file_type().is_socket() => {
-            Availability::None("it exists and is no socket".into())
-        }
-        Ok(_) if UnixStream::connect(path).is_ok() => Availability::InUse,
-        // Left behind: the server replaces it.
-        Ok(_) => Availability::Free,
-        Err(_) => match find_folder_trouble(path) {
+    if let Err(error) = SockAddr::unix(path) {
+        return Availability::None(error.to_string());
+    }
+    match socket_file::look(path) {
+        Occupant::File => Availability::None("it exists and is no socket".into()),
+        Occupant::Listener => Availability::InUse,
+        // The server replaces it.
+        Occupant::Abandoned => Availability::Free,
+        Occupant::Nobody => match find_folder_trouble(path) {
             None => Availability::Free,
             // systemd makes it with RuntimeDirectory=.
             Some(reason) => Availability::Doubtful(format!("{reason}; does the unit make it?")),
@@ -139,4 +152,30 @@ fn find_folder_trouble(path: &Path) -> Option<String> {
 
 fn for_this_user(error: rustix::io::Errno) -> String {
     format!("{error}, for the user of this command")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_overlap_where_one_includes_the_other() {
+        for (one, other, expected) in [
+            ("[::]:80", "127.0.0.1:80", true),
+            ("[::]:80", "0.0.0.0:80", true),
+            ("[::]:80", "[::1]:80", true),
+            ("0.0.0.0:80", "127.0.0.1:80", true),
+            ("[::ffff:127.0.0.1]:80", "127.0.0.1:80", true),
+            ("0.0.0.0:80", "[::1]:80", false),
+            ("127.0.0.1:80", "127.0.0.2:80", false),
+            ("[::]:80", "127.0.0.1:81", false),
+            ("[::]:0", "127.0.0.1:0", false),
+            ("[::]:80", "unix:/run/a", false),
+        ] {
+            let parse = |text: &str| text.parse::<Address>().expect("an address");
+            let (one, other) = (parse(one), parse(other));
+            assert_eq!(overlap(&one, &other), expected, "{one} {other}");
+            assert_eq!(overlap(&other, &one), expected, "{other} {one}");
+        }
+    }
 }

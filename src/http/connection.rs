@@ -17,10 +17,10 @@ use std::future::{Future, poll_fn, ready};
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderName, HeaderValue};
@@ -49,6 +49,9 @@ use crate::metrics::{Answering, Phase, RequestKind, StatusClass};
 const LINGER: Duration = Duration::from_millis(250);
 /// A header block beyond this is answered with 431.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
+
+/// How often a proxy's mistakes are logged at most.
+const RATION_INTERVAL: Duration = Duration::from_secs(60);
 
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static FORWARDED: HeaderName = HeaderName::from_static("forwarded");
@@ -96,7 +99,7 @@ pub struct Origin {
 impl Origin {
     /// The origin of a connection that has just been accepted.
     pub fn new(peer: Peer, source: Source) -> Self {
-        Self { peer, source, told: Told::new() }
+        Self { peer, source, told: Told::default() }
     }
 
     /// The address of whoever sends `request`.
@@ -110,10 +113,7 @@ impl Origin {
                 let lines = request.headers().get_all(name).iter().map(HeaderValue::as_bytes);
                 context.options.trusted_proxies.client_address(self.peer, header, lines)
             }
-            Source::ProxyProtocol => match self.told.get() {
-                Some(Ok(Some(client))) => *client,
-                _ => self.peer.address(),
-            },
+            Source::ProxyProtocol => self.told.client().unwrap_or(self.peer.address()),
             Source::Peer => self.peer.address(),
         }
     }
@@ -156,7 +156,10 @@ pub async fn serve(context: &Context, stream: Stream, origin: &Origin) {
         watch.as_mut().poll_begun(cx).map(|()| None)
     });
     let end = match drained.await {
-        Some(end) => end,
+        Some(end) => {
+            origin.told.end();
+            end
+        }
         None => match tokio::time::timeout(LINGER, &mut guarded).await {
             Ok(end) => end,
             Err(_) => {
@@ -173,19 +176,37 @@ pub async fn serve(context: &Context, stream: Stream, origin: &Origin) {
         End::Closed(Err(error)) => tracing::trace!("connection from {peer}: {error}"),
         End::Overdue(phase) => tracing::trace!("connection from {peer}: too long in {phase:?}"),
     }
-    if let Some(Err(reason)) = origin.told.get() {
-        log_refusal(context, peer, *reason);
+    if let Some(reason) = origin.told.refusal() {
+        log_refusal(context, peer, reason);
     }
 }
 
 /// A proxy that is trusted and does not keep to the protocol is the operator's business: every one of
-/// its connections ends so. The first one is logged, and all are counted.
+/// its connections ends so. One a minute is logged, and all are counted.
 fn log_refusal(context: &Context, peer: IpAddr, reason: Malformed) {
-    static FIRST: Once = Once::new();
-    FIRST.call_once(|| {
+    static LOGGED: Ration = Ration::new();
+    if LOGGED.take(Instant::now()) {
         tracing::warn!("connection from the trusted proxy {peer} closed: {reason}");
-    });
+    }
     context.metrics.proxy_headers_refused.increment();
+}
+
+/// Lets something happen once per `RATION_INTERVAL`.
+struct Ration(Mutex<Option<Instant>>);
+
+impl Ration {
+    const fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    fn take(&self, now: Instant) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = last.is_none_or(|last| now.saturating_duration_since(last) >= RATION_INTERVAL);
+        if is_due {
+            *last = Some(now);
+        }
+        is_due
+    }
 }
 
 /// A connection and its watchdog.
@@ -376,6 +397,14 @@ fn panic_message(payload: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mistake_is_logged_once_a_minute() {
+        let (ration, start) = (Ration::new(), Instant::now());
+        let taken =
+            [0, 0, 59, 60, 61, 119, 120].map(|at| ration.take(start + Duration::from_secs(at)));
+        assert_eq!(taken, [true, false, false, true, false, false, true]);
+    }
 
     #[test]
     fn a_panic_becomes_its_message() {

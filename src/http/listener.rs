@@ -32,8 +32,10 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 /// is over within a second: measured with `strace -e inject=accept4:error=EMFILE:when=1..50`, the
 /// first answer came after 0.8 s, and after 10.8 s with waits of up to 250 ms.
 const LONGEST_WAIT: Duration = Duration::from_millis(15);
-/// Files that the process needs beside connections: log, data being reloaded, epoll, signals.
-const RESERVED_FILES: u64 = 64;
+/// Files that the process needs in any case: logs, data being reloaded, epoll, signals.
+const BASE_FILES: usize = 64;
+/// What the runtime of a thread takes: epoll, its wake-up, and a share in the signals.
+const FILES_PER_WORKER: usize = 3;
 
 /// A listener and the rules for its connections.
 pub struct Public {
@@ -43,12 +45,32 @@ pub struct Public {
     pub source: Source,
 }
 
+/// What else takes open files, beside public connections.
+#[derive(Clone, Copy, Debug)]
+pub struct Neighbours {
+    /// Threads that answer.
+    pub n_workers: usize,
+    /// Public listeners.
+    pub n_listeners: usize,
+    /// Connections and listeners of the operator, at most.
+    pub n_admin: usize,
+}
+
+impl Neighbours {
+    fn n_files(self) -> u64 {
+        let workers = self.n_workers.max(1).saturating_mul(FILES_PER_WORKER);
+        let files = BASE_FILES.saturating_add(workers).saturating_add(self.n_listeners);
+        files.saturating_add(self.n_admin) as u64
+    }
+}
+
 /// Raises the soft limit of open files as far as `max_connections` needs it, and says how many
 /// connections fit.
-pub fn connections_within_file_limit(max_connections: usize) -> usize {
+pub fn connections_within_file_limit(max_connections: usize, neighbours: Neighbours) -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-    let wanted = (max_connections as u64).saturating_add(RESERVED_FILES);
+    let reserved = neighbours.n_files();
+    let wanted = (max_connections as u64).saturating_add(reserved);
     let limit = getrlimit(Resource::Nofile);
     let mut soft = limit.current.unwrap_or(u64::MAX);
     if soft < wanted {
@@ -61,12 +83,12 @@ pub fn connections_within_file_limit(max_connections: usize) -> usize {
             soft = raised;
         }
     }
-    fit(max_connections, soft)
+    fit(max_connections, soft, reserved)
 }
 
 /// `max_connections`, or what `files` leaves after the reserve, but never less than half of it.
-fn fit(max_connections: usize, files: u64) -> usize {
-    let room = files.saturating_sub(RESERVED_FILES).max(files / 2).max(1);
+fn fit(max_connections: usize, files: u64, reserved: u64) -> usize {
+    let room = files.saturating_sub(reserved).max(files / 2).max(1);
     max_connections.min(usize::try_from(room).unwrap_or(usize::MAX))
 }
 
@@ -258,10 +280,21 @@ mod tests {
 
     #[test]
     fn connections_leave_room_for_other_files() {
-        assert_eq!(fit(10_000, 524_288), 10_000);
-        assert_eq!(fit(10_000, 1_024), 960);
-        assert_eq!(fit(10_000, 64), 32);
-        assert_eq!(fit(10_000, 0), 1);
-        assert_eq!(fit(100, 1_024), 100);
+        assert_eq!(fit(10_000, 524_288, 64), 10_000);
+        assert_eq!(fit(10_000, 1_024, 64), 960);
+        assert_eq!(fit(10_000, 1_024, 300), 724);
+        assert_eq!(fit(10_000, 64, 64), 32);
+        assert_eq!(fit(10_000, 0, 64), 1);
+        assert_eq!(fit(100, 1_024, 64), 100);
+    }
+
+    #[test]
+    fn everything_that_takes_files_is_reckoned_with() {
+        let n_files = |n_workers, n_listeners, n_admin| {
+            Neighbours { n_workers, n_listeners, n_admin }.n_files()
+        };
+        assert_eq!(n_files(1, 1, 0), 68);
+        assert_eq!(n_files(64, 3, 65), 64 + 192 + 3 + 65);
+        assert_eq!(n_files(0, 0, 0), 67);
     }
 }

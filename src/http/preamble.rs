@@ -12,6 +12,7 @@ use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -22,9 +23,37 @@ use crate::answer::client::proxy_protocol::{self, Malformed};
 /// Read at a time while the header is incomplete: the usual header and the usual request.
 const CHUNK_BYTES: usize = 1_024;
 
-/// What has become of the PROXY header: whom it names, if anybody, or why it was refused. Empty where
-/// none has come.
-pub type Told = OnceLock<Result<Option<IpAddr>, Malformed>>;
+/// What has become of the PROXY header.
+#[derive(Default)]
+pub struct Told {
+    /// Whether its first byte has come.
+    has_begun: AtomicBool,
+    outcome: OnceLock<Result<Option<IpAddr>, Malformed>>,
+}
+
+impl Told {
+    /// Whom it names; `None` where there is none, or it names nobody.
+    pub fn client(&self) -> Option<IpAddr> {
+        self.outcome.get().copied().and_then(Result::ok).flatten()
+    }
+
+    /// Why it was refused.
+    pub fn refusal(&self) -> Option<Malformed> {
+        self.outcome.get().copied().and_then(Result::err)
+    }
+
+    /// The connection has ended without being told to: what has begun will not be completed. Whoever
+    /// has not sent a byte was only checking.
+    pub fn end(&self) {
+        if self.has_begun.load(Ordering::Relaxed) {
+            self.outcome.get_or_init(|| Err(Malformed::CutShort));
+        }
+    }
+
+    fn tell(&self, outcome: Result<Option<IpAddr>, Malformed>) {
+        self.outcome.get_or_init(|| outcome);
+    }
+}
 
 /// A socket whose PROXY header, if one is expected, is taken out of what is read.
 pub struct Preamble<'a> {
@@ -77,16 +106,17 @@ impl<'a> Preamble<'a> {
                     if chunk.filled().is_empty() {
                         return Poll::Ready(Ok(()));
                     }
+                    self.told.has_begun.store(true, Ordering::Relaxed);
                     bytes.extend_from_slice(chunk.filled());
                     match proxy_protocol::parse(bytes) {
                         // More is needed; the parser says how much it takes at most.
                         Ok(None) => {}
                         Ok(Some(header)) => {
-                            self.told.get_or_init(|| Ok(header.client));
+                            self.told.tell(Ok(header.client));
                             self.state = State::Left(std::mem::take(bytes), header.n_bytes);
                         }
                         Err(reason) => {
-                            self.told.get_or_init(|| Err(reason));
+                            self.told.tell(Err(reason));
                             let error = io::Error::new(io::ErrorKind::InvalidData, reason);
                             return Poll::Ready(Err(error));
                         }

@@ -9,11 +9,9 @@
 //! socket is closed and only while it is still ours, so that a successor's file is never taken away.
 
 use std::fmt;
-use std::fs;
 use std::future::poll_fn;
 use std::io;
 use std::net::{self, IpAddr, SocketAddr};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net as unix;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -21,14 +19,15 @@ use std::str::FromStr;
 use std::task::{Context, Poll, ready};
 
 use serde::Deserialize;
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
+use super::socket_file::{self, SocketFile};
 use crate::answer::client::Peer;
 
 /// Connections that may wait for `accept`; the kernel lowers it to `net.core.somaxconn`.
-const BACKLOG: i32 = 4096;
+pub(super) const BACKLOG: i32 = 4096;
 /// What the kernel takes of an answer before the client has taken what was sent. Several usual
 /// answers: those are still handed over in one piece. Without it, a client that pipelines requests
 /// and reads no answer would fill 4 MB of kernel memory; and one that reads slowly would show
@@ -125,12 +124,14 @@ impl Listener {
         match address {
             Address::Tcp(address) => {
                 let socket = bind_tcp(*address)?;
+                socket.listen(BACKLOG)?;
+                let socket = TcpListener::from_std(socket.into())?;
                 let address = Address::Tcp(socket.local_addr()?);
                 Ok(Self { socket: Listening::Tcp(socket), address, file: None, is_handed: false })
             }
             Address::Unix(path) => {
-                let (socket, file) = bind_unix(path, mode)?;
-                let socket = Listening::Unix(socket);
+                let (socket, file) = socket_file::bind(path, mode)?;
+                let socket = Listening::Unix(UnixListener::from_std(socket.into())?);
                 Ok(Self { socket, address: address.clone(), file: Some(file), is_handed: false })
             }
         }
@@ -199,7 +200,8 @@ impl Drop for Listener {
     }
 }
 
-fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+/// Binds as the server does, and does not listen yet.
+pub fn bind_tcp(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A restart must not wait for the TIME_WAIT of the connections before it.
     socket.set_reuse_address(true)?;
@@ -209,8 +211,7 @@ fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     }
     set_tcp_options(&socket)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
+    Ok(socket)
 }
 
 /// What accepted sockets inherit on Linux: one system call for all of them.
@@ -220,58 +221,6 @@ fn set_tcp_options(socket: &Socket) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
     socket.set_nonblocking(true)
-}
-
-fn bind_unix(path: &Path, mode: Mode) -> io::Result<(UnixListener, SocketFile)> {
-    remove_abandoned(path)?;
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&SockAddr::unix(path)?)?;
-    let file = SocketFile::new(path)?;
-    if let Some(mode) = mode {
-        // Before it listens: until then nobody gets in, whatever the umask has left open.
-        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
-    }
-    socket.listen(BACKLOG)?;
-    Ok((UnixListener::from_std(socket.into())?, file))
-}
-
-/// Removes the socket of a process that was killed. A socket that somebody listens on stays, and so
-/// does a file of any other kind; binding then says that the address is in use.
-fn remove_abandoned(path: &Path) -> io::Result<()> {
-    let is_socket = fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket());
-    let is_refused = || {
-        unix::UnixStream::connect(path)
-            .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
-    };
-    if is_socket && is_refused() { fs::remove_file(path) } else { Ok(()) }
-}
-
-/// The file of a unix socket; removed when dropped.
-struct SocketFile {
-    path: PathBuf,
-    /// Device and inode.
-    identity: (u64, u64),
-}
-
-impl SocketFile {
-    fn new(path: &Path) -> io::Result<Self> {
-        Ok(Self { path: path.to_owned(), identity: Self::identify(path)? })
-    }
-
-    fn identify(path: &Path) -> io::Result<(u64, u64)> {
-        fs::symlink_metadata(path).map(|meta| (meta.dev(), meta.ino()))
-    }
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        // Somebody may have removed it and put another there.
-        if Self::identify(&self.path).is_ok_and(|identity| identity == self.identity) {
-            // If that fails, the next start removes it.
-            drop(fs::remove_file(&self.path));
-        }
-    }
 }
 
 /// An accepted connection, registered with the runtime of the current thread.
@@ -385,6 +334,9 @@ impl AsyncWrite for Stream {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]

@@ -1,5 +1,6 @@
 //! What became of loads: for people who ask why the data are what they are.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -13,6 +14,7 @@ const MAX_WARNINGS: usize = 200;
 #[derive(Default, Debug)]
 pub struct History {
     record: Mutex<Record>,
+    n_begun: AtomicU64,
     tried: Mutex<Option<Look>>,
     watched: Mutex<Option<Watched>>,
 }
@@ -37,6 +39,8 @@ pub struct Record {
 /// One try.
 #[derive(Clone, Debug)]
 pub struct Attempt {
+    /// Its number, from 1 on.
+    pub number: u64,
     /// When it ended.
     pub at: SystemTime,
     /// How long it took.
@@ -51,9 +55,15 @@ impl History {
         lock(&self.record).clone()
     }
 
-    /// A load begins with the files in this state.
+    /// A load begins with the files in this state. There is one at a time.
     pub fn begin(&self, look: Look) {
+        self.n_begun.fetch_add(1, Ordering::SeqCst);
         *lock(&self.tried) = Some(look);
+    }
+
+    /// How many loads have begun. One with a greater number sees the files as they are now or later.
+    pub fn n_begun(&self) -> u64 {
+        self.n_begun.load(Ordering::SeqCst)
     }
 
     /// The state in which files were last loaded, successfully or not.
@@ -80,13 +90,14 @@ impl History {
             stand_in: loaded.stand_in.clone(),
             warnings: loaded.warnings.iter().take(MAX_WARNINGS).cloned().collect(),
             n_warnings: loaded.warnings.len(),
-            last: Some(Attempt { at: now, took, refused: None }),
+            last: Some(Attempt { number: self.n_begun(), at: now, took, refused: None }),
         };
     }
 
     /// A load was refused.
     pub fn refuse(&self, took: Duration, reason: String) {
-        let attempt = Attempt { at: SystemTime::now(), took, refused: Some(reason) };
+        let attempt =
+            Attempt { number: self.n_begun(), at: SystemTime::now(), took, refused: Some(reason) };
         lock(&self.record).last = Some(attempt);
     }
 }

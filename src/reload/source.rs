@@ -131,7 +131,7 @@ impl fmt::Display for Source {
 }
 
 /// What a source's files looked like at one moment, in the order of [`Source::files`].
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Look(Vec<Option<FileState>>);
 
 /// What tells two states of a file apart. A change that keeps all of it escapes, such as an

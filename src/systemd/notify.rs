@@ -11,23 +11,46 @@
 //! why a reload was refused. So `systemctl reload` ends when the reload has, with `Type=notify` and a
 //! signal as `ExecReload=` (systemd before 253) as well as with `Type=notify-reload`.
 //!
-//! A supervisor that cannot be reached costs a line in the log, once.
+//! Nobody waits for a supervisor: it is told from the thread that accepts connections and hears
+//! signals. A message for which its socket has no room is dropped, but for `READY=1`, which the
+//! caller tries again; and one that cannot be reached, or does not read, costs a line in the log, once.
 
+use std::env;
+use std::ffi::OsStr;
+use std::fmt::Write;
+use std::io::{self, ErrorKind};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
 
-/// Sends messages, if there is somebody to send them to.
-#[derive(Default)]
+/// Where messages go.
+const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
+
+/// Sends messages, if there is somebody to send them to. Clones log one failure together.
+#[derive(Clone, Default)]
 pub struct Notifier {
-    has_failed: AtomicBool,
+    has_failed: Arc<AtomicBool>,
+}
+
+/// What has become of a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub enum Delivery {
+    /// It was sent, or never will be.
+    Over,
+    /// The supervisor has too many messages to read; later there may be room.
+    NoRoom,
 }
 
 impl Notifier {
     /// Whether anybody wants to be notified.
     pub fn is_wanted(&self) -> bool {
-        std::env::var_os("NOTIFY_SOCKET").is_some()
+        env::var_os(NOTIFY_SOCKET).is_some()
     }
 
     /// How often a sign of life is expected; `None` where it is not.
@@ -36,39 +59,60 @@ impl Notifier {
     }
 
     /// The server serves; after a reload, it has ended.
-    pub fn ready(&self, status: &str) {
-        self.send(&[NotifyState::Ready, NotifyState::Status(&one_line(status))]);
+    pub fn ready(&self, status: &str) -> Delivery {
+        self.send(&[NotifyState::Ready, NotifyState::Status(&one_line(status))])
     }
 
     /// A reload was asked for.
     pub fn reloading(&self) {
         // Without the time, systemd from 253 on would take the reload for a failure.
         let Ok(now) = NotifyState::monotonic_usec_now() else { return };
-        self.send(&[NotifyState::Reloading, now, NotifyState::Status("reloading")]);
+        let _ = self.send(&[NotifyState::Reloading, now, NotifyState::Status("reloading")]);
     }
 
     /// Something has changed that concerns nobody but the reader of the status.
     pub fn status(&self, status: &str) {
-        self.send(&[NotifyState::Status(&one_line(status))]);
+        let _ = self.send(&[NotifyState::Status(&one_line(status))]);
     }
 
     /// The server stops.
     pub fn stopping(&self) {
-        self.send(&[NotifyState::Stopping, NotifyState::Status("finishing requests")]);
+        let _ = self.send(&[NotifyState::Stopping, NotifyState::Status("finishing requests")]);
     }
 
     /// A sign of life.
     pub fn alive(&self) {
-        self.send(&[NotifyState::Watchdog]);
+        let _ = self.send(&[NotifyState::Watchdog]);
     }
 
-    fn send(&self, states: &[NotifyState<'_>]) {
-        if let Err(error) = sd_notify::notify(states)
-            && !self.has_failed.swap(true, Ordering::Relaxed)
-        {
+    fn send(&self, states: &[NotifyState<'_>]) -> Delivery {
+        let Some(address) = env::var_os(NOTIFY_SOCKET) else { return Delivery::Over };
+        let Err(error) = try_send(&address, states) else { return Delivery::Over };
+        if !self.has_failed.swap(true, Ordering::Relaxed) {
             tracing::warn!("cannot notify the supervisor at NOTIFY_SOCKET: {error}");
         }
+        match error.kind() {
+            ErrorKind::WouldBlock => Delivery::NoRoom,
+            _ => Delivery::Over,
+        }
     }
+}
+
+/// What `sd_notify::notify` does, but it never waits, and knows abstract addresses.
+fn try_send(address: &OsStr, states: &[NotifyState<'_>]) -> io::Result<()> {
+    let address = match address.as_bytes().split_first() {
+        Some((b'@', name)) => SocketAddr::from_abstract_name(name)?,
+        _ => SocketAddr::from_pathname(address)?,
+    };
+    let mut message = String::new();
+    for state in states {
+        // A string takes everything.
+        let _ = writeln!(message, "{state}");
+    }
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    // A datagram is sent as a whole or not at all.
+    socket.send_to_addr(message.as_bytes(), &address).map(drop)
 }
 
 /// A line break in a status would begin another message.
@@ -83,5 +127,16 @@ mod tests {
     #[test]
     fn a_status_is_one_line() {
         assert_eq!(one_line("a\nSTOPPING=1\r\tb"), "a STOPPING=1  b");
+    }
+
+    #[test]
+    fn a_name_that_begins_with_an_at_sign_is_no_path() {
+        let name = format!("mirrorlistd-test-{}", std::process::id());
+        let address = SocketAddr::from_abstract_name(&name).expect("a short name");
+        let supervisor = UnixDatagram::bind_addr(&address).expect("a free name");
+        try_send(OsStr::new(&format!("@{name}")), &[NotifyState::Ready]).expect("it is there");
+        let mut buffer = [0; 20];
+        let n = supervisor.recv(&mut buffer).expect("it was sent");
+        assert_eq!(buffer.get(..n), Some(&b"READY=1\n"[..]));
     }
 }

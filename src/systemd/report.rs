@@ -2,11 +2,11 @@
 
 use std::future::pending;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::notify::Notifier;
+use super::notify::{Delivery, Notifier};
 use crate::live::Live;
 use crate::reload::history::{Attempt, History};
 
@@ -18,15 +18,16 @@ const PATIENT: Duration = Duration::from_secs(1);
 /// Follows what becomes of reloads, and tells it. Without anybody to tell it to, it does nothing.
 ///
 /// It looks at what the reloads leave behind instead of being told by them: a reload is not to wait
-/// for a supervisor. Of a burst of requests the first reload that ends is taken for the end.
+/// for a supervisor. The reload that ends a request is one that began after it: another one that was
+/// running has read the files as they were before.
 pub struct Reporter {
     notifier: Notifier,
     live: Arc<Live>,
     history: Arc<History>,
-    /// When the load ended that was told last.
-    told: Option<SystemTime>,
-    /// Whether `READY=1` is still owed, for a reload or for the start.
-    is_awaited: bool,
+    /// The number of the load that was told last.
+    told: u64,
+    /// The number from which on a load is owed `READY=1`, for a reload or for the start.
+    awaited: Option<u64>,
     next_look: Instant,
 }
 
@@ -37,8 +38,8 @@ impl Reporter {
             notifier: Notifier::default(),
             live,
             history,
-            told: None,
-            is_awaited: true,
+            told: 0,
+            awaited: Some(0),
             next_look: Instant::now(),
         };
         if reporter.notifier.is_wanted() {
@@ -52,9 +53,14 @@ impl Reporter {
         if self.notifier.is_wanted() {
             self.look();
             self.notifier.reloading();
-            self.is_awaited = true;
+            self.awaited = Some(self.history.n_begun() + 1);
             self.next_look = Instant::now();
         }
+    }
+
+    /// What the supervisor is told with.
+    pub fn notifier(&self) -> &Notifier {
+        &self.notifier
     }
 
     /// Says that the server stops.
@@ -70,7 +76,7 @@ impl Reporter {
         loop {
             sleep_until(self.next_look).await;
             self.look();
-            let interval = if self.is_awaited { IMPATIENT } else { PATIENT };
+            let interval = if self.awaited.is_some() { IMPATIENT } else { PATIENT };
             self.next_look = Instant::now() + interval;
         }
     }
@@ -78,17 +84,50 @@ impl Reporter {
     /// Tells what has become of a load that has ended meanwhile.
     fn look(&mut self) {
         // The record is replaced as a whole, after the snapshot.
-        let Some(Attempt { at, refused, .. }) = self.history.get().last else { return };
-        if self.told.replace(at) == Some(at) {
+        let Some(Attempt { number, refused, .. }) = self.history.get().last else { return };
+        if self.told == number {
             return;
         }
         let mut status = format!("serving generation {}", self.live.load().generation());
         if let Some(reason) = refused {
             status = status + "; the last reload was refused: " + &reason;
         }
-        match std::mem::take(&mut self.is_awaited) {
-            true => self.notifier.ready(&status),
-            false => self.notifier.status(&status),
+        if !is_the_end(number, self.awaited) {
+            self.notifier.status(&status);
+        } else if self.notifier.ready(&status) == Delivery::NoRoom {
+            // Somebody waits for it: it is tried again at the next look.
+            return;
+        } else {
+            self.awaited = None;
         }
+        self.told = number;
+    }
+}
+
+/// Whether a load with this number is the end of what somebody waits for.
+fn is_the_end(number: u64, awaited: Option<u64>) -> bool {
+    awaited.is_some_and(|awaited| number >= awaited)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reload::source::Look;
+
+    #[test]
+    fn a_reload_that_began_before_the_request_is_not_its_end() {
+        let history = History::default();
+        let load = || {
+            history.refuse(Duration::ZERO, String::new());
+            history.get().last.expect("a load has ended").number
+        };
+        history.begin(Look::default());
+        assert!(is_the_end(load(), Some(0)));
+        history.begin(Look::default());
+        let awaited = Some(history.n_begun() + 1);
+        assert!(!is_the_end(load(), awaited));
+        history.begin(Look::default());
+        assert!(is_the_end(load(), awaited));
+        assert!(!is_the_end(load(), None));
     }
 }

@@ -155,6 +155,15 @@ fn a_configuration_that_cannot_be_used_is_status_2() {
     let (status, _, stderr) = check(&twice);
     assert_eq!(status, 2);
     assert!(stderr.contains("127.0.0.1:65000 is named twice"), "{stderr}");
+    let wide = ["--demo", "--listen", "::", "--port", "65000", "--admin", "127.0.0.1:65000"];
+    let (status, _, stderr) = check(&wide);
+    assert_eq!(status, 2);
+    let together = "cannot listen on 127.0.0.1:65000 and [::]:65000 together";
+    assert!(stderr.contains(together), "{stderr}");
+    let long = format!("unix:/tmp/{}", "x".repeat(108));
+    let (status, _, stderr) = check(&["--demo", "--port", "0", "--admin", &long]);
+    assert_eq!(status, 2);
+    assert!(stderr.contains(&format!("cannot listen on {long}: ")), "{stderr}");
     // The configuration comes first where both are at fault.
     let both = ["--snapshot", "/nonexistent/s", "--listen", "192.0.2.1"];
     assert_eq!(check(&both).0, 2);

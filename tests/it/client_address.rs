@@ -126,7 +126,7 @@ fn a_proxy_header_names_the_client_of_every_request_on_the_connection() {
 }
 
 #[test]
-fn a_trusted_proxy_without_a_valid_header_is_cut_off_and_the_first_one_is_logged() {
+fn a_trusted_proxy_without_a_valid_header_is_cut_off_and_logged_once_a_minute() {
     let mut server = Server::start(&["--client-address", "proxy-protocol"]);
     let request = format!("GET {TARGET} HTTP/1.1\r\nHost: a\r\n\r\n");
     let long = format!("PROXY UNKNOWN {}\r\n", "x".repeat(200));
@@ -145,8 +145,6 @@ fn a_trusted_proxy_without_a_valid_header_is_cut_off_and_the_first_one_is_logged
         // Of the first connection, before another one can be faster.
         wait_until("it is logged", || server.stderr().contains("closed: no PROXY header"));
     }
-    // Whoever connects and says nothing at all is only checking.
-    drop(server.connect());
     server.stop();
     let stderr = server.stderr();
     assert!(stderr.contains("the trusted proxy 127.0.0.1 closed: no PROXY header"), "{stderr}");
@@ -218,17 +216,42 @@ fn metrics_count_the_headers_that_were_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let socket = folder.path().join("admin");
     let admin = format!("unix:{}", socket.display());
-    let args = ["--admin", &admin, "--client-address", "proxy-protocol"];
+    let config = folder.path().join("config.toml");
+    std::fs::write(&config, "[limits]\nheader_timeout_seconds = 1\n").expect("a write");
+    let config = config.to_str().expect("UTF-8");
+    let args =
+        ["--demo", "--config", config, "--admin", &admin, "--client-address", "proxy-protocol"];
     let server = Server::start_in(folder, &args);
-    for _ in 0..3 {
-        let mut client = server.connect();
-        client.send("GET / HTTP/1.0\r\n\r\n");
-        assert_eq!(client.read_to_end(), "");
-    }
-    wait_until("all three are counted", || {
+    let count = || {
         let mut stream = std::os::unix::net::UnixStream::connect(&socket).expect("admin");
         stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("the server reads");
         let text = std::io::read_to_string(stream).expect("an answer");
-        text.contains("mirrorlistd_proxy_headers_refused_total 3")
-    });
+        let find = |name: &str| {
+            let value = text.lines().find_map(|line| line.strip_prefix(name));
+            value.expect("a metric").trim().parse::<u64>().expect("a number")
+        };
+        [
+            find("mirrorlistd_proxy_headers_refused_total "),
+            find("mirrorlistd_connections_accepted_total "),
+            find("mirrorlistd_connections_open "),
+        ]
+    };
+    // One is no header, one is none in time, and one ends in the middle.
+    for (beginning, shutdown) in [
+        (&b"GET / HTTP/1.0\r\n\r\n"[..], false),
+        (b"PROXY TCP4 198", false),
+        (&PROXY_V2[..20], true),
+    ] {
+        let mut client = server.connect();
+        client.stream().write_all(beginning).expect("the server reads");
+        if shutdown {
+            client.stream().shutdown(std::net::Shutdown::Write).expect("it is connected");
+        }
+        assert_eq!(client.read_to_end(), "");
+    }
+    wait_until("all three are counted", || count() == [3, 3, 0]);
+    // Whoever connects and says nothing at all is only checking.
+    drop(server.connect());
+    wait_until("it has come and gone", || count()[1..] == [4, 0]);
+    assert_eq!(count()[0], 3);
 }

@@ -114,6 +114,33 @@ fn sockets_take_their_rules_by_name() {
 }
 
 #[test]
+fn a_name_that_no_listener_has_ends_the_start_and_who_is_not_served_is_named() {
+    let folder = temporary();
+    let config = folder.path().join("config.toml").to_str().expect("UTF-8").to_owned();
+    let tables = "port = 1\n[[listener]]\nname = 'front'\naddress = '127.0.0.1:2'\n";
+    std::fs::write(&config, tables).expect("a write");
+    let args = ["--config", &config];
+    let mut misspelt = handing(folder.path(), tcp().0.into(), None, &args);
+    misspelt.env("LISTEN_FDNAMES", "frnt").stdout(Stdio::null());
+    assert_eq!(misspelt.status().expect("it can be started").code(), Some(1));
+    let stderr = std::fs::read_to_string(folder.path().join("stderr")).expect("a file");
+    let expected = "inherited socket `frnt`: no [[listener]] has this name; there are front\n";
+    assert!(stderr.ends_with(&format!("mirrorlistd: {expected}")), "{stderr}");
+
+    let (listener, address) = tcp();
+    let mut handing = handing(folder.path(), listener.into(), None, &args);
+    handing.env("LISTEN_FDNAMES", "unknown");
+    let mut server = Server::launch(folder, handing);
+    server.stop();
+    let stderr = server.stderr();
+    let adopted = format!("inherited socket `unknown` at {address} has the rules of 127.0.0.1:1");
+    assert!(stderr.contains(&adopted), "{stderr}");
+    let left = "no inherited socket replaces 127.0.0.1:2: it is not served";
+    assert!(stderr.contains(left), "{stderr}");
+    assert_eq!(stderr.matches("it is not served").count(), 1, "{stderr}");
+}
+
+#[test]
 fn sockets_for_another_process_are_left_alone() {
     let folder = temporary();
     let (listener, address) = tcp();
@@ -316,4 +343,37 @@ fn a_supervisor_that_is_gone_costs_one_line() {
     server.stop();
     let stderr = server.stderr();
     assert_eq!(stderr.matches("cannot notify the supervisor").count(), 1, "{stderr}");
+}
+
+#[test]
+fn a_supervisor_that_does_not_read_stops_nothing() {
+    let supervisor = Supervisor::new();
+    let mut server = supervisor.start(&["--demo"], &[("WATCHDOG_USEC", "1000")]);
+    // The queue is full.
+    crate::server::wait_until("messages are dropped", || {
+        server.stderr().contains("cannot notify the supervisor")
+    });
+    assert_eq!(server.get(DEMO).status(), 200);
+    server.signal(Signal::HUP);
+    crate::server::wait_until("it has reloaded", || {
+        server.stderr().contains("reloaded generation")
+    });
+    assert_eq!(server.get(DEMO).status(), 200);
+    server.stop();
+    let stderr = server.stderr();
+    assert_eq!(stderr.matches("cannot notify the supervisor").count(), 1, "{stderr}");
+}
+
+#[test]
+fn a_supervisor_that_is_late_hears_that_the_server_is_ready() {
+    let supervisor = Supervisor::new();
+    let other = UnixDatagram::unbound().expect("a socket");
+    other.set_nonblocking(true).expect("a socket");
+    let address = supervisor.folder.path().join("notify");
+    while other.send_to(b"X_OTHER=1\n", &address).is_ok() {}
+    let server = supervisor.start(&["--demo"], &[]);
+    crate::server::wait_until("a message is dropped", || {
+        server.stderr().contains("cannot notify the supervisor")
+    });
+    while supervisor.next()[0] != "READY=1" {}
 }

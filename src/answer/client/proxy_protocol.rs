@@ -53,6 +53,9 @@ pub enum Malformed {
     /// The binary header has less room than its addresses need.
     #[error("PROXY header too short for its addresses")]
     ShortBlock,
+    /// The connection has ended, or nothing more has come in time.
+    #[error("PROXY header cut short")]
+    CutShort,
 }
 
 /// Reads the header at the beginning of `bytes`; `None` if they are only the beginning of one.
