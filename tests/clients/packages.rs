@@ -6,8 +6,10 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// Package, and a file that shows that it is there.
-const NEEDED: [(&str, &str); 11] = [
+/// A package, and a file that shows that it is there.
+pub type Package = (&'static str, &'static str);
+
+const NEEDED: [Package; 11] = [
     ("dnf", "/usr/bin/dnf"),
     ("zypper", "/usr/bin/zypper"),
     ("aria2", "/usr/bin/aria2c"),
@@ -38,22 +40,28 @@ apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 "$@"
 /// Returns when everything is installed; panics with what to install otherwise.
 pub fn require() {
     static OUTCOME: OnceLock<Result<(), String>> = OnceLock::new();
-    if let Err(reason) = OUTCOME.get_or_init(install) {
+    if let Err(reason) = OUTCOME.get_or_init(install_clients) {
         panic!("{reason}");
     }
 }
 
-fn install() -> Result<(), String> {
-    let missing = missing();
+fn install_clients() -> Result<(), String> {
     if !rustix::process::geteuid().is_root() {
         let mut reason = "the suite of real clients must run as root: dnf and zypper install \
                           into a root of their own, and the proxies change their user"
             .to_owned();
+        let missing = missing(&NEEDED);
         if !missing.is_empty() {
             reason += &format!("\nit also needs these Debian packages: {}", missing.join(" "));
         }
         return Err(reason);
     }
+    install(&NEEDED)
+}
+
+/// Installs what is missing of `needed`, or says what to install.
+pub fn install(needed: &[Package]) -> Result<(), String> {
+    let missing = missing(needed);
     if missing.is_empty() {
         return Ok(());
     }
@@ -68,12 +76,12 @@ fn install() -> Result<(), String> {
         Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
         Err(error) => format!("cannot run flock: {error}"),
     };
-    let missing = self::missing();
+    let missing = self::missing(needed);
     if missing.is_empty() {
         return Ok(());
     }
     Err(format!(
-        "the suite of real clients needs Debian packages that could not be installed; \
+        "these tests need Debian packages that could not be installed; \
          install them and run the tests again:\n\n    \
          apt-get update && apt-get install --no-install-recommends {}\n\n\
          apt said:\n{details}",
@@ -81,7 +89,7 @@ fn install() -> Result<(), String> {
     ))
 }
 
-fn missing() -> Vec<&'static str> {
-    let absent = NEEDED.iter().filter(|(_, file)| !Path::new(file).exists());
+fn missing(needed: &[Package]) -> Vec<&'static str> {
+    let absent = needed.iter().filter(|(_, file)| !Path::new(file).exists());
     absent.map(|&(package, _)| package).collect()
 }

@@ -140,9 +140,24 @@ impl Server {
         std::fs::read_to_string(self.path("stderr")).unwrap_or_default()
     }
 
+    /// Its process.
+    pub(crate) fn process(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
     #[track_caller]
     pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).expect("a running child");
+        kill_process(self.process(), signal).expect("a running child");
+    }
+
+    /// Lines of the access log that were written and dropped, as the program says at its end.
+    #[track_caller]
+    pub(crate) fn logged(&self) -> (usize, usize) {
+        let stderr = self.stderr();
+        let (_, counts) = stderr.split_once("access log: ").expect("a last line");
+        let (written, rest) = counts.split_once(" lines written, ").expect("a last line");
+        let (dropped, _) = rest.split_once(" dropped").expect("a last line");
+        (written.parse().expect("a number"), dropped.parse().expect("a number"))
     }
 
     /// Waits for the end of the program.
@@ -166,10 +181,7 @@ impl Server {
 
     #[track_caller]
     pub(crate) fn connect(&self) -> Client {
-        let stream = TcpStream::connect(self.address).expect("the server listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a valid timeout");
-        stream.set_write_timeout(Some(PATIENCE)).expect("a valid timeout");
-        Client { stream: BufReader::new(stream) }
+        Client::connect(self.address)
     }
 
     /// A connection whose receiving end holds little, so that the server soon notices when the
@@ -180,10 +192,7 @@ impl Server {
         let socket = socket.expect("a socket");
         socket.set_recv_buffer_size(16 * 1_024).expect("a valid size");
         socket.connect(&self.address.into()).expect("the server listens");
-        let stream = TcpStream::from(socket);
-        stream.set_read_timeout(Some(PATIENCE)).expect("a valid timeout");
-        stream.set_write_timeout(Some(PATIENCE)).expect("a valid timeout");
-        Client { stream: BufReader::new(stream) }
+        Client::new(TcpStream::from(socket))
     }
 
     /// One request on a connection of its own.
@@ -222,6 +231,18 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    #[track_caller]
+    pub(crate) fn connect(address: SocketAddr) -> Self {
+        Self::new(TcpStream::connect(address).expect("the server listens"))
+    }
+
+    #[track_caller]
+    fn new(stream: TcpStream) -> Self {
+        stream.set_read_timeout(Some(PATIENCE)).expect("a valid timeout");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a valid timeout");
+        Self { stream: BufReader::new(stream) }
+    }
+
     #[track_caller]
     pub(crate) fn send(&mut self, text: &str) {
         self.stream.get_mut().write_all(text.as_bytes()).expect("the server reads");
