@@ -127,6 +127,11 @@ pub fn compile(inputs: &Inputs) -> Result<Compiled, Error> {
         Inputs::MirrorManager(files) => read(files, &mut report)?,
         Inputs::Demo => demo::records(&mut report)?,
     };
+    compile_records(records, report)
+}
+
+/// Makes a snapshot of what was read; adds what does not fit together to the report.
+pub fn compile_records(records: Records, mut report: Report) -> Result<Compiled, Error> {
     let tables = check::resolve(records, &mut report)?;
     finish(tables, report)
 }
