@@ -62,6 +62,31 @@
 //! - `ip_network_table` allocates to find all covering prefixes, so [`snapshot::trie`] links each
 //!   netblock to the next wider one and follows the links from the longest match.
 
+// Whatever a request, a file or a signal holds, it must not be able to end an answer: what can panic
+// is written down with its proof, or not used.
+#![deny(
+    clippy::expect_used,
+    clippy::get_unwrap,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::todo,
+    clippy::unimplemented,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unwrap_used,
+        reason = "a test that meets the unexpected must fail, loudly and at that line"
+    )
+)]
+
 pub mod model;
 pub mod snapshot;
 pub mod compile;

@@ -24,6 +24,9 @@ use crate::snapshot::Snapshot;
 /// millisecond, so the first look nearly always succeeds.
 const REAPER_INTERVAL: Duration = Duration::from_millis(5);
 
+/// A tenth of a worker's share of a busy core.
+const NICE: i32 = 10;
+
 /// The snapshot that is served now.
 pub struct Live {
     current: ArcSwap<Snapshot>,
@@ -55,7 +58,18 @@ impl Live {
     }
 }
 
+/// Lets the calling thread, and those that it starts, have only the time that answers leave.
+///
+/// On two busy cores, a reload every 200 ms took one of them half of the time, and the slowest
+/// hundredth of answers waited four times as long.
+pub fn step_behind_workers() {
+    // On Linux a nice value is a thread's own. Where it may not be changed, everything goes on as
+    // well as it can.
+    let _ = rustix::process::nice(NICE);
+}
+
 fn reap(inbox: &Receiver<Arc<Snapshot>>) {
+    step_behind_workers();
     while let Ok(snapshot) = inbox.recv() {
         while Arc::strong_count(&snapshot) > 1 {
             thread::sleep(REAPER_INTERVAL);

@@ -73,7 +73,7 @@ impl Outcome {
                 self.warn("there is no file to watch".into());
             }
         }
-        match config.source.load() {
+        match config.source.load(None) {
             Ok(loaded) => self.check_data(&loaded, config, previous),
             Err(error) => self.data_faults.push(error.to_string()),
         }
@@ -144,7 +144,8 @@ impl Outcome {
     /// Tells on stderr what is wrong, and gives the exit status back.
     fn tell(&self, as_json: bool) -> u8 {
         if !as_json {
-            let lines = self.data["diagnostic_lines"].as_array().into_iter().flatten();
+            let lines =
+                self.data.get("diagnostic_lines").and_then(Value::as_array).into_iter().flatten();
             lines.filter_map(Value::as_str).for_each(complain);
         }
         for warning in &self.findings.warnings {

@@ -4,7 +4,10 @@
 //! and mostly the same entry follows. So the bytes are compared with what followed last time; where
 //! that fails, they are looked up; and only entries that are new are taken apart.
 
-use rustc_hash::FxHashMap;
+use std::collections::hash_map;
+use std::hash::BuildHasher;
+
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::model::ids::HostId;
 
@@ -32,7 +35,8 @@ struct Entry {
 #[derive(Default)]
 pub(super) struct KnownCarriers {
     entries: Vec<Entry>,
-    by_bytes: FxHashMap<Box<[u8]>, u32>,
+    /// By the hash of their bytes; of two with one hash, the first is remembered.
+    by_hash: FxHashMap<u64, u32>,
     /// The entry that was found last.
     last: u32,
 }
@@ -47,9 +51,11 @@ impl KnownCarriers {
             self.last = next;
             return Some(entry.carrier);
         }
-        let found = *self.by_bytes.get(bytes)?;
+        let found = *self.by_hash.get(&hash(bytes))?;
+        let entry = self.entries.get(found as usize).filter(|entry| *entry.bytes == *bytes)?;
+        let carrier = entry.carrier;
         self.follow(found);
-        self.entries.get(found as usize).map(|entry| entry.carrier)
+        Some(carrier)
     }
 
     /// Remembers what a new entry says.
@@ -58,9 +64,11 @@ impl KnownCarriers {
             Ok(index) if index < MAX_ENTRIES && bytes.len() <= MAX_BYTES => index,
             _ => return,
         };
-        self.by_bytes.insert(bytes.into(), index);
-        self.entries.push(Entry { bytes: bytes.into(), carrier, next: u32::MAX });
-        self.follow(index);
+        if let hash_map::Entry::Vacant(vacant) = self.by_hash.entry(hash(bytes)) {
+            vacant.insert(index);
+            self.entries.push(Entry { bytes: bytes.into(), carrier, next: u32::MAX });
+            self.follow(index);
+        }
     }
 
     fn follow(&mut self, index: u32) {
@@ -69,6 +77,10 @@ impl KnownCarriers {
         }
         self.last = index;
     }
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    FxBuildHasher.hash_one(bytes)
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub mod demo;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::thread::Scope;
+use std::thread::{self, Scope};
 
 use crate::model::geo::{Continent, Country};
 use crate::model::net::Prefix;
@@ -122,32 +122,44 @@ pub struct Compiled {
 
 /// Makes a snapshot in memory. Blocks for seconds on Fedora's data.
 pub fn compile(inputs: &Inputs) -> Result<Compiled, Error> {
+    compile_after(inputs, None)
+}
+
+/// The same for a process that has the snapshot `before`, with which the new one shares what it can.
+pub fn compile_after(inputs: &Inputs, before: Option<&Snapshot>) -> Result<Compiled, Error> {
     let mut report = Report::default();
     let records = match inputs {
         Inputs::MirrorManager(files) => read(files, &mut report)?,
         Inputs::Demo => demo::records(&mut report)?,
     };
-    compile_records(records, report)
+    compile_records(records, report, before)
 }
 
-/// Makes a snapshot of what was read; adds what does not fit together to the report.
-pub fn compile_records(records: Records, mut report: Report) -> Result<Compiled, Error> {
+/// The same with what was read; adds to the report what does not fit together.
+pub fn compile_records(
+    records: Records,
+    mut report: Report,
+    before: Option<&Snapshot>,
+) -> Result<Compiled, Error> {
     let tables = check::resolve(records, &mut report)?;
-    finish(tables, report)
+    finish(tables, report, before)
 }
 
-fn finish(tables: Tables, report: Report) -> Result<Compiled, Error> {
+fn finish(tables: Tables, report: Report, before: Option<&Snapshot>) -> Result<Compiled, Error> {
     let unsound = |error: &dyn std::fmt::Display| Error::Unsound(error.to_string());
     let bytes = format::encode(&tables).map_err(|error| unsound(&error))?;
-    let snapshot = format::publish(tables, &bytes).map_err(|error| unsound(&error))?;
+    let snapshot = format::publish(tables, &bytes, before).map_err(|error| unsound(&error))?;
     Ok(Compiled { snapshot, bytes, report })
 }
 
 /// Reads the four files. The protobuf is nine tenths of the work, so it has a thread of its own.
 fn read(files: &MirrorManagerFiles, report: &mut Report) -> Result<Records, Error> {
     let mut tables_report = Report::default();
-    let (cache, tables) = std::thread::scope(|scope| {
-        let tables = scope.spawn(|| read_tables(files, &mut tables_report));
+    let (cache, tables) = thread::scope(|scope| {
+        let tables = thread::Builder::new()
+            .name("tables".into())
+            .spawn_scoped(scope, || read_tables(files, &mut tables_report))
+            .map_err(|error| no_thread(&files.geoip, &error))?;
         let cache = read_cache(scope, &files.cache, report);
         let tables = tables.join().unwrap_or_else(|_| {
             Err(Error::Broken {
@@ -155,8 +167,8 @@ fn read(files: &MirrorManagerFiles, report: &mut Report) -> Result<Records, Erro
                 reason: "made its reader panic; is it damaged?".into(),
             })
         });
-        (cache, tables)
-    });
+        Ok::<_, Error>((cache, tables))
+    })?;
     let cache = cache?;
     let (global_netblocks, continents, countries) = tables?;
     report.append(tables_report);
@@ -175,7 +187,7 @@ fn read_cache<'scope>(
     report: &mut Report,
 ) -> Result<mirrormanager::Records, Error> {
     let file = File::open(path).map_err(|source| Error::Read { path: path.into(), source })?;
-    let input = ReadAhead::start(scope, file);
+    let input = ReadAhead::start(scope, file).map_err(|error| no_thread(path, &error))?;
     mirrormanager::parse(&file_name(path), input, report).map_err(|error| broken(path, error))
 }
 
@@ -202,6 +214,10 @@ fn read_tables(files: &MirrorManagerFiles, report: &mut Report) -> Result<ReadTa
 
 fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
     fs::read(path).map_err(|source| Error::Read { path: path.into(), source })
+}
+
+fn no_thread(path: &Path, error: &io::Error) -> Error {
+    broken(path, format_args!("cannot be read: no thread can be started: {error}"))
 }
 
 fn broken(path: &Path, reason: impl std::fmt::Display) -> Error {

@@ -82,7 +82,11 @@ pub fn from_reply(
     };
     let compressed = coding.and_then(|coding| Some((coding, compress(coding, body.as_bytes())?)));
     let (encoding, body) = match compressed {
-        Some((coding, bytes)) => (Some(coding.name()), bytes),
+        Some((coding, bytes)) => {
+            // Its memory goes back to the worker.
+            drop(Block::new(body.into_bytes()));
+            (Some(coding.name()), bytes)
+        }
         None => (None, body.into_bytes()),
     };
     let mut response = Response::new(Full::new(Block::new(body)));

@@ -11,6 +11,12 @@
 //!
 //! It does not write any exposition format; that is the business of [`crate::admin`].
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "every array here has a place for each value of the enum, or of the match, that is its \
+              index"
+)]
+
 pub mod histogram;
 pub mod countme;
 

@@ -23,7 +23,7 @@ use std::thread;
 use std::time::Instant;
 
 use crate::compile;
-use crate::live::Live;
+use crate::live::{Live, step_behind_workers};
 use crate::metrics::{Metrics, ReloadOutcome, ReloadTrigger};
 use crate::snapshot::{Stats, format};
 
@@ -122,6 +122,7 @@ struct Task {
 
 impl Task {
     fn run(&self, inbox: &Receiver<ReloadTrigger>) {
+        step_behind_workers();
         while let Ok(trigger) = inbox.recv() {
             let start = Instant::now();
             self.history.begin(self.source.look());
@@ -130,13 +131,14 @@ impl Task {
             self.metrics.reload_micros.add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
             match outcome {
                 Ok(loaded) => {
-                    self.metrics.count_reload(trigger, ReloadOutcome::Published);
+                    // Counted last: who sees the count finds the rest.
                     self.history.publish(took, &loaded);
+                    self.metrics.count_reload(trigger, ReloadOutcome::Published);
                 }
                 Err(error) => {
-                    self.metrics.count_reload(trigger, ReloadOutcome::Refused);
                     tracing::error!("reload refused, serving the old data: {error}");
                     self.history.refuse(took, error.to_string());
+                    self.metrics.count_reload(trigger, ReloadOutcome::Refused);
                 }
             }
         }
@@ -145,10 +147,13 @@ impl Task {
     /// Publishes the data as they are now.
     fn reload(&self) -> Result<Loaded, Error> {
         let start = Instant::now();
-        let loaded = self.source.load()?;
+        // The thing itself and no guard: those are few.
+        let before = Arc::clone(&self.live.load());
+        let loaded = self.source.load(Some(&before))?;
         if self.shrink == Shrink::Refuse {
-            check_shrink(self.live.load().stats(), loaded.snapshot.stats())?;
+            check_shrink(before.stats(), loaded.snapshot.stats())?;
         }
+        drop(before);
         self.live.swap(Arc::clone(&loaded.snapshot));
         log_loaded("reloaded", &loaded, start);
         Ok(loaded)
@@ -198,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_broken_file_keeps_the_old_snapshot() {
-        let first = Source::Inputs(Inputs::Demo).load().expect("the demo data compiles");
+        let first = Source::Inputs(Inputs::Demo).load(None).expect("the demo data compiles");
         let live = Arc::new(Live::new(first.snapshot).expect("a thread"));
         let served = Arc::clone(&live.load());
         let task = Task {

@@ -47,17 +47,17 @@ impl fmt::Display for StandIn {
 }
 
 impl Source {
-    /// Reads the data; blocks, for seconds with Fedora's data.
-    pub fn load(&self) -> Result<Loaded, Error> {
-        let before = self.look();
+    /// Reads the data; blocks, for seconds with Fedora's data. Shares with `before` what is equal.
+    pub fn load(&self, before: Option<&Snapshot>) -> Result<Loaded, Error> {
+        let look = self.look();
         let loaded =
-            catch_unwind(AssertUnwindSafe(|| self.read())).unwrap_or(Err(Reason::Panicked));
+            catch_unwind(AssertUnwindSafe(|| self.read(before))).unwrap_or(Err(Reason::Panicked));
         // A snapshot that was replaced while it was read was read from its old file: its checksum
         // proves it.
         let is_proven = matches!(self, Self::Snapshot(_)) && loaded.is_ok();
         // Before the reader's own error: a file that is cut in the middle of a copy fails to
         // decode, and what the operator must know is why.
-        if !is_proven && let Some(file) = self.find_changed(&before, &self.look()) {
+        if !is_proven && let Some(file) = self.find_changed(&look, &self.look()) {
             return Err(Reason::Changed(file.to_owned()).into());
         }
         Ok(loaded?)
@@ -66,7 +66,7 @@ impl Source {
     /// The same for a process that has no data yet: where a snapshot cannot be read, the one before
     /// it, if it was kept, is better than nothing. A process that serves has better than that.
     pub fn load_first(&self) -> Result<Loaded, Error> {
-        let newest = match self.load() {
+        let newest = match self.load(None) {
             Ok(loaded) => return Ok(loaded),
             Err(error) => error,
         };
@@ -75,7 +75,7 @@ impl Source {
         if !previous.exists() {
             return Err(newest);
         }
-        match Self::Snapshot(previous.clone()).load() {
+        match Self::Snapshot(previous.clone()).load(None) {
             Ok(loaded) => {
                 let stand_in = Some(StandIn { file: previous, reason: newest.to_string() });
                 Ok(Loaded { stand_in, ..loaded })
@@ -105,14 +105,14 @@ impl Source {
         }
     }
 
-    fn read(&self) -> Result<Loaded, Reason> {
+    fn read(&self, before: Option<&Snapshot>) -> Result<Loaded, Reason> {
         let (snapshot, bytes, warnings) = match self {
             Self::Snapshot(path) => {
-                let (snapshot, bytes) = format::read_sized(path)?;
+                let (snapshot, bytes) = format::read_after(path, before)?;
                 (snapshot, bytes, Vec::new())
             }
             Self::Inputs(inputs) => {
-                let compiled = compile::compile(inputs)?;
+                let compiled = compile::compile_after(inputs, before)?;
                 (compiled.snapshot, compiled.bytes.len() as u64, compiled.report.lines())
             }
         };

@@ -59,24 +59,26 @@ impl Watch {
         history: Arc<History>,
     ) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
+        // Here and not on the thread: what changes before that has its turn is a change.
+        let unrest = Unrest::new(quiet, history.tried().unwrap_or_else(|| source.look()));
+        history.watch(Watched { quiet, last_change: None, is_waiting: false });
         thread::Builder::new()
             .name("watch".into())
-            .spawn(move || watch(&source, quiet, &reloader, &history, &stopped))?;
+            .spawn(move || watch(&source, unrest, &reloader, &history, &stopped))?;
         Ok(Self { _stop: stop })
     }
 }
 
 fn watch(
     source: &Source,
-    quiet: Duration,
+    mut unrest: Unrest,
     reloader: &Reloader,
     history: &History,
     stopped: &Receiver<()>,
 ) {
+    let quiet = unrest.quiet;
     let interval = (quiet / 4).min(LONGEST_INTERVAL);
     let mut watched = Watched { quiet, last_change: None, is_waiting: false };
-    let mut unrest = Unrest::new(quiet, history.tried().unwrap_or_else(|| source.look()));
-    history.watch(watched.clone());
     while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
         let look = source.look();
         if look != unrest.seen {

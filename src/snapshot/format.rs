@@ -119,7 +119,7 @@ pub fn encode(tables: &Tables) -> Result<Vec<u8>, EncodeError> {
 /// Verifies and decodes the bytes of a snapshot file.
 pub fn decode(bytes: &[u8]) -> Result<Snapshot, Broken> {
     let (tables, generation) = decode_tables(bytes)?;
-    Snapshot::new(tables, generation).map_err(Broken::Meaning)
+    Snapshot::new(tables, generation, None).map_err(Broken::Meaning)
 }
 
 fn decode_tables(bytes: &[u8]) -> Result<(Tables, Generation), Broken> {
@@ -163,18 +163,18 @@ fn verify(bytes: &[u8]) -> Result<(&[u8], Generation), Broken> {
 
 /// Reads a snapshot file.
 pub fn read(path: &Path) -> Result<Snapshot, Error> {
-    read_sized(path).map(|(snapshot, _)| snapshot)
+    read_after(path, None).map(|(snapshot, _)| snapshot)
 }
 
-/// The same, with the number of bytes that were read.
-pub fn read_sized(path: &Path) -> Result<(Snapshot, u64), Error> {
+/// The same for a process that has the snapshot `before`, with the number of bytes that were read.
+pub fn read_after(path: &Path, before: Option<&Snapshot>) -> Result<(Snapshot, u64), Error> {
     let bytes = fs::read(path).map_err(|error| at(path, error))?;
     let n_bytes = bytes.len() as u64;
     let (tables, generation) = decode_tables(&bytes).map_err(|error| at(path, error))?;
     // A reload holds the old snapshot, the bytes and the new tables at once; the indexes need not
     // come on top of all three.
     drop(bytes);
-    let snapshot = Snapshot::new(tables, generation);
+    let snapshot = Snapshot::new(tables, generation, before);
     let snapshot = snapshot.map_err(|table| at(path, Broken::Meaning(table)))?;
     Ok((snapshot, n_bytes))
 }
@@ -204,13 +204,17 @@ pub fn previous_of(path: &Path) -> PathBuf {
 }
 
 /// The snapshot that a program would read from bytes that [`encode`] made of `tables`.
-pub(crate) fn publish(tables: Tables, bytes: &[u8]) -> Result<Snapshot, Broken> {
+pub(crate) fn publish(
+    tables: Tables,
+    bytes: &[u8],
+    before: Option<&Snapshot>,
+) -> Result<Snapshot, Broken> {
     let generation = bytes
         .get(20..HEADER)
         .and_then(|checksum| checksum.try_into().ok())
         .map(u64::from_le_bytes)
         .ok_or(Broken::Magic)?;
-    Snapshot::new(tables, Generation::new(generation)).map_err(Broken::Meaning)
+    Snapshot::new(tables, Generation::new(generation), before).map_err(Broken::Meaning)
 }
 
 fn codec() -> impl bincode::config::Config {

@@ -21,12 +21,14 @@
 pub mod tables;
 pub mod trie;
 mod names;
+mod networks;
 pub mod hosts;
 pub mod listing;
 pub mod format;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::model::geo::{Continent, Country};
 use crate::model::ids::{DirectoryId, HostId};
@@ -35,6 +37,7 @@ use crate::model::net::{Prefix, embedded_v4};
 use hosts::HostIndex;
 use listing::{LayoutIndex, Listings};
 use names::NameIndex;
+use networks::Networks;
 use tables::{
     Directory, File, HostSets, Lists, NO_ASN, Names, Repository, Subpath, Tables, Texts, Version,
     words_for,
@@ -116,8 +119,8 @@ pub struct Snapshot {
     netblock_hosts: Lists<HostId>,
     asns: Vec<u32>,
     asn_hosts: Lists<HostId>,
-    asn_prefixes: PrefixTable<u32>,
-    country_prefixes: PrefixTable<Country>,
+    asn_prefixes: Arc<Networks<u32>>,
+    country_prefixes: Arc<Networks<Country>>,
     country_overrides: PrefixTable<Country>,
 
     /// Sorted by country.
@@ -167,9 +170,14 @@ pub struct FileView<'a> {
 }
 
 impl Snapshot {
-    /// Checks `tables` and builds the indexes. Fails with the name of the broken table, which only a
-    /// forged file can have: a damaged one fails its checksum before.
-    pub fn new(tables: Tables, generation: Generation) -> Result<Self, &'static str> {
+    /// Checks `tables` and builds the indexes; shares those with `before` that would be equal. Fails
+    /// with the name of the broken table, which only a forged file can have: a damaged one fails its
+    /// checksum before.
+    pub fn new(
+        tables: Tables,
+        generation: Generation,
+        before: Option<&Self>,
+    ) -> Result<Self, &'static str> {
         tables.validate()?;
         let n_hosts = tables.hosts.len();
         let mut continent_members: Vec<_> =
@@ -183,8 +191,10 @@ impl Snapshot {
         for layout in &layouts {
             public.iter_mut().zip(layout.public()).for_each(|(all, own)| *all |= own);
         }
-        let asn_prefixes = PrefixTable::new(tables.asn_prefixes.iter());
-        let country_prefixes = PrefixTable::new(tables.country_prefixes.iter());
+        let asn_prefixes =
+            Networks::new(&tables.asn_prefixes, before.map(|before| &before.asn_prefixes));
+        let country_prefixes =
+            Networks::new(&tables.country_prefixes, before.map(|before| &before.country_prefixes));
         let country_overrides = PrefixTable::new(tables.country_overrides.iter());
         let netblocks = CoveringTable::new(tables.netblocks.iter());
         let stats = Stats {
@@ -337,7 +347,7 @@ impl Snapshot {
 
     /// The autonomous system of `address` (canonical) and its mirrors, if it hosts any.
     pub fn find_asn(&self, address: IpAddr) -> Option<(u32, &[HostId])> {
-        let index = *self.asn_prefixes.find(address)?;
+        let index = self.asn_prefixes.find(address)?;
         if index == NO_ASN {
             return None;
         }
@@ -349,9 +359,9 @@ impl Snapshot {
     pub fn find_country(&self, address: IpAddr) -> Option<Country> {
         self.country_overrides
             .find(address)
+            .copied()
             .or_else(|| self.country_prefixes.find(address))
             .or_else(|| self.country_prefixes.find(embedded_v4(address)?))
-            .copied()
     }
 
     /// The continent of `country`, if known.

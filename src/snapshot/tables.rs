@@ -367,7 +367,7 @@ pub fn words_for(n_hosts: usize) -> usize {
 }
 
 /// Prefixes of both families with a value each, smaller in a file than [`Prefix`]es.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Hash, Serialize, Deserialize)]
 pub struct Prefixes<T> {
     v4: Vec<(u32, u8, T)>,
     v6: Vec<(u128, u8, T)>,

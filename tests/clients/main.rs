@@ -21,6 +21,8 @@
     reason = "a test says what went wrong by panicking; nothing here is an interface"
 )]
 
+#[path = "../debian/mod.rs"]
+mod debian;
 mod packages;
 mod repository;
 mod mirror;

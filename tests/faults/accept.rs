@@ -26,7 +26,7 @@ const ERRORS: [&str; 11] = [
 ];
 
 pub fn injected_errors(table: &mut Table) {
-    packages::install(&[("strace", "/usr/bin/strace")]).unwrap_or_else(|reason| panic!("{reason}"));
+    packages::require();
     // At once: each of them does little but wait.
     let waits: Vec<_> = thread::scope(|scope| {
         let threads = ERRORS.map(|error| scope.spawn(move || first_answer(error)));
@@ -100,7 +100,7 @@ pub fn files_run_out(table: &mut Table) {
     let server = start(folder(), &[], &DEMO_DATA, "");
     assert_eq!(server.get(DEMO).status(), 200);
     let limit = Rlimit { current: Some(64), maximum: Some(64) };
-    prlimit(Some(server.process()), Resource::Nofile, limit).unwrap();
+    prlimit(Some(server.pid()), Resource::Nofile, limit).unwrap();
     let crowd = crowd(&server);
     wait_until("files run out", || server.stderr().contains("cannot accept connections"));
     serve_and_leave(crowd);

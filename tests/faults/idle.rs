@@ -18,7 +18,7 @@ const CONFIG: &str = "[limits]\nmax_connections = 10100\nidle_timeout_seconds = 
 
 /// Resident memory in bytes.
 fn resident(server: &Server) -> u64 {
-    let status = format!("/proc/{}/status", server.process().as_raw_nonzero());
+    let status = format!("/proc/{}/status", server.pid().as_raw_nonzero());
     let status = fs::read_to_string(status).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();

@@ -32,8 +32,8 @@ mod fixture;
 #[path = "../it/golden.rs"]
 #[allow(dead_code, reason = "shared with tests/it")]
 mod golden;
-#[path = "../clients/packages.rs"]
-#[allow(dead_code, reason = "shared with tests/clients")]
+#[path = "../debian/mod.rs"]
+mod debian;
 mod packages;
 mod table;
 mod data;

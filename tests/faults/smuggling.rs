@@ -243,8 +243,7 @@ pub fn sound(table: &mut Table) {
 }
 
 pub fn through_nginx(table: &mut Table) {
-    let nginx = ("nginx-light", "/usr/sbin/nginx");
-    packages::install(&[nginx]).unwrap_or_else(|reason| panic!("{reason}"));
+    packages::require();
     let servers = [start_logging(), start_logging()];
     let front = Nginx::start([servers[0].address, servers[1].address]);
     let mut n_refused = 0;

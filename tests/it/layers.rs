@@ -31,7 +31,7 @@ const OUTSIDE: [(&str, Room); 13] = [
     ("hyper", Room::From(4)),
     ("arc_swap", Room::Only(&["live"])),
     ("bincode", Room::Only(&["snapshot::format"])),
-    ("xxhash_rust", Room::Only(&["snapshot::format"])),
+    ("xxhash_rust", Room::Only(&["snapshot::format", "snapshot::networks"])),
     ("ip_network_table", Room::Only(&["snapshot::trie"])),
     ("maxminddb", Room::Only(&["compile::source::country_database"])),
     ("toml", Room::Only(&["config"])),

@@ -124,7 +124,7 @@ fn a_unix_socket_has_the_same_limits_and_the_same_end() {
         "{TWO}[limits]\nheader_timeout_seconds = 1\nidle_timeout_seconds = 1000\n\
          write_timeout_seconds = 1000\n"
     );
-    let mut server = start(&limits, &["--grace", "1000"]);
+    let server = start(&limits, &[]);
     let path = server.path("http");
     let begin = Instant::now();
     let mut slow = connect(&path);
@@ -132,6 +132,8 @@ fn a_unix_socket_has_the_same_limits_and_the_same_end() {
     assert_eq!(read_to_end(slow), "");
     assert!(begin.elapsed() >= Duration::from_secs(1));
     // A request that has begun when the server is told to stop.
+    let mut server = start(TWO, &["--grace", "1000"]);
+    let path = server.path("http");
     let mut begun = connect(&path);
     begun.write_all(format!("GET {DEMO} HTTP/1.1\r\n").as_bytes()).expect("the server reads");
     assert!(get(&path, DEMO, "").starts_with("HTTP/1.1 200 OK\r\n"));

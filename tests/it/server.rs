@@ -140,14 +140,13 @@ impl Server {
         std::fs::read_to_string(self.path("stderr")).unwrap_or_default()
     }
 
-    /// Its process.
-    pub(crate) fn process(&self) -> Pid {
+    pub(crate) fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
 
     #[track_caller]
     pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(self.process(), signal).expect("a running child");
+        kill_process(self.pid(), signal).expect("a running child");
     }
 
     /// Lines of the access log that were written and dropped, as the program says at its end.

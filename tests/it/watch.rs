@@ -131,7 +131,7 @@ fn a_folder_that_is_gone_for_a_while_is_noticed_and_so_is_its_return() {
 
 #[test]
 fn what_a_signal_has_loaded_is_not_loaded_again() {
-    let watched = start("1");
+    let watched = start(LONG_QUIET);
     let first = served(&watched);
     deliver(&watched.server.path("data"), 2, |_| {});
     watched.server.signal(Signal::HUP);

@@ -5,7 +5,7 @@
 
 use std::io::{self, BufRead, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::Scope;
+use std::thread::{self, Scope};
 
 /// Bytes of a block.
 const BLOCK: usize = 1 << 20;
@@ -25,12 +25,13 @@ impl ReadAhead {
     pub fn start<'scope>(
         scope: &'scope Scope<'scope, '_>,
         input: impl Read + Send + 'scope,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let (send_full, full) = sync_channel(AHEAD);
         // As many as there are blocks, so that giving one back never waits.
         let (empty, receive_empty) = sync_channel(AHEAD + 2);
-        scope.spawn(move || read_all(input, &send_full, &receive_empty));
-        Self { full, empty, block: Vec::new(), at: 0 }
+        let thread = thread::Builder::new().name("read-ahead".into());
+        thread.spawn_scoped(scope, move || read_all(input, &send_full, &receive_empty))?;
+        Ok(Self { full, empty, block: Vec::new(), at: 0 })
     }
 }
 
@@ -83,7 +84,7 @@ mod tests {
 
     fn read_back(input: impl Read + Send) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        std::thread::scope(|scope| ReadAhead::start(scope, input).read_to_end(&mut bytes))?;
+        thread::scope(|scope| ReadAhead::start(scope, input)?.read_to_end(&mut bytes))?;
         Ok(bytes)
     }
 
@@ -110,8 +111,8 @@ mod tests {
 
     #[test]
     fn a_reader_that_stops_early_leaves_no_thread_behind() {
-        let first = std::thread::scope(|scope| {
-            let mut reader = ReadAhead::start(scope, io::repeat(7));
+        let first = thread::scope(|scope| {
+            let mut reader = ReadAhead::start(scope, io::repeat(7))?;
             reader.fill_buf().map(<[u8]>::to_vec)
         });
         assert!(first.expect("memory can be read").iter().all(|&byte| byte == 7));

@@ -44,7 +44,7 @@ pub fn mirrormanager(bytes: &[u8]) {
             mirrorlistd::model::geo::Country::parse("DE").unwrap(),
         )],
     };
-    let compiled = match compile_records(records, report) {
+    let compiled = match compile_records(records, report, None) {
         Ok(compiled) => compiled,
         Err(error) => return check_line(&error.to_string()),
     };

@@ -1,0 +1,151 @@
+//! The large tables of networks: shared by snapshots, and with an answer at once for most of IPv4.
+
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use xxhash_rust::xxh3::Xxh3;
+
+use super::tables::Prefixes;
+use super::trie::PrefixTable;
+
+/// Finds the value of the most specific network that contains an address.
+///
+/// Networks change once a day, mirrors every few minutes. Building the tables of 350,000 networks
+/// and freeing them again is two thirds of what a reload costs, and of the memory that it takes: so
+/// snapshots whose networks are equal share one table.
+///
+/// A walk down the trie meets several lines of memory that no cache holds. Where a block of 65,536
+/// addresses (a /16) is all one network, or none, that is known before.
+pub(super) struct Networks<T> {
+    trie: PrefixTable<T>,
+    /// By the first half of an IPv4 address.
+    blocks: Box<[Block<T>]>,
+    /// XXH3-128 of the prefixes and their values.
+    fingerprint: u128,
+}
+
+/// What is known of a /16.
+#[derive(Clone, Copy)]
+enum Block<T> {
+    /// All of its addresses have this value, or none.
+    Whole(Option<T>),
+    /// It holds smaller networks.
+    Divided,
+}
+
+impl<T: Copy + Hash> Networks<T> {
+    /// The table of `prefixes`: `before`, if that was built of equal ones.
+    pub(super) fn new(prefixes: &Prefixes<T>, before: Option<&Arc<Self>>) -> Arc<Self> {
+        let mut hasher = Xxh3::new();
+        prefixes.hash(&mut hasher);
+        let fingerprint = hasher.digest128();
+        match before {
+            Some(before) if before.fingerprint == fingerprint => Arc::clone(before),
+            _ => {
+                let trie = PrefixTable::new(prefixes.iter());
+                let blocks = index_blocks(prefixes, &trie);
+                Arc::new(Self { trie, blocks, fingerprint })
+            }
+        }
+    }
+
+    /// The value of the longest prefix that contains `address` (canonical).
+    pub(super) fn find(&self, address: IpAddr) -> Option<T> {
+        if let IpAddr::V4(v4) = address
+            && let Some(Block::Whole(value)) = self.blocks.get((v4.to_bits() >> 16) as usize)
+        {
+            return *value;
+        }
+        self.trie.find(address).copied()
+    }
+
+    /// The number of prefixes.
+    pub(super) fn len(&self) -> usize {
+        self.trie.len()
+    }
+}
+
+fn index_blocks<T: Copy>(prefixes: &Prefixes<T>, trie: &PrefixTable<T>) -> Box<[Block<T>]> {
+    let mut blocks = vec![Block::Whole(None); 1 << 16].into_boxed_slice();
+    for (prefix, _) in prefixes.iter() {
+        if let IpAddr::V4(address) = prefix.address()
+            && prefix.len() > 16
+            && let Some(block) = blocks.get_mut((address.to_bits() >> 16) as usize)
+        {
+            *block = Block::Divided;
+        }
+    }
+    for (first_half, block) in (0_u32..).zip(&mut blocks) {
+        if let Block::Whole(value) = block {
+            *value = trie.find(IpAddr::V4((first_half << 16).into())).copied();
+        }
+    }
+    blocks
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::net::Prefix;
+
+    fn prefixes(entries: &[(Prefix, u32)]) -> Prefixes<u32> {
+        let mut prefixes = Prefixes::default();
+        entries.iter().for_each(|&(prefix, value)| prefixes.push(prefix, value));
+        prefixes
+    }
+
+    #[test]
+    fn tables_are_shared_by_equal_prefixes_only() {
+        let table = |entries: &[(&str, u32)], before| {
+            let parse = |&(text, value): &(&str, u32)| {
+                (Prefix::parse(text).expect("a valid literal").0, value)
+            };
+            Networks::new(&prefixes(&entries.iter().map(parse).collect::<Vec<_>>()), before)
+        };
+        let entries = [("10.0.0.0/8", 1), ("2001:db8::/32", 2)];
+        let first = table(&entries, None);
+        assert!(Arc::ptr_eq(&first, &table(&entries, Some(&first))));
+        for others in [
+            &[("10.0.0.0/8", 1), ("2001:db8::/32", 3)][..],
+            &[("10.0.0.0/9", 1), ("2001:db8::/32", 2)],
+            &[("11.0.0.0/8", 1), ("2001:db8::/32", 2)],
+            &[("10.0.0.0/8", 1)],
+            &[],
+        ] {
+            let other = table(others, Some(&first));
+            assert!(!Arc::ptr_eq(&first, &other));
+            assert_eq!(other.len(), others.len());
+        }
+    }
+
+    /// Addresses in a few neighbouring blocks.
+    fn address() -> impl Strategy<Value = IpAddr> {
+        (0_u8..4, any::<u8>(), any::<u8>())
+            .prop_map(|(a, b, c)| IpAddr::V4(Ipv4Addr::new(10, a, b, c)))
+    }
+
+    proptest! {
+        #[test]
+        fn an_answer_at_once_equals_a_walk_down_the_trie(
+            entries in prop::collection::vec((address(), 0_u8..=32, 0_u32..5), 0..30),
+            addresses in prop::collection::vec(address(), 1..30),
+        ) {
+            let entries: Vec<(Prefix, u32)> = entries
+                .into_iter()
+                .map(|(address, length, value)| {
+                    (Prefix::new(address, length).expect("a length of IPv4"), value)
+                })
+                .collect();
+            let networks = Networks::new(&prefixes(&entries), None);
+            let trie = PrefixTable::new(prefixes(&entries).iter());
+            for address in addresses {
+                prop_assert_eq!(networks.find(address), trie.find(address).copied());
+            }
+        }
+    }
+}

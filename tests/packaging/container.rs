@@ -1,0 +1,130 @@
+//! `contrib/container/Containerfile`. No engine builds it here, so its parts are checked: what it
+//! copies is enough to build the program, and what it starts is a server.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::built::{PROGRAM, contrib_text, read_until_listening, run};
+use crate::packages;
+
+/// Instruction and the rest, with continued lines joined.
+fn instructions() -> Vec<(String, String)> {
+    let text = contrib_text("container/Containerfile").replace("\\\n", " ");
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines
+        .map(|line| line.split_once(' ').expect(line))
+        .map(|(instruction, rest)| (instruction.to_owned(), rest.trim().to_owned()))
+        .collect()
+}
+
+fn all(name: &str) -> Vec<String> {
+    let found = instructions().into_iter().filter(|(instruction, _)| instruction == name);
+    found.map(|(_, rest)| rest).collect()
+}
+
+/// What is copied from the repository into the stage that builds.
+fn sources() -> Vec<PathBuf> {
+    let copies = all("COPY").into_iter().filter(|rest| !rest.starts_with("--from"));
+    let words = copies.flat_map(|rest| {
+        let mut words: Vec<PathBuf> = rest.split_whitespace().map(PathBuf::from).collect();
+        words.pop();
+        words
+    });
+    words.collect()
+}
+
+fn json_words(text: &str) -> Vec<String> {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+#[test]
+fn it_knows_these_instructions_only() {
+    let known = [
+        "FROM",
+        "WORKDIR",
+        "COPY",
+        "RUN",
+        "ENV",
+        "USER",
+        "EXPOSE",
+        "STOPSIGNAL",
+        "ENTRYPOINT",
+        "CMD",
+    ];
+    for (instruction, rest) in instructions() {
+        assert!(known.contains(&instruction.as_str()), "{instruction} {rest}");
+    }
+    let stages = all("FROM");
+    assert_eq!(stages.len(), 2);
+    assert!(stages[0].ends_with(" AS build"), "{stages:?}");
+    // Not root, by number: clusters that demand it cannot look names up.
+    assert!(all("USER").iter().all(|user| user.parse::<u32>().is_ok_and(|user| user > 0)));
+}
+
+#[test]
+fn what_it_copies_is_enough_to_build() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sources = sources();
+    assert!(!sources.is_empty());
+    let folder = tempfile::tempdir().unwrap();
+    for source in &sources {
+        let from = root.join(source);
+        assert!(from.exists(), "{source:?} is copied, and does not exist");
+        symlink(from, folder.path().join(source)).unwrap();
+    }
+    // Every manifest and target is there.
+    run(Command::new(env!("CARGO"))
+        .args(["metadata", "--offline", "--locked", "--no-deps", "--format-version", "1"])
+        .current_dir(folder.path()));
+    // So is every file that the compiler has read for the program.
+    let dependencies = fs::read_to_string(format!("{PROGRAM}.d")).unwrap();
+    let (_, files) = dependencies.split_once(':').unwrap();
+    let mut n_files = 0;
+    for file in files.split_whitespace() {
+        let Ok(relative) = Path::new(file).strip_prefix(root) else { continue };
+        n_files += 1;
+        assert!(sources.iter().any(|source| relative.starts_with(source)), "{file} is not copied");
+    }
+    assert!(n_files > 50, "{dependencies}");
+}
+
+#[test]
+fn the_program_is_copied_from_where_it_is_built() {
+    let [work] = &all("WORKDIR")[..] else { panic!("one WORKDIR") };
+    let copies = all("COPY");
+    let copy = copies.iter().find_map(|rest| rest.strip_prefix("--from=build ")).unwrap();
+    let (from, to) = copy.split_once(' ').unwrap();
+    assert_eq!(from, format!("{work}/target/release/mirrorlistd"));
+    assert!(all("RUN").iter().any(|line| line.contains("cargo build --release --locked")));
+    assert_eq!(json_words(&all("ENTRYPOINT")[0]), [to]);
+}
+
+/// With the arguments, the environment and the user of the image, in a network of its own.
+#[test]
+fn its_command_serves() {
+    packages::require();
+    let folder = tempfile::tempdir().unwrap();
+    // The user of the image cannot look into the folder where tests are built.
+    let program = folder.path().join("mirrorlistd");
+    fs::copy(PROGRAM, &program).unwrap();
+    run(Command::new("chmod").arg("0755").args([folder.path(), &program]));
+    let user = &all("USER")[0];
+    let environment = all("ENV");
+    let mut child = Command::new("unshare")
+        .args(["--net", "setpriv"])
+        .args(["--reuid", user, "--regid", user, "--clear-groups", "env", "-i"])
+        .args(environment.iter().flat_map(|line| line.split_whitespace()))
+        .arg(&program)
+        .args(json_words(&all("CMD")[0]))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = read_until_listening(&mut child);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let port = &all("EXPOSE")[0];
+    assert_eq!(said, Ok(format!("http://0.0.0.0:{port}")));
+}

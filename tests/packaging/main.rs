@@ -1,0 +1,29 @@
+//! What `contrib/` ships, as an operator uses it: the packages are built, installed on a scratch host,
+//! and started by a real systemd from the units in them, with the configuration in them.
+//!
+//! Reading order: [`packages`] installs the tools, [`built`] builds the packages, [`host`] is a scratch
+//! copy of this host with its own systemd, files and network. The other modules are the cases.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test says what went wrong by panicking; nothing here is an interface"
+)]
+
+#[path = "../debian/mod.rs"]
+mod debian;
+mod packages;
+mod built;
+mod host;
+mod promql;
+
+mod package;
+mod service;
+mod units;
+mod configuration;
+mod watching;
+mod container;
+mod completions;

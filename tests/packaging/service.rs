@@ -1,0 +1,267 @@
+//! The installed service, run by systemd from the units and the configuration in the package.
+
+use crate::built::Built;
+use crate::host::Host;
+
+/// What the demo data answers with a list and a line in the access log.
+pub const DEMO: &str = "/mirrorlist?repo=demo-9&arch=x86_64&ip=192.0.2.10";
+
+const CONFIGURATION: &str = "/etc/mirrorlistd/mirrorlistd.toml";
+
+/// Asks a process for a list of the demo data.
+#[track_caller]
+fn check_answers(host: &Host, port: u16) {
+    let list = host.get(&format!("http://127.0.0.1:{port}{DEMO}"));
+    assert!(list.contains("mirror.berlin.example"), "{list}");
+}
+
+/// The value of a metric without labels.
+#[track_caller]
+fn metric(host: &Host, name: &str) -> f64 {
+    let page = host.get("http://127.0.0.1:3001/metrics");
+    let mut lines = page.lines().filter_map(|line| line.split_once(' '));
+    let (_, value) = lines.find(|(series, _)| *series == name).unwrap_or_else(|| panic!("{name}"));
+    value.parse().unwrap()
+}
+
+#[test]
+fn the_service_serves_reloads_and_stops() {
+    let host = Host::with_package();
+    // Nothing runs before the operator has said which data to serve.
+    assert_eq!(host.property("mirrorlistd.service", "ActiveState"), "inactive");
+    host.run("systemctl enable --now mirrorlistd.service");
+    assert_eq!(host.property("mirrorlistd.service", "ActiveState"), "active");
+    check_answers(&host, 3000);
+    let status = host.property("mirrorlistd.service", "StatusText");
+    assert!(status.starts_with("serving generation "), "{status}");
+    assert_eq!(host.property("mirrorlistd.service", "WatchdogUSec"), "30s");
+
+    let pid = host.property("mirrorlistd.service", "MainPID");
+    assert_eq!(
+        host.run(&format!("stat --format=%U:%G /proc/{pid}")).trim(),
+        "mirrorlistd:mirrorlistd"
+    );
+    let status = host.read(&format!("/proc/{pid}/status"));
+    for expected in
+        ["CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"]
+    {
+        assert!(status.contains(expected), "{expected} is not in\n{status}");
+    }
+    let limit = host.run(&format!("prlimit --pid {pid} --nofile --output SOFT --noheadings"));
+    assert_eq!(limit.trim(), "16384");
+
+    host.run("systemctl reload mirrorlistd.service");
+    let reloads = "mirrorlistd_reloads_total{trigger=\"signal\",outcome=\"published\"}";
+    host.wait_until("the data are reloaded", |host| metric(host, reloads) >= 1.0);
+    assert_eq!(host.property("mirrorlistd.service", "MainPID"), pid, "it runs on");
+    // The hardened unit lets reloads step behind answers.
+    let threads = host.run(&format!("ps -T -o ni=,comm= -p {pid} | sort -u"));
+    assert!(threads.contains(" 10 reload\n") && threads.contains(" 0 worker\n"), "{threads}");
+
+    host.run("systemctl stop mirrorlistd.service");
+    assert_eq!(host.property("mirrorlistd.service", "Result"), "success");
+    assert_eq!(host.property("mirrorlistd.service", "ExecMainStatus"), "0");
+    let log = host.read("/var/log/mirrorlistd/mirrorlist.log");
+    assert!(log.starts_with("IP: 192.0.2.10; "), "{log}");
+    let mode = host.run("stat --format='%A %U %n' /var/log/mirrorlistd /var/log/mirrorlistd/*.log");
+    assert_eq!(
+        mode,
+        "drwxr-x--- mirrorlistd /var/log/mirrorlistd\n\
+         -rw-r----- mirrorlistd /var/log/mirrorlistd/mirrorlist.log\n"
+    );
+}
+
+/// What the README tells to try.
+#[test]
+fn broken_data_are_refused_and_the_operator_finds_out_why() {
+    let host = Host::with_package();
+    host.run("mirrorlistd compile --demo -o /var/lib/mirrorlistd/mirrors.snapshot");
+    host.run(&format!(
+        "sed -i -e 's/^demo = true$//' -e 's/^#snapshot = /snapshot = /' {CONFIGURATION}"
+    ));
+    host.run(&format!("mirrorlistd check --config {CONFIGURATION}"));
+    host.run("systemctl start mirrorlistd.service");
+    check_answers(&host, 3000);
+    assert!((metric(&host, "mirrorlistd_last_load_success") - 1.0).abs() < 0.1);
+
+    host.run("truncate --size=1000 /var/lib/mirrorlistd/mirrors.snapshot");
+    // A refused reload is no failed one: the service goes on.
+    host.run("systemctl reload mirrorlistd.service");
+    host.wait_until("the reload is refused", |host| {
+        metric(host, "mirrorlistd_last_load_success") < 0.1
+    });
+    check_answers(&host, 3000);
+    let ready = host.get("http://127.0.0.1:3001/readyz");
+    assert!(ready.contains("/var/lib/mirrorlistd/mirrors.snapshot"), "{ready}");
+    assert!(host.journal().contains("/var/lib/mirrorlistd/mirrors.snapshot"), "{}", host.journal());
+    host.wait_until("systemd knows why", |host| {
+        let status = host.property("mirrorlistd.service", "StatusText");
+        status.contains("refused: /var/lib/mirrorlistd/mirrors.snapshot")
+    });
+
+    // Without data to fall back to it does not start, says why in one line, and tries again until
+    // somebody has mended them.
+    assert!(!host.try_run("systemctl restart mirrorlistd.service").status.success());
+    let journal = host.journal();
+    assert!(journal.contains("mirrorlistd: /var/lib/mirrorlistd/mirrors.snapshot"), "{journal}");
+    host.run("mirrorlistd compile --demo -o /var/lib/mirrorlistd/mirrors.snapshot");
+    host.wait_until("it serves again", |host| {
+        host.property("mirrorlistd.service", "ActiveState") == "active"
+    });
+    check_answers(&host, 3000);
+}
+
+#[test]
+fn a_wrong_configuration_is_not_tried_again_and_named() {
+    let host = Host::with_package();
+    host.run(&format!("echo 'lisen = 1' >> {CONFIGURATION}"));
+    assert!(!host.try_run("systemctl start mirrorlistd.service").status.success());
+    assert_eq!(host.property("mirrorlistd.service", "ActiveState"), "failed");
+    assert_eq!(host.property("mirrorlistd.service", "NRestarts"), "0");
+    assert!(host.journal().contains("unknown key `lisen`"), "{}", host.journal());
+}
+
+#[test]
+fn an_upgrade_restarts_what_runs_and_keeps_what_was_changed() {
+    let host = Host::with_package();
+    host.run(&format!("echo '# mine' >> {CONFIGURATION}"));
+    host.run("systemctl enable --now mirrorlistd@1.service");
+    let old = host.property("mirrorlistd@1.service", "MainPID");
+    host.install_deb();
+    let new = host.property("mirrorlistd@1.service", "MainPID");
+    assert!(old != new && new != "0", "{old} {new}");
+    assert_eq!(host.property("mirrorlistd.service", "ActiveState"), "inactive");
+    assert!(host.read(CONFIGURATION).ends_with("# mine\n"));
+    check_answers(&host, 18_081);
+}
+
+#[test]
+fn removed_it_is_stopped_and_purged_it_is_gone() {
+    let host = Host::with_package();
+    host.run("systemctl enable --now mirrorlistd.service mirrorlistd@1.service");
+    check_answers(&host, 3000);
+    host.run("dpkg --remove mirrorlistd");
+    assert_eq!(host.run("pgrep -c mirrorlistd || true").trim(), "0");
+    assert!(host.read(CONFIGURATION).contains("demo = true"));
+    host.run("dpkg --purge mirrorlistd");
+    assert_left(&host, "/var/lib/mirrorlistd\n");
+}
+
+#[test]
+fn the_rpm_works_as_well() {
+    let host = Host::boot();
+    host.copy(&Built::get().rpm, "/root/mirrorlistd.rpm");
+    // Debian's packages are not known to rpm.
+    host.run("rpm --install --nodeps /root/mirrorlistd.rpm");
+    host.run("systemctl enable --now mirrorlistd.service");
+    check_answers(&host, 3000);
+    host.run("rpm --erase mirrorlistd");
+    assert_eq!(host.run("pgrep -c mirrorlistd || true").trim(), "0");
+    assert_left(&host, "/var/lib/mirrorlistd\n/var/log/mirrorlistd\n");
+}
+
+#[test]
+fn with_the_socket_a_restart_refuses_no_connection() {
+    let host = Host::with_package();
+    host.run("systemctl enable --now mirrorlistd.socket mirrorlistd@1.socket");
+    assert_eq!(host.property("mirrorlistd.service", "ActiveState"), "inactive");
+    // The first connection starts it.
+    check_answers(&host, 3000);
+    check_answers(&host, 18_081);
+    assert_eq!(host.property("mirrorlistd.service", "ActiveState"), "active");
+
+    // A connection for each request, while the service restarts under them.
+    let url = format!("http://127.0.0.1:3000{DEMO}");
+    host.write("/root/codes", "");
+    let mut clients = host
+        .command(&format!(
+            "while [ ! -e /root/enough ]; do \
+             curl --silent --output /dev/null --max-time 20 --write-out '%{{http_code}}\\n' '{url}' \
+             >> /root/codes; done"
+        ))
+        .spawn()
+        .unwrap();
+    for _ in 0..3 {
+        let pid = host.property("mirrorlistd.service", "MainPID");
+        host.run("systemctl restart mirrorlistd.service");
+        assert_ne!(host.property("mirrorlistd.service", "MainPID"), pid);
+        let n_answers = |host: &Host| host.read("/root/codes").lines().count();
+        let before = n_answers(&host);
+        host.wait_until("clients are answered", |host| n_answers(host) >= before + 5);
+    }
+    host.write("/root/enough", "");
+    assert!(clients.wait().unwrap().success());
+    let codes = host.read("/root/codes");
+    assert!(codes.lines().all(|code| code == "200"), "{codes}");
+    host.run("dpkg --purge mirrorlistd");
+    assert!(!host.try_run(&format!("curl --silent '{url}'")).status.success());
+}
+
+#[test]
+fn a_unix_socket_has_its_folder() {
+    let host = Host::with_package();
+    host.run(&format!(
+        "sed -i -e 's/^#socket_mode = .*/socket_mode = \"0666\"/' {CONFIGURATION}; \
+         printf '[[listener]]\\naddress = \"unix:/run/mirrorlistd/http.sock\"\\n' >> {CONFIGURATION}"
+    ));
+    host.run("systemctl start mirrorlistd.service");
+    let list = host.run(&format!(
+        "curl --silent --show-error --unix-socket /run/mirrorlistd/http.sock 'http://localhost{DEMO}'"
+    ));
+    assert!(list.contains("mirror.berlin.example"), "{list}");
+}
+
+/// Checks which files still have the name.
+#[track_caller]
+fn assert_left(host: &Host, expected: &str) {
+    let left = host.run(
+        "find /etc /usr /var/lib /var/log /run -path /run/systemd -prune -o -name '*mirrorlistd*' \
+         -not -path '/usr/share/man/*/*' -not -path '/var/lib/systemd/*' -print | sort",
+    );
+    assert_eq!(left, expected);
+}
+
+#[test]
+fn two_processes_share_the_files_and_one_answers_while_the_other_restarts() {
+    let host = Host::with_package();
+    host.run("systemctl enable --now mirrorlistd@1.service mirrorlistd@2.service");
+    for number in ["1", "2"] {
+        host.get(&format!("http://127.0.0.1:1808{number}{DEMO}"));
+        let ready = host.get(&format!("http://127.0.0.1:1908{number}/readyz"));
+        assert!(ready.starts_with("ready"), "{ready}");
+        host.wait_until("the list is logged", |host| {
+            host.read(&format!("/var/log/mirrorlistd/mirrorlist{number}.log")).starts_with("IP: ")
+        });
+    }
+    host.run("systemctl stop mirrorlistd@1.service");
+    check_answers(&host, 18_082);
+    host.run("systemctl start mirrorlistd@1.service");
+    check_answers(&host, 18_081);
+}
+
+#[test]
+fn rotated_logs_lose_no_line() {
+    let host = Host::with_package();
+    host.run("systemctl start mirrorlistd.service mirrorlistd@1.service");
+    check_answers(&host, 3000);
+    check_answers(&host, 18_081);
+    let log = "/var/log/mirrorlistd/mirrorlist.log";
+    host.wait_until("the list is logged", |host| host.read(log).lines().count() == 1);
+    host.wait_until("the list is logged", |host| {
+        host.read("/var/log/mirrorlistd/mirrorlist1.log").lines().count() == 1
+    });
+    let pid = host.property("mirrorlistd.service", "MainPID");
+    host.run("logrotate --force --state /root/logrotate.state /etc/logrotate.d/mirrorlistd");
+    host.wait_until("the log is opened anew", |host| {
+        host.run("ls /var/log/mirrorlistd | wc -l").trim() == "4"
+    });
+    assert_eq!(host.property("mirrorlistd.service", "MainPID"), pid, "it runs on");
+    check_answers(&host, 3000);
+    host.wait_until("the list is logged", |host| host.read(log).lines().count() == 1);
+    let lines = host.run(&format!("cat {log}-* | wc -l"));
+    assert_eq!(lines.trim(), "1");
+    // A host where it does not run has nothing to complain about.
+    host.run("systemctl stop mirrorlistd.service mirrorlistd@1.service");
+    host.run("rm /var/log/mirrorlistd/*-*");
+    host.run("logrotate --force --state /root/logrotate.state /etc/logrotate.d/mirrorlistd");
+}

@@ -1,0 +1,58 @@
+//! The units as text: how much they expose, and what systemd's checker says.
+
+use std::process::Command;
+
+use crate::built::{contrib, contrib_text, run};
+use crate::host::Host;
+use crate::packages;
+
+const SERVICES: [&str; 2] = ["mirrorlistd.service", "mirrorlistd@.service"];
+
+/// What `systemd-analyze security` may say at most.
+const EXPOSURE: f64 = 1.5;
+
+#[test]
+fn the_services_expose_next_to_nothing() {
+    packages::require();
+    for name in SERVICES {
+        let table = run(Command::new("systemd-analyze")
+            .args(["security", "--offline=yes", "--no-pager"])
+            .arg(contrib("systemd").join(name)));
+        let verdict = table.lines().last().unwrap();
+        let (_, level) = verdict.split_once("Overall exposure level for ").expect(verdict);
+        let level = level.split_whitespace().nth(1).unwrap();
+        eprintln!("{name}: {level}");
+        assert!(level.parse::<f64>().expect(verdict) <= EXPOSURE, "{name}: {table}");
+    }
+}
+
+#[test]
+fn systemd_finds_nothing_wrong_with_the_installed_units() {
+    let host = Host::with_package();
+    let units = "mirrorlistd.service mirrorlistd@1.service mirrorlistd.socket mirrorlistd@1.socket";
+    let verify = |units: &str| {
+        let output =
+            host.try_run(&format!("systemd-analyze verify --recursive-errors=no {units} 2>&1"));
+        let said = String::from_utf8(output.stdout).unwrap();
+        let ours = said.lines().filter(|line| line.contains("mirrorlistd")).collect::<Vec<_>>();
+        (output.status.success(), ours.join("\n"))
+    };
+    assert_eq!(verify(units), (true, String::new()));
+    // It would notice.
+    host.run("echo 'ProtectSytem=strict' >> /usr/lib/systemd/system/mirrorlistd.service");
+    assert!(verify(units).1.contains("ProtectSytem"));
+}
+
+#[test]
+fn instances_differ_from_the_single_service_in_what_is_numbered_only() {
+    let lines = |name: &str| -> Vec<String> {
+        let text = contrib_text(&format!("systemd/{name}"));
+        text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+    };
+    let (single, instance) = (lines(SERVICES[0]), lines(SERVICES[1]));
+    assert_eq!(single.len(), instance.len());
+    for (single, instance) in single.iter().zip(&instance) {
+        let is_numbered = instance.contains("%i") && instance.starts_with(single);
+        assert!(single == instance || is_numbered, "{single}\n{instance}");
+    }
+}
