@@ -132,6 +132,15 @@ pub fn compile_after(inputs: &Inputs, before: Option<&Snapshot>) -> Result<Compi
         Inputs::MirrorManager(files) => read(files, &mut report)?,
         Inputs::Demo => demo::records(&mut report)?,
     };
+    compile_records(records, report, before)
+}
+
+/// The same with what was read; adds to the report what does not fit together.
+pub fn compile_records(
+    records: Records,
+    mut report: Report,
+    before: Option<&Snapshot>,
+) -> Result<Compiled, Error> {
     let tables = check::resolve(records, &mut report)?;
     finish(tables, report, before)
 }

@@ -130,7 +130,7 @@ impl Written {
     }
 
     /// Reads the text of a file; `path` is for messages.
-    fn parse(text: &str, path: &Path) -> Result<Self, Error> {
+    pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
         toml::from_str(text).map_err(|error| Error::Content {
             path: path.to_owned(),
             line: error.span().map_or(1, |span| line_of(text, span.start)),

@@ -6,7 +6,9 @@ use crate::debian::Packages;
 
 const PACKAGES: Packages = Packages {
     suite: "the suite of real clients",
-    why_root: "dnf and zypper install into a root of their own, and the proxies change their user",
+    why_root: Some(
+        "dnf and zypper install into a root of their own, and the proxies change their user",
+    ),
     needed: &[
         ("dnf", "/usr/bin/dnf"),
         ("zypper", "/usr/bin/zypper"),

@@ -24,8 +24,8 @@ apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 "$@"
 pub struct Packages {
     /// The suite, for messages.
     pub suite: &'static str,
-    /// Why it must run as root.
-    pub why_root: &'static str,
+    /// Why it must run as root, if it must even where nothing is missing.
+    pub why_root: Option<&'static str>,
     /// Package, and a file that shows that it is there.
     pub needed: &'static [(&'static str, &'static str)],
 }
@@ -41,8 +41,11 @@ impl Packages {
 
     fn install(&self) -> Result<(), String> {
         let missing = self.missing();
-        if !rustix::process::geteuid().is_root() {
-            let mut reason = format!("{} must run as root: {}", self.suite, self.why_root);
+        let to_install = (!missing.is_empty()).then_some("it installs what it needs");
+        if let Some(why) = self.why_root.or(to_install)
+            && !rustix::process::geteuid().is_root()
+        {
+            let mut reason = format!("{} must run as root: {why}", self.suite);
             if !missing.is_empty() {
                 reason += &format!("\nit also needs these Debian packages: {}", missing.join(" "));
             }

@@ -34,16 +34,6 @@ fn mkfifo(folder: &TempDir) {
     assert!(made.success());
 }
 
-/// Written and dropped, as the program says at its end.
-#[track_caller]
-fn counts(server: &Server) -> (usize, usize) {
-    let stderr = server.stderr();
-    let (_, counts) = stderr.split_once("access log: ").expect("a last line");
-    let (written, rest) = counts.split_once(" lines written, ").expect("a last line");
-    let (dropped, _) = rest.split_once(" dropped").expect("a last line");
-    (written.parse().expect("a number"), dropped.parse().expect("a number"))
-}
-
 #[test]
 fn requests_with_a_repository_are_logged_and_others_are_not() {
     let mut server = start(folder(), "access.log");
@@ -62,7 +52,7 @@ fn requests_with_a_repository_are_logged_and_others_are_not() {
         assert_eq!(line[4], "COUNTRY:");
         assert_eq!(line[6..], ["REPO:", "demo-9;", "ARCH:", "x86_64"]);
     }
-    assert_eq!(counts(&server), (2, 0));
+    assert_eq!(server.logged(), (2, 0));
 }
 
 #[test]
@@ -97,7 +87,7 @@ fn a_full_disk_costs_no_answer() {
     let mut server = start(folder(), "/dev/full");
     ask(&server, 300);
     server.stop();
-    assert_eq!(counts(&server), (0, 300));
+    assert_eq!(server.logged(), (0, 300));
     let complaints = server.stderr().matches("/dev/full: No space left on device").count();
     assert_eq!(complaints, 1, "{}", server.stderr());
 }
@@ -109,7 +99,7 @@ fn a_fifo_without_a_reader_costs_no_answer() {
     let mut server = start(folder, "fifo");
     ask(&server, 300);
     server.stop();
-    assert_eq!(counts(&server), (0, 300));
+    assert_eq!(server.logged(), (0, 300));
 }
 
 #[test]
@@ -125,7 +115,7 @@ fn a_fifo_whose_reader_is_stuck_costs_no_answer() {
     ask(&server, 2_000);
     server.stop();
     drop(reader);
-    let (written, dropped) = counts(&server);
+    let (written, dropped) = server.logged();
     assert_eq!(written + dropped, 2_000);
     assert!(written > 0 && dropped > 0, "{written} {dropped}");
 }
@@ -145,7 +135,7 @@ fn a_missing_folder_costs_no_answer_and_is_found_when_it_comes() {
         fs::metadata(&log).is_ok_and(|meta| meta.len() > 0)
     });
     server.stop();
-    let (written, dropped) = counts(&server);
+    let (written, dropped) = server.logged();
     assert_eq!(written + dropped, n_asked);
     let stderr = server.stderr();
     assert!(stderr.contains(&format!("works again; {dropped} lines were dropped")), "{stderr}");

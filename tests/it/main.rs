@@ -7,6 +7,8 @@
     reason = "a test that meets the unexpected must fail, loudly and at that line"
 )]
 
+#[path = "../fuzz/src/lib.rs"]
+mod fuzz;
 mod golden;
 mod fixture;
 mod answers;
@@ -21,6 +23,7 @@ mod admin;
 mod check;
 mod client_address;
 mod command_line;
+mod corpus;
 mod drain;
 mod formats;
 mod http;

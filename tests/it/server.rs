@@ -149,6 +149,16 @@ impl Server {
         kill_process(self.pid(), signal).expect("a running child");
     }
 
+    /// Lines of the access log that were written and dropped, as the program says at its end.
+    #[track_caller]
+    pub(crate) fn logged(&self) -> (usize, usize) {
+        let stderr = self.stderr();
+        let (_, counts) = stderr.split_once("access log: ").expect("a last line");
+        let (written, rest) = counts.split_once(" lines written, ").expect("a last line");
+        let (dropped, _) = rest.split_once(" dropped").expect("a last line");
+        (written.parse().expect("a number"), dropped.parse().expect("a number"))
+    }
+
     /// Waits for the end of the program.
     #[track_caller]
     pub(crate) fn wait(&mut self) -> ExitStatus {
@@ -170,10 +180,7 @@ impl Server {
 
     #[track_caller]
     pub(crate) fn connect(&self) -> Client {
-        let stream = TcpStream::connect(self.address).expect("the server listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a valid timeout");
-        stream.set_write_timeout(Some(PATIENCE)).expect("a valid timeout");
-        Client { stream: BufReader::new(stream) }
+        Client::connect(self.address)
     }
 
     /// A connection whose receiving end holds little, so that the server soon notices when the
@@ -184,10 +191,7 @@ impl Server {
         let socket = socket.expect("a socket");
         socket.set_recv_buffer_size(16 * 1_024).expect("a valid size");
         socket.connect(&self.address.into()).expect("the server listens");
-        let stream = TcpStream::from(socket);
-        stream.set_read_timeout(Some(PATIENCE)).expect("a valid timeout");
-        stream.set_write_timeout(Some(PATIENCE)).expect("a valid timeout");
-        Client { stream: BufReader::new(stream) }
+        Client::new(TcpStream::from(socket))
     }
 
     /// One request on a connection of its own.
@@ -226,6 +230,18 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    #[track_caller]
+    pub(crate) fn connect(address: SocketAddr) -> Self {
+        Self::new(TcpStream::connect(address).expect("the server listens"))
+    }
+
+    #[track_caller]
+    fn new(stream: TcpStream) -> Self {
+        stream.set_read_timeout(Some(PATIENCE)).expect("a valid timeout");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a valid timeout");
+        Self { stream: BufReader::new(stream) }
+    }
+
     #[track_caller]
     pub(crate) fn send(&mut self, text: &str) {
         self.stream.get_mut().write_all(text.as_bytes()).expect("the server reads");

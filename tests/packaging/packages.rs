@@ -6,7 +6,9 @@ use crate::debian::Packages;
 
 const PACKAGES: Packages = Packages {
     suite: "the suite of packaging",
-    why_root: "it makes a scratch host, installs the package there, and starts it with systemd",
+    why_root: Some(
+        "it makes a scratch host, installs the package there, and starts it with systemd",
+    ),
     needed: &[
         ("systemd", "/lib/systemd/systemd"),
         ("util-linux", "/usr/bin/nsenter"),

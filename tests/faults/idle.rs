@@ -1,0 +1,70 @@
+//! Connections that are kept and not used.
+
+use std::fs;
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+
+use mirrorlistd::http::listener::connections_within_file_limit;
+
+use crate::runs::{DEMO_DATA, finish, folder, metric, start};
+use crate::server::{Client, DEMO, HasBody, Server};
+use crate::table::Table;
+
+/// Where the limit of open files allows it.
+const N_CONNECTIONS: usize = 10_000;
+const N_THREADS: usize = 4;
+const CONFIG: &str = "[limits]\nmax_connections = 10100\nidle_timeout_seconds = 1000\n\
+                      header_timeout_seconds = 1000\n";
+
+/// Resident memory in bytes.
+fn resident(server: &Server) -> u64 {
+    let status = format!("/proc/{}/status", server.pid().as_raw_nonzero());
+    let status = fs::read_to_string(status).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+    kilobytes * 1_024
+}
+
+/// Asks once and keeps the connection.
+fn ask_and_stay(address: SocketAddr) -> TcpStream {
+    let mut client = Client::connect(address);
+    ask(&mut client);
+    client.stream().try_clone().unwrap()
+}
+
+fn ask(client: &mut Client) {
+    client.send(&format!("GET {DEMO} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert_eq!(client.read_response(HasBody::Yes).status(), 200);
+}
+
+/// hyper has 16 kB of buffers for each, hardly used; whether what is not used is resident depends on
+/// huge pages, with which answers cost a tenth less (see README, "How much memory it takes").
+pub fn idle_connections(table: &mut Table) {
+    measure(table, &[], "");
+    measure(table, &["env", "MIMALLOC_ALLOW_THP=0"], ", MIMALLOC_ALLOW_THP=0");
+}
+
+fn measure(table: &mut Table, wrapper: &[&str], how: &str) {
+    let n_connections = N_CONNECTIONS.min(connections_within_file_limit(20_000) - 100);
+    let server = start(folder(), wrapper, &DEMO_DATA, CONFIG);
+    let mut other = server.connect();
+    (0..1_000).for_each(|_| ask(&mut other));
+    let before = resident(&server);
+    let address = server.address;
+    let each = n_connections / N_THREADS;
+    let connections: Vec<_> = thread::scope(|scope| {
+        let connect = || (0..each).map(|_| ask_and_stay(address)).collect::<Vec<_>>();
+        let threads: Vec<_> = (0..N_THREADS).map(|_| scope.spawn(connect)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    let taken = resident(&server) - before;
+    assert_eq!(metric(&server, "mirrorlistd_connections_open"), connections.len() as u64 + 1);
+    ask(&mut other);
+    drop((connections, other));
+    finish(server);
+    table.add(
+        format!("{} idle keep-alive connections{how}", each * N_THREADS),
+        "at most 15 kB each",
+        format!("{:.1} kB each", taken as f64 / 1_000.0 / (each * N_THREADS) as f64),
+    );
+}

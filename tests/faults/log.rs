@@ -1,0 +1,95 @@
+//! Access logs that cannot be written.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::load;
+use crate::runs::{folder, no_panic, start};
+use crate::server::{DEMO, Server, wait_until};
+use crate::table::Table;
+
+const N_CLIENTS: usize = 16;
+const N_ROUNDS: usize = 5;
+const TURN: Duration = Duration::from_millis(400);
+
+struct Logging {
+    what: &'static str,
+    server: Server,
+    n_answers: usize,
+    /// Answers in each turn.
+    turns: Vec<usize>,
+}
+
+impl Logging {
+    fn start(what: &'static str, log: &str, prepare: impl FnOnce(&std::path::Path)) -> Self {
+        let folder = folder();
+        prepare(folder.path());
+        let log = folder.path().join(log).to_str().unwrap().to_owned();
+        let server = start(folder, &[], &["--demo", "--log", &log], "");
+        Self { what, server, n_answers: 0, turns: Vec::new() }
+    }
+
+    fn turn(&mut self) {
+        let latencies = load::run(&self.server, N_CLIENTS, DEMO, TURN);
+        self.n_answers += latencies.n_answers();
+        self.turns.push(latencies.n_answers());
+    }
+
+    fn median(&self) -> usize {
+        let mut turns = self.turns.clone();
+        turns.sort_unstable();
+        turns[turns.len() / 2]
+    }
+}
+
+pub fn bad_logs(table: &mut Table) {
+    let mut reader = None;
+    let mut logs = [
+        Logging::start("a good log", "access.log", |_| {}),
+        Logging::start("/dev/full", "/dev/full", |_| {}),
+        Logging::start("a stuck FIFO", "fifo", |folder| {
+            let fifo = folder.join("fifo");
+            assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+            let mut options = OpenOptions::new();
+            // Open for reading, and never read.
+            reader = Some(options.read(true).custom_flags(libc::O_NONBLOCK).open(fifo).unwrap());
+        }),
+        Logging::start("a deleted folder", "logs/access.log", |folder| {
+            fs::create_dir(folder.join("logs")).unwrap();
+        }),
+    ];
+    let deleted = &logs[3].server;
+    wait_until("the log is there", || deleted.path("logs/access.log").exists());
+    fs::remove_dir_all(deleted.path("logs")).unwrap();
+    deleted.signal(Signal::USR1);
+    wait_until("it is missed", || deleted.stderr().contains("dropping lines"));
+    for _ in 0..N_ROUNDS {
+        logs.iter_mut().for_each(Logging::turn);
+    }
+    let good = logs[0].median();
+    for mut log in logs {
+        log.server.stop();
+        no_panic(&log.server);
+        let (written, dropped) = log.server.logged();
+        assert_eq!(written + dropped, log.n_answers, "{}", log.what);
+        match log.what {
+            "/dev/full" | "a deleted folder" => assert_eq!(written, 0, "{}", log.what),
+            "a stuck FIFO" => assert!(written > 0 && dropped > 0, "{written} {dropped}"),
+            _ => {}
+        }
+        table.add(
+            format!("access log: {}", log.what),
+            "at least 90 % of the throughput, no error, every line counted",
+            format!(
+                "{:.0} %, 0 errors; {written} written + {dropped} dropped = {} answers",
+                100.0 * log.median() as f64 / good as f64,
+                log.n_answers
+            ),
+        );
+    }
+    drop(reader);
+}

@@ -1,0 +1,101 @@
+//! The faults that the program must survive, each against a running server and with its figure.
+//!
+//! Counts are asserted: no answer lost, no generation mixed, every dropped line counted, the
+//! process alive. Times, rates and sizes depend on the machine and are only printed, in one table at
+//! the end, beside their targets.
+//!
+//! The rows run one after another, as each of them measures the machine as well: hence a runner of
+//! their own. `cargo test --test faults -- WORD…` runs those whose names contain a word.
+//!
+//! What is not here: what the file of a snapshot survives byte by byte (`tests/it/snapshot_file.rs`),
+//! and what happens when its writer is killed or finds the disk full (`tests/it/killed.rs`). That a
+//! panic costs one answer is a unit test in `src/http/connection.rs`: no request is known that
+//! causes one, and a way to cause one has no place in the program.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test says what went wrong by panicking and what it measured by printing"
+)]
+
+#[path = "../it/server.rs"]
+#[allow(dead_code, reason = "shared with tests/it")]
+mod server;
+#[path = "../it/fixture.rs"]
+#[allow(dead_code, reason = "shared with tests/it")]
+mod fixture;
+#[path = "../it/golden.rs"]
+#[allow(dead_code, reason = "shared with tests/it")]
+mod golden;
+#[path = "../debian/mod.rs"]
+mod debian;
+mod packages;
+mod table;
+mod data;
+mod load;
+mod runs;
+
+mod reloads;
+mod accept;
+mod slow;
+mod idle;
+mod log;
+mod stop;
+mod smuggling;
+
+use std::panic::catch_unwind;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use table::Table;
+
+/// What a row is called, and what it does.
+type Row = (&'static str, fn(&mut Table));
+
+const ROWS: [Row; 12] = [
+    ("reloads_under_load_lose_nothing_and_mix_nothing", reloads::under_load),
+    ("damaged_snapshots_change_nothing_that_is_served", reloads::damaged_snapshots),
+    ("injected_accept_errors_are_waited_out", accept::injected_errors),
+    ("a_low_limit_of_open_files_makes_clients_wait", accept::low_file_limit),
+    ("files_that_run_out_later_make_clients_wait", accept::files_run_out),
+    ("slow_clients_are_closed_and_others_served", slow::slow_clients),
+    ("idle_connections_take_little_memory", idle::idle_connections),
+    ("a_bad_log_costs_no_answer_and_every_line_is_counted", log::bad_logs),
+    ("a_stop_completes_every_answer", stop::under_load),
+    ("ambiguous_requests_get_one_answer_and_the_end", smuggling::direct),
+    ("odd_requests_that_are_sound_are_answered", smuggling::sound),
+    ("nginx_and_the_server_count_the_same_requests", smuggling::through_nginx),
+];
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let is_chosen =
+        |(name, _): &&Row| words.is_empty() || words.iter().any(|word| name.contains(word));
+    let mut table = Table::default();
+    let mut failed = Vec::new();
+    for (name, row) in ROWS.iter().filter(is_chosen) {
+        let start = Instant::now();
+        let outcome = catch_unwind(|| {
+            let mut table = Table::default();
+            row(&mut table);
+            table
+        });
+        let verdict = if outcome.is_ok() { "ok" } else { "FAILED" };
+        println!("test {name} ... {verdict} ({:.1?})", start.elapsed());
+        match outcome {
+            Ok(figures) => table.append(figures),
+            Err(_) => failed.push(name),
+        }
+    }
+    println!("\n{table}");
+    if failed.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    println!("failed: {failed:?}");
+    ExitCode::FAILURE
+}

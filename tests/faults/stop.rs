@@ -1,0 +1,115 @@
+//! SIGTERM under load.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::runs::{DEMO_DATA, folder, no_panic, start};
+use crate::server::{DEMO, PATIENCE, wait_until};
+use crate::table::Table;
+
+const N_CLIENTS: usize = 64;
+const N_STOPS: usize = 5;
+/// So long a connection without a request is kept when the drain has begun.
+const LINGER: Duration = Duration::from_millis(250);
+
+/// How a client's last request ended.
+enum Last {
+    /// With an answer that says `Connection: close`, and then the end.
+    Answered,
+    /// With the end alone: this client was paused for so long that its connection was idle.
+    Late,
+}
+
+/// Asks without a pause until the server says that it was the last answer.
+fn ask_to_the_end(stream: TcpStream, n_answers: &AtomicUsize) -> Last {
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut stream = BufReader::new(stream);
+    let mut sent = Instant::now();
+    loop {
+        let pause = sent.elapsed();
+        sent = Instant::now();
+        let request = format!("GET {DEMO} HTTP/1.1\r\nHost: a\r\n\r\n");
+        let answer = stream
+            .get_mut()
+            .write_all(request.as_bytes())
+            .and_then(|()| stream.fill_buf().map(|bytes| !bytes.is_empty()));
+        // The server cannot know of a request that is on its way when it closes an idle connection.
+        // On a machine that has no time for this thread, a busy connection looks idle.
+        if !answer.is_ok_and(|has_begun| has_begun) {
+            assert!(pause >= LINGER, "a request that was sent in time got no answer");
+            return Last::Late;
+        }
+        let (status, is_last) = read_answer(&mut stream);
+        assert_eq!(status, "200");
+        n_answers.fetch_add(1, Ordering::Relaxed);
+        if is_last {
+            assert_eq!(stream.read(&mut [0]).unwrap(), 0, "nothing follows, and no reset");
+            return Last::Answered;
+        }
+    }
+}
+
+/// Its status, and whether it says `Connection: close`.
+fn read_answer(stream: &mut BufReader<TcpStream>) -> (String, bool) {
+    let (mut status, mut length, mut is_last) = (None, 0, false);
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).expect("an answer that has begun is completed");
+        let line = line.strip_suffix("\r\n").expect("an answer that has begun is completed");
+        if status.is_none() {
+            status = line.split(' ').nth(1).map(str::to_owned);
+        } else if let Some(value) = line.strip_prefix("content-length: ") {
+            length = value.parse().unwrap();
+        } else if line == "connection: close" {
+            is_last = true;
+        } else if line.is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).expect("an answer that has begun is completed");
+    (status.unwrap(), is_last)
+}
+
+pub fn under_load(table: &mut Table) {
+    let (mut n_total, mut n_last, mut n_late) = (0, 0, 0);
+    let mut longest = Duration::ZERO;
+    for _ in 0..N_STOPS {
+        let mut server = start(folder(), &[], &DEMO_DATA, "");
+        let n_answers = AtomicUsize::new(0);
+        let address = server.address;
+        thread::scope(|scope| {
+            let client = || ask_to_the_end(TcpStream::connect(address).unwrap(), &n_answers);
+            let clients: Vec<_> = (0..N_CLIENTS).map(|_| scope.spawn(client)).collect();
+            wait_until("all are busy", || n_answers.load(Ordering::Relaxed) > 50 * N_CLIENTS);
+            let start = Instant::now();
+            server.signal(Signal::TERM);
+            for client in clients {
+                match client.join().unwrap() {
+                    Last::Answered => n_last += 1,
+                    Last::Late => n_late += 1,
+                }
+            }
+            assert_eq!(server.wait().code(), Some(0), "{}", server.stderr());
+            longest = longest.max(start.elapsed());
+        });
+        n_total += n_answers.into_inner();
+        no_panic(&server);
+        assert!(!server.stderr().contains(" cut by "), "{}", server.stderr());
+    }
+    assert!(n_last > 0);
+    let late = match n_late {
+        0 => String::new(),
+        n => format!("; {n} clients found no time to ask for {LINGER:?}"),
+    };
+    table.add(
+        format!("SIGTERM under {N_CLIENTS} busy connections, {N_STOPS} times"),
+        "every started answer completes, `Connection: close`, exit 0",
+        format!("{n_total} answers, 0 cut, {n_last} closed so, exit 0 in {longest:.1?}{late}"),
+    );
+}

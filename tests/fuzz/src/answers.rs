@@ -1,0 +1,137 @@
+//! Law: whatever is asked, every format tells the same mirrors, in lines that clients can read.
+
+use std::net::IpAddr;
+use std::sync::OnceLock;
+
+use mirrorlistd::answer::query::Query;
+use mirrorlistd::answer::shape::Shaping;
+use mirrorlistd::answer::{Format, Options, Request, Scratch, Status, respond};
+use mirrorlistd::compile::{Inputs, compile};
+use mirrorlistd::model::text::Text;
+use mirrorlistd::snapshot::Snapshot;
+
+use super::xml;
+
+/// dnf reads lines of 4,096 bytes with their end.
+const MAX_LINE: usize = 4_095;
+/// The limit of a request target.
+const MAX_QUERY: usize = 8_000;
+
+/// In a private mirror's network, in an autonomous system with a mirror, of IPv6, and nowhere.
+const CLIENTS: [&str; 4] = ["192.0.2.200", "198.51.100.7", "2001:db8:2000::1", "198.18.255.1"];
+
+pub fn query(bytes: &[u8]) {
+    static DEMO: OnceLock<Snapshot> = OnceLock::new();
+    let snapshot = DEMO.get_or_init(|| compile(&Inputs::Demo).unwrap().snapshot);
+    if let Ok(query) = std::str::from_utf8(bytes)
+        && query.len() <= MAX_QUERY
+    {
+        check(snapshot, query);
+    }
+}
+
+/// Asks for everything that a query can be an answer to.
+pub fn check(snapshot: &Snapshot, query: &str) {
+    for options in [Options::default(), modern()] {
+        for client in CLIENTS {
+            check_formats(snapshot, &options, query, client.parse().unwrap());
+        }
+    }
+}
+
+fn modern() -> Options {
+    Options { shaping: Shaping::modern(), ..Options::default() }
+}
+
+/// Answers without asking whether the answers are right.
+pub fn exercise(snapshot: &Snapshot, query: &str) {
+    for format in [Format::Mirrorlist, Format::Json, Format::Metalink, Format::Metalink4] {
+        for client in CLIENTS {
+            let request = Request { format, query, client: client.parse().unwrap(), now: 0 };
+            let mut rng = fastrand::Rng::with_seed(7);
+            let (mut scratch, mut body) = (Scratch::default(), Text::default());
+            respond(snapshot, &modern(), &request, &mut rng, &mut scratch, &mut body);
+        }
+    }
+}
+
+struct Answer {
+    status: Status,
+    content_type: &'static str,
+    body: String,
+}
+
+fn answer(
+    snapshot: &Snapshot,
+    options: &Options,
+    query: &str,
+    client: IpAddr,
+    format: Format,
+) -> Answer {
+    let request = Request { format, query, client, now: 1_795_258_889 };
+    let mut body = Text::default();
+    // The same luck for each format.
+    let mut rng = fastrand::Rng::with_seed(7);
+    let mut scratch = Scratch::default();
+    let reply = respond(snapshot, options, &request, &mut rng, &mut scratch, &mut body);
+    for value in reply.redirect.iter().flat_map(|redirect| {
+        [Some(&redirect.location), redirect.link.as_ref(), redirect.digest.as_ref()]
+    }) {
+        let is_visible = |text: &String| text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        assert!(value.is_none_or(is_visible), "{value:?}");
+    }
+    let body = String::from_utf8(body.into_bytes()).expect("documents are UTF-8");
+    let is_text = |c: char| c == '\n' || !c.is_control();
+    assert!(body.chars().all(is_text), "{body:?}");
+    if reply.content_type != Format::Json.content_type() {
+        let longest = body.lines().map(str::len).max().unwrap_or_default();
+        assert!(longest <= MAX_LINE, "a line of {longest} bytes: {query}");
+    }
+    Answer { status: reply.status, content_type: reply.content_type, body }
+}
+
+fn check_formats(snapshot: &Snapshot, options: &Options, query: &str, client: IpAddr) {
+    let answer = |format| answer(snapshot, options, query, client, format);
+    let [text, json] = [Format::Mirrorlist, Format::Json].map(answer);
+    let [metalink, metalink4] = [Format::Metalink, Format::Metalink4].map(|format| {
+        let answer = answer(format);
+        (answer.status, xml::urls(&answer.body))
+    });
+    assert_eq!(metalink.0, metalink4.0, "{query}");
+
+    let understood = Query::parse(query, options).ok();
+    let asks_for_protocols = understood.as_ref().is_some_and(|query| query.protocols.is_some());
+    // Otherwise the one lists rsync and the other does not, and what is left is another selection.
+    let lists_the_same = asks_for_protocols || !options.shaping.unlisted.is_empty();
+    if lists_the_same {
+        assert_eq!(metalink.1, metalink4.1, "{query}");
+    }
+    let json = json_urls(&json.body);
+    if let Some((best, _)) = &json
+        && text.status == Status::Ok
+        && text.content_type == Format::Mirrorlist.content_type()
+    {
+        let lines: Vec<&str> = text.body.lines().filter(|line| !line.starts_with('#')).collect();
+        if !asks_for_protocols {
+            assert_eq!(&lines, best, "{query}");
+        }
+    }
+    // A repository's list is about its folder, its metalink about its index.
+    let is_one_file = understood.is_some_and(|query| query.path.is_some());
+    if let Some((_, all)) = &json
+        && is_one_file
+        && metalink4.0 == Status::Ok
+    {
+        assert_eq!(&metalink4.1, all, "{query}");
+    }
+}
+
+/// The best URL of each mirror, and all of them; `None` for an error.
+fn json_urls(body: &str) -> Option<(Vec<String>, Vec<String>)> {
+    let value: serde_json::Value = serde_json::from_str(body).expect("JSON");
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let mirrors = value.as_array()?;
+    let best = mirrors.iter().map(|mirror| text(&mirror["url"])).collect();
+    let all = mirrors.iter().flat_map(|mirror| mirror["urls"].as_array().unwrap());
+    Some((best, all.map(text).collect()))
+}

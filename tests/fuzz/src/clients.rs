@@ -1,0 +1,58 @@
+//! Law: nobody but a trusted proxy can say who the client is, and what it says counts.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use mirrorlistd::answer::client::proxy_protocol::parse;
+use mirrorlistd::answer::client::{Header, Peer, TrustedProxies};
+
+/// Lines of the header X-Forwarded-For.
+pub fn x_forwarded_for(bytes: &[u8]) {
+    check_header(Header::XForwardedFor, bytes, "198.51.100.7");
+}
+
+/// Lines of the header Forwarded.
+pub fn forwarded(bytes: &[u8]) {
+    check_header(Header::Forwarded, bytes, "for=198.51.100.7");
+}
+
+fn check_header(header: Header, bytes: &[u8], appended: &str) {
+    let proxies = TrustedProxies::default();
+    let client_address = |peer, lines: &[&[u8]]| {
+        proxies.client_address(Peer::Address(peer), header, lines.iter().copied())
+    };
+    let mut lines: Vec<&[u8]> = bytes.split(|&byte| byte == b'\n').collect();
+    let stranger = IpAddr::from([192, 0, 2, 1]);
+    let proxy = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    assert_eq!(client_address(stranger, &lines), stranger);
+    let client = client_address(proxy, &lines);
+    assert!(!matches!(client, IpAddr::V6(address) if address.to_ipv4_mapped().is_some()));
+
+    // What the proxy appends wins, on a line of its own and after a comma.
+    let expected: IpAddr = "198.51.100.7".parse().unwrap();
+    let joined = [*lines.last().unwrap(), b", ", appended.as_bytes()].concat();
+    lines.push(appended.as_bytes());
+    assert_eq!(client_address(proxy, &lines), expected);
+    assert_eq!(client_address(proxy, &[&joined]), expected);
+}
+
+/// What stands before the first request.
+///
+/// Law: it does not matter in which pieces a header comes, nor what follows it.
+pub fn proxy_protocol(bytes: &[u8]) {
+    let whole = parse(bytes);
+    let n_bytes = match whole {
+        Ok(Some(header)) => header.n_bytes,
+        Ok(None) | Err(_) => bytes.len(),
+    };
+    assert!(n_bytes <= bytes.len());
+    for length in 0..n_bytes {
+        match parse(&bytes[..length]) {
+            Ok(None) => {}
+            Ok(Some(header)) => panic!("a header of {} bytes in {length}", header.n_bytes),
+            Err(error) => assert_eq!(whole, Err(error), "after {length} bytes"),
+        }
+    }
+    if let Ok(Some(_)) = whole {
+        assert_eq!(parse(&bytes[..n_bytes]), whole);
+    }
+}

@@ -1,0 +1,107 @@
+//! Law: any bytes are data or are refused with a reason of one line, and data can be served.
+
+use std::path::Path;
+
+use mirrorlistd::compile::source::{
+    country_continent as continents, country_database as countries, global_netblocks as netblocks,
+    mirrormanager as mirrors,
+};
+use mirrorlistd::compile::{Records, Report, compile_records};
+use mirrorlistd::config::written::Written;
+use mirrorlistd::model::net::Prefix;
+use mirrorlistd::snapshot::format;
+
+use super::answers;
+
+const FILE: &str = "file";
+
+fn check_report(report: &Report) {
+    for line in report.lines().iter().chain(&report.details()) {
+        check_line(line);
+    }
+}
+
+fn check_line(line: &str) {
+    assert!(!line.chars().any(char::is_control), "{line:?}");
+}
+
+/// The protobuf: what can be read can be compiled or is refused; what can be compiled comes back
+/// from its file, and answers keep their law.
+pub fn mirrormanager(bytes: &[u8]) {
+    let mut report = Report::default();
+    let cache = match mirrors::parse(FILE, bytes, &mut report) {
+        Ok(cache) => cache,
+        Err(error) => return check_line(&error.to_string()),
+    };
+    check_report(&report);
+    let records = Records {
+        cache_name: FILE.to_owned(),
+        cache,
+        global_netblocks: netblocks::parse(FILE, b"198.51.100.0/24 64500\n", &mut report),
+        continents: continents::parse(FILE, "DE,EU\nFR,EU\nUS,NA\n", &mut report),
+        countries: vec![(
+            Prefix::parse("192.0.2.0/24").unwrap().0,
+            mirrorlistd::model::geo::Country::parse("DE").unwrap(),
+        )],
+    };
+    let compiled = match compile_records(records, report, None) {
+        Ok(compiled) => compiled,
+        Err(error) => return check_line(&error.to_string()),
+    };
+    check_report(&compiled.report);
+    let snapshot = format::decode(&compiled.bytes).unwrap();
+    assert_eq!(snapshot.generation(), compiled.snapshot.generation());
+    for name in snapshot.directory_names().iter().take(4) {
+        answers::check(&snapshot, &format!("path={}", encoded(name)));
+        answers::check(&snapshot, &format!("path={}/repomd.xml&time", encoded(name)));
+    }
+    for name in snapshot.repository_names().iter().take(4) {
+        if let Some((repo, arch)) = name.rsplit_once('+') {
+            let query = format!("repo={}&arch={}", encoded(repo), encoded(arch));
+            answers::check(&snapshot, &query);
+        }
+    }
+}
+
+/// Every byte as an escape.
+fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+}
+
+pub fn global_netblocks(bytes: &[u8]) {
+    let mut report = Report::default();
+    let records = netblocks::parse(FILE, bytes, &mut report);
+    check_report(&report);
+    let n_lines = bytes.split(|&byte| byte == b'\n').count();
+    assert!(records.len() <= n_lines);
+}
+
+pub fn country_continent(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let mut report = Report::default();
+        let records = continents::parse(FILE, text, &mut report);
+        check_report(&report);
+        assert!(records.len() <= text.lines().count());
+    }
+}
+
+pub fn country_database(bytes: &[u8]) {
+    let mut report = Report::default();
+    match countries::parse(FILE, bytes, &mut report) {
+        Ok(networks) => assert!(!networks.is_empty()),
+        Err(error) => drop(error.to_string()),
+    }
+    check_report(&report);
+}
+
+/// The configuration file.
+pub fn config(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Err(error) = Written::parse(text, Path::new("m.toml")) {
+        let message = error.to_string();
+        check_line(&message);
+        let place = message.strip_prefix("m.toml:").unwrap();
+        let line: usize = place.split(':').next().unwrap().parse().unwrap();
+        assert!((1..=text.lines().count() + 1).contains(&line), "{message}");
+    }
+}

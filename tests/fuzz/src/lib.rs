@@ -1,0 +1,40 @@
+//! What the fuzz targets do, as functions of bytes.
+//!
+//! Each asserts a law and never only that nothing panics. `tests/fuzz/fuzz_targets/` hands them the
+//! inputs of libFuzzer; `tests/it/corpus.rs` includes this file as a module and hands them those of
+//! `tests/fuzz/corpus/`, so that a finding stays found where cargo-fuzz is not installed.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub,
+    reason = "a law that is broken must be told, loudly and at that line"
+)]
+
+pub mod xml;
+pub mod answers;
+pub mod clients;
+pub mod inputs;
+pub mod requests;
+pub mod snapshots;
+
+/// Takes any bytes; panics when a law is broken.
+pub type Target = fn(&[u8]);
+
+/// Every target by the name of its file in `fuzz_targets/` and its folder in `corpus/`.
+pub const TARGETS: [(&str, Target); 13] = [
+    ("query", answers::query),
+    ("x_forwarded_for", clients::x_forwarded_for),
+    ("forwarded", clients::forwarded),
+    ("proxy_protocol", clients::proxy_protocol),
+    ("mirrormanager", inputs::mirrormanager),
+    ("global_netblocks", inputs::global_netblocks),
+    ("country_continent", inputs::country_continent),
+    ("country_database", inputs::country_database),
+    ("config", inputs::config),
+    ("snapshot", snapshots::snapshot),
+    ("forged_snapshot", snapshots::forged_snapshot),
+    ("negotiation", requests::negotiation),
+    ("route", requests::route),
+];

@@ -1,0 +1,55 @@
+//! Law: what a request asks for is found where it says it, and nothing else is.
+
+use hyper::header::{HOST, HeaderValue};
+use hyper::{Request, Uri};
+use mirrorlistd::answer::Format;
+use mirrorlistd::http::compress::Coding;
+use mirrorlistd::http::route::find_route;
+
+/// Accept on the first line, Accept-Encoding on the second.
+pub fn negotiation(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let (accept, encoding) = text.split_once('\n').unwrap_or((text, ""));
+    let names = |text: &str, name: &str| text.to_ascii_lowercase().contains(name);
+    for own in [Format::Mirrorlist, Format::Metalink, Format::Metalink4, Format::Json] {
+        let chosen = own.negotiate(accept);
+        if chosen != own {
+            assert!(names(accept, chosen.content_type()), "{accept:?}: {chosen:?}");
+            // Negotiated is negotiated.
+            assert_eq!(chosen.negotiate(accept), chosen, "{accept:?}");
+        }
+    }
+    if let Some(coding) = Coding::negotiate(encoding) {
+        assert!(names(encoding, coding.name()), "{encoding:?}: {coding:?}");
+    }
+}
+
+/// The target on the first line, a Host on each further one.
+pub fn route(bytes: &[u8]) {
+    const MAX_TARGET: usize = 200;
+    let mut lines = bytes.split(|&byte| byte == b'\n');
+    let target = lines.next().unwrap_or_default();
+    let Ok(uri) = Uri::try_from(target) else { return };
+    let path = uri.path().to_owned();
+    let mut request = Request::new(());
+    *request.uri_mut() = uri;
+    let mut n_hosts = 0;
+    for host in lines {
+        let Ok(host) = HeaderValue::from_bytes(host) else { return };
+        request.headers_mut().append(HOST, host);
+        n_hosts += 1;
+    }
+    let route = find_route(&request, false, MAX_TARGET);
+    assert!(find_route(&request, true, MAX_TARGET).is_err(), "a body is never served");
+    if let Ok(format) = route {
+        assert_eq!(n_hosts, 1, "HTTP/1.1 needs one");
+        assert!(target.len() <= MAX_TARGET + "https://".len());
+        let end = match format {
+            Format::Mirrorlist => "/mirrorlist",
+            Format::Metalink => "/metalink",
+            Format::Metalink4 => "/metalink4",
+            Format::Json => panic!("JSON has no path"),
+        };
+        assert!(path.ends_with(end), "{path}: {format:?}");
+    }
+}

@@ -1,0 +1,42 @@
+//! Law: a snapshot file is read as it was written or refused, and a forged one harms nobody.
+
+use mirrorlistd::snapshot::format::{self, Broken};
+
+use super::answers;
+
+/// Any file. That the checksum of damaged bytes fits by chance would take 2^64 tries.
+pub fn snapshot(bytes: &[u8]) {
+    match format::decode(bytes) {
+        Ok(snapshot) => {
+            let generation = u64::from_le_bytes(bytes[20..28].try_into().unwrap());
+            assert_eq!(snapshot.generation().to_string(), format!("{generation:016x}"));
+        }
+        Err(error) => drop(error.to_string()),
+    }
+}
+
+/// A file whose header is made to fit, so that the decoder and the check for meaning are met.
+pub fn forged_snapshot(bytes: &[u8]) {
+    const HEADER: usize = 28;
+    let Some((_, payload)) = bytes.split_at_checked(HEADER) else { return };
+    let length = (payload.len() as u64).to_le_bytes();
+    let fields = [&1_u32.to_le_bytes()[..], &length].concat();
+    let mut hasher = xxhash_rust::xxh3::Xxh3::new();
+    hasher.update(&fields);
+    hasher.update(payload);
+    let checksum = hasher.digest().to_le_bytes();
+    match format::decode(&[b"mirrors\n", &fields[..], &checksum, payload].concat()) {
+        Ok(snapshot) => exercise(&snapshot),
+        Err(Broken::Decode(_) | Broken::Meaning(_)) => {}
+        Err(error) => panic!("the header does not fit: {error}"),
+    }
+}
+
+/// What the checksum vouches for is not escaped again, so only panics count here.
+fn exercise(snapshot: &mirrorlistd::snapshot::Snapshot) {
+    let name = snapshot.directory_names().iter().next().unwrap_or_default().to_owned();
+    let name: String = name.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    for query in ["repo=demo-9&arch=x86_64&country=de,us", &format!("path={name}")] {
+        answers::exercise(snapshot, query);
+    }
+}
