@@ -5,7 +5,7 @@
 //! collects what was skipped or mended on the way. A bad record costs itself and a diagnostic; a file
 //! that cannot be what it should be is an [`Error`], and nothing is compiled.
 //!
-//! Compiling is synchronous and takes about 2.6 seconds for Fedora's data. Equal inputs give equal
+//! Compiling is synchronous and takes about two seconds for Fedora's data. Equal inputs give equal
 //! snapshots, byte for byte, and so equal generations.
 //!
 //! # Which of several equal keys counts
