@@ -4,9 +4,7 @@ use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 
-use mirrorlistd::http::listener::connections_within_file_limit;
-
-use crate::runs::{DEMO_DATA, finish, folder, metric, start};
+use crate::runs::{DEMO_DATA, finish, folder, metric, own_connections, start};
 use crate::server::{Client, DEMO, HasBody, Server};
 use crate::table::Table;
 
@@ -45,7 +43,7 @@ pub fn idle_connections(table: &mut Table) {
 }
 
 fn measure(table: &mut Table, wrapper: &[&str], how: &str) {
-    let n_connections = N_CONNECTIONS.min(connections_within_file_limit(20_000) - 100);
+    let n_connections = N_CONNECTIONS.min(own_connections(20_000) - 100);
     let server = start(folder(), wrapper, &DEMO_DATA, CONFIG);
     let mut other = server.connect();
     (0..1_000).for_each(|_| ask(&mut other));

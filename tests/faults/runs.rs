@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+use mirrorlistd::http::listener::{Neighbours, connections_within_file_limit};
+
 use crate::server::{DEMO, PATIENCE, Server, without_supervisor};
 
 /// The demo data, without any log.
@@ -59,4 +61,10 @@ pub fn finish(mut server: Server) {
 pub fn no_panic(server: &Server) {
     let stderr = server.stderr();
     assert!(!stderr.contains("panicked"), "{stderr}");
+}
+
+/// How many of `wanted` connections this process can have, as the end that opens them.
+pub fn own_connections(wanted: usize) -> usize {
+    let nothing_else = Neighbours { n_workers: 0, n_listeners: 0, n_admin: 0 };
+    connections_within_file_limit(wanted, nothing_else)
 }

@@ -4,11 +4,9 @@ use std::io::{ErrorKind, Read, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mirrorlistd::http::listener::connections_within_file_limit;
-
 use crate::data::{LIST, METALINK, start_with_data};
 use crate::load::{self, Load};
-use crate::runs::{finish, metric};
+use crate::runs::{finish, metric, own_connections};
 use crate::server::{Client, PATIENCE, Server};
 use crate::table::Table;
 
@@ -87,7 +85,7 @@ impl Slow {
 }
 
 pub fn slow_clients(table: &mut Table) {
-    let n_each = N_EACH.min(connections_within_file_limit(20_000) / (KINDS.len() + 1));
+    let n_each = N_EACH.min(own_connections(20_000) / (KINDS.len() + 1));
     let (server, _) = start_with_data(CONFIG);
     let others = Load { n_clients: 8, pause: Duration::from_millis(1), targets: &[LIST] };
     let calm = || thread::sleep(Duration::from_secs(2));
