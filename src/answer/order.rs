@@ -35,8 +35,8 @@ pub fn weighted(
 ///
 /// With `uniform` = 2^e (1 + t) it is 32 - e - log2(1 + t), where the logarithm is t + t (1 - t)
 /// times a polynomial that meets it at five Chebyshev nodes: exact at both ends, so that the powers
-/// of two join, and wrong by at most a 30,000th of the result between. `ln` takes three times as
-/// long.
+/// of two join, and wrong by at most a 30,000th of the result between. With it, and a reciprocal in
+/// place of the division, ordering 100 mirrors takes 1.4 µs; with `ln` it took 1.7 (`choose/order`).
 fn exponential(uniform: u32) -> f32 {
     const MANTISSA: u32 = f32::MANTISSA_DIGITS - 1;
     #[allow(clippy::cast_precision_loss, reason = "24 bits of a uniform variate are enough")]
