@@ -6,12 +6,13 @@
 //! aria2 needs the one and old yum the other.
 
 use super::document::Document;
-use crate::model::text::{Append, Piece, Pieces, Text};
+use crate::model::text::{Append, Digits, Pieces, Prepared, Text};
 use crate::model::xml::{escape_comment_into, escape_into};
 use crate::snapshot::FileView;
 
 /// What stands around the lines, about.
 const FIXED_PARTS: usize = 640;
+
 /// Appends a metalink of a file.
 ///
 /// `tails` is memory that is used again.
@@ -37,7 +38,7 @@ pub fn render(
     body.push_str("\">\n");
     body.push_str(file.metalink_details);
     body.push_str("   <resources maxconnections=\"1\">\n");
-    push_urls(document, tails, tail, body);
+    push_urls(document, tails.prepare(tail), body);
     push_fallback(document, body);
     body.push_str("   </resources>\n  </file>\n </files>\n</metalink>\n");
 }
@@ -67,17 +68,13 @@ fn push_opening(pubdate: &str, body: &mut Text) {
     ));
 }
 
-fn push_urls(document: &Document<'_>, tails: &Pieces, tail: Piece, body: &mut Text) {
+fn push_urls(document: &Document<'_>, tail: Prepared<'_>, body: &mut Text) {
     let Document { snapshot, target, selection, choice, .. } = *document;
     let listings = snapshot.listings();
-    let pieces = listings.pieces();
     for (place, &host) in selection.hosts.iter().enumerate() {
-        let (preference, length) = preference(place);
+        let digits = preference(place);
         choice.each(target.directory.layout.listings(listings, host), |listing| {
-            body.push_piece(pieces, listing.metalink_head);
-            body.push_block(preference, length);
-            body.push_piece(pieces, listing.metalink_middle);
-            body.push_piece(tails, tail);
+            body.push_line(listings.pieces(), listing.metalink_line, digits, tail);
         });
     }
 }
@@ -87,35 +84,26 @@ fn push_fallback(document: &Document<'_>, body: &mut Text) {
     let protocol = fallback.protocol().as_str();
     body.push_all(["    <url protocol=\"", protocol, "\" type=\"", protocol]);
     body.push_str("\" location=\"\" preference=\"");
-    let (preference, length) = preference(document.selection.hosts.len());
-    body.push_block(preference, length);
+    body.push_digits(preference(document.selection.hosts.len()));
     body.push_str("\">");
     escape_into(&url, body);
     body.push_str("</url>\n");
 }
 
-/// [`Document::preference`] as text, and its length.
-fn preference(place: usize) -> (&'static [u8; 4], usize) {
-    // Two digits each; mirrors from the hundredth on share the last one, 1.
-    static DIGITS: [[u8; 4]; 99] = {
-        let mut digits = [*b"    "; 99];
-        let mut rest: &mut [[u8; 4]] = &mut digits;
-        let mut preference = 99;
+/// [`Document::preference`] as text.
+fn preference(place: usize) -> Digits {
+    static DIGITS: [Digits; 100] = {
+        let mut digits = [Digits::new(1); 100];
+        let mut rest: &mut [Digits] = &mut digits;
+        let mut preference = 100;
         while let Some((first, others)) = rest.split_first_mut() {
-            *first = match preference {
-                0..10 => [b'0' + preference, b' ', b' ', b' '],
-                _ => [b'0' + preference / 10, b'0' + preference % 10, b' ', b' '],
-            };
+            *first = Digits::new(preference);
             preference -= 1;
             rest = others;
         }
         digits
     };
-    let Some(index) = place.checked_sub(1) else { return (b"100 ", 3) };
-    match DIGITS.get(index) {
-        Some(digits) => (digits, if index < 90 { 2 } else { 1 }),
-        None => (b"1   ", 1),
-    }
+    DIGITS.get(place).copied().unwrap_or(Digits::new(1))
 }
 
 #[cfg(test)]
@@ -125,9 +113,9 @@ mod tests {
     #[test]
     fn digits_are_those_of_the_preference() {
         for place in [0, 1, 2, 89, 90, 91, 98, 99, 100, 5_000] {
-            let (digits, length) = preference(place);
-            let text = std::str::from_utf8(&digits[..length]).expect("digits");
-            assert_eq!(text, Document::preference(place).to_string());
+            let mut text = Text::default();
+            text.push_digits(preference(place));
+            assert_eq!(text.as_bytes(), Document::preference(place).to_string().as_bytes());
         }
     }
 }

@@ -50,11 +50,11 @@ pub fn render(document: &Document<'_>, details: &Details<'_>, tails: &mut Pieces
     }
     body.push('\n');
 
-    let listings = snapshot.listings();
+    let (listings, tail) = (snapshot.listings(), tails.prepare(tail));
     for &host in &selection.hosts {
         choice.each(target.directory.layout.listings(listings, host), |listing| {
-            body.push_piece(listings.pieces(), listing.url);
-            body.push_piece(tails, tail);
+            body.push_piece(listings.pieces().prepare(listing.url));
+            body.push_piece(tail);
         });
     }
     if let Some(url) = document.fallback_url() {

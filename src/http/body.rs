@@ -34,45 +34,45 @@ pub fn begin() -> Text {
     Text::reuse(block.ok().flatten().unwrap_or_default())
 }
 
-/// The bytes of a body, some of which may have been sent.
+/// A body, some of which may have been sent.
 #[derive(Debug)]
 pub struct Block {
-    bytes: Vec<u8>,
+    text: Text,
     n_sent: usize,
 }
 
 impl Block {
-    /// A body of these bytes.
-    pub fn new(bytes: Vec<u8>) -> Self {
-        Self { bytes, n_sent: 0 }
+    /// A body of this text.
+    pub fn new(text: Text) -> Self {
+        Self { text, n_sent: 0 }
     }
 }
 
 impl Buf for Block {
     fn remaining(&self) -> usize {
-        self.bytes.len() - self.n_sent
+        self.text.as_bytes().len() - self.n_sent
     }
 
     fn chunk(&self) -> &[u8] {
-        self.bytes.get(self.n_sent..).unwrap_or(&[])
+        self.text.as_bytes().get(self.n_sent..).unwrap_or(&[])
     }
 
     fn advance(&mut self, n: usize) {
-        self.n_sent = self.n_sent.saturating_add(n).min(self.bytes.len());
+        self.n_sent = self.n_sent.saturating_add(n).min(self.text.as_bytes().len());
     }
 }
 
 impl Drop for Block {
     fn drop(&mut self) {
-        let bytes = std::mem::take(&mut self.bytes);
-        if bytes.capacity() == 0 || bytes.capacity() > MAX_BYTES {
+        let memory = std::mem::take(&mut self.text).into_memory();
+        if memory.capacity() == 0 || memory.capacity() > MAX_BYTES {
             return;
         }
         // A thread that ends keeps nothing.
         let _ = BLOCKS.try_with(|blocks| {
             let mut blocks = blocks.borrow_mut();
             if blocks.len() < SPARE {
-                blocks.push(bytes);
+                blocks.push(memory);
             }
         });
     }
@@ -87,7 +87,7 @@ mod tests {
         let mut body = begin();
         assert!(body.is_empty());
         body.push_str(text);
-        Block::new(body.into_bytes())
+        Block::new(body)
     }
 
     #[test]
@@ -106,7 +106,7 @@ mod tests {
     fn a_worker_keeps_few_blocks_and_none_that_is_huge() {
         let blocks: Vec<_> = (0..100).map(|_| write("x")).collect();
         drop(blocks);
-        drop(Block::new(Vec::with_capacity(MAX_BYTES + 1)));
+        drop(Block::new(Vec::with_capacity(MAX_BYTES + 1).into()));
         BLOCKS.with_borrow(|blocks| {
             assert_eq!(blocks.len(), SPARE);
             assert!(blocks.iter().all(|block| block.capacity() <= MAX_BYTES));

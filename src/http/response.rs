@@ -84,10 +84,10 @@ pub fn from_reply(
     let (encoding, body) = match compressed {
         Some((coding, bytes)) => {
             // Its memory goes back to the worker.
-            drop(Block::new(body.into_bytes()));
-            (Some(coding.name()), bytes)
+            drop(Block::new(body));
+            (Some(coding.name()), bytes.into())
         }
-        None => (None, body.into_bytes()),
+        None => (None, body),
     };
     let mut response = Response::new(Full::new(Block::new(body)));
     *response.status_mut() = match reply.status {
@@ -144,7 +144,7 @@ pub fn close_after(response: &mut Response<Body>) {
 }
 
 fn text(status: StatusCode, message: &'static str) -> Response<Body> {
-    let mut response = Response::new(Full::new(Block::new(message.into())));
+    let mut response = Response::new(Full::new(Block::new(message.as_bytes().to_vec().into())));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     response

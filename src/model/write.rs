@@ -58,6 +58,10 @@ pub fn push_json_string(text: &str, out: &mut impl Append) {
 /// Appends a path as it stands in a URL (RFC 3986, section 3.3): what a path cannot hold is
 /// percent-encoded. A `%` is a character of the name here, not an escape.
 pub fn push_url_path(path: &str, out: &mut impl Append) {
+    // As in XML: nearly always.
+    if path.bytes().fold(true, |plain, byte| plain & is_path(byte)) {
+        return out.push_str(path);
+    }
     let mut rest = path;
     while let Some(at) = rest.bytes().position(|byte| !is_path(byte)) {
         let (plain, special) = rest.split_at(at);

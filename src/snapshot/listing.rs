@@ -9,7 +9,8 @@
 //!
 //! where the head and the middle (which closes the tag, says `mm0:private` where it holds, and ends
 //! with the base URL) depend on nothing but the mirror and its URL. They are escaped here and copied
-//! by the renderer; only the preference and the tail change from answer to answer. What a metalink
+//! by the renderer; only the preference and the tail change from answer to answer. The lines of a
+//! mirror stand one behind the other, and so in few lines of the processor's cache. What a metalink
 //! says of a file (time, size, checksums, alternates) is the same in every answer and made here too.
 
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ use rustc_hash::FxHashMap;
 
 use crate::model::geo::{Continent, Country};
 use crate::model::ids::HostId;
-use crate::model::text::{Piece, Pieces};
+use crate::model::text::{Line, Piece, Pieces};
 use crate::model::url::{Protocol, ProtocolSet, parse_base_url};
 use crate::model::write::{push_hex, push_number};
 use crate::model::xml::escape_into;
@@ -33,10 +34,8 @@ pub struct Listing {
     pub protocol: Protocol,
     /// The base URL as the data has it.
     pub url: Piece,
-    /// A metalink line up to the preference. All mirrors of a country share it.
-    pub metalink_head: Piece,
-    /// A metalink line from behind the preference to the end of the base URL.
-    pub metalink_middle: Piece,
+    /// A metalink line to the end of the base URL, without the preference.
+    pub metalink_line: Line,
 }
 
 /// The URLs of a mirror in a layout: a range of [`Listings`]. Empty for one that has none.
@@ -145,7 +144,6 @@ pub(super) fn build(tables: &Tables) -> (Listings, Vec<LayoutIndex>) {
 #[derive(Default)]
 struct Known {
     groups: FxHashMap<(HostId, u32, bool), Group>,
-    heads: FxHashMap<(Protocol, Option<Country>), Piece>,
 }
 
 fn build_layout(
@@ -168,7 +166,7 @@ fn build_layout(
         let group = *known
             .groups
             .entry((host, slot.urls, slot.public))
-            .or_insert_with(|| build_group(tables, host, slot, listings, &mut known.heads));
+            .or_insert_with(|| build_group(tables, host, slot, listings));
         if let Some(own) = index.groups.get_mut(host.index()) {
             *own = group;
         }
@@ -196,13 +194,7 @@ fn build_layout(
     index
 }
 
-fn build_group(
-    tables: &Tables,
-    host: HostId,
-    slot: &Slot,
-    listings: &mut Listings,
-    heads: &mut FxHashMap<(Protocol, Option<Country>), Piece>,
-) -> Group {
+fn build_group(tables: &Tables, host: HostId, slot: &Slot, listings: &mut Listings) -> Group {
     let country = tables.hosts.get(host.index()).and_then(|host| host.country);
     let private = if slot.public { "" } else { " mm0:private=\"True\"" };
     let Listings { listings, pieces, .. } = listings;
@@ -210,18 +202,16 @@ fn build_group(
     for &url in tables.url_lists.get(slot.urls as usize) {
         let url = tables.urls.get(url as usize);
         let Ok(protocol) = parse_base_url(url) else { continue };
-        let metalink_head = *heads
-            .entry((protocol, country))
-            .or_insert_with(|| pieces.add(|out| push_head(protocol, country, out)));
-        let metalink_middle = pieces.add(|out| {
+        let head = |out: &mut String| push_head(protocol, country, out);
+        let metalink_line = pieces.add_line(head, |out| {
             out.extend(["\"", private, ">"]);
             escape_into(url, out);
         });
-        // Nearly all URLs are their own escapes, and so the end of the middle.
-        let end = u32::try_from(url.len()).map_or(Piece::default(), |n| metalink_middle.end(n));
+        // Nearly all URLs are their own escapes, and so the end of the line.
+        let end = u32::try_from(url.len()).map_or(Piece::default(), |n| metalink_line.end(n));
         let is_plain = pieces.get(end) == url;
         let url = if is_plain { end } else { pieces.add(|out| out.push_str(url)) };
-        listings.push(Listing { protocol, url, metalink_head, metalink_middle });
+        listings.push(Listing { protocol, url, metalink_line });
     }
     match (u32::try_from(from), u32::try_from(listings.len())) {
         (Ok(from), Ok(to)) => Group { from, to },
