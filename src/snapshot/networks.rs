@@ -1,9 +1,10 @@
 //! The large tables of networks: shared by snapshots, and with an answer at once for most of IPv4.
 
 use std::hash::Hash;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::tables::Prefixes;
@@ -19,22 +20,12 @@ use super::trie::PrefixTable;
 /// addresses (a /16) is all one network, or none, that is known before.
 pub(super) struct Networks<T> {
     trie: PrefixTable<T>,
-    /// By the first half of an IPv4 address.
-    blocks: Box<[Block<T>]>,
+    blocks: Blocks<T>,
     /// XXH3-128 of the prefixes and their values.
     fingerprint: u128,
 }
 
-/// What is known of a /16.
-#[derive(Clone, Copy)]
-enum Block<T> {
-    /// All of its addresses have this value, or none.
-    Whole(Option<T>),
-    /// It holds smaller networks.
-    Divided,
-}
-
-impl<T: Copy + Hash> Networks<T> {
+impl<T: Copy + Eq + Hash> Networks<T> {
     /// The table of `prefixes`: `before`, if that was built of equal ones.
     pub(super) fn new(prefixes: &Prefixes<T>, before: Option<&Arc<Self>>) -> Arc<Self> {
         let mut hasher = Xxh3::new();
@@ -44,7 +35,7 @@ impl<T: Copy + Hash> Networks<T> {
             Some(before) if before.fingerprint == fingerprint => Arc::clone(before),
             _ => {
                 let trie = PrefixTable::new(prefixes.iter());
-                let blocks = index_blocks(prefixes, &trie);
+                let blocks = Blocks::new(prefixes, &trie);
                 Arc::new(Self { trie, blocks, fingerprint })
             }
         }
@@ -52,12 +43,13 @@ impl<T: Copy + Hash> Networks<T> {
 
     /// The value of the longest prefix that contains `address` (canonical).
     pub(super) fn find(&self, address: IpAddr) -> Option<T> {
-        if let IpAddr::V4(v4) = address
-            && let Some(Block::Whole(value)) = self.blocks.get((v4.to_bits() >> 16) as usize)
-        {
-            return *value;
+        match address {
+            IpAddr::V4(v4) => match self.blocks.get(v4) {
+                Block::Whole(value) => value,
+                Block::Divided => self.trie.find(address).copied(),
+            },
+            IpAddr::V6(_) => self.trie.find(address).copied(),
         }
-        self.trie.find(address).copied()
     }
 
     /// The number of prefixes.
@@ -66,28 +58,65 @@ impl<T: Copy + Hash> Networks<T> {
     }
 }
 
-fn index_blocks<T: Copy>(prefixes: &Prefixes<T>, trie: &PrefixTable<T>) -> Box<[Block<T>]> {
-    let mut blocks = vec![Block::Whole(None); 1 << 16].into_boxed_slice();
-    for (prefix, _) in prefixes.iter() {
-        if let IpAddr::V4(address) = prefix.address()
-            && prefix.len() > 16
-            && let Some(block) = blocks.get_mut((address.to_bits() >> 16) as usize)
-        {
-            *block = Block::Divided;
+/// What is known of a /16.
+enum Block<T> {
+    /// All of its addresses have this value, or none.
+    Whole(Option<T>),
+    /// It holds smaller networks.
+    Divided,
+}
+
+/// What is known of each /16, in two bytes: clients come from everywhere, and so every byte of this
+/// competes for the cache.
+struct Blocks<T> {
+    /// By the first half of an address: `NOTHING`, `DIVIDED`, or one more than an index of a value.
+    codes: Box<[u16]>,
+    values: Vec<T>,
+}
+
+const NOTHING: u16 = 0;
+const DIVIDED: u16 = u16::MAX;
+
+impl<T: Copy + Eq + Hash> Blocks<T> {
+    fn new(prefixes: &Prefixes<T>, trie: &PrefixTable<T>) -> Self {
+        let mut codes = vec![NOTHING; 1 << 16].into_boxed_slice();
+        for (prefix, _) in prefixes.iter() {
+            if let IpAddr::V4(address) = prefix.address()
+                && prefix.len() > 16
+                && let Some(code) = codes.get_mut(first_half(address))
+            {
+                *code = DIVIDED;
+            }
+        }
+        let mut known = FxHashMap::default();
+        let mut values = Vec::new();
+        for (first_half, code) in (0_u32..).zip(&mut codes).filter(|(_, code)| **code != DIVIDED) {
+            if let Some(&value) = trie.find(IpAddr::V4((first_half << 16).into())) {
+                *code = *known.entry(value).or_insert_with(|| {
+                    values.push(value);
+                    // Beyond 65,534 values the trie is asked.
+                    u16::try_from(values.len()).unwrap_or(DIVIDED)
+                });
+            }
+        }
+        Self { codes, values }
+    }
+
+    fn get(&self, address: Ipv4Addr) -> Block<T> {
+        match self.codes.get(first_half(address)) {
+            Some(&NOTHING) => Block::Whole(None),
+            Some(&DIVIDED) | None => Block::Divided,
+            Some(code) => Block::Whole(self.values.get(usize::from(*code) - 1).copied()),
         }
     }
-    for (first_half, block) in (0_u32..).zip(&mut blocks) {
-        if let Block::Whole(value) = block {
-            *value = trie.find(IpAddr::V4((first_half << 16).into())).copied();
-        }
-    }
-    blocks
+}
+
+fn first_half(address: Ipv4Addr) -> usize {
+    (address.to_bits() >> 16) as usize
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use proptest::prelude::*;
 
     use super::*;
