@@ -53,8 +53,7 @@ pub fn render(document: &Document<'_>, details: &Details<'_>, tails: &mut Pieces
     let (listings, tail) = (snapshot.listings(), tails.prepare(tail));
     for &host in &selection.hosts {
         choice.each(target.directory.layout.listings(listings, host), |listing| {
-            body.push_piece(listings.pieces().prepare(listing.url));
-            body.push_piece(tail);
+            body.push_pair(listings.pieces().prepare(listing.url), tail);
         });
     }
     if let Some(url) = document.fallback_url() {

@@ -25,13 +25,13 @@ const SPARE: usize = 8;
 const MAX_BYTES: usize = 256 * 1024;
 
 thread_local! {
-    static BLOCKS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    static BLOCKS: RefCell<Vec<Text>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A text to write a body into, without a text in it.
 pub fn begin() -> Text {
     let block = BLOCKS.try_with(|blocks| blocks.borrow_mut().pop());
-    Text::reuse(block.ok().flatten().unwrap_or_default())
+    block.ok().flatten().unwrap_or_default()
 }
 
 /// A body, some of which may have been sent.
@@ -64,15 +64,16 @@ impl Buf for Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        let memory = std::mem::take(&mut self.text).into_memory();
-        if memory.capacity() == 0 || memory.capacity() > MAX_BYTES {
+        let mut text = std::mem::take(&mut self.text);
+        if text.capacity() == 0 || text.capacity() > MAX_BYTES {
             return;
         }
+        text.clear();
         // A thread that ends keeps nothing.
         let _ = BLOCKS.try_with(|blocks| {
             let mut blocks = blocks.borrow_mut();
             if blocks.len() < SPARE {
-                blocks.push(memory);
+                blocks.push(text);
             }
         });
     }
@@ -106,7 +107,7 @@ mod tests {
     fn a_worker_keeps_few_blocks_and_none_that_is_huge() {
         let blocks: Vec<_> = (0..100).map(|_| write("x")).collect();
         drop(blocks);
-        drop(Block::new(Vec::with_capacity(MAX_BYTES + 1).into()));
+        drop(Block::new(Text::written(Vec::with_capacity(MAX_BYTES + 1))));
         BLOCKS.with_borrow(|blocks| {
             assert_eq!(blocks.len(), SPARE);
             assert!(blocks.iter().all(|block| block.capacity() <= MAX_BYTES));

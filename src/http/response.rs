@@ -10,11 +10,11 @@ use hyper::header::{
 };
 use hyper::{Response, StatusCode};
 
-use super::body::{Block, Body};
+use super::body::{self, Block, Body};
 use super::compress::{Coding, compress};
 use super::route::Refusal;
 use crate::answer::{Redirect, Reply, Status};
-use crate::model::text::Text;
+use crate::model::text::{Append, Text};
 use crate::snapshot::Generation;
 
 /// Names the snapshot that an answer was made from.
@@ -85,7 +85,7 @@ pub fn from_reply(
         Some((coding, bytes)) => {
             // Its memory goes back to the worker.
             drop(Block::new(body));
-            (Some(coding.name()), bytes.into())
+            (Some(coding.name()), Text::written(bytes))
         }
         None => (None, body),
     };
@@ -144,7 +144,9 @@ pub fn close_after(response: &mut Response<Body>) {
 }
 
 fn text(status: StatusCode, message: &'static str) -> Response<Body> {
-    let mut response = Response::new(Full::new(Block::new(message.as_bytes().to_vec().into())));
+    let mut body = body::begin();
+    body.push_str(message);
+    let mut response = Response::new(Full::new(Block::new(body)));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     response

@@ -35,33 +35,37 @@ impl Append for String {
 
 /// Bytes of text, to be sent.
 ///
-/// Its memory is filled with zeros where nothing is written yet, so that a block can be copied to it
-/// in one piece; the zeros are paid for once, when memory grows.
+/// Its memory is initialised ahead of what is written, by zeros or by an earlier text, so that a
+/// block can be copied to it in one piece. Nobody sees what stands there.
 #[derive(Default, Debug)]
 pub struct Text {
-    /// What is written, and room for more.
+    /// What is written, and initialised room for more.
     memory: Vec<u8>,
     /// How much is written.
     end: usize,
 }
 
 impl Text {
-    /// A text without a text in it, in memory that was used before.
-    pub fn reuse(memory: Vec<u8>) -> Self {
-        Self { memory, end: 0 }
+    /// A text that is written already, or what a content coding has made of one.
+    pub fn written(bytes: Vec<u8>) -> Self {
+        Self { end: bytes.len(), memory: bytes }
     }
 
     /// Makes room for so many more bytes.
     pub fn reserve(&mut self, n_bytes: usize) {
         let needed = self.end.saturating_add(n_bytes);
-        if needed > self.memory.len() {
-            self.grow(needed);
-        }
+        self.memory.reserve(needed.saturating_sub(self.memory.len()));
     }
 
+    /// Initialises room for so many more bytes, and for as much again as there is.
     #[cold]
-    fn grow(&mut self, needed: usize) {
-        self.memory.resize(needed.max(self.memory.len().saturating_mul(2)), 0);
+    fn grow(&mut self, n_bytes: usize) {
+        let needed = self.end.saturating_add(n_bytes);
+        let mut length = needed.max(self.memory.len().saturating_mul(2));
+        if needed <= self.memory.capacity() {
+            length = length.min(self.memory.capacity());
+        }
+        self.memory.resize(length, 0);
     }
 
     /// Removes everything, and keeps the memory.
@@ -72,6 +76,11 @@ impl Text {
     /// Whether there is nothing.
     pub fn is_empty(&self) -> bool {
         self.end == 0
+    }
+
+    /// How many bytes there is memory for.
+    pub fn capacity(&self) -> usize {
+        self.memory.capacity()
     }
 
     /// The bytes.
@@ -85,21 +94,20 @@ impl Text {
         self.memory
     }
 
-    /// The memory, for [`Text::reuse`].
-    pub fn into_memory(self) -> Vec<u8> {
-        self.memory
-    }
-
-    /// The room for the next `N` bytes, which are not part of the text yet.
+    /// The room for the next `N` bytes, which are not part of the text yet. There always is.
     fn room<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
-        if self.memory.len().wrapping_sub(self.end) < N {
-            self.grow(self.end.saturating_add(N));
+        if self.memory.len().saturating_sub(self.end) < N {
+            self.grow(N);
         }
-        self.memory.get_mut(self.end..)?.first_chunk_mut()
+        let room = self.memory.get_mut(self.end..)?.first_chunk_mut();
+        debug_assert!(room.is_some(), "it has grown");
+        room
     }
 
     fn push_bytes(&mut self, bytes: &[u8]) {
-        self.reserve(bytes.len());
+        if self.memory.len().saturating_sub(self.end) < bytes.len() {
+            self.grow(bytes.len());
+        }
         let end = self.end + bytes.len();
         if let Some(room) = self.memory.get_mut(self.end..end) {
             room.copy_from_slice(bytes);
@@ -120,6 +128,25 @@ impl Text {
         }
     }
 
+    /// Appends two prepared pieces, after one look at how much room there is.
+    pub fn push_pair(&mut self, first: Prepared<'_>, second: Prepared<'_>) {
+        match (first.0, second.0) {
+            (Form::Short(first, first_length), Form::Short(second, second_length)) => {
+                // Never more; with this the compiler sees that both fit.
+                let at_second = first_length.min(BLOCK);
+                if let Some(room) = self.room::<PAIR>() {
+                    put(room, 0, Some(first));
+                    put(room, at_second, Some(second));
+                    self.end += at_second + second_length.min(BLOCK);
+                }
+            }
+            _ => {
+                self.push_piece(first);
+                self.push_piece(second);
+            }
+        }
+    }
+
     /// Appends digits.
     pub fn push_digits(&mut self, digits: Digits) {
         if let Some(room) = self.room() {
@@ -132,40 +159,46 @@ impl Text {
     pub fn push_line(&mut self, pieces: &Pieces, line: Line, digits: Digits, tail: Prepared<'_>) {
         let (head, middle) = (line.head as usize, line.middle as usize);
         let source = pieces.text.as_bytes().get(line.from as usize..);
-        match (source.and_then(<[u8]>::first_chunk::<PAIR>), tail.0) {
-            (Some(source), Form::Short(tail, tail_length))
-                if head <= BLOCK && middle <= BLOCK && tail_length <= BLOCK =>
-            {
+        match source.and_then(<[u8]>::first_chunk::<PAIR>) {
+            Some(source) if head <= BLOCK && middle <= BLOCK => {
                 let at_middle = head + digits.length();
                 let at_tail = at_middle + middle;
-                if let Some(room) = self.room::<{ PAIR + DIGITS + BLOCK }>() {
-                    put(room, 0, from(source, 0));
-                    put(room, head, Some(&digits.bytes));
-                    put(room, at_middle, from(source, head));
-                    put(room, at_tail, Some(tail));
-                    self.end += at_tail + tail_length;
+                let Some(room) = self.room::<{ PAIR + DIGITS + BLOCK }>() else { return };
+                put(room, 0, find_block(source, 0));
+                put(room, head, Some(&digits.bytes));
+                put(room, at_middle, find_block(source, head));
+                match tail.0 {
+                    Form::Short(block, length) => {
+                        put(room, at_tail, Some(block));
+                        self.end += at_tail + length.min(BLOCK);
+                    }
+                    Form::Long(text) => {
+                        self.end += at_tail;
+                        self.push_str(text);
+                    }
                 }
             }
-            _ => self.push_long_line(pieces, line, digits, tail),
+            _ => {
+                self.push_long_line(pieces, line, digits);
+                self.push_piece(tail);
+            }
         }
     }
 
     #[cold]
-    fn push_long_line(&mut self, pieces: &Pieces, line: Line, digits: Digits, tail: Prepared<'_>) {
-        let middle_from = line.from.saturating_add(line.head);
+    fn push_long_line(&mut self, pieces: &Pieces, line: Line, digits: Digits) {
         self.push_str(pieces.get(Piece { from: line.from, length: line.head }));
         self.push_digits(digits);
-        self.push_str(pieces.get(Piece { from: middle_from, length: line.middle }));
-        self.push_piece(tail);
+        self.push_str(pieces.get(line.end(line.middle)));
     }
 }
 
-/// The block that begins at a place; the compiler sees at compile time whether there is one.
-fn from(source: &[u8; PAIR], at: usize) -> Option<&[u8; BLOCK]> {
+/// The block that begins at a place; the compiler sees that there is one.
+fn find_block(source: &[u8; PAIR], at: usize) -> Option<&[u8; BLOCK]> {
     source.get(at..)?.first_chunk()
 }
 
-/// Copies a block to a place, likewise.
+/// Copies a block to a place; the compiler sees that there is room for it.
 fn put<const N: usize, const ROOM: usize>(
     room: &mut [u8; ROOM],
     at: usize,
@@ -175,12 +208,6 @@ fn put<const N: usize, const ROOM: usize>(
         && let Some(block) = block
     {
         *place = *block;
-    }
-}
-
-impl From<Vec<u8>> for Text {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self { end: bytes.len(), memory: bytes }
     }
 }
 
@@ -211,7 +238,7 @@ const PAIR: usize = 2 * BLOCK;
 /// What fits one move.
 const DIGITS: usize = 4;
 
-/// Behind the last piece stand blocks of this.
+/// Stands behind the last piece: a line is read as two blocks.
 const PADDING: &str = match str::from_utf8(&[b' '; PAIR]) {
     Ok(padding) => padding,
     Err(_) => "",
@@ -249,6 +276,7 @@ impl Digits {
         Self { bytes, length }
     }
 
+    /// At most three; with this the compiler sees that they fit.
     fn length(self) -> usize {
         usize::from(self.length).min(DIGITS)
     }
@@ -257,7 +285,7 @@ impl Digits {
 /// Prepared pieces of text.
 #[derive(Debug)]
 pub struct Pieces {
-    /// The pieces, and a block of padding.
+    /// The pieces, and `PADDING`.
     text: String,
 }
 
@@ -298,9 +326,11 @@ impl Pieces {
         write(&mut self.text);
         let length = self.text.len() - from;
         self.text.push_str(PADDING);
-        match (u32::try_from(from), u32::try_from(length)) {
-            (Ok(from), Ok(length)) => Piece { from, length },
-            _ => Piece::default(),
+        // Where the end can be told, so can every place before it.
+        match u32::try_from(from + length) {
+            #[allow(clippy::cast_possible_truncation, reason = "less than the end")]
+            Ok(_) => Piece { from: from as u32, length: length as u32 },
+            Err(_) => Piece::default(),
         }
     }
 
@@ -335,6 +365,16 @@ impl Pieces {
         // What fits the one fits the other; an empty piece has an empty head.
         let head = u32::try_from(head_length).unwrap_or(0).min(piece.length);
         Line { from: piece.from, head, middle: piece.length - head }
+    }
+
+    /// How many bytes the pieces have.
+    pub fn len(&self) -> usize {
+        self.text.len().saturating_sub(PADDING.len())
+    }
+
+    /// Whether there is nothing in any piece.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Removes all pieces, and keeps the memory.
@@ -382,8 +422,17 @@ mod tests {
         assert_eq!(pieces.get(line.end(100)), "\">https://m.example/");
     }
 
+    /// A text with room for so many bytes, which an earlier text has left behind.
+    fn used(n_bytes: usize) -> Text {
+        let mut text = Text::default();
+        text.push_str(&"#".repeat(n_bytes));
+        text.memory.truncate(n_bytes);
+        text.clear();
+        text
+    }
+
     #[test]
-    fn lines_are_their_parts() {
+    fn lines_and_pairs_are_their_parts() {
         let lengths = [0, 1, 20, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK];
         for (head, middle, tail) in lengths.iter().flat_map(|&head| {
             lengths.iter().flat_map(move |&middle| lengths.map(|tail| (head, middle, tail)))
@@ -393,27 +442,48 @@ mod tests {
             let mut pieces = Pieces::default();
             let line = pieces.add_line(|out| out.push_str(&head), |out| out.push_str(&middle));
             let tail_piece = pieces.add(|out| out.push_str(&tail));
+            let tail_prepared = pieces.prepare(tail_piece);
             for number in [0, 9, 10, 99, 100, u8::MAX] {
-                let mut text = Text::default();
+                let mut text = used(1_000);
                 text.push_str("before ");
-                text.push_line(&pieces, line, Digits::new(number), pieces.prepare(tail_piece));
+                text.push_line(&pieces, line, Digits::new(number), tail_prepared);
                 text.push('|');
                 let expected = format!("before {head}{number}{middle}{tail}|");
                 assert_eq!(text.as_bytes(), expected.as_bytes());
             }
+            let mut text = used(1_000);
+            text.push_pair(pieces.prepare(line.end(line.middle)), tail_prepared);
+            text.push('|');
+            assert_eq!(text.as_bytes(), format!("{middle}{tail}|").as_bytes());
         }
     }
 
     #[test]
-    fn memory_that_is_used_again_shows_nothing_of_before() {
+    fn any_room_is_enough() {
+        let mut pieces = Pieces::default();
+        let line = pieces.add_line(|out| out.push_str("head "), |out| out.push_str(" middle"));
+        let tail = pieces.add(|out| out.push_str(" tail"));
+        let tail = pieces.prepare(tail);
+        for room in 0..=PAIR + DIGITS + BLOCK + 1 {
+            let mut text = used(room);
+            text.push_line(&pieces, line, Digits::new(42), tail);
+            assert_eq!(text.as_bytes(), b"head 42 middle tail", "{room}");
+            let mut text = used(room);
+            text.push_piece(tail);
+            text.push_pair(tail, tail);
+            text.push_digits(Digits::new(7));
+            assert_eq!(text.as_bytes(), b" tail tail tail7", "{room}");
+        }
+    }
+
+    #[test]
+    fn an_estimate_is_not_initialised() {
         let mut text = Text::default();
-        text.push_str(&"old ".repeat(1_000));
-        let mut text = Text::reuse(text.into_memory());
-        assert!(text.is_empty());
-        text.push('n');
-        text.push('ü');
-        assert_eq!(text.as_bytes(), "nü".as_bytes());
-        assert_eq!(text.into_bytes(), "nü".as_bytes());
+        text.reserve(1_000_000);
+        text.push_str("short");
+        assert!(text.capacity() >= 1_000_000);
+        assert!(text.memory.len() < 1_000);
+        assert_eq!(text.into_bytes(), b"short");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use mirrorlistd::answer::{Format, Options, Reply, Request, Scratch, Status, respond};
 use mirrorlistd::compile::{self, Compiled, Inputs, MirrorManagerFiles, Report};
-use mirrorlistd::model::text::Text;
+use mirrorlistd::model::text::{Append, Text};
 use mirrorlistd::snapshot::Snapshot;
 use testdata::Message as _;
 use testdata::mirrormanager::{
@@ -307,12 +307,20 @@ impl Server {
         let format = Format::of_path(path).expect("tests ask for lists and metalinks");
         let request = Request { format, query, client, now: NOW };
         let mut rng = fastrand::Rng::with_seed(seed);
-        let mut body = Text::default();
+        let mut body = used_text();
         let mut scratch = Scratch::default();
         let reply =
             respond(&self.snapshot, &self.options, &request, &mut rng, &mut scratch, &mut body);
         Answer::new(reply, String::from_utf8(body.into_bytes()).expect("documents are UTF-8"))
     }
+}
+
+/// Memory of a body that has held another, as a worker's has.
+pub(crate) fn used_text() -> Text {
+    let mut text = Text::default();
+    text.push_str(&"#".repeat(4_096));
+    text.clear();
+    text
 }
 
 impl Answer {

@@ -8,9 +8,10 @@ use mirrorlistd::answer::query::Countme;
 use mirrorlistd::answer::shape::{Fallback, Shaping};
 use mirrorlistd::answer::{Format, Options, Reply, Request, Scratch, Status, respond};
 use mirrorlistd::compile::{Inputs, compile};
-use mirrorlistd::model::text::Text;
+
 use mirrorlistd::snapshot::Snapshot;
 
+use crate::fixture::used_text;
 use crate::golden;
 
 static DEMO: LazyLock<Snapshot> = LazyLock::new(|| compile(&Inputs::Demo).unwrap().snapshot);
@@ -24,7 +25,7 @@ fn answer_with<'q>(
     let request =
         Request { format, query, client: IpAddr::from([127, 0, 0, 1]), now: 1_795_258_889 };
     let mut rng = fastrand::Rng::with_seed(seed);
-    let mut body = Text::default();
+    let mut body = used_text();
     let reply = respond(&DEMO, options, &request, &mut rng, &mut Scratch::default(), &mut body);
     (reply, String::from_utf8(body.into_bytes()).expect("documents are UTF-8"))
 }

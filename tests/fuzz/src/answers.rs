@@ -7,7 +7,7 @@ use mirrorlistd::answer::query::Query;
 use mirrorlistd::answer::shape::Shaping;
 use mirrorlistd::answer::{Format, Options, Request, Scratch, Status, respond};
 use mirrorlistd::compile::{Inputs, compile};
-use mirrorlistd::model::text::Text;
+use mirrorlistd::model::text::{Append, Text};
 use mirrorlistd::snapshot::Snapshot;
 
 use super::xml;
@@ -69,7 +69,10 @@ fn answer(
     format: Format,
 ) -> Answer {
     let request = Request { format, query, client, now: 1_795_258_889 };
+    // Memory that has held another body, as a worker's has.
     let mut body = Text::default();
+    body.push_str(&"#".repeat(4_096));
+    body.clear();
     // The same luck for each format.
     let mut rng = fastrand::Rng::with_seed(7);
     let mut scratch = Scratch::default();
