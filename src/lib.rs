@@ -63,7 +63,8 @@
 //!   netblock to the next wider one and follows the links from the longest match.
 //! - A walk down its trie meets several lines of memory that no cache holds, and building and freeing
 //!   it is most of a reload. So a table of the blocks /16 of IPv4 answers before it where a block is
-//!   not divided, and snapshots of equal networks share both (`snapshot::networks`).
+//!   not divided, and snapshots of equal networks share both (`snapshot::networks`). Where mirrors
+//!   have no network at all, a bit says so ([`snapshot::trie::SparseTable`]).
 //! - Bodies are bytes and not `String`s, put together from blocks of fixed size
 //!   ([`model::text`]) in memory that was used a moment ago ([`http::body`]).
 

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!     <url protocol="https" type="https" location="ES" preference="100">https://m.example/fedora/40/repomd.xml</url>
-//! └──────────────────────────── head ────────────────────────────────┘└─┘└───────── middle ────────┘└───── tail ──────┘
+//! └──────────────────────────── head ─────────────────────────────┘└─┘└──────── middle ────────┘└────── tail ──────┘
 //! ```
 //!
 //! where the head and the middle (which closes the tag, says `mm0:private` where it holds, and ends
@@ -14,6 +14,7 @@
 //! says of a file (time, size, checksums, alternates) is the same in every answer and made here too.
 
 use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
 
@@ -120,24 +121,31 @@ impl LayoutIndex {
     }
 }
 
-/// Makes the pieces and the sets of all layouts.
-pub(super) fn build(tables: &Tables) -> (Listings, Vec<LayoutIndex>) {
+/// What is made of Fedora's data takes less than 2 MB. A forged file of 1 MB could ask for terabytes:
+/// many mirrors that share one long list of URLs, many files that share all versions.
+const MAX_PIECES: usize = 256 * 1024 * 1024;
+
+/// Makes the pieces and the sets of all layouts. Fails with the name of a table that asks for more
+/// than anybody can mean.
+pub(super) fn build(tables: &Tables) -> Result<(Listings, Vec<LayoutIndex>), &'static str> {
     let mut listings = Listings::default();
     let mut known = Known::default();
-    let layouts = tables
-        .layouts
-        .iter()
-        .map(|layout| build_layout(tables, layout, &mut listings, &mut known))
-        .collect();
+    let mut layouts = Vec::with_capacity(tables.layouts.len());
+    for layout in &tables.layouts {
+        layouts.push(build_layout(tables, layout, &mut listings, &mut known).ok_or("layouts")?);
+    }
     for file in &tables.files {
         let (from, to) = file.versions;
         let versions = tables.versions.get(from as usize..to as usize).unwrap_or(&[]);
         let piece = listings.pieces.add(|out| push_versions(versions, out));
         listings.files.push(piece);
+        if listings.pieces.len() > MAX_PIECES {
+            return Err("files");
+        }
     }
     listings.listings.shrink_to_fit();
     listings.pieces.shrink_to_fit();
-    (listings, layouts)
+    Ok((listings, layouts))
 }
 
 /// What was made before and serves again.
@@ -146,12 +154,13 @@ struct Known {
     groups: FxHashMap<(HostId, u32, bool), Group>,
 }
 
+/// `None` beyond `MAX_PIECES`.
 fn build_layout(
     tables: &Tables,
     layout: &Layout,
     listings: &mut Listings,
     known: &mut Known,
-) -> LayoutIndex {
+) -> Option<LayoutIndex> {
     let n_hosts = tables.hosts.len();
     let mut index = LayoutIndex {
         groups: vec![Group::default(); n_hosts],
@@ -163,10 +172,10 @@ fn build_layout(
     let mut by_country: BTreeMap<Country, Box<[u64]>> = BTreeMap::new();
     for (host, slot) in (0..).map(HostId).zip(&layout.slots) {
         let Some(slot) = slot else { continue };
-        let group = *known
-            .groups
-            .entry((host, slot.urls, slot.public))
-            .or_insert_with(|| build_group(tables, host, slot, listings));
+        let group = match known.groups.entry((host, slot.urls, slot.public)) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => *new.insert(build_group(tables, host, slot, listings)?),
+        };
         if let Some(own) = index.groups.get_mut(host.index()) {
             *own = group;
         }
@@ -191,10 +200,15 @@ fn build_layout(
     }
     index.by_country = by_country.into_iter().collect();
     index.by_continent = by_continent.into_iter().collect();
-    index
+    Some(index)
 }
 
-fn build_group(tables: &Tables, host: HostId, slot: &Slot, listings: &mut Listings) -> Group {
+fn build_group(
+    tables: &Tables,
+    host: HostId,
+    slot: &Slot,
+    listings: &mut Listings,
+) -> Option<Group> {
     let country = tables.hosts.get(host.index()).and_then(|host| host.country);
     let private = if slot.public { "" } else { " mm0:private=\"True\"" };
     let Listings { listings, pieces, .. } = listings;
@@ -212,11 +226,11 @@ fn build_group(tables: &Tables, host: HostId, slot: &Slot, listings: &mut Listin
         let is_plain = pieces.get(end) == url;
         let url = if is_plain { end } else { pieces.add(|out| out.push_str(url)) };
         listings.push(Listing { protocol, url, metalink_line });
+        if pieces.len() > MAX_PIECES {
+            return None;
+        }
     }
-    match (u32::try_from(from), u32::try_from(listings.len())) {
-        (Ok(from), Ok(to)) => Group { from, to },
-        _ => Group::default(),
-    }
+    Some(Group { from: u32::try_from(from).ok()?, to: u32::try_from(listings.len()).ok()? })
 }
 
 fn push_head(protocol: Protocol, country: Option<Country>, out: &mut String) {
@@ -266,5 +280,30 @@ fn push_hash(kind: &str, sum: Option<&[u8]>, indent: &str, out: &mut String) {
         out.extend([indent, " <hash type=\"", kind, "\">"]);
         push_hex(sum, out);
         out.push_str("</hash>\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::checksum::Checksums;
+    use crate::snapshot::tables::{File, Host};
+
+    #[test]
+    fn nobody_can_ask_for_terabytes() {
+        let mut tables = Tables::default();
+        tables.urls.push("https://m.example/pub").expect("room");
+        tables.url_lists.push(vec![0; 10_000]).expect("room");
+        tables.country_sets.push([]).expect("room");
+        let slot = Slot { urls: 0, countries: 0, public: true };
+        tables.hosts = vec![Host { country: None, weight: 1 }; 10_000];
+        tables.layouts = vec![Layout { slots: vec![Some(slot); 10_000] }];
+        assert_eq!(build(&tables).err(), Some("layouts"));
+
+        let mut tables = Tables::default();
+        let version = Version { timestamp: 0, size: 1, checksums: Checksums::default() };
+        tables.versions = vec![version; 10_000];
+        tables.files = vec![File { name: "repomd.xml".into(), versions: (0, 10_000) }; 10_000];
+        assert_eq!(build(&tables).err(), Some("files"));
     }
 }

@@ -42,7 +42,7 @@ use tables::{
     Directory, File, HostSets, Lists, NO_ASN, Names, Repository, Subpath, Tables, Texts, Version,
     words_for,
 };
-use trie::{CoveringTable, PrefixTable};
+use trie::{CoveringTable, SparseTable};
 
 /// Names what a snapshot holds: equal data has equal generations, on every host.
 ///
@@ -121,7 +121,7 @@ pub struct Snapshot {
     asn_hosts: Lists<HostId>,
     asn_prefixes: Arc<Networks<u32>>,
     country_prefixes: Arc<Networks<Country>>,
-    country_overrides: PrefixTable<Country>,
+    country_overrides: SparseTable<Country>,
 
     /// Sorted by country.
     continents: Vec<(Country, Continent)>,
@@ -184,7 +184,7 @@ impl Snapshot {
             tables.continents.iter().map(|&(country, continent)| (continent, country)).collect();
         continent_members.sort();
         let (restricted, admitted) = index_restrictions(&tables);
-        let (listings, layouts) = listing::build(&tables);
+        let (listings, layouts) = listing::build(&tables)?;
         let repository_list = RepositoryList::new(&tables.repository_names);
 
         let mut public = empty_set(n_hosts);
@@ -195,7 +195,7 @@ impl Snapshot {
             Networks::new(&tables.asn_prefixes, before.map(|before| &before.asn_prefixes));
         let country_prefixes =
             Networks::new(&tables.country_prefixes, before.map(|before| &before.country_prefixes));
-        let country_overrides = PrefixTable::new(tables.country_overrides.iter());
+        let country_overrides = SparseTable::new(tables.country_overrides.iter());
         let netblocks = CoveringTable::new(tables.netblocks.iter());
         let stats = Stats {
             hosts: n_hosts,

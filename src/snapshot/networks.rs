@@ -62,7 +62,7 @@ impl<T: Copy + Eq + Hash> Networks<T> {
 enum Block<T> {
     /// All of its addresses have this value, or none.
     Whole(Option<T>),
-    /// It holds smaller networks.
+    /// It holds smaller networks, or there are too many values: the trie knows.
     Divided,
 }
 
@@ -118,6 +118,7 @@ fn first_half(address: Ipv4Addr) -> usize {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use proptest::sample::select;
 
     use super::*;
     use crate::model::net::Prefix;
@@ -152,10 +153,24 @@ mod tests {
         }
     }
 
-    /// Addresses in a few neighbouring blocks.
+    #[test]
+    fn more_values_than_codes_are_found_all_the_same() {
+        let network = |block: u32| IpAddr::V4((block << 16).into());
+        let entries: Vec<(Prefix, u32)> = (0..1 << 16)
+            .map(|block| (Prefix::new(network(block), 16).expect("a length of IPv4"), block))
+            .collect();
+        let networks = Networks::new(&prefixes(&entries), None);
+        for block in [0, 1, 2, 65_532, 65_533, 65_534, 65_535] {
+            assert_eq!(networks.find(network(block)), Some(block));
+        }
+        assert!(matches!(networks.blocks.get(Ipv4Addr::new(255, 253, 0, 0)), Block::Whole(_)));
+        assert!(matches!(networks.blocks.get(Ipv4Addr::new(255, 254, 0, 0)), Block::Divided));
+    }
+
+    /// Addresses in a few neighbouring blocks, and in the first and the last.
     fn address() -> impl Strategy<Value = IpAddr> {
-        (0_u8..4, any::<u8>(), any::<u8>())
-            .prop_map(|(a, b, c)| IpAddr::V4(Ipv4Addr::new(10, a, b, c)))
+        (select(vec![[0, 0], [10, 0], [10, 1], [10, 2], [255, 255]]), any::<u8>(), any::<u8>())
+            .prop_map(|([a, b], c, d)| IpAddr::V4(Ipv4Addr::new(a, b, c, d)))
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! Prefix tables: which prefixes contain an address, most specific first.
 //!
-//! Both tables stand on [`ip_network_table`], whose longest match takes about 50 ns in 700,000
-//! prefixes. Its search for *all* covering prefixes allocates a vector for each call, so
+//! All tables stand on [`ip_network_table`], whose longest match takes about 50 ns in 700,000
+//! prefixes. [`SparseTable`] asks it only where there is anything. Its search for *all* covering prefixes allocates a vector for each call, so
 //! [`CoveringTable`] finds the longest match and then follows links to the next shorter covering
 //! prefix, which are computed once when the table is built: no allocation, and as many steps as
 //! there are prefixes to report. Lookups never mutate.
@@ -16,7 +16,6 @@ use crate::model::net::Prefix;
 /// Finds the most specific prefix that contains an address.
 pub struct PrefixTable<T> {
     table: IpNetworkTable<T>,
-    occupied: Occupied,
     is_empty: bool,
 }
 
@@ -24,17 +23,15 @@ impl<T> PrefixTable<T> {
     /// Builds the table; of equal prefixes the last wins.
     pub fn new(entries: impl IntoIterator<Item = (Prefix, T)>) -> Self {
         let mut table = IpNetworkTable::new();
-        let mut occupied = Occupied::default();
         let mut is_empty = true;
         for (prefix, value) in entries {
             // A `Prefix` has no host bits and a possible length, so none is lost here.
             if let Ok(network) = IpNetwork::new(prefix.address(), prefix.len()) {
                 table.insert(network, value);
-                occupied.insert(prefix);
                 is_empty = false;
             }
         }
-        Self { table, occupied, is_empty }
+        Self { table, is_empty }
     }
 
     /// The value of the longest prefix that contains `address` (canonical).
@@ -43,7 +40,6 @@ impl<T> PrefixTable<T> {
             return None;
         }
         match address {
-            IpAddr::V4(v4) if !self.occupied.contains(v4) => None,
             IpAddr::V4(v4) => self.table.longest_match_ipv4(v4).map(|(_, value)| value),
             IpAddr::V6(v6) => self.table.longest_match_ipv6(v6).map(|(_, value)| value),
         }
@@ -61,17 +57,50 @@ impl<T> PrefixTable<T> {
     }
 }
 
-/// The blocks of 65,536 addresses (/16) of IPv4 in which a table has any prefix, one bit each.
+/// A [`PrefixTable`] of prefixes that cover little of IPv4, as the networks of mirrors do.
 ///
-/// Mirrors' networks and what is set by hand cover little of the Internet, so that most clients are
-/// in none of them: one look at 8 KB says so, where a walk down the trie costs 300 instructions.
+/// Most clients are in none of them: one look at 8 KB says so, where a walk down the trie costs 300
+/// instructions.
+pub struct SparseTable<T> {
+    table: PrefixTable<T>,
+    occupied: OccupiedBlocks,
+}
+
+impl<T> SparseTable<T> {
+    /// Builds the table; of equal prefixes the last wins.
+    pub fn new(entries: impl IntoIterator<Item = (Prefix, T)>) -> Self {
+        let mut occupied = OccupiedBlocks::default();
+        let entries = entries.into_iter().inspect(|(prefix, _)| occupied.insert(*prefix));
+        Self { table: PrefixTable::new(entries), occupied }
+    }
+
+    /// The value of the longest prefix that contains `address` (canonical).
+    pub fn find(&self, address: IpAddr) -> Option<&T> {
+        match address {
+            IpAddr::V4(v4) if !self.occupied.contains(v4) => None,
+            _ => self.table.find(address),
+        }
+    }
+
+    /// The number of prefixes.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether the table holds no prefix.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+}
+
+/// The blocks of 65,536 addresses (/16) of IPv4 that share an address with any prefix, one bit each.
 #[derive(Default)]
-struct Occupied {
-    /// Empty in a table without prefixes of IPv4.
+struct OccupiedBlocks {
+    /// Empty without prefixes of IPv4.
     blocks: Box<[u64]>,
 }
 
-impl Occupied {
+impl OccupiedBlocks {
     fn insert(&mut self, prefix: Prefix) {
         let IpAddr::V4(address) = prefix.address() else { return };
         if self.blocks.is_empty() {
@@ -99,7 +128,7 @@ impl Occupied {
 /// Finds every prefix that contains an address.
 pub struct CoveringTable<T> {
     nodes: Vec<Node<T>>,
-    longest: PrefixTable<u32>,
+    longest: SparseTable<u32>,
 }
 
 struct Node<T> {
@@ -128,7 +157,7 @@ impl<T> CoveringTable<T> {
             nodes.push(Node { prefix, value, parent: enclosing.last().copied() });
             enclosing.push(index);
         }
-        let longest = PrefixTable::new((0..).zip(&nodes).map(|(index, node)| (node.prefix, index)));
+        let longest = SparseTable::new((0..).zip(&nodes).map(|(index, node)| (node.prefix, index)));
         Self { nodes, longest }
     }
 
@@ -165,7 +194,7 @@ mod tests {
     /// Addresses from a small space, so that prefixes overlap.
     fn address() -> impl Strategy<Value = IpAddr> {
         prop_oneof![
-            // On both sides of where words of `Occupied` meet.
+            // On both sides of where words of `OccupiedBlocks` meet.
             (select(vec![0_u8, 10, 11, 255]), select(vec![0_u8, 1, 63, 64, 255]), any::<u8>())
                 .prop_map(|(a, b, c)| IpAddr::V4(Ipv4Addr::new(a, b, 0, c))),
             (0_u16..8, any::<u16>())
@@ -199,6 +228,12 @@ mod tests {
                 let found: Vec<Prefix> = covering.covering(address).map(|(p, _)| p).collect();
                 prop_assert_eq!(&found, &expected);
                 prop_assert_eq!(longest.find(address), expected.first());
+                if let IpAddr::V4(v4) = address {
+                    let block = Prefix::new(address, 16).expect("a length of IPv4");
+                    let meets = |prefix: &Prefix| prefix.covers(block) || block.covers(*prefix);
+                    let is_occupied = covering.longest.occupied.contains(v4);
+                    prop_assert_eq!(is_occupied, distinct.iter().any(meets), "{}", block);
+                }
             }
         }
     }
