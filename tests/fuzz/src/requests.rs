@@ -45,6 +45,7 @@ pub fn route(bytes: &[u8]) {
         assert_eq!(n_hosts, 1, "HTTP/1.1 needs one");
         // hyper drops a fragment before anybody sees it: nothing is read there, and the limit of
         // the head counts it.
+        assert!(!request.uri().to_string().contains('#'));
         let read = target.split(|&byte| byte == b'#').next().unwrap_or_default();
         assert!(read.len() <= MAX_TARGET + "https://".len());
         let end = match format {
