@@ -1,6 +1,6 @@
 //! What became of loads: for people who ask why the data are what they are.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -16,6 +16,7 @@ pub struct History {
     record: Mutex<Record>,
     n_begun: AtomicU64,
     tried: Mutex<Option<Look>>,
+    retry: AtomicBool,
     watched: Mutex<Option<Watched>>,
 }
 
@@ -66,9 +67,21 @@ impl History {
         self.n_begun.load(Ordering::SeqCst)
     }
 
-    /// The state in which files were last loaded, successfully or not.
+    /// The state in which files were last loaded, successfully or not; `None` where that says nothing
+    /// of what comes of it.
     pub fn tried(&self) -> Option<Look> {
         lock(&self.tried).clone()
+    }
+
+    /// The files could not be read, and should be tried again although they are the same.
+    pub fn want_retry(&self) {
+        *lock(&self.tried) = None;
+        self.retry.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether that is so. Asking answers it.
+    pub fn take_retry(&self) -> bool {
+        self.retry.swap(false, Ordering::SeqCst)
     }
 
     /// Files are watched.

@@ -22,6 +22,8 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 use std::time::Instant;
 
+use rustix::io::Errno;
+
 use crate::compile;
 use crate::live::{Live, step_behind_workers};
 use crate::metrics::{Metrics, ReloadOutcome, ReloadTrigger};
@@ -55,6 +57,24 @@ enum Reason {
     Shrunk { what: &'static str, old: usize, new: usize },
     #[error("loading panicked; this is a bug in mirrorlistd")]
     Panicked,
+}
+
+impl Error {
+    /// Whether the same files may load in a moment: the system could not read them, and not because
+    /// of what they are.
+    fn may_pass(&self) -> bool {
+        let cause = match &*self.0 {
+            Reason::Snapshot(error) => error.io_error(),
+            Reason::Compile(compile::Error::Read { source, .. }) => Some(source),
+            _ => None,
+        };
+        let errno = cause.and_then(Errno::from_io_error);
+        errno.is_some_and(|errno| {
+            // The last two: files on a network.
+            [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::IO, Errno::STALE, Errno::TIMEDOUT]
+                .contains(&errno)
+        })
+    }
 }
 
 /// Whether data that has shrunk to less than half is accepted.
@@ -138,6 +158,9 @@ impl Task {
                 Err(error) => {
                     tracing::error!("reload refused, serving the old data: {error}");
                     self.history.refuse(took, error.to_string());
+                    if error.may_pass() {
+                        self.history.want_retry();
+                    }
                     self.metrics.count_reload(trigger, ReloadOutcome::Refused);
                 }
             }

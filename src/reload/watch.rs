@@ -13,6 +13,9 @@
 //! tried again: neither a state that was refused, nor one that a signal has made the server read
 //! meanwhile.
 //!
+//! The exception is a state that the system could not read, for want of file handles or memory, say:
+//! nothing was learned of it, and it is tried again after the quiet time.
+//!
 //! Files that never become quiet would never be taken up. So after [`PATIENCE`] quiet times of unrest
 //! the reload is asked for all the same: it is published if the files happen to hold still while they
 //! are read, else it is refused and says which file changed.
@@ -84,6 +87,9 @@ fn watch(
         if look != unrest.seen {
             watched.last_change = Some(SystemTime::now());
         }
+        if history.take_retry() {
+            unrest.retry(Instant::now());
+        }
         let end = unrest.observe(Instant::now(), look);
         watched.is_waiting = unrest.began.is_some();
         history.watch(watched.clone());
@@ -94,6 +100,7 @@ fn watch(
         }
         match end {
             End::Quiet => tracing::info!("the data files have changed; reloading"),
+            End::Retry => tracing::info!("the data files could not be read; trying again"),
             End::Patience => tracing::warn!(
                 "the data files keep changing and have not been quiet for {quiet:?} in {:?}; \
                  reloading all the same",
@@ -113,6 +120,8 @@ struct Unrest {
     changed: Instant,
     /// The first change that has not been answered; `None` while nothing happens.
     began: Option<Instant>,
+    /// Nothing has changed since a try that taught nothing.
+    is_retry: bool,
 }
 
 /// Why waiting is over.
@@ -120,13 +129,24 @@ struct Unrest {
 enum End {
     /// The files have been left alone for long enough.
     Quiet,
+    /// They are as they were when they could not be read, and time has passed.
+    Retry,
     /// They have not, for too long.
     Patience,
 }
 
 impl Unrest {
     fn new(quiet: Duration, seen: Look) -> Self {
-        Self { quiet, seen, changed: Instant::now(), began: None }
+        Self { quiet, seen, changed: Instant::now(), began: None, is_retry: false }
+    }
+
+    /// Waits once more, for what is there already.
+    fn retry(&mut self, now: Instant) {
+        if self.began.is_none() {
+            self.changed = now;
+            self.began = Some(now);
+            self.is_retry = true;
+        }
     }
 
     fn observe(&mut self, now: Instant, look: Look) -> Option<End> {
@@ -134,11 +154,13 @@ impl Unrest {
             self.seen = look;
             self.changed = now;
             self.began.get_or_insert(now);
+            self.is_retry = false;
         }
         let began = self.began?;
         if now.duration_since(self.changed) >= self.quiet {
             self.began = None;
-            return Some(End::Quiet);
+            let is_retry = std::mem::take(&mut self.is_retry);
+            return Some(if is_retry { End::Retry } else { End::Quiet });
         }
         if now.duration_since(began) >= self.quiet * PATIENCE {
             // And once more after as long.
@@ -182,6 +204,23 @@ mod tests {
         assert_eq!(observe(3, "abbccdddddd"), [(8, End::Quiet)]);
         assert_eq!(observe(3, "aaaab-bbbbbbb"), [(3, End::Quiet), (9, End::Quiet)]);
         assert_eq!(observe(3, "aabb-aab"), []);
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_tried_again_after_the_quiet_time() {
+        let quiet = Duration::from_secs(3);
+        let source = Source::Snapshot("/nonexistent".into());
+        let mut unrest = Unrest::new(quiet, source.look());
+        let start = Instant::now();
+        unrest.retry(start);
+        assert_eq!(unrest.observe(start + quiet / 2, source.look()), None);
+        assert_eq!(unrest.observe(start + quiet, source.look()), Some(End::Retry));
+        assert_eq!(unrest.observe(start + quiet * 9, source.look()), None);
+        // A change in between is a change.
+        let there = Source::Snapshot(std::env::temp_dir());
+        unrest.retry(start);
+        assert_eq!(unrest.observe(start, there.look()), None);
+        assert_eq!(unrest.observe(start + quiet, there.look()), Some(End::Quiet));
     }
 
     #[test]

@@ -54,6 +54,16 @@ pub struct Error {
     reason: Reason,
 }
 
+impl Error {
+    /// What the system said, where that is the reason.
+    pub fn io_error(&self) -> Option<&io::Error> {
+        match &self.reason {
+            Reason::Io(error) => Some(error),
+            Reason::Broken(_) | Reason::Encode(_) => None,
+        }
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 enum Reason {
     #[error("{0}")]

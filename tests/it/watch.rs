@@ -5,7 +5,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Resource, Rlimit, Signal, prlimit};
 use testdata::Message as _;
 
 use crate::admin::Watched;
@@ -179,4 +179,26 @@ fn nothing_is_taken_up_without_being_asked_for() {
     wait_for_nothing();
     assert_eq!(served(&watched), first);
     assert_eq!(watched.metric("mirrorlistd_reloads_total", &[]), 0.0);
+}
+
+#[test]
+fn files_that_could_not_be_read_are_tried_again_although_they_are_the_same() {
+    let watched = start("1");
+    let first = served(&watched);
+    let limit = |current| {
+        let limit = Rlimit { current: Some(current), maximum: Some(1_024) };
+        prlimit(Some(watched.server.pid()), Resource::Nofile, limit).unwrap();
+    };
+    limit(1);
+    deliver(&watched.server.path("data"), 2, |_| {});
+    let complaints = || watched.server.stderr().matches("Too many open files").count();
+    wait_until("it is refused twice", || complaints() >= 2);
+    limit(1_024);
+    wait_until("it is taken up", || served(&watched) != first);
+    // That is a moment later.
+    wait_until("it is counted", || reloads(&watched, "published") == 1.0);
+    let n_tries = || reloads(&watched, "refused") + reloads(&watched, "published");
+    let before = n_tries();
+    wait_for_nothing();
+    assert_eq!(n_tries(), before, "{}", watched.server.stderr());
 }
