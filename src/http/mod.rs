@@ -1,10 +1,10 @@
 //! HTTP/1.1 for [`crate::answer`]: from a socket to a request, from a reply to bytes.
 //!
-//! Reading order: [`socket`] binds, also to a [`socket_file`], [`listener`] accepts, [`workers`] are the threads, [`connection`]
-//! runs one connection and answers its requests, [`preamble`] reads what a proxy says before the
-//! first one, [`watchdog`] ends it when its client keeps it waiting, [`route`] says which requests get
-//! an answer at all, [`response`] turns a reply into headers and a [`body`], [`access_log`] writes the
-//! line about it from a thread of its own.
+//! Reading order: [`socket`] binds, also to a [`socket_file`], [`listener`] accepts, [`workers`] are
+//! the threads, [`connection`] runs one connection and answers its requests, [`preamble`] reads what
+//! a proxy says before the first one, [`watchdog`] ends it when its client keeps it waiting,
+//! [`route`] says which requests get an answer at all, [`response`] turns a reply into headers and a
+//! [`body`], [`access_log`] writes the line about it from a thread of its own.
 //!
 //! The server speaks HTTP/1 only, through hyper's own `http1::Builder`: it stands behind reverse
 //! proxies, which speak nothing else to it. TLS ends there as well.

@@ -3,7 +3,7 @@
 //! An answer is put together from some hundred pieces of 40 to 80 bytes. Copying each by its length
 //! costs a call and an unforeseeable branch in `memcpy`; copying a block of fixed length, and then
 //! forgetting what is too much of it, costs ten moves in place. Rendering 28 KB takes 1.7 µs so
-//! (`render/metalink_28_kb` in `benches/results`): 73 instructions for a line of a metalink.
+//! (`render/metalink_28_kb` in `benches/results`): 79 instructions for a line of a metalink.
 
 use std::fmt;
 

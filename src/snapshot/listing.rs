@@ -121,8 +121,8 @@ impl LayoutIndex {
     }
 }
 
-/// What is made of Fedora's data takes less than 2 MB. A forged file of 1 MB could ask for terabytes:
-/// many mirrors that share one long list of URLs, many files that share all versions.
+/// What is made of Fedora's data takes 1.2 MB. A forged file of 1 MB could ask for terabytes: many
+/// mirrors that share one long list of URLs, many files that share all versions.
 const MAX_PIECES: usize = 256 * 1024 * 1024;
 
 /// Makes the pieces and the sets of all layouts. Fails with the name of a table that asks for more

@@ -1,10 +1,10 @@
 //! Prefix tables: which prefixes contain an address, most specific first.
 //!
 //! All tables stand on [`ip_network_table`], whose longest match takes about 50 ns in 700,000
-//! prefixes. [`SparseTable`] asks it only where there is anything. Its search for *all* covering prefixes allocates a vector for each call, so
-//! [`CoveringTable`] finds the longest match and then follows links to the next shorter covering
-//! prefix, which are computed once when the table is built: no allocation, and as many steps as
-//! there are prefixes to report. Lookups never mutate.
+//! prefixes. [`SparseTable`] asks it only where there is anything. Its search for *all* covering
+//! prefixes allocates a vector for each call, so [`CoveringTable`] finds the longest match and then
+//! follows links to the next shorter covering prefix, which are computed once when the table is
+//! built: no allocation, and as many steps as there are prefixes to report. Lookups never mutate.
 
 use std::net::{IpAddr, Ipv4Addr};
 
