@@ -1,7 +1,8 @@
 //! `mirrorlistd check`: whether a configuration and its data can be served, without serving them.
 //!
-//! What would fail at the start is a fault; what would cost something else, such as lines of a log,
-//! is a warning. Nothing is written, and nobody is kept from anything: addresses are bound for a
+//! What would fail at the start is a fault, and so are data with which some client fails
+//! ([`crate::compile::Severity::Harmful`]); what would cost something else, such as lines of a log, is a warning, and
+//! what was mended or skipped in the data is listed. Nothing is written, and nobody is kept from anything: addresses are bound for a
 //! moment at most, and never listened on. So it runs beside the server that is to be reloaded.
 
 use std::path::{Path, PathBuf};
@@ -30,7 +31,7 @@ struct Outcome {
     configuration: Value,
     data: Value,
     findings: Findings,
-    /// Why the data cannot be served.
+    /// Why the data cannot be served, or what some client fails with.
     data_faults: Vec<String>,
 }
 
@@ -90,9 +91,10 @@ impl Outcome {
             "created": created,
             "created_date": date(created),
             "holds": stats,
-            "diagnostics": loaded.warnings.len(),
+            "diagnostics": loaded.diagnostics().count(),
             "diagnostic_lines": loaded.warnings,
         });
+        self.data_faults.extend(loaded.harmful.iter().cloned());
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         if now.is_ok_and(|now| created > now.as_secs() + CLOCK_TOLERANCE) {
             let at = date(created).unwrap_or_else(|| created.to_string());

@@ -79,14 +79,14 @@ fn resolve_urls(
     for (id, url) in &cache.urls {
         if indexes.contains_key(id) {
             let value = format_args!("{id} {url}");
-            report.add(file, PLACE, "URL id occurs twice, first kept", value);
+            report.skipped(file, PLACE, "URL id occurs twice, first kept", value);
             continue;
         }
         let index = match parse_base_url(url) {
             Ok(_) => Some(tables.urls.push(url).ok_or_else(|| Refusal::TooLarge(file.into()))?),
             Err(reason) => {
                 let value = format_args!("{id} {url} {reason}");
-                report.add(file, PLACE, "URL that cannot be listed, skipped", value);
+                report.skipped(file, PLACE, "URL that cannot be listed, skipped", value);
                 None
             }
         };
@@ -109,7 +109,7 @@ fn resolve_url_lists(
             if ids.insert(id) && !usable.contains_key(&id) {
                 dangling += 1;
                 let place = Place::Table("MirrorListCache");
-                report.add(file, place, "URL id that HCUrlCache does not have, skipped", id);
+                report.skipped(file, place, "URL id that HCUrlCache does not have, skipped", id);
             }
         }
         let urls = list.iter().filter_map(|id| usable.get(id).copied().flatten());
@@ -149,13 +149,13 @@ fn resolve_hosts(
                 if country.is_none() {
                     let value = format_args!("mirror {number} in {code}");
                     let place = Place::Table("HostCountryCache");
-                    report.add(file, place, "not a country code, skipped", value);
+                    report.skipped(file, place, "not a country code, skipped", value);
                 }
                 country
             }
             None => {
                 let place = Place::Table("HostCountryCache");
-                report.add(file, place, "mirror without a country", number);
+                report.mended(file, place, "mirror without a country", number);
                 None
             }
         };
@@ -167,7 +167,7 @@ fn resolve_hosts(
             let bandwidth = bandwidths.get(number).map_or_else(|| "none".into(), |b| b.to_string());
             let value = format_args!("mirror {number}: {bandwidth}");
             let place = Place::Table("HostBandwidthCache");
-            report.add(file, place, "bandwidth missing or out of range, taken as 1", value);
+            report.mended(file, place, "bandwidth missing or out of range, taken as 1", value);
         }
         tables.hosts.push(Host { country, weight: weight.unwrap_or(1) });
     }
@@ -180,7 +180,7 @@ fn resolve_hosts(
                 None => {
                     let value = format_args!("mirror {number} allows {code}");
                     let place = Place::Table("HostCountryAllowedCache");
-                    report.add(file, place, "not a country code, skipped", value);
+                    report.skipped(file, place, "not a country code, skipped", value);
                 }
             }
         }
@@ -201,7 +201,7 @@ fn first_of_each<'a, K: Copy + Ord + std::fmt::Display, V>(
     let mut first = BTreeMap::new();
     for (key, value) in entries {
         if first.contains_key(key) {
-            report.add(file, Place::Table(table), "key occurs twice, first kept", key);
+            report.skipped(file, Place::Table(table), "key occurs twice, first kept", key);
         } else {
             first.insert(*key, value);
         }
@@ -220,11 +220,21 @@ fn first_of_each_name<'a, V>(
     for (key, value) in entries {
         // A name is echoed in the first line of text lists.
         if key.chars().any(char::is_control) {
-            report.add(file, Place::Table(table), "name holds a control character, skipped", key);
+            report.skipped(
+                file,
+                Place::Table(table),
+                "name holds a control character, skipped",
+                key,
+            );
         } else if key.len() > MAX_NAME {
-            report.add(file, Place::Table(table), "name is longer than 500 bytes, skipped", key);
+            report.skipped(
+                file,
+                Place::Table(table),
+                "name is longer than 500 bytes, skipped",
+                key,
+            );
         } else if first.contains_key(key.as_str()) {
-            report.add(file, Place::Table(table), "name occurs twice, first kept", key);
+            report.skipped(file, Place::Table(table), "name occurs twice, first kept", key);
         } else {
             first.insert(key.as_str(), value);
         }
@@ -300,19 +310,24 @@ fn collect_files(
     let mut files = Files::default();
     for details in std::mem::take(&mut cache.files) {
         let Some(directory) = names.find(&details.directory).and_then(DirectoryId::new) else {
-            report.add(file, PLACE, "directory that no mirror carries, skipped", details.directory);
+            report.skipped(
+                file,
+                PLACE,
+                "directory that no mirror carries, skipped",
+                details.directory,
+            );
             continue;
         };
         if files.contains_key(&directory) {
             let name = details.directory;
-            report.add(file, PLACE, "directory occurs twice, first kept", name);
+            report.skipped(file, PLACE, "directory occurs twice, first kept", name);
             continue;
         }
         let by_name = files.entry(directory).or_default();
         for (name, versions) in details.files {
             if name.is_empty() || name.chars().any(char::is_control) {
                 let value = format_args!("{name} in {}", details.directory);
-                report.add(
+                report.skipped(
                     file,
                     PLACE,
                     "file name is empty or holds a control character, skipped",
@@ -320,7 +335,7 @@ fn collect_files(
                 );
             } else if versions.is_empty() {
                 let value = format_args!("{}/{name}", details.directory);
-                report.add(file, PLACE, "file without details, skipped", value);
+                report.skipped(file, PLACE, "file without details, skipped", value);
             } else {
                 by_name.entry(name).or_default().extend(versions);
             }
@@ -350,7 +365,7 @@ fn resolve_repositories(
             dangling += 1;
             let value = format_args!("{key} in {path}");
             let problem = "repository whose directory no mirror carries";
-            report.add(file, Place::Table(TABLE), problem, value);
+            report.skipped(file, Place::Table(TABLE), problem, value);
         }
         tables.repositories.push(Repository { path: (*path).clone(), directory, repodata });
     }
@@ -373,7 +388,7 @@ fn resolve_names(
         if !usable {
             let value = format_args!("{from} to {to}");
             let place = Place::Table("RepositoryRedirectCache");
-            report.add(file, place, "redirect to no usable name, skipped", value);
+            report.skipped(file, place, "redirect to no usable name, skipped", value);
         }
         usable
     });
@@ -403,7 +418,7 @@ fn resolve_continents(
             }
             _ => {
                 let value = format_args!("{country} in {continent}");
-                report.add(file, Place::Table(TABLE), "not a code, skipped", value);
+                report.skipped(file, Place::Table(TABLE), "not a code, skipped", value);
             }
         }
     }

@@ -213,7 +213,12 @@ impl Collector {
             }
             _ => {
                 let number = self.host_numbers.get(host.index()).copied().unwrap_or(0);
-                report.add(file, TABLE, "mirror listed twice in a directory, first kept", number);
+                report.skipped(
+                    file,
+                    TABLE,
+                    "mirror listed twice in a directory, first kept",
+                    number,
+                );
             }
         }
         Ok(())
@@ -251,7 +256,7 @@ impl Collector {
         }
         let Some(country) = std::str::from_utf8(key).ok().and_then(Country::parse) else {
             let key = String::from_utf8_lossy(key);
-            report.add(file, TABLE, "not a country code in ByCountry, skipped", key);
+            report.skipped(file, TABLE, "not a country code in ByCountry, skipped", key);
             return Ok(());
         };
         let alone = self.with_country(0, country);
@@ -316,20 +321,20 @@ impl Collector {
         let (Ok(name), Ok(subpath)) = (std::str::from_utf8(name), std::str::from_utf8(subpath))
         else {
             let name = String::from_utf8_lossy(name);
-            report.add(file, TABLE, "directory name is not UTF-8, skipped", name);
+            report.skipped(file, TABLE, "directory name is not UTF-8, skipped", name);
             return;
         };
         // It would break the lines of a text list.
         if name.chars().chain(subpath.chars()).any(char::is_control) {
-            report.add(file, TABLE, "directory name holds a control character, skipped", name);
+            report.skipped(file, TABLE, "directory name holds a control character, skipped", name);
             return;
         }
         if name.len().max(subpath.len()) > MAX_NAME {
-            report.add(file, TABLE, "directory name is longer than 500 bytes, skipped", name);
+            report.skipped(file, TABLE, "directory name is longer than 500 bytes, skipped", name);
             return;
         }
         if self.known_directories.insert(name.into(), ()).is_some() {
-            report.add(file, TABLE, "directory occurs twice, first kept", name);
+            report.skipped(file, TABLE, "directory occurs twice, first kept", name);
             return;
         }
         let n_hosts = self.host_numbers.len();

@@ -33,7 +33,7 @@ use crate::model::net::Prefix;
 use crate::snapshot::tables::Tables;
 use crate::snapshot::{Snapshot, format};
 
-pub use report::Report;
+pub use report::{Report, Severity};
 use source::ahead::ReadAhead;
 use source::{country_continent, country_database, file_name, global_netblocks, mirrormanager};
 

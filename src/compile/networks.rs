@@ -19,11 +19,11 @@ fn parse_key(file: &str, table: &'static str, key: &str, report: &mut Report) ->
     match Prefix::parse(key) {
         Ok((prefix, HostBits::Clear)) => Some(prefix),
         Ok((prefix, HostBits::WereSet)) => {
-            report.add(file, Place::Table(table), "prefix with host bits set, cleared", key);
+            report.mended(file, Place::Table(table), "prefix with host bits set, cleared", key);
             Some(prefix)
         }
         Err(_) => {
-            report.add(file, Place::Table(table), "not a network prefix, skipped", key);
+            report.skipped(file, Place::Table(table), "not a network prefix, skipped", key);
             None
         }
     }
@@ -48,14 +48,14 @@ pub(super) fn resolve_netblocks(
         let Some(prefix) = parse_key(file, TABLE, key, report) else { continue };
         for number in numbers.iter().filter(|number| !hosts.contains_key(number)) {
             let value = format_args!("{key} of mirror {number}");
-            report.add(file, Place::Table(TABLE), "mirror carries nothing, skipped", value);
+            report.skipped(file, Place::Table(TABLE), "mirror carries nothing, skipped", value);
         }
         let mut found = find_hosts(hosts, numbers).peekable();
         if found.peek().is_none() {
             continue;
         }
         if by_prefix.contains_key(&prefix) {
-            report.add(file, Place::Table(TABLE), "prefix occurs twice, mirrors joined", key);
+            report.mended(file, Place::Table(TABLE), "prefix occurs twice, mirrors joined", key);
         }
         by_prefix.entry(prefix).or_default().extend(found);
     }
@@ -82,11 +82,11 @@ pub(super) fn resolve_asns(
     let mut seen = FxHashSet::default();
     for (number, mirrors) in &cache.asn_hosts {
         let Ok(asn) = u32::try_from(*number) else {
-            report.add(file, Place::Table(TABLE), "not an AS number, skipped", number);
+            report.skipped(file, Place::Table(TABLE), "not an AS number, skipped", number);
             continue;
         };
         if !seen.insert(asn) {
-            report.add(file, Place::Table(TABLE), "AS number occurs twice, first kept", number);
+            report.skipped(file, Place::Table(TABLE), "AS number occurs twice, first kept", number);
             continue;
         }
         let mut mirrors: Vec<_> = find_hosts(hosts, mirrors).collect();
@@ -149,11 +149,11 @@ pub(super) fn resolve_overrides(
         let Some(prefix) = parse_key(file, TABLE, key, report) else { continue };
         let Some(country) = Country::parse(country) else {
             let value = format_args!("{key} in {country}");
-            report.add(file, Place::Table(TABLE), "not a country code, skipped", value);
+            report.skipped(file, Place::Table(TABLE), "not a country code, skipped", value);
             continue;
         };
         if by_prefix.contains_key(&prefix) {
-            report.add(file, Place::Table(TABLE), "prefix occurs twice, first kept", key);
+            report.skipped(file, Place::Table(TABLE), "prefix occurs twice, first kept", key);
             continue;
         }
         by_prefix.insert(prefix, country);

@@ -1,4 +1,4 @@
-//! What the compiler skipped or mended: counted always, kept as examples up to a limit.
+//! What the compiler mended, skipped or warns of: counted always, kept as examples up to a limit.
 
 use std::fmt::{self, Display, Write};
 
@@ -6,6 +6,20 @@ use std::fmt::{self, Display, Write};
 const KEPT_PER_KIND: usize = 100;
 /// Longer values are cut: a diagnostic is one line.
 const MAX_VALUE: usize = 160;
+
+/// What a diagnostic means for what is served.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Severity {
+    /// The record is used, in a form that every client takes.
+    Mended,
+    /// The record is left out. Nothing else is lost, and no answer is wrong: what is missing is
+    /// answered as any other thing that does not exist.
+    Skipped,
+    /// An answer would be given (status 200) with which some client fails, or with which it installs
+    /// what it cannot verify. The data are served all the same, because most answers are sound;
+    /// `check` calls them at fault.
+    Harmful,
+}
 
 /// Diagnostics in the order in which their kinds first occurred.
 #[derive(Debug, Default)]
@@ -16,6 +30,7 @@ pub struct Report {
 /// Diagnostics that differ in place and value only.
 #[derive(Debug)]
 struct Kind {
+    severity: Severity,
     /// The file's name as the operator knows it.
     file: String,
     /// The table within the file, or nothing.
@@ -41,9 +56,42 @@ pub enum Place {
 }
 
 impl Report {
-    /// Adds a diagnostic: `problem` says what is wrong and what was done about it, `value` is what
-    /// was found.
-    pub fn add(&mut self, file: &str, place: Place, problem: &'static str, value: impl Display) {
+    /// Adds a diagnostic of a record that is used all the same: `problem` says what is wrong and what
+    /// was done about it, `value` is what was found.
+    pub fn mended(&mut self, file: &str, place: Place, problem: &'static str, value: impl Display) {
+        self.add(Severity::Mended, file, place, problem, value);
+    }
+
+    /// Adds a diagnostic of a record that is left out.
+    pub fn skipped(
+        &mut self,
+        file: &str,
+        place: Place,
+        problem: &'static str,
+        value: impl Display,
+    ) {
+        self.add(Severity::Skipped, file, place, problem, value);
+    }
+
+    /// Adds a diagnostic of something with which clients fail.
+    pub fn harmful(
+        &mut self,
+        file: &str,
+        place: Place,
+        problem: &'static str,
+        value: impl Display,
+    ) {
+        self.add(Severity::Harmful, file, place, problem, value);
+    }
+
+    fn add(
+        &mut self,
+        severity: Severity,
+        file: &str,
+        place: Place,
+        problem: &'static str,
+        value: impl Display,
+    ) {
         let (line, table) = match place {
             Place::Line(line) => (Some(line), ""),
             Place::Table(table) => (None, table),
@@ -57,7 +105,14 @@ impl Report {
             Some(kind) => kind,
             None => {
                 let file = file.to_owned();
-                self.kinds.push(Kind { file, table, problem, count: 0, examples: Vec::new() });
+                self.kinds.push(Kind {
+                    severity,
+                    file,
+                    table,
+                    problem,
+                    count: 0,
+                    examples: Vec::new(),
+                });
                 match self.kinds.last_mut() {
                     Some(kind) => kind,
                     None => return,
@@ -87,8 +142,23 @@ impl Report {
 
     /// A line for each kind: its first place and value, and how many more there are.
     pub fn lines(&self) -> Vec<String> {
+        self.lines_where(|_| true)
+    }
+
+    /// A line for each kind of what clients fail with.
+    pub fn harmful_lines(&self) -> Vec<String> {
+        self.lines_where(|severity| severity == Severity::Harmful)
+    }
+
+    /// A line for each kind of what was mended or skipped.
+    pub fn harmless_lines(&self) -> Vec<String> {
+        self.lines_where(|severity| severity != Severity::Harmful)
+    }
+
+    fn lines_where(&self, is_wanted: impl Fn(Severity) -> bool) -> Vec<String> {
         self.kinds
             .iter()
+            .filter(|kind| is_wanted(kind.severity))
             .filter_map(|kind| {
                 let mut line = kind.line(kind.examples.first()?);
                 if kind.count > 1 {
@@ -157,9 +227,9 @@ mod tests {
     fn kinds_are_told_once_with_their_count() {
         let mut report = Report::default();
         for line in 1..=250 {
-            report.add("netblocks.txt", Place::Line(line), "not a prefix, skipped", "x\ny");
+            report.skipped("netblocks.txt", Place::Line(line), "not a prefix, skipped", "x\ny");
         }
-        report.add("cache", Place::Table("HCUrlCache"), "odd", "v".repeat(1_000));
+        report.harmful("cache", Place::Table("HCUrlCache"), "odd", "v".repeat(1_000));
         let lines = report.lines();
         assert_eq!(
             lines[0],
@@ -167,6 +237,10 @@ mod tests {
         );
         assert!(lines[1].starts_with("cache: HCUrlCache: odd: vvv"), "{}", lines[1]);
         assert!(lines[1].len() < 250, "{}", lines[1]);
+        assert_eq!((report.harmless_lines(), report.harmful_lines()), {
+            let (harmless, harmful) = lines.split_at(1);
+            (harmless.to_vec(), harmful.to_vec())
+        });
         assert_eq!(report.count(), 251);
         assert_eq!(report.details().len(), 102);
     }

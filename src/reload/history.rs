@@ -101,8 +101,8 @@ impl History {
             published: Some(now),
             bytes: loaded.bytes,
             stand_in: loaded.stand_in.clone(),
-            warnings: loaded.warnings.iter().take(MAX_WARNINGS).cloned().collect(),
-            n_warnings: loaded.warnings.len(),
+            warnings: loaded.diagnostics().take(MAX_WARNINGS).cloned().collect(),
+            n_warnings: loaded.diagnostics().count(),
             last: Some(Attempt { number: self.n_begun(), at: now, took, refused: None }),
         };
     }

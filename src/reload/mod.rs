@@ -185,6 +185,9 @@ impl Task {
 
 /// Says what has been published.
 pub fn log_loaded(what: &str, loaded: &Loaded, start: Instant) {
+    for fault in &loaded.harmful {
+        tracing::error!("{fault}");
+    }
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }

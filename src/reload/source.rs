@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Error, Reason};
-use crate::compile::{self, Inputs};
+use crate::compile::{self, Inputs, Report};
 use crate::snapshot::{Snapshot, format};
 
 /// Where the data comes from.
@@ -25,10 +25,19 @@ pub struct Loaded {
     pub snapshot: Arc<Snapshot>,
     /// The length of the snapshot's file, or of the file that `compile` would write.
     pub bytes: u64,
-    /// What was skipped or repaired on the way, a line each.
+    /// What was mended or skipped on the way, a line each.
     pub warnings: Vec<String>,
+    /// What some client fails with, a line each.
+    pub harmful: Vec<String>,
     /// Why these are not the newest data; `None` if they are.
     pub stand_in: Option<StandIn>,
+}
+
+impl Loaded {
+    /// All diagnostics, a line each: first what clients fail with.
+    pub fn diagnostics(&self) -> impl Iterator<Item = &String> {
+        self.harmful.iter().chain(&self.warnings)
+    }
 }
 
 /// The snapshot before stands in for the newest.
@@ -106,17 +115,23 @@ impl Source {
     }
 
     fn read(&self, before: Option<&Snapshot>) -> Result<Loaded, Reason> {
-        let (snapshot, bytes, warnings) = match self {
+        let (snapshot, bytes, report) = match self {
             Self::Snapshot(path) => {
                 let (snapshot, bytes) = format::read_after(path, before)?;
-                (snapshot, bytes, Vec::new())
+                (snapshot, bytes, Report::default())
             }
             Self::Inputs(inputs) => {
                 let compiled = compile::compile_after(inputs, before)?;
-                (compiled.snapshot, compiled.bytes.len() as u64, compiled.report.lines())
+                (compiled.snapshot, compiled.bytes.len() as u64, compiled.report)
             }
         };
-        Ok(Loaded { snapshot: Arc::new(snapshot), bytes, warnings, stand_in: None })
+        Ok(Loaded {
+            snapshot: Arc::new(snapshot),
+            bytes,
+            warnings: report.harmless_lines(),
+            harmful: report.harmful_lines(),
+            stand_in: None,
+        })
     }
 }
 

@@ -14,18 +14,18 @@ pub fn parse(file: &str, text: &str, report: &mut Report) -> Vec<(Country, Conti
         let place = Place::Line(line);
         let Some((code, rest)) = text.split_once(',') else {
             if !text.trim().is_empty() {
-                report.add(file, place, "line without a comma, skipped", text);
+                report.skipped(file, place, "line without a comma, skipped", text);
             }
             continue;
         };
         let continent = rest.split_once(',').map_or(rest, |(continent, _)| continent);
         match (Country::parse(unquote(code)), unquote(continent)) {
             (None, _) if records.is_empty() => {}
-            (None, _) => report.add(file, place, "not a country code, skipped", text),
+            (None, _) => report.skipped(file, place, "not a country code, skipped", text),
             (Some(_), "--") => {}
             (Some(country), continent) => match Continent::parse(continent) {
                 Some(continent) => records.push((country, continent)),
-                None => report.add(file, place, "not a continent code, skipped", text),
+                None => report.skipped(file, place, "not a continent code, skipped", text),
             },
         }
     }

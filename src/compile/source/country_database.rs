@@ -33,7 +33,12 @@ pub fn parse(
             None => {
                 let country = find_country(&network);
                 if let Err(odd) = &country {
-                    report.add(file, Place::Table("country"), "not a country code, skipped", odd);
+                    report.skipped(
+                        file,
+                        Place::Table("country"),
+                        "not a country code, skipped",
+                        odd,
+                    );
                 }
                 *countries.entry(offset).or_insert(country.ok().flatten())
             }

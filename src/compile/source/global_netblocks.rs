@@ -16,31 +16,36 @@ pub fn parse(file: &str, bytes: &[u8], report: &mut Report) -> Vec<Record> {
     for (line, text) in (1..).zip(lines(bytes)) {
         let place = Place::Line(line);
         let Ok(text) = std::str::from_utf8(text) else {
-            report.add(file, place, "line is not UTF-8, skipped", String::from_utf8_lossy(text));
+            report.skipped(
+                file,
+                place,
+                "line is not UTF-8, skipped",
+                String::from_utf8_lossy(text),
+            );
             continue;
         };
         let mut columns = text.split_ascii_whitespace();
         let Some(prefix) = columns.next() else {
-            report.add(file, place, "blank line, skipped", "");
+            report.skipped(file, place, "blank line, skipped", "");
             continue;
         };
         let Some(asn) = columns.next() else {
-            report.add(file, place, "line without an ASN, skipped", text);
+            report.skipped(file, place, "line without an ASN, skipped", text);
             continue;
         };
         if !prefix.contains('/') {
-            report.add(file, place, "prefix without a length, skipped", text);
+            report.skipped(file, place, "prefix without a length, skipped", text);
             continue;
         }
         match Prefix::parse(prefix) {
             Ok((prefix, _)) if prefix.len() == 0 => {}
             Ok((prefix, host_bits)) => {
                 if host_bits == HostBits::WereSet {
-                    report.add(file, place, "prefix with host bits set, cleared", text);
+                    report.mended(file, place, "prefix with host bits set, cleared", text);
                 }
                 records.push((prefix, parse_asn(asn)));
             }
-            Err(_) => report.add(file, place, "not a network prefix, skipped", text),
+            Err(_) => report.skipped(file, place, "not a network prefix, skipped", text),
         }
     }
     records

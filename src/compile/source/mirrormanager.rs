@@ -157,7 +157,7 @@ impl Utf8<'_> {
             Ok(text) => Some(text.to_owned()),
             Err(_) => {
                 let text = String::from_utf8_lossy(bytes);
-                self.report.add(
+                self.report.skipped(
                     self.file,
                     Place::Table(self.table),
                     "text is not UTF-8, skipped",
@@ -279,7 +279,7 @@ impl Utf8<'_> {
         if sum.is_none() {
             let place = Place::Table(self.table);
             let text = String::from_utf8_lossy(hex);
-            self.report.add(self.file, place, "checksum of a wrong form, left out", text);
+            self.report.skipped(self.file, place, "checksum of a wrong form, left out", text);
         }
         sum
     }
