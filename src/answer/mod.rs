@@ -2,7 +2,7 @@
 //!
 //! A request passes through [`query`] (what was asked), [`target`] (which directory), [`select`] and
 //! [`order`] (which mirrors), [`shape`] (how many of them), and the format: [`mirrorlist`],
-//! [`metalink`], [`metalink4`] or [`json`], all written from one [`document`]. [`client`] says whose
+//! [`metalink`], [`metalink4`] or [`json`], all written from one [`document`], or a [`redirect`]. [`client`] says whose
 //! request it is. Everything is looked up in one [`Snapshot`], nothing in it is parsed, and
 //! nothing is allocated per mirror: what grows is in [`Scratch`], which a worker uses again.
 //!
@@ -16,6 +16,7 @@ pub mod target;
 pub mod select;
 pub mod order;
 pub mod shape;
+pub mod redirect;
 pub mod document;
 pub mod mirrorlist;
 pub mod metalink;
@@ -33,11 +34,11 @@ use crate::model::net::canonical;
 use crate::model::text::{Append, Pieces, Text};
 use crate::model::tier::Tier;
 use crate::model::url::ProtocolSet;
-use crate::model::write::{push_base64, push_number};
 use crate::snapshot::{FileView, Snapshot};
 
 use document::{Document, push_url_tail};
 use query::{Countme, Query};
+use redirect::Redirect;
 use select::{Criteria, Selection, Workspace};
 use shape::{Choice, Shaping};
 use target::{Message, Refusal, Subject, Target};
@@ -210,17 +211,6 @@ pub struct Reply<'a> {
     pub countme: Option<CountmeEntry>,
 }
 
-/// The headers of a redirect: valid header values (visible ASCII).
-#[derive(Debug, PartialEq, Eq)]
-pub struct Redirect {
-    /// `Location`.
-    pub location: String,
-    /// `Link`: where else the file is (RFC 6249).
-    pub link: Option<String>,
-    /// `Digest`: the checksum of the file (RFC 3230), where it is known.
-    pub digest: Option<String>,
-}
-
 /// What a request with `countme=` counts for.
 #[derive(Debug, PartialEq, Eq)]
 pub struct CountmeEntry {
@@ -378,7 +368,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             Document { snapshot, target: &target, selection, choice, fallback, url_tail };
         match self.format {
             Format::Mirrorlist if redirects => {
-                reply.redirect = Some(Box::new(redirect(&document, options)?));
+                reply.redirect = Some(Box::new(redirect::make(&document, options)?));
                 reply.status = Status::Found;
             }
             Format::Mirrorlist => {
@@ -432,32 +422,6 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             message: Message::NoMetalink(target.directory.name, target.file.clone()),
         })
     }
-}
-
-/// The headers of a redirect to the best mirror.
-fn redirect<'s, 'q>(
-    document: &Document<'_>,
-    options: &Options,
-) -> Result<Redirect, Refusal<'s, 'q>> {
-    let mut urls = document.redirect_urls(options.redirect_links.saturating_add(1)).into_iter();
-    let Some(location) = urls.next() else {
-        let message = Message::Fixed("error: no mirror offers this over http or https");
-        return Err(Refusal { status: Status::NotFound, message });
-    };
-    let mut link = String::new();
-    for (priority, url) in (2..).zip(urls) {
-        let separator = if link.is_empty() { "<" } else { ", <" };
-        link.extend([separator, &url, ">; rel=duplicate; pri="]);
-        push_number(priority, &mut link);
-    }
-    let file = document.snapshot.find_file(&document.target.directory, &document.target.file);
-    let sha256 = file.and_then(|file| file.versions.first()?.checksums.sha256);
-    let digest = sha256.map(|sum| {
-        let mut digest = String::from("SHA-256=");
-        push_base64(&sum, &mut digest);
-        digest
-    });
-    Ok(Redirect { location, link: (!link.is_empty()).then_some(link), digest })
 }
 
 fn parse_address<'s, 'q>(text: &Cow<'q, str>) -> Result<IpAddr, Refusal<'s, 'q>> {

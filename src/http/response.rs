@@ -13,7 +13,8 @@ use hyper::{Response, StatusCode};
 use super::body::{self, Block, Body};
 use super::compress::{Coding, compress};
 use super::route::Refusal;
-use crate::answer::{Redirect, Reply, Status};
+use crate::answer::redirect::Redirect;
+use crate::answer::{Reply, Status};
 use crate::model::text::{Append, Text};
 use crate::snapshot::Generation;
 
