@@ -157,7 +157,7 @@ fn write_connections(metrics: &Metrics, writer: &mut Writer<'_>) -> fmt::Result 
     writer.gauges(
         "mirrorlistd_connections_waiting",
         "Open connections by what they wait for: the first byte, the rest of a header, the next \
-         request, the client to read",
+         request, the client to read, the client to stop sending",
         by_label("for", |phase: Phase| metrics.connections_in(phase)),
     )?;
     writer.counters(

@@ -112,6 +112,7 @@ impl Config {
             access_log_queue: count(limits.access_log_queue).unwrap_or(16_384),
             http: http::Options {
                 timeouts: merge_timeouts(limits),
+                linger_bytes: count(limits.linger_bytes).unwrap_or(256 * 1_024) as u64,
                 max_headers: count(limits.max_headers).unwrap_or(64),
                 max_target_bytes: count(limits.max_target_bytes).unwrap_or(8_000),
                 max_connections: count(limits.max_connections).unwrap_or(10_000),
@@ -215,6 +216,7 @@ fn merge_timeouts(limits: &Limits) -> Timeouts {
         // of its crosses our close.
         idle: seconds(limits.idle_timeout_seconds, 75),
         write: seconds(limits.write_timeout_seconds, 30),
+        linger: seconds(limits.linger_timeout_seconds, 2),
     }
 }
 

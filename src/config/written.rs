@@ -80,6 +80,10 @@ pub struct Limits {
     pub idle_timeout_seconds: Option<Count<1, 86_400>>,
     /// How long a client may take no byte of an answer. Default 30.
     pub write_timeout_seconds: Option<Count<1, 86_400>>,
+    /// How long a client may go on sending after the last answer of its connection. Default 2.
+    pub linger_timeout_seconds: Option<Count<1, 3_600>>,
+    /// Bytes that are read and thrown away meanwhile. Default 262,144.
+    pub linger_bytes: Option<Count<0, 1_000_000_000>>,
     /// Connections at the same time. Default 10,000, or what the limit of open files leaves.
     pub max_connections: Option<Count<1, 1_000_000>>,
     /// Bytes of a request target. Default 8,000.
@@ -178,6 +182,7 @@ mod tests {
                     spread = true\nfallback = 'https://dl.example'\nredirect_links = 0\n\
                     compress = true\n[limits]\nheader_timeout_seconds = 10\n\
                     idle_timeout_seconds = 75\nwrite_timeout_seconds = 30\n\
+                    linger_timeout_seconds = 2\nlinger_bytes = 262144\n\
                     max_connections = 10\nmax_target_bytes = 8000\nmax_headers = 64\n\
                     max_parameters = 32\nmax_countries = 16\nmax_protocols = 16\n\
                     grace_seconds = 30\naccess_log_queue = 100\n\

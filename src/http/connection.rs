@@ -4,7 +4,7 @@
 //! read them, without any `.await` between the load of the snapshot and the finished body.
 //!
 //! How a connection ends when the server drains: from that moment every response says
-//! `Connection: close` and is the last one. A connection without a request gets `LINGER` to send
+//! `Connection: close` and is the last one. A connection without a request gets `LAST_CHANCE` to send
 //! one, because a client cannot know, and its request may be on the way; then hyper's graceful
 //! shutdown closes it at once, whether it has been idle between requests or has never sent a byte.
 //! A connection that has sent part of a request is given the time to finish it, until the header's
@@ -34,6 +34,7 @@ use super::access_log::combined;
 use super::access_log::line::DateCache;
 use super::body::{self, Body};
 use super::compress::Coding;
+use super::linger::Lingering;
 use super::preamble::{Expect, Preamble, Told};
 use super::response::{self, Compression, Headers};
 use super::socket::Stream;
@@ -46,7 +47,7 @@ use crate::answer::{self, CountmeEntry, Format, Scratch};
 use crate::metrics::{Answering, Phase, RequestKind, StatusClass};
 
 /// How long a connection without a request may still send one after the drain has begun.
-const LINGER: Duration = Duration::from_millis(250);
+const LAST_CHANCE: Duration = Duration::from_millis(250);
 /// A header block beyond this is answered with 431.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 
@@ -133,9 +134,14 @@ impl Origin {
 pub async fn serve(context: &Context, stream: Stream, origin: &Origin) {
     let progress = Progress::default();
     let stream = Preamble::new(stream, origin.expected(context), &origin.told);
+    let stream = Watched::new(stream, &progress);
+    let stream = Lingering::new(stream, &progress, context.options.linger_bytes);
     // `ready`: the answer is made while hyper calls the service, not when it polls.
-    let service = service_fn(|request| {
+    let service = service_fn(|request: Request<Incoming>| {
         progress.end_header();
+        if !request.body().is_end_stream() {
+            progress.expect_body();
+        }
         ready(Ok::<_, Infallible>(answer(context, origin, &request)))
     });
     let connection = http1::Builder::new()
@@ -143,7 +149,7 @@ pub async fn serve(context: &Context, stream: Stream, origin: &Origin) {
         .header_read_timeout(None)
         .max_headers(context.options.max_headers)
         .max_header_size(MAX_HEADER_BYTES)
-        .serve_connection(TokioIo::new(Watched::new(stream, &progress)), service);
+        .serve_connection(TokioIo::new(stream), service);
     let connection = pin!(connection);
     let watchdog = Watchdog::new(&progress, context.options.timeouts, &context.metrics);
     let mut guarded = Guarded { connection, watchdog };
@@ -160,7 +166,7 @@ pub async fn serve(context: &Context, stream: Stream, origin: &Origin) {
             origin.told.end();
             end
         }
-        None => match tokio::time::timeout(LINGER, &mut guarded).await {
+        None => match tokio::time::timeout(LAST_CHANCE, &mut guarded).await {
             Ok(end) => end,
             Err(_) => {
                 guarded.connection.as_mut().graceful_shutdown();

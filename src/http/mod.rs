@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`socket`] binds, also to a [`socket_file`], [`listener`] accepts, [`workers`] are
 //! the threads, [`connection`] runs one connection and answers its requests, [`preamble`] reads what
-//! a proxy says before the first one, [`watchdog`] ends it when its client keeps it waiting,
+//! a proxy says before the first one, [`watchdog`] ends it when its client keeps it waiting, [`linger`] does not end it in the middle of what its
+//! client sends,
 //! [`route`] says which requests get an answer at all, [`response`] turns a reply into headers and a
 //! [`body`], [`access_log`] writes the line about it from a thread of its own.
 //!
@@ -16,6 +17,7 @@ pub mod workers;
 pub mod connection;
 pub mod preamble;
 pub mod watchdog;
+pub mod linger;
 pub mod route;
 pub mod body;
 pub mod response;
@@ -42,6 +44,8 @@ pub struct Options {
     pub max_headers: usize,
     /// Bytes of the request target.
     pub max_target_bytes: usize,
+    /// Bytes that are read and thrown away at the end of a connection.
+    pub linger_bytes: u64,
     /// Connections at the same time; further ones wait in the backlog.
     pub max_connections: usize,
     /// Whether bodies are compressed for clients that ask for it.

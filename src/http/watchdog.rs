@@ -1,5 +1,5 @@
 //! Time limits of a connection: how long a header may take, how long a connection may be idle, and
-//! how long a client may leave an answer unread.
+//! how long a client may leave an answer unread, or go on sending after the last one.
 //!
 //! hyper has one limit, for headers, which also runs while a connection is idle and is set up and
 //! taken down again for each request, and none for writing. So hyper's is off, and this takes its
@@ -38,6 +38,8 @@ pub struct Timeouts {
     pub idle: Duration,
     /// From one byte of an answer that the client takes to the next.
     pub write: Duration,
+    /// From the last answer to the end of what the client still sends (see [`super::linger`]).
+    pub linger: Duration,
 }
 
 /// What has happened on a connection.
@@ -54,6 +56,10 @@ pub struct Progress {
     is_blocked: AtomicBool,
     /// Bytes that the socket has taken.
     written: AtomicU64,
+    /// A body is on the way that nobody reads.
+    has_body: AtomicBool,
+    /// Everything is answered, and the client may still be sending.
+    is_lingering: AtomicBool,
     /// What the socket still holds is not to be sent any more.
     is_given_up: AtomicBool,
 }
@@ -65,6 +71,22 @@ impl Progress {
         self.n_headers.store(self.n_headers.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
+    /// To be called for a request whose body is not read.
+    pub fn expect_body(&self) {
+        self.has_body.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the client is known to be in the middle of something: a body that is not read, or a
+    /// header that was refused before its end.
+    pub(super) fn is_mid_request(&self) -> bool {
+        self.has_body.load(Ordering::Relaxed) || self.in_header.load(Ordering::Relaxed)
+    }
+
+    /// The rest of what the client sends is only waited for.
+    pub(super) fn begin_linger(&self) {
+        self.is_lingering.store(true, Ordering::Relaxed);
+    }
+
     /// Makes the end of the connection a reset. Otherwise the kernel would go on offering the rest
     /// of an answer, with the memory that it takes, to a client that does not read.
     fn give_up(&self) {
@@ -72,7 +94,9 @@ impl Progress {
     }
 
     fn phase(&self) -> Phase {
-        if self.is_blocked.load(Ordering::Relaxed) {
+        if self.is_lingering.load(Ordering::Relaxed) {
+            Phase::Linger
+        } else if self.is_blocked.load(Ordering::Relaxed) {
             Phase::Write
         } else if self.in_header.load(Ordering::Relaxed) {
             Phase::Header
@@ -235,6 +259,7 @@ impl<'a> Watchdog<'a> {
         let has_moved = match phase {
             Phase::Write => written != self.written,
             Phase::New | Phase::Header | Phase::Idle => n_headers != self.n_headers,
+            Phase::Linger => false,
         };
         if phase != self.phase {
             self.metrics.change_phase(Some(self.phase), Some(phase));
@@ -258,6 +283,7 @@ impl<'a> Watchdog<'a> {
             Phase::New | Phase::Header => self.timeouts.header,
             Phase::Idle => self.timeouts.idle,
             Phase::Write => self.timeouts.write,
+            Phase::Linger => self.timeouts.linger,
         }
     }
 }

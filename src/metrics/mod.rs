@@ -117,9 +117,17 @@ pub enum Phase {
     Idle,
     /// Room for the rest of an answer.
     Write,
+    /// The end of what the client still sends after the last answer.
+    Linger,
 }
 
-label!(Phase { New = "new", Header = "header", Idle = "idle", Write = "write" });
+label!(Phase {
+    New = "new",
+    Header = "header",
+    Idle = "idle",
+    Write = "write",
+    Linger = "linger",
+});
 
 /// What asked for a reload.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -31,6 +31,7 @@ mod http;
 mod killed;
 mod layers;
 mod limits;
+mod linger;
 mod listeners;
 mod previous;
 mod reload;

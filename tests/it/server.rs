@@ -274,6 +274,11 @@ impl Client {
         response
     }
 
+    /// Everything until the server closes; a reset is an error.
+    pub(crate) fn read_rest(&mut self, out: &mut Vec<u8>) -> std::io::Result<usize> {
+        self.stream.read_to_end(out)
+    }
+
     /// Everything until the server closes; a reset is an end as well.
     #[track_caller]
     pub(crate) fn read_to_end(&mut self) -> String {
@@ -305,6 +310,11 @@ impl Response {
             let (key, value) = line.split_once(": ")?;
             key.eq_ignore_ascii_case(name).then_some(value)
         })
+    }
+
+    /// Bytes of the status line and all headers.
+    pub(crate) fn header_bytes(&self) -> usize {
+        self.lines.iter().map(|line| line.len() + 2).sum::<usize>() + 2
     }
 
     /// Names and values, but for the date, which differs between two requests.
