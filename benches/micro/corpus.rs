@@ -97,7 +97,7 @@ pub(crate) fn respond(
     scratch: &mut Scratch,
     body: &mut Text,
 ) {
-    let request = Request { format, query: &asked.query, client: asked.client, now: NOW };
+    let request = Request { format, query: &asked.query, client: asked.client, host: "", now: NOW };
     let reply = answer::respond(snapshot, &Options::default(), &request, rng, scratch, body);
     divan::black_box(reply);
 }

@@ -55,27 +55,19 @@ impl Document<'_> {
         100_usize.saturating_sub(place).max(1) as u64
     }
 
-    /// The first `max` URLs to redirect to, best first, one of each mirror, https before http;
-    /// percent-encoded to plain ASCII, as header values are.
-    pub fn redirect_urls(&self, max: usize) -> Vec<String> {
+    /// URLs to redirect to, best first, one of each mirror, https before http; those of which
+    /// `is_usable` holds, which is asked about base URLs. Percent-encoded to plain ASCII, as header
+    /// values are.
+    pub fn redirect_urls(&self, is_usable: impl Fn(&str) -> bool) -> impl Iterator<Item = String> {
         let listings = self.snapshot.listings();
         let layout = self.target.directory.layout;
         let web =
             Choice { protocols: self.choice.protocols.intersect(ProtocolSet::WEB), ..self.choice };
-        let mut urls: Vec<String> = self
-            .selection
-            .hosts
-            .iter()
-            .filter_map(|&host| web.preferred(layout.listings(listings, host)).next())
-            .take(max)
-            .map(|listing| [&plain_ascii(listings.url(listing)), self.url_tail].concat())
-            .collect();
-        if urls.len() < max
-            && let Some(url) = self.fallback_url()
-        {
-            urls.push(plain_ascii(&url));
-        }
-        urls
+        self.selection.hosts.iter().filter_map(move |&host| {
+            let mut urls = web.preferred(layout.listings(listings, host));
+            let listing = urls.find(|listing| is_usable(listings.url(listing)))?;
+            Some([&plain_ascii(listings.url(listing)), self.url_tail].concat())
+        })
     }
 }
 
@@ -89,7 +81,7 @@ fn push_tail_below(path: &str, file: &str, out: &mut String) {
 }
 
 /// A URL with everything percent-encoded that is not ASCII; what is encoded already stays.
-fn plain_ascii(url: &str) -> String {
+pub(super) fn plain_ascii(url: &str) -> String {
     let mut plain = String::with_capacity(url.len());
     for character in url.chars() {
         if character.is_ascii() {

@@ -164,6 +164,8 @@ pub struct Request<'a> {
     pub query: &'a str,
     /// The client's address: the peer's or the forwarded one (see [`client::TrustedProxies`]).
     pub client: IpAddr,
+    /// The server that was asked, as `Host` says; empty where nothing does.
+    pub host: &'a str,
     /// Now, in seconds since 1970 (for `pubdate`).
     pub now: u64,
 }
@@ -362,13 +364,17 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             choice.protocols,
             selection,
         );
+        if !redirects {
+            selection.truncate(options.shaping.max_mirrors());
+        }
         url_tail.clear();
         push_url_tail(&target, url_tail);
         let document =
             Document { snapshot, target: &target, selection, choice, fallback, url_tail };
         match self.format {
             Format::Mirrorlist if redirects => {
-                reply.redirect = Some(Box::new(redirect::make(&document, options)?));
+                reply.redirect =
+                    Some(Box::new(redirect::make(&document, options, self.request.host)?));
                 reply.status = Status::Found;
             }
             Format::Mirrorlist => {

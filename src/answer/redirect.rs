@@ -1,9 +1,26 @@
 //! Redirects: to the best mirror, with the next ones and the checksum of the file beside it.
+//!
+//! Their headers are the only ones whose length a client or the data decide, so their sum is bounded
+//! ([`MAX_BYTES`]): further mirrors give way first, then the checksum. A mirror whose URL does not
+//! fit even alone is passed over.
+//!
+//! The server that was asked is passed over as well: a download host that is a mirror itself would
+//! send its clients round in circles.
 
-use super::document::Document;
+use super::document::{Document, plain_ascii};
 use super::target::{Message, Refusal};
 use super::{Options, Status};
+use crate::model::authority::is_same_server;
+use crate::model::url::authority;
 use crate::model::write::{push_base64, push_number};
+
+/// `Location`, `Link` and `Digest` together have at most so many bytes, with their names.
+///
+/// Proxies give up an answer whose headers exceed their buffer, and count that as a failure of the
+/// server: by default nginx has 4 KB (8 KB on some platforms), Apache 8 KB for a line, HAProxy 15 KB.
+/// The other headers of an answer have less than 600 bytes, which makes 3,000 together; what is left
+/// of 4 KB is for what a proxy keeps in the same buffer.
+pub const MAX_BYTES: usize = 2_400;
 
 /// The headers of a redirect: valid header values (visible ASCII).
 #[derive(Debug, PartialEq, Eq)]
@@ -16,28 +33,98 @@ pub struct Redirect {
     pub digest: Option<String>,
 }
 
-/// The headers of a redirect to the best mirror.
+/// The headers of a redirect to the best mirror that is not `host`, the server that was asked.
 pub(super) fn make<'s, 'q>(
     document: &Document<'_>,
     options: &Options,
+    host: &str,
 ) -> Result<Redirect, Refusal<'s, 'q>> {
-    let mut urls = document.redirect_urls(options.redirect_links.saturating_add(1)).into_iter();
-    let Some(location) = urls.next() else {
-        let message = Message::Fixed("error: no mirror offers this over http or https");
-        return Err(Refusal { status: Status::NotFound, message });
-    };
+    let mut room = MAX_BYTES;
+    let mut was_too_long = false;
+    let is_other = |url: &str| !is_same_server(authority(url), host);
+    let fallback = std::iter::once_with(|| document.fallback_url()).flatten();
+    let fallback = fallback.filter(|url| is_other(url)).map(|url| plain_ascii(&url));
+    let mirrors = document.redirect_urls(is_other).take(options.shaping.max_mirrors());
+    let mut urls = mirrors.chain(fallback);
+    let location = urls.by_ref().find_map(|url| {
+        let left = room.checked_sub("location: \r\n".len() + url.len());
+        was_too_long |= left.is_none();
+        room = left?;
+        Some(url)
+    });
+    let Some(location) = location else { return Err(refusal(was_too_long)) };
+    let digest = digest(document).filter(|digest| {
+        let left = room.checked_sub("digest: \r\n".len() + digest.len());
+        room = left.unwrap_or(room);
+        left.is_some()
+    });
+    let link = link(urls.take(options.redirect_links), room.saturating_sub("link: \r\n".len()));
+    Ok(Redirect { location, link, digest })
+}
+
+/// The value of `Link` in at most `room` bytes.
+fn link(urls: impl Iterator<Item = String>, room: usize) -> Option<String> {
     let mut link = String::new();
-    for (priority, url) in (2..).zip(urls) {
+    let mut priority = 2;
+    for url in urls {
+        let length = link.len();
         let separator = if link.is_empty() { "<" } else { ", <" };
         link.extend([separator, &url, ">; rel=duplicate; pri="]);
         push_number(priority, &mut link);
+        if link.len() > room {
+            link.truncate(length);
+        } else {
+            priority += 1;
+        }
     }
-    let file = document.snapshot.find_file(&document.target.directory, &document.target.file);
-    let sha256 = file.and_then(|file| file.versions.first()?.checksums.sha256);
-    let digest = sha256.map(|sum| {
-        let mut digest = String::from("SHA-256=");
-        push_base64(&sum, &mut digest);
-        digest
-    });
-    Ok(Redirect { location, link: (!link.is_empty()).then_some(link), digest })
+    (!link.is_empty()).then_some(link)
+}
+
+fn digest(document: &Document<'_>) -> Option<String> {
+    let file = document.snapshot.find_file(&document.target.directory, &document.target.file)?;
+    let sha256 = file.versions.first()?.checksums.sha256?;
+    let mut digest = String::from("SHA-256=");
+    push_base64(&sha256, &mut digest);
+    Some(digest)
+}
+
+fn refusal<'s, 'q>(was_too_long: bool) -> Refusal<'s, 'q> {
+    if was_too_long {
+        let message =
+            "error: the URL of the file is too long for a redirect; ask without redirect=";
+        return Refusal::bad_request(Message::Fixed(message));
+    }
+    let message = "error: no mirror offers this over http or https";
+    Refusal { status: Status::NotFound, message: Message::Fixed(message) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn links_keep_to_their_room_and_lose_whole_entries(
+            urls in prop::collection::vec("[a-z]{1,900}", 0..6),
+            room in 0_usize..2_500,
+        ) {
+            let urls: Vec<_> = urls.into_iter().map(|path| format!("https://m.example/{path}")).collect();
+            let link = link(urls.iter().cloned(), room);
+            let link = link.unwrap_or_default();
+            prop_assert!(link.len() <= room);
+            let entries: Vec<_> = link.split(", ").filter(|entry| !entry.is_empty()).collect();
+            for (priority, entry) in (2..).zip(&entries) {
+                let url = entry.strip_prefix('<').and_then(|entry| entry.split_once('>'));
+                let (url, rest) = url.expect("an entry begins with a URL");
+                prop_assert!(urls.iter().any(|known| known == url));
+                prop_assert_eq!(rest, format!("; rel=duplicate; pri={priority}"));
+            }
+            // Nothing that would have fitted at the end was dropped.
+            let entry = |url: &String| format!(", <{url}>; rel=duplicate; pri=9").len();
+            let dropped = urls.iter().filter(|url| !link.contains(&format!("<{url}>")));
+            prop_assert!(dropped.map(entry).all(|bytes| link.len() + bytes > room || bytes > room));
+        }
+    }
 }

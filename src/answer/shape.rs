@@ -36,6 +36,11 @@ pub struct Shaping {
 }
 
 impl Shaping {
+    /// At most so many mirrors, besides the fallback.
+    pub fn max_mirrors(&self) -> usize {
+        self.max_mirrors.unwrap_or(usize::MAX)
+    }
+
     /// Everything that suits today's clients, but for the fallback, which only the operator knows.
     pub fn modern() -> Self {
         Self {
@@ -114,7 +119,7 @@ const FRONT: usize = 4;
 /// How far back the spread looks for a better mirror: nearness counts for more than variety.
 const WINDOW: usize = 16;
 
-/// Shapes a selection; returns the fallback, if there is one that offers a protocol that counts.
+/// Shapes a selection but for its length, because a redirect passes mirrors over; returns the fallback, if there is one that offers a protocol that counts.
 pub fn shape<'a>(
     shaping: &'a Shaping,
     snapshot: &Snapshot,
@@ -132,9 +137,6 @@ pub fn shape<'a>(
     }
     if shaping.spread {
         spread(snapshot, directory, selection);
-    }
-    if let Some(max) = shaping.max_mirrors {
-        selection.truncate(max);
     }
     fallback
 }

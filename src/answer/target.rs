@@ -119,16 +119,19 @@ fn resolve_path<'s, 'q>(
     }
 }
 
-/// Trims slashes and collapses runs of them.
+/// Trims slashes, collapses runs of them, and resolves `.` and `..`: some proxies do so before they
+/// pass a path on and some do not, and clients must not see a difference.
 fn normalize<'q>(path: &Cow<'q, str>) -> Cow<'q, str> {
     let trimmed = path.trim_matches('/');
-    if trimmed.contains("//") {
+    if trimmed.split('/').any(|part| matches!(part, "" | "." | "..")) {
         let mut normal = String::with_capacity(trimmed.len());
-        for part in trimmed.split('/').filter(|part| !part.is_empty()) {
-            if !normal.is_empty() {
-                normal.push('/');
+        for part in trimmed.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => normal.truncate(normal.rfind('/').unwrap_or(0)),
+                _ if normal.is_empty() => normal.push_str(part),
+                _ => normal.extend(["/", part]),
             }
-            normal.push_str(part);
         }
         return Cow::Owned(normal);
     }
@@ -181,13 +184,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slashes_are_trimmed_and_runs_collapsed() {
+    fn paths_are_brought_into_one_form() {
         for (path, normal) in [
             ("pub/fedora", "pub/fedora"),
             ("/pub//fedora///", "pub/fedora"),
             ("///", ""),
             ("", ""),
             ("a", "a"),
+            ("pub/./fedora/.", "pub/fedora"),
+            ("pub/x/../fedora", "pub/fedora"),
+            ("pub/x/y/../../fedora//", "pub/fedora"),
+            ("../../etc/passwd", "etc/passwd"),
+            ("a/..", ""),
+            ("..", ""),
+            ("a/...", "a/..."),
+            ("a/..b/.c", "a/..b/.c"),
         ] {
             assert_eq!(normalize(&Cow::Borrowed(path)), normal, "{path}");
             assert_eq!(normalize(&Cow::Owned(path.to_owned())), normal, "{path}");

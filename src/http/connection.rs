@@ -30,6 +30,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::sync::Notify;
 
+use super::Context;
 use super::access_log::combined;
 use super::access_log::line::DateCache;
 use super::body::{self, Body};
@@ -37,9 +38,9 @@ use super::compress::Coding;
 use super::linger::Lingering;
 use super::preamble::{Expect, Preamble, Told};
 use super::response::{self, Compression, Headers};
+use super::route::{self, Route};
 use super::socket::Stream;
 use super::watchdog::{Progress, Watchdog, Watched};
-use super::{Context, route};
 use crate::answer::client::proxy_protocol::Malformed;
 use crate::answer::client::{Header, Peer, Source};
 use crate::answer::query::Countme;
@@ -299,7 +300,8 @@ fn answer(context: &Context, origin: &Origin, request: &Request<Incoming>) -> Re
     let has_body = !request.body().is_end_stream();
     let route = route::find_route(request, has_body, context.options.max_target_bytes);
     let (kind, mut response) = match route {
-        Ok(format) => {
+        Ok(Route::Options) => (RequestKind::Other, response::options()),
+        Ok(Route::Document(format)) => {
             let kind = match format {
                 Format::Mirrorlist | Format::Json => RequestKind::Mirrorlist,
                 Format::Metalink | Format::Metalink4 => RequestKind::Metalink,
@@ -345,7 +347,8 @@ fn respond(
     let snapshot = context.live.load();
     let reply = survive(|| {
         let client = origin.client_address(context, request);
-        let request = answer::Request { format, query, client, now };
+        let host = route::host_of(request);
+        let request = answer::Request { format, query, client, host, now };
         let Worker { rng, scratch, .. } = worker;
         answer::respond(&snapshot, &options.answer, &request, rng, scratch, &mut body)
     });

@@ -1,22 +1,42 @@
 //! Replies as HTTP responses.
 //!
+//! Every answer may be read by scripts of any site (`Access-Control-Allow-Origin: *`): there is
+//! nothing in it that its client could not have asked for itself, and no cookie decides about it.
+//!
+//! Headers stay small, because a proxy gives up an answer whose headers exceed its buffer, and takes
+//! this server for broken ([`MAX_HEADER_BYTES`]). Only those of a redirect have a length that anybody
+//! else decides, and they are bounded where they are made ([`redirect::MAX_BYTES`]).
+//!
 //! hyper adds Date, Content-Length and Connection. The answer to HEAD is made like the one to GET;
 //! hyper sends its headers, Content-Length included, and leaves the body out.
 
 use http_body_util::Full;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName,
-    HeaderValue, LINK, LOCATION, VARY,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH,
+    CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, VARY,
 };
 use hyper::{Response, StatusCode};
 
 use super::body::{self, Block, Body};
 use super::compress::{Coding, compress};
 use super::route::Refusal;
-use crate::answer::redirect::Redirect;
+use crate::answer::redirect::{self, Redirect};
 use crate::answer::{Reply, Status};
 use crate::model::text::{Append, Text};
 use crate::snapshot::Generation;
+
+/// The status line and all headers of an answer, those of hyper included, have at most so many bytes.
+/// nginx's buffer for them has 4 KB where pages have, and keeps what else it needs there.
+pub const MAX_HEADER_BYTES: usize = 3_000;
+/// What redirects leave for all other headers: the longest are 540 bytes together.
+const _: () = assert!(redirect::MAX_BYTES + 600 <= MAX_HEADER_BYTES);
+
+/// Methods that are answered.
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+const ANY: HeaderValue = HeaderValue::from_static("*");
+/// For so many seconds, a day, browsers need not ask again; they cap it at two hours or at a day.
+const PREFLIGHT_SECONDS: HeaderValue = HeaderValue::from_static("86400");
 
 /// Names the snapshot that an answer was made from.
 pub static GENERATION: HeaderName = HeaderName::from_static("mirrorlist-generation");
@@ -56,6 +76,7 @@ impl Headers {
             return headers.clone();
         }
         let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind.content_type));
         // The answer depends on who asks.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
@@ -90,6 +111,7 @@ pub fn from_reply(
         }
         None => (None, body),
     };
+    let is_empty = body.is_empty();
     let mut response = Response::new(Full::new(Block::new(body)));
     *response.status_mut() = match reply.status {
         Status::Ok => StatusCode::OK,
@@ -102,6 +124,10 @@ pub fn from_reply(
     let headers = response.headers_mut();
     if let Some(encoding) = encoding {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    }
+    if is_empty {
+        // hyper writes it for GET only.
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
     for (name, value) in reply.redirect.into_iter().flat_map(|redirect| redirect_headers(*redirect))
     {
@@ -126,11 +152,25 @@ pub fn from_refusal(refusal: Refusal) -> Response<Body> {
     let mut response = text(refusal.status(), refusal.message());
     match refusal {
         Refusal::Method => {
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            response.headers_mut().insert(ALLOW, METHODS);
         }
         Refusal::Body => close_after(&mut response),
         _ => {}
     }
+    response
+}
+
+/// The response to OPTIONS: which methods there are, and that scripts of any site may use them.
+pub fn options() -> Response<Body> {
+    let mut response = Response::new(Full::new(Block::new(Text::default())));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().extend([
+        (ALLOW, METHODS),
+        (ACCESS_CONTROL_ALLOW_ORIGIN, ANY),
+        (ACCESS_CONTROL_ALLOW_METHODS, METHODS),
+        (ACCESS_CONTROL_ALLOW_HEADERS, ANY),
+        (ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS),
+    ]);
     response
 }
 
@@ -149,7 +189,9 @@ fn text(status: StatusCode, message: &'static str) -> Response<Body> {
     body.push_str(message);
     let mut response = Response::new(Full::new(Block::new(body)));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
     response
 }
 

@@ -3,6 +3,7 @@
 //! No I/O, no clock, nothing but `std` (and serde's derives, because the snapshot file holds these
 //! types). Everything else in the crate speaks in these words.
 
+pub mod authority;
 pub mod geo;
 pub mod net;
 pub mod url;

@@ -305,7 +305,7 @@ impl Server {
         let client: IpAddr = client.parse().expect("tests name clients by their address");
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let format = Format::of_path(path).expect("tests ask for lists and metalinks");
-        let request = Request { format, query, client, now: NOW };
+        let request = Request { format, query, client, host: "", now: NOW };
         let mut rng = fastrand::Rng::with_seed(seed);
         let mut body = used_text();
         let mut scratch = Scratch::default();

@@ -22,8 +22,13 @@ fn answer_with<'q>(
     query: &'q str,
     seed: u64,
 ) -> (Reply<'q>, String) {
-    let request =
-        Request { format, query, client: IpAddr::from([127, 0, 0, 1]), now: 1_795_258_889 };
+    let request = Request {
+        format,
+        query,
+        client: IpAddr::from([127, 0, 0, 1]),
+        host: "",
+        now: 1_795_258_889,
+    };
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut body = used_text();
     let reply = respond(&DEMO, options, &request, &mut rng, &mut Scratch::default(), &mut body);

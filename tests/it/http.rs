@@ -14,13 +14,63 @@ fn what_is_not_served_is_refused_with_a_reason() {
     };
     check("GET / HTTP/1.1\r\nHost: a", 404, "not found");
     check("GET /metalink/ HTTP/1.1\r\nHost: a", 404, "not found");
-    let refused = check("DELETE /metalink HTTP/1.1\r\nHost: a", 405, "only GET and HEAD");
-    assert_eq!(refused.header("allow"), Some("GET, HEAD"));
+    let refused = check("DELETE /metalink HTTP/1.1\r\nHost: a", 405, "only GET, HEAD and OPTIONS");
+    assert_eq!(refused.header("allow"), Some("GET, HEAD, OPTIONS"));
     check("GET /metalink HTTP/1.1", 400, "an HTTP/1.1 request needs a Host");
     check("GET /metalink HTTP/1.1\r\nHost: a\r\nHost: a", 400, "more than one Host");
     check("GET /metalink HTTP/1.1\r\nHost: a/b", 400, "the Host header is malformed");
     let long = "x".repeat(8_000);
     check(&format!("GET /metalink?{long} HTTP/1.1\r\nHost: a"), 414, "the request target");
+}
+
+#[test]
+fn scripts_of_any_site_may_read_every_answer() {
+    let server = Server::start(&[]);
+    for (request, status) in [
+        (format!("GET {DEMO}"), 200),
+        (format!("GET {}", DEMO.replace("mirrorlist", "metalink")), 200),
+        (format!("GET {}", DEMO.replace("mirrorlist", "metalink4")), 200),
+        (format!("GET {DEMO}&format=json"), 200),
+        (format!("GET {DEMO}&redirect=1"), 302),
+        ("GET /mirrorlist?repo=x&arch=y".into(), 404),
+        ("GET /metalink?repo=%ff".into(), 400),
+        ("PUT /mirrorlist".into(), 405),
+        ("OPTIONS /nowhere".into(), 404),
+        (format!("GET /metalink?{}", "x".repeat(8_000)), 414),
+    ] {
+        let response = server.ask(&format!("{request} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert_eq!(response.status(), status, "{request}");
+        assert_eq!(response.header("access-control-allow-origin"), Some("*"), "{request}");
+        assert_eq!(response.header("access-control-allow-methods"), None, "{request}");
+    }
+}
+
+#[test]
+fn options_say_what_may_be_asked() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    for target in [DEMO, "/deep/metalink", "/metalink4", "*"] {
+        client.send(&format!(
+            "OPTIONS {target} HTTP/1.1\r\nHost: a\r\nOrigin: https://b\r\n\
+             Access-Control-Request-Method: GET\r\nAccess-Control-Request-Headers: x-y\r\n\r\n"
+        ));
+        // 204: no body and no length, and the connection goes on.
+        let response = client.read_response(HasBody::No);
+        assert_eq!(response.status(), 204, "{target}");
+        assert_eq!(
+            response.headers(),
+            [
+                "allow: GET, HEAD, OPTIONS",
+                "access-control-allow-origin: *",
+                "access-control-allow-methods: GET, HEAD, OPTIONS",
+                "access-control-allow-headers: *",
+                "access-control-max-age: 86400",
+            ],
+            "{target}"
+        );
+    }
+    let body = format!("OPTIONS {DEMO} HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx");
+    assert_eq!(server.ask(&body).status(), 413);
 }
 
 #[test]
@@ -62,6 +112,16 @@ fn head_is_get_without_the_body() {
         headers.retain(|line| *line != "connection: close");
         assert_eq!(headers, get.headers(), "{target}");
         assert_eq!(client.read_to_end(), "", "{target}");
+    }
+    // Whom redirects name is by chance.
+    let mut client = server.connect();
+    for method in ["GET", "HEAD", "GET"] {
+        client.send(&format!("{method} {DEMO}&redirect=1 HTTP/1.1\r\nHost: a\r\n\r\n"));
+        let redirect = client.read_response(HasBody::No);
+        assert_eq!(redirect.status(), 302, "{method}");
+        assert_eq!(redirect.header("content-length"), Some("0"), "{method}");
+        assert_eq!(redirect.header("content-type"), Some("text/plain"), "{method}");
+        assert!(redirect.header("location").is_some() && redirect.header("link").is_some());
     }
 }
 

@@ -34,6 +34,7 @@ mod limits;
 mod linger;
 mod listeners;
 mod previous;
+mod redirects;
 mod reload;
 mod server;
 mod snapshot_file;

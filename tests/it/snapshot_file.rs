@@ -125,7 +125,7 @@ fn exercise(snapshot: &mirrorlistd::snapshot::Snapshot, rng: &mut fastrand::Rng)
     {
         for format in [Format::Mirrorlist, Format::Metalink] {
             let client = std::net::IpAddr::from([192, 0, 2, rng.u8(..)]);
-            let request = Request { format, query, client, now: 0 };
+            let request = Request { format, query, client, host: "", now: 0 };
             let mut body = Text::default();
             respond(
                 snapshot,

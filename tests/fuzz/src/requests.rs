@@ -4,7 +4,7 @@ use hyper::header::{HOST, HeaderValue};
 use hyper::{Request, Uri};
 use mirrorlistd::answer::Format;
 use mirrorlistd::http::compress::Coding;
-use mirrorlistd::http::route::find_route;
+use mirrorlistd::http::route::{Route, find_route};
 
 /// Accept on the first line, Accept-Encoding on the second.
 pub fn negotiation(bytes: &[u8]) {
@@ -41,19 +41,19 @@ pub fn route(bytes: &[u8]) {
     }
     let route = find_route(&request, false, MAX_TARGET);
     assert!(find_route(&request, true, MAX_TARGET).is_err(), "a body is never served");
-    if let Ok(format) = route {
+    if let Ok(route) = route {
         assert_eq!(n_hosts, 1, "HTTP/1.1 needs one");
         // hyper drops a fragment before anybody sees it: nothing is read there, and the limit of
         // the head counts it.
         assert!(!request.uri().to_string().contains('#'));
         let read = target.split(|&byte| byte == b'#').next().unwrap_or_default();
         assert!(read.len() <= MAX_TARGET + "https://".len());
-        let end = match format {
-            Format::Mirrorlist => "/mirrorlist",
-            Format::Metalink => "/metalink",
-            Format::Metalink4 => "/metalink4",
-            Format::Json => panic!("JSON has no path"),
+        let end = match route {
+            Route::Document(Format::Mirrorlist) => "/mirrorlist",
+            Route::Document(Format::Metalink) => "/metalink",
+            Route::Document(Format::Metalink4) => "/metalink4",
+            Route::Document(Format::Json) | Route::Options => panic!("{route:?} for a GET"),
         };
-        assert!(path.ends_with(end), "{path}: {format:?}");
+        assert!(path.ends_with(end), "{path}: {route:?}");
     }
 }
