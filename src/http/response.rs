@@ -232,7 +232,7 @@ mod tests {
                 let made = headers.of(kind, generation);
                 assert_eq!(made[&GENERATION], generation.to_string());
                 assert_eq!(made[VARY], vary);
-                assert_eq!(made.len(), 4);
+                assert_eq!(made.len(), 5);
             }
         }
     }
