@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueHint};
 
 use crate::config::values::{
-    ClientAddress, Count, Fallback, ListenAddress, LogLevel, Profile, SocketMode, TrustedProxy,
+    Askers, ClientAddress, Count, Fallback, ListenAddress, LogLevel, Profile, SocketMode,
+    TrustedProxy,
 };
 use crate::http::socket::Address;
 
@@ -195,6 +196,12 @@ pub struct ServeArgs {
     /// URL/pub/fedora/linux/releases/. dnf tries the last URL second when the first one stalls.
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url, help_heading = "Answers")]
     pub fallback: Option<Fallback>,
+    /// Whose `ip=` counts [default: all]
+    ///
+    /// The parameter of others is left unread: they are answered for their own address. Private
+    /// mirrors are shown to trusted askers only (`private_for_ip` in the configuration file).
+    #[arg(long, alias = "allow_ip", value_name = "WHO", help_heading = "Answers")]
+    pub allow_ip: Option<Askers>,
 
     /// Where proxies tell the address of the client [default: x-forwarded-for]
     ///

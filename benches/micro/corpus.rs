@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use fastrand::Rng;
+use mirrorlistd::answer::asker::Asker;
 use mirrorlistd::answer::document::{Document, push_url_tail};
 use mirrorlistd::answer::query::Query;
 use mirrorlistd::answer::select::{Criteria, Selection, Workspace};
@@ -97,7 +98,13 @@ pub(crate) fn respond(
     scratch: &mut Scratch,
     body: &mut Text,
 ) {
-    let request = Request { format, query: &asked.query, client: asked.client, host: "", now: NOW };
+    let request = Request {
+        format,
+        query: &asked.query,
+        asker: Asker::stranger(asked.client),
+        host: "",
+        now: NOW,
+    };
     let reply = answer::respond(snapshot, &Options::default(), &request, rng, scratch, body);
     divan::black_box(reply);
 }
@@ -135,6 +142,8 @@ impl<'a> Prepared<'a> {
             client_country: snapshot.find_country(self.client),
             countries: None,
             netblocks: true,
+            private: true,
+            excluded: &[],
             protocols: self.choice.protocols,
             minimum: Options::default().minimum,
             names_contributions: self.names_contributions,

@@ -3,6 +3,7 @@
 use super::select::Selection;
 use super::shape::{Choice, Fallback};
 use super::target::Target;
+use crate::model::tier::Tier;
 use crate::model::url::ProtocolSet;
 use crate::model::write::push_url_path;
 use crate::snapshot::Snapshot;
@@ -55,18 +56,22 @@ impl Document<'_> {
         100_usize.saturating_sub(place).max(1) as u64
     }
 
-    /// URLs to redirect to, best first, one of each mirror, https before http; those of which
-    /// `is_usable` holds, which is asked about base URLs. Percent-encoded to plain ASCII, as header
-    /// values are.
-    pub fn redirect_urls(&self, is_usable: impl Fn(&str) -> bool) -> impl Iterator<Item = String> {
+    /// URLs to redirect to, best first, and how their mirrors were found; one of each mirror, https
+    /// before http; those of which `is_usable` holds, which is asked about base URLs. Percent-encoded
+    /// to plain ASCII, as header values are.
+    pub fn redirect_urls(
+        &self,
+        is_usable: impl Fn(&str) -> bool,
+    ) -> impl Iterator<Item = (Option<Tier>, String)> {
         let listings = self.snapshot.listings();
         let layout = self.target.directory.layout;
         let web =
             Choice { protocols: self.choice.protocols.intersect(ProtocolSet::WEB), ..self.choice };
-        self.selection.hosts.iter().filter_map(move |&host| {
+        self.selection.hosts.iter().enumerate().filter_map(move |(place, &host)| {
             let mut urls = web.preferred(layout.listings(listings, host));
             let listing = urls.find(|listing| is_usable(listings.url(listing)))?;
-            Some([&plain_ascii(listings.url(listing)), self.url_tail].concat())
+            let url = [&plain_ascii(listings.url(listing)), self.url_tail].concat();
+            Some((self.selection.tier(place), url))
         })
     }
 }

@@ -12,6 +12,7 @@
 
 pub mod query;
 pub mod client;
+pub mod asker;
 pub mod target;
 pub mod select;
 pub mod order;
@@ -36,6 +37,7 @@ use crate::model::tier::Tier;
 use crate::model::url::ProtocolSet;
 use crate::snapshot::{FileView, Snapshot};
 
+use asker::{Asker, Askers};
 use document::{Document, push_url_tail};
 use query::{Countme, Query};
 use redirect::Redirect;
@@ -140,6 +142,10 @@ pub struct Options {
     pub redirect_links: usize,
     /// How much of a selection is listed, and how.
     pub shaping: Shaping,
+    /// Whose `ip=` counts; that of others is left unread.
+    pub allow_ip: Askers,
+    /// Whose `ip=` shows private mirrors of the network that it names.
+    pub private_for_ip: Askers,
 }
 
 impl Default for Options {
@@ -152,6 +158,8 @@ impl Default for Options {
             // A proxy's buffer for headers is 4 KB, and a URL may be long.
             redirect_links: 4,
             shaping: Shaping::default(),
+            allow_ip: Askers::All,
+            private_for_ip: Askers::Trusted,
         }
     }
 }
@@ -162,8 +170,8 @@ pub struct Request<'a> {
     pub format: Format,
     /// The raw query, without `?`.
     pub query: &'a str,
-    /// The client's address: the peer's or the forwarded one (see [`client::TrustedProxies`]).
-    pub client: IpAddr,
+    /// Who asks.
+    pub asker: Asker,
     /// The server that was asked, as `Host` says; empty where nothing does.
     pub host: &'a str,
     /// Now, in seconds since 1970 (for `pubdate`).
@@ -186,7 +194,7 @@ pub enum Status {
 /// What to write to the access log for a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogEntry<'a> {
-    /// The address that decided.
+    /// The client's own address, or what a trusted asker names with `ip=`.
     pub client: IpAddr,
     /// Its country, if known.
     pub country: Option<Country>,
@@ -205,7 +213,7 @@ pub struct Reply<'a> {
     pub content_type: &'static str,
     /// Present for a redirect.
     pub redirect: Option<Box<Redirect>>,
-    /// How the best mirror was found; `None` where no mirrors were listed.
+    /// How the first mirror that is listed was found; `None` where none is.
     pub found: Option<Tier>,
     /// Present when the request is to be logged: it named `repo` and `arch`, and an address.
     pub log: Option<LogEntry<'a>>,
@@ -328,44 +336,49 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         {
             entry.repository = Some([name.as_str(), "+", arch].concat());
         }
+        let asker = self.request.asker;
+        let own = canonical(asker.address);
         let client = match &query.ip {
-            Some(text) => parse_address(text)?,
-            None => canonical(self.request.client),
+            Some(text) if options.allow_ip.include(asker) => parse_address(text)?,
+            _ => own,
         };
         let client_country = snapshot.find_country(client);
         if let (Some(repo), Some(arch)) = (&query.repo, &query.arch) {
-            reply.log = Some(LogEntry {
-                client,
-                country: client_country,
-                repo: repo.clone(),
-                arch: target::effective_arch(repo, arch),
-            });
+            // Whoever counts clients by the log counts those that there are.
+            let is_told = client == own || asker.is_trusted;
+            let (client, country) = match is_told {
+                true => (client, client_country),
+                false => (own, snapshot.find_country(own)),
+            };
+            let (repo, arch) = (repo.clone(), target::effective_arch(repo, arch));
+            reply.log = Some(LogEntry { client, country, repo, arch });
         }
         let redirects = query.redirect && self.format == Format::Mirrorlist;
         let file = self.find_file(&target)?;
         let choice = self.choose_urls(redirects);
+        let shaping = &options.shaping;
+        let fallback = shaping.fallback_for(choice.protocols);
         let criteria = Criteria {
             directory: target.directory,
             client,
             client_country,
             countries: query.countries.as_ref(),
             netblocks: query.netblocks,
+            private: client == own || options.private_for_ip.include(asker),
+            excluded: fallback.map_or(&[], |fallback| fallback.twins(snapshot)),
             protocols: choice.protocols,
             minimum: options.minimum,
             names_contributions: self.format == Format::Mirrorlist && !redirects,
         };
         let Scratch { workspace, selection, pubdate, url_tail, tails, .. } = scratch;
         select::select(snapshot, &criteria, rng, workspace, selection);
-        reply.found = selection.tiers.first().map(|&(tier, _)| tier);
-        let fallback = shape::shape(
-            &options.shaping,
-            snapshot,
-            &target.directory,
-            choice.protocols,
-            selection,
-        );
+        if shaping.spread {
+            shape::spread(snapshot, &target.directory, selection);
+        }
         if !redirects {
-            selection.truncate(options.shaping.max_mirrors());
+            // A redirect passes mirrors over before it counts.
+            select::limit(shaping.max_mirrors(), snapshot, &criteria, workspace, selection);
+            reply.found = selection.tier(0);
         }
         url_tail.clear();
         push_url_tail(&target, url_tail);
@@ -373,8 +386,8 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             Document { snapshot, target: &target, selection, choice, fallback, url_tail };
         match self.format {
             Format::Mirrorlist if redirects => {
-                reply.redirect =
-                    Some(Box::new(redirect::make(&document, options, self.request.host)?));
+                let (redirect, found) = redirect::make(&document, options, self.request.host)?;
+                (reply.redirect, reply.found) = (Some(Box::new(redirect)), found);
                 reply.status = Status::Found;
             }
             Format::Mirrorlist => {

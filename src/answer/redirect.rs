@@ -11,6 +11,7 @@ use super::document::{Document, plain_ascii};
 use super::target::{Message, Refusal};
 use super::{Options, Status};
 use crate::model::authority::is_same_server;
+use crate::model::tier::Tier;
 use crate::model::url::authority;
 use crate::model::write::{push_base64, push_number};
 
@@ -33,33 +34,35 @@ pub struct Redirect {
     pub digest: Option<String>,
 }
 
-/// The headers of a redirect to the best mirror that is not `host`, the server that was asked.
+/// The headers of a redirect to the best mirror that is not `host`, the server that was asked; and
+/// how that mirror was found, if it is not the fallback.
 pub(super) fn make<'s, 'q>(
     document: &Document<'_>,
     options: &Options,
     host: &str,
-) -> Result<Redirect, Refusal<'s, 'q>> {
+) -> Result<(Redirect, Option<Tier>), Refusal<'s, 'q>> {
     let mut room = MAX_BYTES;
     let mut was_too_long = false;
     let is_other = |url: &str| !is_same_server(authority(url), host);
     let fallback = std::iter::once_with(|| document.fallback_url()).flatten();
-    let fallback = fallback.filter(|url| is_other(url)).map(|url| plain_ascii(&url));
+    let fallback = fallback.filter(|url| is_other(url)).map(|url| (None, plain_ascii(&url)));
     let mirrors = document.redirect_urls(is_other).take(options.shaping.max_mirrors());
     let mut urls = mirrors.chain(fallback);
-    let location = urls.by_ref().find_map(|url| {
+    let location = urls.by_ref().find_map(|(found, url)| {
         let left = room.checked_sub("location: \r\n".len() + url.len());
         was_too_long |= left.is_none();
         room = left?;
-        Some(url)
+        Some((found, url))
     });
-    let Some(location) = location else { return Err(refusal(was_too_long)) };
+    let Some((found, location)) = location else { return Err(refusal(was_too_long)) };
     let digest = digest(document).filter(|digest| {
         let left = room.checked_sub("digest: \r\n".len() + digest.len());
         room = left.unwrap_or(room);
         left.is_some()
     });
+    let urls = urls.map(|(_, url)| url);
     let link = link(urls.take(options.redirect_links), room.saturating_sub("link: \r\n".len()));
-    Ok(Redirect { location, link, digest })
+    Ok((Redirect { location, link, digest }, found))
 }
 
 /// The value of `Link` in at most `room` bytes.

@@ -17,7 +17,7 @@ use crate::model::geo::Country;
 use crate::model::ids::HostId;
 use crate::model::tier::Tier;
 use crate::model::url::ProtocolSet;
-use crate::snapshot::{DirectoryView, Snapshot, contains, insert, members};
+use crate::snapshot::{DirectoryView, Snapshot, contains, insert, members, remove};
 
 /// What a selection depends on.
 pub struct Criteria<'a> {
@@ -31,6 +31,10 @@ pub struct Criteria<'a> {
     pub countries: Option<&'a Countries>,
     /// Whether netblocks and autonomous systems count.
     pub netblocks: bool,
+    /// Whether private mirrors are listed where a network of theirs has the client.
+    pub private: bool,
+    /// Mirrors that are left out: the server that is listed last in any case.
+    pub excluded: &'a [HostId],
     /// The protocols of which a mirror must offer one.
     pub protocols: ProtocolSet,
     /// Global mirrors are added to fewer mirrors than this.
@@ -58,9 +62,10 @@ pub enum Contribution {
 pub struct Selection {
     /// Distinct, best first.
     pub hosts: Vec<HostId>,
-    /// How a stretch of `hosts` was found, and where it ends.
+    /// How a stretch of `hosts` was found, and where it ends. None is empty.
     pub tiers: Vec<(Tier, usize)>,
-    /// What contributed, in the order of tiers; empty unless [`Criteria::names_contributions`].
+    /// What contributed a mirror that is listed, in the order of tiers; empty unless
+    /// [`Criteria::names_contributions`].
     pub contributions: Vec<Contribution>,
 }
 
@@ -70,25 +75,48 @@ impl Selection {
         self.tiers.iter().find(|&&(_, end)| place < end).map(|&(tier, _)| tier)
     }
 
-    /// Keeps the mirrors for which `keep` holds.
-    pub fn retain(&mut self, keep: impl Fn(HostId) -> bool) {
-        let mut from = 0;
-        let mut kept = 0;
-        for (_, end) in &mut self.tiers {
-            let of_tier = self.hosts.get(from..*end).unwrap_or(&[]);
-            kept += of_tier.iter().filter(|&&host| keep(host)).count();
-            from = *end;
-            *end = kept;
+    /// Moves the mirror at `from` forward to `to`. It keeps the tier by which it was found.
+    pub fn promote(&mut self, from: usize, to: usize) {
+        let stretch = |place| self.tiers.iter().position(|&(_, end)| place < end);
+        let (own, other) = (stretch(from), stretch(to));
+        match self.hosts.get_mut(to..=from) {
+            Some(moved) => moved.rotate_right(1),
+            None => return,
         }
-        self.hosts.retain(|&host| keep(host));
+        let (Some(own), Some(other)) = (own, other) else { return };
+        let tiers = (self.tiers.get(own), self.tiers.get(other));
+        let (Some(&(tier, _)), Some(&(divided, _))) = tiers else { return };
+        if own == other {
+            return;
+        }
+        // All between move back by one place.
+        for (_, end) in self.tiers.iter_mut().take(own).skip(other) {
+            *end += 1;
+        }
+        self.tiers.splice(other..other, [(divided, to), (tier, to + 1)]);
+        self.drop_empty_tiers();
     }
 
-    /// Keeps the first `max` mirrors.
-    pub fn truncate(&mut self, max: usize) {
+    /// Keeps the first `max` mirrors; says whether there were more.
+    fn truncate(&mut self, max: usize) -> bool {
+        if self.hosts.len() <= max {
+            return false;
+        }
         self.hosts.truncate(max);
         for (_, end) in &mut self.tiers {
             *end = max.min(*end);
         }
+        self.drop_empty_tiers();
+        true
+    }
+
+    fn drop_empty_tiers(&mut self) {
+        let mut from = 0;
+        self.tiers.retain(|&(_, end)| {
+            let is_empty = end <= from;
+            from = end;
+            !is_empty
+        });
     }
 }
 
@@ -137,6 +165,40 @@ pub fn select(
     }
 }
 
+/// Keeps the first `max` mirrors of the last selection in this workspace, and names only what
+/// contributed one of them.
+pub fn limit(
+    max: usize,
+    snapshot: &Snapshot,
+    criteria: &Criteria<'_>,
+    workspace: &mut Workspace,
+    selection: &mut Selection,
+) {
+    if !selection.truncate(max) || selection.contributions.is_empty() {
+        return;
+    }
+    let Workspace { open, taken: listed, .. } = workspace;
+    let Selection { hosts, tiers, contributions } = selection;
+    listed.fill(0);
+    hosts.iter().for_each(|&host| insert(listed, host));
+    let has_tier = |tier| tiers.iter().any(|&(other, _)| other == tier);
+    let has_country = |country| {
+        let there = criteria.directory.layout.in_country(country);
+        listed.iter().zip(&*open).zip(there).any(|((listed, open), set)| listed & open & set != 0)
+    };
+    let has_asn = || {
+        let (_, hosts) = snapshot.find_asn(criteria.client)?;
+        Some(hosts.iter().any(|&host| contains(listed, host)))
+    };
+    contributions.retain(|&contribution| match contribution {
+        Contribution::Netblock => has_tier(Tier::Netblock),
+        Contribution::Asn(_) => has_asn().unwrap_or(false),
+        Contribution::Country(country) => has_country(country),
+        // Asked for, everybody is in the tier of countries.
+        Contribution::Global => has_tier(Tier::Global) || has_tier(Tier::Country),
+    });
+}
+
 impl Workspace {
     fn prepare(&mut self, snapshot: &Snapshot, criteria: &Criteria<'_>) {
         let Criteria { directory, protocols, .. } = criteria;
@@ -145,10 +207,15 @@ impl Workspace {
         self.candidates.clear();
         self.open.clear();
         for (index, carriers) in directory.carriers.iter().enumerate() {
-            let candidates = carriers & directory.layout.offering(*protocols, index);
+            let offering = carriers & directory.layout.offering(*protocols, index);
+            let public = offering & word(directory.layout.public(), index);
             let refused = word(restricted, index) & !word(admitted, index);
-            self.candidates.push(candidates);
-            self.open.push(candidates & word(directory.layout.public(), index) & !refused);
+            self.candidates.push(if criteria.private { offering } else { public });
+            self.open.push(public & !refused);
+        }
+        for &host in criteria.excluded {
+            remove(&mut self.candidates, host);
+            remove(&mut self.open, host);
         }
         for set in [&mut self.taken, &mut self.tier] {
             set.clear();

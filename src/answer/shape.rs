@@ -51,6 +51,11 @@ impl Shaping {
             fallback: None,
         }
     }
+
+    /// The fallback, if there is one that offers a protocol that counts.
+    pub fn fallback_for(&self, protocols: ProtocolSet) -> Option<&Fallback> {
+        self.fallback.as_ref().filter(|fallback| protocols.contains(fallback.protocol))
+    }
 }
 
 /// A server that has every directory under its full name: the origin, or a CDN before it.
@@ -77,9 +82,9 @@ impl Fallback {
         self.protocol
     }
 
-    /// Its host and port, which tell it from mirrors.
-    fn authority(&self) -> &str {
-        crate::model::url::authority(&self.base)
+    /// The mirrors that are the same server.
+    pub fn twins<'a>(&self, snapshot: &'a Snapshot) -> &'a [HostId] {
+        snapshot.hosts().at(crate::model::url::authority(&self.base))
     }
 }
 
@@ -119,31 +124,9 @@ const FRONT: usize = 4;
 /// How far back the spread looks for a better mirror: nearness counts for more than variety.
 const WINDOW: usize = 16;
 
-/// Shapes a selection but for its length, because a redirect passes mirrors over; returns the fallback, if there is one that offers a protocol that counts.
-pub fn shape<'a>(
-    shaping: &'a Shaping,
-    snapshot: &Snapshot,
-    directory: &DirectoryView<'_>,
-    protocols: ProtocolSet,
-    selection: &mut Selection,
-) -> Option<&'a Fallback> {
-    let fallback =
-        shaping.fallback.as_ref().filter(|fallback| protocols.contains(fallback.protocol));
-    if let Some(fallback) = fallback {
-        let twins = snapshot.hosts().at(fallback.authority());
-        if !twins.is_empty() {
-            selection.retain(|host| !twins.contains(&host));
-        }
-    }
-    if shaping.spread {
-        spread(snapshot, directory, selection);
-    }
-    fallback
-}
-
 /// Brings mirrors of different networks, with https, to the front. Mirrors of the client's own
 /// network stay before all others: they were chosen by name.
-fn spread(snapshot: &Snapshot, directory: &DirectoryView<'_>, selection: &mut Selection) {
+pub fn spread(snapshot: &Snapshot, directory: &DirectoryView<'_>, selection: &mut Selection) {
     let fixed = selection
         .tiers
         .iter()
@@ -167,10 +150,8 @@ fn spread(snapshot: &Snapshot, directory: &DirectoryView<'_>, selection: &mut Se
             .take(WINDOW)
             .enumerate()
             .min_by_key(|&(index, &host)| (is_near(host), lacks_https(host), index));
-        if let Some((index, _)) = best
-            && let Some(window) = selection.hosts.get_mut(place..=place + index)
-        {
-            window.rotate_right(1);
+        if let Some((index, _)) = best {
+            selection.promote(place + index, place);
         }
     }
 }

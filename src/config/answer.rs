@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::values::{Count, Fallback, Profile, Protocol};
+use super::values::{Askers, Count, Fallback, Profile, Protocol};
 use crate::answer;
 use crate::answer::shape::Shaping;
 use crate::cli::ServeArgs;
@@ -31,6 +31,10 @@ pub struct Answer {
     pub redirect_links: Option<Count<0, 20>>,
     /// Whether bodies are compressed for clients that ask for it. Default false, modern true.
     pub compress: Option<bool>,
+    /// Whose `ip=` counts; that of others is left unread. Default all.
+    pub allow_ip: Option<Askers>,
+    /// Whose `ip=` shows private mirrors of the network that it names. Default trusted.
+    pub private_for_ip: Option<Askers>,
 }
 
 impl Answer {

@@ -171,6 +171,28 @@ pub enum Profile {
     Modern,
 }
 
+/// Who may do something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Askers {
+    /// Everybody.
+    All,
+    /// Whose own address is a trusted proxy's, such as this host's.
+    Trusted,
+    /// Nobody.
+    None,
+}
+
+impl From<Askers> for crate::answer::asker::Askers {
+    fn from(written: Askers) -> Self {
+        match written {
+            Askers::All => Self::All,
+            Askers::Trusted => Self::Trusted,
+            Askers::None => Self::Nobody,
+        }
+    }
+}
+
 /// The least important messages that are still logged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]

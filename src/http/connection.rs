@@ -41,6 +41,7 @@ use super::response::{self, Compression, Headers};
 use super::route::{self, Route};
 use super::socket::Stream;
 use super::watchdog::{Progress, Watchdog, Watched};
+use crate::answer::asker::Asker;
 use crate::answer::client::proxy_protocol::Malformed;
 use crate::answer::client::{Header, Peer, Source};
 use crate::answer::query::Countme;
@@ -102,6 +103,14 @@ impl Origin {
     /// The origin of a connection that has just been accepted.
     pub fn new(peer: Peer, source: Source) -> Self {
         Self { peer, source, told: Told::default() }
+    }
+
+    /// Whoever sends `request`.
+    fn asker<B>(&self, context: &Context, request: &Request<B>) -> Asker {
+        let address = self.client_address(context, request);
+        let proxies = &context.options.trusted_proxies;
+        let is_local = self.peer == Peer::Unix && address == self.peer.address();
+        Asker { address, is_trusted: is_local || proxies.trusts(Peer::Address(address)) }
     }
 
     /// The address of whoever sends `request`.
@@ -346,9 +355,9 @@ fn respond(
 
     let snapshot = context.live.load();
     let reply = survive(|| {
-        let client = origin.client_address(context, request);
+        let asker = origin.asker(context, request);
         let host = route::host_of(request);
-        let request = answer::Request { format, query, client, host, now };
+        let request = answer::Request { format, query, asker, host, now };
         let Worker { rng, scratch, .. } = worker;
         answer::respond(&snapshot, &options.answer, &request, rng, scratch, &mut body)
     });

@@ -437,6 +437,13 @@ pub fn insert(set: &mut [u64], host: HostId) {
     }
 }
 
+/// Removes a member from a set.
+pub fn remove(set: &mut [u64], host: HostId) {
+    if let Some(word) = set.get_mut(host.index() / 64) {
+        *word &= !(1 << (host.index() % 64));
+    }
+}
+
 /// Whether a set holds a member.
 pub fn contains(set: &[u64], host: HostId) -> bool {
     set.get(host.index() / 64).is_some_and(|word| word >> (host.index() % 64) & 1 == 1)

@@ -8,6 +8,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
+use mirrorlistd::answer::asker::Asker;
 use mirrorlistd::answer::{Format, Options, Reply, Request, Scratch, Status, respond};
 use mirrorlistd::compile::{self, Compiled, Inputs, MirrorManagerFiles, Report};
 use mirrorlistd::model::text::{Append, Text};
@@ -305,7 +306,9 @@ impl Server {
         let client: IpAddr = client.parse().expect("tests name clients by their address");
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let format = Format::of_path(path).expect("tests ask for lists and metalinks");
-        let request = Request { format, query, client, host: "", now: NOW };
+        // As with the default list of trusted proxies.
+        let asker = Asker { address: client, is_trusted: client.is_loopback() };
+        let request = Request { format, query, asker, host: "", now: NOW };
         let mut rng = fastrand::Rng::with_seed(seed);
         let mut body = used_text();
         let mut scratch = Scratch::default();

@@ -1,9 +1,9 @@
 //! What goes beyond the reference: metalink 4, JSON, redirects with `Link` and `Digest`, and shaped
 //! answers, on the demo data.
 
-use std::net::IpAddr;
 use std::sync::LazyLock;
 
+use mirrorlistd::answer::asker::Asker;
 use mirrorlistd::answer::query::Countme;
 use mirrorlistd::answer::shape::{Fallback, Shaping};
 use mirrorlistd::answer::{Format, Options, Reply, Request, Scratch, Status, respond};
@@ -22,13 +22,9 @@ fn answer_with<'q>(
     query: &'q str,
     seed: u64,
 ) -> (Reply<'q>, String) {
-    let request = Request {
-        format,
-        query,
-        client: IpAddr::from([127, 0, 0, 1]),
-        host: "",
-        now: 1_795_258_889,
-    };
+    // As on the host itself.
+    let asker = Asker { address: [127, 0, 0, 1].into(), is_trusted: true };
+    let request = Request { format, query, asker, host: "", now: 1_795_258_889 };
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut body = used_text();
     let reply = respond(&DEMO, options, &request, &mut rng, &mut Scratch::default(), &mut body);

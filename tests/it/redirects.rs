@@ -3,10 +3,12 @@
 
 use std::net::IpAddr;
 
+use mirrorlistd::answer::asker::Asker;
 use mirrorlistd::answer::redirect::{self, Redirect};
 use mirrorlistd::answer::shape::{Fallback, Shaping};
 use mirrorlistd::answer::{Format, Options, Request, Scratch, respond};
 use mirrorlistd::http::response::MAX_HEADER_BYTES;
+use mirrorlistd::model::tier::Tier;
 use proptest::prelude::*;
 
 use crate::fixture::{self, NOW, Public, World, details, used_text};
@@ -21,13 +23,35 @@ fn redirect_for(
     host: &str,
     seed: u64,
 ) -> Result<Redirect, String> {
-    let request = Request { format: Format::Mirrorlist, query, client: NOWHERE, host, now: NOW };
+    let request = Request {
+        format: Format::Mirrorlist,
+        query,
+        asker: Asker::stranger(NOWHERE),
+        host,
+        now: NOW,
+    };
     let (mut rng, mut body) = (fastrand::Rng::with_seed(seed), used_text());
     let mut scratch = Scratch::default();
     let reply =
         respond(&server.snapshot, &server.options, &request, &mut rng, &mut scratch, &mut body);
     let body = String::from_utf8(body.into_bytes()).expect("documents are UTF-8");
     reply.redirect.map(|redirect| *redirect).ok_or(body)
+}
+
+#[test]
+fn the_tier_is_that_of_the_mirror_that_clients_are_sent_to() {
+    let server = World::standard().serve();
+    let found = |host: &str| {
+        let asker = Asker::stranger([192, 0, 2, 1].into());
+        let query = "path=pub/test/x&redirect=1";
+        let request = Request { format: Format::Mirrorlist, query, asker, host, now: NOW };
+        let (mut rng, mut scratch) = (fastrand::Rng::with_seed(1), Scratch::default());
+        let mut body = used_text();
+        let options = &server.options;
+        respond(&server.snapshot, options, &request, &mut rng, &mut scratch, &mut body).found
+    };
+    assert_eq!(found("elsewhere.example"), Some(Tier::Geoip));
+    assert_eq!(found("berlin.example"), Some(Tier::Continent));
 }
 
 /// A world of mirrors with these base URLs, all of which carry `pub/test`.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
+use mirrorlistd::answer::asker::Asker;
 use mirrorlistd::answer::query::Query;
 use mirrorlistd::answer::shape::Shaping;
 use mirrorlistd::answer::{Format, Options, Request, Scratch, Status, respond};
@@ -47,8 +48,13 @@ fn modern() -> Options {
 pub fn exercise(snapshot: &Snapshot, query: &str) {
     for format in [Format::Mirrorlist, Format::Json, Format::Metalink, Format::Metalink4] {
         for client in CLIENTS {
-            let request =
-                Request { format, query, client: client.parse().unwrap(), host: "", now: 0 };
+            let request = Request {
+                format,
+                query,
+                asker: Asker::stranger(client.parse().unwrap()),
+                host: "",
+                now: 0,
+            };
             let mut rng = fastrand::Rng::with_seed(7);
             let (mut scratch, mut body) = (Scratch::default(), Text::default());
             respond(snapshot, &modern(), &request, &mut rng, &mut scratch, &mut body);
@@ -69,7 +75,8 @@ fn answer(
     client: IpAddr,
     format: Format,
 ) -> Answer {
-    let request = Request { format, query, client, host: "", now: 1_795_258_889 };
+    let request =
+        Request { format, query, asker: Asker::stranger(client), host: "", now: 1_795_258_889 };
     // Memory that has held another body, as a worker's has.
     let mut body = Text::default();
     body.push_str(&"#".repeat(4_096));

@@ -2,7 +2,9 @@
 //! text, metalinks, and where the reference is wrong.
 
 mod request;
+mod asker;
 mod selection;
 mod text;
 mod metalink;
 mod better;
+mod shaped;

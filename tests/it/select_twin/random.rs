@@ -24,6 +24,9 @@ pub(super) struct Asked {
     pub(super) protocols: Vec<&'static str>,
     pub(super) netblock: bool,
     pub(super) minimum: usize,
+    /// By somebody elsewhere, with `ip=`.
+    pub(super) by_ip: bool,
+    pub(super) max: Option<usize>,
 }
 
 /// An address in a space so small that networks overlap and are hit.
@@ -158,14 +161,17 @@ pub(super) fn asked() -> impl Strategy<Value = Asked> {
         1 => subsequence(vec!["rsync", "gopher", "http", "https", "ftp"], 1..=3),
     ];
     let client = address().prop_map(|address| address.parse().unwrap());
-    (any::<bool>(), client, countries, protocols, prop::bool::weighted(0.8), 0..7_usize).prop_map(
-        |(metalink, client, countries, protocols, netblock, minimum)| Asked {
+    let figures = (0..7_usize, any::<bool>(), prop::option::of(1..5_usize));
+    (any::<bool>(), client, countries, protocols, prop::bool::weighted(0.8), figures).prop_map(
+        |(metalink, client, countries, protocols, netblock, (minimum, by_ip, max))| Asked {
             metalink,
             client,
             countries,
             protocols,
             netblock,
             minimum,
+            by_ip,
+            max,
         },
     )
 }
@@ -174,8 +180,9 @@ impl Asked {
     pub(super) fn as_request(&self) -> String {
         let (path, file) = if self.metalink { ("metalink", "/f") } else { ("mirrorlist", "") };
         let netblock = u8::from(self.netblock);
+        let client = if self.by_ip { "&ip=" } else { " from " };
         format!(
-            "/{path}?path={DIRECTORY}{file}&netblock={netblock}&country={}&protocol={} from {}",
+            "/{path}?path={DIRECTORY}{file}&netblock={netblock}&country={}&protocol={}{client}{}",
             self.countries.join(","),
             self.protocols.join(","),
             self.client
