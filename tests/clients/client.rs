@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::proxy::command;
 use crate::repository::PACKAGE;
 use crate::stage::{List, Stage};
 
@@ -35,18 +36,6 @@ impl fmt::Display for Run {
         let code = code.map_or("killed".to_owned(), |code| format!("exit {code}"));
         write!(f, "{command}\n{code} after {took:.1?}\n{output}")
     }
-}
-
-/// A command in a clean environment, at home in `folder`.
-pub fn command(program: &str, folder: &Path) -> Command {
-    let mut command = Command::new(program);
-    command
-        .env_clear()
-        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-        .env("LC_ALL", "C.UTF-8")
-        .env("HOME", folder)
-        .current_dir(folder);
-    command
 }
 
 /// Runs a program to its end, or kills it when it hangs. What it says goes through a file, so that

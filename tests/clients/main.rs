@@ -23,6 +23,9 @@
 
 #[path = "../debian/mod.rs"]
 mod debian;
+#[path = "../proxy/mod.rs"]
+#[allow(dead_code, reason = "shared with tests/faults")]
+mod proxy;
 mod packages;
 mod repository;
 mod mirror;
@@ -32,7 +35,6 @@ mod recorder;
 mod stage;
 mod client;
 mod lint;
-mod proxy;
 
 mod dnf;
 mod librepo;
