@@ -34,11 +34,15 @@ mod fixture;
 mod golden;
 #[path = "../debian/mod.rs"]
 mod debian;
+#[path = "../proxy/mod.rs"]
+#[allow(dead_code, reason = "shared with tests/clients")]
+mod proxy;
 mod packages;
 mod table;
 mod data;
 mod load;
 mod runs;
+mod upstreams;
 
 mod reloads;
 mod accept;
@@ -47,6 +51,8 @@ mod idle;
 mod log;
 mod stop;
 mod smuggling;
+mod proxies;
+mod paths;
 
 use std::panic::catch_unwind;
 use std::process::ExitCode;
@@ -57,7 +63,7 @@ use table::Table;
 /// What a row is called, and what it does.
 type Row = (&'static str, fn(&mut Table));
 
-const ROWS: [Row; 12] = [
+const ROWS: [Row; 14] = [
     ("reloads_under_load_lose_nothing_and_mix_nothing", reloads::under_load),
     ("damaged_snapshots_change_nothing_that_is_served", reloads::damaged_snapshots),
     ("injected_accept_errors_are_waited_out", accept::injected_errors),
@@ -70,6 +76,8 @@ const ROWS: [Row; 12] = [
     ("ambiguous_requests_get_one_answer_and_the_end", smuggling::direct),
     ("odd_requests_that_are_sound_are_answered", smuggling::sound),
     ("nginx_and_the_server_count_the_same_requests", smuggling::through_nginx),
+    ("one_client_behind_a_proxy_harms_no_other", proxies::one_client_harms_no_other),
+    ("paths_mean_the_same_through_every_proxy", paths::mean_the_same_through_every_proxy),
 ];
 
 fn main() -> ExitCode {

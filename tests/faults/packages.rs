@@ -7,7 +7,13 @@ use crate::debian::Packages;
 const PACKAGES: Packages = Packages {
     suite: "the suite of faults",
     why_root: None,
-    needed: &[("strace", "/usr/bin/strace"), ("nginx-light", "/usr/sbin/nginx")],
+    needed: &[
+        ("strace", "/usr/bin/strace"),
+        ("nginx-light", "/usr/sbin/nginx"),
+        ("haproxy", "/usr/sbin/haproxy"),
+        ("apache2-bin", "/usr/sbin/apache2"),
+        ("openssl", "/usr/bin/openssl"),
+    ],
 };
 
 /// Returns when everything is installed; panics with what to install otherwise.
