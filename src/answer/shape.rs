@@ -13,9 +13,10 @@
 //! - zypper reads four URLs only, and mirrors of one network fail together: [`Shaping::spread`].
 
 use super::select::Selection;
+use crate::model::base_url::{BadUrl, BaseUrl, authority};
 use crate::model::ids::HostId;
 use crate::model::tier::Tier;
-use crate::model::url::{BadUrl, Protocol, ProtocolSet, parse_base_url};
+use crate::model::url::{Protocol, ProtocolSet};
 use crate::snapshot::listing::Listing;
 use crate::snapshot::{DirectoryView, Snapshot};
 
@@ -54,37 +55,33 @@ impl Shaping {
 
     /// The fallback, if there is one that offers a protocol that counts.
     pub fn fallback_for(&self, protocols: ProtocolSet) -> Option<&Fallback> {
-        self.fallback.as_ref().filter(|fallback| protocols.contains(fallback.protocol))
+        self.fallback.as_ref().filter(|fallback| protocols.contains(fallback.protocol()))
     }
 }
 
 /// A server that has every directory under its full name: the origin, or a CDN before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fallback {
-    base: String,
-    protocol: Protocol,
-}
+pub struct Fallback(BaseUrl);
 
 impl Fallback {
     /// Reads a base URL; the full name of a directory (`pub/fedora/linux/…`) is appended to it.
     pub fn parse(url: &str) -> Result<Self, BadUrl> {
-        let protocol = parse_base_url(url)?;
-        Ok(Self { base: url.trim_end_matches('/').to_owned(), protocol })
+        BaseUrl::parse(url).map(Self)
     }
 
     /// The URL without a closing slash.
     pub fn base(&self) -> &str {
-        &self.base
+        self.0.as_str()
     }
 
     /// What it speaks.
     pub fn protocol(&self) -> Protocol {
-        self.protocol
+        self.0.protocol()
     }
 
     /// The mirrors that are the same server.
     pub fn twins<'a>(&self, snapshot: &'a Snapshot) -> &'a [HostId] {
-        snapshot.hosts().at(crate::model::url::authority(&self.base))
+        snapshot.hosts().at(authority(self.base()))
     }
 }
 

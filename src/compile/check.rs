@@ -1,6 +1,7 @@
 //! Records to tables: references across tables are resolved, duplicates decided, bad values reported.
 
 use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -8,13 +9,12 @@ use super::Records;
 use super::networks::{self, HostIds};
 use super::report::{Place, Report};
 use super::source::mirrormanager;
+use super::{files, joins, repositories};
 use crate::model::MAX_NAME;
+use crate::model::base_url::{BaseUrl, Redacted};
 use crate::model::geo::{Continent, Country};
 use crate::model::ids::{DirectoryId, HostId, LayoutId};
-use crate::model::url::parse_base_url;
-use crate::snapshot::tables::{
-    Directory, File, Host, HostSets, Names, Repository, Subpath, Tables, Version,
-};
+use crate::snapshot::tables::{Directory, File, Host, HostSets, Names, Subpath, Tables};
 
 /// Why sound tables cannot be served together.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,9 +54,11 @@ pub(super) fn resolve(records: Records, report: &mut Report) -> Result<Tables, R
     let usable_urls = resolve_urls(file, &cache, &mut tables, report)?;
     resolve_url_lists(file, &cache, &usable_urls, &mut tables, report)?;
     let hosts = resolve_hosts(file, &cache, &mut tables, report);
-    resolve_directories(file, &mut cache, &mut tables, report)?;
-    resolve_repositories(file, &cache, &mut tables, report)?;
-    resolve_names(file, &cache, &mut tables, report)?;
+    let paths = repositories::read_paths(file, &cache, report);
+    resolve_directories(file, &mut cache, &paths, &mut tables, report)?;
+    repositories::resolve(file, paths, &mut tables, report)?;
+    repositories::resolve_names(file, &cache, &mut tables, report)?;
+    joins::report(file, &cache, &tables, report);
     tables.continents = resolve_continents(file, &cache, continents, report);
     networks::resolve_netblocks(file, &cache, &hosts, &mut tables, report);
     networks::resolve_asns(file, &cache, global_netblocks, &hosts, &mut tables, report);
@@ -76,16 +78,35 @@ fn resolve_urls(
 ) -> Result<FxHashMap<i64, Option<u32>>, Refusal> {
     const PLACE: Place = Place::Table("HCUrlCache");
     let mut indexes = FxHashMap::default();
+    let mut known: FxHashMap<String, u32> = FxHashMap::default();
     for (id, url) in &cache.urls {
         if indexes.contains_key(id) {
-            let value = format_args!("{id} {url}");
+            let value = format_args!("{id} {}", Redacted(url));
             report.skipped(file, PLACE, "URL id occurs twice, first kept", value);
             continue;
         }
-        let index = match parse_base_url(url) {
-            Ok(_) => Some(tables.urls.push(url).ok_or_else(|| Refusal::TooLarge(file.into()))?),
+        let shown = Redacted(url);
+        let index = match BaseUrl::parse(url) {
+            Ok(base) => {
+                if base.as_str() != url {
+                    let value = format_args!("{id} {shown} to {}", base.as_str());
+                    report.mended(file, PLACE, "URL in an odd form, mended", value);
+                }
+                let index = match known.entry(base.as_str().to_owned()) {
+                    Entry::Occupied(known) => {
+                        let value = format_args!("{id} {}", base.as_str());
+                        report.mended(file, PLACE, "URL occurs twice, listed once", value);
+                        *known.get()
+                    }
+                    Entry::Vacant(new) => {
+                        let index = tables.urls.push(base.as_str());
+                        *new.insert(index.ok_or_else(|| Refusal::TooLarge(file.into()))?)
+                    }
+                };
+                Some(index)
+            }
             Err(reason) => {
-                let value = format_args!("{id} {url} {reason}");
+                let value = format_args!("{id} {shown} {reason}");
                 report.skipped(file, PLACE, "URL that cannot be listed, skipped", value);
                 None
             }
@@ -112,13 +133,18 @@ fn resolve_url_lists(
                 report.skipped(file, place, "URL id that HCUrlCache does not have, skipped", id);
             }
         }
-        let urls = list.iter().filter_map(|id| usable.get(id).copied().flatten());
+        let mut urls: Vec<u32> = Vec::with_capacity(list.len());
+        for url in list.iter().filter_map(|id| usable.get(id).copied().flatten()) {
+            if !urls.contains(&url) {
+                urls.push(url);
+            }
+        }
         tables.url_lists.push(urls).ok_or_else(|| Refusal::TooLarge(file.into()))?;
     }
     refuse_if_dangling(file, dangling, ids.len(), 100, "URL ids have no base URL")
 }
 
-fn refuse_if_dangling(
+pub(super) fn refuse_if_dangling(
     file: &str,
     dangling: usize,
     all: usize,
@@ -210,7 +236,7 @@ fn first_of_each<'a, K: Copy + Ord + std::fmt::Display, V>(
 }
 
 /// As [`first_of_each`], for keys that are texts.
-fn first_of_each_name<'a, V>(
+pub(super) fn first_of_each_name<'a, V>(
     file: &str,
     table: &'static str,
     entries: &'a [(String, V)],
@@ -245,6 +271,7 @@ fn first_of_each_name<'a, V>(
 fn resolve_directories(
     file: &str,
     cache: &mut mirrormanager::Records,
+    paths: &BTreeMap<String, String>,
     tables: &mut Tables,
     report: &mut Report,
 ) -> Result<(), Refusal> {
@@ -270,9 +297,11 @@ fn resolve_directories(
 
     let mut records = std::mem::take(&mut cache.directories.directories);
     records.sort_by(|a, b| a.name.cmp(&b.name));
+    repositories::add_parents(file, paths, &mut records, report);
     tables.directory_names =
         Names::from_sorted(records.iter().map(|record| &*record.name)).ok_or_else(too_large)?;
-    let mut files = collect_files(file, cache, &tables.directory_names, report);
+    let details = std::mem::take(&mut cache.files);
+    let mut files = files::collect(file, details, cache.created, &tables.directory_names, report);
     for (rank, record) in (0_u32..).zip(&records) {
         let subpath = match u32::try_from(record.subpath.len()) {
             Ok(length) if record.name.ends_with(&*record.subpath) => Subpath::Suffix(length),
@@ -294,112 +323,6 @@ fn resolve_directories(
 
 fn range(from: usize, to: usize) -> Option<(u32, u32)> {
     Some((u32::try_from(from).ok()?, u32::try_from(to).ok()?))
-}
-
-type Files = FxHashMap<DirectoryId, BTreeMap<String, Vec<Version>>>;
-
-/// `FileDetailsCache` by directory. Entries of one file in several places are joined, the first
-/// version stays the current one.
-fn collect_files(
-    file: &str,
-    cache: &mut mirrormanager::Records,
-    names: &Names,
-    report: &mut Report,
-) -> Files {
-    const PLACE: Place = Place::Table("FileDetailsCache");
-    let mut files = Files::default();
-    for details in std::mem::take(&mut cache.files) {
-        let Some(directory) = names.find(&details.directory).and_then(DirectoryId::new) else {
-            report.skipped(
-                file,
-                PLACE,
-                "directory that no mirror carries, skipped",
-                details.directory,
-            );
-            continue;
-        };
-        if files.contains_key(&directory) {
-            let name = details.directory;
-            report.skipped(file, PLACE, "directory occurs twice, first kept", name);
-            continue;
-        }
-        let by_name = files.entry(directory).or_default();
-        for (name, versions) in details.files {
-            if name.is_empty() || name.chars().any(char::is_control) {
-                let value = format_args!("{name} in {}", details.directory);
-                report.skipped(
-                    file,
-                    PLACE,
-                    "file name is empty or holds a control character, skipped",
-                    value,
-                );
-            } else if versions.is_empty() {
-                let value = format_args!("{}/{name}", details.directory);
-                report.skipped(file, PLACE, "file without details, skipped", value);
-            } else {
-                by_name.entry(name).or_default().extend(versions);
-            }
-        }
-    }
-    files
-}
-
-/// `RepoArchToDirectoryName`.
-fn resolve_repositories(
-    file: &str,
-    cache: &mirrormanager::Records,
-    tables: &mut Tables,
-    report: &mut Report,
-) -> Result<(), Refusal> {
-    const TABLE: &str = "RepoArchToDirectoryName";
-    let mut dangling = 0;
-    let keys = first_of_each_name(file, TABLE, &cache.repositories, report);
-    tables.repository_names =
-        Names::from_sorted(keys.keys().copied()).ok_or_else(|| Refusal::TooLarge(file.into()))?;
-    for (key, path) in &keys {
-        let find = |path: &str| tables.directory_names.find(path).and_then(DirectoryId::new);
-        let directory = find(path);
-        let repodata =
-            if path.ends_with("/repodata") { directory } else { find(&format!("{path}/repodata")) };
-        if directory.is_none() && repodata.is_none() {
-            dangling += 1;
-            let value = format_args!("{key} in {path}");
-            let problem = "repository whose directory no mirror carries";
-            report.skipped(file, Place::Table(TABLE), problem, value);
-        }
-        tables.repositories.push(Repository { path: (*path).clone(), directory, repodata });
-    }
-    let what = "repositories have no directory";
-    refuse_if_dangling(file, dangling, keys.len(), 2, what)
-}
-
-/// `RepositoryRedirectCache` and `DisabledRepositoryCache`.
-fn resolve_names(
-    file: &str,
-    cache: &mirrormanager::Records,
-    tables: &mut Tables,
-    report: &mut Report,
-) -> Result<(), Refusal> {
-    let too_large = || Refusal::TooLarge(file.to_owned());
-    let mut redirects =
-        first_of_each_name(file, "RepositoryRedirectCache", &cache.redirects, report);
-    redirects.retain(|from, to| {
-        let usable = !to.is_empty() && !to.chars().any(char::is_control);
-        if !usable {
-            let value = format_args!("{from} to {to}");
-            let place = Place::Table("RepositoryRedirectCache");
-            report.skipped(file, place, "redirect to no usable name, skipped", value);
-        }
-        usable
-    });
-    tables.redirect_names = Names::from_sorted(redirects.keys().copied()).ok_or_else(too_large)?;
-    for to in redirects.values() {
-        tables.redirect_targets.push(to).ok_or_else(too_large)?;
-    }
-    let disabled = first_of_each_name(file, "DisabledRepositoryCache", &cache.disabled, report);
-    let disabled = disabled.into_iter().filter(|(_, disabled)| **disabled).map(|(name, _)| name);
-    tables.disabled = Names::from_sorted(disabled).ok_or_else(too_large)?;
-    Ok(())
 }
 
 /// The continents of the table, overridden by `CountryContinentRedirectCache`.

@@ -14,9 +14,9 @@ use rustc_hash::FxHashMap;
 use super::carriers::{Carrier, KnownCarriers};
 use super::report::{Place, Report};
 use super::source::wire::{BadWire, Fields, each_number};
-use crate::model::MAX_NAME;
 use crate::model::geo::Country;
 use crate::model::ids::HostId;
+use crate::model::{MAX_NAME, path};
 use crate::snapshot::tables::{Layout, Slot, words_for};
 
 const TABLE: Place = Place::Table("MirrorListCache");
@@ -329,11 +329,30 @@ impl Collector {
             report.skipped(file, TABLE, "directory name holds a control character, skipped", name);
             return;
         }
+        if path::leads_above(name) || path::leads_above(subpath) {
+            let problem = "directory name leads above where it begins, skipped";
+            report.skipped(file, TABLE, problem, format_args!("{name} at {subpath}"));
+            return;
+        }
+        let (written, name) = (name, path::canonical(name));
+        if name != written {
+            let problem = "directory name with odd slashes or dots, mended";
+            report.mended(file, TABLE, problem, format_args!("{written} to {name}"));
+        }
+        let (written, subpath) = (subpath, path::canonical(subpath));
+        if subpath != written {
+            let problem = "subpath with odd slashes or dots, mended";
+            report.mended(file, TABLE, problem, format_args!("{written} of {name}"));
+        }
+        if name.is_empty() {
+            report.skipped(file, TABLE, "directory name is empty, skipped", subpath);
+            return;
+        }
         if name.len().max(subpath.len()) > MAX_NAME {
             report.skipped(file, TABLE, "directory name is longer than 500 bytes, skipped", name);
             return;
         }
-        if self.known_directories.insert(name.into(), ()).is_some() {
+        if self.known_directories.insert((*name).into(), ()).is_some() {
             report.skipped(file, TABLE, "directory occurs twice, first kept", name);
             return;
         }
@@ -353,8 +372,8 @@ impl Collector {
         }
         let carriers = intern(&mut self.sets, &mut self.known_sets, &set);
         self.directories.push(Record {
-            name: name.into(),
-            subpath: subpath.into(),
+            name: (*name).into(),
+            subpath: (*subpath).into(),
             layout,
             carriers,
         });

@@ -10,6 +10,7 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 use crate::answer::client::{Header, Source};
 use crate::answer::shape;
 use crate::http::socket::Address;
+use crate::model::base_url::Redacted;
 use crate::model::net::Prefix;
 use crate::model::url;
 
@@ -144,7 +145,8 @@ impl FromStr for Fallback {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        shape::Fallback::parse(text).map(Self).map_err(|reason| format!("`{text}` {reason}"))
+        let fallback = shape::Fallback::parse(text).map(Self);
+        fallback.map_err(|reason| format!("`{}` {reason}", Redacted(text)))
     }
 }
 

@@ -1,12 +1,14 @@
 //! The vocabulary: types that cannot be wrong, built from text once, at the edge.
 //!
-//! No I/O, no clock, nothing but `std` (and serde's derives, because the snapshot file holds these
-//! types). Everything else in the crate speaks in these words.
+//! No I/O, no clock, nothing but `std`, serde's derives, because the snapshot file holds these types,
+//! and the crate `url`, which reads names of hosts. Everything else in the crate speaks in these words.
 
 pub mod authority;
 pub mod geo;
 pub mod net;
 pub mod url;
+pub mod base_url;
+pub mod path;
 pub mod checksum;
 pub mod date;
 pub mod ids;
@@ -16,5 +18,5 @@ pub mod xml;
 pub mod write;
 
 /// Names of directories, repositories and files have at most so many bytes, so that no URL made of
-/// them is longer than a client's line (see [`url::BadUrl::TooLong`]).
+/// them is longer than a client's line (see [`base_url::BadUrl::TooLong`]).
 pub const MAX_NAME: usize = 500;

@@ -1,4 +1,4 @@
-//! Mirror URLs: which protocol they speak, and whether they may be listed at all.
+//! Protocols that mirrors speak, and sets of them.
 
 use std::fmt;
 
@@ -28,6 +28,23 @@ impl Protocol {
             Self::Http => "http",
             Self::Ftp => "ftp",
             Self::Rsync => "rsync",
+        }
+    }
+
+    /// The protocol of a base URL in its one form (see [`super::base_url::BaseUrl`]).
+    pub fn of_url(url: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|protocol| {
+            url.strip_prefix(protocol.as_str()).is_some_and(|rest| rest.starts_with("://"))
+        })
+    }
+
+    /// The port that is meant where a URL names none.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Https => 443,
+            Self::Http => 80,
+            Self::Ftp => 21,
+            Self::Rsync => 873,
         }
     }
 
@@ -94,59 +111,6 @@ impl ProtocolSet {
     }
 }
 
-/// Why a base URL cannot be listed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum BadUrl {
-    /// Nothing there.
-    #[error("is empty")]
-    Empty,
-    /// A control character would break a text list or be no XML at all.
-    #[error("holds a control character")]
-    Control,
-    /// A blank ends the URL for some clients.
-    #[error("holds a blank")]
-    Blank,
-    /// librepo reads lines of text lists of less than 4,095 bytes: a base URL, a directory and a
-    /// file, each byte of the latter two written as three at worst, stay below that.
-    #[error("is longer than 1,000 bytes")]
-    TooLong,
-    /// No `scheme://`, or a scheme that no client fetches from.
-    #[error("has no scheme out of https, http, ftp, rsync")]
-    Scheme,
-    /// Nothing between `://` and the path.
-    #[error("names no host")]
-    Host,
-}
-
-/// The protocol of a base URL, or why it cannot be listed.
-pub fn parse_base_url(text: &str) -> Result<Protocol, BadUrl> {
-    if text.is_empty() {
-        return Err(BadUrl::Empty);
-    }
-    if text.len() > 1_000 {
-        return Err(BadUrl::TooLong);
-    }
-    if text.chars().any(char::is_control) {
-        return Err(BadUrl::Control);
-    }
-    if text.chars().any(char::is_whitespace) {
-        return Err(BadUrl::Blank);
-    }
-    let (scheme, rest) = text.split_once("://").ok_or(BadUrl::Scheme)?;
-    let protocol = Protocol::parse(scheme).ok_or(BadUrl::Scheme)?;
-    if rest.split(['/', '?', '#']).next().unwrap_or("").is_empty() {
-        return Err(BadUrl::Host);
-    }
-    Ok(protocol)
-}
-
-/// The host and port of a URL, which tell servers apart; empty where there is none.
-pub fn authority(url: &str) -> &str {
-    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
-    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,31 +125,5 @@ mod tests {
         );
         assert_eq!(set.len(), 3);
         assert!(!set.contains(Protocol::Ftp));
-    }
-
-    #[test]
-    fn the_authority_is_host_and_port() {
-        assert_eq!(authority("https://m.example:8443/a/b"), "m.example:8443");
-        assert_eq!(authority("ftp://me@m.example"), "m.example");
-        assert_eq!(authority("nonsense"), "");
-    }
-
-    #[test]
-    fn urls_that_would_break_a_list_are_refused() {
-        let cases = [
-            ("https://m.example/fedora", Ok(Protocol::Https)),
-            ("RSYNC://m.example/x", Ok(Protocol::Rsync)),
-            ("", Err(BadUrl::Empty)),
-            ("http://m.example/\r\nSet-Cookie: x", Err(BadUrl::Control)),
-            ("http://m.example/a b", Err(BadUrl::Blank)),
-            ("http://m.example/\u{85}", Err(BadUrl::Control)),
-            ("gopher://m.example/", Err(BadUrl::Scheme)),
-            ("m.example/fedora", Err(BadUrl::Scheme)),
-            ("http:///fedora", Err(BadUrl::Host)),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(parse_base_url(text), expected, "{text:?}");
-        }
-        assert_eq!(parse_base_url(&format!("http://{}", "a".repeat(1_000))), Err(BadUrl::TooLong));
     }
 }

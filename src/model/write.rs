@@ -86,9 +86,15 @@ pub fn push_percent_encoded(character: char, out: &mut impl Append) {
     }
 }
 
-/// Whether a byte is a character that may stand in a path.
+/// Whether a character may stand in a path as it is.
+pub fn is_plain_in_path(character: char) -> bool {
+    u8::try_from(character).is_ok_and(is_path)
+}
+
+/// Whether a byte is a character that may stand in a path. A `$` may as well (RFC 3986), but dnf and
+/// yum take it for the beginning of a variable.
 fn is_path(byte: u8) -> bool {
-    matches!(byte, b'a'..=b'z' | b'@'..=b'Z' | b'&'..=b';' | b'_' | b'=' | b'$' | b'!' | b'~')
+    matches!(byte, b'a'..=b'z' | b'@'..=b'Z' | b'&'..=b';' | b'_' | b'=' | b'!' | b'~')
 }
 
 #[cfg(test)]
@@ -130,9 +136,9 @@ mod tests {
         let mut out = String::new();
         push_url_path("pub/c++/a b%20~1^git/ü#?\"<", &mut out);
         assert_eq!(out, "pub/c++/a%20b%2520~1%5Egit/%C3%BC%23%3F%22%3C");
-        // RFC 3986: pchar, and the slash between segments.
+        // RFC 3986: pchar, and the slash between segments; but no `$`.
         for byte in 0..=u8::MAX {
-            let is_pchar = byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte);
+            let is_pchar = byte.is_ascii_alphanumeric() || b"-._~!&'()*+,;=:@".contains(&byte);
             assert_eq!(is_path(byte), is_pchar || byte == b'/', "{byte}");
         }
     }

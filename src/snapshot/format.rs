@@ -103,7 +103,7 @@ pub enum Broken {
     #[error("cannot be decoded: {0}")]
     Decode(String),
     /// It decodes, but a table points outside another.
-    #[error("is inconsistent in its table {0}")]
+    #[error("is inconsistent in its table {0}; compile it again")]
     Meaning(&'static str),
 }
 

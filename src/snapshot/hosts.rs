@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashSet;
 
 use super::tables::{Lists, Tables};
+use crate::model::base_url::authority;
 use crate::model::geo::Country;
 use crate::model::ids::HostId;
-use crate::model::url::authority;
 
 /// Mirrors, by their ids.
 pub struct HostIndex {

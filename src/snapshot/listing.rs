@@ -21,7 +21,7 @@ use rustc_hash::FxHashMap;
 use crate::model::geo::{Continent, Country};
 use crate::model::ids::HostId;
 use crate::model::text::{Line, Piece, Pieces};
-use crate::model::url::{Protocol, ProtocolSet, parse_base_url};
+use crate::model::url::{Protocol, ProtocolSet};
 use crate::model::write::{push_hex, push_number};
 use crate::model::xml::escape_into;
 
@@ -215,7 +215,7 @@ fn build_group(
     let from = listings.len();
     for &url in tables.url_lists.get(slot.urls as usize) {
         let url = tables.urls.get(url as usize);
-        let Ok(protocol) = parse_base_url(url) else { continue };
+        let Some(protocol) = Protocol::of_url(url) else { continue };
         let head = |out: &mut String| push_head(protocol, country, out);
         let metalink_line = pieces.add_line(head, |out| {
             out.extend(["\"", private, ">"]);

@@ -5,11 +5,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::base_url::BaseUrl;
 use crate::model::checksum::Checksums;
 use crate::model::geo::{Continent, Country};
 use crate::model::ids::{DirectoryId, HostId, LayoutId};
 use crate::model::net::Prefix;
-use crate::model::url::parse_base_url;
 
 /// Everything that is compiled from the inputs.
 #[derive(Serialize, Deserialize, Default)]
@@ -18,7 +18,7 @@ pub struct Tables {
     pub created: u64,
     /// Mirrors, by [`HostId`].
     pub hosts: Vec<Host>,
-    /// Base URLs, without the closing slash that listing adds.
+    /// Base URLs in their one form ([`BaseUrl`]), each once; without the slash that listing adds.
     pub urls: Texts,
     /// Lists of indexes into `urls`, in the order in which a mirror's URLs are listed.
     pub url_lists: Lists<u32>,
@@ -361,6 +361,11 @@ impl HostSets {
     }
 }
 
+/// Whether a base URL is in its one form.
+fn is_canonical(url: &str) -> bool {
+    BaseUrl::parse(url).is_ok_and(|parsed| parsed.as_str() == url)
+}
+
 /// How many words a set of `n_hosts` mirrors takes.
 pub fn words_for(n_hosts: usize) -> usize {
     n_hosts.div_ceil(64)
@@ -430,10 +435,7 @@ impl Tables {
                 "hosts",
                 self.hosts.iter().all(|h| h.weight >= 1 && h.country.is_none_or(Country::is_valid)),
             ),
-            (
-                "urls",
-                self.urls.is_sound() && self.urls.iter().all(|url| parse_base_url(url).is_ok()),
-            ),
+            ("urls", self.urls.is_sound() && self.urls.iter().all(is_canonical)),
             ("url_lists", self.url_lists.is_sound(|&url| (url as usize) < self.urls.len())),
             ("country_sets", self.country_sets.is_sound(country)),
             (
@@ -526,6 +528,7 @@ impl Tables {
             None => Ok(()),
         }
     }
+
     fn files_ascend(&self, (from, to): (u32, u32)) -> bool {
         let files = self.files.get(from as usize..to as usize).unwrap_or(&[]);
         files.is_sorted_by(|a, b| a.name < b.name)

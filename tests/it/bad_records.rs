@@ -32,8 +32,12 @@ fn check_diagnostic(change: impl FnOnce(&mut World), expected: &str) {
 fn the_standard_world_has_the_diagnostics_it_is_made_for() {
     assert_eq!(
         World::standard().serve().report.lines(),
-        ["cache.proto: RepoArchToDirectoryName: repository whose directory no mirror carries: \
-             gone-7+x86_64 in pub/test/7/x86_64",]
+        [
+            "cache.proto: RepoArchToDirectoryName: repository whose directory no mirror carries: \
+             gone-7+x86_64 in pub/test/7/x86_64",
+            "cache.proto: RepoArchToDirectoryName: repository without details of repomd.xml, it has \
+             no metalink: old-8+x86_64 in pub/test/8/x86_64 (and 1 more like it)",
+        ]
     );
 }
 
@@ -237,7 +241,7 @@ fn duplicate_keys_are_reported_in_every_table() {
                     ..Default::default()
                 });
             }),
-            "FileDetailsCache: directory occurs twice, first kept: pub/test/9/images",
+            "FileDetailsCache: directory occurs twice, files joined: pub/test/9/images",
         ),
     ];
     for (change, expected) in changes {

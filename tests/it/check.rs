@@ -71,9 +71,9 @@ fn what_was_skipped_in_the_data_is_listed_as_compile_lists_it() {
     let (status, stdout, stderr) = check(&inputs);
     assert_eq!(status, 0, "{stderr}");
     assert!(stderr.contains("netblocks.txt:7: "), "{stderr}");
-    assert!(stdout.contains("diagnostics: 2\n"), "{stdout}");
+    assert!(stdout.contains("diagnostics: 3\n"), "{stdout}");
     let (_, json) = check_json(&inputs);
-    assert_eq!(json["data"]["diagnostic_lines"].as_array().map(Vec::len), Some(2));
+    assert_eq!(json["data"]["diagnostic_lines"].as_array().map(Vec::len), Some(3));
 }
 
 #[test]

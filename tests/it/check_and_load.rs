@@ -114,7 +114,7 @@ const FAULTS: &[Fault] = &[
                 ..Default::default()
             });
         },
-        "FileDetailsCache: directory occurs twice, first kept: pub/test/9/images",
+        "FileDetailsCache: directory occurs twice, files joined: pub/test/9/images",
     ),
     (
         |world| {

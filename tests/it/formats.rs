@@ -42,7 +42,7 @@ fn shaped(shaping: Shaping) -> Options {
 /// The hosts of a text list, in order.
 fn hosts(body: &str) -> Vec<&str> {
     let urls = body.lines().filter(|line| !line.starts_with('#'));
-    urls.map(mirrorlistd::model::url::authority).collect()
+    urls.map(mirrorlistd::model::base_url::authority).collect()
 }
 
 const UPDATES: &str = "repo=demo-updates-9&arch=x86_64&ip=192.0.2.200";

@@ -20,6 +20,7 @@ mod streaming_twin;
 
 mod access_log;
 mod admin;
+mod canonical;
 mod check;
 mod check_and_load;
 mod client_address;

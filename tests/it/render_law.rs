@@ -3,6 +3,7 @@
 //! A metalink is parsed back by a parser that is not ours; a text list keeps the rules that break
 //! dnf and zypper when broken.
 
+use mirrorlistd::model::base_url::BaseUrl;
 use proptest::prelude::*;
 use quick_xml::XmlVersion;
 use quick_xml::events::Event;
@@ -94,7 +95,7 @@ fn odd(at_least: usize) -> impl Strategy<Value = String> {
 fn odd_name() -> impl Strategy<Value = String> {
     odd(1).prop_map(|name| {
         let name = name.replace(|c: char| c.is_control() || c == '/', "_");
-        if name.is_empty() { "x".into() } else { name }
+        if matches!(&*name, "" | "." | "..") { "x".into() } else { name }
     })
 }
 
@@ -147,8 +148,9 @@ proptest! {
         file in odd_name(),
         digit in prop::sample::select(vec!['0', 'a', 'F']),
     ) {
+        // What is refused is not tried here, nor what is an escape already.
         let base = base.replace(|c: char| c.is_control() || c.is_whitespace(), "_");
-        let base = format!("https://odd.example/{base}");
+        let base = format!("https://odd.example/{}", base.replace(['?', '#', '\\', '%'], "_"));
         let mut world = World::empty();
         world.mirror(1, "DE", 1, Public, &["https", "rsync"], "even");
         world.list.hc_url_cache[0].value = base.clone();
@@ -171,7 +173,8 @@ proptest! {
         );
         let types: Vec<&str> = parsed.urls.iter().map(|(kind, _)| kind.as_str()).collect();
         prop_assert_eq!(types, ["https", "rsync"]);
-        let tail = parsed.urls[0].1.strip_prefix(&in_xml(&base)).unwrap();
+        let canonical = BaseUrl::parse(&base).unwrap();
+        let tail = parsed.urls[0].1.strip_prefix(canonical.as_str()).unwrap();
         prop_assert!(tail.bytes().all(|byte| byte.is_ascii_graphic()), "{}", tail);
         prop_assert_eq!(decoded(tail), format!("/{directory}/{file}"));
         prop_assert_eq!(&parsed.urls[1].1, &format!("rsync://even.example/test{tail}"));
@@ -179,7 +182,7 @@ proptest! {
         let answer = server.get(&format!("/mirrorlist?path={path}"));
         prop_assert_eq!(answer.status, 200);
         check_lines(&answer);
-        prop_assert_eq!(answer.urls(), [format!("{base}{tail}")]);
+        prop_assert_eq!(answer.urls(), [format!("{}{tail}", canonical.as_str())]);
     }
 
     #[test]

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use mirrorlistd::compile::{Compiled, Inputs, MirrorManagerFiles, compile};
+use mirrorlistd::model::base_url::BaseUrl;
 use mirrorlistd::model::geo::Country;
-use mirrorlistd::model::url::parse_base_url;
 use mirrorlistd::snapshot::{Snapshot, contains, members};
 use testdata::Message as _;
 use testdata::fedora::{Shape, generate};
@@ -50,8 +50,8 @@ fn expected(list: &MirrorList, directory: &MirrorListCacheType) -> Vec<Serves> {
             .value
             .iter()
             .filter_map(|id| urls.get(id))
-            .filter(|url| parse_base_url(url).is_ok())
-            .map(|&url| url.to_owned())
+            .filter_map(|url| BaseUrl::parse(url).ok())
+            .map(|url| url.as_str().to_owned())
             .collect(),
         public: directory.global.contains(&entry.key),
         countries: directory

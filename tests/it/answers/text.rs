@@ -128,6 +128,8 @@ fn several_urls_of_the_only_asked_protocol_give_one_line() {
     let mut world = World::standard();
     world.mirror(9, "AU", 10, crate::fixture::Public, &["https", "https", "http"], "sydney");
     world.directory("pub/test/twice", "twice", &[9]);
+    let second = world.list.hc_url_cache.iter_mut().find(|url| url.key == 91);
+    second.unwrap().value = "https://sydney.example/second".into();
     let lines = |query: &str| {
         world.serve().get(&format!("/mirrorlist?path=pub/test/twice{query}")).urls().len()
     };

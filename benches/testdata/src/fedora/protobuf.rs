@@ -78,7 +78,11 @@ fn head(
         file_details_cache: repositories.iter().filter_map(file_details).collect(),
         disabled_repository_cache: disabled(repositories),
         country_continent_redirect_cache: strings(CONTINENT_REDIRECTS),
-        repository_redirect_cache: strings(REDIRECTS),
+        // Small shapes lack some of the repositories.
+        repository_redirect_cache: (REDIRECTS.iter())
+            .filter(|(_, to)| repositories.iter().any(|one| one.prefix == *to))
+            .map(|&(from, to)| StringStringMap::new(from, to))
+            .collect(),
         repo_arch_to_directory_name: (repositories.iter())
             .map(|one| {
                 StringStringMap::new(format!("{}+{}", one.prefix, one.arch), one.directory())

@@ -1,0 +1,192 @@
+//! Files and their versions: in the order of their times, and only what clients can verify together.
+//!
+//! The first version is the current one: aria2 takes it for the truth, and dnf takes the others for
+//! equally good. So they are put in the order of their own times, the newest first. A version without
+//! any checksum never stands beside one that has some: dnf would refuse every mirror that serves the
+//! one without, and take an outdated mirror. Where that is the newest, it is listed alone.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use rustc_hash::FxHashMap;
+
+use super::report::{Place, Report};
+use super::source::mirrormanager::DirectoryFiles;
+use crate::model::ids::DirectoryId;
+use crate::model::{MAX_NAME, path};
+use crate::snapshot::tables::{Names, Version};
+
+const PLACE: Place = Place::Table("FileDetailsCache");
+/// Versions of a file that are listed. MirrorManager keeps a handful; each costs every metalink of
+/// the file about 600 bytes.
+const MAX_VERSIONS: usize = 32;
+/// Seconds by which a version may be newer than the data: clocks differ.
+const TOLERANCE: u64 = 86_400;
+/// The last second of year 9999: later ones are no times.
+const LAST_SECOND: u64 = 253_402_300_799;
+/// Clients read sizes as signed numbers.
+const LARGEST: u64 = i64::MAX as u64;
+
+/// Files by directory and name, each with its versions, the current one first.
+pub(super) type Files = FxHashMap<DirectoryId, BTreeMap<String, Vec<Version>>>;
+
+/// Takes `FileDetailsCache`, made at the time `created`. What is said of one file in several places is
+/// joined.
+pub(super) fn collect(
+    file: &str,
+    records: Vec<DirectoryFiles>,
+    created: u64,
+    names: &Names,
+    report: &mut Report,
+) -> Files {
+    let mut files = Files::default();
+    for details in records {
+        let written = &details.directory;
+        if path::leads_above(written) {
+            let problem = "directory name leads above where it begins, skipped";
+            report.skipped(file, PLACE, problem, written);
+            continue;
+        }
+        let name = path::canonical(written);
+        if name != *written {
+            let problem = "directory name with odd slashes or dots, mended";
+            report.mended(file, PLACE, problem, format_args!("{written} to {name}"));
+        }
+        let Some(directory) = names.find(&name).and_then(DirectoryId::new) else {
+            report.skipped(file, PLACE, "directory that no mirror carries, skipped", name);
+            continue;
+        };
+        if files.contains_key(&directory) {
+            report.mended(file, PLACE, "directory occurs twice, files joined", &name);
+        }
+        let by_name = files.entry(directory).or_default();
+        for (file_name, versions) in details.files {
+            let value = format_args!("{name}/{file_name}");
+            if let Some(problem) = find_name_trouble(&file_name) {
+                report.skipped(file, PLACE, problem, value);
+            } else if versions.is_empty() {
+                report.skipped(file, PLACE, "file without details, skipped", value);
+            } else if let Some(known) = by_name.get_mut(&file_name) {
+                report.mended(file, PLACE, "file occurs twice, versions joined", value);
+                known.extend(versions);
+            } else {
+                by_name.insert(file_name, versions);
+            }
+        }
+    }
+    let mut directories: Vec<_> = files.iter_mut().collect();
+    directories.sort_by_key(|(directory, _)| directory.index());
+    for (directory, by_name) in directories {
+        for (file_name, versions) in by_name {
+            let name = format_args!("{}/{file_name}", names.get(directory.index()));
+            let mut review = Review { file, name, created, report };
+            review.put_in_order(versions);
+            if file_name == "repomd.xml" {
+                review.look_at_index(versions);
+            }
+        }
+    }
+    files
+}
+
+fn find_name_trouble(name: &str) -> Option<&'static str> {
+    if name.is_empty() || name.chars().any(char::is_control) {
+        Some("file name is empty or holds a control character, skipped")
+    } else if name.len() > MAX_NAME {
+        Some("file name is longer than 500 bytes, skipped")
+    } else if name.contains('/') || name == "." || name == ".." {
+        Some("file name is no name within a directory, skipped")
+    } else {
+        None
+    }
+}
+
+/// Looks at the versions of one file.
+struct Review<'a, N> {
+    file: &'a str,
+    /// The file's, with its directory.
+    name: N,
+    created: u64,
+    report: &'a mut Report,
+}
+
+impl<N: Display> Review<'_, N> {
+    fn put_in_order(&mut self, versions: &mut Vec<Version>) {
+        for version in &mut *versions {
+            if version.timestamp > LAST_SECOND || version.size > LARGEST {
+                self.mended("version with an impossible time or size, left out", "");
+                version.timestamp =
+                    Some(version.timestamp).filter(|&t| t <= LAST_SECOND).unwrap_or(0);
+                version.size = Some(version.size).filter(|&size| size <= LARGEST).unwrap_or(0);
+            }
+        }
+        if !versions.is_sorted_by(|one, other| one.timestamp >= other.timestamp) {
+            self.mended("versions out of order, sorted by their times", "");
+            // Those of equal times stay in order.
+            versions.sort_by_key(|version| std::cmp::Reverse(version.timestamp));
+        }
+        let n_read = versions.len();
+        if versions.first().is_some_and(lacks_checksums) {
+            if versions.iter().any(|version| !lacks_checksums(version)) {
+                let problem = "newest version has no checksum, older ones are not listed";
+                self.mended(problem, "");
+            } else {
+                self.mended("file without any checksum", "");
+            }
+            versions.truncate(1);
+        } else {
+            versions.retain(|version| !lacks_checksums(version));
+            if versions.len() < n_read {
+                self.mended("older version without a checksum, not listed", "");
+            }
+        }
+        let n_usable = versions.len();
+        let mut kept: Vec<Version> = Vec::with_capacity(n_usable.min(MAX_VERSIONS));
+        for version in versions.drain(..) {
+            if kept.contains(&version) {
+                self.mended("version occurs twice, listed once", "");
+            } else if kept.len() < MAX_VERSIONS {
+                kept.push(version);
+            } else {
+                let problem = "file with more than 32 versions, the oldest are not listed";
+                self.mended(problem, format_args!(" has {n_usable}"));
+                break;
+            }
+        }
+        *versions = kept;
+        for version in &*versions {
+            if version.timestamp > self.created.saturating_add(TOLERANCE) {
+                let time = version.timestamp;
+                self.mended("version newer than the data", format_args!(" of {time}"));
+            }
+            if version.timestamp == 0 && versions.len() > 1 {
+                self.mended("version without a time, taken for the oldest", "");
+            }
+        }
+    }
+
+    /// A repository's index: dnf keeps its copy only where the sha256 or sha512 is the same, and
+    /// hosts that follow FIPS compute no other.
+    fn look_at_index(&mut self, versions: &[Version]) {
+        let Some(current) = versions.first() else { return };
+        let sums = &current.checksums;
+        if sums.sha256.is_none() && sums.sha512.is_none() {
+            let problem = "repomd.xml without sha256 and sha512, clients cannot verify it";
+            self.report.harmful(self.file, PLACE, problem, &self.name);
+        }
+        if current.timestamp == 0 || current.size == 0 {
+            // yum 3 finds both mandatory.
+            self.mended("repomd.xml without a time or a size", "");
+        }
+    }
+
+    fn mended(&mut self, problem: &'static str, addition: impl Display) {
+        let value = format_args!("{}{addition}", self.name);
+        self.report.mended(self.file, PLACE, problem, value);
+    }
+}
+
+fn lacks_checksums(version: &Version) -> bool {
+    let sums = &version.checksums;
+    sums.md5.is_none() && sums.sha1.is_none() && sums.sha256.is_none() && sums.sha512.is_none()
+}
