@@ -25,6 +25,7 @@ use crate::http::socket::{Address, Listener, Mode};
 use crate::http::workers::{Pulse, Workers};
 use crate::http::{self, Context};
 use crate::live::Live;
+use crate::metrics::clients::{ClientCheck, Verdict};
 use crate::metrics::{Metrics, ReloadTrigger};
 use crate::reload::history::History;
 use crate::reload::watch::Watch;
@@ -34,6 +35,8 @@ use crate::systemd::notify::Notifier;
 use crate::systemd::report::Reporter;
 use crate::systemd::sockets::{self, Socket};
 
+/// How often the addresses of clients are looked at.
+const CLIENT_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 /// How long the end of the process waits for the access log.
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -176,9 +179,15 @@ async fn serve(
         reloader.request(ReloadTrigger::Signal);
     }
 
+    let mut client_check = ClientCheck::default();
+    let mut check_clients = tokio::time::interval(CLIENT_CHECK_INTERVAL);
     loop {
         let event = tokio::select! {
             event = events.next() => event,
+            _ = check_clients.tick() => {
+                client_check.look(&metrics).into_iter().for_each(log_clients);
+                continue;
+            }
             _ = &mut serving => return Err(Error::Ended("the accept loop")),
             () = reporter.follow() => continue,
         };
@@ -254,6 +263,21 @@ fn adopt(
 /// unit, and says `unknown` where it does not know any more.
 fn is_default_name(name: &str) -> bool {
     name.is_empty() || name == "unknown" || name.ends_with(".socket")
+}
+
+/// Says what is the matter with the addresses of clients, or that it is over.
+fn log_clients(verdict: Verdict) {
+    match verdict {
+        Verdict::Sound => tracing::info!("most clients have public addresses again"),
+        Verdict::Private { percent } => tracing::warn!(
+            "{percent} % of clients have private addresses: is a proxy missing from trusted_proxy?"
+        ),
+        Verdict::Unnamed { percent } => tracing::warn!(
+            "{percent} % of requests come from a trusted proxy that names no client: does it send the \
+             header that client_address says? If it is no proxy but forwards ports, as for rootless \
+             containers, anybody can claim any address: set trusted_proxy = [\"none\"]"
+        ),
+    }
 }
 
 /// Sends signs of life while all threads are alive, this one included.

@@ -189,6 +189,8 @@ fn push_serving(report: &Report, page: &mut Page) {
     page.pair("Requests in flight", &number(connections.in_flight));
     let overdue = connections.overdue.values().filter_map(serde_json::Value::as_u64).sum();
     page.pair("Closed at a time limit", &number(overdue));
+    let private = report.private_clients.values().filter_map(serde_json::Value::as_u64).sum();
+    page.pair("Clients with private addresses", &number(private));
     page.pair("Failed accepts", &number(connections.accept_errors));
     page.pair("Sent", &mebibytes(Some(report.sent_bytes)));
     let log = &report.access_log;

@@ -18,6 +18,7 @@ use serde_json::Value;
 use super::State;
 use super::process::Process;
 use super::report::{Readiness, seconds_of};
+use crate::metrics::clients::PrivateClient;
 use crate::metrics::{
     Label, Metrics, Phase, ReloadOutcome, ReloadTrigger, RequestKind, StatusClass,
 };
@@ -118,6 +119,12 @@ fn write_requests(metrics: &Metrics, writer: &mut Writer<'_>) -> fmt::Result {
         "mirrorlistd_answers",
         "Answers by how their first mirror was found",
         by_label("tier", |tier: Tier| metrics.answers_by(tier)),
+    )?;
+    writer.counters(
+        "mirrorlistd_private_clients",
+        "Requests of clients with a private address: seen as theirs, or because a trusted proxy named \
+         nobody",
+        by_label("why", |why: PrivateClient| metrics.private_clients(why)),
     )?;
     let latency = metrics.latency();
     let buckets: Vec<(f64, u64)> = latency

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::State;
 use super::process::Process;
 use super::rates::requests_of;
+use crate::metrics::clients::PrivateClient;
 use crate::metrics::{
     Label, Metrics, Phase, ReloadOutcome, ReloadTrigger, RequestKind, StatusClass,
 };
@@ -75,6 +76,8 @@ pub struct Report {
     pub requests: Vec<Requests>,
     /// Answers by how their first mirror was found.
     pub tiers: Vec<Share>,
+    /// Requests of clients with a private address.
+    pub private_clients: Map<String, Value>,
     /// How long answers take to make.
     pub latency: Latency,
     /// Open connections.
@@ -267,6 +270,7 @@ impl Report {
                     per_second,
                 })
                 .collect(),
+            private_clients: by_label(|why: PrivateClient| metrics.private_clients(why)),
             latency: latency(metrics),
             connections: Connections {
                 open: metrics.connections_open.get(),

@@ -23,7 +23,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderName, HeaderValue};
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, HOST, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -46,7 +46,9 @@ use crate::answer::client::proxy_protocol::Malformed;
 use crate::answer::client::{Header, Peer, Source};
 use crate::answer::query::Countme;
 use crate::answer::{self, CountmeEntry, Format, Scratch};
+use crate::metrics::clients::PrivateClient;
 use crate::metrics::{Answering, Phase, RequestKind, StatusClass};
+use crate::model::scope::is_private;
 
 /// How long a connection without a request may still send one after the drain has begun.
 const LAST_CHANCE: Duration = Duration::from_millis(250);
@@ -117,16 +119,30 @@ impl Origin {
     fn client_address<B>(&self, context: &Context, request: &Request<B>) -> IpAddr {
         match self.source {
             Source::Header(header) => {
-                let name = match header {
-                    Header::XForwardedFor => &X_FORWARDED_FOR,
-                    Header::Forwarded => &FORWARDED,
-                };
-                let lines = request.headers().get_all(name).iter().map(HeaderValue::as_bytes);
+                let lines = request.headers().get_all(header_name(header)).iter();
+                let lines = lines.map(HeaderValue::as_bytes);
                 context.options.trusted_proxies.client_address(self.peer, header, lines)
             }
             Source::ProxyProtocol => self.told.client().unwrap_or(self.peer.address()),
             Source::Peer => self.peer.address(),
         }
+    }
+
+    /// Why the client behind `request` has the private address `client`; `None` where it has not, and
+    /// for requests without Host: checks of a proxy, which speak for nobody.
+    fn private_client<B>(
+        &self,
+        context: &Context,
+        request: &Request<B>,
+        client: IpAddr,
+    ) -> Option<PrivateClient> {
+        if !is_private(client) || !request.headers().contains_key(HOST) {
+            return None;
+        }
+        let Source::Header(header) = self.source else { return Some(PrivateClient::Seen) };
+        let names_somebody = request.headers().contains_key(header_name(header));
+        let is_unnamed = !names_somebody && context.options.trusted_proxies.trusts(self.peer);
+        Some(if is_unnamed { PrivateClient::Unnamed } else { PrivateClient::Seen })
     }
 
     /// Only a trusted proxy speaks the PROXY protocol. Anybody else speaks HTTP, and a PROXY header
@@ -137,6 +153,13 @@ impl Origin {
             Source::ProxyProtocol if is_proxy() => Expect::Header,
             _ => Expect::Request,
         }
+    }
+}
+
+fn header_name(header: Header) -> &'static HeaderName {
+    match header {
+        Header::XForwardedFor => &X_FORWARDED_FOR,
+        Header::Forwarded => &FORWARDED,
     }
 }
 
@@ -356,6 +379,9 @@ fn respond(
     let snapshot = context.live.load();
     let reply = survive(|| {
         let asker = origin.asker(context, request);
+        if let Some(why) = origin.private_client(context, request, asker.address) {
+            answering.private_client(why);
+        }
         let host = route::host_of(request);
         let request = answer::Request { format, query, asker, host, now };
         let Worker { rng, scratch, .. } = worker;

@@ -19,6 +19,7 @@
 
 pub mod histogram;
 pub mod countme;
+pub mod clients;
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -27,6 +28,7 @@ use std::time::Instant;
 
 use crate::model::tier::Tier;
 
+use clients::PrivateClient;
 use countme::Countme;
 use histogram::Histogram;
 
@@ -185,6 +187,7 @@ impl Counter {
 struct Shard {
     requests: [[Counter; RequestKind::ALL.len()]; 4],
     tiers: [Counter; Tier::ALL.len()],
+    private_clients: [Counter; PrivateClient::ALL.len()],
     latency: Histogram,
     sent_bytes: Counter,
     answering: Counter,
@@ -250,6 +253,11 @@ impl Answering<'_> {
         self.shard.tiers[tier as usize].increment();
     }
 
+    /// Counts that its client has a private address.
+    pub fn private_client(&self, why: PrivateClient) {
+        self.shard.private_clients[why as usize].increment();
+    }
+
     /// Counts it as answered.
     pub fn end(self, kind: RequestKind, status: StatusClass) {
         self.shard.requests[status as usize][kind as usize].increment();
@@ -304,6 +312,16 @@ impl Metrics {
     /// How many requests of one kind got an answer of one class.
     pub fn requests(&self, kind: RequestKind, status: StatusClass) -> u64 {
         self.sum(|shard| &shard.requests[status as usize][kind as usize])
+    }
+
+    /// How many requests of one kind got an answer.
+    pub fn requests_of(&self, kind: RequestKind) -> u64 {
+        StatusClass::ALL.iter().map(|&status| self.requests(kind, status)).sum()
+    }
+
+    /// How many requests came from private addresses.
+    pub fn private_clients(&self, why: PrivateClient) -> u64 {
+        self.sum(|shard| &shard.private_clients[why as usize])
     }
 
     /// All answered requests.
@@ -419,5 +437,6 @@ mod tests {
         check(|phase: Phase| phase as usize);
         check(|trigger: ReloadTrigger| trigger as usize);
         check(|outcome: ReloadOutcome| outcome as usize);
+        check(|why: PrivateClient| why as usize);
     }
 }

@@ -187,6 +187,46 @@ fn what_happens_is_counted() {
     check("mirrorlistd_requests_in_flight", &[], 0.0);
 }
 
+/// Asks on one connection, a header for each request.
+#[track_caller]
+fn ask_with(server: &Server, n_requests: usize, header: &str) {
+    let mut client = server.connect();
+    for _ in 0..n_requests / 10 {
+        client.send(&format!("GET {DEMO} HTTP/1.1\r\nHost: a\r\n{header}\r\n").repeat(10));
+        for _ in 0..10 {
+            assert_eq!(client.read_response(HasBody::Yes).status(), 200);
+        }
+    }
+}
+
+#[test]
+fn clients_that_cannot_be_what_they_seem_are_counted_and_told_once() {
+    let watched = Watched::start(&[]);
+    let server = &watched.server;
+    let private = |why| watched.metric("mirrorlistd_private_clients_total", &[("why", why)]);
+    ask_with(server, 400, "X-Forwarded-For: 198.51.100.7\r\n");
+    // Checks of a proxy speak for nobody.
+    server.ask(&format!("GET {DEMO} HTTP/1.0\r\n\r\n"));
+    assert_eq!((private("seen"), private("unnamed")), (0.0, 0.0));
+    ask_with(server, 600, "X-Forwarded-For: 198.51.100.7, 10.1.2.3\r\n");
+    assert_eq!((private("seen"), private("unnamed")), (600.0, 0.0));
+    wait_until("the log says so", || server.stderr().contains("of clients have private addresses"));
+    let line = "is a proxy missing from trusted_proxy?";
+    assert_eq!(server.stderr().matches(line).count(), 1, "{}", server.stderr());
+    ask_with(server, 2_000, "");
+    assert_eq!((private("seen"), private("unnamed")), (600.0, 2_000.0));
+    wait_until("the log says that nobody is named", || {
+        server.stderr().contains("% of requests come from a trusted proxy that names no client")
+    });
+    let (_, page) = watched.get("/status");
+    assert!(page.contains("Clients with private addresses"), "{page}");
+    ask_with(server, 2_000, "X-Forwarded-For: 198.51.100.7\r\n");
+    wait_until("the log says that it is over", || {
+        server.stderr().contains("public addresses again")
+    });
+    assert_eq!(server.stderr().matches(line).count(), 1, "{}", server.stderr());
+}
+
 #[test]
 fn nothing_that_a_client_sends_becomes_a_label() {
     let watched = Watched::start(&["--demo"]);
