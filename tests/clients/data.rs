@@ -34,6 +34,8 @@ pub struct Data {
     pub versions: Vec<Version>,
     /// Mirrors that offer https as well (under a name that does not exist).
     pub https: Vec<u8>,
+    /// The same said in the worst way: everything that can be odd is (see [`crate::worst`]).
+    pub worst: bool,
 }
 
 impl Data {
@@ -44,6 +46,7 @@ impl Data {
             orders: vec![(IpAddr::from([127, 0, 0, 1]), mirrors.to_vec())],
             versions: vec![Version::New, Version::Old],
             https: Vec::new(),
+            worst: false,
         }
     }
 
@@ -125,6 +128,9 @@ impl Data {
                 file_details: details.collect(),
             }],
         }];
+        if self.worst {
+            crate::worst::spoil(&mut list);
+        }
         list
     }
 }

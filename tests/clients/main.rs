@@ -43,3 +43,4 @@ mod aria2;
 mod answers;
 mod reload;
 mod behind;
+mod worst;
