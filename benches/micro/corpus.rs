@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use fastrand::Rng;
+use mirrorlistd::answer::alias::Aliases;
 use mirrorlistd::answer::asker::Asker;
 use mirrorlistd::answer::document::{Document, push_url_tail};
 use mirrorlistd::answer::query::Query;
@@ -122,7 +123,8 @@ pub(crate) struct Prepared<'a> {
 impl<'a> Prepared<'a> {
     pub(crate) fn new(snapshot: &'a Snapshot, format: Format, asked: &'a Asked) -> Self {
         let query = Query::parse(&asked.query, &Options::default()).expect("a valid query");
-        let target = target::resolve(snapshot, &query, format, &mut String::new());
+        let target =
+            target::resolve(snapshot, &Aliases::default(), &query, format, &mut String::new());
         let target = target.ok().expect("a live repository");
         let file = snapshot.find_file(&target.directory, &target.file).unwrap_or_default();
         let choice = match format {

@@ -14,6 +14,7 @@ pub mod query;
 pub mod client;
 pub mod asker;
 pub mod target;
+pub mod alias;
 pub mod select;
 pub mod order;
 pub mod shape;
@@ -37,6 +38,7 @@ use crate::model::tier::Tier;
 use crate::model::url::ProtocolSet;
 use crate::snapshot::{FileView, Snapshot};
 
+use alias::Aliases;
 use asker::{Asker, Askers};
 use document::{Document, push_url_tail};
 use query::{Countme, Query};
@@ -142,6 +144,8 @@ pub struct Options {
     pub redirect_links: usize,
     /// How much of a selection is listed, and how.
     pub shaping: Shaping,
+    /// Other names of directories and repositories.
+    pub aliases: Aliases,
     /// Whose `ip=` counts; that of others is left unread.
     pub allow_ip: Askers,
     /// Whose `ip=` shows private mirrors of the network that it names.
@@ -158,6 +162,7 @@ impl Default for Options {
             // A proxy's buffer for headers is 4 KB, and a URL may be long.
             redirect_links: 4,
             shaping: Shaping::default(),
+            aliases: Aliases::default(),
             allow_ip: Askers::All,
             private_for_ip: Askers::Trusted,
         }
@@ -330,7 +335,8 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         body: &mut Text,
     ) -> Result<(), Refusal<'s, 'q>> {
         let Self { snapshot, options, query, .. } = *self;
-        let target = target::resolve(snapshot, query, self.format, &mut scratch.key)?;
+        let target =
+            target::resolve(snapshot, &options.aliases, query, self.format, &mut scratch.key)?;
         if let (Some(entry), Subject::Repository(name, arch)) =
             (&mut reply.countme, &target.subject)
         {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::alias::Aliases;
 use super::query::Query;
 use super::{Format, Status};
 use crate::model::path;
@@ -27,7 +28,7 @@ pub enum Subject<'s, 'q> {
 
 /// A repository's name: as asked for, or where the snapshot redirects it.
 pub enum Name<'s, 'q> {
-    /// As asked for.
+    /// As asked for, or what that is an alias of.
     Asked(Cow<'q, str>),
     /// The name it has now.
     Redirected(&'s str),
@@ -84,13 +85,25 @@ pub fn effective_arch<'q>(repo: &str, arch: &Cow<'q, str>) -> Cow<'q, str> {
 /// Finds the directory and the file. `key` is memory that is used again.
 pub fn resolve<'s, 'q>(
     snapshot: &'s Snapshot,
+    aliases: &Aliases,
     query: &Query<'q>,
     format: Format,
     key: &mut String,
 ) -> Result<Target<'s, 'q>, Refusal<'s, 'q>> {
     match (&query.path, &query.repo, &query.arch) {
-        (Some(path), _, _) => resolve_path(snapshot, path),
-        (None, Some(repo), Some(arch)) => resolve_repository(snapshot, repo, arch, format, key),
+        (Some(path), _, _) => resolve_path(snapshot, aliases, path),
+        (None, Some(repo), Some(arch)) => {
+            let arch = effective_arch(repo, arch);
+            let asked = Name::Asked(repo.clone());
+            let found = resolve_repository(snapshot, asked, arch.clone(), format, key);
+            match (&found, aliases.find(repo)) {
+                (Err(Refusal { message: Message::UnknownRepository(_), .. }), Some(target)) => {
+                    let renamed = Name::Asked(Cow::Owned(target.to_owned()));
+                    resolve_repository(snapshot, renamed, arch, format, key)
+                }
+                _ => found,
+            }
+        }
         _ => Err(Refusal {
             status: Status::Ok,
             message: Message::Fixed("# either path=, or repo= and arch= must be specified"),
@@ -100,23 +113,39 @@ pub fn resolve<'s, 'q>(
 
 fn resolve_path<'s, 'q>(
     snapshot: &'s Snapshot,
+    aliases: &Aliases,
     path: &Cow<'q, str>,
 ) -> Result<Target<'s, 'q>, Refusal<'s, 'q>> {
     let path = normalize(path);
+    find_path(snapshot, aliases, path)
+        .or_else(|path| {
+            let renamed = aliases.rename(&path).ok_or(path)?;
+            find_path(snapshot, &Aliases::default(), Cow::Owned(renamed))
+        })
+        .map_err(|_| {
+            let message = Message::Fixed("error: invalid path");
+            Refusal { status: Status::NotFound, message }
+        })
+}
+
+/// The directory of that name, or else the file of that name in one, unless the name is an alias: any
+/// name may be a file's. Gives the path back where there is neither.
+fn find_path<'s, 'q>(
+    snapshot: &'s Snapshot,
+    aliases: &Aliases,
+    path: Cow<'q, str>,
+) -> Result<Target<'s, 'q>, Cow<'q, str>> {
     let find = |name: &str| snapshot.find_directory(name).and_then(|id| snapshot.directory(id));
     if let Some(directory) = find(&path) {
         return Ok(Target { directory, file: Cow::Borrowed(""), subject: Subject::Path(path) });
     }
     let (parent, file) = path.rsplit_once('/').unwrap_or(("", &path));
     match find(parent) {
-        Some(directory) if !file.is_empty() => {
+        Some(directory) if !file.is_empty() && !aliases.has(&path) => {
             let file = Cow::Owned(file.to_owned());
             Ok(Target { directory, file, subject: Subject::Path(path) })
         }
-        _ => {
-            let message = Message::Fixed("error: invalid path");
-            Err(Refusal { status: Status::NotFound, message })
-        }
+        _ => Err(path),
     }
 }
 
@@ -131,16 +160,12 @@ fn normalize<'q>(path: &Cow<'q, str>) -> Cow<'q, str> {
 
 fn resolve_repository<'s, 'q>(
     snapshot: &'s Snapshot,
-    repo: &Cow<'q, str>,
-    arch: &Cow<'q, str>,
+    asked: Name<'s, 'q>,
+    arch: Cow<'q, str>,
     format: Format,
     key: &mut String,
 ) -> Result<Target<'s, 'q>, Refusal<'s, 'q>> {
-    let arch = effective_arch(repo, arch);
-    let name = match snapshot.find_redirect(repo) {
-        Some(target) => Name::Redirected(target),
-        None => Name::Asked(repo.clone()),
-    };
+    let name = snapshot.find_redirect(asked.as_str()).map_or(asked, Name::Redirected);
     if snapshot.is_disabled(name.as_str()) {
         return Err(Refusal { status: Status::Ok, message: Message::Fixed("repo disabled") });
     }

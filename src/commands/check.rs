@@ -108,6 +108,12 @@ impl Outcome {
                 "the data hold no file with checksums: metalinks are answered with 404".into(),
             );
         }
+        let aliases = &config.http.answer.aliases;
+        for (name, target) in aliases.dangling(&loaded.snapshot) {
+            self.warn(format!(
+                "the alias `{name}` stands for `{target}`, which is no directory or repository"
+            ));
+        }
         let Some(previous) = previous else { return };
         match format::read(previous) {
             Ok(old) if config.shrink == Shrink::Refuse => {

@@ -1,15 +1,18 @@
 //! The table `[answer]`: how answers are shaped.
 
-use serde::Deserialize;
+use std::collections::BTreeMap;
+
+use serde::de::{Deserialize, Deserializer, Error as _};
 
 use super::values::{Askers, Count, Fallback, Profile, Protocol};
 use crate::answer;
+use crate::answer::alias::Aliases;
 use crate::answer::shape::Shaping;
 use crate::cli::ServeArgs;
 use crate::model::url::ProtocolSet;
 
 /// The table as written. The profile sets everything; keys that are written beat it.
-#[derive(Deserialize, Debug, Default)]
+#[derive(serde::Deserialize, Debug, Default)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
     /// `compatible` (the default) answers as mirrorlist-server does; `modern` as today's clients
@@ -29,12 +32,20 @@ pub struct Answer {
     pub fallback: Option<Fallback>,
     /// A redirect names so many further mirrors. Default 4.
     pub redirect_links: Option<Count<0, 20>>,
+    /// Other names of directories, with everything below them, and of repositories. Default none.
+    #[serde(default, deserialize_with = "read_aliases")]
+    pub aliases: Aliases,
     /// Whether bodies are compressed for clients that ask for it. Default false, modern true.
     pub compress: Option<bool>,
     /// Whose `ip=` counts; that of others is left unread. Default all.
     pub allow_ip: Option<Askers>,
     /// Whose `ip=` shows private mirrors of the network that it names. Default trusted.
     pub private_for_ip: Option<Askers>,
+}
+
+fn read_aliases<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Aliases, D::Error> {
+    let pairs = BTreeMap::<String, String>::deserialize(deserializer)?;
+    Aliases::new(pairs).map_err(D::Error::custom)
 }
 
 impl Answer {
@@ -128,6 +139,7 @@ mod tests {
                 "`dl.example` has no scheme out of https, http, ftp, rsync",
             ),
             ("unlisted_protocols = ['gopher']", "`gopher` is none of https, http, ftp, rsync"),
+            ("aliases = { a = 'b', b = 'a' }", "the alias `a` leads round in a circle"),
             ("profile = 'new'", "unknown variant `new`, expected `compatible` or `modern`"),
         ] {
             let error = toml::from_str::<Answer>(table).expect_err(table);

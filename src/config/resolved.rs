@@ -206,6 +206,7 @@ fn merge_answer(args: &ServeArgs, written: &Written) -> answer::Options {
         max_protocols: count(limits.max_protocols).unwrap_or(defaults.max_protocols),
         redirect_links: written.answer.redirect_links(),
         shaping: written.answer.shaping(args),
+        aliases: written.answer.aliases.clone(),
         allow_ip: args.allow_ip.or(written.answer.allow_ip).map_or(defaults.allow_ip, Into::into),
         private_for_ip: written.answer.private_for_ip.map_or(defaults.private_for_ip, Into::into),
     }

@@ -180,7 +180,7 @@ mod tests {
                     log = 'none'\ncombined_log = '/l'\nlog_level = 'warn'\n[answer]\nprofile = 'modern'\n\
                     urls_per_host = 1\nmax_mirrors = 9\nunlisted_protocols = ['rsync']\n\
                     spread = true\nfallback = 'https://dl.example'\nredirect_links = 0\n\
-                    compress = true\nallow_ip = 'trusted'\nprivate_for_ip = 'none'\n[limits]\nheader_timeout_seconds = 10\n\
+                    compress = true\naliases = { a = 'b' }\nallow_ip = 'trusted'\nprivate_for_ip = 'none'\n[limits]\nheader_timeout_seconds = 10\n\
                     idle_timeout_seconds = 75\nwrite_timeout_seconds = 30\n\
                     linger_timeout_seconds = 2\nlinger_bytes = 262144\n\
                     max_connections = 10\nmax_target_bytes = 8000\nmax_headers = 64\n\

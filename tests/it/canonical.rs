@@ -1,5 +1,6 @@
 //! Text of the data has one form: what is odd is mended and reported, and no answer shows it.
 
+use mirrorlistd::answer::alias::Aliases;
 use testdata::mirrormanager::{
     FileDetailsType, IntRepeatedIntMap, IntStringMap, StringBoolMap, StringStringMap,
 };
@@ -378,4 +379,52 @@ fn the_urls_of_a_mirror_are_listed_once() {
     let body = world.serve().get("/metalink?repo=main-9&arch=x86_64&country=us");
     let tail = "newyork.example/test/9/x86_64/repodata/repomd.xml";
     assert_eq!(body.urls(), [format!("https://{tail}"), format!("http://{tail}")]);
+}
+
+#[test]
+fn aliases_are_used_where_a_name_leads_nowhere() {
+    let mut world = World::standard();
+    let pairs = [
+        ("pub/test/9Server", "pub/test/9"),
+        ("main-9Server", "latest"),
+        ("main-source-9Server", "main-source-9"),
+    ];
+    let owned = |&(name, target): &(&str, &str)| (name.to_owned(), target.to_owned());
+    world.options.aliases = Aliases::new(pairs.iter().map(owned)).unwrap();
+    let server = world.serve();
+    for (asked, meant) in [
+        ("path=pub/test/9Server/x86_64", "path=pub/test/9/x86_64"),
+        ("path=/pub/test//9Server/x86_64/repodata/", "path=pub/test/9/x86_64/repodata"),
+        (
+            "path=pub/test/9Server/x86_64/repodata/repomd.xml",
+            "path=pub/test/9/x86_64/repodata/repomd.xml",
+        ),
+        ("repo=main-9Server&arch=x86_64", "repo=main-9&arch=x86_64"),
+        ("repo=main-source-9Server&arch=x86_64", "repo=main-source-9&arch=source"),
+    ] {
+        let (asked, meant) = (format!("{asked}&country=us"), format!("{meant}&country=us"));
+        let pairs =
+            in_every_format(&server, &asked).into_iter().zip(in_every_format(&server, &meant));
+        for (asked, meant) in pairs {
+            assert_eq!(
+                (asked.status, asked.location, asked.body),
+                (meant.status, meant.location, meant.body)
+            );
+        }
+    }
+    // What is there under its own name is not renamed.
+    let pairs = [("main-9", "plain-9"), ("pub/test/9/images", "pub/test/8")];
+    world.options.aliases = Aliases::new(pairs.iter().map(owned)).unwrap();
+    let (server, plain) = (world.serve(), World::standard().serve());
+    for query in ["repo=main-9&arch=x86_64&country=us", "path=pub/test/9/images/x&country=us"] {
+        assert_eq!(in_every_format(&server, query), in_every_format(&plain, query));
+    }
+    // Neither found as asked nor by its alias.
+    world.options.aliases = Aliases::new([("x".into(), "pub/none".into())]).unwrap();
+    assert_eq!(
+        world.serve().get("/mirrorlist?path=x/y").text(),
+        plain.get("/mirrorlist?path=x/y").text()
+    );
+    let dangling: Vec<_> = world.options.aliases.dangling(&plain.snapshot).collect();
+    assert_eq!(dangling, [("x", "pub/none")]);
 }

@@ -1,0 +1,172 @@
+//! Other names of directories and repositories, as the operator gives them: `pub/epel/7Server` is
+//! `pub/epel/7`, the repository `epel-7Server` is `epel-7`.
+//!
+//! They are looked up where a name as it was asked for leads nowhere, so that requests that find
+//! something pay nothing. An alias of a directory holds for everything below it, segment by segment,
+//! and the longest one counts. Targets that are aliases themselves are followed when the table is
+//! made: a request follows one step.
+
+use std::collections::BTreeMap;
+
+use crate::model::path;
+use crate::snapshot::Snapshot;
+
+/// Names and what they stand for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Aliases {
+    /// In their one form, followed to the end.
+    targets: BTreeMap<String, String>,
+    /// Bytes of the longest name: what begins longer names need not be looked up.
+    longest: usize,
+}
+
+/// Why a table of aliases makes no sense.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum BadAlias {
+    /// It names nothing, or is named after nothing.
+    #[error("the alias `{0}` or its target is empty")]
+    Empty(String),
+    /// It would break the lines of a text list.
+    #[error("the alias `{}` or its target holds a control character", .0.escape_default())]
+    Control(String),
+    /// Two spellings of one name.
+    #[error("the alias `{0}` is given twice")]
+    Twice(String),
+    /// It leads back to itself, or below itself.
+    #[error("the alias `{0}` leads round in a circle")]
+    Circle(String),
+}
+
+impl Aliases {
+    /// Takes pairs of a name and what it stands for.
+    pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, BadAlias> {
+        let mut written = Self::default();
+        for (name, target) in pairs {
+            if name.chars().chain(target.chars()).any(char::is_control) {
+                return Err(BadAlias::Control(name));
+            }
+            let (from, to) = (path::canonical(&name), path::canonical(&target));
+            if from.is_empty() || to.is_empty() {
+                return Err(BadAlias::Empty(name));
+            }
+            written.longest = written.longest.max(from.len());
+            let (from, to) = (from.into_owned(), to.into_owned());
+            if written.targets.insert(from, to).is_some() {
+                return Err(BadAlias::Twice(name));
+            }
+        }
+        let mut targets = BTreeMap::new();
+        for (name, target) in &written.targets {
+            let mut end = target.clone();
+            // Each step uses an alias; one that is used twice leads in a circle.
+            for step in 0.. {
+                match written.rename(&end) {
+                    None => break,
+                    Some(_) if step >= written.targets.len() => {
+                        return Err(BadAlias::Circle(name.clone()));
+                    }
+                    Some(next) => end = next,
+                }
+            }
+            targets.insert(name.clone(), end);
+        }
+        Ok(Self { targets, longest: written.longest })
+    }
+
+    /// Whether that is the name of an alias.
+    pub fn has(&self, name: &str) -> bool {
+        !self.targets.is_empty() && self.targets.contains_key(name)
+    }
+
+    /// What a whole name stands for.
+    pub fn find(&self, name: &str) -> Option<&str> {
+        self.targets.get(name).map(String::as_str)
+    }
+
+    /// The path with its longest beginning that is an alias replaced.
+    pub fn rename(&self, path: &str) -> Option<String> {
+        if self.targets.is_empty() {
+            return None;
+        }
+        let mut end = path.len();
+        loop {
+            if end <= self.longest
+                && let Some((beginning, rest)) = path.split_at_checked(end)
+                && let Some(target) = self.find(beginning)
+            {
+                return Some([target, rest].concat());
+            }
+            end = path.get(..end)?.rfind('/')?;
+        }
+    }
+
+    /// The aliases whose targets are neither a directory, nor the beginning of one, nor a repository.
+    pub fn dangling<'a>(
+        &'a self,
+        snapshot: &'a Snapshot,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let begins = |name: &str, target: &str, separator: char| {
+            name.strip_prefix(target).is_some_and(|rest| rest.starts_with(separator))
+        };
+        let is_known = move |target: &str| {
+            snapshot.find_directory(target).is_some()
+                || snapshot.directory_names().iter().any(|name| begins(name, target, '/'))
+                || snapshot.repository_names().iter().any(|name| begins(name, target, '+'))
+        };
+        let pairs = self.targets.iter().map(|(name, target)| (name.as_str(), target.as_str()));
+        pairs.filter(move |(_, target)| !is_known(target))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn aliases(pairs: &[(&str, &str)]) -> Result<Aliases, BadAlias> {
+        Aliases::new(pairs.iter().map(|&(name, target)| (name.to_owned(), target.to_owned())))
+    }
+
+    #[test]
+    fn the_longest_beginning_of_whole_segments_is_replaced() {
+        let aliases = aliases(&[
+            ("/pub/epel/7Server/", "pub/epel/7"),
+            ("pub/epel/7Server/old", "pub/archive"),
+            ("pub/epel", "elsewhere"),
+        ])
+        .expect("sound aliases");
+        for (path, expected) in [
+            ("pub/epel/7Server", Some("pub/epel/7")),
+            ("pub/epel/7Server/x86_64/repodata", Some("pub/epel/7/x86_64/repodata")),
+            ("pub/epel/7Server/old/x", Some("pub/archive/x")),
+            ("pub/epel/7ServerX", Some("elsewhere/7ServerX")),
+            ("pub/epe", None),
+            ("pub", None),
+            ("", None),
+            ("x/pub/epel", None),
+        ] {
+            // `pub/epel/7` is below an alias itself, and is followed.
+            let expected = expected.map(|path| path.replace("pub/epel/7", "elsewhere/7"));
+            assert_eq!(aliases.rename(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn circles_and_nonsense_are_refused() {
+        let cases: &[(&[(&str, &str)], &str)] = &[
+            (&[("a", "b"), ("b", "a")], "the alias `a` leads round in a circle"),
+            (&[("a", "a")], "the alias `a` leads round in a circle"),
+            (&[("a", "a/b")], "the alias `a` leads round in a circle"),
+            (&[("a", "b"), ("b", "c/d"), ("c", "a")], "the alias `a` leads round in a circle"),
+            (&[("a", "/")], "the alias `a` or its target is empty"),
+            (&[("", "a")], "the alias `` or its target is empty"),
+            (&[("a", "b"), ("/a", "c")], "the alias `/a` is given twice"),
+            (&[("a\n", "b")], "the alias `a\\n` or its target holds a control character"),
+        ];
+        for (pairs, reason) in cases {
+            let error = aliases(pairs).expect_err("nonsense");
+            assert_eq!(error.to_string(), *reason);
+        }
+        let chain = aliases(&[("a", "b"), ("b", "c"), ("c", "d")]).expect("a chain");
+        assert_eq!(chain.rename("a/x").as_deref(), Some("d/x"));
+    }
+}
