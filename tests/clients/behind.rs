@@ -141,6 +141,7 @@ fn basic_cases(program: Program) {
         scene.check(run.output == "2", &format!("HTTP {} instead of 2", run.output), &run);
     }
     download_host(&scene);
+    scripts_of_other_sites(&scene);
     let expectation =
         if program == Program::HaproxyClosing { Upstream::Closed } else { Upstream::Kept };
     upstream_connections(&scene, expectation);
@@ -157,6 +158,19 @@ fn download_host(scene: &Scene) {
             let expected = "302 https://mirror13.example/pub/fixture/download/c++/";
             scene.check(run.output == expected, &format!("expected {expected}"), &run);
         }
+    }
+}
+
+/// What a browser asks before a script of another site may ask, and what it looks for in the answer.
+fn scripts_of_other_sites(scene: &Scene) {
+    let url = format!("http://{}{}", scene.proxy.http, List::Metalink.target());
+    let preflight =
+        ["--request", "OPTIONS", "--header", "Origin: https://other.example", "--header"];
+    let preflight = [&preflight[..], &["Access-Control-Request-Method: GET"]].concat();
+    for (arguments, status) in [(&preflight[..], "204"), (&[], "200")] {
+        let print = "%{http_code} %header{access-control-allow-origin}";
+        let run = scene.curl(&[arguments, &["-o", "/dev/null", "-w", print, &url]].concat());
+        scene.check(run.output == format!("{status} *"), &format!("expected {status} *"), &run);
     }
 }
 

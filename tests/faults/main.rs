@@ -63,7 +63,7 @@ use table::Table;
 /// What a row is called, and what it does.
 type Row = (&'static str, fn(&mut Table));
 
-const ROWS: [Row; 14] = [
+const ROWS: [Row; 15] = [
     ("reloads_under_load_lose_nothing_and_mix_nothing", reloads::under_load),
     ("damaged_snapshots_change_nothing_that_is_served", reloads::damaged_snapshots),
     ("injected_accept_errors_are_waited_out", accept::injected_errors),
@@ -77,6 +77,7 @@ const ROWS: [Row; 14] = [
     ("odd_requests_that_are_sound_are_answered", smuggling::sound),
     ("nginx_and_the_server_count_the_same_requests", smuggling::through_nginx),
     ("one_client_behind_a_proxy_harms_no_other", proxies::one_client_harms_no_other),
+    ("no_redirect_leads_back_to_a_proxy", paths::no_redirect_leads_back),
     ("paths_mean_the_same_through_every_proxy", paths::mean_the_same_through_every_proxy),
 ];
 

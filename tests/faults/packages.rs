@@ -13,6 +13,7 @@ const PACKAGES: Packages = Packages {
         ("haproxy", "/usr/sbin/haproxy"),
         ("apache2-bin", "/usr/sbin/apache2"),
         ("openssl", "/usr/bin/openssl"),
+        ("curl", "/usr/bin/curl"),
     ],
 };
 

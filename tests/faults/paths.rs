@@ -5,7 +5,7 @@
 //! to pass on. With one mirror the answer shows to the byte what the server has read.
 
 use crate::packages;
-use crate::proxy::DOWNLOAD_HOST;
+use crate::proxy::{DOWNLOAD_HOST, LISTS_HOST};
 use crate::server::Server;
 use crate::table::Table;
 use crate::upstreams::{DIRECTORY, PROGRAMS, Upstreams, ask, data, request, status};
@@ -134,6 +134,39 @@ pub fn mean_the_same_through_every_proxy(table: &mut Table) {
             format!("{} odd paths of the download host through {program:?}", PATHS.len()),
             "the answer that the server gives to the path itself, or a refusal",
             format!("{n_redirects} equal redirects, {n_refused} refusals of paths that are none"),
+        );
+    }
+}
+
+/// A download host that is a mirror itself.
+pub fn no_redirect_leads_back(table: &mut Table) {
+    const N_ASKED: usize = 40;
+    packages::require();
+    let mut world = data(6);
+    // Twice, so that `Link` would name it as well.
+    for url in world.list.hc_url_cache.iter_mut().take(2) {
+        url.value = format!("https://{DOWNLOAD_HOST}/test");
+    }
+    let target = format!("/{DIRECTORY}/repodata/repomd.xml");
+    for program in PROGRAMS {
+        let upstreams = Upstreams::start(program, &world);
+        for _ in 0..N_ASKED {
+            let answer = ask(upstreams.proxy.http, &request(&target, DOWNLOAD_HOST)).unwrap();
+            assert_eq!(status(&answer), "302", "{program:?}: {answer}");
+            assert!(answer.contains("https://mirror-"), "{program:?}: {answer}");
+            assert!(!answer.contains(DOWNLOAD_HOST), "{program:?}: {answer}");
+        }
+        // Who asks another name may well be sent there.
+        let target = format!("/mirrorlist?path={target}&redirect=1");
+        let asked = (0..N_ASKED).map(|_| ask(upstreams.proxy.http, &request(&target, LISTS_HOST)));
+        let n_there =
+            asked.filter(|answer| answer.as_ref().unwrap().contains(DOWNLOAD_HOST)).count();
+        assert!(n_there > 0, "{program:?}");
+        upstreams.stop();
+        table.add(
+            format!("{N_ASKED} redirects of a download host that is a mirror, through {program:?}"),
+            "none leads back",
+            "0 lead back",
         );
     }
 }

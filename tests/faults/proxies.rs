@@ -4,11 +4,13 @@
 //! is a weapon. Requests that could are sent between those of others, none of which may fail.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::process::Stdio;
 
 use crate::packages;
-use crate::proxy::{DOWNLOAD_HOST, LISTS_HOST, Program};
+use crate::proxy::{DOWNLOAD_HOST, LISTS_HOST, Program, command};
 use crate::table::Table;
 use crate::upstreams::{
     DIRECTORY, METALINK, PROGRAMS, Upstreams, ask, connect, data, request, status,
@@ -16,6 +18,8 @@ use crate::upstreams::{
 
 /// Requests of others, each after a hostile one.
 const N_OTHERS: usize = 200;
+/// Further ones, each after a body over HTTP/2.
+const N_OVER_HTTP2: usize = 20;
 /// Connections that an attacker keeps in the middle of something.
 const N_HELD: usize = 40;
 
@@ -169,6 +173,37 @@ pub fn one_client_harms_no_other(table: &mut Table) {
     }
 }
 
+/// Bodies over HTTP/2, with a length and without: the proxy makes requests of HTTP/1.1 out of them.
+fn send_over_http2(upstreams: &Upstreams, has_length: bool) {
+    let folder = upstreams.folder();
+    let body = folder.join("posted");
+    std::fs::write(&body, vec![b'x'; 100_000]).unwrap();
+    let https = upstreams.proxy.https;
+    let mut curl = command("/usr/bin/curl", folder);
+    curl.args([
+        "--silent",
+        "--http2",
+        "--max-time",
+        "30",
+        "--request",
+        "POST",
+        "--output",
+        "answer",
+    ]);
+    curl.arg("--cacert").arg(&upstreams.proxy.authority);
+    curl.args(["--resolve", &format!("{LISTS_HOST}:{}:{}", https.port(), https.ip())]);
+    curl.arg(format!("https://{LISTS_HOST}:{}{METALINK}", https.port()));
+    match has_length {
+        true => curl.args(["--data-binary", "@posted"]).stdin(Stdio::null()),
+        false => curl.args(["--upload-file", "-"]).stdin(File::open(&body).unwrap()),
+    };
+    curl.args(["--write-out", "%{http_version} %{http_code}"]);
+    let output = curl.stderr(Stdio::null()).output().unwrap();
+    // nginx resets the stream of a body that it refuses, which is 92 to curl.
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said == "2 413" || output.status.code() == Some(92), "{said} {}", output.status);
+}
+
 fn one_client(program: Program, table: &mut Table) {
     let upstreams = Upstreams::start(program, &data(20));
     let address = upstreams.proxy.http;
@@ -189,13 +224,22 @@ fn one_client(program: Program, table: &mut Table) {
             Err(error) => failed.push(format!("{}: {error}", attack.name)),
         }
     }
+    for n in 0..N_OVER_HTTP2 {
+        send_over_http2(&upstreams, n % 2 == 0);
+        match ask(address, &list) {
+            Ok(answer) if status(&answer) == "200" => {}
+            Ok(answer) => failed.push(format!("a body over HTTP/2: {}", status(&answer))),
+            Err(error) => failed.push(format!("a body over HTTP/2: {error}")),
+        }
+    }
     assert!(failed.is_empty(), "{program:?}: {failed:#?}\n{}", upstreams.proxy.log());
     drop(held);
     upstreams.stop();
     table.add(
         format!(
-            "{N_OTHERS} requests through {program:?}, each after one of {} hostile ones",
-            hostile.len()
+            "{} requests through {program:?}, each after one of {} hostile ones",
+            N_OTHERS + N_OVER_HTTP2,
+            hostile.len() + 2
         ),
         "0 fail",
         "0 failed",

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 
 use tempfile::TempDir;
 
@@ -21,7 +22,7 @@ pub const DIRECTORY: &str = "pub/test/9/x86_64";
 pub struct Upstreams {
     pub servers: [Server; 2],
     pub proxy: Proxy,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// Data with so many mirrors.
@@ -56,12 +57,17 @@ impl Upstreams {
         let folder = folder();
         let addresses = [servers[0].address, servers[1].address];
         let proxy = Proxy::start(program, folder.path(), addresses);
-        let upstreams = Self { servers, proxy, _folder: folder };
+        let upstreams = Self { servers, proxy, folder };
         wait_until("the proxy passes requests on", || {
             let answer = ask(upstreams.proxy.http, &request(METALINK, crate::proxy::LISTS_HOST));
             answer.is_ok_and(|answer| status(&answer) == "200")
         });
         upstreams
+    }
+
+    /// The proxy's folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Ends all three as they should end.
