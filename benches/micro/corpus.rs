@@ -115,7 +115,7 @@ pub(crate) struct Prepared<'a> {
     pub(crate) target: Target<'a, 'a>,
     pub(crate) client: IpAddr,
     pub(crate) file: FileView<'a>,
-    pub(crate) choice: Choice,
+    pub(crate) choice: Choice<'a>,
     pub(crate) url_tail: String,
     names_contributions: bool,
 }
@@ -128,8 +128,10 @@ impl<'a> Prepared<'a> {
         let target = target.ok().expect("a live repository");
         let file = snapshot.find_file(&target.directory, &target.file).unwrap_or_default();
         let choice = match format {
-            Format::Metalink => Choice { protocols: ProtocolSet::ALL, per_host: None },
-            _ => Choice { protocols: ProtocolSet::TEXT, per_host: Some(1) },
+            Format::Metalink => {
+                Choice { protocols: ProtocolSet::ALL, per_host: None, repeated: &[] }
+            }
+            _ => Choice { protocols: ProtocolSet::TEXT, per_host: Some(1), repeated: &[] },
         };
         let mut url_tail = String::new();
         push_url_tail(&target, &mut url_tail);

@@ -18,7 +18,7 @@ pub struct Document<'a> {
     /// The mirrors, best first.
     pub selection: &'a Selection,
     /// Which of their URLs.
-    pub choice: Choice,
+    pub choice: Choice<'a>,
     /// What stands last, if anything.
     pub fallback: Option<&'a Fallback>,
     /// What follows a mirror's base URL (see [`push_url_tail`]).

@@ -18,6 +18,7 @@ pub mod alias;
 pub mod select;
 pub mod order;
 pub mod shape;
+pub mod unique;
 pub mod redirect;
 pub mod document;
 pub mod mirrorlist;
@@ -46,6 +47,7 @@ use redirect::Redirect;
 use select::{Criteria, Selection, Workspace};
 use shape::{Choice, Shaping};
 use target::{Message, Refusal, Subject, Target};
+use unique::Repeated;
 
 /// The format of an answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -240,6 +242,7 @@ pub struct CountmeEntry {
 pub struct Scratch {
     workspace: Workspace,
     selection: Selection,
+    repeated: Repeated,
     pubdate: Pubdate,
     /// The key of a repository.
     key: String,
@@ -376,16 +379,19 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             minimum: options.minimum,
             names_contributions: self.format == Format::Mirrorlist && !redirects,
         };
-        let Scratch { workspace, selection, pubdate, url_tail, tails, .. } = scratch;
+        let Scratch { workspace, selection, repeated, pubdate, url_tail, tails, .. } = scratch;
         select::select(snapshot, &criteria, rng, workspace, selection);
         if shaping.spread {
             shape::spread(snapshot, &target.directory, selection);
         }
+        repeated.find(snapshot, &target.directory, choice, selection);
         if !redirects {
             // A redirect passes mirrors over before it counts.
-            select::limit(shaping.max_mirrors(), snapshot, &criteria, workspace, selection);
+            let max = shaping.max_mirrors();
+            select::limit(max, &repeated.hosts, snapshot, &criteria, workspace, selection);
             reply.found = selection.tier(0);
         }
+        let choice = Choice { repeated: &repeated.urls, ..choice };
         url_tail.clear();
         push_url_tail(&target, url_tail);
         let document =
@@ -416,7 +422,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
     }
 
     /// Which URLs of a mirror are of use for this request.
-    fn choose_urls(&self, redirects: bool) -> Choice {
+    fn choose_urls(&self, redirects: bool) -> Choice<'static> {
         let shaping = &self.options.shaping;
         let usable = match self.format {
             _ if redirects => ProtocolSet::WEB,
@@ -434,7 +440,8 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             }
             _ => shaping.urls_per_host,
         };
-        Choice { protocols: usable.intersect(asked.unwrap_or(ProtocolSet::ALL)), per_host }
+        let protocols = usable.intersect(asked.unwrap_or(ProtocolSet::ALL));
+        Choice { protocols, per_host, repeated: &[] }
     }
 
     /// The details of the file, which a metalink cannot do without.

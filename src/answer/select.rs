@@ -97,6 +97,27 @@ impl Selection {
         self.drop_empty_tiers();
     }
 
+    /// Removes these mirrors, which stand in the order of the selection; says whether there are any.
+    fn remove(&mut self, left_out: &[HostId]) -> bool {
+        if left_out.is_empty() {
+            return false;
+        }
+        let mut left_out = left_out.iter().peekable();
+        let mut tiers = self.tiers.iter_mut().peekable();
+        let (mut place, mut n_kept) = (0, 0);
+        self.hosts.retain(|host| {
+            let is_kept = left_out.next_if(|&next| next == host).is_none();
+            place += 1;
+            n_kept += usize::from(is_kept);
+            if let Some((_, end)) = tiers.next_if(|(_, end)| *end == place) {
+                *end = n_kept;
+            }
+            is_kept
+        });
+        self.drop_empty_tiers();
+        true
+    }
+
     /// Keeps the first `max` mirrors; says whether there were more.
     fn truncate(&mut self, max: usize) -> bool {
         if self.hosts.len() <= max {
@@ -165,16 +186,18 @@ pub fn select(
     }
 }
 
-/// Keeps the first `max` mirrors of the last selection in this workspace, and names only what
-/// contributed one of them.
+/// Keeps the first `max` mirrors of the last selection in this workspace, without those in `left_out`
+/// (in the order of the selection), and names only what contributed one of them.
 pub fn limit(
     max: usize,
+    left_out: &[HostId],
     snapshot: &Snapshot,
     criteria: &Criteria<'_>,
     workspace: &mut Workspace,
     selection: &mut Selection,
 ) {
-    if !selection.truncate(max) || selection.contributions.is_empty() {
+    let is_shorter = selection.remove(left_out) | selection.truncate(max);
+    if !is_shorter || selection.contributions.is_empty() {
         return;
     }
     let Workspace { open, taken: listed, .. } = workspace;

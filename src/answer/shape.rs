@@ -15,6 +15,7 @@
 use super::select::Selection;
 use crate::model::base_url::{BadUrl, BaseUrl, authority};
 use crate::model::ids::HostId;
+use crate::model::text::Piece;
 use crate::model::tier::Tier;
 use crate::model::url::{Protocol, ProtocolSet};
 use crate::snapshot::listing::Listing;
@@ -87,32 +88,41 @@ impl Fallback {
 
 /// Which URLs of a mirror are listed, and in which order.
 #[derive(Clone, Copy, Debug)]
-pub struct Choice {
+pub struct Choice<'a> {
     /// Of these protocols only.
     pub protocols: ProtocolSet,
     /// At most so many, the most preferred protocol first; `None` takes all in the order of the
     /// data.
     pub per_host: Option<usize>,
+    /// But not these URLs, sorted: another mirror lists them (see [`super::unique`]).
+    pub repeated: &'a [Piece],
 }
 
-impl Choice {
+impl<'c> Choice<'c> {
     /// Calls `each` with the URLs of a mirror that are listed.
     pub fn each<'a>(self, of_host: &'a [Listing], mut each: impl FnMut(&'a Listing)) {
         match self.per_host {
             None => {
                 let asked = |listing: &&Listing| self.protocols.contains(listing.protocol);
-                of_host.iter().filter(asked).for_each(each);
+                of_host.iter().filter(asked).filter(|l| self.is_first(l)).for_each(each);
             }
             Some(limit) => self.preferred(of_host).take(limit).for_each(&mut each),
         }
     }
 
     /// The URLs of a mirror, the most preferred protocol first.
-    pub fn preferred(self, of_host: &[Listing]) -> impl Iterator<Item = &Listing> {
+    pub fn preferred<'l>(
+        self,
+        of_host: &'l [Listing],
+    ) -> impl Iterator<Item = &'l Listing> + use<'l, 'c> {
         let speaking = move |protocol: Protocol| {
             of_host.iter().filter(move |listing| listing.protocol == protocol)
         };
-        self.protocols.iter().flat_map(speaking)
+        self.protocols.iter().flat_map(speaking).filter(move |listing| self.is_first(listing))
+    }
+
+    fn is_first(self, listing: &Listing) -> bool {
+        self.repeated.is_empty() || self.repeated.binary_search(&listing.url).is_err()
     }
 }
 

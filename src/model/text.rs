@@ -290,7 +290,7 @@ pub struct Pieces {
 }
 
 /// Where a piece is. The default is the empty one.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub struct Piece {
     from: u32,
     length: u32,

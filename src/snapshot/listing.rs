@@ -16,7 +16,7 @@
 use std::collections::BTreeMap;
 use std::collections::hash_map::Entry;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::geo::{Continent, Country};
 use crate::model::ids::HostId;
@@ -52,6 +52,10 @@ pub struct Listings {
     listings: Vec<Listing>,
     /// By index of the file.
     files: Vec<Piece>,
+    /// The listings of URLs that several mirrors have: where each URL is, and its index.
+    shared: Vec<(Piece, u32)>,
+    /// The mirrors that have one of those.
+    sharing: Box<[u64]>,
     pieces: Pieces,
 }
 
@@ -64,6 +68,17 @@ impl Listings {
     /// The base URL as the data has it.
     pub fn url(&self, listing: &Listing) -> &str {
         self.pieces.get(listing.url)
+    }
+
+    /// The mirrors that have a URL in common with another one, as bits; nearly always none.
+    pub fn sharing(&self) -> Option<&[u64]> {
+        (!self.shared.is_empty()).then_some(&self.sharing)
+    }
+
+    /// The index of a URL that several mirrors have.
+    pub fn find_shared(&self, listing: &Listing) -> Option<u32> {
+        let place = self.shared.binary_search_by_key(&listing.url, |&(piece, _)| piece).ok()?;
+        self.shared.get(place).map(|&(_, url)| url)
     }
 
     /// What a metalink says of a file, by its index.
@@ -128,8 +143,8 @@ const MAX_PIECES: usize = 256 * 1024 * 1024;
 /// Makes the pieces and the sets of all layouts. Fails with the name of a table that asks for more
 /// than anybody can mean.
 pub(super) fn build(tables: &Tables) -> Result<(Listings, Vec<LayoutIndex>), &'static str> {
-    let mut listings = Listings::default();
-    let mut known = Known::default();
+    let mut listings = Listings { sharing: empty_set(tables.hosts.len()), ..Listings::default() };
+    let mut known = Known { shared_urls: find_shared_urls(tables), ..Known::default() };
     let mut layouts = Vec::with_capacity(tables.layouts.len());
     for layout in &tables.layouts {
         layouts.push(build_layout(tables, layout, &mut listings, &mut known).ok_or("layouts")?);
@@ -143,6 +158,7 @@ pub(super) fn build(tables: &Tables) -> Result<(Listings, Vec<LayoutIndex>), &'s
             return Err("files");
         }
     }
+    listings.shared.sort_unstable();
     listings.listings.shrink_to_fit();
     listings.pieces.shrink_to_fit();
     Ok((listings, layouts))
@@ -152,6 +168,25 @@ pub(super) fn build(tables: &Tables) -> Result<(Listings, Vec<LayoutIndex>), &'s
 #[derive(Default)]
 struct Known {
     groups: FxHashMap<(HostId, u32, bool), Group>,
+    /// Indexes of URLs that several mirrors have.
+    shared_urls: FxHashSet<u32>,
+}
+
+fn find_shared_urls(tables: &Tables) -> FxHashSet<u32> {
+    let mut owners: FxHashMap<u32, HostId> = FxHashMap::default();
+    let mut seen = FxHashSet::default();
+    let mut shared = FxHashSet::default();
+    for layout in &tables.layouts {
+        for (host, slot) in (0..).map(HostId).zip(&layout.slots) {
+            let Some(slot) = slot.filter(|slot| seen.insert((host, slot.urls))) else { continue };
+            for &url in tables.url_lists.get(slot.urls as usize) {
+                if *owners.entry(url).or_insert(host) != host {
+                    shared.insert(url);
+                }
+            }
+        }
+    }
+    shared
 }
 
 /// `None` beyond `MAX_PIECES`.
@@ -174,7 +209,9 @@ fn build_layout(
         let Some(slot) = slot else { continue };
         let group = match known.groups.entry((host, slot.urls, slot.public)) {
             Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(new) => *new.insert(build_group(tables, host, slot, listings)?),
+            Entry::Vacant(new) => {
+                *new.insert(build_group(tables, host, slot, &known.shared_urls, listings)?)
+            }
         };
         if let Some(own) = index.groups.get_mut(host.index()) {
             *own = group;
@@ -207,14 +244,15 @@ fn build_group(
     tables: &Tables,
     host: HostId,
     slot: &Slot,
+    shared_urls: &FxHashSet<u32>,
     listings: &mut Listings,
 ) -> Option<Group> {
     let country = tables.hosts.get(host.index()).and_then(|host| host.country);
     let private = if slot.public { "" } else { " mm0:private=\"True\"" };
-    let Listings { listings, pieces, .. } = listings;
+    let Listings { listings, pieces, shared, sharing, .. } = listings;
     let from = listings.len();
-    for &url in tables.url_lists.get(slot.urls as usize) {
-        let url = tables.urls.get(url as usize);
+    for &index in tables.url_lists.get(slot.urls as usize) {
+        let url = tables.urls.get(index as usize);
         let Some(protocol) = Protocol::of_url(url) else { continue };
         let head = |out: &mut String| push_head(protocol, country, out);
         let metalink_line = pieces.add_line(head, |out| {
@@ -225,6 +263,10 @@ fn build_group(
         let end = u32::try_from(url.len()).map_or(Piece::default(), |n| metalink_line.end(n));
         let is_plain = pieces.get(end) == url;
         let url = if is_plain { end } else { pieces.add(|out| out.push_str(url)) };
+        if shared_urls.contains(&index) {
+            shared.push((url, index));
+            insert(sharing, host);
+        }
         listings.push(Listing { protocol, url, metalink_line });
         if pieces.len() > MAX_PIECES {
             return None;

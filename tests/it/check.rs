@@ -77,6 +77,77 @@ fn what_was_skipped_in_the_data_is_listed_as_compile_lists_it() {
 }
 
 #[test]
+fn data_with_which_clients_fail_are_status_1_and_served_all_the_same() {
+    let store = Store::new();
+    let inputs = store.inputs();
+    let inputs: Vec<&str> = inputs.iter().map(String::as_str).chain(QUIET).collect();
+    let weak = |world: &mut World| {
+        let mut weak = crate::fixture::details(1, '1');
+        (weak.sha256, weak.sha512) = (None, None);
+        world.file("pub/test/9/plain/repodata", "repomd.xml", &[weak]);
+    };
+    let far = |world: &mut World| {
+        world.directory("pub/rsync", "rsync", &[8]);
+        world.repository("rsync+x86_64", "pub/rsync");
+    };
+    for (change, fault) in [
+        (
+            &weak as &dyn Fn(&mut World),
+            "repomd.xml without sha256 and sha512, clients cannot verify it: pub/test/9/plain",
+        ),
+        (
+            &far,
+            "repository that no public mirror offers over http or https: rsync+x86_64 in pub/rsync",
+        ),
+    ] {
+        let mut world = World::standard();
+        change(&mut world);
+        world.write(store.folder.path(), &world.list.encode_to_vec());
+        let (status, stdout, stderr) = check(&inputs);
+        assert_eq!(status, 1, "{stderr}");
+        assert!(
+            stderr
+                .lines()
+                .any(|line| line.starts_with("mirrorlistd: cache.proto: ") && line.contains(fault)),
+            "{stderr}"
+        );
+        assert!(stdout.ends_with("verdict: the data are at fault\n"), "{stdout}");
+        let (_, json) = check_json(&inputs);
+        assert_eq!(json["data_faults"].as_array().map(Vec::len), Some(1), "{json}");
+        // Most answers are sound.
+        let (output, files) = (store.text("mirrors.snapshot"), store.inputs());
+        let files: Vec<&str> = files.iter().map(String::as_str).collect();
+        let compiled = run(&[&["compile", "-o", &output], &files[..]].concat());
+        assert_eq!(compiled.status.code(), Some(0));
+        assert!(String::from_utf8_lossy(&compiled.stderr).contains(fault));
+    }
+    // What is mended is no fault.
+    let mut world = World::standard();
+    world.list.hc_url_cache[0].value += "//";
+    world.write(store.folder.path(), &world.list.encode_to_vec());
+    let (status, _, stderr) = check(&inputs);
+    assert_eq!(status, 0);
+    assert!(stderr.contains("HCUrlCache: URL in an odd form, mended: 10 "), "{stderr}");
+}
+
+#[test]
+fn an_alias_of_what_is_not_there_is_a_warning() {
+    let store = Store::new();
+    let config = store.text("mirrorlistd.toml");
+    let aliases = "'pub/demo/9Server' = 'demo/9'\n'x' = 'nowhere'\n";
+    fs::write(&config, format!("port = 0\nlog = 'none'\n[answer.aliases]\n{aliases}")).unwrap();
+    let (status, _, stderr) = check(&["--demo", "--config", &config]);
+    assert_eq!(status, 0, "{stderr}");
+    let warning =
+        "warning: the alias `x` stands for `nowhere`, which is no directory or repository";
+    assert!(stderr.contains(warning), "{stderr}");
+    fs::write(&config, "[answer]\naliases = { a = 'b/c', b = 'a' }\n").unwrap();
+    let (status, _, stderr) = check(&["--config", &config]);
+    assert_eq!(status, 2);
+    assert!(stderr.contains(":2: the alias `a` leads round in a circle"), "{stderr}");
+}
+
+#[test]
 fn data_that_cannot_be_served_are_status_1() {
     let store = Store::new();
     store.compile(1, &[]);

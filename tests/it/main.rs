@@ -21,6 +21,7 @@ mod streaming_twin;
 mod access_log;
 mod admin;
 mod canonical;
+mod unique;
 mod check;
 mod check_and_load;
 mod client_address;

@@ -84,7 +84,14 @@ fn preference_falls_by_one_per_mirror_down_to_one() {
     let mut world = World::empty();
     let numbers: Vec<i64> = (1..=120).collect();
     for &number in &numbers {
-        world.mirror(number, "AU", 1, crate::fixture::Public, &["https", "http"], "au");
+        world.mirror(
+            number,
+            "AU",
+            1,
+            crate::fixture::Public,
+            &["https", "http"],
+            &format!("au{number}"),
+        );
     }
     world.directory("d/repodata", "d/repodata", &numbers);
     world.repository("d+noarch", "d");
