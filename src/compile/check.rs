@@ -124,6 +124,7 @@ fn resolve_url_lists(
     report: &mut Report,
 ) -> Result<(), Refusal> {
     let mut ids = FxHashSet::default();
+    let mut listed: FxHashSet<u32> = FxHashSet::default();
     let mut dangling = 0;
     for list in &cache.directories.url_lists {
         for &id in list {
@@ -133,12 +134,9 @@ fn resolve_url_lists(
                 report.skipped(file, place, "URL id that HCUrlCache does not have, skipped", id);
             }
         }
-        let mut urls: Vec<u32> = Vec::with_capacity(list.len());
-        for url in list.iter().filter_map(|id| usable.get(id).copied().flatten()) {
-            if !urls.contains(&url) {
-                urls.push(url);
-            }
-        }
+        listed.clear();
+        let urls = list.iter().filter_map(|id| usable.get(id).copied().flatten());
+        let urls = urls.filter(|&url| listed.insert(url));
         tables.url_lists.push(urls).ok_or_else(|| Refusal::TooLarge(file.into()))?;
     }
     refuse_if_dangling(file, dangling, ids.len(), 100, "URL ids have no base URL")

@@ -49,6 +49,26 @@ const FAULTS: &[Fault] = &[
         "HostCountryCache: mirror without a country: 3",
     ),
     (
+        |world| world.list.hc_url_cache[0].value += "/",
+        "HCUrlCache: URL in an odd form, mended: 10 https://berlin.example/test/ to \
+         https://berlin.example/test",
+    ),
+    (
+        |world| world.list.hc_url_cache.push(IntStringMap::new(990, "http://idle.example")),
+        "HCUrlCache: URL that no mirror uses: 990 http://idle.example",
+    ),
+    (
+        |world| {
+            let circle = StringStringMap::new("round", "round");
+            world.list.repository_redirect_cache.push(circle);
+        },
+        "RepositoryRedirectCache: redirect in a circle, skipped: round to round",
+    ),
+    (
+        |world| world.directory("pub//odd/", "odd", &[1]),
+        "MirrorListCache: directory name with odd slashes or dots, mended: pub//odd/ to pub/odd",
+    ),
+    (
         |world| world.list.host_country_cache[0].value = "Germany".into(),
         "HostCountryCache: not a country code, skipped: mirror 1 in Germany",
     ),
