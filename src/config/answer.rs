@@ -139,6 +139,10 @@ mod tests {
                 "`dl.example` has no scheme out of https, http, ftp, rsync",
             ),
             ("unlisted_protocols = ['gopher']", "`gopher` is none of https, http, ftp, rsync"),
+            (
+                "fallback = 'https://me:secret@dl.example'",
+                "`https://…@dl.example` holds a user name or a password",
+            ),
             ("aliases = { a = 'b', b = 'a' }", "the alias `a` leads round in a circle"),
             ("profile = 'new'", "unknown variant `new`, expected `compatible` or `modern`"),
         ] {

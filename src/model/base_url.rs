@@ -12,6 +12,7 @@
 //! | a name in another script: punycode (IDNA, UTS 46) | `http://1.2.3`, `http://0x7f`: addresses in an odd form |
 //! | the default port, an empty one, zeros before it | a port of 0 or above 65535 |
 //! | slashes at the end, runs of slashes, `.` and `..` | a query, a fragment: they would swallow the directory |
+//! | `rsync://host::module`: `rsync://host/module` | an IPv6 address without brackets |
 //! | characters that a path cannot hold, a lone `%`, `$` | a user, with or without a password; a backslash |
 //!
 //! What is encoded stays as it is: `%2F` is no slash and `%7E` stands as it was written. A URL that is
@@ -117,12 +118,17 @@ impl BaseUrl {
             Some(_) => return Err(BadUrl::Fragment),
             None => {}
         }
+        // `rsync://host::module/path` mixes rsync's two notations; a bracket begins an IPv6 address.
+        let module = authority
+            .split_once("::")
+            .filter(|(host, _)| protocol == Protocol::Rsync && !host.contains(['[', ':']));
+        let (authority, module) = module.unwrap_or((authority, ""));
         let (host, port) = split_port(authority)?;
         let mut canonical = [protocol.as_str(), "://", &parse_host(host)?].concat();
         if let Some(port) = parse_port(port)?.filter(|&port| port != protocol.default_port()) {
             canonical.extend([":", &port.to_string()]);
         }
-        push_path(path, &mut canonical)?;
+        push_path(&["/", module, path].concat(), &mut canonical)?;
         if canonical.len() > MAX_LEN {
             return Err(BadUrl::TooLong);
         }
@@ -302,6 +308,8 @@ mod tests {
             ("ftp://m.example:21", "ftp://m.example"),
             ("rsync://m.example:873/a", "rsync://m.example/a"),
             ("rsync://m.example:80/a", "rsync://m.example:80/a"),
+            ("rsync://m.example::alma/x/", "rsync://m.example/alma/x"),
+            ("rsync://m.example::", "rsync://m.example"),
             ("http://m.example:/a", "http://m.example/a"),
             ("http://m.example./a", "http://m.example/a"),
             ("https://münchen.example/ü", "https://xn--mnchen-3ya.example/%C3%BC"),
@@ -345,6 +353,8 @@ mod tests {
             ("http://[::1]x/", Host),
             ("http://[fe80::1%25eth0]/", Host),
             ("http://2001:db8::1/", Host),
+            ("rsync://2001:db8::1/", Host),
+            ("http://m.example::pub/", Host),
             ("http://a..b/", Host),
             ("http://.m.example/", Host),
             ("http://a,b/", Host),
