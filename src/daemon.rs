@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::admin::{self, Admin, State};
@@ -25,12 +25,14 @@ use crate::http::socket::{Address, Listener, Mode};
 use crate::http::workers::{Pulse, Workers};
 use crate::http::{self, Context};
 use crate::live::Live;
+use crate::log::writer::LineWriter;
 use crate::metrics::clients::{ClientCheck, Verdict};
 use crate::metrics::{Metrics, ReloadTrigger};
 use crate::reload::history::History;
 use crate::reload::watch::Watch;
-use crate::reload::{self, Loaded, Reloader, Source, log_loaded};
+use crate::reload::{self, Job, Loaded, Reloader, Source, log_loaded};
 use crate::signal::{Event, Events};
+use crate::supervise::{Supervisor, Thread};
 use crate::systemd::notify::Notifier;
 use crate::systemd::report::Reporter;
 use crate::systemd::sockets::{self, Socket};
@@ -76,17 +78,56 @@ pub enum Error {
     /// A part that runs until the end has ended before.
     #[error("{0} ended unexpectedly")]
     Ended(&'static str),
+    /// A thread without which nothing is right any more.
+    #[error("the thread `{}` panicked again and again; what had begun was finished", .0.as_str())]
+    GaveUp(Thread),
+}
+
+/// The threads of a process that serves, from its first one on.
+pub struct Threads {
+    /// Starts them.
+    pub supervisor: Supervisor,
+    /// Those that it has given up.
+    given_up: mpsc::UnboundedReceiver<Thread>,
+}
+
+impl Default for Threads {
+    fn default() -> Self {
+        // Unbounded, but each thread that is given up comes once.
+        let (sender, given_up) = mpsc::unbounded_channel();
+        let tell = move |thread| {
+            // Nobody listens once the process ends.
+            let _ = sender.send(thread);
+        };
+        Self { supervisor: Supervisor::new(tell), given_up }
+    }
+}
+
+impl Threads {
+    /// The next thread that is given up.
+    async fn next_given_up(&mut self) -> Thread {
+        match self.given_up.recv().await {
+            Some(thread) => thread,
+            // The supervisor lives as long as this.
+            None => std::future::pending().await,
+        }
+    }
 }
 
 /// Serves until a signal says stop. Calls `announce` with the real addresses once the sockets listen;
 /// the first one is that of the options.
-pub fn run(config: Config, announce: impl FnOnce(&[Address])) -> Result<(), Error> {
+pub fn run(
+    config: Config,
+    threads: Threads,
+    log: LineWriter,
+    announce: impl FnOnce(&[Address]),
+) -> Result<(), Error> {
     let handed = sockets::take()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(failed_to("start a runtime"))?;
-    let outcome = runtime.block_on(serve(config, handed, announce));
+    let outcome = runtime.block_on(serve(config, handed, threads, log, announce));
     // Connections that outlived the grace period are cut when the process ends.
     runtime.shutdown_background();
     outcome
@@ -95,6 +136,8 @@ pub fn run(config: Config, announce: impl FnOnce(&[Address])) -> Result<(), Erro
 async fn serve(
     config: Config,
     handed: Vec<Socket>,
+    mut threads: Threads,
+    log: LineWriter,
     announce: impl FnOnce(&[Address]),
 ) -> Result<(), Error> {
     let mut events = Events::install().map_err(failed_to("install signal handlers"))?;
@@ -102,10 +145,12 @@ async fn serve(
     let history = Arc::new(History::default());
     let drain_state = Arc::new(Drain::default());
     let parts = (Arc::clone(&metrics), Arc::clone(&history), Arc::clone(&drain_state));
-    let state = Arc::new(State::new(parts.0, parts.1, parts.2));
+    let supervisor = threads.supervisor.clone();
+    let state = State::new(parts.0, parts.1, parts.2, supervisor.clone(), log);
+    let state = Arc::new(state);
     // Before the data, so that somebody can be told that they are being loaded; and until the end.
     let admin = match config.admin {
-        Some(address) => match Admin::start(address.clone(), Arc::clone(&state)) {
+        Some(address) => match Admin::start(address.clone(), Arc::clone(&state), &supervisor) {
             Ok(admin) => Some(admin),
             Err(error) => return Err(Error::Listen { address, error }),
         },
@@ -119,21 +164,27 @@ async fn serve(
     log_loaded("loaded", &loaded, start);
     history.publish(start.elapsed(), &loaded);
 
-    let live = Live::new(loaded.snapshot).map_err(failed_to("start a thread"))?;
+    let live = Live::new(loaded.snapshot, &supervisor).map_err(failed_to("start a thread"))?;
     let live = Arc::new(live);
-    let (shared, counted) = (Arc::clone(&live), Arc::clone(&metrics));
-    let (source, recorded) = (config.source.clone(), Arc::clone(&history));
-    let reloader = Reloader::start(source, config.shrink, shared, counted, recorded)
-        .map_err(failed_to("start a thread"))?;
+    let job = Job {
+        source: config.source.clone(),
+        shrink: config.shrink,
+        timeout: config.reload_timeout,
+        live: Arc::clone(&live),
+        metrics: Arc::clone(&metrics),
+        history: Arc::clone(&history),
+    };
+    let reloader = Reloader::start(job, &supervisor).map_err(failed_to("start a thread"))?;
     let _watch = config
         .watch
-        .map(|quiet| Watch::start(config.source, quiet, reloader.clone(), history))
+        .map(|quiet| Watch::start(config.source, quiet, reloader.clone(), history, &supervisor))
         .transpose()
         .map_err(failed_to("start a thread"))?;
     let mut keepers = Vec::new();
     let mut start_log = |path: Option<PathBuf>| -> Result<Option<AccessLog>, Error> {
         let Some(path) = path else { return Ok(None) };
-        let (log, keeper) = AccessLog::start(path, config.access_log_queue, Arc::clone(&metrics))
+        let (queue, counted) = (config.access_log_queue, Arc::clone(&metrics));
+        let (log, keeper) = AccessLog::start(path, queue, counted, &supervisor)
             .map_err(failed_to("start a thread"))?;
         keepers.push(keeper);
         Ok(Some(log))
@@ -165,7 +216,8 @@ async fn serve(
     };
     let addresses: Vec<_> =
         listeners.iter().map(|public| public.listener.address().clone()).collect();
-    let workers = Workers::start(config.workers).map_err(failed_to("start worker threads"))?;
+    let workers =
+        Workers::start(config.workers, &supervisor).map_err(failed_to("start worker threads"))?;
     let pulse = workers.pulse();
     let server = Server::new(Arc::clone(&context), workers);
     let mut serving = tokio::spawn(async move { server.run(listeners).await });
@@ -181,9 +233,10 @@ async fn serve(
 
     let mut client_check = ClientCheck::default();
     let mut check_clients = tokio::time::interval(CLIENT_CHECK_INTERVAL);
-    loop {
+    let given_up = loop {
         let event = tokio::select! {
             event = events.next() => event,
+            thread = threads.next_given_up() => break Some(thread),
             _ = check_clients.tick() => {
                 client_check.look(&metrics).into_iter().for_each(log_clients);
                 continue;
@@ -197,9 +250,9 @@ async fn serve(
                 reloader.request(ReloadTrigger::Signal);
             }
             Event::ReopenLogs => keepers.iter().for_each(Keeper::reopen),
-            Event::Stop => break,
+            Event::Stop => break None,
         }
-    }
+    };
     tracing::info!("stopping; requests have {:?} to finish", config.grace);
     reporter.stop();
     context.drain.begin();
@@ -213,7 +266,7 @@ async fn serve(
         metrics.log_lines_written.get(),
         metrics.log_lines_dropped.get()
     );
-    Ok(())
+    given_up.map_or(Ok(()), |thread| Err(Error::GaveUp(thread)))
 }
 
 /// Binds the public addresses, the first one first.
@@ -313,7 +366,9 @@ async fn load_first(
     thread::Builder::new()
         .name("load".into())
         .spawn(move || {
-            history.begin(source.look());
+            let _loading = history.loading();
+            history.begin();
+            history.found(source.look());
             // Nobody is left to hear about it only if the process is ending.
             drop(sender.send(source.load_first()));
         })

@@ -28,12 +28,12 @@
 //!
 //! | level | modules | what they are |
 //! |---|---|---|
-//! | 0 | [`model`] | the vocabulary: types that cannot be wrong |
-//! | 1 | [`snapshot`] | the compiled state, its lookups and its file |
+//! | 0 | [`model`], [`supervise`], [`regular_file`] | the vocabulary: types that cannot be wrong; threads and their owner; opening files |
+//! | 1 | [`snapshot`], [`mod@log`] | the compiled state, its lookups and its file; what is said to the operator |
 //! | 2 | [`compile`], [`answer`], [`metrics`] | the two halves, and counters |
 //! | 3 | [`live`] | the published snapshot |
 //! | 4 | [`http`], [`reload`] | the network, and loading data |
-//! | 5 | [`admin`], [`signal`], [`systemd`], [`mod@log`], [`config::values`] | the operator's window, events, the supervisor, logging, values of options |
+//! | 5 | [`admin`], [`signal`], [`systemd`], [`config::values`] | the operator's window, events, the supervisor, values of options |
 //! | 6 | [`cli`] | the command line |
 //! | 7 | [`config`] | what the operator wrote, and what the program uses |
 //! | 8 | [`daemon`] | the wiring |
@@ -94,7 +94,10 @@
 )]
 
 pub mod model;
+pub mod supervise;
+pub mod regular_file;
 pub mod snapshot;
+pub mod log;
 pub mod compile;
 pub mod answer;
 pub mod live;
@@ -106,6 +109,5 @@ pub mod config;
 pub mod cli;
 pub mod signal;
 pub mod systemd;
-pub mod log;
 pub mod daemon;
 pub mod commands;

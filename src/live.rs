@@ -12,17 +12,19 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 
 use crate::snapshot::Snapshot;
+use crate::supervise::{Supervisor, Thread};
 
-/// How often the reaper looks whether the last reader has gone. Requests take well under a
-/// millisecond, so the first look nearly always succeeds.
+/// How soon the reaper looks whether the last reader has gone. Requests take well under a
+/// millisecond, so the first look nearly always succeeds; after each other one it waits for twice as
+/// long, up to [`LONGEST_INTERVAL`], because a load that hangs holds a snapshot for as long.
 const REAPER_INTERVAL: Duration = Duration::from_millis(5);
+const LONGEST_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A tenth of a worker's share of a busy core.
 const NICE: i32 = 10;
@@ -36,9 +38,11 @@ pub struct Live {
 
 impl Live {
     /// Publishes the first snapshot and starts the reaper.
-    pub fn new(first: Arc<Snapshot>) -> io::Result<Self> {
+    pub fn new(first: Arc<Snapshot>, supervisor: &Supervisor) -> io::Result<Self> {
         let (retired, inbox) = mpsc::channel();
-        thread::Builder::new().name("reaper".into()).spawn(move || reap(&inbox))?;
+        let mut waiting = Vec::new();
+        // Nobody waits for its end, which comes when this is dropped.
+        drop(supervisor.spawn(Thread::Reaper, move || reap(&inbox, &mut waiting))?);
         Ok(Self { current: ArcSwap::new(first), retired })
     }
 
@@ -68,13 +72,26 @@ pub fn step_behind_workers() {
     let _ = rustix::process::nice(NICE);
 }
 
-fn reap(inbox: &Receiver<Arc<Snapshot>>) {
+/// Frees snapshots from `inbox` once nobody else holds them. Those that somebody still holds wait in
+/// `waiting` and keep none of the others.
+fn reap(inbox: &Receiver<Arc<Snapshot>>, waiting: &mut Vec<Arc<Snapshot>>) {
     step_behind_workers();
-    while let Ok(snapshot) = inbox.recv() {
-        while Arc::strong_count(&snapshot) > 1 {
-            thread::sleep(REAPER_INTERVAL);
+    let mut interval = REAPER_INTERVAL;
+    loop {
+        let next = match waiting.is_empty() {
+            true => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            false => inbox.recv_timeout(interval),
+        };
+        match next {
+            Ok(snapshot) => {
+                waiting.push(snapshot);
+                interval = REAPER_INTERVAL;
+            }
+            Err(RecvTimeoutError::Timeout) => interval = (interval * 2).min(LONGEST_INTERVAL),
+            // The process ends, and frees what is left.
+            Err(RecvTimeoutError::Disconnected) => return,
         }
-        drop(snapshot);
+        waiting.retain(|snapshot| Arc::strong_count(snapshot) > 1);
     }
 }
 
@@ -83,13 +100,38 @@ mod tests {
     use super::*;
     use crate::compile::{Inputs, compile};
 
+    fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        while !is_so() {
+            assert!(std::time::Instant::now() < deadline, "{what}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn a_snapshot_that_somebody_holds_keeps_no_later_one_in_memory() {
+        let snapshot =
+            || Arc::new(compile(&Inputs::Demo).expect("the demo data compiles").snapshot);
+        let live = Live::new(snapshot(), &Supervisor::default()).expect("a thread can be started");
+        // As a load that hangs holds it.
+        let held = Arc::clone(&live.load());
+        live.swap(snapshot());
+        let second = Arc::downgrade(&live.load());
+        live.swap(snapshot());
+        wait_until("the second one is freed", || second.strong_count() == 0);
+        assert!(Arc::strong_count(&held) > 1, "the reaper waits for it");
+        let first = Arc::downgrade(&held);
+        drop(held);
+        wait_until("the first one is freed", || first.strong_count() == 0);
+    }
+
     #[test]
     fn a_retired_snapshot_lives_until_its_last_reader_and_is_freed_by_the_reaper() {
         let snapshot =
             || Arc::new(compile(&Inputs::Demo).expect("the demo data compiles").snapshot);
         let first = snapshot();
         let retired = Arc::downgrade(&first);
-        let live = Live::new(first).expect("a thread can be started");
+        let live = Live::new(first, &Supervisor::default()).expect("a thread can be started");
 
         let reader = live.load();
         live.swap(snapshot());
@@ -97,10 +139,6 @@ mod tests {
         assert!(!Arc::ptr_eq(&reader, &live.load()));
 
         drop(reader);
-        let deadline = std::time::Instant::now() + Duration::from_secs(20);
-        while retired.strong_count() > 0 {
-            assert!(std::time::Instant::now() < deadline, "the reaper never freed it");
-            thread::sleep(Duration::from_millis(1));
-        }
+        wait_until("the reaper frees it", || retired.strong_count() == 0);
     }
 }

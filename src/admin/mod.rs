@@ -18,8 +18,9 @@ pub mod rates;
 pub mod process;
 
 use std::io;
+use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -27,8 +28,10 @@ use tokio::sync::oneshot;
 use crate::http::connection::Drain;
 use crate::http::socket::{Address, Listener};
 use crate::live::Live;
+use crate::log::writer::LineWriter;
 use crate::metrics::Metrics;
 use crate::reload::history::History;
+use crate::supervise::{Supervisor, Thread};
 
 use rates::Rates;
 
@@ -47,13 +50,25 @@ pub struct State {
     pub history: Arc<History>,
     /// Whether the server is stopping.
     pub drain: Arc<Drain>,
+    /// The threads.
+    pub supervisor: Supervisor,
+    /// The log on stderr.
+    pub log: LineWriter,
     rates: Mutex<Rates>,
 }
 
 impl State {
     /// The state of a process that starts now.
-    pub fn new(metrics: Arc<Metrics>, history: Arc<History>, drain: Arc<Drain>) -> Self {
+    pub fn new(
+        metrics: Arc<Metrics>,
+        history: Arc<History>,
+        drain: Arc<Drain>,
+        supervisor: Supervisor,
+        log: LineWriter,
+    ) -> Self {
         Self {
+            supervisor,
+            log,
             started: Instant::now(),
             live: OnceLock::new(),
             metrics,
@@ -77,17 +92,31 @@ pub struct Admin {
 
 impl Admin {
     /// Starts the thread and waits until it has bound `address`.
-    pub fn start(address: Address, state: Arc<State>) -> io::Result<Self> {
-        let (stop, stopped) = oneshot::channel();
+    pub fn start(
+        mut address: Address,
+        state: Arc<State>,
+        supervisor: &Supervisor,
+    ) -> io::Result<Self> {
+        let (stop, mut stopped) = oneshot::channel();
         let (report, bound) = mpsc::channel();
-        let thread = thread::Builder::new().name("admin".into()).spawn(move || {
-            let serving = serve(&address, state, stopped, || drop(report.send(Ok(()))));
-            if let Err(error) = serving {
-                drop(report.send(Err(error)));
+        let mut is_first = true;
+        let thread = supervisor.spawn(Thread::Admin, move || {
+            let is_first = std::mem::take(&mut is_first);
+            let asked_for = address.clone();
+            let report_bound = |bound: &Address| {
+                // A port that was chosen by the system stays what it is.
+                address = bound.clone();
+                drop(report.send(Ok(())));
+            };
+            match serve(&asked_for, &state, &mut stopped, report_bound) {
+                Ok(()) => {}
+                Err(error) if is_first => drop(report.send(Err(error))),
+                // The thread has panicked before: it is tried again, or given up.
+                Err(error) => resume_unwind(Box::new(format!("cannot listen again: {error}"))),
             }
         })?;
         let admin = Self { stop: Some(stop), thread: Some(thread) };
-        // The thread ends without a word only in a panic.
+        // The thread ends without a word only where it is given up.
         bound.recv().unwrap_or_else(|_| Err(io::Error::other("the admin thread panicked")))?;
         Ok(admin)
     }
@@ -96,18 +125,18 @@ impl Admin {
 /// The thread. The runtime lives and dies here: dropped in a worker, it would panic.
 fn serve(
     address: &Address,
-    state: Arc<State>,
-    stopped: oneshot::Receiver<()>,
-    report_bound: impl FnOnce(),
+    state: &Arc<State>,
+    stopped: &mut oneshot::Receiver<()>,
+    report_bound: impl FnOnce(&Address),
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = Listener::bind(address, None)?;
         tracing::info!("admin listener on {}", listener.address().url());
-        report_bound();
+        report_bound(listener.address());
         tokio::select! {
-            () = listener::serve(listener, Arc::clone(&state)) => {}
-            () = sample(&state) => {}
+            () = listener::serve(listener, Arc::clone(state)) => {}
+            () = sample(state) => {}
             _ = stopped => {}
         }
         // Requests that are under way are cut: the process ends.

@@ -77,10 +77,21 @@ pub(super) fn render_readiness(report: &Report) -> String {
             Some(reason) => format!("last load refused at {}: {}", load.at, one_line(reason)),
         });
     }
+    lines.extend(loading(report));
     if report.watch.is_some() {
         lines.push(format!("data files {}", watching(report.watch.as_ref())));
     }
     lines.join("\n") + "\n"
+}
+
+/// What to know of a load that runs, or that was given up and hangs.
+fn loading(report: &Report) -> Option<String> {
+    let n_awaited = usize::from(report.loading_seconds.is_some());
+    let n_hung = report.loading_threads.saturating_sub(n_awaited);
+    let hung = (n_hung > 0).then(|| format!("{n_hung} loads that were given up still hang"));
+    let running = report.loading_seconds.map(|s| format!("a load has been running for {s} s"));
+    let parts: Vec<_> = running.into_iter().chain(hung).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 fn push_data(report: &Report, page: &mut Page) {
@@ -96,6 +107,15 @@ fn push_data(report: &Report, page: &mut Page) {
     {
         page.raw("<div class=\"bad\"><b>The previous snapshot is served</b>, ");
         page.text(&format!("{}, because the newest cannot be. {}", previous.file, previous.reason));
+        page.raw("</div>");
+    }
+    if let Some(loading) = loading(report) {
+        page.raw("<p>").text(&loading).raw("</p>");
+    }
+    if report.thread_restarts > 0 {
+        page.raw("<div class=\"bad\">");
+        let restarts = number(report.thread_restarts);
+        page.text(&format!("Threads panicked and were started again: {restarts}; see the log."));
         page.raw("</div>");
     }
     if report.panics > 0 {
@@ -196,6 +216,7 @@ fn push_serving(report: &Report, page: &mut Page) {
     let log = &report.access_log;
     let (written, dropped) = (number(log.written), number(log.dropped));
     page.pair("Access log lines", &format!("{written} written, {dropped} dropped"));
+    page.pair("Log lines dropped", &number(report.log_dropped));
     let process = &report.process;
     page.pair("Memory", &mebibytes(process.resident_bytes));
     let files = process.open_files.map_or("–".into(), number);

@@ -23,6 +23,7 @@ use crate::metrics::{
     Label, Metrics, Phase, ReloadOutcome, ReloadTrigger, RequestKind, StatusClass,
 };
 use crate::model::tier::Tier;
+use crate::supervise::Thread;
 
 /// The media type.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -50,6 +51,7 @@ impl Collector for Reader {
         let mut writer = Writer(encoder);
         let state = &*self.0;
         write_requests(&state.metrics, &mut writer)?;
+        write_threads(state, &mut writer)?;
         write_connections(&state.metrics, &mut writer)?;
         write_data(state, &mut writer)?;
         write_countme(&state.metrics, &mut writer)?;
@@ -155,6 +157,17 @@ fn write_requests(metrics: &Metrics, writer: &mut Writer<'_>) -> fmt::Result {
     writer.counters("mirrorlistd_access_log_lines", "Lines of the access log", lines)
 }
 
+fn write_threads(state: &State, writer: &mut Writer<'_>) -> fmt::Result {
+    let help = "Lines of the log that stderr did not take";
+    writer.counter("mirrorlistd_log_lines_dropped", help, state.log.n_dropped())?;
+    let restarts = Thread::ALL.map(|thread| {
+        let labels = [("thread", thread.as_str())];
+        (labels, state.supervisor.n_restarts(thread))
+    });
+    let help = "Threads that panicked and were started again";
+    writer.counters("mirrorlistd_thread_restarts", help, restarts)
+}
+
 fn write_connections(metrics: &Metrics, writer: &mut Writer<'_>) -> fmt::Result {
     writer.gauge(
         "mirrorlistd_connections_open",
@@ -203,12 +216,20 @@ fn write_data(state: &State, writer: &mut Writer<'_>) -> fmt::Result {
     let watched = state.history.watched();
     let help = "1 when changes of the data files are taken up without a signal";
     writer.gauge("mirrorlistd_watch", help, u32::from(watched.is_some()))?;
-    let last_change = watched.and_then(|watched| watched.last_change).map(seconds_of);
+    let last_change = watched.as_ref().and_then(|watched| watched.last_change).map(seconds_of);
+    let last_look = watched.as_ref().map(|watched| seconds_of(watched.last_look));
+    let help = "When the data files were last looked at";
+    writer.known("mirrorlistd_watch_last_look_timestamp_seconds", help, last_look)?;
     let help = "When the data files were last seen to change";
     writer.known("mirrorlistd_watch_last_change_timestamp_seconds", help, last_change)?;
     #[allow(clippy::cast_precision_loss, reason = "microseconds of reloads fit for centuries")]
     let seconds = metrics.reload_micros.get() as f64 / 1e6;
     writer.counter("mirrorlistd_reload_seconds", "Time spent on reloads", seconds)?;
+    let running = state.history.running().map_or(0.0, |running| running.as_secs_f64());
+    let help = "How long the load that runs has been running; 0 when none does";
+    writer.gauge("mirrorlistd_load_running_seconds", help, running)?;
+    let help = "Threads that load data; more than one when loads were given up that hang";
+    writer.gauge("mirrorlistd_loads_running", help, state.history.n_loading() as u64)?;
     let record = state.history.get();
     if let Some(last) = &record.last {
         writer.gauge(

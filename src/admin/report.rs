@@ -16,6 +16,7 @@ use crate::model::date::Timestamp;
 use crate::model::tier::Tier;
 use crate::reload::history::Attempt;
 use crate::reload::source::StandIn;
+use crate::supervise::Thread;
 
 /// Whether requests should be sent here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -66,6 +67,10 @@ pub struct Report {
     pub data: Option<Data>,
     /// The last load that was tried.
     pub last_load: Option<Load>,
+    /// How long the load that runs has been running; absent while none does.
+    pub loading_seconds: Option<u64>,
+    /// Threads that load; more than one when loads were given up that hang.
+    pub loading_threads: usize,
     /// Reloads that were published and refused.
     pub reloads: Reloads,
     /// Whether changes of the data files are taken up without a signal; absent if not.
@@ -86,6 +91,10 @@ pub struct Report {
     pub sent_bytes: u64,
     /// The access log.
     pub access_log: Lines,
+    /// Lines of the log that stderr did not take.
+    pub log_dropped: u64,
+    /// Threads that panicked and were started again.
+    pub thread_restarts: u64,
     /// Answers that panicked.
     pub panics: u64,
     /// What the kernel says.
@@ -253,6 +262,8 @@ impl Report {
                 seconds: took.as_secs_f64(),
                 refused,
             }),
+            loading_seconds: state.history.running().map(|running| running.as_secs()),
+            loading_threads: state.history.n_loading(),
             reloads: reloads(metrics),
             watch: state.history.watched().map(|watched| Watch {
                 quiet_seconds: watched.quiet.as_secs(),
@@ -285,6 +296,11 @@ impl Report {
                 written: metrics.log_lines_written.get(),
                 dropped: metrics.log_lines_dropped.get(),
             },
+            log_dropped: state.log.n_dropped(),
+            thread_restarts: Thread::ALL
+                .iter()
+                .map(|&name| state.supervisor.n_restarts(name))
+                .sum(),
             panics: metrics.panics.get(),
             process: Process::look(),
         }

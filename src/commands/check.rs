@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::http::socket::Address;
 use crate::log;
 use crate::reload::{Loaded, Shrink, Source, check_shrink};
-use crate::snapshot::format;
+use crate::snapshot::{format, replace};
 
 /// Data that are younger than now by more seconds than this come from a clock that is wrong.
 const CLOCK_TOLERANCE: u64 = 600;
@@ -127,7 +127,7 @@ impl Outcome {
 
     /// Looks at what a start would serve in the place of a broken snapshot.
     fn check_stand_in(&mut self, path: &Path) {
-        let previous = format::previous_of(path);
+        let previous = replace::previous_of(path);
         let stand_in = match format::read(&previous) {
             Ok(snapshot) => snapshot.generation().to_string(),
             Err(_) if !previous.exists() => return,

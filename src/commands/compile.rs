@@ -9,7 +9,7 @@ use crate::compile::{Compiled, compile};
 use crate::config::resolved::resolve_inputs;
 use crate::log;
 use crate::snapshot::Stats;
-use crate::snapshot::format::{self, Keep};
+use crate::snapshot::replace::{self, Keep};
 
 pub(super) fn run(args: &CompileArgs) -> ExitCode {
     log::install(None);
@@ -23,10 +23,17 @@ pub(super) fn run(args: &CompileArgs) -> ExitCode {
         Err(error) => return fail(FAILURE, error),
     };
     let keep = if args.no_previous { Keep::Nothing } else { Keep::Previous };
-    match format::write(&args.output, &bytes, keep) {
-        Ok(None) => {}
-        Ok(Some(error)) => complain(format_args!("the snapshot before is not kept: {error}")),
+    let written = match replace::write(&args.output, &bytes, keep) {
+        Ok(written) => written,
         Err(error) => return fail(FAILURE, error),
+    };
+    if let Some(error) = written.not_kept {
+        complain(format_args!("the snapshot before is not kept: {error}"));
+    }
+    if let Some(error) = written.not_synced {
+        complain(format_args!(
+            "the snapshot is in its place, but a power cut may bring the one before back: {error}"
+        ));
     }
     for line in report.lines() {
         complain(line);

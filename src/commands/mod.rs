@@ -12,6 +12,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command};
+use crate::log;
 
 /// The data or the system is at fault.
 const FAILURE: u8 = 1;
@@ -52,7 +53,7 @@ fn fail(code: u8, reason: impl Display) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Writes a line to stderr. If that is impossible, nobody listens.
+/// Writes a line to stderr.
 fn complain(line: impl Display) {
-    let _ = writeln!(io::stderr(), "{line}");
+    log::say(line);
 }

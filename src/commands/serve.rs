@@ -1,34 +1,57 @@
 //! `mirrorlistd serve`, also without saying so.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
-use super::{FAILURE, USAGE, fail, print};
+use super::{FAILURE, USAGE, fail};
 use crate::cli::ServeArgs;
 use crate::compile::Inputs;
 use crate::config::Config;
+use crate::daemon::{self, Threads};
 use crate::http::socket::Address;
+use crate::log;
+use crate::log::writer::{LineWriter, Stream};
 use crate::reload::Source;
-use crate::{daemon, log};
+use crate::supervise::Thread;
+
+/// How long the end of the process waits for what is still to be written to stderr and stdout.
+const FLUSH_PATIENCE: Duration = Duration::from_millis(500);
+/// More than the addresses of any configuration take.
+const MAX_ANNOUNCEMENT: usize = 64 * 1024;
 
 pub(super) fn run(args: &ServeArgs) -> ExitCode {
     let config = match Config::resolve(args) {
         Ok(config) => config,
         Err(error) => return fail(USAGE, error),
     };
-    log::install(config.log_level);
+    let threads = Threads::default();
+    let started = log::start(config.log_level, config.log_queue_bytes, &threads.supervisor);
+    let stdout = Stream::of(io::stdout()).and_then(|stdout| {
+        LineWriter::start(&threads.supervisor, Thread::Announce, stdout, MAX_ANNOUNCEMENT)
+    });
+    let (log, stdout) = match started.and_then(|log| Ok((log, stdout?))) {
+        Ok(writers) => writers,
+        Err(error) => return fail(FAILURE, format_args!("cannot start a thread: {error}")),
+    };
     let is_demo = config.source == Source::Inputs(Inputs::Demo);
     let announce = |addresses: &[Address]| {
         let notice = addresses.first().filter(|_| is_demo).map(demo_notice).unwrap_or_default();
         let lines: String =
             addresses.iter().map(|address| format!("Listening on {}\n", address.url())).collect();
-        // A closed stdout is no reason not to serve.
-        drop(print(format_args!("{notice}{lines}")));
+        // A stdout that is closed, or that nobody reads, is no reason not to serve.
+        stdout.write_lines(format!("{notice}{lines}").as_bytes());
     };
-    match daemon::run(config, announce) {
+    let status = match daemon::run(config, threads, log.clone(), announce) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(FAILURE, error),
+    };
+    let deadline = Instant::now() + FLUSH_PATIENCE;
+    for writer in [&log, &stdout] {
+        writer.flush(deadline.saturating_duration_since(Instant::now()));
     }
+    status
 }
 
 fn demo_notice(address: &Address) -> String {

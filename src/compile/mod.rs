@@ -27,18 +27,20 @@ mod joins;
 pub mod networks;
 pub mod demo;
 
-use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::thread::{self, Scope};
 
 use crate::model::geo::{Continent, Country};
 use crate::model::net::Prefix;
+use crate::regular_file::{self, ReadError};
 use crate::snapshot::tables::Tables;
 use crate::snapshot::{Snapshot, format};
 
 pub use report::{Report, Severity};
 use source::ahead::ReadAhead;
+use source::mirrormanager::BadFile;
+use source::wire::BadWire;
 use source::{country_continent, country_database, file_name, global_netblocks, mirrormanager};
 
 /// MirrorManager's files.
@@ -78,8 +80,8 @@ pub enum Error {
     Read {
         /// Which.
         path: PathBuf,
-        /// Why.
-        source: io::Error,
+        /// Why, and how far it was read.
+        source: ReadError,
     },
     /// A file is not what it should be.
     #[error("{}: {reason}", path.display())]
@@ -98,6 +100,22 @@ pub enum Error {
     /// The compiled tables do not make a snapshot: a defect of this program.
     #[error("the compiled tables are not sound: {0}")]
     Unsound(String),
+}
+
+/// The most bytes of `global_netblocks.txt` and of the country database: tens of times of what there is.
+const MAX_TABLE: u64 = 1 << 30;
+/// The most bytes of `country_continent.csv`, which has a line for each country.
+const MAX_CONTINENTS: u64 = 16 << 20;
+
+impl Error {
+    /// What the system said, where that is the reason.
+    pub fn io_error(&self) -> Option<&io::Error> {
+        match self {
+            Self::Read { source, .. } => source.io_error(),
+            Self::Write(error) => error.io_error(),
+            Self::Broken { .. } | Self::Check(_) | Self::Unsound(_) => None,
+        }
+    }
 }
 
 /// All inputs as records.
@@ -190,9 +208,16 @@ fn read_cache<'scope>(
     path: &Path,
     report: &mut Report,
 ) -> Result<mirrormanager::Records, Error> {
-    let file = File::open(path).map_err(|source| Error::Read { path: path.into(), source })?;
+    let unread = |source| Error::Read { path: path.into(), source };
+    let (file, _) = regular_file::open(path).map_err(unread)?;
     let input = ReadAhead::start(scope, file).map_err(|error| no_thread(path, &error))?;
-    mirrormanager::parse(&file_name(path), input, report).map_err(|error| broken(path, error))
+    mirrormanager::parse(&file_name(path), input, report).map_err(|error| match error {
+        // What the system could not read may be sound.
+        BadFile::Wire { position, reason: BadWire::Io(error) } => {
+            unread(ReadError::Read { offset: position, error })
+        }
+        error => broken(path, error),
+    })
 }
 
 type ReadTables =
@@ -200,24 +225,25 @@ type ReadTables =
 
 fn read_tables(files: &MirrorManagerFiles, report: &mut Report) -> Result<ReadTables, Error> {
     let path = &files.global_netblocks;
-    let netblocks = global_netblocks::parse(&file_name(path), &read_file(path)?, report);
+    let netblocks = global_netblocks::parse(&file_name(path), &read_file(path, MAX_TABLE)?, report);
     if netblocks.is_empty() {
         return Err(broken(path, "holds no line PREFIX ASN"));
     }
     let path = &files.country_continent;
-    let text = String::from_utf8(read_file(path)?).map_err(|error| broken(path, error))?;
+    let text =
+        String::from_utf8(read_file(path, MAX_CONTINENTS)?).map_err(|error| broken(path, error))?;
     let continents = country_continent::parse(&file_name(path), &text, report);
     if continents.is_empty() {
         return Err(broken(path, "holds no line CODE,CONTINENT"));
     }
     let path = &files.geoip;
-    let countries = country_database::parse(&file_name(path), &read_file(path)?, report)
+    let countries = country_database::parse(&file_name(path), &read_file(path, MAX_TABLE)?, report)
         .map_err(|error| broken(path, error))?;
     Ok((netblocks, continents, countries))
 }
 
-fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(|source| Error::Read { path: path.into(), source })
+fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+    regular_file::read(path, limit).map_err(|source| Error::Read { path: path.into(), source })
 }
 
 fn no_thread(path: &Path, error: &io::Error) -> Error {

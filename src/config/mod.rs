@@ -6,6 +6,7 @@
 pub mod values;
 pub mod answer;
 pub mod written;
+mod sources;
 pub mod resolved;
 
 pub use resolved::Config;

@@ -43,6 +43,10 @@ pub struct Config {
     pub workers: usize,
     /// Where to answer the operator; `None` is nowhere.
     pub admin: Option<Address>,
+    /// How long a reload may take.
+    pub reload_timeout: Duration,
+    /// Bytes of the log that may wait for stderr.
+    pub log_queue_bytes: usize,
     /// How long a drain may take.
     pub grace: Duration,
     /// The access log's file; `None` writes none.
@@ -106,6 +110,8 @@ impl Config {
                 .then(|| seconds(args.watch_quiet.or(written.watch_quiet), 5)),
             workers: count(args.workers.or(written.workers)).unwrap_or_else(cores),
             admin: args.admin.clone().or_else(|| written.admin.listen.clone()),
+            reload_timeout: seconds(limits.reload_timeout_seconds, 300),
+            log_queue_bytes: count(limits.log_queue_bytes).unwrap_or(256 * 1024),
             grace: seconds(args.grace.or(limits.grace_seconds), 30),
             access_log,
             combined_log: args.combined_log.clone().or_else(|| written.combined_log.clone()),
@@ -178,7 +184,9 @@ fn merge_inputs(args: &InputArgs, written: &Written, exists: impl Fn(&Path) -> b
     let is_named = names_files(args) || in_file.into_iter().any(Option::is_some);
     // The country database does not count: many hosts have one without being a mirror director.
     let defaults = [DEFAULT_CACHE, DEFAULT_GLOBAL_NETBLOCKS, DEFAULT_COUNTRY_CONTINENT];
-    if !is_named && !defaults.into_iter().any(|path| exists(Path::new(path))) {
+    // Who says `demo = false` means real data: nothing stands in for them.
+    let may_be_demo = written.demo != Some(false);
+    if may_be_demo && !is_named && !defaults.into_iter().any(|path| exists(Path::new(path))) {
         return Inputs::Demo;
     }
     let pick = |flag: &Option<PathBuf>, written: &Option<PathBuf>, default: &str| {
@@ -316,6 +324,8 @@ mod tests {
             Config::merge(&args(""), &Written::default(), |p| p == Path::new(DEFAULT_CACHE));
         assert_eq!(cache(&installed), Some(Path::new(DEFAULT_CACHE)));
         assert_eq!(cache(&merge("-g /g", "")), Some(Path::new(DEFAULT_CACHE)));
+        assert_eq!(cache(&merge("", "demo = false")), Some(Path::new(DEFAULT_CACHE)));
+        assert_eq!(merge("--demo", "demo = false").source, Source::Inputs(Inputs::Demo));
     }
 
     #[test]

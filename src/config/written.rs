@@ -3,14 +3,18 @@
 //! Keys have the names of the long options, with underscores. What is wrong is told in one line with
 //! the place: `mirrorlistd.toml:7: unknown key `lisen`, …`.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use super::answer::Answer;
+use super::sources;
 use super::values::{ClientAddress, Count, ListenAddress, LogLevel, SocketMode, TrustedProxy};
 use crate::http::socket::Address;
+use crate::regular_file::{self, ReadError};
+
+/// More than anybody writes.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// The whole file. What the keys mean is told in [`crate::cli`].
 #[derive(Deserialize, Debug, Default)]
@@ -98,6 +102,10 @@ pub struct Limits {
     pub max_protocols: Option<Count<1, 1_000>>,
     /// How long TERM lets requests finish. Default 30.
     pub grace_seconds: Option<Count<0, 86_400>>,
+    /// How long a reload may take before it is given up. Default 300.
+    pub reload_timeout_seconds: Option<Count<1, 86_400>>,
+    /// Bytes of the log that may wait for stderr. Default 262,144.
+    pub log_queue_bytes: Option<Count<4_096, 1_000_000_000>>,
     /// Access-log lines that may wait for the disk. Default 16,384.
     pub access_log_queue: Option<Count<1, 10_000_000>>,
 }
@@ -111,7 +119,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// Why.
-        error: io::Error,
+        error: ReadError,
     },
     /// It says something that makes no sense.
     #[error("{}:{line}: {message}", .path.display())]
@@ -128,9 +136,19 @@ pub enum Error {
 impl Written {
     /// Reads a file.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path)
+        let bytes = regular_file::read(path, MAX_BYTES)
             .map_err(|error| Error::Read { path: path.to_owned(), error })?;
-        Self::parse(&text, path)
+        let at = |line, message| Error::Content { path: path.to_owned(), line, message };
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let n_valid = error.utf8_error().valid_up_to();
+            let line = n_lines(error.as_bytes().get(..n_valid).unwrap_or_default());
+            at(line, "is no UTF-8 text".into())
+        })?;
+        let written = Self::parse(&text, path)?;
+        match sources::find_contradiction(&text) {
+            Some((offset, message)) => Err(at(line_of(&text, offset), message)),
+            None => Ok(written),
+        }
     }
 
     /// Reads the text of a file; `path` is for messages.
@@ -144,7 +162,12 @@ impl Written {
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|&b| b == b'\n').count() + 1
+    n_lines(text.as_bytes().get(..offset).unwrap_or_default())
+}
+
+/// The number of the line that follows these bytes.
+fn n_lines(before: &[u8]) -> usize {
+    before.iter().filter(|&&b| b == b'\n').count() + 1
 }
 
 /// serde's message in the words of somebody who writes a configuration.
@@ -185,7 +208,8 @@ mod tests {
                     linger_timeout_seconds = 2\nlinger_bytes = 262144\n\
                     max_connections = 10\nmax_target_bytes = 8000\nmax_headers = 64\n\
                     max_parameters = 32\nmax_countries = 16\nmax_protocols = 16\n\
-                    grace_seconds = 30\naccess_log_queue = 100\n\
+                    grace_seconds = 30\nreload_timeout_seconds = 300\n\
+                    log_queue_bytes = 262144\naccess_log_queue = 100\n\
                     [admin]\nlisten = 'unix:/run/a'\n\
                     [[listener]]\naddress = 'unix:/run/b'\n\
                     [[listener]]\naddress = '[::1]:80'\nclient_address = 'proxy-protocol'\n\

@@ -12,9 +12,10 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use tokio::runtime::{Builder, Handle};
+
+use crate::supervise::{Supervisor, Thread};
 
 /// The threads. They live as long as the process.
 pub struct Workers {
@@ -34,8 +35,9 @@ pub struct Place {
 
 impl Workers {
     /// Starts `n_workers` threads, at least one.
-    pub fn start(n_workers: usize) -> io::Result<Self> {
-        let workers = (0..n_workers.max(1)).map(|_| Worker::start()).collect::<io::Result<_>>()?;
+    pub fn start(n_workers: usize, supervisor: &Supervisor) -> io::Result<Self> {
+        let workers = (0..n_workers.max(1)).map(|_| Worker::start(supervisor));
+        let workers = workers.collect::<io::Result<_>>()?;
         Ok(Self { workers })
     }
 
@@ -70,12 +72,12 @@ impl Pulse {
 }
 
 impl Worker {
-    fn start() -> io::Result<Self> {
+    fn start(supervisor: &Supervisor) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
-        thread::Builder::new()
-            .name("worker".into())
-            .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
+        // After a panic the runtime, its connections and the handle are the same.
+        let work = move || runtime.block_on(std::future::pending::<()>());
+        drop(supervisor.spawn(Thread::Worker, work)?);
         Ok(Self { runtime: handle, n_connections: Arc::default() })
     }
 }
@@ -99,7 +101,7 @@ mod tests {
 
     #[test]
     fn connections_are_spread_evenly_and_places_come_back() {
-        let workers = Workers::start(3).expect("threads can be started");
+        let workers = Workers::start(3, &Supervisor::default()).expect("threads can be started");
         let loads = || {
             let load = |worker: &Worker| worker.n_connections.load(Ordering::Relaxed);
             workers.workers.iter().map(load).collect::<Vec<_>>()

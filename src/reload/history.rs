@@ -1,8 +1,8 @@
 //! What became of loads: for people who ask why the data are what they are.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::source::{Loaded, Look, StandIn};
 use super::watch::Watched;
@@ -15,6 +15,10 @@ const MAX_WARNINGS: usize = 200;
 pub struct History {
     record: Mutex<Record>,
     n_begun: AtomicU64,
+    /// When the load began that somebody waits for.
+    running: Mutex<Option<Instant>>,
+    /// One for each thread that loads, and one here.
+    loading: Arc<()>,
     tried: Mutex<Option<Look>>,
     retry: AtomicBool,
     watched: Mutex<Option<Watched>>,
@@ -56,10 +60,30 @@ impl History {
         lock(&self.record).clone()
     }
 
-    /// A load begins with the files in this state. There is one at a time.
-    pub fn begin(&self, look: Look) {
+    /// A load begins. There is one at a time, but for those that were given up and still hang.
+    pub fn begin(&self) {
         self.n_begun.fetch_add(1, Ordering::SeqCst);
+        *lock(&self.running) = Some(Instant::now());
+    }
+
+    /// The load that runs has found the files in this state.
+    pub fn found(&self, look: Look) {
         *lock(&self.tried) = Some(look);
+    }
+
+    /// How long the load that runs has been running; `None` while none does.
+    pub fn running(&self) -> Option<Duration> {
+        lock(&self.running).map(|begin| begin.elapsed())
+    }
+
+    /// To be held by a thread for as long as it loads.
+    pub fn loading(&self) -> Arc<()> {
+        Arc::clone(&self.loading)
+    }
+
+    /// Threads that load: the one that somebody waits for, and those that were given up.
+    pub fn n_loading(&self) -> usize {
+        Arc::strong_count(&self.loading) - 1
     }
 
     /// How many loads have begun. One with a greater number sees the files as they are now or later.
@@ -105,6 +129,7 @@ impl History {
             n_warnings: loaded.diagnostics().count(),
             last: Some(Attempt { number: self.n_begun(), at: now, took, refused: None }),
         };
+        *lock(&self.running) = None;
     }
 
     /// A load was refused.
@@ -112,6 +137,7 @@ impl History {
         let attempt =
             Attempt { number: self.n_begun(), at: SystemTime::now(), took, refused: Some(reason) };
         lock(&self.record).last = Some(attempt);
+        *lock(&self.running) = None;
     }
 }
 

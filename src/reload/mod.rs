@@ -10,27 +10,40 @@
 //! one is pending; a request that comes while one is pending adds nothing, because the pending one
 //! has not looked at any file yet. They are asked for by a signal, or by [`watch`] when the files have
 //! changed.
+//!
+//! Reading a file can take for ever, on a network file system that hangs, and no thread can be made to
+//! stop that. So each load has a thread of its own, and a time limit: past it the reload is refused
+//! like any other, and the next one starts with another thread. What the old one brings after all is
+//! dropped. Once [`MAX_HUNG`] of them hang, reloads are refused until one has come back, so that a
+//! file system that stays away costs a bounded number of threads. None of them delays the end of the
+//! process.
 
 pub mod source;
 pub mod watch;
 pub mod history;
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
 use crate::compile;
 use crate::live::{Live, step_behind_workers};
 use crate::metrics::{Metrics, ReloadOutcome, ReloadTrigger};
-use crate::snapshot::{Stats, format};
+use crate::snapshot::{Snapshot, Stats, format};
+use crate::supervise::{Supervisor, Thread};
 
 use history::History;
+use source::Look;
 pub use source::{Loaded, Source, StandIn};
+
+/// So many loads may hang at a time; each holds what it has read so far.
+pub const MAX_HUNG: usize = 4;
 
 /// Why data may not be published: one line that names the file or the figure.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +70,12 @@ enum Reason {
     Shrunk { what: &'static str, old: usize, new: usize },
     #[error("loading panicked; this is a bug in mirrorlistd")]
     Panicked,
+    #[error("loading takes longer than {0:?} and is given up; does the file system hang?")]
+    Hangs(Duration),
+    #[error("{0} loads that were given up still hang; no other is started before one ends")]
+    AllHang(usize),
+    #[error("no thread can be started to load: {0}")]
+    NoThread(io::Error),
 }
 
 impl Error {
@@ -64,15 +83,25 @@ impl Error {
     /// of what they are.
     fn may_pass(&self) -> bool {
         let cause = match &*self.0 {
+            Reason::Hangs(_) | Reason::AllHang(_) | Reason::NoThread(_) => return true,
             Reason::Snapshot(error) => error.io_error(),
-            Reason::Compile(compile::Error::Read { source, .. }) => Some(source),
-            _ => None,
+            Reason::Compile(error) => error.io_error(),
+            _ => return false,
         };
         let errno = cause.and_then(Errno::from_io_error);
+        // Which errors pass depends on the file system and the network behind it. These say what the
+        // file is, and another file has another state.
         errno.is_some_and(|errno| {
-            // The last two: files on a network.
-            [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::IO, Errno::STALE, Errno::TIMEDOUT]
-                .contains(&errno)
+            ![
+                Errno::NOENT,
+                Errno::ACCESS,
+                Errno::PERM,
+                Errno::ISDIR,
+                Errno::NOTDIR,
+                Errno::LOOP,
+                Errno::NAMETOOLONG,
+            ]
+            .contains(&errno)
         })
     }
 }
@@ -110,18 +139,27 @@ pub struct Reloader {
     requests: SyncSender<ReloadTrigger>,
 }
 
+/// What reloads read, what they may do, and whom they tell.
+pub struct Job {
+    /// The data.
+    pub source: Source,
+    /// Whether data that has shrunk implausibly is accepted.
+    pub shrink: Shrink,
+    /// A load that takes longer is given up.
+    pub timeout: Duration,
+    /// Where data is published.
+    pub live: Arc<Live>,
+    /// Where reloads are counted.
+    pub metrics: Arc<Metrics>,
+    /// Where they are told of.
+    pub history: Arc<History>,
+}
+
 impl Reloader {
     /// Starts the thread.
-    pub fn start(
-        source: Source,
-        shrink: Shrink,
-        live: Arc<Live>,
-        metrics: Arc<Metrics>,
-        history: Arc<History>,
-    ) -> io::Result<Self> {
+    pub fn start(job: Job, supervisor: &Supervisor) -> io::Result<Self> {
         let (requests, inbox) = mpsc::sync_channel(1);
-        let task = Task { source, shrink, live, metrics, history };
-        thread::Builder::new().name("reload".into()).spawn(move || task.run(&inbox))?;
+        drop(supervisor.spawn(Thread::Reload, move || job.run(&inbox))?);
         Ok(Self { requests })
     }
 
@@ -132,21 +170,22 @@ impl Reloader {
     }
 }
 
-struct Task {
-    source: Source,
-    shrink: Shrink,
-    live: Arc<Live>,
-    metrics: Arc<Metrics>,
-    history: Arc<History>,
+/// What a thread that loads says.
+enum Progress {
+    /// It begins, with the files in this state.
+    Found(Look),
+    /// It has ended.
+    Done(Result<Loaded, Error>),
 }
 
-impl Task {
+impl Job {
     fn run(&self, inbox: &Receiver<ReloadTrigger>) {
         step_behind_workers();
         while let Ok(trigger) = inbox.recv() {
             let start = Instant::now();
-            self.history.begin(self.source.look());
-            let outcome = self.reload();
+            self.history.begin();
+            let outcome = catch_unwind(AssertUnwindSafe(|| self.reload(load)));
+            let outcome = outcome.unwrap_or_else(|_| Err(Reason::Panicked.into()));
             let took = start.elapsed();
             self.metrics.reload_micros.add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
             match outcome {
@@ -168,11 +207,11 @@ impl Task {
     }
 
     /// Publishes the data as they are now.
-    fn reload(&self) -> Result<Loaded, Error> {
+    fn reload(&self, load: fn(&Source, Arc<Snapshot>, &Sender<Progress>)) -> Result<Loaded, Error> {
         let start = Instant::now();
         // The thing itself and no guard: those are few.
         let before = Arc::clone(&self.live.load());
-        let loaded = self.source.load(Some(&before))?;
+        let loaded = self.await_load(Arc::clone(&before), load)?;
         if self.shrink == Shrink::Refuse {
             check_shrink(before.stats(), loaded.snapshot.stats())?;
         }
@@ -181,6 +220,44 @@ impl Task {
         log_loaded("reloaded", &loaded, start);
         Ok(loaded)
     }
+
+    /// Loads on a thread that can be left behind.
+    fn await_load(
+        &self,
+        before: Arc<Snapshot>,
+        load: fn(&Source, Arc<Snapshot>, &Sender<Progress>),
+    ) -> Result<Loaded, Error> {
+        let n_hung = self.history.n_loading();
+        if n_hung >= MAX_HUNG {
+            return Err(Reason::AllHang(n_hung).into());
+        }
+        let (sender, progress) = mpsc::channel();
+        let (source, loading) = (self.source.clone(), self.history.loading());
+        thread::Builder::new()
+            .name("load".into())
+            .spawn(move || {
+                load(&source, before, &sender);
+                drop(loading);
+            })
+            .map_err(Reason::NoThread)?;
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            match progress.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(Progress::Found(look)) => self.history.found(look),
+                Ok(Progress::Done(outcome)) => return outcome,
+                Err(RecvTimeoutError::Timeout) => return Err(Reason::Hangs(self.timeout).into()),
+                Err(RecvTimeoutError::Disconnected) => return Err(Reason::Panicked.into()),
+            }
+        }
+    }
+}
+
+/// The thread that loads. What it says after it was given up is heard by nobody.
+fn load(source: &Source, before: Arc<Snapshot>, progress: &Sender<Progress>) {
+    drop(progress.send(Progress::Found(source.look())));
+    let outcome = source.load(Some(&before));
+    drop(before);
+    drop(progress.send(Progress::Done(outcome)));
 }
 
 /// Says what has been published.
@@ -229,17 +306,79 @@ mod tests {
 
     #[test]
     fn a_broken_file_keeps_the_old_snapshot() {
-        let first = Source::Inputs(Inputs::Demo).load(None).expect("the demo data compiles");
-        let live = Arc::new(Live::new(first.snapshot).expect("a thread"));
-        let served = Arc::clone(&live.load());
-        let task = Task {
+        let job = job(demo());
+        let served = Arc::clone(&job.live.load());
+        assert!(job.reload(load).is_err());
+        assert!(Arc::ptr_eq(&served, &job.live.load()));
+    }
+
+    /// A job whose file does not exist, and which waits for a load as long as it takes.
+    fn job(first: Arc<Snapshot>) -> Job {
+        Job {
             source: Source::Snapshot("/nonexistent/snapshot".into()),
             shrink: Shrink::Refuse,
-            live: Arc::clone(&live),
+            timeout: Duration::from_secs(60),
+            live: Arc::new(Live::new(first, &Supervisor::default()).expect("a thread")),
             metrics: Arc::default(),
             history: Arc::default(),
+        }
+    }
+
+    fn demo() -> Arc<Snapshot> {
+        Source::Inputs(Inputs::Demo).load(None).expect("the demo data compiles").snapshot
+    }
+
+    #[test]
+    fn a_load_that_panics_costs_one_reload() {
+        fn panics(_: &Source, _: Arc<Snapshot>, _: &Sender<Progress>) {
+            panic!("as the test asks")
+        }
+        let job = job(demo());
+        let error = job.reload(panics).err().expect("it is refused").to_string();
+        assert_eq!(error, "loading panicked; this is a bug in mirrorlistd");
+        assert_eq!(job.history.n_loading(), 0);
+    }
+
+    #[test]
+    fn loads_that_hang_are_given_up_and_only_so_many_are_started() {
+        use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+        // Held by the test: no load ends before it is dropped.
+        static GATE: Mutex<()> = Mutex::new(());
+        static ENDED: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
+        fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+            mutex.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+        let hangs = |source: &Source, before: Arc<Snapshot>, progress: &Sender<Progress>| {
+            drop(lock(&GATE));
+            load(source, before, progress);
+            *lock(&ENDED.0) += 1;
+            ENDED.1.notify_all();
         };
-        assert!(task.reload().is_err());
-        assert!(Arc::ptr_eq(&served, &live.load()));
+        let job = Job { timeout: Duration::ZERO, ..job(demo()) };
+        let closed = lock(&GATE);
+        for n in 1..=MAX_HUNG {
+            let error = job.reload(hangs).err().expect("it is refused");
+            assert!(error.may_pass());
+            let expected =
+                "loading takes longer than 0ns and is given up; does the file system hang?";
+            assert_eq!(error.to_string(), expected);
+            assert_eq!(job.history.n_loading(), n);
+        }
+        let error = job.reload(hangs).err().expect("it is refused");
+        assert!(error.may_pass());
+        assert_eq!(
+            error.to_string(),
+            "4 loads that were given up still hang; no other is started before one ends"
+        );
+        drop(closed);
+        let ended = lock(&ENDED.0);
+        drop(ENDED.1.wait_while(ended, |n| *n < MAX_HUNG));
+        // A thread is gone a moment after its last word.
+        while job.history.n_loading() > 0 {
+            thread::yield_now();
+        }
+        let job = Job { timeout: Duration::from_secs(60), ..job };
+        let error = job.reload(load).err().expect("it is refused");
+        assert!(error.to_string().contains("No such file"), "{error}");
     }
 }

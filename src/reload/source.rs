@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{Error, Reason};
 use crate::compile::{self, Inputs, Report};
-use crate::snapshot::{Snapshot, format};
+use crate::snapshot::{Snapshot, format, replace};
 
 /// Where the data comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl Source {
             Err(error) => error,
         };
         let Self::Snapshot(path) = self else { return Err(newest) };
-        let previous = format::previous_of(path);
+        let previous = replace::previous_of(path);
         if !previous.exists() {
             return Err(newest);
         }

@@ -23,13 +23,13 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Reloader;
 use super::history::History;
 use super::source::{Look, Source};
 use crate::metrics::ReloadTrigger;
+use crate::supervise::{Supervisor, Thread};
 
 /// Quiet times of uninterrupted change after which a reload is tried all the same.
 pub const PATIENCE: u32 = 60;
@@ -45,6 +45,8 @@ pub struct Watched {
     pub last_change: Option<SystemTime>,
     /// Whether a change waits for the quiet time to end.
     pub is_waiting: bool,
+    /// When they were last looked at. It stands still while a look hangs.
+    pub last_look: SystemTime,
 }
 
 /// The running thread. It ends when this is dropped; nobody waits for it, because a look at a file
@@ -60,28 +62,31 @@ impl Watch {
         quiet: Duration,
         reloader: Reloader,
         history: Arc<History>,
+        supervisor: &Supervisor,
     ) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
         // Here and not on the thread: what changes before that has its turn is a change.
-        let unrest = Unrest::new(quiet, history.tried().unwrap_or_else(|| source.look()));
-        history.watch(Watched { quiet, last_change: None, is_waiting: false });
-        thread::Builder::new()
-            .name("watch".into())
-            .spawn(move || watch(&source, unrest, &reloader, &history, &stopped))?;
+        let mut unrest = Unrest::new(quiet, history.tried().unwrap_or_else(|| source.look()));
+        let last_look = SystemTime::now();
+        let mut watched = Watched { quiet, last_change: None, is_waiting: false, last_look };
+        history.watch(watched.clone());
+        drop(supervisor.spawn(Thread::Watch, move || {
+            watch(&source, &mut unrest, &mut watched, &reloader, &history, &stopped);
+        })?);
         Ok(Self { _stop: stop })
     }
 }
 
 fn watch(
     source: &Source,
-    mut unrest: Unrest,
+    unrest: &mut Unrest,
+    watched: &mut Watched,
     reloader: &Reloader,
     history: &History,
     stopped: &Receiver<()>,
 ) {
     let quiet = unrest.quiet;
     let interval = (quiet / 4).min(LONGEST_INTERVAL);
-    let mut watched = Watched { quiet, last_change: None, is_waiting: false };
     while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
         let look = source.look();
         if look != unrest.seen {
@@ -92,6 +97,7 @@ fn watch(
         }
         let end = unrest.observe(Instant::now(), look);
         watched.is_waiting = unrest.began.is_some();
+        watched.last_look = SystemTime::now();
         history.watch(watched.clone());
         let Some(end) = end else { continue };
         if history.tried().as_ref() == Some(&unrest.seen) {

@@ -25,6 +25,7 @@ mod networks;
 pub mod hosts;
 pub mod listing;
 pub mod format;
+pub mod replace;
 
 use std::fmt;
 use std::net::IpAddr;

@@ -112,7 +112,6 @@ fn is_the_end(number: u64, awaited: Option<u64>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reload::source::Look;
 
     #[test]
     fn a_reload_that_began_before_the_request_is_not_its_end() {
@@ -121,12 +120,12 @@ mod tests {
             history.refuse(Duration::ZERO, String::new());
             history.get().last.expect("a load has ended").number
         };
-        history.begin(Look::default());
+        history.begin();
         assert!(is_the_end(load(), Some(0)));
-        history.begin(Look::default());
+        history.begin();
         let awaited = Some(history.n_begun() + 1);
         assert!(!is_the_end(load(), awaited));
-        history.begin(Look::default());
+        history.begin();
         assert!(is_the_end(load(), awaited));
         assert!(!is_the_end(load(), None));
     }

@@ -49,6 +49,8 @@ mod accept;
 mod slow;
 mod idle;
 mod log;
+mod stderr;
+mod bad_files;
 mod stop;
 mod smuggling;
 mod proxies;
@@ -63,7 +65,7 @@ use table::Table;
 /// What a row is called, and what it does.
 type Row = (&'static str, fn(&mut Table));
 
-const ROWS: [Row; 15] = [
+const ROWS: &[Row] = &[
     ("reloads_under_load_lose_nothing_and_mix_nothing", reloads::under_load),
     ("damaged_snapshots_change_nothing_that_is_served", reloads::damaged_snapshots),
     ("injected_accept_errors_are_waited_out", accept::injected_errors),
@@ -72,6 +74,10 @@ const ROWS: [Row; 15] = [
     ("slow_clients_are_closed_and_others_served", slow::slow_clients),
     ("idle_connections_take_little_memory", idle::idle_connections),
     ("a_bad_log_costs_no_answer_and_every_line_is_counted", log::bad_logs),
+    ("a_stderr_that_takes_nothing_costs_lines_and_nothing_else", stderr::bad_streams),
+    ("reads_that_fail_are_tried_again", bad_files::failing_reads),
+    ("a_file_system_that_hangs_holds_nothing_up", bad_files::hanging_reads),
+    ("what_cannot_be_synced_is_told_as_it_is", bad_files::failing_syncs),
     ("a_stop_completes_every_answer", stop::under_load),
     ("ambiguous_requests_get_one_answer_and_the_end", smuggling::direct),
     ("odd_requests_that_are_sound_are_answered", smuggling::sound),

@@ -1,9 +1,11 @@
 //! Writing a snapshot goes wrong at any moment: its file is wholly old or wholly new.
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use testdata::Message as _;
 
@@ -30,6 +32,12 @@ fn compiler(inputs: &Store, output: &Store) -> Command {
     command.args(["compile", "-o", &output.text(FILE)]).args(inputs.inputs());
     command.env_remove("RUST_LOG").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
+}
+
+/// Sets the time of a file back beyond that of any writer that lives.
+fn make_old(path: &Path) {
+    let at = SystemTime::now() - 2 * mirrorlistd::snapshot::replace::ABANDONED;
+    File::options().write(true).open(path).unwrap().set_modified(at).unwrap();
 }
 
 #[test]
@@ -70,10 +78,17 @@ fn a_compiler_that_is_killed_at_any_moment_leaves_the_old_or_the_new_snapshot() 
             assert!(inspected.status.success(), "round {round}: {inspected:?}");
             assert!(generations.contains(&generation(&output.path(name))), "round {round}");
         }
-        let names = output.names();
-        assert!(names.len() <= 4, "round {round}: left-overs do not pile up: {names:?}");
     }
     assert!(n_killed > N_KILLS / 4, "only {n_killed} were killed before their end");
+    let left: Vec<_> = output.names().into_iter().filter(|name| name.ends_with(".tmp")).collect();
+    assert!(!left.is_empty(), "somebody was killed in the middle of writing");
+    for inputs in &versions {
+        assert!(compiler(inputs, &output).status().unwrap().success());
+    }
+    assert_eq!(output.names().len(), 2 + left.len(), "what is young may belong to another writer");
+    for name in &left {
+        make_old(&output.path(name));
+    }
     for inputs in &versions {
         assert!(compiler(inputs, &output).status().unwrap().success());
     }
@@ -83,7 +98,7 @@ fn a_compiler_that_is_killed_at_any_moment_leaves_the_old_or_the_new_snapshot() 
 }
 
 #[test]
-fn compilers_that_write_one_file_at_once_take_turns() {
+fn compilers_that_write_one_file_at_once_leave_a_whole_one() {
     let versions = [1, 2, 3].map(|version| {
         let store = Store::new();
         store.write_inputs(version);
@@ -149,10 +164,45 @@ fn what_is_no_regular_file_is_not_replaced() {
         assert_eq!(stderr, format!("mirrorlistd: {file}: exists and is no regular file\n"));
     }
     assert!(!fs::metadata("/dev/null").unwrap().is_file());
-    // Where anybody may write, somebody could have made the name of the temporary file a link.
+}
+
+/// Where anybody may write, somebody can put anything under the names that writers used to take.
+#[test]
+fn nothing_that_lies_in_the_folder_is_adopted_or_waited_for() {
+    let store = Store::new();
     fs::write(store.path("victim"), "precious").unwrap();
-    std::os::unix::fs::symlink(store.path("victim"), store.path(".link.tmp")).unwrap();
-    let output = run(&["compile", "--demo", "-o", &store.text("link")]);
-    assert_eq!(output.status.code(), Some(1));
+    let name = |suffix: &str| store.path(&format!(".{FILE}{suffix}"));
+    std::os::unix::fs::symlink(store.path("victim"), name(".previous.tmp")).unwrap();
+    let fifo = name(".tmp");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    for version in [1, 2] {
+        store.compile(version, &[]);
+    }
     assert_eq!(fs::read(store.path("victim")).unwrap(), b"precious");
+    assert!(fs::symlink_metadata(&fifo).unwrap().file_type().is_fifo());
+    // A file that anybody may write to is not taken over with its mode.
+    fs::remove_file(&fifo).unwrap();
+    fs::write(&fifo, "").unwrap();
+    fs::set_permissions(&fifo, fs::Permissions::from_mode(0o666)).unwrap();
+    let before = fs::metadata(&fifo).unwrap().ino();
+    store.write_inputs(3);
+    let status = Command::new("sh")
+        .args(["-c", "umask 0002; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_mirrorlistd")])
+        .args(["compile", "-o", &store.text(FILE)])
+        .args(store.inputs())
+        .status();
+    assert!(status.unwrap().success());
+    let after = fs::metadata(store.path(FILE)).unwrap();
+    assert_eq!(after.permissions().mode() & 0o7777, 0o644);
+    assert_ne!(after.ino(), before);
+    // Such a file of an hour ago is cleaned up; what is no temporary file of this name stays.
+    let others = [".other.tmp", "mirrors.snapshot.0123456789abcdef.tmp"];
+    for name in others {
+        fs::write(store.path(name), "").unwrap();
+        make_old(&store.path(name));
+    }
+    make_old(&fifo);
+    store.compile(4, &[]);
+    assert!(!fifo.exists());
+    assert!(others.iter().all(|name| store.path(name).exists()));
 }

@@ -4,9 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules and their level; a module may use lower levels only. The longest matching path counts.
-const LEVELS: [(&str, u8); 18] = [
+const LEVELS: [(&str, u8); 20] = [
     ("model", 0),
+    ("supervise", 0),
+    ("regular_file", 0),
     ("snapshot", 1),
+    ("log", 1),
     ("compile", 2),
     ("answer", 2),
     ("metrics", 2),
@@ -16,7 +19,6 @@ const LEVELS: [(&str, u8); 18] = [
     ("admin", 5),
     ("signal", 5),
     ("systemd", 5),
-    ("log", 5),
     ("config::values", 5),
     ("cli", 6),
     ("config", 7),

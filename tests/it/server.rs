@@ -123,6 +123,15 @@ impl Server {
         server
     }
 
+    /// Runs a command that becomes the program, whose stdout says nothing.
+    #[allow(dead_code, reason = "tests/faults uses it")]
+    #[track_caller]
+    pub(crate) fn of(folder: TempDir, mut command: Command, address: SocketAddr) -> Self {
+        let child = command.spawn().expect("the program can be started");
+        let (_, addresses) = mpsc::channel();
+        Self { child, address, greeting: String::new(), folder, addresses }
+    }
+
     /// The addresses after the first one, as they are printed.
     #[track_caller]
     pub(crate) fn further_addresses(&self, n: usize) -> Vec<String> {

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use mirrorlistd::compile::{Compiled, Inputs, compile};
 use mirrorlistd::model::text::Text;
-use mirrorlistd::snapshot::format::{self, Broken, Keep};
+use mirrorlistd::snapshot::format::{self, Broken};
+use mirrorlistd::snapshot::replace::{self, Keep};
 
 fn demo() -> Compiled {
     compile(&Inputs::Demo).unwrap()
@@ -30,7 +31,7 @@ fn what_is_written_comes_back() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("demo.snapshot");
     let compiled = demo();
-    format::write(&path, &compiled.bytes, Keep::Nothing).unwrap();
+    replace::write(&path, &compiled.bytes, Keep::Nothing).unwrap();
     let read = format::read(&path).unwrap();
     assert_eq!(read.generation(), compiled.snapshot.generation());
     assert_eq!(read.created(), compiled.snapshot.created());
@@ -161,14 +162,14 @@ fn reasons_name_what_is_wrong() {
 fn a_failed_write_leaves_the_old_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("demo.snapshot");
-    format::write(&path, b"old", Keep::Nothing).unwrap();
+    replace::write(&path, b"old", Keep::Nothing).unwrap();
     // A folder in the place of the file cannot be replaced by a file.
     let blocked = folder.path().join("blocked");
     std::fs::create_dir(&blocked).unwrap();
     std::fs::write(blocked.join("x"), "").unwrap();
-    let error = format::write(&blocked, b"new", Keep::Nothing).unwrap_err().to_string();
+    let error = replace::write(&blocked, b"new", Keep::Nothing).unwrap_err().to_string();
     assert!(error.contains("blocked: "), "{error}");
-    assert!(format::write(&folder.path().join("absent/file"), b"new", Keep::Nothing).is_err());
+    assert!(replace::write(&folder.path().join("absent/file"), b"new", Keep::Nothing).is_err());
     assert_eq!(std::fs::read(&path).unwrap(), b"old");
     let left: Vec<_> =
         std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();

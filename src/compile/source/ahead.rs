@@ -18,6 +18,8 @@ pub struct ReadAhead {
     empty: SyncSender<Vec<u8>>,
     block: Vec<u8>,
     at: usize,
+    /// The end of the input, or an error, has been given out.
+    has_ended: bool,
 }
 
 impl ReadAhead {
@@ -31,7 +33,7 @@ impl ReadAhead {
         let (empty, receive_empty) = sync_channel(AHEAD + 2);
         let thread = thread::Builder::new().name("read-ahead".into());
         thread.spawn_scoped(scope, move || read_all(input, &send_full, &receive_empty))?;
-        Ok(Self { full, empty, block: Vec::new(), at: 0 })
+        Ok(Self { full, empty, block: Vec::new(), at: 0, has_ended: false })
     }
 }
 
@@ -45,6 +47,11 @@ fn read_all(
         block.clear();
         let read = input.by_ref().take(BLOCK as u64).read_to_end(&mut block);
         let is_end = !matches!(read, Ok(n) if n > 0);
+        // What came before an error comes before it here as well: it says how far the file was read.
+        if read.is_err() && !block.is_empty() && full.send(Ok(std::mem::take(&mut block))).is_err()
+        {
+            return;
+        }
         // Nobody is there to hear any more where the parser has given up.
         if full.send(read.map(|_| block)).is_err() || is_end {
             return;
@@ -62,11 +69,12 @@ impl Read for ReadAhead {
 
 impl BufRead for ReadAhead {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        // After the end or an error, the thread has gone, and there is nothing more to read.
-        if self.at >= self.block.len()
-            && let Ok(block) = self.full.recv()
-        {
-            let used = std::mem::replace(&mut self.block, block?);
+        if self.at >= self.block.len() && !self.has_ended {
+            // A thread that ends without a word has panicked: what it has read is not all there is.
+            let ended = || Err(io::Error::other("its reader has panicked"));
+            let received = self.full.recv().unwrap_or_else(|_| ended());
+            self.has_ended = !matches!(&received, Ok(block) if !block.is_empty());
+            let used = std::mem::replace(&mut self.block, received?);
             self.at = 0;
             drop(self.empty.try_send(used));
         }
@@ -94,6 +102,29 @@ mod tests {
             let bytes: Vec<u8> = (0..length).map(|at| at.to_le_bytes()[1]).collect();
             assert!(read_back(&bytes[..]).expect("memory can be read") == bytes, "{length}");
         }
+    }
+
+    #[test]
+    fn a_reader_that_panics_is_no_end_of_the_file() {
+        struct Panicking(usize);
+        impl Read for Panicking {
+            fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+                self.0 += 1;
+                assert!(self.0 < 3, "as the test asks");
+                Ok(out.len().min(BLOCK))
+            }
+        }
+        let mut outcome = Ok(0);
+        // The scope panics as well, at its end.
+        let scope = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            thread::scope(|scope| {
+                outcome = ReadAhead::start(scope, Panicking(0))
+                    .and_then(|mut reader| reader.read_to_end(&mut Vec::new()));
+            });
+        }));
+        assert!(scope.is_err());
+        let error = outcome.expect_err("it is told");
+        assert_eq!(error.to_string(), "its reader has panicked");
     }
 
     #[test]

@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 use crate::answer::LogEntry;
 use crate::metrics::Metrics;
 use crate::model::text::Text;
+use crate::supervise::{Supervisor, Thread};
 
 use file::LogFile;
 use line::format_line;
@@ -69,6 +70,7 @@ impl AccessLog {
         path: PathBuf,
         capacity: usize,
         metrics: Arc<Metrics>,
+        supervisor: &Supervisor,
     ) -> io::Result<(Self, Keeper)> {
         let (queue, inbox) = mpsc::sync_channel(capacity.max(1));
         let (ending, ended) = mpsc::sync_channel(0);
@@ -79,10 +81,19 @@ impl AccessLog {
             orders: Arc::clone(&orders),
             file: LogFile::new(path, Arc::clone(&metrics)),
         };
-        thread::Builder::new().name("access-log".into()).spawn(move || {
-            writer.run();
-            drop(ending);
-        })?;
+        // Both stay after a panic, after which the thread runs on.
+        let mut owned = Some((writer, ending));
+        let work = move || {
+            if let Some((writer, _)) = &mut owned {
+                writer.run();
+            }
+            if let Some((writer, ending)) = owned.take() {
+                // First the queue: a line that comes once the end is known is dropped and counted.
+                drop(writer);
+                drop(ending);
+            }
+        };
+        drop(supervisor.spawn(Thread::AccessLog, work)?);
         Ok((Self { queue: queue.clone(), metrics }, Keeper { queue, orders, ended }))
     }
 
@@ -136,7 +147,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self) {
+    fn run(&mut self) {
         self.file.open(Instant::now());
         while let Ok(message) = self.inbox.recv() {
             self.take(message);
@@ -181,7 +192,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("access.log");
         let metrics = Arc::new(Metrics::default());
-        let (log, keeper) = AccessLog::start(path.clone(), 1_000, Arc::clone(&metrics))
+        let counted = Arc::clone(&metrics);
+        let (log, keeper) = AccessLog::start(path.clone(), 1_000, counted, &Supervisor::default())
             .expect("a thread can be started");
         let entry = LogEntry {
             client: Ipv4Addr::LOCALHOST.into(),

@@ -1,0 +1,71 @@
+//! Which data a configuration file names: one source, or none.
+//!
+//! A file that names two would have one of them ignored, and whoever reads it could not say which: demo
+//! data in the place of real ones, say. So that is an error. The command line is another matter: a source
+//! that is named there takes the place of whatever the file names, as every option does; two on the
+//! command line are refused by its parser.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use toml::Spanned;
+
+/// The keys that name data, with their places. All others are let pass.
+#[derive(Deserialize)]
+struct Sources {
+    demo: Option<Spanned<bool>>,
+    snapshot: Option<Spanned<IgnoredAny>>,
+    cache: Option<Spanned<IgnoredAny>>,
+    global_netblocks: Option<Spanned<IgnoredAny>>,
+    cccsv: Option<Spanned<IgnoredAny>>,
+    geoip: Option<Spanned<IgnoredAny>>,
+}
+
+/// Where a valid file names a second source, and what to say of it.
+pub(super) fn find_contradiction(text: &str) -> Option<(usize, String)> {
+    let Sources { demo, snapshot, cache, global_netblocks, cccsv, geoip } =
+        toml::from_str(text).ok()?;
+    let place = |key: &Option<Spanned<IgnoredAny>>| key.as_ref().map(|key| key.span().start);
+    let inputs = [
+        (place(&cache), "cache"),
+        (place(&global_netblocks), "global_netblocks"),
+        (place(&cccsv), "cccsv"),
+        (place(&geoip), "geoip"),
+    ];
+    let demo = demo.filter(|demo| *demo.get_ref()).map(|demo| demo.span().start);
+    let named = [(demo, "demo = true"), (place(&snapshot), "snapshot")];
+    // All of MirrorManager's files are one source.
+    let input = inputs.into_iter().find(|(place, _)| place.is_some());
+    let mut named: Vec<_> =
+        named.into_iter().chain(input).filter_map(|(place, key)| Some((place?, key))).collect();
+    named.sort_unstable();
+    let [(_, first), (place, second), ..] = named[..] else { return None };
+    let message = format!("`{second}` names data, and so does `{first}` above: keep one of them");
+    Some((place, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_sources_are_a_contradiction_and_the_files_of_one_are_not() {
+        for (text, expected) in [
+            ("", None),
+            ("demo = true", None),
+            ("demo = false\ncache = 'c'\ngeoip = 'g'\ninternet2_netblocks = 'i'", None),
+            ("demo = false\nsnapshot = 's'", None),
+            ("demo = true\ncache = 'c'", Some(("cache", "demo = true"))),
+            ("geoip = 'g'\ndemo = true", Some(("demo = true", "geoip"))),
+            ("cache = 'c'\nport = 1\nsnapshot = 's'", Some(("snapshot", "cache"))),
+            ("snapshot = 's'\ndemo = true\ncccsv = 'c'", Some(("demo = true", "snapshot"))),
+        ] {
+            let found = find_contradiction(text).map(|(_, message)| message);
+            let expected = expected.map(|(second, first)| {
+                format!("`{second}` names data, and so does `{first}` above: keep one of them")
+            });
+            assert_eq!(found, expected, "{text}");
+        }
+        let (offset, _) = find_contradiction("snapshot = 's'\ndemo = true").expect("two sources");
+        assert!(offset >= 15, "{offset}");
+    }
+}
