@@ -198,8 +198,8 @@ pub struct ServeArgs {
     pub fallback: Option<Fallback>,
     /// Whose `ip=` counts [default: all]
     ///
-    /// The parameter of others is left unread: they are answered for their own address. Private
-    /// mirrors are shown to trusted askers only (`private_for_ip` in the configuration file).
+    /// The parameter of others is left unread: they are answered for their own address. It shows
+    /// private mirrors to nobody, unless `private_for_ip` in the configuration file says so.
     #[arg(long, alias = "allow_ip", value_name = "WHO", help_heading = "Answers")]
     pub allow_ip: Option<Askers>,
 

@@ -166,7 +166,7 @@ impl Default for Options {
             shaping: Shaping::default(),
             aliases: Aliases::default(),
             allow_ip: Askers::All,
-            private_for_ip: Askers::Trusted,
+            private_for_ip: Askers::Nobody,
         }
     }
 }

@@ -39,7 +39,7 @@ pub struct Answer {
     pub compress: Option<bool>,
     /// Whose `ip=` counts; that of others is left unread. Default all.
     pub allow_ip: Option<Askers>,
-    /// Whose `ip=` shows private mirrors of the network that it names. Default trusted.
+    /// Whose `ip=` shows private mirrors of the network that it names. Default none.
     pub private_for_ip: Option<Askers>,
 }
 

@@ -22,8 +22,8 @@ fn answer_with<'q>(
     query: &'q str,
     seed: u64,
 ) -> (Reply<'q>, String) {
-    // As on the host itself.
-    let asker = Asker { address: [127, 0, 0, 1].into(), is_trusted: true };
+    // A client in the network of a private mirror.
+    let asker = Asker::stranger([192, 0, 2, 200].into());
     let request = Request { format, query, asker, host: "", now: 1_795_258_889 };
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut body = used_text();
@@ -45,7 +45,7 @@ fn hosts(body: &str) -> Vec<&str> {
     urls.map(mirrorlistd::model::base_url::authority).collect()
 }
 
-const UPDATES: &str = "repo=demo-updates-9&arch=x86_64&ip=192.0.2.200";
+const UPDATES: &str = "repo=demo-updates-9&arch=x86_64";
 
 #[test]
 fn metalink_4_is_what_rfc_5854_says() {
