@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueHint};
 
 use crate::config::values::{
-    Askers, ClientAddress, Count, Fallback, ListenAddress, LogLevel, Profile, SocketMode,
+    Askers, ClientAddress, Count, Fallback, HostName, ListenAddress, LogLevel, Profile, SocketMode,
     TrustedProxy,
 };
 use crate::http::socket::Address;
@@ -222,6 +222,10 @@ pub struct ServeArgs {
     /// [default: nowhere]
     #[arg(long, value_name = "ADDRESS", help_heading = "Serving")]
     pub admin: Option<Address>,
+    /// A name that the operator's listener may be asked by over TCP, beside addresses and localhost;
+    /// can be repeated
+    #[arg(long, value_name = "NAME", help_heading = "Serving")]
+    pub admin_host: Vec<HostName>,
     /// How long TERM lets requests finish [default: 30]
     #[arg(long, value_name = "SECONDS", help_heading = "Serving")]
     pub grace: Option<Count<0, 86_400>>,

@@ -150,10 +150,11 @@ async fn serve(
     let state = Arc::new(state);
     // Before the data, so that somebody can be told that they are being loaded; and until the end.
     let admin = match config.admin {
-        Some(address) => match Admin::start(address.clone(), Arc::clone(&state), &supervisor) {
-            Ok(admin) => Some(admin),
-            Err(error) => return Err(Error::Listen { address, error }),
-        },
+        Some(options) => {
+            let address = options.address.clone();
+            let started = Admin::start(options, Arc::clone(&state), &supervisor);
+            Some(started.map_err(|error| Error::Listen { address, error })?)
+        }
         None => None,
     };
     let start = Instant::now();

@@ -4,12 +4,15 @@
 //! snapshot, and a record behind a short lock that no worker takes. So it answers when all workers
 //! are busy or stuck, and when it is scraped too often no worker notices.
 //!
-//! Reading order: [`listener`] accepts, [`route`] says what is where, [`report`] collects
+//! Reading order: [`listener`] accepts into [`slots`], [`hosts`] are the names to be asked by,
+//! [`route`] says what is where, [`report`] collects
 //! what there is to say, [`page`] and [`prometheus`] write it, [`rates`] and [`process`] help.
 //!
 //! It is for operators: it has no users and no passwords, and belongs on loopback or a unix socket.
 
 pub mod listener;
+mod slots;
+pub mod hosts;
 pub mod route;
 pub mod report;
 pub mod page;
@@ -27,16 +30,29 @@ use tokio::sync::oneshot;
 
 use crate::http::connection::Drain;
 use crate::http::socket::{Address, Listener};
+use crate::http::watchdog::Timeouts;
 use crate::live::Live;
 use crate::log::writer::LineWriter;
 use crate::metrics::Metrics;
 use crate::reload::history::History;
 use crate::supervise::{Supervisor, Thread};
 
+use hosts::Hosts;
 use rates::Rates;
 
 /// How often the counters are looked at for rates.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Where and how to answer the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Where to listen.
+    pub address: Address,
+    /// The names to be asked by over TCP, beside addresses and `localhost`.
+    pub hosts: Hosts,
+    /// How long a connection may wait for its client; the idle limit is the listener's own.
+    pub timeouts: Timeouts,
+}
 
 /// What is looked at; all of it is shared with the parts that change it.
 pub struct State {
@@ -91,9 +107,9 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Starts the thread and waits until it has bound `address`.
+    /// Starts the thread and waits until it has bound the address.
     pub fn start(
-        mut address: Address,
+        mut options: Options,
         state: Arc<State>,
         supervisor: &Supervisor,
     ) -> io::Result<Self> {
@@ -102,13 +118,13 @@ impl Admin {
         let mut is_first = true;
         let thread = supervisor.spawn(Thread::Admin, move || {
             let is_first = std::mem::take(&mut is_first);
-            let asked_for = address.clone();
+            let asked_for = options.clone();
             let report_bound = |bound: &Address| {
                 // A port that was chosen by the system stays what it is.
-                address = bound.clone();
+                options.address = bound.clone();
                 drop(report.send(Ok(())));
             };
-            match serve(&asked_for, &state, &mut stopped, report_bound) {
+            match serve(asked_for, &state, &mut stopped, report_bound) {
                 Ok(()) => {}
                 Err(error) if is_first => drop(report.send(Err(error))),
                 // The thread has panicked before: it is tried again, or given up.
@@ -124,18 +140,18 @@ impl Admin {
 
 /// The thread. The runtime lives and dies here: dropped in a worker, it would panic.
 fn serve(
-    address: &Address,
+    options: Options,
     state: &Arc<State>,
     stopped: &mut oneshot::Receiver<()>,
     report_bound: impl FnOnce(&Address),
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let listener = Listener::bind(address, None)?;
+        let listener = Listener::bind(&options.address, None)?;
         tracing::info!("admin listener on {}", listener.address().url());
         report_bound(listener.address());
         tokio::select! {
-            () = listener::serve(listener, Arc::clone(state)) => {}
+            () = listener::serve(listener, options, Arc::clone(state)) => {}
             () = sample(state) => {}
             _ = stopped => {}
         }

@@ -199,6 +199,11 @@ fn write_connections(metrics: &Metrics, writer: &mut Writer<'_>) -> fmt::Result 
         "mirrorlistd_proxy_headers_refused",
         "Connections of trusted proxies closed for want of a valid PROXY header",
         metrics.proxy_headers_refused.get(),
+    )?;
+    writer.counter(
+        "mirrorlistd_admin_connections_evicted",
+        "Connections of the admin listener that gave way to new ones",
+        metrics.admin_evicted.get(),
     )
 }
 

@@ -7,6 +7,7 @@ use http_body_util::Full;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
+use super::hosts::Hosts;
 use super::report::{Readiness, Report};
 use super::{State, page, prometheus};
 
@@ -18,10 +19,22 @@ const INDEX: &str = "\
 /status.json  the same for programs
 ";
 
+const UNKNOWN_HOST: &str = "\
+the Host header names this server as it does not know itself: ask by address or as localhost, or add
+the name to `hosts` in the table [admin] of the configuration (--admin-host)
+";
+
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// Answers one request.
-pub(super) fn answer<B>(state: &Arc<State>, request: &Request<B>) -> Response<Full<Bytes>> {
+/// Answers one request that must name one of `hosts`, or any where there are none.
+pub(super) fn answer<B>(
+    state: &Arc<State>,
+    hosts: Option<&Hosts>,
+    request: &Request<B>,
+) -> Response<Full<Bytes>> {
+    if hosts.is_some_and(|hosts| !hosts.allow(request)) {
+        return respond(StatusCode::MISDIRECTED_REQUEST, TEXT, UNKNOWN_HOST);
+    }
     if request.method() != Method::GET && request.method() != Method::HEAD {
         let mut response =
             respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD are served here\n");

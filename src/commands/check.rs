@@ -60,7 +60,7 @@ impl Outcome {
         self.configuration = json!({
             "config": file.map(|file| file.display().to_string()),
             "listen": config.public_addresses().map(url).collect::<Vec<_>>(),
-            "admin": config.admin.as_ref().map(url),
+            "admin": config.admin.as_ref().map(|admin| url(&admin.address)),
             "in_use": in_use,
             "access_log": config.access_log.as_ref().map(path),
             "combined_log": config.combined_log.as_ref().map(path),

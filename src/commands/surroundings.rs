@@ -24,7 +24,8 @@ pub(super) struct Findings {
 /// Looks at addresses and logs; gives the addresses back that somebody listens on, which are the
 /// server's own when it is running.
 pub(super) fn look(config: &Config, findings: &mut Findings) -> Vec<String> {
-    let addresses: Vec<_> = config.public_addresses().chain(&config.admin).collect();
+    let admin = config.admin.as_ref().map(|admin| &admin.address);
+    let addresses: Vec<_> = config.public_addresses().chain(admin).collect();
     let mut in_use = Vec::new();
     for (at, address) in addresses.iter().enumerate() {
         let is_any_port = matches!(address, Address::Tcp(address) if address.port() == 0);

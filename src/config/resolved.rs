@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
-use super::values::{Count, ListenAddress, SocketMode, TrustedProxy};
+use super::values::{Count, HostName, ListenAddress, SocketMode, TrustedProxy};
 use super::written::{self, Limits, Written};
+use crate::admin;
+use crate::admin::hosts::Hosts;
 use crate::answer;
 use crate::answer::client::{Source as ClientSource, TrustedProxies};
 use crate::cli::{InputArgs, ServeArgs};
@@ -42,7 +44,7 @@ pub struct Config {
     /// Threads that answer.
     pub workers: usize,
     /// Where to answer the operator; `None` is nowhere.
-    pub admin: Option<Address>,
+    pub admin: Option<admin::Options>,
     /// How long a reload may take.
     pub reload_timeout: Duration,
     /// Bytes of the log that may wait for stderr.
@@ -109,7 +111,7 @@ impl Config {
             watch: (args.watch || written.watch == Some(true))
                 .then(|| seconds(args.watch_quiet.or(written.watch_quiet), 5)),
             workers: count(args.workers.or(written.workers)).unwrap_or_else(cores),
-            admin: args.admin.clone().or_else(|| written.admin.listen.clone()),
+            admin: merge_admin(args, written),
             reload_timeout: seconds(limits.reload_timeout_seconds, 300),
             log_queue_bytes: count(limits.log_queue_bytes).unwrap_or(256 * 1024),
             grace: seconds(args.grace.or(limits.grace_seconds), 30),
@@ -229,6 +231,16 @@ fn merge_timeouts(limits: &Limits) -> Timeouts {
         write: seconds(limits.write_timeout_seconds, 30),
         linger: seconds(limits.linger_timeout_seconds, 2),
     }
+}
+
+fn merge_admin(args: &ServeArgs, written: &Written) -> Option<admin::Options> {
+    let address = args.admin.clone().or_else(|| written.admin.listen.clone())?;
+    let hosts = match args.admin_host.is_empty() {
+        true => written.admin.hosts.as_deref().unwrap_or_default(),
+        false => &args.admin_host,
+    };
+    let hosts = hosts.iter().map(|HostName(name)| name.clone()).collect();
+    Some(admin::Options { address, hosts: Hosts(hosts), timeouts: merge_timeouts(&written.limits) })
 }
 
 fn merge_proxies(args: &ServeArgs, written: &Written) -> Vec<Prefix> {

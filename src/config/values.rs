@@ -100,6 +100,25 @@ impl FromStr for TrustedProxy {
     }
 }
 
+/// The name of a host, without a port.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HostName(pub String);
+
+impl FromStr for HostName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_name = |label: &str| {
+            let is_part = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+            !label.is_empty() && label.bytes().all(is_part)
+        };
+        match text.len() <= 253 && text.split('.').all(is_name) {
+            true => Ok(Self(text.into())),
+            false => Err(format!("`{text}` is no host name; it has neither a port nor a path")),
+        }
+    }
+}
+
 /// A number with bounds, both inclusive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Count<const MIN: u32, const MAX: u32>(u32);
@@ -248,6 +267,7 @@ macro_rules! deserialize_from_str {
 deserialize_from_str!(ListenAddress, "an address");
 deserialize_from_str!(SocketMode, "a mode in octal, in quotes");
 deserialize_from_str!(TrustedProxy, "a network prefix or `none`");
+deserialize_from_str!(HostName, "a host name");
 deserialize_from_str!(Fallback, "a URL");
 deserialize_from_str!(Protocol, "https, http, ftp or rsync");
 
@@ -272,6 +292,12 @@ mod tests {
         let proxy = |text: &str| text.parse::<TrustedProxy>();
         assert_eq!(proxy("none"), Ok(TrustedProxy::None));
         assert_eq!(proxy("10/8"), Err("`10/8` is no network prefix".into()));
+        let name = |text: &str| text.parse::<HostName>().map(|HostName(name)| name);
+        assert_eq!(name("status.example"), Ok("status.example".into()));
+        for bad in ["", "a:80", "http://a", "a..b", "a b"] {
+            let expected = format!("`{bad}` is no host name; it has neither a port nor a path");
+            assert_eq!(name(bad), Err(expected));
+        }
         let count = |text: &str| text.parse::<Count<1, 9>>().map(Count::get);
         assert_eq!(count("9"), Ok(9));
         assert_eq!(count("-1"), Err("-1 is not in 1 to 9".into()));

@@ -9,7 +9,9 @@ use serde::Deserialize;
 
 use super::answer::Answer;
 use super::sources;
-use super::values::{ClientAddress, Count, ListenAddress, LogLevel, SocketMode, TrustedProxy};
+use super::values::{
+    ClientAddress, Count, HostName, ListenAddress, LogLevel, SocketMode, TrustedProxy,
+};
 use crate::http::socket::Address;
 use crate::regular_file::{self, ReadError};
 
@@ -71,6 +73,9 @@ pub struct Admin {
     /// Where to answer the operator, `ADDR:PORT` or `unix:PATH`; the option `--admin`. Default:
     /// nowhere.
     pub listen: Option<Address>,
+    /// Names that it may be asked by over TCP, beside addresses and `localhost`; the option
+    /// `--admin-host`. Default: none.
+    pub hosts: Option<Vec<HostName>>,
 }
 
 /// The table `[limits]`.
@@ -210,7 +215,7 @@ mod tests {
                     max_parameters = 32\nmax_countries = 16\nmax_protocols = 16\n\
                     grace_seconds = 30\nreload_timeout_seconds = 300\n\
                     log_queue_bytes = 262144\naccess_log_queue = 100\n\
-                    [admin]\nlisten = 'unix:/run/a'\n\
+                    [admin]\nlisten = 'unix:/run/a'\nhosts = ['status.example']\n\
                     [[listener]]\naddress = 'unix:/run/b'\n\
                     [[listener]]\naddress = '[::1]:80'\nclient_address = 'proxy-protocol'\n\
                     name = 'b'\n";

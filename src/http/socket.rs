@@ -53,6 +53,11 @@ impl Address {
         }
     }
 
+    /// Whether it is a path.
+    pub fn is_unix(&self) -> bool {
+        matches!(self, Self::Unix(_))
+    }
+
     /// The address as a client writes it; a path stays what it is.
     pub fn url(&self) -> impl fmt::Display {
         let scheme = match self {

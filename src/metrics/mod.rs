@@ -216,6 +216,8 @@ pub struct Metrics {
     pub connections_accepted: Counter,
     /// Connections of trusted proxies that did not begin with a valid PROXY header.
     pub proxy_headers_refused: Counter,
+    /// Connections of the admin listener that gave way to new ones.
+    pub admin_evicted: Counter,
     /// Failed calls of accept (out of file descriptors, aborted by the peer, …).
     pub accept_errors: Counter,
 }
@@ -236,6 +238,7 @@ impl Default for Metrics {
             connections_open: Counter::default(),
             connections_accepted: Counter::default(),
             proxy_headers_refused: Counter::default(),
+            admin_evicted: Counter::default(),
             accept_errors: Counter::default(),
         }
     }

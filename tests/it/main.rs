@@ -20,6 +20,7 @@ mod streaming_twin;
 
 mod access_log;
 mod admin;
+mod admin_listener;
 mod canonical;
 mod unique;
 mod check;
