@@ -1,7 +1,7 @@
 //! HTTP/1.1 for [`crate::answer`]: from a socket to a request, from a reply to bytes.
 //!
 //! Reading order: [`socket`] binds, also to a [`socket_file`], [`listener`] accepts, [`workers`] are
-//! the threads, [`connection`] runs one connection and answers its requests, [`preamble`] reads what
+//! the threads and [`placement`] chooses one of them, [`connection`] runs one connection and answers its requests, [`preamble`] reads what
 //! a proxy says before the first one, [`watchdog`] ends it when its client keeps it waiting, [`linger`] does not end it in the middle of what its
 //! client sends,
 //! [`route`] says which requests get an answer at all, [`response`] turns a reply into headers and a
@@ -14,6 +14,7 @@ pub mod socket;
 pub mod socket_file;
 pub mod listener;
 pub mod workers;
+pub mod placement;
 pub mod connection;
 pub mod preamble;
 pub mod watchdog;

@@ -6,20 +6,24 @@
 //! request with the shared runtime, 25.5, 21.7 and 21.5 with one for each thread, and a quarter more
 //! requests a second.
 //!
-//! A new connection goes to the thread that has the fewest. SO_REUSEPORT would let the kernel choose
+//! A new connection goes to the thread with the least work ([`super::placement`]). SO_REUSEPORT would let the kernel choose
 //! by a hash, which leaves a proxy's few long connections unevenly spread.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use tokio::runtime::{Builder, Handle};
 
+use super::placement::{Placement, Reading};
 use crate::supervise::{Supervisor, Thread};
 
 /// The threads. They live as long as the process.
 pub struct Workers {
     workers: Vec<Worker>,
+    /// Only the accept loop locks it.
+    placement: Mutex<Placement>,
 }
 
 struct Worker {
@@ -37,8 +41,9 @@ impl Workers {
     /// Starts `n_workers` threads, at least one.
     pub fn start(n_workers: usize, supervisor: &Supervisor) -> io::Result<Self> {
         let workers = (0..n_workers.max(1)).map(|_| Worker::start(supervisor));
-        let workers = workers.collect::<io::Result<_>>()?;
-        Ok(Self { workers })
+        let workers: Vec<_> = workers.collect::<io::Result<_>>()?;
+        let placement = Mutex::new(Placement::new(workers.len(), Instant::now()));
+        Ok(Self { workers, placement })
     }
 
     /// What feels whether they are alive.
@@ -46,10 +51,11 @@ impl Workers {
         Pulse(self.workers.iter().map(|worker| worker.runtime.clone()).collect())
     }
 
-    /// A place on the thread with the fewest connections.
+    /// A place on the thread with the least work.
     pub fn take_place(&self) -> Option<Place> {
-        let load = |worker: &&Worker| worker.n_connections.load(Ordering::Relaxed);
-        let worker = self.workers.iter().min_by_key(load)?;
+        let readings = self.workers.iter().map(Worker::read);
+        let mut placement = self.placement.lock().unwrap_or_else(PoisonError::into_inner);
+        let worker = self.workers.get(placement.choose(Instant::now(), readings)?)?;
         worker.n_connections.fetch_add(1, Ordering::Relaxed);
         Some(Place {
             runtime: worker.runtime.clone(),
@@ -80,6 +86,14 @@ impl Worker {
         drop(supervisor.spawn(Thread::Worker, work)?);
         Ok(Self { runtime: handle, n_connections: Arc::default() })
     }
+
+    fn read(&self) -> Reading {
+        // A runtime of this kind has one worker, with the number 0.
+        Reading {
+            busy: self.runtime.metrics().worker_total_busy_duration(0),
+            n_connections: self.n_connections.load(Ordering::Relaxed),
+        }
+    }
 }
 
 impl Place {
@@ -100,20 +114,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connections_are_spread_evenly_and_places_come_back() {
+    fn places_come_back() {
         let workers = Workers::start(3, &Supervisor::default()).expect("threads can be started");
-        let loads = || {
-            let load = |worker: &Worker| worker.n_connections.load(Ordering::Relaxed);
-            workers.workers.iter().map(load).collect::<Vec<_>>()
-        };
+        let n_connections =
+            || -> usize { workers.workers.iter().map(|worker| worker.read().n_connections).sum() };
         let mut places: Vec<_> = (0..7).filter_map(|_| workers.take_place()).collect();
-        assert_eq!(loads(), [3, 2, 2]);
+        assert_eq!(n_connections(), 7);
         places.remove(0);
         places.remove(2);
-        assert_eq!(loads(), [1, 2, 2]);
-        places.extend(workers.take_place());
-        assert_eq!(loads(), [2, 2, 2]);
+        assert_eq!(n_connections(), 5);
         places.clear();
-        assert_eq!(loads(), [0, 0, 0]);
+        assert_eq!(n_connections(), 0);
     }
 }

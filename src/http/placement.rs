@@ -1,0 +1,168 @@
+//! Which thread a new connection goes to: the one with the least work.
+//!
+//! Connections are a poor measure of work. Whoever opens 100 and leaves them idle would make all new
+//! ones go to the threads that hold fewer. So a thread's load is the share of its time in which it was
+//! busy, as the runtime measures it anyway, averaged over the last few tenths of a second. What that
+//! cannot show yet, the connections that have just been placed, counts as `NEWCOMER` each; it fades
+//! with the average while the measurement takes its place. Equal loads go by the number of connections.
+//!
+//! The clock and the measurements come in as arguments; nothing here runs for a request.
+
+use std::time::{Duration, Instant};
+
+/// How long a measurement covers at least.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// What all of a thread's time is as a load.
+const ALL: u64 = 1_000;
+/// The load that a connection is taken to bring: a hundredth of a thread, about 400 answers a second.
+/// Enough to spread a burst evenly over threads that have nothing to do, and little beside a thread
+/// that is known to be busy.
+const NEWCOMER: u64 = 10;
+
+/// A thread as it is now.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading {
+    /// The time in which it was busy since it began.
+    pub busy: Duration,
+    /// Connections that it has.
+    pub n_connections: usize,
+}
+
+/// What is remembered of each thread.
+#[derive(Debug)]
+pub struct Placement {
+    measured: Instant,
+    threads: Vec<Load>,
+}
+
+#[derive(Clone, Default, Debug)]
+struct Load {
+    /// Its busy time when it was last measured.
+    busy: Duration,
+    /// In thousandths of its time.
+    load: u64,
+}
+
+impl Placement {
+    /// For so many threads that begin now.
+    pub fn new(n_threads: usize, now: Instant) -> Self {
+        Self { measured: now, threads: vec![Load::default(); n_threads] }
+    }
+
+    /// Chooses the thread for a new connection: the index of one of `readings`, if there are any.
+    pub fn choose(
+        &mut self,
+        now: Instant,
+        readings: impl Iterator<Item = Reading> + Clone,
+    ) -> Option<usize> {
+        let elapsed = now.saturating_duration_since(self.measured);
+        if elapsed >= INTERVAL {
+            self.measured = now;
+            for (thread, reading) in self.threads.iter_mut().zip(readings.clone()) {
+                thread.measure(reading.busy, elapsed);
+            }
+        }
+        let threads = self.threads.iter_mut().zip(readings).enumerate();
+        let (index, (thread, _)) =
+            threads.min_by_key(|(_, (thread, reading))| (thread.load, reading.n_connections))?;
+        thread.load = thread.load.saturating_add(NEWCOMER);
+        Some(index)
+    }
+}
+
+impl Load {
+    fn measure(&mut self, busy: Duration, elapsed: Duration) {
+        let share = busy.saturating_sub(self.busy).as_micros().saturating_mul(ALL.into());
+        let share = share.checked_div(elapsed.as_micros()).unwrap_or(0).min(ALL.into());
+        let share = u64::try_from(share).unwrap_or(ALL);
+        self.load = self.load.saturating_add(share) / 2;
+        self.busy = busy;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Threads {
+        now: Instant,
+        placement: Placement,
+        readings: Vec<Reading>,
+    }
+
+    impl Threads {
+        fn new(connections: &[usize]) -> Self {
+            let now = Instant::now();
+            let reading = |&n_connections| Reading { busy: Duration::ZERO, n_connections };
+            Self {
+                now,
+                placement: Placement::new(connections.len(), now),
+                readings: connections.iter().map(reading).collect(),
+            }
+        }
+
+        /// Places so many connections, and returns how many each thread got.
+        fn place(&mut self, n: usize) -> Vec<usize> {
+            let mut placed = vec![0; self.readings.len()];
+            for _ in 0..n {
+                let chosen = self.placement.choose(self.now, self.readings.iter().copied());
+                let chosen = chosen.expect("there are threads");
+                self.readings[chosen].n_connections += 1;
+                placed[chosen] += 1;
+            }
+            placed
+        }
+
+        /// Lets time pass, of which each thread is busy for so many hundredths.
+        fn pass(&mut self, time: Duration, busy: &[u32]) {
+            self.now += time;
+            for (reading, hundredths) in self.readings.iter_mut().zip(busy) {
+                reading.busy += time * *hundredths / 100;
+            }
+        }
+    }
+
+    #[test]
+    fn idle_connections_do_not_keep_new_ones_away() {
+        let mut threads = Threads::new(&[100, 100, 100, 100, 100, 100, 100, 0]);
+        assert_eq!(threads.place(80), [10; 8]);
+        threads.pass(Duration::from_secs(60), &[0; 8]);
+        assert_eq!(threads.place(80), [10; 8]);
+    }
+
+    #[test]
+    fn a_busy_thread_gets_no_more_while_others_have_time() {
+        let mut threads = Threads::new(&[1, 50, 50]);
+        for _ in 0..10 {
+            threads.pass(INTERVAL, &[100, 5, 5]);
+            assert_eq!(threads.place(4), [0, 2, 2]);
+        }
+        // It has become idle, and the others are half busy.
+        for _ in 0..10 {
+            threads.pass(INTERVAL, &[0, 50, 50]);
+            threads.place(1);
+        }
+        assert_eq!(threads.place(3), [3, 0, 0]);
+    }
+
+    #[test]
+    fn equal_loads_go_by_the_number_of_connections() {
+        let mut threads = Threads::new(&[3, 1, 2]);
+        assert_eq!(threads.place(1), [0, 1, 0]);
+        let mut threads = Threads::new(&[0, 0, 0]);
+        assert_eq!(threads.place(7), [3, 2, 2]);
+    }
+
+    #[test]
+    fn odd_clocks_and_no_threads_are_no_trouble() {
+        let mut none = Placement::new(0, Instant::now());
+        assert_eq!(none.choose(Instant::now(), std::iter::empty()), None);
+        let mut threads = Threads::new(&[0, 0]);
+        threads.readings[0].busy = Duration::MAX;
+        threads.now += INTERVAL;
+        assert_eq!(threads.place(1), [0, 1]);
+        threads.readings[0].busy = Duration::ZERO;
+        threads.now += Duration::from_secs(1 << 40);
+        assert_eq!(threads.place(2).iter().sum::<usize>(), 2);
+    }
+}
