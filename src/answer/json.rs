@@ -15,7 +15,7 @@
 use super::document::Document;
 use crate::model::text::{Append, Text};
 use crate::model::tier::Tier;
-use crate::model::write::{push_json_string, push_number};
+use crate::model::write::{push_json_escaped, push_json_string, push_number};
 use crate::snapshot::contains;
 
 /// Appends the array.
@@ -58,11 +58,15 @@ pub fn render(document: &Document<'_>, body: &mut Text) {
     body.push_str(if separator == "\n " { "]\n" } else { "\n]\n" });
 }
 
-/// Appends the object that says why there is no list.
-pub fn render_error(message: &str, body: &mut Text) {
-    body.push_str("{\"error\":");
-    push_json_string(message.trim_end(), body);
-    body.push_str("}\n");
+/// Appends the object that says why there is no list; returns where `repositories` begin in it.
+pub fn render_error(message: &str, repositories: &str, body: &mut Text) -> usize {
+    let message = if repositories.is_empty() { message.trim_end() } else { message };
+    body.push_str("{\"error\":\"");
+    push_json_escaped(message, body);
+    let repositories_at = body.len();
+    push_json_escaped(repositories.trim_end(), body);
+    body.push_str("\"}\n");
+    repositories_at
 }
 
 struct Mirror<'a> {

@@ -218,6 +218,9 @@ pub struct Reply<'a> {
     pub status: Status,
     /// The media type of the body.
     pub content_type: &'static str,
+    /// So many bytes at the end of the body are the same in every answer of this media type from this
+    /// snapshot that has any of them.
+    pub n_constant: usize,
     /// Present for a redirect.
     pub redirect: Option<Box<Redirect>>,
     /// How the first mirror that is listed was found; `None` where none is.
@@ -283,6 +286,7 @@ pub fn respond<'q>(
     let mut reply = Reply {
         status: Status::Ok,
         content_type: request.format.content_type(),
+        n_constant: 0,
         redirect: None,
         found: None,
         log: None,
@@ -303,19 +307,40 @@ pub fn respond<'q>(
     if let Err(refusal) = outcome {
         reply.status = refusal.status;
         let message = &refusal.message;
-        let xml = |body: &mut Text| push_xml_message(snapshot, message, body);
+        let repositories = match message {
+            Message::UnknownRepository(_) => Some(snapshot.repository_list()),
+            _ => None,
+        };
+        let mut repositories_at = None;
+        let xml = |body: &mut Text| {
+            push_xml_message(message, body);
+            if let Some(list) = repositories {
+                // It is long and always the same: it was made safe when the snapshot was built.
+                repositories_at = Some(body.len());
+                body.push_str(&list.xml_comment);
+            }
+        };
         match format {
-            Format::Mirrorlist => push_message(snapshot, message, body),
+            Format::Mirrorlist => {
+                push_message(message, body);
+                if let Some(list) = repositories {
+                    repositories_at = Some(body.len());
+                    body.push_str(&list.text);
+                }
+            }
             Format::Metalink => {
                 metalink::render_error(scratch.pubdate.at(request.now), xml, body);
             }
             Format::Metalink4 => metalink4::render_error(xml, body),
             Format::Json => {
                 let mut text = String::new();
-                push_message(snapshot, message, &mut text);
-                json::render_error(&text, body);
+                push_message(message, &mut text);
+                let list = repositories.map_or("", |list| &list.text);
+                let at = json::render_error(&text, list, body);
+                repositories_at = repositories.map(|_| at);
             }
         }
+        reply.n_constant = repositories_at.map_or(0, |at| body.len() - at);
     }
     reply
 }
@@ -463,8 +488,8 @@ fn parse_address<'s, 'q>(text: &Cow<'q, str>) -> Result<IpAddr, Refusal<'s, 'q>>
     }
 }
 
-/// Writes a message as text.
-fn push_message(snapshot: &Snapshot, message: &Message<'_, '_>, body: &mut impl Append) {
+/// Writes a message as text, but for the list of repositories that ends one of them.
+fn push_message(message: &Message<'_, '_>, body: &mut impl Append) {
     match message {
         Message::Fixed(text) => body.push_str(text),
         Message::BadQuery(reason) => body.push_all(["error: ", &reason.to_string(), "\n"]),
@@ -473,7 +498,6 @@ fn push_message(snapshot: &Snapshot, message: &Message<'_, '_>, body: &mut impl 
             mirrorlist::push_subject(subject, body);
             body.push_str("error: invalid repo or arch\n");
             body.push_str("# following repositories are available:\n");
-            body.push_str(&snapshot.repository_list().text);
         }
         Message::NotCarried(subject) => {
             mirrorlist::push_subject(subject, body);
@@ -490,17 +514,13 @@ fn push_message(snapshot: &Snapshot, message: &Message<'_, '_>, body: &mut impl 
 }
 
 /// Writes a message as the inside of an XML comment.
-fn push_xml_message(snapshot: &Snapshot, message: &Message<'_, '_>, body: &mut Text) {
-    if let Message::UnknownRepository(subject) = message {
-        // The list is long and always the same: it was made safe when the snapshot was built.
-        let mut head = String::new();
-        mirrorlist::push_subject(subject, &mut head);
-        head.push_str("error: invalid repo or arch\n# following repositories are available:\n");
-        metalink::push_comment(&head, body);
-        body.push_str(&snapshot.repository_list().xml_comment);
-        return;
-    }
+fn push_xml_message(message: &Message<'_, '_>, body: &mut Text) {
     let mut text = String::new();
-    push_message(snapshot, message, &mut text);
-    metalink::push_comment(text.trim_end_matches('\n'), body);
+    push_message(message, &mut text);
+    let text = match message {
+        // The list follows on a line of its own.
+        Message::UnknownRepository(_) => &text,
+        _ => text.trim_end_matches('\n'),
+    };
+    metalink::push_comment(text, body);
 }

@@ -125,6 +125,8 @@ impl Config {
                 max_target_bytes: count(limits.max_target_bytes).unwrap_or(8_000),
                 max_connections: count(limits.max_connections).unwrap_or(10_000),
                 compress: written.answer.compress(args),
+                // At 3 µs for each KB (gzip), a worker is busy with it for less than a millisecond.
+                max_compressed_bytes: count(limits.max_compressed_bytes).unwrap_or(256 * 1_024),
                 answer: merge_answer(args, written),
                 trusted_proxies: TrustedProxies(merge_proxies(args, written)),
             },

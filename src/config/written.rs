@@ -97,6 +97,8 @@ pub struct Limits {
     pub max_connections: Option<Count<1, 1_000_000>>,
     /// Bytes of a request target. Default 8,000.
     pub max_target_bytes: Option<Count<64, 15_000>>,
+    /// Bytes of a body that may be compressed; longer ones are sent as they are. Default 262,144.
+    pub max_compressed_bytes: Option<Count<0, 1_000_000_000>>,
     /// Header fields of a request. Default 64.
     pub max_headers: Option<Count<1, 1_000>>,
     /// Query parameters of a request. Default 32.
@@ -211,7 +213,7 @@ mod tests {
                     compress = true\naliases = { a = 'b' }\nallow_ip = 'trusted'\nprivate_for_ip = 'none'\n[limits]\nheader_timeout_seconds = 10\n\
                     idle_timeout_seconds = 75\nwrite_timeout_seconds = 30\n\
                     linger_timeout_seconds = 2\nlinger_bytes = 262144\n\
-                    max_connections = 10\nmax_target_bytes = 8000\nmax_headers = 64\n\
+                    max_connections = 10\nmax_target_bytes = 8000\nmax_compressed_bytes = 262144\nmax_headers = 64\n\
                     max_parameters = 32\nmax_countries = 16\nmax_protocols = 16\n\
                     grace_seconds = 30\nreload_timeout_seconds = 300\n\
                     log_queue_bytes = 262144\naccess_log_queue = 100\n\

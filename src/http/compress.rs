@@ -3,6 +3,12 @@
 //! dnf sends no Accept-Encoding and breaks on a compressed body that it did not ask for, so a body
 //! is compressed only for a coding that is named in the request (wildcards name nothing), and every
 //! answer that could have been compressed says `Vary: Accept-Encoding` for caches on the way.
+//!
+//! What it may cost is bounded: a worker waits for the compressor, so a longer body than a limit is sent
+//! as it is; the list of all repositories is compressed once ([`super::constant`]); and the answer to
+//! HEAD only names the coding. It has no Content-Length then, which is allowed for what only the content
+//! decides (RFC 9110, section 9.3.2), and two answers to one GET differ in it anyway, as mirrors are
+//! shuffled.
 
 use std::io::{self, Write};
 
@@ -10,10 +16,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 /// Smaller bodies fit one packet anyway.
-const MIN_BYTES: usize = 1_400;
+pub(super) const MIN_BYTES: usize = 1_400;
 /// Low levels: the lines of an answer repeat themselves, and a worker waits for the compressor.
-const GZIP_LEVEL: u32 = 3;
-const ZSTD_LEVEL: i32 = 1;
+pub(super) const GZIP_LEVEL: u32 = 3;
+pub(super) const ZSTD_LEVEL: i32 = 1;
 
 /// A content coding (RFC 9110, section 8.4.1; zstd: RFC 8878).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

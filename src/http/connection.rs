@@ -26,7 +26,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, HOST, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::sync::Notify;
 
@@ -35,6 +35,7 @@ use super::access_log::combined;
 use super::access_log::line::DateCache;
 use super::body::{self, Body};
 use super::compress::Coding;
+use super::constant::Constants;
 use super::linger::Lingering;
 use super::preamble::{Expect, Preamble, Told};
 use super::response::{self, Compression, Headers};
@@ -310,6 +311,7 @@ struct Worker {
     scratch: Scratch,
     date: DateCache,
     headers: Headers,
+    constants: Constants,
 }
 
 impl Worker {
@@ -319,6 +321,7 @@ impl Worker {
             scratch: Scratch::default(),
             date: DateCache::default(),
             headers: Headers::default(),
+            constants: Constants::default(),
         }
     }
 }
@@ -370,10 +373,11 @@ fn respond(
     let now = seconds_since_1970();
     let query = request.uri().query().unwrap_or("");
     let format = format.negotiate(text_of(request, &ACCEPT));
-    let compression = match options.compress {
-        true => Compression::On(Coding::negotiate(text_of(request, &ACCEPT_ENCODING))),
-        false => Compression::Off,
-    };
+    let compression = options.compress.then(|| Compression {
+        coding: Coding::negotiate(text_of(request, &ACCEPT_ENCODING)),
+        max_bytes: options.max_compressed_bytes,
+        is_sent: request.method() != Method::HEAD,
+    });
     let mut body = body::begin();
 
     let snapshot = context.live.load();
@@ -403,7 +407,8 @@ fn respond(
                 context.metrics.countme.count(repository.as_deref(), bucket);
             }
             let generation = snapshot.generation();
-            response::from_reply(reply, generation, body, compression, &mut worker.headers)
+            let Worker { headers, constants, .. } = worker;
+            response::from_reply(reply, generation, body, compression, headers, constants)
         }
         Err(reason) => {
             // Whatever the answer left behind is not to be trusted.

@@ -23,6 +23,7 @@ pub mod route;
 pub mod body;
 pub mod response;
 pub mod compress;
+pub mod constant;
 pub mod access_log;
 
 use std::sync::Arc;
@@ -51,6 +52,8 @@ pub struct Options {
     pub max_connections: usize,
     /// Whether bodies are compressed for clients that ask for it.
     pub compress: bool,
+    /// Longer bodies are not compressed.
+    pub max_compressed_bytes: usize,
     /// What the answer part must know.
     pub answer: answer::Options,
     /// The proxies that are believed about their clients.

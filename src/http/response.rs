@@ -19,7 +19,8 @@ use hyper::header::{
 use hyper::{Response, StatusCode};
 
 use super::body::{self, Block, Body};
-use super::compress::{Coding, compress};
+use super::compress::{Coding, MIN_BYTES, compress};
+use super::constant::Constants;
 use super::route::Refusal;
 use crate::answer::redirect::{self, Redirect};
 use crate::answer::{Reply, Status};
@@ -41,13 +42,15 @@ const PREFLIGHT_SECONDS: HeaderValue = HeaderValue::from_static("86400");
 /// Names the snapshot that an answer was made from.
 pub static GENERATION: HeaderName = HeaderName::from_static("mirrorlist-generation");
 
-/// Whether a body may be compressed.
+/// How a body may be compressed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Compression {
-    /// Never.
-    Off,
-    /// With the coding that the client asked for, if any.
-    On(Option<Coding>),
+pub struct Compression {
+    /// The coding that the client asked for, if any.
+    pub coding: Option<Coding>,
+    /// Longer bodies are left as they are.
+    pub max_bytes: usize,
+    /// Whether the body is sent. Otherwise, only its coding is named.
+    pub is_sent: bool,
 }
 
 /// The headers of answers: made once for each snapshot and kind of answer, and copied.
@@ -95,14 +98,28 @@ pub fn from_reply(
     reply: Reply<'_>,
     generation: Generation,
     body: Text,
-    compression: Compression,
+    compression: Option<Compression>,
     headers: &mut Headers,
+    constants: &mut Constants,
 ) -> Response<Body> {
-    let (coding, vary) = match compression {
-        Compression::Off => (None, "accept"),
-        Compression::On(coding) => (coding, "accept, accept-encoding"),
+    let vary = match compression {
+        None => "accept",
+        Some(_) => "accept, accept-encoding",
     };
-    let compressed = coding.and_then(|coding| Some((coding, compress(coding, body.as_bytes())?)));
+    let is_empty = body.is_empty();
+    let compressed = compression.and_then(|compression| {
+        let is_sizeable = (MIN_BYTES..=compression.max_bytes).contains(&body.len());
+        let coding = compression.coding.filter(|_| is_sizeable)?;
+        if !compression.is_sent {
+            return Some((coding, Vec::new()));
+        }
+        let constant = (reply.n_constant > 0).then(|| {
+            let (kind, n_constant) = (reply.content_type, reply.n_constant);
+            constants.compress(generation, kind, coding, body.as_bytes(), n_constant)
+        });
+        let bytes = constant.flatten().or_else(|| compress(coding, body.as_bytes()))?;
+        Some((coding, bytes))
+    });
     let (encoding, body) = match compressed {
         Some((coding, bytes)) => {
             // Its memory goes back to the worker.
@@ -111,7 +128,6 @@ pub fn from_reply(
         }
         None => (None, body),
     };
-    let is_empty = body.is_empty();
     let mut response = Response::new(Full::new(Block::new(body)));
     *response.status_mut() = match reply.status {
         Status::Ok => StatusCode::OK,
@@ -204,6 +220,7 @@ mod tests {
         let reply = Reply {
             status: Status::Found,
             content_type: "text/plain",
+            n_constant: 0,
             redirect: Some(Box::new(Redirect {
                 location: "http://a/\r\nSet-Cookie: x".into(),
                 link: None,
@@ -217,8 +234,9 @@ mod tests {
             reply,
             Generation::new(0),
             Text::default(),
-            Compression::Off,
+            None,
             &mut Headers::default(),
+            &mut Constants::default(),
         );
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     }

@@ -78,6 +78,11 @@ impl Text {
         self.end == 0
     }
 
+    /// How many bytes there are.
+    pub fn len(&self) -> usize {
+        self.end
+    }
+
     /// How many bytes there is memory for.
     pub fn capacity(&self) -> usize {
         self.memory.capacity()

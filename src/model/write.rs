@@ -39,6 +39,12 @@ pub fn push_base64(bytes: &[u8], out: &mut impl Append) {
 /// Appends a JSON string with its quotes (RFC 8259, section 7).
 pub fn push_json_string(text: &str, out: &mut impl Append) {
     out.push('"');
+    push_json_escaped(text, out);
+    out.push('"');
+}
+
+/// Appends the inside of a JSON string.
+pub fn push_json_escaped(text: &str, out: &mut impl Append) {
     for character in text.chars() {
         match character {
             '"' | '\\' => {
@@ -52,7 +58,6 @@ pub fn push_json_string(text: &str, out: &mut impl Append) {
             }
         }
     }
-    out.push('"');
 }
 
 /// Appends a path as it stands in a URL (RFC 3986, section 3.3): what a path cannot hold is

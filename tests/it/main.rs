@@ -27,6 +27,7 @@ mod check;
 mod check_and_load;
 mod client_address;
 mod command_line;
+mod compression;
 mod corpus;
 mod drain;
 mod formats;
