@@ -407,7 +407,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         let Scratch { workspace, selection, repeated, pubdate, url_tail, tails, .. } = scratch;
         select::select(snapshot, &criteria, rng, workspace, selection);
         if shaping.spread {
-            shape::spread(snapshot, &target.directory, selection);
+            shape::spread(snapshot, &target.directory, choice.protocols, selection);
         }
         repeated.find(snapshot, &target.directory, choice, selection);
         if !redirects {

@@ -31,7 +31,8 @@ pub struct Shaping {
     pub max_mirrors: Option<usize>,
     /// Protocols that are listed only when `protocol=` asks for them.
     pub unlisted: ProtocolSet,
-    /// Whether the first four mirrors should be of different networks, and offer https.
+    /// Whether the first four mirrors should be of different networks, and offer https, or what was
+    /// asked for in its place.
     pub spread: bool,
     /// What is always listed last.
     pub fallback: Option<Fallback>,
@@ -131,9 +132,16 @@ const FRONT: usize = 4;
 /// How far back the spread looks for a better mirror: nearness counts for more than variety.
 const WINDOW: usize = 16;
 
-/// Brings mirrors of different networks, with https, to the front. Mirrors of the client's own
-/// network stay before all others: they were chosen by name.
-pub fn spread(snapshot: &Snapshot, directory: &DirectoryView<'_>, selection: &mut Selection) {
+/// Brings mirrors of different networks to the front, with the most preferred of the protocols that
+/// count: https, unless others were asked for. Mirrors of the client's own network stay before all
+/// others: they were chosen by name.
+pub fn spread(
+    snapshot: &Snapshot,
+    directory: &DirectoryView<'_>,
+    protocols: ProtocolSet,
+    selection: &mut Selection,
+) {
+    let preferred = protocols.iter().next();
     let fixed = selection
         .tiers
         .iter()
@@ -141,9 +149,9 @@ pub fn spread(snapshot: &Snapshot, directory: &DirectoryView<'_>, selection: &mu
         .map(|&(_, end)| end)
         .max()
         .unwrap_or(0);
-    let lacks_https = |host: HostId| {
+    let lacks_preferred = |host: HostId| {
         let of_host = directory.layout.listings(snapshot.listings(), host);
-        !of_host.iter().any(|listing| listing.protocol == Protocol::Https)
+        !of_host.iter().any(|listing| Some(listing.protocol) == preferred)
     };
     for place in fixed..FRONT {
         let (front, rest) = match selection.hosts.split_at_checked(place) {
@@ -156,7 +164,7 @@ pub fn spread(snapshot: &Snapshot, directory: &DirectoryView<'_>, selection: &mu
             .iter()
             .take(WINDOW)
             .enumerate()
-            .min_by_key(|&(index, &host)| (is_near(host), lacks_https(host), index));
+            .min_by_key(|&(index, &host)| (is_near(host), lacks_preferred(host), index));
         if let Some((index, _)) = best {
             selection.promote(place + index, place);
         }

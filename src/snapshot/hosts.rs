@@ -1,11 +1,12 @@
 //! What is known of single mirrors: their share of the load, their country, their networks, and
 //! their names.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashSet;
 
-use super::tables::{Lists, Tables};
+use super::tables::Tables;
 use crate::model::base_url::authority;
 use crate::model::geo::Country;
 use crate::model::ids::HostId;
@@ -14,7 +15,7 @@ use crate::model::ids::HostId;
 pub struct HostIndex {
     weights: Vec<Weight>,
     countries: Vec<Option<Country>>,
-    networks: Vec<Networks>,
+    networks: Networks,
     /// Mirrors by the host and port of their URLs, sorted.
     authorities: Vec<(Box<str>, Vec<HostId>)>,
 }
@@ -36,26 +37,46 @@ impl Weight {
     }
 }
 
-/// The networks in which a mirror stands, as far as the data says.
-#[derive(Clone, Copy, Default)]
+/// A mirror is known by so many of its networks; more say nothing new of where it stands.
+const MAX_NETWORKS: usize = 64;
+
+/// The networks in which each mirror stands, as far as the data says: its netblocks and its
+/// autonomous systems, numbered together.
+#[derive(Default)]
 struct Networks {
-    /// Index into the autonomous systems.
-    asn: Option<u32>,
-    /// Index into the lists of mirrors of a netblock.
-    netblock: Option<u32>,
+    /// Sorted, by mirror.
+    of_host: Vec<Box<[u32]>>,
+}
+
+impl Networks {
+    fn new(tables: &Tables) -> Self {
+        let mut of_host = vec![Vec::new(); tables.hosts.len()];
+        let netblocks = (0..tables.netblock_hosts.len()).map(|n| tables.netblock_hosts.get(n));
+        let asns = (0..tables.asn_hosts.len()).map(|n| tables.asn_hosts.get(n));
+        // Systems first: they are few, and so within the limit.
+        for (number, hosts) in (0_u32..).zip(asns.chain(netblocks)) {
+            for host in hosts {
+                if let Some(networks) = of_host.get_mut(host.index())
+                    && networks.len() < MAX_NETWORKS
+                {
+                    networks.push(number);
+                }
+            }
+        }
+        Self { of_host: of_host.into_iter().map(Vec::into_boxed_slice).collect() }
+    }
+
+    fn of(&self, host: HostId) -> &[u32] {
+        self.of_host.get(host.index()).map_or(&[], |networks| networks)
+    }
 }
 
 impl HostIndex {
     pub(super) fn new(tables: &Tables) -> Self {
-        let mut networks = vec![Networks::default(); tables.hosts.len()];
-        each_member(&tables.asn_hosts, &mut networks, |networks, asn| networks.asn = asn);
-        each_member(&tables.netblock_hosts, &mut networks, |networks, netblock| {
-            networks.netblock = netblock;
-        });
         Self {
             weights: tables.hosts.iter().map(|host| Weight::new(host.weight)).collect(),
             countries: tables.hosts.iter().map(|host| host.country).collect(),
-            networks,
+            networks: Networks::new(tables),
             authorities: index_authorities(tables),
         }
     }
@@ -83,13 +104,18 @@ impl HostIndex {
     /// Whether two mirrors are known to share an autonomous system or a netblock, and so are likely
     /// to fail together. Mirrors of unknown networks share nothing.
     pub fn share_network(&self, one: HostId, other: HostId) -> bool {
-        match (self.networks.get(one.index()), self.networks.get(other.index())) {
-            (Some(one), Some(other)) => {
-                one.asn.is_some() && one.asn == other.asn
-                    || one.netblock.is_some() && one.netblock == other.netblock
+        let (mut one, mut other) = (self.networks.of(one), self.networks.of(other));
+        // Both are sorted and short.
+        while let (Some((a, rest_of_one)), Some((b, rest_of_other))) =
+            (one.split_first(), other.split_first())
+        {
+            match a.cmp(b) {
+                Ordering::Equal => return true,
+                Ordering::Less => one = rest_of_one,
+                Ordering::Greater => other = rest_of_other,
             }
-            _ => false,
         }
+        false
     }
 
     /// The mirrors with a URL at that host and port.
@@ -97,20 +123,6 @@ impl HostIndex {
         match self.authorities.binary_search_by(|(known, _)| (**known).cmp(authority)) {
             Ok(index) => self.authorities.get(index).map_or(&[], |(_, hosts)| hosts),
             Err(_) => &[],
-        }
-    }
-}
-
-fn each_member(
-    lists: &Lists<HostId>,
-    networks: &mut [Networks],
-    set: impl Fn(&mut Networks, Option<u32>),
-) {
-    for (number, index) in (0_u32..).zip(0..lists.len()) {
-        for host in lists.get(index) {
-            if let Some(networks) = networks.get_mut(host.index()) {
-                set(networks, Some(number));
-            }
         }
     }
 }
@@ -131,4 +143,47 @@ fn index_authorities(tables: &Tables) -> Vec<(Box<str>, Vec<HostId>)> {
         }
     }
     authorities.into_iter().map(|(authority, hosts)| (authority.into(), hosts)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::tables::Host;
+
+    #[test]
+    fn mirrors_share_any_of_their_netblocks_and_systems() {
+        let mut tables = Tables::default();
+        tables.hosts = vec![Host { country: None, weight: 1 }; 6];
+        // 0 is alone; 1 and 2 share a system, 2 and 3 the first netblock of 2, 2 and 4 the last.
+        tables.asn_hosts.push([1, 2].map(HostId));
+        for hosts in [[2, 3], [5, 5], [4, 2]] {
+            tables.netblock_hosts.push(hosts.map(HostId));
+        }
+        let hosts = HostIndex::new(&tables);
+        let mut sharing = Vec::new();
+        for one in 0..6 {
+            for other in one + 1..6 {
+                let (a, b) = (HostId(one), HostId(other));
+                assert_eq!(hosts.share_network(a, b), hosts.share_network(b, a));
+                if hosts.share_network(a, b) {
+                    sharing.push((one, other));
+                }
+            }
+        }
+        assert_eq!(sharing, [(1, 2), (2, 3), (2, 4)]);
+    }
+
+    #[test]
+    fn the_networks_of_a_mirror_are_bounded() {
+        let mut tables = Tables::default();
+        tables.hosts = vec![Host { country: None, weight: 1 }; 2];
+        for _ in 0..10 * MAX_NETWORKS {
+            tables.netblock_hosts.push([HostId(0)]);
+        }
+        tables.netblock_hosts.push([0, 1].map(HostId));
+        tables.asn_hosts.push([0, 1].map(HostId));
+        let networks = Networks::new(&tables);
+        assert_eq!(networks.of(HostId(0)).len(), MAX_NETWORKS);
+        assert!(HostIndex::new(&tables).share_network(HostId(0), HostId(1)), "systems are kept");
+    }
 }

@@ -206,6 +206,22 @@ fn the_first_four_offer_https_where_they_can_and_own_networks_stay_first() {
 }
 
 #[test]
+fn a_spread_prefers_what_was_asked_for() {
+    // Frankfurt is the nearer of those that offer plain HTTP only; under `protocol=http` every one
+    // offers what was asked for, so none gives way.
+    let options = shaped(Shaping { spread: true, ..Shaping::default() });
+    let query = format!("{UPDATES}&protocol=http");
+    let mut fronts = 0;
+    for seed in 0..50 {
+        let (_, body) = answer_with(&options, Format::Mirrorlist, &query, seed);
+        assert!(body.lines().skip(1).all(|url| url.starts_with("http://")), "{body}");
+        fronts += usize::from(hosts(&body)[..3].contains(&"ftp.frankfurt.example"));
+    }
+    // Two German mirrors follow the one of the client's own network.
+    assert_eq!(fronts, 50);
+}
+
+#[test]
 fn countme_names_repositories_that_exist_and_nothing_else() {
     let count = |query: &str| {
         answer(Format::Metalink, query).0.countme.map(|entry| (entry.repository, entry.bucket))
