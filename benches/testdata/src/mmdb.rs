@@ -47,15 +47,53 @@ pub fn write_networks<'a>(
     build_epoch: u64,
     networks: impl IntoIterator<Item = (Network, &'a str)>,
 ) -> Vec<u8> {
-    let mut networks: Vec<_> = networks.into_iter().collect();
+    let database_type = match layout {
+        Layout::GeoLite2 => "GeoLite2-Country",
+        Layout::IpLocationDb => "ip-location-db country",
+        Layout::Ipinfo => "ipinfo generic_country_free.mmdb",
+        Layout::IpinfoLite => "ipinfo bundle_location_lite.mmdb",
+    };
+    let record = |data: &mut Data, code: &&str| data.record(layout, code);
+    build(database_type, build_epoch, networks.into_iter().collect(), record)
+}
+
+/// A file of records with any texts in them, as of a vendor whose layout is none of [`Layout`]'s:
+/// pairs of a prefix and fields such as `("continent.code", "EU")`.
+///
+/// # Panics
+/// When a prefix does not parse: the pairs are written in a test's source.
+#[must_use]
+#[track_caller]
+pub fn write_records(database_type: &str, networks: &[(&str, &[(&str, &str)])]) -> Vec<u8> {
+    let parsed = networks.iter().map(|&(text, fields)| match text.parse() {
+        Ok(network) => (network, fields),
+        Err(error) => panic!("{text:?}: {error}"),
+    });
+    let record = |data: &mut Data, fields: &&[(&str, &str)]| data.fields(fields);
+    build(database_type, 0, parsed.collect(), record)
+}
+
+fn build<K: Ord>(
+    database_type: &str,
+    build_epoch: u64,
+    mut networks: Vec<(Network, K)>,
+    mut record: impl FnMut(&mut Data, &K) -> u32,
+) -> Vec<u8> {
     // A stable sort: short prefixes are refined by longer ones, equal ones keep their order.
     networks.sort_by_key(|(network, _)| tree_position(*network).1);
 
     let mut data = Data::default();
-    let mut offsets: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut offsets: BTreeMap<K, u32> = BTreeMap::new();
     let mut tree = Tree { nodes: vec![[Slot::Empty; 2]] };
-    for (network, code) in networks {
-        let offset = *offsets.entry(code).or_insert_with(|| data.record(layout, code));
+    for (network, key) in networks {
+        let offset = match offsets.get(&key) {
+            Some(&offset) => offset,
+            None => {
+                let offset = record(&mut data, &key);
+                offsets.insert(key, offset);
+                offset
+            }
+        };
         let (bits, length) = tree_position(network);
         tree.set(bits, length, Slot::Data(offset));
     }
@@ -65,7 +103,7 @@ pub fn write_networks<'a>(
             tree.set(bits, length, ipv4);
         }
     }
-    assemble(layout, build_epoch, &tree, &data.bytes)
+    assemble(database_type, build_epoch, &tree, &data.bytes)
 }
 
 /// What a record of the tree says.
@@ -160,6 +198,23 @@ impl Data {
         offset
     }
 
+    /// Appends a record of texts, some in a map within: `("country.iso_code", "DE")`.
+    fn fields(&mut self, fields: &[(&str, &str)]) -> u32 {
+        let offset = self.bytes.len() as u32;
+        self.map(fields.len());
+        for (path, value) in fields {
+            match path.split_once('.') {
+                Some((outer, inner)) => {
+                    self.string(outer);
+                    self.map(1);
+                    self.pair(inner, value);
+                }
+                None => self.pair(path, value),
+            }
+        }
+        offset
+    }
+
     fn pair(&mut self, key: &str, value: &str) {
         self.string(key);
         self.string(value);
@@ -230,7 +285,7 @@ const ARRAY: u8 = 11;
 const SEPARATOR: u32 = 16;
 const METADATA_START: &[u8] = b"\xab\xcd\xefMaxMind.com";
 
-fn assemble(layout: Layout, build_epoch: u64, tree: &Tree, data: &[u8]) -> Vec<u8> {
+fn assemble(database_type: &str, build_epoch: u64, tree: &Tree, data: &[u8]) -> Vec<u8> {
     let n_nodes = tree.nodes.len() as u32;
     let highest = u64::from(n_nodes) + u64::from(SEPARATOR) + data.len() as u64;
     let record_size = match highest {
@@ -250,12 +305,6 @@ fn assemble(layout: Layout, build_epoch: u64, tree: &Tree, data: &[u8]) -> Vec<u
     bytes.extend([0; SEPARATOR as usize]);
     bytes.extend_from_slice(data);
     bytes.extend_from_slice(METADATA_START);
-    let database_type = match layout {
-        Layout::GeoLite2 => "GeoLite2-Country",
-        Layout::IpLocationDb => "ip-location-db country",
-        Layout::Ipinfo => "ipinfo generic_country_free.mmdb",
-        Layout::IpinfoLite => "ipinfo bundle_location_lite.mmdb",
-    };
     bytes.extend(metadata(database_type, n_nodes, record_size as u64, build_epoch));
     bytes
 }
