@@ -16,7 +16,8 @@ macro_rules! two_letter_code {
             pub fn parse(text: &str) -> Option<Self> {
                 match *text.trim().as_bytes() {
                     [a, b] if a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric() => {
-                        Some(Self([a.to_ascii_uppercase(), b.to_ascii_uppercase()]))
+                        let code = [a.to_ascii_uppercase(), b.to_ascii_uppercase()];
+                        Some(Self(Self::usual_code(code)))
                     }
                     _ => None,
                 }
@@ -51,11 +52,81 @@ macro_rules! two_letter_code {
 
 two_letter_code! {
     /// A country: ISO 3166-1 alpha-2, plus the codes that GeoIP data adds (`EU`, `A1`).
+    ///
+    /// `UK` and `EL` are read as `GB` and `GR`: ISO reserves them for these very countries, and
+    /// data that use both spellings would never meet.
     Country
 }
 two_letter_code! {
     /// A continent: `AF`, `AN`, `AS`, `EU`, `NA`, `OC`, `SA` in MirrorManager's table.
     Continent
+}
+
+impl Country {
+    fn usual_code(code: [u8; 2]) -> [u8; 2] {
+        match &code {
+            b"UK" => *b"GB",
+            b"EL" => *b"GR",
+            _ => code,
+        }
+    }
+}
+
+impl Continent {
+    fn usual_code(code: [u8; 2]) -> [u8; 2] {
+        code
+    }
+}
+
+/// Where an address is: in a country, or on a continent where no more is known.
+///
+/// It takes two bytes, as a snapshot holds hundreds of thousands: those of the code, the highest bit
+/// of the first set for a continent.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Location([u8; 2]);
+
+const IS_CONTINENT: u8 = 0x80;
+
+impl Location {
+    /// The country; `None` where only the continent is known.
+    pub fn country(self) -> Option<Country> {
+        let [first, _] = self.0;
+        (first & IS_CONTINENT == 0).then_some(Country(self.0))
+    }
+
+    /// The continent, where no more than that is known.
+    pub fn continent(self) -> Option<Continent> {
+        let [first, second] = self.0;
+        (first & IS_CONTINENT != 0).then_some(Continent([first & !IS_CONTINENT, second]))
+    }
+
+    /// False for bytes that are neither (a forged snapshot file).
+    pub fn is_valid(self) -> bool {
+        self.country().is_some_and(Country::is_valid)
+            || self.continent().is_some_and(Continent::is_valid)
+    }
+}
+
+impl From<Country> for Location {
+    fn from(country: Country) -> Self {
+        Self(country.0)
+    }
+}
+
+impl From<Continent> for Location {
+    fn from(Continent([first, second]): Continent) -> Self {
+        Self([first | IS_CONTINENT, second])
+    }
+}
+
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.country(), self.continent()) {
+            (Some(country), _) => write!(f, "country {country}"),
+            (None, Some(continent)) => write!(f, "continent {continent}"),
+            (None, None) => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -66,8 +137,26 @@ mod tests {
     fn codes_are_upper_case_and_two_characters() {
         assert_eq!(Country::parse("de").map(|c| c.to_string()).as_deref(), Some("DE"));
         assert_eq!(Country::parse(" A1 ").map(|c| c.to_string()).as_deref(), Some("A1"));
+        assert_eq!(Country::parse("uk").map(|c| c.to_string()).as_deref(), Some("GB"));
+        assert_eq!(Country::parse("EL").map(|c| c.to_string()).as_deref(), Some("GR"));
+        assert_eq!(Continent::parse("eu").map(|c| c.to_string()).as_deref(), Some("EU"));
         for bad in ["", "D", "DEU", "D-", "N/A", "ÄÖ", "é"] {
             assert_eq!(Country::parse(bad), None, "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_location_is_a_country_or_a_continent() {
+        let (country, continent) = (Country::parse("EU"), Continent::parse("EU"));
+        let [at, on] = [country.map(Location::from), continent.map(Location::from)];
+        assert_ne!(at, on);
+        for location in [at, on].into_iter().flatten() {
+            assert!(location.is_valid());
+        }
+        assert_eq!(at.map(|l| (l.country(), l.continent())), Some((country, None)));
+        assert_eq!(on.map(|l| (l.country(), l.continent())), Some((None, continent)));
+        assert_eq!(format!("{at:?} {on:?}"), "Some(country EU) Some(continent EU)");
+        assert!(!Location([0, b'A']).is_valid());
+        assert_eq!(size_of::<Option<Location>>(), 3);
     }
 }

@@ -7,6 +7,7 @@ pub mod authority;
 pub mod geo;
 pub mod net;
 pub mod scope;
+pub mod embedded;
 pub mod url;
 pub mod base_url;
 pub mod path;

@@ -1,0 +1,312 @@
+//! IPv4 addresses within IPv6 addresses: under which addresses a client is looked up.
+//!
+//! Translators and tunnels give a host of IPv4 an IPv6 address that holds its own. Tables of
+//! networks, systems and countries know the IPv4 address only, so both are looked up.
+//!
+//! | mechanism | prefix | the IPv4 address |
+//! |---|---|---|
+//! | NAT64, SIIT (RFC 6052) | `64:ff9b::/96`, and those that the operator names | behind the prefix, around bits 64 to 71 |
+//! | NAT64 of local use (RFC 8215) | `64:ff9b:1::/48` | the same, or the last 32 bits where all between is zero |
+//! | 6to4 (RFC 3056) | `2002::/16` | bits 16 to 47 |
+//! | Teredo (RFC 4380) | `2001::/32` | the last 32 bits, inverted; the others name its server |
+//!
+//! [`LookupAddresses`] is the one rule for every table: first the IPv6 address, for networks longer
+//! than the prefix of the mechanism, then the IPv4 address. Networks as long as that prefix or wider,
+//! such as the route of a 6to4 relay, say where the relay is and not where the client is.
+//!
+//! IPv4-mapped addresses (`::ffff:192.0.2.1`) never get here: they *are* IPv4 addresses
+//! ([`canonical`](super::net::canonical)). IPv4-compatible ones (`::192.0.2.1`) are left alone, as
+//! RFC 4291 deprecates them and nobody routes them; so are ISATAP interface identifiers, as their
+//! prefix is that of the site already. What is embedded never makes anybody a trusted proxy: a 6to4
+//! address with any IPv4 address in it can be had by anybody.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::net::{HostBits, Prefix};
+
+/// The addresses under which a client is looked up in every table of networks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LookupAddresses {
+    own: IpAddr,
+    /// Networks of `own` count from this length on.
+    min_length: u8,
+    embedded: Option<Ipv4Addr>,
+}
+
+impl LookupAddresses {
+    /// Those of a client (canonical); `nat64` are prefixes beside the well-known ones.
+    pub fn of(client: IpAddr, nat64: &[Nat64Prefix]) -> Self {
+        let IpAddr::V6(v6) = client else {
+            return Self { own: client, min_length: 0, embedded: None };
+        };
+        let (min_length, embedded) = match find_mechanism(v6, nat64) {
+            Some((length, embedded)) => (length + 1, embedded.filter(is_public)),
+            None => (0, None),
+        };
+        Self { own: client, min_length, embedded }
+    }
+
+    /// The client's own address.
+    pub fn own(self) -> IpAddr {
+        self.own
+    }
+
+    /// The shortest length of a network that says something of the client's own address.
+    pub fn min_length(self) -> u8 {
+        self.min_length
+    }
+
+    /// The IPv4 address in it, which is looked up after it.
+    pub fn embedded(self) -> Option<IpAddr> {
+        self.embedded.map(IpAddr::V4)
+    }
+}
+
+impl From<IpAddr> for LookupAddresses {
+    /// Without prefixes of the operator's own.
+    fn from(client: IpAddr) -> Self {
+        Self::of(client, &[])
+    }
+}
+
+/// The length of the mechanism's prefix, and the address behind it.
+fn find_mechanism(address: Ipv6Addr, nat64: &[Nat64Prefix]) -> Option<(u8, Option<Ipv4Addr>)> {
+    let own = nat64.iter().filter(|nat64| nat64.0.contains(address.into()));
+    if let Some(nat64) = own.max_by_key(|nat64| nat64.0.len()) {
+        return Some((nat64.0.len(), nat64.extract(address)));
+    }
+    let bits = address.to_bits();
+    let [a, b, c, d, e, f, ..] = address.segments();
+    match (a, b, c) {
+        (0x64, 0xff9b, 0) if (d, e, f) == (0, 0, 0) => Some((96, Some(bits_from(bits, 96)))),
+        (0x64, 0xff9b, 1) if (d, e, f) == (0, 0, 0) => Some((96, Some(bits_from(bits, 96)))),
+        (0x64, 0xff9b, 1) => Some((48, extract(address, 48))),
+        (0x2002, ..) => Some((16, Some(bits_from(bits, 16)))),
+        (0x2001, 0, _) => Some((32, Some(Ipv4Addr::from_bits(!bits_from(bits, 96).to_bits())))),
+        _ => None,
+    }
+}
+
+/// The 32 bits that follow the first `n`.
+#[allow(clippy::cast_possible_truncation, reason = "the lower 32 bits are meant")]
+fn bits_from(bits: u128, n: u8) -> Ipv4Addr {
+    Ipv4Addr::from_bits((bits << n >> 96) as u32)
+}
+
+/// RFC 6052, section 2.2: the bits behind the prefix, but for bits 64 to 71, which are zero.
+fn extract(address: Ipv6Addr, length: u8) -> Option<Ipv4Addr> {
+    let bits = address.to_bits();
+    if length == 96 {
+        return Some(bits_from(bits, 96));
+    }
+    let reserved = bits >> 56 & 0xff;
+    if reserved != 0 {
+        return None;
+    }
+    // The eight reserved bits are taken out: what is behind them moves up.
+    let low = bits & ((1 << 56) - 1);
+    let joined = (bits >> 64 << 64) | (low << 8);
+    Some(bits_from(joined, length))
+}
+
+/// Whether an address may be a client's on the Internet: an embedded one that is not was made up, or
+/// is of a network that our tables do not mean. Blocks for documentation are let through.
+fn is_public(address: &Ipv4Addr) -> bool {
+    let [a, b, ..] = address.octets();
+    let is_shared = a == 100 && b & 0xc0 == 64;
+    !(a == 0
+        || a >= 224
+        || is_shared
+        || address.is_private()
+        || address.is_loopback()
+        || address.is_link_local())
+}
+
+/// A prefix behind which a translator puts IPv4 addresses (RFC 6052).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Nat64Prefix(Prefix);
+
+/// Why a text is no such prefix.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum BadNat64Prefix {
+    /// Not IPv6, or no prefix.
+    #[error("is no prefix of IPv6")]
+    Prefix,
+    /// RFC 6052 knows six lengths.
+    #[error("has none of the lengths /32, /40, /48, /56, /64 and /96")]
+    Length,
+    /// Bits behind the length, or within bits 64 to 71.
+    #[error("has bits set where RFC 6052 wants zeros")]
+    Bits,
+}
+
+impl Nat64Prefix {
+    /// Reads `2001:db8:64::/96`.
+    pub fn parse(text: &str) -> Result<Self, BadNat64Prefix> {
+        let (prefix, host_bits) = Prefix::parse(text).map_err(|_| BadNat64Prefix::Prefix)?;
+        let IpAddr::V6(address) = prefix.address() else { return Err(BadNat64Prefix::Prefix) };
+        if !matches!(prefix.len(), 32 | 40 | 48 | 56 | 64 | 96) {
+            return Err(BadNat64Prefix::Length);
+        }
+        if host_bits == HostBits::WereSet || address.to_bits() >> 56 & 0xff != 0 {
+            return Err(BadNat64Prefix::Bits);
+        }
+        Ok(Self(prefix))
+    }
+
+    fn extract(self, address: Ipv6Addr) -> Option<Ipv4Addr> {
+        extract(address, self.0.len())
+    }
+}
+
+impl fmt::Display for Nat64Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The length of the well-known prefix that lies around a network, where there is one.
+pub fn length_around(network: Prefix) -> Option<u8> {
+    let IpAddr::V6(address) = network.address() else { return None };
+    let (length, _) = find_mechanism(address, &[])?;
+    (length < network.len()).then_some(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn embedded(address: &str, nat64: &[&str]) -> Option<String> {
+        let nat64: Vec<_> =
+            nat64.iter().map(|text| Nat64Prefix::parse(text).expect("a valid literal")).collect();
+        let address = address.parse().expect("a valid literal");
+        LookupAddresses::of(address, &nat64).embedded().map(|v4| v4.to_string())
+    }
+
+    #[test]
+    fn addresses_of_translators_and_tunnels_hold_an_ipv4_address() {
+        for (address, expected) in [
+            ("192.0.2.1", None),
+            ("2001:db8::1", None),
+            ("64:ff9b::c000:201", Some("192.0.2.1")),
+            ("64:ff9b:0:0:0:1:c000:201", None),
+            ("64:ff9b:1::c000:201", Some("192.0.2.1")),
+            ("64:ff9b:1:c000:2:100::", Some("192.0.2.1")),
+            ("64:ff9b:2::c000:201", None),
+            ("2002:c000:201::1", Some("192.0.2.1")),
+            ("2002:c000:201:ffff:ffff:ffff:ffff:ffff", Some("192.0.2.1")),
+            // The server's address does not count.
+            ("2001:0:c633:6401:8000:63bf:3fff:fdfe", Some("192.0.2.1")),
+            ("2001:0:c000:201::1", None),
+            // Left alone.
+            ("::192.0.2.1", None),
+            ("2001:db8::5efe:c000:201", None),
+            ("fe80::5efe:c000:201", None),
+            ("::ffff:0:192.0.2.1", None),
+        ] {
+            assert_eq!(embedded(address, &[]).as_deref(), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn addresses_that_nobody_on_the_internet_has_are_not_used() {
+        for v4 in [
+            "0.0.0.0",
+            "0.1.2.3",
+            "10.0.0.1",
+            "100.64.0.1",
+            "100.127.255.255",
+            "127.0.0.1",
+            "169.254.1.1",
+            "172.16.0.1",
+            "192.168.0.1",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+        ] {
+            let bits = u128::from(v4.parse::<Ipv4Addr>().expect("a valid literal").to_bits());
+            for address in [
+                0x0064_ff9b << 96 | bits,
+                0x0064_ff9b_0001 << 80 | bits,
+                0x2002 << 112 | bits << 80,
+                0x2001 << 112 | (!bits & 0xffff_ffff),
+            ] {
+                let address = Ipv6Addr::from_bits(address).to_string();
+                assert_eq!(embedded(&address, &[]), None, "{v4} in {address}");
+            }
+        }
+        assert_eq!(embedded("64:ff9b::6380:1", &[]).as_deref(), Some("99.128.0.1"));
+        assert_eq!(embedded("64:ff9b::6480:1", &[]).as_deref(), Some("100.128.0.1"));
+    }
+
+    /// The table of RFC 6052, section 2.4.
+    #[test]
+    fn every_length_of_rfc_6052_is_known() {
+        for (prefix, address) in [
+            ("2001:db8::/32", "2001:db8:c000:221::"),
+            ("2001:db8:100::/40", "2001:db8:1c0:2:21::"),
+            ("2001:db8:122::/48", "2001:db8:122:c000:2:2100::"),
+            ("2001:db8:122:300::/56", "2001:db8:122:3c0:0:221::"),
+            ("2001:db8:122:344::/64", "2001:db8:122:344:c0:2:2100::"),
+            ("2001:db8:122:344::/96", "2001:db8:122:344::192.0.2.33"),
+        ] {
+            assert_eq!(embedded(address, &[prefix]).as_deref(), Some("192.0.2.33"), "{prefix}");
+            assert_eq!(embedded(address, &[]), None, "{prefix}");
+        }
+        // Bits 64 to 71 are not zero.
+        assert_eq!(embedded("2001:db8:122:c000:102:2100::", &["2001:db8:122::/48"]), None);
+        // The longest of several counts.
+        let both = ["2001:db8::/32", "2001:db8:122:344::/96"];
+        let address = "2001:db8:122:344::192.0.2.33";
+        assert_eq!(embedded(address, &both).as_deref(), Some("192.0.2.33"));
+    }
+
+    #[test]
+    fn prefixes_that_are_none_are_refused() {
+        for (text, expected) in [
+            ("64:ff9b::/96", None),
+            ("192.0.2.0/24", Some(BadNat64Prefix::Prefix)),
+            ("x", Some(BadNat64Prefix::Prefix)),
+            ("::ffff:0:0/96", Some(BadNat64Prefix::Prefix)),
+            ("2001:db8::/33", Some(BadNat64Prefix::Length)),
+            ("2001:db8::", Some(BadNat64Prefix::Length)),
+            ("2001:db8::1/96", Some(BadNat64Prefix::Bits)),
+            ("2001:db8:0:0:ff00::/96", Some(BadNat64Prefix::Bits)),
+        ] {
+            assert_eq!(Nat64Prefix::parse(text).err(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn networks_know_the_prefix_around_them() {
+        for (network, expected) in [
+            ("2002:c000:200::/40", Some(16)),
+            ("2001::/33", Some(32)),
+            ("64:ff9b::c000:200/120", Some(96)),
+            ("2002::/16", None),
+            ("2001::/32", None),
+            ("2000::/3", None),
+            ("2001:db8::/32", None),
+            ("10.0.0.0/8", None),
+        ] {
+            let (prefix, _) = Prefix::parse(network).expect("a valid literal");
+            assert_eq!(length_around(prefix), expected, "{network}");
+        }
+    }
+
+    #[test]
+    fn a_network_of_a_relay_says_nothing_of_its_clients() {
+        for (address, min_length) in [
+            ("2002:c000:201::1", 17),
+            ("2002:a00:1::1", 17),
+            ("2001:0:c633:6401:8000:63bf:3fff:fdfe", 33),
+            ("64:ff9b::c000:201", 97),
+            ("2001:db8::1", 0),
+            ("192.0.2.1", 0),
+        ] {
+            let address: IpAddr = address.parse().expect("a valid literal");
+            assert_eq!(LookupAddresses::from(address).min_length(), min_length, "{address}");
+        }
+    }
+}
