@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueHint};
 
 use crate::config::values::{
-    Askers, ClientAddress, Count, Fallback, HostName, ListenAddress, LogLevel, Profile, SocketMode,
-    TrustedProxy,
+    Askers, ClientAddress, Count, Fallback, HostName, ListenAddress, LogLevel, Nat64Prefix,
+    Profile, SocketMode, TrustedProxy,
 };
 use crate::http::socket::Address;
 
@@ -215,6 +215,12 @@ pub struct ServeArgs {
     /// Whoever connects through a unix socket is believed in any case: its mode decides who can.
     #[arg(long, alias = "trusted_proxy", value_name = "CIDR", help_heading = "Serving")]
     pub trusted_proxy: Vec<TrustedProxy>,
+    /// A translator puts the IPv4 addresses of clients behind this prefix (RFC 6052); may be repeated
+    ///
+    /// Such clients are looked up under their IPv4 address as well. 64:ff9b::/96, 64:ff9b:1::/48, 6to4
+    /// and Teredo are known without it.
+    #[arg(long, alias = "nat64_prefix", value_name = "PREFIX", help_heading = "Serving")]
+    pub nat64_prefix: Vec<Nat64Prefix>,
     /// Threads that answer requests [default: one for each core]
     #[arg(long, value_name = "N", help_heading = "Serving")]
     pub workers: Option<Count<1, 1_024>>,

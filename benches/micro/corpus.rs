@@ -142,8 +142,8 @@ impl<'a> Prepared<'a> {
     pub(crate) fn criteria(&self, snapshot: &Snapshot) -> Criteria<'a> {
         Criteria {
             directory: self.target.directory,
-            client: self.client,
-            client_country: snapshot.find_country(self.client),
+            client: self.client.into(),
+            location: snapshot.find_location(self.client.into()),
             countries: None,
             netblocks: true,
             private: true,

@@ -37,6 +37,7 @@ mod lookup {
 
     use mirrorlistd::compile::Report;
     use mirrorlistd::compile::source::country_database;
+    use mirrorlistd::model::embedded::LookupAddresses;
     use mirrorlistd::model::geo::Country;
     use mirrorlistd::model::net::Prefix;
     use mirrorlistd::snapshot::Snapshot;
@@ -51,33 +52,43 @@ mod lookup {
             .bench_local_values(|address| find(&CORPUS.snapshot, black_box(address)));
     }
 
+    fn each_client<R>(
+        bencher: Bencher<'_, '_>,
+        find: impl Fn(&Snapshot, LookupAddresses) -> R + Sync,
+    ) {
+        each_address(bencher, |snapshot, address| find(snapshot, address.into()));
+    }
+
     #[divan::bench(sample_size = REQUESTS)]
     fn address_to_netblocks_asn_country(bencher: Bencher<'_, '_>) {
-        each_address(bencher, |snapshot, address| {
+        each_client(bencher, |snapshot, address| {
             let mirrors: usize = snapshot.netblocks(address).map(|(_, hosts)| hosts.len()).sum();
             let asn = snapshot.find_asn(address).map(|(asn, hosts)| (asn, hosts.len()));
-            (mirrors, asn, snapshot.find_country(address))
+            (mirrors, asn, snapshot.find_location(address))
         });
     }
 
     #[divan::bench(sample_size = REQUESTS)]
     fn netblocks(bencher: Bencher<'_, '_>) {
-        each_address(bencher, |snapshot, address| snapshot.netblocks(address).count());
+        each_client(bencher, |snapshot, address| snapshot.netblocks(address).count());
     }
 
     #[divan::bench(sample_size = REQUESTS)]
     fn asn(bencher: Bencher<'_, '_>) {
-        each_address(bencher, |snapshot, address| snapshot.find_asn(address).map(|(asn, _)| asn));
+        each_client(bencher, |snapshot, address| snapshot.find_asn(address).map(|(asn, _)| asn));
     }
 
     #[divan::bench(sample_size = REQUESTS)]
     fn country(bencher: Bencher<'_, '_>) {
-        each_address(bencher, Snapshot::find_country);
+        each_client(bencher, Snapshot::find_location);
     }
 
     fn country_prefixes() -> Vec<(Prefix, Country)> {
         let bytes = std::fs::read(data::inputs(&CORPUS.folder).geoip).expect("a country table");
-        country_database::parse("", &bytes, &mut Report::default()).expect("a country table")
+        let table = country_database::parse("", &bytes, &mut Report::default());
+        let table = table.expect("a country table");
+        let country = |index: u32| table.records[index as usize].country.expect("a country");
+        table.networks.iter().map(|&(prefix, index)| (prefix, country(index))).collect()
     }
 
     /// The obvious structure: a hash map, asked for each prefix length.

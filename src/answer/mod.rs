@@ -32,7 +32,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use fastrand::Rng;
 
-use crate::model::geo::Country;
+use crate::model::embedded::{LookupAddresses, Nat64Prefix};
+use crate::model::geo::{Country, Location};
 use crate::model::net::canonical;
 use crate::model::text::{Append, Pieces, Text};
 use crate::model::tier::Tier;
@@ -144,6 +145,8 @@ pub struct Options {
     pub max_protocols: usize,
     /// A redirect names so many further mirrors in its `Link` header; 0 leaves the header out.
     pub redirect_links: usize,
+    /// Prefixes behind which translators put the IPv4 addresses of clients, beside the well-known.
+    pub nat64: Vec<Nat64Prefix>,
     /// How much of a selection is listed, and how.
     pub shaping: Shaping,
     /// Other names of directories and repositories.
@@ -163,6 +166,7 @@ impl Default for Options {
             max_protocols: 16,
             // A proxy's buffer for headers is 4 KB, and a URL may be long.
             redirect_links: 4,
+            nat64: Vec::new(),
             shaping: Shaping::default(),
             aliases: Aliases::default(),
             allow_ip: Askers::All,
@@ -376,14 +380,16 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             Some(text) if options.allow_ip.include(asker) => parse_address(text)?,
             _ => own,
         };
-        let client_country = snapshot.find_country(client);
+        let lookup = LookupAddresses::of(client, &options.nat64);
+        let location = snapshot.find_location(lookup);
         if let (Some(repo), Some(arch)) = (&query.repo, &query.arch) {
             // Whoever counts clients by the log counts those that there are.
             let is_told = client == own || asker.is_trusted;
-            let (client, country) = match is_told {
-                true => (client, client_country),
-                false => (own, snapshot.find_country(own)),
+            let (client, place) = match is_told {
+                true => (client, location),
+                false => (own, snapshot.find_location(LookupAddresses::of(own, &options.nat64))),
             };
+            let country = place.and_then(Location::country);
             let (repo, arch) = (repo.clone(), target::effective_arch(repo, arch));
             reply.log = Some(LogEntry { client, country, repo, arch });
         }
@@ -394,8 +400,8 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         let fallback = shaping.fallback_for(choice.protocols);
         let criteria = Criteria {
             directory: target.directory,
-            client,
-            client_country,
+            client: lookup,
+            location,
             countries: query.countries.as_ref(),
             netblocks: query.netblocks,
             private: client == own || options.private_for_ip.include(asker),

@@ -7,13 +7,12 @@
 //! The protocols asked for take part in every tier, and so a protocol that the nearest mirrors do not
 //! offer leads to mirrors farther away, never to another protocol.
 
-use std::net::IpAddr;
-
 use fastrand::Rng;
 
 use super::order::weighted;
 use super::query::Countries;
-use crate::model::geo::Country;
+use crate::model::embedded::LookupAddresses;
+use crate::model::geo::{Continent, Country, Location};
 use crate::model::ids::HostId;
 use crate::model::tier::Tier;
 use crate::model::url::ProtocolSet;
@@ -23,10 +22,10 @@ use crate::snapshot::{DirectoryView, Snapshot, contains, insert, members, remove
 pub struct Criteria<'a> {
     /// Where the content is.
     pub directory: DirectoryView<'a>,
-    /// Who asks (canonical).
-    pub client: IpAddr,
+    /// Who asks.
+    pub client: LookupAddresses,
     /// Where the client is, if known.
-    pub client_country: Option<Country>,
+    pub location: Option<Location>,
     /// The countries asked for, if any were.
     pub countries: Option<&'a Countries>,
     /// Whether netblocks and autonomous systems count.
@@ -177,9 +176,11 @@ pub fn select(
     {
         return;
     }
-    if let Some(country) = criteria.client_country {
+    if let Some(country) = criteria.location.and_then(Location::country) {
         selecting.geoip(country);
-        selecting.continent(country);
+        selecting.continent(snapshot.find_continent(country), Some(country));
+    } else {
+        selecting.continent(criteria.location.and_then(Location::continent), None);
     }
     if selecting.selection.hosts.len() < criteria.minimum {
         selecting.global();
@@ -225,16 +226,15 @@ pub fn limit(
 impl Workspace {
     fn prepare(&mut self, snapshot: &Snapshot, criteria: &Criteria<'_>) {
         let Criteria { directory, protocols, .. } = criteria;
-        let (restricted, admitted) = snapshot.restrictions(criteria.client_country);
+        let refusing = snapshot.refusing(criteria.location.and_then(Location::country));
         let word = |set: &[u64], index: usize| set.get(index).copied().unwrap_or(0);
         self.candidates.clear();
         self.open.clear();
         for (index, carriers) in directory.carriers.iter().enumerate() {
             let offering = carriers & directory.layout.offering(*protocols, index);
             let public = offering & word(directory.layout.public(), index);
-            let refused = word(restricted, index) & !word(admitted, index);
             self.candidates.push(if criteria.private { offering } else { public });
-            self.open.push(public & !refused);
+            self.open.push(public & !word(refusing, index));
         }
         for &host in criteria.excluded {
             remove(&mut self.candidates, host);
@@ -304,13 +304,16 @@ impl Selecting<'_, '_> {
         self.take_weighted(Tier::Geoip);
     }
 
-    fn continent(&mut self, own: Country) {
+    /// Mirrors on the client's continent, but for those in its own country, if that is known.
+    fn continent(&mut self, continent: Option<Continent>, own: Option<Country>) {
+        let Some(continent) = continent else { return };
         let snapshot = self.snapshot;
         if self.criteria.names_contributions {
-            for country in snapshot.continent_of(own).filter(|&country| country != own) {
+            let others = snapshot.countries_on(Some(continent));
+            for country in others.filter(|&country| Some(country) != own) {
                 self.add_country(country);
             }
-        } else if let Some(continent) = snapshot.find_continent(own) {
+        } else {
             // With those of the client's own country, which are taken already.
             self.add(self.criteria.directory.layout.on_continent(continent));
         }

@@ -6,10 +6,11 @@ use std::collections::hash_map::Entry;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Records;
+use super::locations::{self, KnownCountries};
 use super::networks::{self, HostIds};
 use super::report::{Place, Report};
-use super::source::mirrormanager;
-use super::{files, joins, repositories};
+use super::source::{country_database, mirrormanager};
+use super::{files, joins, repositories, restrictions};
 use crate::model::MAX_NAME;
 use crate::model::base_url::{BaseUrl, Redacted};
 use crate::model::geo::{Continent, Country};
@@ -50,6 +51,10 @@ pub(super) fn resolve(records: Records, report: &mut Report) -> Result<Tables, R
     let Records { cache_name: file, mut cache, global_netblocks, continents, countries } = records;
     let file = file.as_str();
     let mut tables = Tables { created: cache.created, ..Tables::default() };
+    if cache.created == 0 {
+        let problem = "when the data were made is not said, so nobody can tell their age";
+        report.mended(file, Place::Table("Time"), problem, cache.created);
+    }
 
     let usable_urls = resolve_urls(file, &cache, &mut tables, report)?;
     resolve_url_lists(file, &cache, &usable_urls, &mut tables, report)?;
@@ -60,12 +65,10 @@ pub(super) fn resolve(records: Records, report: &mut Report) -> Result<Tables, R
     repositories::resolve_names(file, &cache, &mut tables, report)?;
     joins::report(file, &cache, &tables, report);
     tables.continents = resolve_continents(file, &cache, continents, report);
+    resolve_places(file, &cache, &hosts, &countries, &mut tables, report);
+    joins::report_mirrors(file, &cache, &hosts, &tables, report);
     networks::resolve_netblocks(file, &cache, &hosts, &mut tables, report);
     networks::resolve_asns(file, &cache, global_netblocks, &hosts, &mut tables, report);
-    tables.country_overrides = networks::resolve_overrides(file, &cache, report);
-    for (prefix, country) in countries {
-        tables.country_prefixes.push(prefix, country);
-    }
     Ok(tables)
 }
 
@@ -155,6 +158,9 @@ pub(super) fn refuse_if_dangling(
     Ok(())
 }
 
+/// No mirror has more Mbit/s. A larger number is of another unit, and would draw all clients there.
+const MAX_BANDWIDTH: u32 = 100_000_000;
+
 /// The mirrors that carry a directory, with their country, weight and restrictions.
 fn resolve_hosts(
     file: &str,
@@ -184,7 +190,9 @@ fn resolve_hosts(
             }
         };
         let weight = match bandwidths.get(number) {
-            Some(&&bandwidth) => u32::try_from(bandwidth).ok().filter(|&weight| weight >= 1),
+            Some(&&bandwidth) => {
+                u32::try_from(bandwidth).ok().filter(|weight| (1..=MAX_BANDWIDTH).contains(weight))
+            }
             None => None,
         };
         if weight.is_none() {
@@ -195,24 +203,25 @@ fn resolve_hosts(
         }
         tables.hosts.push(Host { country, weight: weight.unwrap_or(1) });
     }
-    for (number, codes) in first_of_each(file, "HostCountryAllowedCache", &cache.allowed, report) {
-        let Some(&host) = hosts.get(&number) else { continue };
-        let mut allowed: Vec<Country> = Vec::with_capacity(codes.len());
-        for code in codes {
-            match Country::parse(code) {
-                Some(country) => allowed.push(country),
-                None => {
-                    let value = format_args!("mirror {number} allows {code}");
-                    let place = Place::Table("HostCountryAllowedCache");
-                    report.skipped(file, place, "not a country code, skipped", value);
-                }
-            }
-        }
-        allowed.sort();
-        allowed.dedup();
-        tables.restrictions.push((host, allowed));
-    }
     hosts
+}
+
+/// What depends on which countries there are: where clients and mirrors are, and whom mirrors serve.
+fn resolve_places(
+    file: &str,
+    cache: &mirrormanager::Records,
+    hosts: &HostIds,
+    (database_name, database): &(String, country_database::Table),
+    tables: &mut Tables,
+    report: &mut Report,
+) {
+    let known = KnownCountries(&tables.continents);
+    tables.location_prefixes = locations::resolve_database(database_name, database, &known, report);
+    tables.location_overrides = locations::resolve_overrides(file, cache, &known, report);
+    let sets = (0..tables.country_sets.len()).flat_map(|set| tables.country_sets.get(set));
+    locations::report_lonely_mirrors(file, cache, sets.copied(), &known, report);
+    let allowed = first_of_each(file, "HostCountryAllowedCache", &cache.allowed, report);
+    tables.restrictions = restrictions::resolve(file, allowed, hosts, &known, report);
 }
 
 /// The first value of each key, in ascending order of keys.

@@ -30,7 +30,10 @@ pub(super) fn records(report: &mut Report) -> Result<Records, Error> {
             COUNTRY_CONTINENT,
             report,
         ),
-        countries: country_database::parse("demo/country.mmdb", COUNTRIES, report)
-            .map_err(|error| broken(Path::new("demo/country.mmdb"), error))?,
+        countries: (
+            "demo/country.mmdb".to_owned(),
+            country_database::parse("demo/country.mmdb", COUNTRIES, report)
+                .map_err(|error| broken(Path::new("demo/country.mmdb"), error))?,
+        ),
     })
 }

@@ -1,11 +1,15 @@
 //! What does not join: records of one table that find nothing in another, counted with an example.
 //!
+//! None of it makes an answer wrong, but where a repository is `harmful`, and some of it is usual:
+//! MirrorManager exports mirrors that carry nothing yet.
+//!
 //! Where a reference is followed, what it does not find is reported there. Here stands what nobody
 //! asks for while tables are made: records that nothing refers to, and repositories that exist in one
 //! format only or for nobody.
 
 use rustc_hash::FxHashSet;
 
+use super::networks::HostIds;
 use super::report::{Place, Report};
 use super::source::mirrormanager;
 use crate::model::ids::HostId;
@@ -71,6 +75,55 @@ pub(super) fn report(
                 report.skipped(file, place, problem, value);
             }
             Some(_) => {}
+        }
+    }
+}
+
+/// Looks at the tables of mirrors.
+pub(super) fn report_mirrors(
+    file: &str,
+    cache: &mirrormanager::Records,
+    hosts: &HostIds,
+    tables: &Tables,
+    report: &mut Report,
+) {
+    let countries = cache.host_countries.iter().map(|&(number, _)| number);
+    report_unknown(file, "HostCountryCache", countries, hosts, report);
+    let bandwidths = cache.bandwidths.iter().map(|&(number, _)| number);
+    report_unknown(file, "HostBandwidthCache", bandwidths, hosts, report);
+    report_moved(file, cache, tables, report);
+}
+
+fn report_unknown(
+    file: &str,
+    table: &'static str,
+    numbers: impl Iterator<Item = i64>,
+    hosts: &HostIds,
+    report: &mut Report,
+) {
+    for number in numbers.filter(|number| !hosts.contains_key(number)) {
+        report.skipped(file, Place::Table(table), "mirror carries nothing, skipped", number);
+    }
+}
+
+/// Mirrors that a directory lists in another country than their own: clients find them there, and
+/// metalinks call the other their location.
+fn report_moved(file: &str, cache: &mirrormanager::Records, tables: &Tables, report: &mut Report) {
+    let mut told = FxHashSet::default();
+    for layout in &tables.layouts {
+        for (host, slot) in (0..).map(HostId).zip(&layout.slots) {
+            let Some(own) = tables.hosts.get(host.index()).and_then(|host| host.country) else {
+                continue;
+            };
+            let Some(slot) = slot else { continue };
+            let listed = tables.country_sets.get(slot.countries as usize);
+            let Some(other) = listed.first() else { continue };
+            if !listed.contains(&own) && told.insert(host) {
+                let number = cache.directories.host_numbers.get(host.index()).unwrap_or(&0);
+                let value = format_args!("mirror {number} of {own} in {other}");
+                let place = Place::Table("MirrorListCache");
+                report.mended(file, place, "mirror listed in another country than its own", value);
+            }
         }
     }
 }

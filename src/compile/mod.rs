@@ -25,6 +25,8 @@ mod files;
 mod repositories;
 mod joins;
 pub mod networks;
+pub mod locations;
+pub mod restrictions;
 pub mod demo;
 
 use std::io;
@@ -32,7 +34,6 @@ use std::path::{Path, PathBuf};
 use std::thread::{self, Scope};
 
 use crate::model::geo::{Continent, Country};
-use crate::model::net::Prefix;
 use crate::regular_file::{self, ReadError};
 use crate::snapshot::tables::Tables;
 use crate::snapshot::{Snapshot, format};
@@ -125,11 +126,11 @@ pub struct Records {
     /// The protobuf.
     pub cache: mirrormanager::Records,
     /// Networks and their autonomous systems.
-    pub global_netblocks: Vec<global_netblocks::Record>,
+    pub global_netblocks: global_netblocks::Table,
     /// Countries and their continents.
     pub continents: Vec<(Country, Continent)>,
-    /// Networks and their countries.
-    pub countries: Vec<(Prefix, Country)>,
+    /// The country database, and the name by which diagnostics call it.
+    pub countries: (String, country_database::Table),
 }
 
 /// A compiled snapshot with its encoded form.
@@ -221,7 +222,7 @@ fn read_cache<'scope>(
 }
 
 type ReadTables =
-    (Vec<global_netblocks::Record>, Vec<(Country, Continent)>, Vec<(Prefix, Country)>);
+    (global_netblocks::Table, Vec<(Country, Continent)>, (String, country_database::Table));
 
 fn read_tables(files: &MirrorManagerFiles, report: &mut Report) -> Result<ReadTables, Error> {
     let path = &files.global_netblocks;
@@ -239,7 +240,7 @@ fn read_tables(files: &MirrorManagerFiles, report: &mut Report) -> Result<ReadTa
     let path = &files.geoip;
     let countries = country_database::parse(&file_name(path), &read_file(path, MAX_TABLE)?, report)
         .map_err(|error| broken(path, error))?;
-    Ok((netblocks, continents, countries))
+    Ok((netblocks, continents, (file_name(path), countries)))
 }
 
 fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {

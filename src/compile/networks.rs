@@ -1,29 +1,36 @@
-//! Networks across tables: netblocks of mirrors, autonomous systems, countries set by hand.
+//! Networks across tables: netblocks of mirrors, and autonomous systems.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::report::{Place, Report};
-use super::source::{global_netblocks, mirrormanager};
-use crate::model::geo::Country;
+use super::source::global_netblocks::{self, AS_TRANS};
+use super::source::mirrormanager;
+use crate::model::embedded::length_around;
 use crate::model::ids::HostId;
 use crate::model::net::{HostBits, Prefix};
-use crate::snapshot::tables::{NO_ASN, Prefixes, Tables};
+use crate::snapshot::tables::{NO_ASN, Tables};
 
 /// Mirrors by MirrorManager's numbers.
 pub(super) type HostIds = FxHashMap<i64, HostId>;
 
 /// Reads a prefix that is a key of the protobuf.
-fn parse_key(file: &str, table: &'static str, key: &str, report: &mut Report) -> Option<Prefix> {
+pub(super) fn parse_key(
+    file: &str,
+    table: Place,
+    key: &str,
+    report: &mut Report,
+) -> Option<Prefix> {
     match Prefix::parse(key) {
         Ok((prefix, HostBits::Clear)) => Some(prefix),
         Ok((prefix, HostBits::WereSet)) => {
-            report.mended(file, Place::Table(table), "prefix with host bits set, cleared", key);
+            report.mended(file, table, "prefix with host bits set, cleared", key);
             Some(prefix)
         }
         Err(_) => {
-            report.skipped(file, Place::Table(table), "not a network prefix, skipped", key);
+            report.skipped(file, table, "not a network prefix, skipped", key);
             None
         }
     }
@@ -42,29 +49,58 @@ pub(super) fn resolve_netblocks(
     tables: &mut Tables,
     report: &mut Report,
 ) {
-    const TABLE: &str = "HostNetblockCache";
+    const TABLE: Place = Place::Table("HostNetblockCache");
     let mut by_prefix: BTreeMap<Prefix, Vec<HostId>> = BTreeMap::new();
     for (key, numbers) in &cache.netblocks {
         let Some(prefix) = parse_key(file, TABLE, key, report) else { continue };
         for number in numbers.iter().filter(|number| !hosts.contains_key(number)) {
             let value = format_args!("{key} of mirror {number}");
-            report.skipped(file, Place::Table(TABLE), "mirror carries nothing, skipped", value);
+            report.skipped(file, TABLE, "mirror carries nothing, skipped", value);
         }
         let mut found = find_hosts(hosts, numbers).peekable();
         if found.peek().is_none() {
             continue;
         }
         if by_prefix.contains_key(&prefix) {
-            report.mended(file, Place::Table(TABLE), "prefix occurs twice, mirrors joined", key);
+            report.mended(file, TABLE, "prefix occurs twice, mirrors joined", key);
         }
         by_prefix.entry(prefix).or_default().extend(found);
     }
     for (prefix, mut mirrors) in by_prefix {
         mirrors.sort();
         mirrors.dedup();
+        report_odd_netblock(file, TABLE, prefix, mirrors.len(), report);
         if let Some(list) = tables.netblock_hosts.push(mirrors) {
             tables.netblocks.push(prefix, list);
         }
+    }
+}
+
+/// More mirrors than this in one network are no neighbours of its clients.
+const MAX_NEIGHBOURS: usize = 50;
+
+/// Tells of netblocks that are used, and are hardly what somebody meant.
+fn report_odd_netblock(
+    file: &str,
+    table: Place,
+    prefix: Prefix,
+    n_mirrors: usize,
+    report: &mut Report,
+) {
+    let (is_wide, is_private) = match prefix.address() {
+        IpAddr::V4(v4) => (prefix.len() < 8, v4.is_private() || v4.is_loopback()),
+        IpAddr::V6(v6) => (prefix.len() < 16, v6.is_unique_local() || v6.is_loopback()),
+    };
+    if is_wide {
+        report.mended(file, table, "network that covers much of the Internet, used", prefix);
+    }
+    if is_private {
+        let problem = "network of private addresses, which no client from the Internet has";
+        report.mended(file, table, problem, prefix);
+    }
+    if n_mirrors > MAX_NEIGHBOURS {
+        let value = format_args!("{prefix} of {n_mirrors} mirrors");
+        report.mended(file, table, "network that many mirrors claim, used", value);
     }
 }
 
@@ -72,22 +108,30 @@ pub(super) fn resolve_netblocks(
 pub(super) fn resolve_asns(
     file: &str,
     cache: &mirrormanager::Records,
-    networks: Vec<global_netblocks::Record>,
+    networks: global_netblocks::Table,
     hosts: &HostIds,
     tables: &mut Tables,
     report: &mut Report,
 ) {
-    const TABLE: &str = "HostAsnCache";
+    const TABLE: Place = Place::Table("HostAsnCache");
     let mut by_asn: BTreeMap<u32, Vec<HostId>> = BTreeMap::new();
     let mut seen = FxHashSet::default();
     for (number, mirrors) in &cache.asn_hosts {
         let Ok(asn) = u32::try_from(*number) else {
-            report.skipped(file, Place::Table(TABLE), "not an AS number, skipped", number);
+            report.skipped(file, TABLE, "not an AS number, skipped", number);
             continue;
         };
-        if !seen.insert(asn) {
-            report.skipped(file, Place::Table(TABLE), "AS number occurs twice, first kept", number);
+        if asn == 0 || asn == AS_TRANS {
+            report.skipped(file, TABLE, "AS number that is no system's, skipped", number);
             continue;
+        }
+        if !seen.insert(asn) {
+            report.skipped(file, TABLE, "AS number occurs twice, first kept", number);
+            continue;
+        }
+        for mirror in mirrors.iter().filter(|mirror| !hosts.contains_key(mirror)) {
+            let value = format_args!("AS{asn} of mirror {mirror}");
+            report.skipped(file, TABLE, "mirror carries nothing, skipped", value);
         }
         let mut mirrors: Vec<_> = find_hosts(hosts, mirrors).collect();
         mirrors.sort();
@@ -102,34 +146,48 @@ pub(super) fn resolve_asns(
         }
     }
     let asns = &tables.asns;
+    let mut is_named = vec![false; asns.len()];
     let decisive = prune(networks, |asn| {
-        asns.binary_search(&asn).ok().and_then(|index| u32::try_from(index).ok())
+        let index = asns.binary_search(&asn).ok()?;
+        if let Some(is_named) = is_named.get_mut(index) {
+            *is_named = true;
+        }
+        u32::try_from(index).ok()
     });
+    for (asn, _) in asns.iter().zip(is_named).filter(|(_, is_named)| !is_named) {
+        report.skipped(file, TABLE, "AS number to which no network belongs", asn);
+    }
     decisive.into_iter().for_each(|(prefix, asn)| tables.asn_prefixes.push(prefix, asn));
 }
 
 /// Keeps the networks that can decide an answer: those of systems that host a mirror (`find_index`),
 /// and those of others below them, which hide them. Of equal networks the last counts. A network
 /// that says the same as the next wider kept one is left out: Fedora's 730,000 become about 36,000.
+///
+/// The widest networks within 6to4, Teredo and the like are kept whatever they say: they decide before
+/// the IPv4 address of a client, and those around them do not.
 fn prune(
-    mut networks: Vec<global_netblocks::Record>,
-    find_index: impl Fn(u32) -> Option<u32>,
+    mut table: global_netblocks::Table,
+    mut find_index: impl FnMut(u32) -> Option<u32>,
 ) -> Vec<(Prefix, u32)> {
+    let mut networks = std::mem::take(&mut table.networks);
     // The sort is stable, so the last of equal networks is the last in the file.
     networks.sort_by_key(|(prefix, _)| *prefix);
     let mut kept: Vec<(Prefix, u32)> = Vec::new();
     let mut enclosing: Vec<(Prefix, u32)> = Vec::new();
     let mut networks = networks.into_iter().peekable();
-    while let Some((prefix, asn)) = networks.next() {
+    while let Some((prefix, origin)) = networks.next() {
         if networks.peek().is_some_and(|(next, _)| *next == prefix) {
             continue;
         }
         while enclosing.last().is_some_and(|(outer, _)| !outer.covers(prefix)) {
             enclosing.pop();
         }
-        let index = asn.and_then(&find_index).unwrap_or(NO_ASN);
+        let index = table.find_map(origin, &mut find_index).unwrap_or(NO_ASN);
         let around = enclosing.last().map_or(NO_ASN, |&(_, index)| index);
-        if index != around {
+        let is_widest_within = length_around(prefix)
+            .is_some_and(|length| enclosing.last().is_none_or(|(outer, _)| outer.len() <= length));
+        if index != around || is_widest_within {
             kept.push((prefix, index));
             enclosing.push((prefix, index));
         }
@@ -137,35 +195,9 @@ fn prune(
     kept
 }
 
-/// `NetblockCountryCache`. Of equal prefixes the first counts.
-pub(super) fn resolve_overrides(
-    file: &str,
-    cache: &mirrormanager::Records,
-    report: &mut Report,
-) -> Prefixes<Country> {
-    const TABLE: &str = "NetblockCountryCache";
-    let mut by_prefix: BTreeMap<Prefix, Country> = BTreeMap::new();
-    for (key, country) in &cache.netblock_countries {
-        let Some(prefix) = parse_key(file, TABLE, key, report) else { continue };
-        let Some(country) = Country::parse(country) else {
-            let value = format_args!("{key} in {country}");
-            report.skipped(file, Place::Table(TABLE), "not a country code, skipped", value);
-            continue;
-        };
-        if by_prefix.contains_key(&prefix) {
-            report.skipped(file, Place::Table(TABLE), "prefix occurs twice, first kept", key);
-            continue;
-        }
-        by_prefix.insert(prefix, country);
-    }
-    let mut overrides = Prefixes::default();
-    by_prefix.into_iter().for_each(|(prefix, country)| overrides.push(prefix, country));
-    overrides
-}
-
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
+    use std::net::Ipv4Addr;
 
     use proptest::prelude::*;
 
@@ -179,22 +211,38 @@ mod tests {
             addresses in prop::collection::vec((0_u8..4, any::<u8>()), 1..40),
         ) {
             let address = |a, b| IpAddr::V4(Ipv4Addr::new(10, a, b, b));
-            let networks: Vec<global_netblocks::Record> = networks
-                .into_iter()
-                .map(|(a, b, length, asn)| {
-                    let prefix = Prefix::new(address(a, b), length).expect("at most 32 bits");
-                    (prefix, (asn > 0).then_some(asn))
-                })
+            let text: String = networks
+                .iter()
+                .map(|&(a, b, length, asn)| format!("{}/{length} {asn}\n", address(a, b)))
                 .collect();
+            let parse =
+                || global_netblocks::parse("n.txt", text.as_bytes(), &mut Report::default());
             // Systems 1 and 2 host mirrors.
             let hosting = |asn: u32| (asn <= 2).then_some(asn);
-            let pruned = PrefixTable::new(prune(networks.clone(), hosting));
-            let full = PrefixTable::new(networks);
+            let pruned = PrefixTable::new(prune(parse(), hosting));
+            let full = parse();
+            let index = |origin| full.find_map(origin, hosting);
+            let unpruned = full.networks.iter().map(|&(prefix, origin)| (prefix, index(origin)));
+            let unpruned = PrefixTable::new(unpruned);
             for (a, b) in addresses {
-                let expected = full.find(address(a, b)).copied().flatten().and_then(hosting);
+                let expected = unpruned.find(address(a, b)).copied().flatten();
                 let found = pruned.find(address(a, b)).copied().filter(|&index| index != NO_ASN);
                 prop_assert_eq!(found, expected);
             }
         }
+    }
+
+    #[test]
+    fn networks_within_tunnels_decide_by_themselves() {
+        // A relay of system 1; within the tunnel, networks of 1, of 2 and of nobody.
+        let text = b"2002::/16 1\n2002:a00::/24 1\n2002:a00:100::/40 1\n2002:b00::/24 9\n\
+            2001:0:1::/48 None\n2001:db8::/32 1\n2001:db8:1::/48 1\n2001:db9::/32 9\n";
+        let table = global_netblocks::parse("n.txt", text, &mut Report::default());
+        let kept = prune(table, |asn| (asn == 1).then_some(0));
+        let shown: Vec<_> = kept.iter().map(|(prefix, _)| prefix.to_string()).collect();
+        assert_eq!(
+            shown,
+            ["2001:0:1::/48", "2001:db8::/32", "2002::/16", "2002:a00::/24", "2002:b00::/24"]
+        );
     }
 }

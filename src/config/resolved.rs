@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
-use super::values::{Count, HostName, ListenAddress, SocketMode, TrustedProxy};
+use super::values::{Count, HostName, ListenAddress, Nat64Prefix, SocketMode, TrustedProxy};
 use super::written::{self, Limits, Written};
 use crate::admin;
 use crate::admin::hosts::Hosts;
@@ -18,6 +18,7 @@ use crate::compile::{Inputs, MirrorManagerFiles};
 use crate::http;
 use crate::http::socket::{Address, Mode};
 use crate::http::watchdog::Timeouts;
+use crate::model::embedded;
 use crate::model::net::Prefix;
 use crate::reload::{Shrink, Source};
 
@@ -217,6 +218,7 @@ fn merge_answer(args: &ServeArgs, written: &Written) -> answer::Options {
         max_countries: count(limits.max_countries).unwrap_or(defaults.max_countries),
         max_protocols: count(limits.max_protocols).unwrap_or(defaults.max_protocols),
         redirect_links: written.answer.redirect_links(),
+        nat64: merge_nat64(args, written),
         shaping: written.answer.shaping(args),
         aliases: written.answer.aliases.clone(),
         allow_ip: args.allow_ip.or(written.answer.allow_ip).map_or(defaults.allow_ip, Into::into),
@@ -256,6 +258,14 @@ fn merge_proxies(args: &ServeArgs, written: &Written) -> Vec<Prefix> {
         TrustedProxy::Network(prefix) => Some(prefix),
     });
     networks.flatten().collect()
+}
+
+fn merge_nat64(args: &ServeArgs, written: &Written) -> Vec<embedded::Nat64Prefix> {
+    let asked_for = match &written.nat64_prefix {
+        Some(prefixes) if args.nat64_prefix.is_empty() => prefixes,
+        _ => &args.nat64_prefix,
+    };
+    asked_for.iter().map(|&Nat64Prefix(prefix)| prefix).collect()
 }
 
 fn count<const MIN: u32, const MAX: u32>(count: Option<Count<MIN, MAX>>) -> Option<usize> {
@@ -387,5 +397,17 @@ mod tests {
         assert_eq!(proxies("", "trusted_proxy = ['10.0.0.1']"), ["10.0.0.1/32"]);
         assert_eq!(proxies("--trusted-proxy none", "trusted_proxy = ['10.0.0.1']"), [""; 0]);
         assert_eq!(proxies("", "trusted_proxy = []"), [""; 0]);
+    }
+
+    #[test]
+    fn prefixes_of_translators_on_the_command_line_beat_those_in_the_file() {
+        let nat64 = |line: &str, file: &str| -> Vec<String> {
+            let prefixes = merge(line, file).http.answer.nat64;
+            prefixes.iter().map(ToString::to_string).collect()
+        };
+        let in_file = "nat64_prefix = ['2001:db8:64::/96']";
+        assert_eq!(nat64("", ""), [""; 0]);
+        assert_eq!(nat64("", in_file), ["2001:db8:64::/96"]);
+        assert_eq!(nat64("--nat64-prefix 2001:db8::/32", in_file), ["2001:db8::/32"]);
     }
 }

@@ -11,6 +11,7 @@ use crate::answer::client::{Header, Source};
 use crate::answer::shape;
 use crate::http::socket::Address;
 use crate::model::base_url::Redacted;
+use crate::model::embedded;
 use crate::model::net::Prefix;
 use crate::model::url;
 
@@ -116,6 +117,19 @@ impl FromStr for HostName {
             true => Ok(Self(text.into())),
             false => Err(format!("`{text}` is no host name; it has neither a port nor a path")),
         }
+    }
+}
+
+/// A prefix behind which a translator puts IPv4 addresses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Nat64Prefix(pub embedded::Nat64Prefix);
+
+impl FromStr for Nat64Prefix {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let prefix = embedded::Nat64Prefix::parse(text).map(Self);
+        prefix.map_err(|error| format!("`{text}` {error}"))
     }
 }
 
@@ -268,6 +282,7 @@ deserialize_from_str!(ListenAddress, "an address");
 deserialize_from_str!(SocketMode, "a mode in octal, in quotes");
 deserialize_from_str!(TrustedProxy, "a network prefix or `none`");
 deserialize_from_str!(HostName, "a host name");
+deserialize_from_str!(Nat64Prefix, "a prefix of IPv6");
 deserialize_from_str!(Fallback, "a URL");
 deserialize_from_str!(Protocol, "https, http, ftp or rsync");
 
@@ -298,6 +313,9 @@ mod tests {
             let expected = format!("`{bad}` is no host name; it has neither a port nor a path");
             assert_eq!(name(bad), Err(expected));
         }
+        let nat64 = |text: &str| text.parse::<Nat64Prefix>().map(|prefix| prefix.0.to_string());
+        assert_eq!(nat64("2001:db8:64::/96"), Ok("2001:db8:64::/96".into()));
+        assert_eq!(nat64("10.0.0.0/8"), Err("`10.0.0.0/8` is no prefix of IPv6".into()));
         let count = |text: &str| text.parse::<Count<1, 9>>().map(Count::get);
         assert_eq!(count("9"), Ok(9));
         assert_eq!(count("-1"), Err("-1 is not in 1 to 9".into()));

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::answer::Answer;
 use super::sources;
 use super::values::{
-    ClientAddress, Count, HostName, ListenAddress, LogLevel, SocketMode, TrustedProxy,
+    ClientAddress, Count, HostName, ListenAddress, LogLevel, Nat64Prefix, SocketMode, TrustedProxy,
 };
 use crate::http::socket::Address;
 use crate::regular_file::{self, ReadError};
@@ -29,6 +29,7 @@ pub struct Written {
     pub client_address: Option<ClientAddress>,
     pub socket_mode: Option<SocketMode>,
     pub trusted_proxy: Option<Vec<TrustedProxy>>,
+    pub nat64_prefix: Option<Vec<Nat64Prefix>>,
     pub workers: Option<Count<1, 1_024>>,
     pub cache: Option<PathBuf>,
     pub internet2_netblocks: Option<PathBuf>,
@@ -204,6 +205,7 @@ mod tests {
     fn every_option_can_be_written() {
         let text = "listen = '::'\nport = 0\nminimum = 5\n\
                     client_address = 'forwarded'\nsocket_mode = '0660'\ntrusted_proxy = ['10.0.0.0/8', 'none']\n\
+                    nat64_prefix = ['2001:db8:64::/96']\n\
                     workers = 2\ncache = 'a'\ninternet2_netblocks = 'b'\nglobal_netblocks = 'c'\n\
                     cccsv = 'd'\ngeoip = 'e'\nsnapshot = 'f'\ndemo = false\nallow_shrink = true\n\
                     watch = true\nwatch_quiet = 5\n\

@@ -123,20 +123,6 @@ pub fn canonical(address: IpAddr) -> IpAddr {
     address.to_canonical()
 }
 
-/// The IPv4 address in a 6to4 address (`2002::/16`, RFC 3056), or the one behind the prefix of a
-/// Teredo address (`2001::/32`, RFC 4380: its server). Country databases hold no networks of their
-/// own there, but lead to their IPv4 part.
-pub fn embedded_v4(address: IpAddr) -> Option<IpAddr> {
-    let IpAddr::V6(v6) = address else { return None };
-    let [a, b, c, d, ..] = v6.segments();
-    let (high, low) = match (a, b) {
-        (0x2002, _) => (b, c),
-        (0x2001, 0) => (c, d),
-        _ => return None,
-    };
-    Some(IpAddr::V4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low))))
-}
-
 fn mask_v4(length: u8) -> u32 {
     u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0)
 }
@@ -176,19 +162,6 @@ mod tests {
         check("192.0.2.0/255.255.255.0", "has an impossible prefix length");
         check("mirror.example", "is no network prefix");
         check("", "is no network prefix");
-    }
-
-    #[test]
-    fn addresses_of_tunnels_hold_an_ipv4_address() {
-        for (text, expected) in [
-            ("2002:c000:201::1", Some("192.0.2.1")),
-            ("2001:0:c000:201::1", Some("192.0.2.1")),
-            ("2001:db8::1", None),
-            ("192.0.2.1", None),
-        ] {
-            let found = embedded_v4(text.parse().expect("a valid literal"));
-            assert_eq!(found.map(|v4| v4.to_string()).as_deref(), expected, "{text}");
-        }
     }
 
     #[test]

@@ -32,7 +32,7 @@ use crate::regular_file::{self, ReadError};
 
 const MAGIC: &[u8; 8] = b"mirrors\n";
 /// Raised whenever the layout of [`Tables`] changes: older programs refuse newer files by name.
-const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 const HEADER: usize = 28;
 /// More than any distribution needs (Fedora's takes 20 MB).
 const MAX_PAYLOAD: usize = 4 << 30;

@@ -22,23 +22,25 @@ pub mod tables;
 pub mod trie;
 mod names;
 mod networks;
+mod restrictions;
 pub mod hosts;
 pub mod listing;
 pub mod format;
 pub mod replace;
 
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::model::geo::{Continent, Country};
+use crate::model::embedded::LookupAddresses;
+use crate::model::geo::{Continent, Country, Location};
 use crate::model::ids::{DirectoryId, HostId};
-use crate::model::net::{Prefix, embedded_v4};
+use crate::model::net::Prefix;
 
 use hosts::HostIndex;
 use listing::{LayoutIndex, Listings};
 use names::NameIndex;
 use networks::Networks;
+use restrictions::RestrictionIndex;
 use tables::{
     Directory, File, HostSets, Lists, NO_ASN, Names, Repository, Subpath, Tables, Texts, Version,
     words_for,
@@ -89,9 +91,9 @@ pub struct Stats {
     pub asns: usize,
     /// Networks kept to find those systems.
     pub asn_prefixes: usize,
-    /// Networks with a country.
+    /// Networks with a country or a continent.
     pub country_prefixes: usize,
-    /// Networks whose country is set by hand.
+    /// Networks whose country or continent is set by hand.
     pub country_overrides: usize,
     /// Countries whose continent is known.
     pub countries: usize,
@@ -121,17 +123,14 @@ pub struct Snapshot {
     asns: Vec<u32>,
     asn_hosts: Lists<HostId>,
     asn_prefixes: Arc<Networks<u32>>,
-    country_prefixes: Arc<Networks<Country>>,
-    country_overrides: SparseTable<Country>,
+    location_prefixes: Arc<Networks<Location>>,
+    location_overrides: SparseTable<Location>,
 
     /// Sorted by country.
     continents: Vec<(Country, Continent)>,
     /// Sorted by continent, then country.
     continent_members: Vec<(Continent, Country)>,
-    /// Mirrors that serve some countries only.
-    restricted: Box<[u64]>,
-    /// Of those, the mirrors that serve a country; sorted by country.
-    admitted: Vec<(Country, Box<[u64]>)>,
+    restrictions: RestrictionIndex,
 
     listings: Listings,
     layouts: Vec<LayoutIndex>,
@@ -184,7 +183,7 @@ impl Snapshot {
         let mut continent_members: Vec<_> =
             tables.continents.iter().map(|&(country, continent)| (continent, country)).collect();
         continent_members.sort();
-        let (restricted, admitted) = index_restrictions(&tables);
+        let restrictions = RestrictionIndex::new(&tables);
         let (listings, layouts) = listing::build(&tables)?;
         let repository_list = RepositoryList::new(&tables.repository_names);
 
@@ -194,9 +193,11 @@ impl Snapshot {
         }
         let asn_prefixes =
             Networks::new(&tables.asn_prefixes, before.map(|before| &before.asn_prefixes));
-        let country_prefixes =
-            Networks::new(&tables.country_prefixes, before.map(|before| &before.country_prefixes));
-        let country_overrides = SparseTable::new(tables.country_overrides.iter());
+        let location_prefixes = Networks::new(
+            &tables.location_prefixes,
+            before.map(|before| &before.location_prefixes),
+        );
+        let location_overrides = SparseTable::new(tables.location_overrides.iter());
         let netblocks = CoveringTable::new(tables.netblocks.iter());
         let stats = Stats {
             hosts: n_hosts,
@@ -210,8 +211,8 @@ impl Snapshot {
             netblocks: netblocks.len(),
             asns: tables.asns.len(),
             asn_prefixes: asn_prefixes.len(),
-            country_prefixes: country_prefixes.len(),
-            country_overrides: country_overrides.len(),
+            country_prefixes: location_prefixes.len(),
+            country_overrides: location_overrides.len(),
             countries: tables.continents.len(),
         };
         Ok(Self {
@@ -235,12 +236,11 @@ impl Snapshot {
             asns: tables.asns,
             asn_hosts: tables.asn_hosts,
             asn_prefixes,
-            country_prefixes,
-            country_overrides,
+            location_prefixes,
+            location_overrides,
             continents: tables.continents,
             continent_members,
-            restricted,
-            admitted,
+            restrictions,
             listings,
             layouts,
             repository_list,
@@ -338,17 +338,17 @@ impl Snapshot {
         self.disabled.find(repo).is_some()
     }
 
-    /// The preferred networks that contain `address` (canonical) with their mirrors, most specific
-    /// first.
-    pub fn netblocks(&self, address: IpAddr) -> impl Iterator<Item = (Prefix, &[HostId])> {
+    /// The preferred networks that contain a client with their mirrors: those of its own address,
+    /// then those of the IPv4 address in it, the most specific of each first.
+    pub fn netblocks(&self, client: LookupAddresses) -> impl Iterator<Item = (Prefix, &[HostId])> {
         self.netblocks
-            .covering(address)
+            .covering_client(client)
             .map(|(prefix, &list)| (prefix, self.netblock_hosts.get(list as usize)))
     }
 
-    /// The autonomous system of `address` (canonical) and its mirrors, if it hosts any.
-    pub fn find_asn(&self, address: IpAddr) -> Option<(u32, &[HostId])> {
-        let index = self.asn_prefixes.find(address)?;
+    /// The autonomous system of a client and its mirrors, if it hosts any.
+    pub fn find_asn(&self, client: LookupAddresses) -> Option<(u32, &[HostId])> {
+        let index = self.asn_prefixes.find_client(client)?;
         if index == NO_ASN {
             return None;
         }
@@ -356,13 +356,10 @@ impl Snapshot {
         Some((asn, self.asn_hosts.get(index as usize)))
     }
 
-    /// The country of `address` (canonical): set by hand, or from the country database.
-    pub fn find_country(&self, address: IpAddr) -> Option<Country> {
-        self.country_overrides
-            .find(address)
-            .copied()
-            .or_else(|| self.country_prefixes.find(address))
-            .or_else(|| self.country_prefixes.find(embedded_v4(address)?))
+    /// Where a client is: set by hand, or from the country database.
+    pub fn find_location(&self, client: LookupAddresses) -> Option<Location> {
+        let by_hand = self.location_overrides.find_client(client).copied();
+        by_hand.or_else(|| self.location_prefixes.find_client(client))
     }
 
     /// The continent of `country`, if known.
@@ -374,7 +371,11 @@ impl Snapshot {
     /// The countries on the continent of `country`, itself included, in order; empty where its
     /// continent is not known.
     pub fn continent_of(&self, country: Country) -> impl Iterator<Item = Country> {
-        let continent = self.find_continent(country);
+        self.countries_on(self.find_continent(country))
+    }
+
+    /// The countries on a continent, in order.
+    pub fn countries_on(&self, continent: Option<Continent>) -> impl Iterator<Item = Country> {
         let from = self.continent_members.partition_point(|&(other, _)| Some(other) < continent);
         let members = self.continent_members.get(from..).unwrap_or(&[]);
         members
@@ -383,13 +384,10 @@ impl Snapshot {
             .map(|&(_, country)| country)
     }
 
-    /// The mirrors that serve some countries only, and of those the ones that serve `country`.
-    pub fn restrictions(&self, country: Option<Country>) -> (&[u64], &[u64]) {
-        let admitted = country
-            .and_then(|country| self.admitted.binary_search_by_key(&country, |&(c, _)| c).ok())
-            .and_then(|index| self.admitted.get(index))
-            .map_or(&[][..], |(_, hosts)| hosts);
-        (&self.restricted, admitted)
+    /// The mirrors that do not serve clients of `country`; without one, those that serve some
+    /// countries only.
+    pub fn refusing(&self, country: Option<Country>) -> &[u64] {
+        self.restrictions.refusing(country)
     }
 
     /// The pieces that lines of metalinks are made of.
@@ -409,21 +407,6 @@ impl RepositoryList {
         crate::model::xml::escape_comment_into(&list.text, &mut list.xml_comment);
         list
     }
-}
-
-type Admitted = Vec<(Country, Box<[u64]>)>;
-
-fn index_restrictions(tables: &Tables) -> (Box<[u64]>, Admitted) {
-    let n_hosts = tables.hosts.len();
-    let mut restricted = empty_set(n_hosts);
-    let mut admitted: std::collections::BTreeMap<Country, Box<[u64]>> = Default::default();
-    for (host, countries) in &tables.restrictions {
-        insert(&mut restricted, *host);
-        for &country in countries {
-            insert(admitted.entry(country).or_insert_with(|| empty_set(n_hosts)), *host);
-        }
-    }
-    (restricted, admitted.into_iter().collect())
 }
 
 /// A set of mirrors without members.

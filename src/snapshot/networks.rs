@@ -9,6 +9,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::tables::Prefixes;
 use super::trie::PrefixTable;
+use crate::model::embedded::LookupAddresses;
 
 /// Finds the value of the most specific network that contains an address.
 ///
@@ -41,14 +42,21 @@ impl<T: Copy + Eq + Hash> Networks<T> {
         }
     }
 
-    /// The value of the longest prefix that contains `address` (canonical).
-    pub(super) fn find(&self, address: IpAddr) -> Option<T> {
+    /// The value of the longest prefix that contains a client's own address, or else the IPv4
+    /// address in it.
+    pub(super) fn find_client(&self, client: LookupAddresses) -> Option<T> {
+        self.find(client.own(), client.min_length()).or_else(|| self.find(client.embedded()?, 0))
+    }
+
+    /// The value of the longest prefix that contains `address` (canonical), if that prefix has
+    /// `min_length` bits at least; 0 for IPv4.
+    fn find(&self, address: IpAddr, min_length: u8) -> Option<T> {
         match address {
             IpAddr::V4(v4) => match self.blocks.get(v4) {
                 Block::Whole(value) => value,
                 Block::Divided => self.trie.find(address).copied(),
             },
-            IpAddr::V6(_) => self.trie.find(address).copied(),
+            IpAddr::V6(_) => self.trie.find_from_length(address, min_length).copied(),
         }
     }
 
@@ -161,7 +169,7 @@ mod tests {
             .collect();
         let networks = Networks::new(&prefixes(&entries), None);
         for block in [0, 1, 2, 65_532, 65_533, 65_534, 65_535] {
-            assert_eq!(networks.find(network(block)), Some(block));
+            assert_eq!(networks.find(network(block), 0), Some(block));
         }
         assert!(matches!(networks.blocks.get(Ipv4Addr::new(255, 253, 0, 0)), Block::Whole(_)));
         assert!(matches!(networks.blocks.get(Ipv4Addr::new(255, 254, 0, 0)), Block::Divided));
@@ -188,7 +196,7 @@ mod tests {
             let networks = Networks::new(&prefixes(&entries), None);
             let trie = PrefixTable::new(prefixes(&entries).iter());
             for address in addresses {
-                prop_assert_eq!(networks.find(address), trie.find(address).copied());
+                prop_assert_eq!(networks.find(address, 0), trie.find(address).copied());
             }
         }
     }

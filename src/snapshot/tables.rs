@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::base_url::BaseUrl;
 use crate::model::checksum::Checksums;
-use crate::model::geo::{Continent, Country};
+use crate::model::geo::{Continent, Country, Location};
 use crate::model::ids::{DirectoryId, HostId, LayoutId};
 use crate::model::net::Prefix;
 
@@ -50,9 +50,8 @@ pub struct Tables {
     pub disabled: Names,
     /// The continent of each country, in ascending order of countries.
     pub continents: Vec<(Country, Continent)>,
-    /// Mirrors that serve some countries only. One whose countries are all unreadable serves none:
-    /// it asked to be restricted, and listing it for everybody would be the worse mistake.
-    pub restrictions: Vec<(HostId, Vec<Country>)>,
+    /// Mirrors that do not serve every country, each once.
+    pub restrictions: Vec<(HostId, Restriction)>,
     /// Preferred networks of mirrors; the value indexes `netblock_hosts`.
     pub netblocks: Prefixes<u32>,
     /// The mirrors of a preferred network.
@@ -64,10 +63,10 @@ pub struct Tables {
     /// Networks of those systems and the more specific networks of others under them; the value
     /// indexes `asns`, or is [`NO_ASN`].
     pub asn_prefixes: Prefixes<u32>,
-    /// The country of each network, from the country database.
-    pub country_prefixes: Prefixes<Country>,
-    /// Networks whose country is set by hand; they beat the country database.
-    pub country_overrides: Prefixes<Country>,
+    /// Where each network is, from the country database.
+    pub location_prefixes: Prefixes<Location>,
+    /// Networks whose place is set by hand; they beat the country database.
+    pub location_overrides: Prefixes<Location>,
 }
 
 /// The value of networks in [`Tables::asn_prefixes`] whose system hosts no mirror.
@@ -80,6 +79,16 @@ pub struct Host {
     pub country: Option<Country>,
     /// Its bandwidth in Mbit/s as its share of the load; at least 1.
     pub weight: u32,
+}
+
+/// Which countries a mirror serves.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Restriction {
+    /// These only; nobody whose country is unknown. One whose countries are all unreadable serves
+    /// none: it asked to be restricted, and listing it for everybody would be the worse mistake.
+    Only(Vec<Country>),
+    /// All others, and everybody whose country is unknown.
+    NotIn(Vec<Country>),
 }
 
 /// How each mirror serves a group of directories; which of them carry one directory stands there.
@@ -501,9 +510,11 @@ impl Tables {
             ),
             (
                 "restrictions",
-                self.restrictions
-                    .iter()
-                    .all(|(h, countries)| host(h) && countries.iter().all(country)),
+                self.restrictions.iter().all(|(h, restriction)| match restriction {
+                    Restriction::Only(countries) | Restriction::NotIn(countries) => {
+                        host(h) && countries.iter().all(country)
+                    }
+                }),
             ),
             (
                 "netblocks",
@@ -520,8 +531,8 @@ impl Tables {
                 "asn_prefixes",
                 self.asn_prefixes.is_sound(|asn| asn == NO_ASN || (asn as usize) < self.asns.len()),
             ),
-            ("country_prefixes", self.country_prefixes.is_sound(Country::is_valid)),
-            ("country_overrides", self.country_overrides.is_sound(Country::is_valid)),
+            ("location_prefixes", self.location_prefixes.is_sound(Location::is_valid)),
+            ("location_overrides", self.location_overrides.is_sound(Location::is_valid)),
         ];
         match checks.into_iter().find(|(_, sound)| !sound) {
             Some((table, _)) => Err(table),

@@ -11,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use ip_network::IpNetwork;
 use ip_network_table::IpNetworkTable;
 
+use crate::model::embedded::LookupAddresses;
 use crate::model::net::Prefix;
 
 /// Finds the most specific prefix that contains an address.
@@ -36,13 +37,25 @@ impl<T> PrefixTable<T> {
 
     /// The value of the longest prefix that contains `address` (canonical).
     pub fn find(&self, address: IpAddr) -> Option<&T> {
+        self.find_from_length(address, 0)
+    }
+
+    /// The same, unless that prefix is shorter than `min_length`.
+    pub fn find_from_length(&self, address: IpAddr, min_length: u8) -> Option<&T> {
         if self.is_empty {
             return None;
         }
-        match address {
-            IpAddr::V4(v4) => self.table.longest_match_ipv4(v4).map(|(_, value)| value),
-            IpAddr::V6(v6) => self.table.longest_match_ipv6(v6).map(|(_, value)| value),
-        }
+        let (length, value) = match address {
+            IpAddr::V4(v4) => {
+                let (network, value) = self.table.longest_match_ipv4(v4)?;
+                (network.netmask(), value)
+            }
+            IpAddr::V6(v6) => {
+                let (network, value) = self.table.longest_match_ipv6(v6)?;
+                (network.netmask(), value)
+            }
+        };
+        (length >= min_length).then_some(value)
     }
 
     /// The number of prefixes.
@@ -76,9 +89,20 @@ impl<T> SparseTable<T> {
 
     /// The value of the longest prefix that contains `address` (canonical).
     pub fn find(&self, address: IpAddr) -> Option<&T> {
+        self.find_from_length(address, 0)
+    }
+
+    /// The value of the longest prefix that contains a client's own address, or else the IPv4
+    /// address in it.
+    pub fn find_client(&self, client: LookupAddresses) -> Option<&T> {
+        self.find_from_length(client.own(), client.min_length())
+            .or_else(|| self.find(client.embedded()?))
+    }
+
+    fn find_from_length(&self, address: IpAddr, min_length: u8) -> Option<&T> {
         match address {
             IpAddr::V4(v4) if !self.occupied.contains(v4) => None,
-            _ => self.table.find(address),
+            _ => self.table.find_from_length(address, min_length),
         }
     }
 
@@ -159,6 +183,14 @@ impl<T> CoveringTable<T> {
         }
         let longest = SparseTable::new((0..).zip(&nodes).map(|(index, node)| (node.prefix, index)));
         Self { nodes, longest }
+    }
+
+    /// Every prefix that contains a client's own address, then every one that contains the IPv4
+    /// address in it, with their values; the most specific of each first.
+    pub fn covering_client(&self, client: LookupAddresses) -> impl Iterator<Item = (Prefix, &T)> {
+        self.covering(client.own())
+            .take_while(move |(prefix, _)| prefix.len() >= client.min_length())
+            .chain(client.embedded().into_iter().flat_map(|embedded| self.covering(embedded)))
     }
 
     /// Every prefix that contains `address` (canonical) with its value, most specific first.

@@ -119,16 +119,16 @@ fn netblocks_with_host_bits_are_cleared_and_bad_ones_skipped() {
     };
     let table = "cache.proto: HostNetblockCache: ";
     check_diagnostic(
-        netblock("10.1.2.3/8"),
-        &format!("{table}prefix with host bits set, cleared: 10.1.2.3/8"),
+        netblock("11.1.2.3/8"),
+        &format!("{table}prefix with host bits set, cleared: 11.1.2.3/8"),
     );
     check_diagnostic(
         netblock("somewhere"),
         &format!("{table}not a network prefix, skipped: somewhere"),
     );
     let mut world = World::standard();
-    netblock("10.1.2.3/8")(&mut world);
-    check_mirrors(&world, &format!("{LIST} from 10.200.0.1"), "berlin / isp madrid newyork");
+    netblock("11.1.2.3/8")(&mut world);
+    check_mirrors(&world, &format!("{LIST} from 11.200.0.1"), "berlin / isp madrid newyork");
 }
 
 #[test]
@@ -139,11 +139,11 @@ fn dangling_ids_are_reported_and_skipped() {
     );
     check_diagnostic(
         |world| {
-            let entry = StringRepeatedIntMap::new("10.0.0.0/8", [4_711]);
+            let entry = StringRepeatedIntMap::new("11.0.0.0/8", [4_711]);
             world.list.host_netblock_cache.push(entry);
         },
         "cache.proto: HostNetblockCache: mirror carries nothing, skipped: \
-         10.0.0.0/8 of mirror 4711",
+         11.0.0.0/8 of mirror 4711",
     );
     check_diagnostic(
         |world| world.repository("lost+x86_64", "pub/lost"),

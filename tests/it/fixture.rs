@@ -47,6 +47,8 @@ pub(crate) struct World {
     /// Prefix and country of the country database.
     pub(crate) countries: Vec<(&'static str, &'static str)>,
     pub(crate) layout: Layout,
+    /// Takes the place of these countries: the bytes of a country database.
+    pub(crate) database: Option<Vec<u8>>,
     pub(crate) options: Options,
     /// Number, country and audience of each mirror, for [`World::directory`].
     mirrors: Vec<(i64, &'static str, Audience, usize)>,
@@ -81,6 +83,7 @@ impl World {
                 ("2001:db8:1000::/36", "FR"),
             ],
             layout: Layout::GeoLite2,
+            database: None,
             options: Options::default(),
             mirrors: Vec::new(),
         }
@@ -102,11 +105,7 @@ impl World {
         world.mirror(8, "CA", 10, Public, &["rsync"], "toronto");
         world.restrict(6, &["JP"]);
         let list = &mut world.list;
-        list.host_asn_cache = vec![
-            IntRepeatedIntMap::new(64_500, [3]),
-            // Its mirror carries nothing.
-            IntRepeatedIntMap::new(64_496, [99]),
-        ];
+        list.host_asn_cache = vec![IntRepeatedIntMap::new(64_500, [3])];
         list.host_netblock_cache = vec![
             StringRepeatedIntMap::new("192.0.2.128/25", [2]),
             StringRepeatedIntMap::new("192.0.2.192/26", [7]),
@@ -233,7 +232,9 @@ impl World {
         std::fs::write(&files.cache, cache).unwrap();
         std::fs::write(&files.global_netblocks, &self.netblocks).unwrap();
         std::fs::write(&files.country_continent, &self.continents).unwrap();
-        std::fs::write(&files.geoip, mmdb::write(self.layout, &self.countries)).unwrap();
+        let database = self.database.clone();
+        let database = database.unwrap_or_else(|| mmdb::write(self.layout, &self.countries));
+        std::fs::write(&files.geoip, database).unwrap();
         files
     }
 

@@ -163,7 +163,8 @@ fn a_database_without_countries_is_refused() {
     let mut world = World::standard();
     world.countries.clear();
     let error = world.compile().err().unwrap().to_string();
-    let reason = "holds no country: no record has country.iso_code, country_code or country";
+    let reason = "holds no country: it is of the type \"GeoLite2-Country\", and no record has \
+                  country.iso_code, country_code, country, or a continent";
     assert!(error.ends_with(&format!("country.mmdb: {reason}")), "{error}");
 }
 

@@ -15,6 +15,7 @@ mod answers;
 mod select_twin;
 mod render_law;
 mod inputs;
+mod joins;
 mod bad_records;
 mod streaming_twin;
 

@@ -9,6 +9,7 @@ mod random;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use mirrorlistd::model::embedded::Nat64Prefix;
 use proptest::prelude::*;
 use testdata::mirrormanager::{IntStringMap, MirrorList, MirrorListCacheType};
 
@@ -17,6 +18,18 @@ use random::Asked;
 
 const SCHEMES: [&str; 4] = ["https", "http", "ftp", "rsync"];
 const DIRECTORY: &str = "pub/d";
+/// What may stand in the ASN column: the systems that it names, or `None` where the line says nothing.
+const ASN_COLUMNS: [(&str, Option<&[i64]>); 9] = [
+    ("1", Some(&[1])),
+    ("2", Some(&[2])),
+    ("0.3", Some(&[3])),
+    ("AS1", Some(&[1])),
+    ("{4,2}", Some(&[4, 2])),
+    ("3_1", Some(&[3, 1])),
+    ("None", Some(&[])),
+    ("9", Some(&[9])),
+    ("EXAMPLE", None),
+];
 
 /// What is expected: for each tier what the header says and of which mirrors, and all its mirrors.
 #[derive(Debug, Default)]
@@ -25,6 +38,13 @@ struct Expected {
 }
 
 type ExpectedTier = (BTreeMap<String, BTreeSet<i64>>, BTreeSet<i64>);
+
+/// Where a client is.
+#[derive(Clone, PartialEq, Eq)]
+enum Place {
+    Country(String),
+    Continent(String),
+}
 
 /// A network as bits, family and length.
 #[derive(Clone, Copy, PartialEq)]
@@ -49,6 +69,29 @@ impl Network {
     fn contains(self, address: IpAddr) -> bool {
         let (v6, bits) = as_bits(address);
         v6 == self.v6 && top_bits(v6, bits, self.length) == self.bits
+    }
+}
+
+/// The ways in which a client is looked up: an address, and how long a network of it must be. Of the
+/// tunnels that the random worlds use: the prefix, its length, and how the address within is found.
+fn ways(client: IpAddr) -> Vec<(IpAddr, u32)> {
+    let IpAddr::V6(v6) = client.to_canonical() else { return vec![(client, 0)] };
+    let octets = v6.octets();
+    let last = [octets[12], octets[13], octets[14], octets[15]];
+    let tunnels = [
+        ("2002::", 16, [octets[2], octets[3], octets[4], octets[5]]),
+        ("2001::", 32, last.map(|octet| 255 - octet)),
+        ("64:ff9b::", 96, last),
+        ("64:ff9b:1::", 96, last),
+        // That of the operator.
+        ("2001:db8:64::", 96, last),
+    ];
+    let within = |(prefix, length, _): &(&str, u32, [u8; 4])| {
+        Network::parse(&format!("{prefix}/{length}")).unwrap().contains(client)
+    };
+    match tunnels.into_iter().find(within) {
+        Some((_, length, v4)) => vec![(client, length + 1), (IpAddr::from(v4), 0)],
+        None => vec![(client, 0)],
     }
 }
 
@@ -126,13 +169,19 @@ impl<'a> Twin<'a> {
 
     /// Candidates that are public and serve the client's country.
     fn open(&self, hosts: impl IntoIterator<Item = i64>) -> BTreeSet<i64> {
-        let country = self.client_country();
+        let country = match self.client_place() {
+            Some(Place::Country(country)) => Some(country),
+            _ => None,
+        };
         let admitted = |host: i64| {
             let mut allowed = self.list().host_country_allowed_cache.iter();
-            match allowed.find(|entry| entry.key == host) {
-                Some(entry) => entry.value.iter().any(|code| Some(code.to_uppercase()) == country),
-                None => true,
-            }
+            let Some(entry) = allowed.find(|entry| entry.key == host) else { return true };
+            let names = |mark: &str| {
+                let named = |code: &str| entry.value.contains(&format!("{mark}{code}"));
+                country.as_ref().is_some_and(|code| named(code) || named(&code.to_lowercase()))
+            };
+            let lists_served = entry.value.iter().any(|code| !code.starts_with('!'));
+            !names("!") && (names("") || !lists_served)
         };
         let public = |host: i64| self.directory.global.contains(&host);
         self.candidates(hosts).into_iter().filter(|&host| public(host) && admitted(host)).collect()
@@ -144,26 +193,37 @@ impl<'a> Twin<'a> {
         self.open(there.flat_map(|entry| entry.value.iter().copied()))
     }
 
-    fn client_country(&self) -> Option<String> {
-        let longest = |networks: Vec<(Network, String)>| {
-            let mut best: Option<(Network, String)> = None;
-            for (network, country) in networks {
-                let better = best.as_ref().is_none_or(|(best, _)| network.length > best.length);
-                if network.contains(self.asked.client) && better {
-                    best = Some((network, country));
+    fn client_place(&self) -> Option<Place> {
+        let longest = |networks: &[(Network, Place)]| {
+            ways(self.asked.client).into_iter().find_map(|(address, min_length)| {
+                let mut best: Option<&(Network, Place)> = None;
+                for entry in networks {
+                    let better = best.is_none_or(|(best, _)| entry.0.length > best.length);
+                    if entry.0.contains(address) && entry.0.length >= min_length && better {
+                        best = Some(entry);
+                    }
                 }
-            }
-            best.map(|(_, country)| country.to_uppercase())
+                best.map(|(_, place)| place.clone())
+            })
         };
         let overrides = self.list().netblock_country_cache.iter();
-        let overrides = overrides
-            .filter_map(|entry| Some((Network::parse(&entry.key)?, entry.value.clone())))
+        let overrides: Vec<_> = overrides
+            .filter_map(|entry| Some((Network::parse(&entry.key)?, self.place(&entry.value)?)))
             .collect();
         let database = self.world.countries.iter();
-        let database = database
-            .map(|(network, country)| (Network::parse(network).unwrap(), (*country).to_owned()))
+        let database: Vec<_> = database
+            .filter_map(|(network, code)| Some((Network::parse(network)?, self.place(code)?)))
             .collect();
-        longest(overrides).or_else(|| longest(database))
+        longest(&overrides).or_else(|| longest(&database))
+    }
+
+    /// What a code of a network says.
+    fn place(&self, code: &str) -> Option<Place> {
+        match &*code.to_uppercase() {
+            "XX" => None,
+            "EU" => Some(Place::Continent("EU".into())),
+            code => Some(Place::Country(code.into())),
+        }
     }
 
     fn continent(&self, country: &str) -> Option<String> {
@@ -180,12 +240,15 @@ impl<'a> Twin<'a> {
     fn neighbours(&self, countries: &[String]) -> BTreeSet<String> {
         let continents: BTreeSet<_> =
             countries.iter().filter_map(|country| self.continent(country)).collect();
-        let known = self.world.continents.lines().skip(1).filter_map(|line| line.split('"').nth(1));
-        known
+        self.known_countries()
             .filter(|country| !countries.iter().any(|asked| asked == country))
             .filter(|country| self.continent(country).is_some_and(|c| continents.contains(&c)))
             .map(str::to_owned)
             .collect()
+    }
+
+    fn known_countries(&self) -> impl Iterator<Item = &'a str> {
+        self.world.continents.lines().skip(1).filter_map(|line| line.split('"').nth(1))
     }
 
     /// A tier of several countries: those that contribute are named.
@@ -207,11 +270,12 @@ impl<'a> Twin<'a> {
 
     fn netblock_tiers(&self, expected: &mut Expected) {
         let mut named = false;
-        for length in (0..=128).rev() {
+        let lengths = |(address, min): (IpAddr, u32)| (min..=128).rev().map(move |n| (address, n));
+        for (address, length) in ways(self.asked.client).into_iter().flat_map(lengths) {
             let mut hosts = BTreeSet::new();
             for entry in &self.list().host_netblock_cache {
                 let network = Network::parse(&entry.key);
-                let matches = |n: Network| n.length == length && n.contains(self.asked.client);
+                let matches = |n: Network| n.length == length && n.contains(address);
                 if network.is_some_and(matches) {
                     hosts.extend(self.candidates(entry.value.iter().copied()));
                 }
@@ -225,21 +289,40 @@ impl<'a> Twin<'a> {
     }
 
     fn asn_tier(&self, expected: &mut Expected) {
-        let mut best: Option<(u32, &str)> = None;
-        for line in self.world.netblocks.lines() {
-            let (prefix, asn) = line.split_once(' ').unwrap();
-            let Some(network) = Network::parse(prefix) else { continue };
-            let better = best.is_none_or(|(length, _)| network.length >= length);
-            if network.length > 0 && network.contains(self.asked.client) && better {
-                best = Some((network.length, asn));
+        let systems = ways(self.asked.client).into_iter().find_map(|(address, min_length)| {
+            let mut best: Option<(u32, &[i64])> = None;
+            for line in self.world.netblocks.lines() {
+                let (prefix, column) = line.split_once(' ').unwrap();
+                let Some(network) = Network::parse(prefix) else { continue };
+                let known = ASN_COLUMNS.iter().find(|(text, _)| *text == column).unwrap();
+                let Some(systems) = known.1 else { continue };
+                let better = best.is_none_or(|(length, _)| network.length >= length);
+                let counts = network.length >= min_length.max(1);
+                if counts && network.contains(address) && better {
+                    best = Some((network.length, systems));
+                }
             }
-        }
-        let Some(asn) = best.and_then(|(_, asn)| asn.parse::<i64>().ok()) else { return };
-        let entry = self.list().host_asn_cache.iter().find(|entry| entry.key == asn);
-        let hosts = self.candidates(entry.into_iter().flat_map(|e| e.value.iter().copied()));
+            best.map(|(_, systems)| systems)
+        });
+        let entry = |asn: &i64| self.list().host_asn_cache.iter().find(|entry| entry.key == *asn);
+        // The first that hosts a mirror of anything.
+        let hosts_any = |asn: &&i64| {
+            entry(asn).is_some_and(|entry| entry.value.iter().any(|&host| self.carries_any(host)))
+        };
+        let Some(asn) = systems.and_then(|systems| systems.iter().find(hosts_any)) else { return };
+        let hosts = self.candidates(entry(asn).into_iter().flat_map(|e| e.value.iter().copied()));
         if !hosts.is_empty() {
             expected.tiers.push(([(format!("Using ASN {asn}"), hosts.clone())].into(), hosts));
         }
+    }
+
+    /// Whether a mirror carries any directory; of those of one name the first counts.
+    fn carries_any(&self, host: i64) -> bool {
+        let all = &self.list().mirror_list_cache;
+        all.iter().enumerate().any(|(at, directory)| {
+            let is_first = all.iter().position(|d| d.directory == directory.directory) == Some(at);
+            is_first && directory.by_host_id.iter().any(|entry| entry.key == host)
+        })
     }
 
     fn expected(&self) -> Expected {
@@ -269,10 +352,18 @@ impl<'a> Twin<'a> {
                 return expected;
             }
         }
-        if let Some(country) = self.client_country() {
-            let neighbours = self.neighbours(std::slice::from_ref(&country));
-            expected.tiers.push(self.country_tier([country]));
-            expected.tiers.push(self.country_tier(neighbours));
+        match self.client_place() {
+            Some(Place::Country(country)) => {
+                let neighbours = self.neighbours(std::slice::from_ref(&country));
+                expected.tiers.push(self.country_tier([country]));
+                expected.tiers.push(self.country_tier(neighbours));
+            }
+            Some(Place::Continent(continent)) => {
+                let all = self.known_countries();
+                let there = all.filter(|c| self.continent(c).as_ref() == Some(&continent));
+                expected.tiers.push(self.country_tier(there.map(str::to_owned)));
+            }
+            None => {}
         }
         let found: BTreeSet<i64> =
             expected.tiers.iter().flat_map(|(_, hosts)| hosts.iter().copied()).collect();
@@ -370,9 +461,12 @@ proptest! {
         world.list = MirrorList { time: 1, ..list };
         world.netblocks = netblocks;
         world.countries = vec![
-            ("10.0.0.0/15", "DE"),
-            ("10.2.0.0/16", "FR"),
-            ("10.3.0.0/30", "US"),
+            ("11.0.0.0/15", "DE"),
+            ("11.2.0.0/16", "FR"),
+            ("11.3.0.0/31", "US"),
+            ("11.3.0.2/32", "EU"),
+            ("11.3.0.3/32", "XX"),
+            ("2002:b02::/40", "JP"),
             ("2001:db8::/48", "DE"),
             ("2001:db8:1::/48", "JP"),
             ("2001:db8:1::/64", "US"),
@@ -387,6 +481,7 @@ proptest! {
                 world.list.hc_url_cache.push(IntStringMap::new(id, url));
             }
         }
+        world.options.nat64 = vec![Nat64Prefix::parse("2001:db8:64::/96").unwrap()];
         let mut server = world.serve();
         for asked in &requests {
             server.options.minimum = asked.minimum;

@@ -1,55 +1,94 @@
 //! Country databases in MaxMind's file format, turned into a flat prefix list once.
 //!
-//! Three layouts are read: GeoLite2's `country.iso_code`, the `country_code` of the open
-//! ip-location-db and of IPinfo's newer files, and a plain `country` code as in IPinfo's older ones.
-//! A request then needs no decoding, and a server no second file.
+//! A request then needs no decoding, and a server no second file. What a record says of a place is
+//! taken from wherever the vendors put it:
 //!
-//! A database is a binary tree whose leaves are disjoint networks; neighbours of one country are
-//! merged, which leaves about half of them.
+//! | vendor | country | more |
+//! |---|---|---|
+//! | MaxMind, DB-IP, IP2Location: countries, cities | `country.iso_code` | `registered_country.iso_code`, `represented_country.iso_code`, `continent.code` |
+//! | ip-location-db, IPinfo's newer files | `country_code` | `continent_code` |
+//! | IPinfo's older files | `country` | `continent` |
+//!
+//! A database is a binary tree whose leaves are disjoint networks; neighbours of one record are
+//! merged, which leaves about half of them. Aliases of IPv4 in it (`::ffff:0:0/96`, `2002::/16`,
+//! `2001::/32`, `64:ff9b::/96`) are left out, as [`crate::model::embedded`] has one rule for all tables.
 
 use rustc_hash::FxHashMap;
 
 use maxminddb::{PathElement, Reader, WithinOptions};
 
 use crate::compile::report::{Place, Report};
-use crate::model::geo::Country;
+use crate::model::geo::{Continent, Country};
 use crate::model::net::Prefix;
 
-/// Reads every network that has a country. Fails on a file that is no such database, or in which no
-/// record holds a country.
-pub fn parse(
-    file: &str,
-    bytes: &[u8],
-    report: &mut Report,
-) -> Result<Vec<(Prefix, Country)>, BadDatabase> {
+/// What a record says of where its networks are. Codes are as the file has them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Record {
+    /// Where they are.
+    pub country: Option<Country>,
+    /// Where their operator registered them.
+    pub registered: Option<Country>,
+    /// Whom their users represent, as a base abroad does.
+    pub represented: Option<Country>,
+    /// Where they are.
+    pub continent: Option<Continent>,
+}
+
+/// Every network with its record.
+#[derive(Default)]
+pub struct Table {
+    /// Disjoint networks in order; the value indexes `records`.
+    pub networks: Vec<(Prefix, u32)>,
+    /// Distinct records; none is empty.
+    pub records: Vec<Record>,
+}
+
+/// Reads every network of which anything is known. Fails on a file that is no such database, or in
+/// which no record holds a place.
+pub fn parse(file: &str, bytes: &[u8], report: &mut Report) -> Result<Table, BadDatabase> {
     let reader = Reader::from_source(bytes).map_err(BadDatabase::Format)?;
-    let mut countries: FxHashMap<usize, Option<Country>> = FxHashMap::default();
-    let mut merged: Vec<(Prefix, Country)> = Vec::new();
-    for network in reader.networks(WithinOptions::default()).map_err(BadDatabase::Format)? {
+    // A tree of n nodes has n + 1 leaves. One in which several paths lead to a node can have 2^128.
+    let max_leaves = reader.metadata().node_count as usize * 2 + 1_000;
+    let mut table = Table::default();
+    // By where a record begins in the file, and by what it says.
+    let mut at_offset: FxHashMap<usize, Option<u32>> = FxHashMap::default();
+    let mut known: FxHashMap<Record, u32> = FxHashMap::default();
+    // With those that have no record, or leaves without one could be passed by for ever.
+    let options = WithinOptions::default().include_networks_without_data();
+    let networks = reader.networks(options).map_err(BadDatabase::Format)?;
+    for (n_leaves, network) in networks.enumerate() {
+        if n_leaves >= max_leaves {
+            return Err(BadDatabase::Tree);
+        }
         let network = network.map_err(BadDatabase::Format)?;
         let Some(offset) = network.offset() else { continue };
-        let country = match countries.get(&offset) {
-            Some(country) => *country,
-            None => {
-                let country = find_country(&network);
-                if let Err(odd) = &country {
-                    report.skipped(
-                        file,
-                        Place::Table("country"),
-                        "not a country code, skipped",
-                        odd,
-                    );
-                }
-                *countries.entry(offset).or_insert(country.ok().flatten())
-            }
-        };
-        let Some(country) = country else { continue };
         let range = network.network().map_err(BadDatabase::Format)?;
-        if let Some(prefix) = Prefix::new(range.ip(), range.prefix()) {
-            push_merged(&mut merged, prefix, country);
+        let index = *at_offset.entry(offset).or_insert_with(|| {
+            let mut odd = None;
+            let record = Record::read(&network, &mut odd);
+            const PLACE: Place = Place::Table("country");
+            if let Some(odd) = odd {
+                report.skipped(file, PLACE, "not a country code, skipped", odd);
+            } else if record == Record::default() {
+                let value = format_args!("{range} and others of its record");
+                report.skipped(file, PLACE, "names neither a country nor a continent", value);
+            }
+            (record != Record::default()).then(|| {
+                *known.entry(record).or_insert_with(|| {
+                    table.records.push(record);
+                    // There are fewer than 2^32 records, as each has another offset.
+                    u32::try_from(table.records.len() - 1).unwrap_or(u32::MAX)
+                })
+            })
+        });
+        if let (Some(index), Some(prefix)) = (index, Prefix::new(range.ip(), range.prefix())) {
+            push_merged(&mut table.networks, prefix, index);
         }
     }
-    if merged.is_empty() { Err(BadDatabase::NoCountry) } else { Ok(merged) }
+    if table.networks.is_empty() {
+        return Err(BadDatabase::NoCountry(reader.metadata().database_type.clone()));
+    }
+    Ok(table)
 }
 
 /// Why a file is no country database.
@@ -58,43 +97,66 @@ pub enum BadDatabase {
     /// Not the file format, or damaged.
     #[error("is no intact MaxMind database: {0}")]
     Format(maxminddb::MaxMindDbError),
-    /// A database of something else, such as cities without countries or systems.
-    #[error("holds no country: no record has country.iso_code, country_code or country")]
-    NoCountry,
+    /// Nodes of its tree are reached on several paths.
+    #[error("is no intact MaxMind database: its search tree is no tree")]
+    Tree,
+    /// A database of something else, such as systems.
+    #[error(
+        "holds no country: it is of the type \"{0}\", and no record has country.iso_code, \
+         country_code, country, or a continent"
+    )]
+    NoCountry(String),
 }
 
-/// The country of a record: `Ok(None)` where it has none, `Err` with a value that is no country.
-fn find_country<S: AsRef<[u8]>>(
-    record: &maxminddb::LookupResult<'_, S>,
-) -> Result<Option<Country>, String> {
-    let paths: [&[PathElement<'_>]; 3] = [
-        &[PathElement::Key("country"), PathElement::Key("iso_code")],
-        &[PathElement::Key("country_code")],
-        &[PathElement::Key("country")],
-    ];
-    for path in paths {
+impl Record {
+    /// Leaves in `odd` what stands in the place of a country and is none.
+    fn read<S: AsRef<[u8]>>(
+        record: &maxminddb::LookupResult<'_, S>,
+        odd: &mut Option<String>,
+    ) -> Self {
         // A path that leads to something else than text (GeoLite2's `country` is a map) is another
-        // layout's; the record has no country then.
-        if let Ok(Some(code)) = record.decode_path::<&str>(path) {
-            return match Country::parse(code) {
-                Some(country) => Ok(Some(country)),
-                None if code.is_empty() => Ok(None),
-                None => Err(code.to_owned()),
-            };
+        // layout's.
+        let text = |path: &[&str]| {
+            let path: Vec<_> = path.iter().map(|key| PathElement::Key(key)).collect();
+            record.decode_path::<&str>(&path).ok().flatten().filter(|text| !text.is_empty())
+        };
+        let mut country = |paths: &[&[&str]]| {
+            let code = paths.iter().find_map(|path| text(path))?;
+            let country = Country::parse(code);
+            if country.is_none() && !is_nothing(code) {
+                *odd = Some(code.to_owned());
+            }
+            country
+        };
+        Self {
+            country: country(&[&["country", "iso_code"], &["country_code"], &["country"]]),
+            registered: country(&[&["registered_country", "iso_code"]]),
+            represented: country(&[&["represented_country", "iso_code"]]),
+            continent: [&["continent", "code"][..], &["continent_code"], &["continent"]]
+                .into_iter()
+                .find_map(|path| Continent::parse(text(path)?)),
         }
     }
-    Ok(None)
+}
+
+/// What vendors write where there is no country.
+fn is_nothing(code: &str) -> bool {
+    matches!(code.trim(), "" | "-" | "--" | "None" | "N/A")
 }
 
 /// Appends a network, and joins it with its neighbour as long as both halves of a network have the
-/// same country. The networks come in order and do not overlap.
-fn push_merged(merged: &mut Vec<(Prefix, Country)>, prefix: Prefix, country: Country) {
+/// same value. The networks come in order and do not overlap.
+pub(in crate::compile) fn push_merged<T: Copy + PartialEq>(
+    merged: &mut Vec<(Prefix, T)>,
+    prefix: Prefix,
+    value: T,
+) {
     let mut upper = prefix;
     while let Some(&(lower, other)) = merged.last() {
         let parent = upper.len().checked_sub(1).and_then(|len| Prefix::new(upper.address(), len));
         match parent {
             Some(parent)
-                if other == country
+                if other == value
                     && lower.len() == upper.len()
                     && lower != upper
                     && lower.address() == parent.address()
@@ -106,7 +168,7 @@ fn push_merged(merged: &mut Vec<(Prefix, Country)>, prefix: Prefix, country: Cou
             _ => break,
         }
     }
-    merged.push((upper, country));
+    merged.push((upper, value));
 }
 
 #[cfg(test)]

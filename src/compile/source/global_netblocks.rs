@@ -1,58 +1,267 @@
 //! `global_netblocks.txt`: lines `PREFIX ASN`, about a million of them.
 //!
-//! A line whose second column is no number (`None`, a name) still counts: it says that the network
-//! belongs to no system we know, and hides a less specific one that does, as it does in the
-//! reference. A prefix of length 0 is ignored, as in the reference.
+//! Tools write the second column in many ways, and all of these are read: `64500`, `AS64500`,
+//! `"64500"`, `0.64500` (asdot, RFC 5396), and the sets `{64500,64501}`, `64500_64501` and
+//! `64500,64501` of networks with several origins. Columns are parted by blanks, commas, semicolons
+//! or bars; more of them do not count. `ASN PREFIX` (RIPE's riswhois) and `ADDRESS LENGTH ASN` (CAIDA's
+//! pfx2as) are read as well, and lines that begin with `#`, `;`, `%` or `!` are comments.
+//!
+//! A network of which is said that it belongs to no system (`None`, `NA`, `-`, `0`) hides a wider one
+//! that does, as in the reference. Any other text says nothing: the line is reported and skipped, and
+//! the wider network counts; so is 23456, which stands for a system that somebody could not write
+//! (RFC 6793). A prefix of length 0 is ignored, as in the reference.
+
+use std::net::IpAddr;
 
 use crate::compile::report::{Place, Report};
 use crate::model::net::{HostBits, Prefix};
+use crate::snapshot::tables::Lists;
 
-/// A network and its autonomous system.
-pub type Record = (Prefix, Option<u32>);
+/// Stands for a system whose number has more than 16 bits, where somebody cannot write that.
+pub(in crate::compile) const AS_TRANS: u32 = 23_456;
+/// Longer lines are no lines of such a file.
+const MAX_LINE: usize = 4_096;
 
-/// Reads every line; bad ones are reported and skipped.
-pub fn parse(file: &str, bytes: &[u8], report: &mut Report) -> Vec<Record> {
-    let mut records = Vec::with_capacity(bytes.len() / 28);
-    for (line, text) in (1..).zip(lines(bytes)) {
-        let place = Place::Line(line);
-        let Ok(text) = std::str::from_utf8(text) else {
-            report.skipped(
-                file,
-                place,
-                "line is not UTF-8, skipped",
-                String::from_utf8_lossy(text),
-            );
-            continue;
-        };
-        let mut columns = text.split_ascii_whitespace();
-        let Some(prefix) = columns.next() else {
-            report.skipped(file, place, "blank line, skipped", "");
-            continue;
-        };
-        let Some(asn) = columns.next() else {
-            report.skipped(file, place, "line without an ASN, skipped", text);
-            continue;
-        };
-        if !prefix.contains('/') {
-            report.skipped(file, place, "prefix without a length, skipped", text);
-            continue;
-        }
-        match Prefix::parse(prefix) {
-            Ok((prefix, _)) if prefix.len() == 0 => {}
-            Ok((prefix, host_bits)) => {
-                if host_bits == HostBits::WereSet {
-                    report.mended(file, place, "prefix with host bits set, cleared", text);
-                }
-                records.push((prefix, parse_asn(asn)));
-            }
-            Err(_) => report.skipped(file, place, "not a network prefix, skipped", text),
-        }
-    }
-    records
+/// Every network with its system, in the order of the file.
+#[derive(Default)]
+pub struct Table {
+    /// Networks; the last of equal ones counts.
+    pub networks: Vec<(Prefix, Origin)>,
+    sets: Lists<u32>,
 }
 
+/// To which system a network belongs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// Said to be none.
+    Nobody,
+    /// Its number.
+    System(u32),
+    /// One of several: the index of their numbers in the table.
+    Set(u32),
+}
+
+impl Table {
+    /// The systems of an origin, in the order of the file, until one is found.
+    pub fn find_map<T>(&self, origin: Origin, find: impl FnMut(u32) -> Option<T>) -> Option<T> {
+        let one = match origin {
+            Origin::Nobody => None,
+            Origin::System(system) => Some(system),
+            Origin::Set(set) => return self.sets.get(set as usize).iter().copied().find_map(find),
+        };
+        one.and_then(find)
+    }
+
+    /// The number of networks.
+    pub fn len(&self) -> usize {
+        self.networks.len()
+    }
+
+    /// Whether there is no network.
+    pub fn is_empty(&self) -> bool {
+        self.networks.is_empty()
+    }
+
+    fn origin(&mut self, systems: &Systems) -> Option<Origin> {
+        match systems.numbers[..] {
+            [] => systems.is_nobody.then_some(Origin::Nobody),
+            [system] => Some(Origin::System(system)),
+            _ => self.sets.push(systems.numbers.iter().copied()).map(Origin::Set),
+        }
+    }
+}
+
+/// Reads every line; bad ones are reported and skipped.
+pub fn parse(file: &str, bytes: &[u8], report: &mut Report) -> Table {
+    let mut table = Table::default();
+    table.networks.reserve(bytes.len() / 28);
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    for (line, text) in (1..).zip(lines(bytes)) {
+        let place = Place::Line(line);
+        if text.len() > MAX_LINE {
+            let start = String::from_utf8_lossy(text.get(..80).unwrap_or(&[]));
+            let value = format_args!("{start}…");
+            report.skipped(file, place, "line is longer than 4,096 bytes, skipped", value);
+            continue;
+        }
+        let Ok(text) = std::str::from_utf8(text) else {
+            let text = String::from_utf8_lossy(text);
+            report.skipped(file, place, "line is not UTF-8, skipped", text);
+            continue;
+        };
+        // As nearly all lines are.
+        if let Some((prefix, system)) = parse_plain(text) {
+            table.networks.push((prefix, Origin::System(system)));
+            continue;
+        }
+        parse_line(text, &mut table, |kind, problem| match kind {
+            Kind::Mended => report.mended(file, place, problem, text.trim()),
+            Kind::Skipped => report.skipped(file, place, problem, text.trim()),
+        });
+    }
+    table
+}
+
+enum Kind {
+    Mended,
+    Skipped,
+}
+
+/// A line `PREFIX ASN` of which there is nothing to say.
+fn parse_plain(text: &str) -> Option<(Prefix, u32)> {
+    let mut columns = text.split_ascii_whitespace();
+    let (prefix, system) = (columns.next()?, columns.next()?);
+    if !prefix.contains('/') || !system.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let system = system.parse().ok().filter(|&system| is_system(system))?;
+    match Prefix::parse(prefix) {
+        Ok((prefix, HostBits::Clear)) if prefix.len() > 0 => Some((prefix, system)),
+        _ => None,
+    }
+}
+
+fn is_system(number: u32) -> bool {
+    number != 0 && number != AS_TRANS
+}
+
+/// Any other line.
+fn parse_line(text: &str, table: &mut Table, mut tell: impl FnMut(Kind, &'static str)) {
+    let text = text.trim();
+    if text.is_empty() {
+        return tell(Kind::Skipped, "blank line, skipped");
+    }
+    if text.starts_with(['#', ';', '%', '!']) {
+        return;
+    }
+    let (first, rest) = split_column(text, is_separator);
+    let separator = text.get(first.len()..).and_then(|rest| rest.trim_start().chars().next());
+    // A comma within a later column is one of a set, unless commas part columns.
+    let ends = |c| c == '|' || (is_separator(c) && Some(c) == separator);
+    let (second, rest) = split_column(rest, ends);
+    let (third, _) = split_column(rest, ends);
+    let (first, second) = (unquote(first), unquote(second));
+    let is_length = |text: &str| text.len() <= 3 && text.parse::<u8>().is_ok();
+    let joined;
+    let (prefix, column) = if first.contains('/') {
+        (first, second)
+    } else if second.contains('/') && !Systems::parse(first).numbers.is_empty() {
+        (second, first)
+    } else if first.parse::<IpAddr>().is_ok() && is_length(second) && !third.is_empty() {
+        joined = format!("{first}/{second}");
+        (&*joined, unquote(third))
+    } else if second.is_empty() {
+        return tell(Kind::Skipped, "line without an ASN, skipped");
+    } else if first.parse::<IpAddr>().is_ok() {
+        return tell(Kind::Skipped, "prefix without a length, skipped");
+    } else {
+        return tell(Kind::Skipped, "not a network prefix, skipped");
+    };
+    let Ok((prefix, host_bits)) = Prefix::parse(prefix) else {
+        return tell(Kind::Skipped, "not a network prefix, skipped");
+    };
+    if column.is_empty() {
+        return tell(Kind::Skipped, "line without an ASN, skipped");
+    }
+    if prefix.len() == 0 {
+        return;
+    }
+    let systems = Systems::parse(column);
+    let Some(origin) = table.origin(&systems) else {
+        return tell(Kind::Skipped, "names no AS number and hides no wider network, skipped");
+    };
+    if host_bits == HostBits::WereSet {
+        tell(Kind::Mended, "prefix with host bits set, cleared");
+    }
+    if systems.has_others {
+        tell(Kind::Mended, "part of the ASN column is no AS number, left out");
+    }
+    table.networks.push((prefix, origin));
+}
+
+fn is_separator(character: char) -> bool {
+    matches!(character, ',' | ';' | '|')
+}
+
+/// The first column, with quotes or braces around it, and what follows it. A blank ends it, or what
+/// `ends` says.
+fn split_column(text: &str, ends: impl Fn(char) -> bool) -> (&str, &str) {
+    let closing = match text.chars().next() {
+        Some('{') => Some('}'),
+        Some('[') => Some(']'),
+        Some('(') => Some(')'),
+        Some(quote @ ('"' | '\'')) => Some(quote),
+        _ => None,
+    };
+    let end = match closing {
+        Some(closing) => text.get(1..).and_then(|inner| inner.find(closing)).map(|at| at + 2),
+        None => text.find(|c: char| c.is_whitespace() || ends(c)),
+    };
+    let (column, rest) = text.split_at_checked(end.unwrap_or(text.len())).unwrap_or((text, ""));
+    let rest = rest.trim_start();
+    (column, rest.strip_prefix(is_separator).unwrap_or(rest).trim_start())
+}
+
+fn unquote(column: &str) -> &str {
+    column.trim_matches(['"', '\'']).trim()
+}
+
+/// What an ASN column says.
+#[derive(Default)]
+pub(in crate::compile) struct Systems {
+    /// In the order of the text, each once.
+    numbers: Vec<u32>,
+    /// Whether it says that there is none.
+    is_nobody: bool,
+    /// Whether part of it cannot be read.
+    has_others: bool,
+}
+
+impl Systems {
+    fn parse(column: &str) -> Self {
+        let mut systems = Self::default();
+        let inner = column.trim_matches(['{', '}', '[', ']', '(', ')', '"', '\'']);
+        // Several are parted by these; blanks come within braces only.
+        for item in inner.split([',', '_', ' ', '\t', ';']).filter(|item| !item.is_empty()) {
+            match parse_asn(item) {
+                Some(0) => systems.is_nobody = true,
+                Some(AS_TRANS) => systems.has_others = true,
+                Some(number) if systems.numbers.contains(&number) => {}
+                Some(number) => systems.numbers.push(number),
+                None if is_nothing(item) => systems.is_nobody = true,
+                None => systems.has_others = true,
+            }
+        }
+        systems
+    }
+}
+
+/// What tools write where there is no system.
+fn is_nothing(text: &str) -> bool {
+    ["none", "null", "na", "n/a", "-", "nil"]
+        .iter()
+        .any(|nothing| text.eq_ignore_ascii_case(nothing))
+}
+
+/// `64500`, `AS64500`, or `0.64500`.
 fn parse_asn(text: &str) -> Option<u32> {
-    text.parse().ok()
+    let text = text.trim_matches(['"', '\'']);
+    let number = match text.get(..2) {
+        Some(start) if start.eq_ignore_ascii_case("as") => {
+            let rest = text.get(2..)?;
+            rest.strip_prefix(['n', 'N']).unwrap_or(rest).trim_start()
+        }
+        _ => text,
+    };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match number.split_once('.') {
+        Some((high, low)) if digits(high) && digits(low) => {
+            let (high, low) = (high.parse::<u16>().ok()?, low.parse::<u16>().ok()?);
+            Some(u32::from(high) << 16 | u32::from(low))
+        }
+        None if digits(number) => number.parse().ok(),
+        _ => None,
+    }
 }
 
 fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -64,6 +273,18 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn shown(table: &Table) -> Vec<String> {
+        let systems = |origin| {
+            let mut all = Vec::new();
+            let _: Option<()> = table.find_map(origin, |system| {
+                all.push(system.to_string());
+                None
+            });
+            if all.is_empty() { "nobody".to_owned() } else { all.join(" or ") }
+        };
+        table.networks.iter().map(|&(p, origin)| format!("{p} {}", systems(origin))).collect()
+    }
 
     #[test]
     fn bad_lines_are_reported_and_nothing_else_is_lost() {
@@ -79,16 +300,14 @@ mod tests {
             2001:db8::/32\tAS64500\r\n\
             2001:db8:1::/48 4294967295";
         let mut report = Report::default();
-        let records = parse("n.txt", text, &mut report);
-        let shown: Vec<_> =
-            records.iter().map(|(prefix, asn)| format!("{prefix} {asn:?}")).collect();
+        let table = parse("n.txt", text, &mut report);
         assert_eq!(
-            shown,
+            shown(&table),
             [
-                "10.0.0.0/8 Some(680)",
-                "10.2.0.0/16 None",
-                "2001:db8::/32 None",
-                "2001:db8:1::/48 Some(4294967295)",
+                "10.0.0.0/8 680",
+                "10.2.0.0/16 nobody",
+                "2001:db8::/32 64500",
+                "2001:db8:1::/48 4294967295",
             ]
         );
         assert_eq!(
@@ -102,6 +321,132 @@ mod tests {
                 "n.txt:8: line is not UTF-8, skipped: 10.4.0.0/\u{fffd} 1",
             ]
         );
+    }
+
+    #[test]
+    fn the_column_is_read_however_it_is_written() {
+        for (column, expected) in [
+            ("64500", "64500"),
+            ("AS64500", "64500"),
+            ("as64500", "64500"),
+            ("ASN64500", "64500"),
+            ("\"64500\"", "64500"),
+            ("'AS64500'", "64500"),
+            ("0.64500", "64500"),
+            ("1.10", "65546"),
+            ("AS1.10", "65546"),
+            ("65535.65535", "4294967295"),
+            ("{64500}", "64500"),
+            ("{64500,64501}", "64500 or 64501"),
+            ("{64500, 64501}", "64500 or 64501"),
+            ("{AS64500 AS64501}", "64500 or 64501"),
+            ("[64500,64501]", "64500 or 64501"),
+            ("64500_64501", "64500 or 64501"),
+            ("64500,64501_64502", "64500 or 64501 or 64502"),
+            ("64500_64500", "64500"),
+            ("64500 Some network of ours", "64500"),
+            ("64500|x", "64500"),
+            ("{64500,23456}", "64500 (part left out)"),
+            ("64500,x", "64500 (part left out)"),
+            ("{64500,0}", "64500"),
+            ("None", "nobody"),
+            ("none", "nobody"),
+            ("NA", "nobody"),
+            ("N/A", "nobody"),
+            ("NULL", "nobody"),
+            ("-", "nobody"),
+            ("0", "nobody"),
+            ("AS0", "nobody"),
+            ("0.0", "nobody"),
+            ("23456", "skipped"),
+            ("AS_TRANS", "skipped"),
+            ("4294967296", "skipped"),
+            ("0.65536", "skipped"),
+            ("65536.0", "skipped"),
+            ("1.2.3", "skipped"),
+            ("-1", "skipped"),
+            ("+1", "skipped"),
+            ("1e3", "skipped"),
+            ("EXAMPLE", "skipped"),
+            ("AS", "skipped"),
+            ("{}", "skipped"),
+            ("{", "skipped"),
+            ("", "skipped"),
+            ("\"\"", "skipped"),
+            ("ÄS64500", "skipped"),
+        ] {
+            let mut report = Report::default();
+            let table = parse("n.txt", format!("10.0.0.0/8\t{column}\r\n").as_bytes(), &mut report);
+            let lines = report.lines();
+            let found = match (shown(&table).first(), &lines[..]) {
+                (None, [line]) if line.contains("skipped: 10.0.0.0/8") => "skipped".to_owned(),
+                (Some(network), []) => network.replace("10.0.0.0/8 ", ""),
+                (Some(network), [line]) if line.contains("left out: ") => {
+                    network.replace("10.0.0.0/8 ", "") + " (part left out)"
+                }
+                other => format!("{other:?}"),
+            };
+            assert_eq!(found, expected, "{column}");
+        }
+    }
+
+    #[test]
+    fn lines_of_other_tools_are_read() {
+        let text = "\u{feff}# made by hand\n\
+            ; IP-ASN32-DAT file\n\
+            % riswhois\n\
+            1.0.0.0/24,13335,Example\n\
+            1.0.1.0/24, AS13335, Example\n\
+            1.0.2.0/24;13335\n\
+            1.0.3.0/24|13335|x\n\
+            \"1.0.4.0/24\",\"13335\"\n\
+            1.0.5.0/24,\"{1,2}\",x\n\
+            13335\t1.0.6.0/24\t380\n\
+            AS13335 1.0.7.0/24\n\
+            {1,2}\t1.0.8.0/24\t7\n\
+            1.0.9.0\t24\t13335\n\
+            1.0.10.0\t24\t1_2\n\
+            2001:db8::\t32\t13335\n\
+            \u{20}1.0.11.0/24   13335   x\n";
+        let mut report = Report::default();
+        let table = parse("n.txt", text.as_bytes(), &mut report);
+        assert_eq!(report.lines(), [""; 0]);
+        assert_eq!(
+            shown(&table),
+            [
+                "1.0.0.0/24 13335",
+                "1.0.1.0/24 13335",
+                "1.0.2.0/24 13335",
+                "1.0.3.0/24 13335",
+                "1.0.4.0/24 13335",
+                "1.0.5.0/24 1 or 2",
+                "1.0.6.0/24 13335",
+                "1.0.7.0/24 13335",
+                "1.0.8.0/24 1 or 2",
+                "1.0.9.0/24 13335",
+                "1.0.10.0/24 1 or 2",
+                "2001:db8::/32 13335",
+                "1.0.11.0/24 13335",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_line_without_end_costs_itself() {
+        let mut text = vec![b'1'; 1 << 20];
+        text.extend(b"\n10.0.0.0/8 680\n");
+        let mut report = Report::default();
+        let table = parse("n.txt", &text, &mut report);
+        assert_eq!(shown(&table), ["10.0.0.0/8 680"]);
+        let lines = report.lines();
+        assert!(lines[0].starts_with("n.txt:1: line is longer than 4,096 bytes, skipped: 111"));
+        assert!(lines[0].len() < 200 && lines.len() == 1, "{lines:?}");
+    }
+
+    #[test]
+    fn a_network_takes_as_much_memory_as_it_must() {
+        // Ten million of them are a lot.
+        assert_eq!(size_of::<(Prefix, Origin)>(), 28);
     }
 
     #[test]

@@ -39,10 +39,7 @@ pub fn mirrormanager(bytes: &[u8]) {
         cache,
         global_netblocks: netblocks::parse(FILE, b"198.51.100.0/24 64500\n", &mut report),
         continents: continents::parse(FILE, "DE,EU\nFR,EU\nUS,NA\n", &mut report),
-        countries: vec![(
-            Prefix::parse("192.0.2.0/24").unwrap().0,
-            mirrorlistd::model::geo::Country::parse("DE").unwrap(),
-        )],
+        countries: (FILE.to_owned(), countries_of_one()),
     };
     let compiled = match compile_records(records, report, None) {
         Ok(compiled) => compiled,
@@ -60,6 +57,15 @@ pub fn mirrormanager(bytes: &[u8]) {
             let query = format!("repo={}&arch={}", encoded(repo), encoded(arch));
             answers::check(&snapshot, &query);
         }
+    }
+}
+
+/// `192.0.2.0/24` is German.
+fn countries_of_one() -> countries::Table {
+    let country = mirrorlistd::model::geo::Country::parse("DE");
+    countries::Table {
+        networks: vec![(Prefix::parse("192.0.2.0/24").unwrap().0, 0)],
+        records: vec![countries::Record { country, ..Default::default() }],
     }
 }
 
@@ -88,7 +94,7 @@ pub fn country_continent(bytes: &[u8]) {
 pub fn country_database(bytes: &[u8]) {
     let mut report = Report::default();
     match countries::parse(FILE, bytes, &mut report) {
-        Ok(networks) => assert!(!networks.is_empty()),
+        Ok(table) => assert!(!table.networks.is_empty()),
         Err(error) => drop(error.to_string()),
     }
     check_report(&report);

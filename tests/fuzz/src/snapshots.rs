@@ -20,7 +20,7 @@ pub fn forged_snapshot(bytes: &[u8]) {
     const HEADER: usize = 28;
     let Some((_, payload)) = bytes.split_at_checked(HEADER) else { return };
     let length = (payload.len() as u64).to_le_bytes();
-    let fields = [&1_u32.to_le_bytes()[..], &length].concat();
+    let fields = [&format::VERSION.to_le_bytes()[..], &length].concat();
     let mut hasher = xxhash_rust::xxh3::Xxh3::new();
     hasher.update(&fields);
     hasher.update(payload);

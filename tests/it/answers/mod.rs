@@ -1,5 +1,6 @@
 //! What each request is answered, by the sections of the compatibility notes: requests, selection,
-//! text, metalinks, and where the reference is wrong.
+//! text, metalinks, and where the reference is wrong; and where
+//! clients are: tunnels, continents, restrictions.
 
 mod request;
 mod asker;
@@ -8,3 +9,4 @@ mod text;
 mod metalink;
 mod better;
 mod shaped;
+mod places;

@@ -190,18 +190,6 @@ fn the_longest_override_beats_the_country_database() {
 }
 
 #[test]
-fn a_client_behind_a_6to4_or_teredo_tunnel_is_where_its_ipv4_address_is() {
-    let server = World::standard().serve();
-    for client in ["2002:c000:201::1", "2001:0:c000:201::1"] {
-        let log = server.get(&format!("{LIST} from {client}")).log;
-        assert_eq!(
-            log,
-            Some(format!("{} DE main-9 x86_64", client.parse::<std::net::IpAddr>().unwrap()))
-        );
-    }
-}
-
-#[test]
 fn a_client_of_no_known_country_gets_the_world() {
     let world = World::standard();
     check_mirrors(&world, LIST, "berlin isp madrid newyork");

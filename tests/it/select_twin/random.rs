@@ -32,24 +32,48 @@ pub(super) struct Asked {
 /// An address in a space so small that networks overlap and are hit.
 fn address() -> impl Strategy<Value = String> {
     prop_oneof![
-        (0..4_u8, 0..4_u8).prop_map(|(a, b)| format!("10.{a}.0.{b}")),
+        (0..4_u8, 0..4_u8).prop_map(|(a, b)| format!("11.{a}.0.{b}")),
         (0..4_u16, 0..4_u16).prop_map(|(a, b)| format!("2001:db8:{a}::{b}")),
-        (0..4_u8).prop_map(|a| format!("::ffff:10.{a}.0.1")),
+        (0..4_u8).prop_map(|a| format!("::ffff:11.{a}.0.1")),
+        (0..4_u8, 0..4_u8, select(&TUNNELS[..])).prop_map(|(a, b, (tunnel, _))| {
+            let inverted = !u32::from(std::net::Ipv4Addr::new(11, a, 0, b));
+            match tunnel {
+                "6to4" => format!("2002:b{a:02x}:{b:x}::1"),
+                "teredo" => {
+                    format!("2001:0:b{a:02x}::{:x}:{:x}", inverted >> 16, inverted & 0xffff)
+                }
+                prefix => format!("{prefix}11.{a}.0.{b}"),
+            }
+        }),
     ]
 }
+
+/// Kinds of addresses that hold one of IPv4, and a network around them, in pieces.
+pub(super) const TUNNELS: [(&str, &str); 5] = [
+    ("6to4", "2002::"),
+    ("teredo", "2001::"),
+    ("64:ff9b::", "64:ff9b::"),
+    ("64:ff9b:1::", "64:ff9b:1::"),
+    ("2001:db8:64::", "2001:db8:64::"),
+];
 
 /// A network, most often with host bits set; some have no length, some are no networks.
 fn network() -> impl Strategy<Value = String> {
     let v4 = (0..4_u8, 0..4_u8, select(vec![0, 8, 14, 15, 16, 24, 30, 31, 32]))
-        .prop_map(|(a, b, length)| format!("10.{a}.0.{b}/{length}"));
+        .prop_map(|(a, b, length)| format!("11.{a}.0.{b}/{length}"));
     let v6 = (0..4_u16, 0..4_u16, select(vec![0, 32, 46, 47, 48, 64, 127, 128]))
         .prop_map(|(a, b, length)| format!("2001:db8:{a}::{b}/{length}"));
-    let single = (0..4_u8, 0..4_u8).prop_map(|(a, b)| format!("10.{a}.0.{b}"));
-    prop_oneof![6 => v4, 4 => v6, 2 => single, 1 => Just("10.0.0.0/33".into()), 1 => Just("x".into())]
+    let single = (0..4_u8, 0..4_u8).prop_map(|(a, b)| format!("11.{a}.0.{b}"));
+    // Around a tunnel, and within 6to4.
+    let tunnel = (select(&TUNNELS[..]), select(vec![3, 16, 32, 48, 96]))
+        .prop_map(|((_, network), length)| format!("{network}/{length}"));
+    let within = (0..4_u8, 0..4_u8, select(vec![17, 24, 32, 48, 64]))
+        .prop_map(|(a, b, length)| format!("2002:b{a:02x}:{b:x}::/{length}"));
+    prop_oneof![6 => v4, 4 => v6, 2 => single, 2 => tunnel, 2 => within, 1 => Just("11.0.0.0/33".into()), 1 => Just("x".into())]
 }
 
 fn country() -> impl Strategy<Value = &'static str> {
-    select(vec!["DE", "FR", "fr", "ES", "US", "CA", "JP", "XX"])
+    select(vec!["DE", "FR", "fr", "ES", "US", "CA", "JP", "XX", "EU"])
 }
 
 fn some_hosts(at_most: usize) -> impl Strategy<Value = Vec<i64>> {
@@ -98,7 +122,9 @@ pub(super) fn message() -> impl Strategy<Value = MirrorList> {
         });
     let countries = prop::collection::vec((HOSTS, country()), 0..8);
     let bandwidths = prop::collection::vec((HOSTS, -1..1_000_i64), 0..8);
-    let allowed = prop::collection::vec((HOSTS, prop::collection::vec(country(), 1..3)), 0..5);
+    let served = (country(), prop::bool::weighted(0.4))
+        .prop_map(|(code, denied)| if denied { format!("!{code}") } else { code.to_owned() });
+    let allowed = prop::collection::vec((HOSTS, prop::collection::vec(served, 1..3)), 0..5);
     let netblocks = prop::collection::vec((network(), some_hosts(3)), 0..10);
     let overrides = prop::collection::vec((network(), country()), 0..6);
     let continents = prop::collection::vec(select(vec![("FR", "NA"), ("US", "EU")]), 0..3);
@@ -108,7 +134,6 @@ pub(super) fn message() -> impl Strategy<Value = MirrorList> {
         |((urls, countries, bandwidths, allowed, asns), networks, directories)| {
             let (netblocks, overrides, continents) = networks;
             let pair = |(key, value): (String, &str)| StringStringMap::new(key, value);
-            let texts = |codes: Vec<&str>| codes.into_iter().map(str::to_owned).collect::<Vec<_>>();
             MirrorList {
                 hc_url_cache: urls,
                 host_country_cache: countries
@@ -121,7 +146,7 @@ pub(super) fn message() -> impl Strategy<Value = MirrorList> {
                     .collect(),
                 host_country_allowed_cache: allowed
                     .into_iter()
-                    .map(|(host, codes)| IntRepeatedStringMap::new(host, texts(codes)))
+                    .map(|(host, codes)| IntRepeatedStringMap::new(host, codes))
                     .collect(),
                 host_asn_cache: asns,
                 host_netblock_cache: netblocks
@@ -142,7 +167,7 @@ pub(super) fn message() -> impl Strategy<Value = MirrorList> {
 }
 
 pub(super) fn asn_table() -> impl Strategy<Value = String> {
-    let asn = select(vec!["1", "2", "3", "4", "None", "AS1"]);
+    let asn = select(super::ASN_COLUMNS.map(|(text, _)| text).to_vec());
     let line = (network().prop_filter("the table has prefixes", |n| n.contains('/')), asn);
     prop::collection::vec(line.prop_map(|(network, asn)| format!("{network} {asn}\n")), 1..12)
         .prop_map(|lines| lines.concat() + "203.0.113.0/24 9\n")

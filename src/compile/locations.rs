@@ -1,0 +1,201 @@
+//! Where addresses are: the country database and what is set by hand, as far as a client can be sent
+//! to a country or a continent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::networks::parse_key;
+use super::report::{Place, Report};
+use super::source::country_database::{self, push_merged};
+use super::source::mirrormanager;
+use crate::model::geo::{Continent, Country, Location};
+use crate::model::net::Prefix;
+use crate::snapshot::tables::Prefixes;
+
+/// What is told of a country without neighbours.
+const NO_CONTINENT: &str = "country whose continent no table knows";
+
+/// The countries whose continent is known.
+pub(super) struct KnownCountries<'a>(pub(super) &'a [(Country, Continent)]);
+
+impl KnownCountries<'_> {
+    /// The continent of a country.
+    pub(super) fn continent(&self, country: Country) -> Option<Continent> {
+        let index = self.0.binary_search_by_key(&country, |&(known, _)| known).ok()?;
+        self.0.get(index).map(|&(_, continent)| continent)
+    }
+
+    /// Where clients are of which a database says this code. Some codes are no countries: `EU` and
+    /// `AP` are continents, unless the table of continents makes countries of them, as MaxMind's
+    /// does; `A1` (proxies), `A2` (satellites), `O1`, `T1` (Tor), `XX` and `ZZ` are no places.
+    fn locate(&self, code: Country) -> Option<Location> {
+        if self.continent(code).is_some() {
+            return Some(code.into());
+        }
+        match code.as_str() {
+            "EU" => Continent::parse("EU").map(Location::from),
+            "AP" => Continent::parse("AS").map(Location::from),
+            "A1" | "A2" | "O1" | "T1" | "XX" | "ZZ" => None,
+            _ => Some(code.into()),
+        }
+    }
+
+    /// Where the networks of a record are: in its country, else where they are registered, else on
+    /// its continent, else where those come from whom they serve. A registration on another
+    /// continent than the network itself says nothing of the network.
+    fn locate_record(&self, record: &country_database::Record) -> Option<Location> {
+        let country_database::Record { country, registered, represented, continent } = *record;
+        let locate = |country: Option<Country>| country.and_then(|country| self.locate(country));
+        let fits = |location: &Location| {
+            let own = location.country().and_then(|country| self.continent(country));
+            own.is_none() || continent.is_none() || own == continent
+        };
+        locate(country)
+            .or_else(|| locate(registered).filter(fits))
+            .or_else(|| continent.map(Location::from))
+            .or_else(|| locate(represented))
+    }
+}
+
+/// The country database.
+pub(super) fn resolve_database(
+    file: &str,
+    database: &country_database::Table,
+    known: &KnownCountries<'_>,
+    report: &mut Report,
+) -> Prefixes<Location> {
+    let locations: Vec<_> =
+        database.records.iter().map(|record| known.locate_record(record)).collect();
+    let countries: BTreeSet<_> = locations.iter().flatten().filter_map(|l| l.country()).collect();
+    for country in countries.into_iter().filter(|&country| known.continent(country).is_none()) {
+        report.mended(file, Place::Table("country"), NO_CONTINENT, country);
+    }
+    let mut merged: Vec<(Prefix, Location)> = Vec::with_capacity(database.networks.len());
+    for &(prefix, record) in &database.networks {
+        if let Some(location) = locations.get(record as usize).copied().flatten() {
+            push_merged(&mut merged, prefix, location);
+        }
+    }
+    let mut prefixes = Prefixes::default();
+    merged.into_iter().for_each(|(prefix, location)| prefixes.push(prefix, location));
+    prefixes
+}
+
+/// `NetblockCountryCache`. Of equal prefixes the first counts.
+pub(super) fn resolve_overrides(
+    file: &str,
+    cache: &mirrormanager::Records,
+    known: &KnownCountries<'_>,
+    report: &mut Report,
+) -> Prefixes<Location> {
+    const TABLE: Place = Place::Table("NetblockCountryCache");
+    let mut by_prefix: BTreeMap<Prefix, Location> = BTreeMap::new();
+    for (key, text) in &cache.netblock_countries {
+        let Some(prefix) = parse_key(file, TABLE, key, report) else { continue };
+        let value = format_args!("{key} in {text}");
+        let Some(code) = Country::parse(text) else {
+            report.skipped(file, TABLE, "not a country code, skipped", value);
+            continue;
+        };
+        let Some(location) = known.locate(code) else {
+            report.skipped(file, TABLE, "code of no place, skipped", value);
+            continue;
+        };
+        if by_prefix.contains_key(&prefix) {
+            report.skipped(file, TABLE, "prefix occurs twice, first kept", key);
+            continue;
+        }
+        if location.country().is_some_and(|country| known.continent(country).is_none()) {
+            report.mended(file, TABLE, NO_CONTINENT, value);
+        }
+        by_prefix.insert(prefix, location);
+    }
+    let mut overrides = Prefixes::default();
+    by_prefix.into_iter().for_each(|(prefix, location)| overrides.push(prefix, location));
+    overrides
+}
+
+/// Tells of the countries of mirrors that no client finds by its continent.
+pub(super) fn report_lonely_mirrors(
+    file: &str,
+    cache: &mirrormanager::Records,
+    country_sets: impl Iterator<Item = Country>,
+    known: &KnownCountries<'_>,
+    report: &mut Report,
+) {
+    let is_lonely = |country: &Country| known.continent(*country).is_none();
+    let numbers = &cache.directories.host_numbers;
+    let carries: rustc_hash::FxHashSet<i64> = numbers.iter().copied().collect();
+    for (number, code) in cache.host_countries.iter().filter(|(number, _)| carries.contains(number))
+    {
+        if let Some(country) = Country::parse(code).filter(is_lonely) {
+            let value = format_args!("mirror {number} in {country}");
+            report.mended(file, Place::Table("HostCountryCache"), NO_CONTINENT, value);
+        }
+    }
+    let listed: BTreeSet<Country> = country_sets.filter(is_lonely).collect();
+    for country in listed {
+        report.mended(file, Place::Table("MirrorListCache"), NO_CONTINENT, country);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(record: [&str; 4], expected: &str) {
+        let country = |text: &str| Country::parse(text);
+        let continent = |text: &str| Continent::parse(text);
+        let mut table: Vec<_> = [("DE", "EU"), ("US", "NA"), ("AU", "OC")]
+            .into_iter()
+            .filter_map(|(code, on)| country(code).zip(continent(on)))
+            .collect();
+        table.sort();
+        let known = KnownCountries(&table);
+        let [own, registered, represented, on] = record;
+        let record = country_database::Record {
+            country: country(own),
+            registered: country(registered),
+            represented: country(represented),
+            continent: continent(on),
+        };
+        let found = known.locate_record(&record);
+        assert_eq!(found.map_or("nowhere".into(), |l| format!("{l:?}")), expected, "{record:?}");
+    }
+
+    #[test]
+    fn a_record_says_where_its_networks_are() {
+        check(["de", "US", "US", "EU"], "country DE");
+        check(["", "DE", "", ""], "country DE");
+        check(["", "DE", "", "EU"], "country DE");
+        check(["", "DE", "US", ""], "country DE");
+        // Registered elsewhere: the network itself is in Europe.
+        check(["", "US", "", "EU"], "continent EU");
+        check(["", "", "", "EU"], "continent EU");
+        check(["", "", "US", "EU"], "continent EU");
+        check(["", "", "US", ""], "country US");
+        check(["", "QQ", "", "EU"], "country QQ");
+        check(["", "", "", ""], "nowhere");
+    }
+
+    #[test]
+    fn codes_that_are_no_countries_are_continents_or_nothing() {
+        check(["EU", "", "", ""], "continent EU");
+        check(["AP", "", "", ""], "continent AS");
+        for code in ["A1", "A2", "O1", "T1", "XX", "zz"] {
+            check([code, "", "", ""], "nowhere");
+            check([code, "DE", "", ""], "country DE");
+            check([code, "", "", "AF"], "continent AF");
+        }
+        check(["UK", "", "", ""], "country GB");
+        check(["QQ", "", "", ""], "country QQ");
+    }
+
+    #[test]
+    fn a_table_that_makes_a_country_of_europe_is_believed() {
+        let eu = Country::parse("EU").zip(Continent::parse("EU")).expect("valid literals");
+        let table = [eu];
+        let known = KnownCountries(&table);
+        assert_eq!(known.locate(eu.0).and_then(Location::country), Some(eu.0));
+    }
+}

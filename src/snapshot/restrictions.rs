@@ -1,0 +1,59 @@
+//! Which mirrors refuse clients of which countries.
+//!
+//! Whatever the data say of a mirror is decided here for each country that any mirror names, so a
+//! request looks one set up.
+
+use std::collections::BTreeMap;
+
+use super::tables::{Restriction, Tables};
+use super::{empty_set, insert};
+use crate::model::geo::Country;
+
+/// Sets of mirrors that refuse a client.
+pub(super) struct RestrictionIndex {
+    /// Where the country is unknown, or one that no mirror names: the mirrors that serve some
+    /// countries only.
+    others: Box<[u64]>,
+    /// For each country that a mirror names; sorted by country.
+    by_country: Vec<(Country, Box<[u64]>)>,
+}
+
+impl RestrictionIndex {
+    pub(super) fn new(tables: &Tables) -> Self {
+        let mut others = empty_set(tables.hosts.len());
+        for (host, restriction) in &tables.restrictions {
+            if let Restriction::Only(_) = restriction {
+                insert(&mut others, *host);
+            }
+        }
+        let mut by_country: BTreeMap<Country, Box<[u64]>> = BTreeMap::new();
+        for (host, restriction) in &tables.restrictions {
+            let countries = match restriction {
+                Restriction::Only(countries) | Restriction::NotIn(countries) => countries,
+            };
+            for &country in countries {
+                let refusing = by_country.entry(country).or_insert_with(|| others.clone());
+                match restriction {
+                    Restriction::Only(_) => remove(refusing, *host),
+                    Restriction::NotIn(_) => insert(refusing, *host),
+                }
+            }
+        }
+        Self { others, by_country: by_country.into_iter().collect() }
+    }
+
+    /// The mirrors that refuse a client in `country`.
+    pub(super) fn refusing(&self, country: Option<Country>) -> &[u64] {
+        let find = |country| self.by_country.binary_search_by_key(&country, |&(known, _)| known);
+        country
+            .and_then(|country| find(country).ok())
+            .and_then(|index| self.by_country.get(index))
+            .map_or(&self.others, |(_, refusing)| refusing)
+    }
+}
+
+fn remove(set: &mut [u64], host: crate::model::ids::HostId) {
+    if let Some(word) = set.get_mut(host.index() / 64) {
+        *word &= !(1 << (host.index() % 64));
+    }
+}
