@@ -1,7 +1,6 @@
 //! Networks across tables: netblocks of mirrors, and autonomous systems.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -11,6 +10,7 @@ use super::source::mirrormanager;
 use crate::model::embedded::length_around;
 use crate::model::ids::HostId;
 use crate::model::net::{HostBits, Prefix};
+use crate::model::scope::is_private;
 use crate::snapshot::tables::{NO_ASN, Tables};
 
 /// Mirrors by MirrorManager's numbers.
@@ -87,14 +87,11 @@ fn report_odd_netblock(
     n_mirrors: usize,
     report: &mut Report,
 ) {
-    let (is_wide, is_private) = match prefix.address() {
-        IpAddr::V4(v4) => (prefix.len() < 8, v4.is_private() || v4.is_loopback()),
-        IpAddr::V6(v6) => (prefix.len() < 16, v6.is_unique_local() || v6.is_loopback()),
-    };
+    let is_wide = prefix.len() < if prefix.address().is_ipv4() { 8 } else { 16 };
     if is_wide {
         report.mended(file, table, "network that covers much of the Internet, used", prefix);
     }
-    if is_private {
+    if !is_wide && is_private(prefix.address()) {
         let problem = "network of private addresses, which no client from the Internet has";
         report.mended(file, table, problem, prefix);
     }
@@ -197,7 +194,7 @@ fn prune(
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::net::{IpAddr, Ipv4Addr};
 
     use proptest::prelude::*;
 

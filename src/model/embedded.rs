@@ -24,6 +24,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::net::{HostBits, Prefix};
+use super::scope::is_private;
 
 /// The addresses under which a client is looked up in every table of networks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -113,14 +114,9 @@ fn extract(address: Ipv6Addr, length: u8) -> Option<Ipv4Addr> {
 /// Whether an address may be a client's on the Internet: an embedded one that is not was made up, or
 /// is of a network that our tables do not mean. Blocks for documentation are let through.
 fn is_public(address: &Ipv4Addr) -> bool {
-    let [a, b, ..] = address.octets();
-    let is_shared = a == 100 && b & 0xc0 == 64;
-    !(a == 0
-        || a >= 224
-        || is_shared
-        || address.is_private()
-        || address.is_loopback()
-        || address.is_link_local())
+    let [first, ..] = address.octets();
+    // From 224 on: groups, and what was kept for later.
+    first < 224 && !is_private((*address).into())
 }
 
 /// A prefix behind which a translator puts IPv4 addresses (RFC 6052).

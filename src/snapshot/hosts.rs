@@ -152,8 +152,8 @@ mod tests {
 
     #[test]
     fn mirrors_share_any_of_their_netblocks_and_systems() {
-        let mut tables = Tables::default();
-        tables.hosts = vec![Host { country: None, weight: 1 }; 6];
+        let hosts = vec![Host { country: None, weight: 1 }; 6];
+        let mut tables = Tables { hosts, ..Tables::default() };
         // 0 is alone; 1 and 2 share a system, 2 and 3 the first netblock of 2, 2 and 4 the last.
         tables.asn_hosts.push([1, 2].map(HostId));
         for hosts in [[2, 3], [5, 5], [4, 2]] {
@@ -175,8 +175,8 @@ mod tests {
 
     #[test]
     fn the_networks_of_a_mirror_are_bounded() {
-        let mut tables = Tables::default();
-        tables.hosts = vec![Host { country: None, weight: 1 }; 2];
+        let hosts = vec![Host { country: None, weight: 1 }; 2];
+        let mut tables = Tables { hosts, ..Tables::default() };
         for _ in 0..10 * MAX_NETWORKS {
             tables.netblock_hosts.push([HostId(0)]);
         }
