@@ -18,6 +18,7 @@ use std::collections::hash_map::Entry;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::model::checksum::Checksums;
 use crate::model::geo::{Continent, Country};
 use crate::model::ids::HostId;
 use crate::model::text::{Line, Piece, Pieces};
@@ -308,8 +309,12 @@ fn push_version(version: &Version, indent: &str, out: &mut String) {
         push_number(version.size, out);
         out.push_str("</size>\n");
     }
-    out.extend([indent, "<verification>\n"]);
     let sums = &version.checksums;
+    // dnf takes none of the mirrors where one is empty.
+    if *sums == Checksums::default() {
+        return;
+    }
+    out.extend([indent, "<verification>\n"]);
     push_hash("md5", sums.md5.as_ref().map(|sum| &sum[..]), indent, out);
     push_hash("sha1", sums.sha1.as_ref().map(|sum| &sum[..]), indent, out);
     push_hash("sha256", sums.sha256.as_ref().map(|sum| &sum[..]), indent, out);

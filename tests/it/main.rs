@@ -12,12 +12,14 @@ mod fuzz;
 mod golden;
 mod fixture;
 mod answers;
+mod lint_law;
 mod select_twin;
 mod render_law;
 mod inputs;
 mod joins;
 mod bad_records;
 mod streaming_twin;
+mod suites;
 
 mod access_log;
 mod admin;

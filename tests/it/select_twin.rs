@@ -396,6 +396,7 @@ fn host_of(url: &str) -> i64 {
 
 fn compare(twin: &Twin<'_>, answer: &Answer) {
     assert_eq!(answer.status, 200, "{}", answer.body);
+    crate::lint_law::check(answer);
     let expected = twin.expected();
     let urls = answer.urls();
     let mut hosts: Vec<i64> = urls.iter().map(|url| host_of(url)).collect();
