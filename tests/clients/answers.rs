@@ -12,6 +12,14 @@ use crate::packages;
 use crate::repository::{Version, repository};
 use crate::stage::{List, Stage};
 
+tests! {
+    every_answer_about_the_demo_data_is_sound,
+    every_answer_about_the_fixture_is_sound_and_in_order,
+    parameters_may_come_in_any_order_and_filter_the_answer,
+    curl_downloads_through_a_redirect_and_keeps_its_connection_after_a_404,
+    head_is_answered_like_get,
+}
+
 const NEW: Behaviour = Serves(Version::New);
 
 /// Clients of the demo data: two continents, both families, a campus, an unknown place, nowhere.
@@ -26,7 +34,6 @@ const DEMO_CLIENTS: [&str; 8] = [
     "8.8.8.8",
 ];
 
-#[test]
 fn every_answer_about_the_demo_data_is_sound() {
     packages::require();
     let folder = tempfile::tempdir().unwrap();
@@ -63,7 +70,6 @@ fn every_answer_about_the_demo_data_is_sound() {
     assert!(disabled.iter().eq(expected), "disabled: {disabled:?}");
 }
 
-#[test]
 fn every_answer_about_the_fixture_is_sound_and_in_order() {
     let here: IpAddr = [127, 0, 0, 1].into();
     let campus: IpAddr = [192, 0, 2, 10].into();
@@ -97,7 +103,6 @@ fn every_answer_about_the_fixture_is_sound_and_in_order() {
     assert_eq!(metalink.timestamps, [new.time_stamp.to_string(), old.time_stamp.to_string()]);
 }
 
-#[test]
 fn parameters_may_come_in_any_order_and_filter_the_answer() {
     let data = Data { https: vec![11, 13], ..Data::ordered(&[13, 12, 11]) };
     let stage = Stage::with(&[(11, NEW), (12, NEW), (13, NEW)], data);
@@ -132,7 +137,6 @@ fn parameters_may_come_in_any_order_and_filter_the_answer() {
     }
 }
 
-#[test]
 fn curl_downloads_through_a_redirect_and_keeps_its_connection_after_a_404() {
     let stage = Stage::of(&[(12, NEW), (11, NEW)]);
     let base = format!("http://{}", stage.recorder.address);
@@ -155,7 +159,6 @@ fn curl_downloads_through_a_redirect_and_keeps_its_connection_after_a_404() {
     stage.check(same, "the connection was closed after a 404", &run);
 }
 
-#[test]
 fn head_is_answered_like_get() {
     let stage = Stage::of(&[(12, NEW), (11, NEW)]);
     for list in List::BOTH {

@@ -5,11 +5,18 @@ use crate::mirror::Behaviour::{self, Dead, Missing, Serves, Stalls};
 use crate::repository::{Version, repository};
 use crate::stage::{List, Stage};
 
+tests! {
+    aria2_downloads_and_verifies_from_the_servers_first_mirror,
+    aria2_goes_on_to_the_second_mirror_when_the_first_is_dead_or_empty_or_stalls,
+    aria2_follows_a_redirect_to_the_first_mirror,
+    aria2_refuses_a_file_that_does_not_fit_its_hash,
+    aria2_goes_on_to_a_duplicate_when_the_mirror_of_a_redirect_is_dead,
+}
+
 const NEW: Behaviour = Serves(Version::New);
 const OLD: Behaviour = Serves(Version::Old);
 const PATIENCE: &[&str] = &["--timeout=3", "--connect-timeout=3", "--retry-wait=0"];
 
-#[test]
 fn aria2_downloads_and_verifies_from_the_servers_first_mirror() {
     // The stale mirror stands behind a current one, where the server has to put it.
     let stage = Stage::of(&[(13, NEW), (11, OLD), (12, NEW)]);
@@ -20,7 +27,6 @@ fn aria2_downloads_and_verifies_from_the_servers_first_mirror() {
     stage.check(file == Some(current), "the file is not the current repomd.xml", &run);
 }
 
-#[test]
 fn aria2_goes_on_to_the_second_mirror_when_the_first_is_dead_or_empty_or_stalls() {
     for first in [Dead, Missing, Stalls] {
         let stage = Stage::of(&[(11, first), (12, NEW), (13, NEW)]);
@@ -31,7 +37,6 @@ fn aria2_goes_on_to_the_second_mirror_when_the_first_is_dead_or_empty_or_stalls(
     }
 }
 
-#[test]
 fn aria2_follows_a_redirect_to_the_first_mirror() {
     let stage = Stage::of(&[(13, NEW), (12, NEW)]);
     let url = format!(
@@ -45,7 +50,6 @@ fn aria2_follows_a_redirect_to_the_first_mirror() {
 }
 
 /// What makes it worth the effort to list no stale mirror first.
-#[test]
 fn aria2_refuses_a_file_that_does_not_fit_its_hash() {
     let stage = Stage::of(&[(11, OLD)]);
     let (run, _) = aria2(&stage, &stage.url(List::Metalink), PATIENCE, "repomd.xml");
@@ -53,7 +57,6 @@ fn aria2_refuses_a_file_that_does_not_fit_its_hash() {
 }
 
 /// RFC 6249: the redirect names other mirrors in `Link` headers, and aria2 uses them.
-#[test]
 fn aria2_goes_on_to_a_duplicate_when_the_mirror_of_a_redirect_is_dead() {
     let stage = Stage::of(&[(11, Dead), (12, NEW)]);
     let url = format!(

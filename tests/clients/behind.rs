@@ -17,6 +17,14 @@ use crate::recorder::{Exchange, Recorder};
 use crate::repository::Version;
 use crate::stage::{List, Stage};
 
+tests! {
+    clients_get_their_own_order_through_nginx,
+    clients_get_their_own_order_through_haproxy,
+    clients_get_their_own_order_through_haproxy_with_httpclose,
+    clients_get_their_own_order_through_apache,
+    haproxy_sees_both_servers_up_and_goes_on_with_one,
+}
+
 /// dnf and curl come from here.
 const HERE: [u8; 4] = [127, 0, 0, 1];
 /// curl can come from elsewhere.
@@ -202,28 +210,23 @@ fn upstream_connections(scene: &Scene, expectation: Upstream) {
     }
 }
 
-#[test]
 fn clients_get_their_own_order_through_nginx() {
     basic_cases(Program::Nginx);
 }
 
-#[test]
 fn clients_get_their_own_order_through_haproxy() {
     basic_cases(Program::Haproxy);
 }
 
-#[test]
 fn clients_get_their_own_order_through_haproxy_with_httpclose() {
     basic_cases(Program::HaproxyClosing);
 }
 
-#[test]
 fn clients_get_their_own_order_through_apache() {
     basic_cases(Program::Apache);
 }
 
 /// Fedora's check: HTTP/1.0, no Host, 200.
-#[test]
 fn haproxy_sees_both_servers_up_and_goes_on_with_one() {
     let scene = Scene::set(Program::Haproxy);
     let url = format!("http://{}{}", scene.proxy.http, List::Metalink.target());

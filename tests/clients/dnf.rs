@@ -8,10 +8,20 @@ use crate::mirror::Behaviour::{self, Dead, Missing, Serves, Stalls};
 use crate::repository::{PACKAGE, Version};
 use crate::stage::{List, Stage};
 
+tests! {
+    dnf_asks_the_servers_first_mirror_and_installs_from_it,
+    dnf_goes_on_to_the_second_mirror_when_the_first_is_dead_or_empty,
+    dnf_asks_the_last_mirror_after_a_stalled_one,
+    dnf_installs_the_newest_version_although_a_mirror_is_stale,
+    dnf_accepts_an_alternate_from_a_metalink,
+    dnf_refreshes_with_one_list_request_and_no_download,
+    dnf_tells_that_a_repository_is_unknown_and_reuses_connections,
+    dnf_gets_a_filtered_list_whatever_the_order_of_parameters,
+}
+
 const NEW: Behaviour = Serves(Version::New);
 const OLD: Behaviour = Serves(Version::Old);
 
-#[test]
 fn dnf_asks_the_servers_first_mirror_and_installs_from_it() {
     for list in List::BOTH {
         // The order is not the one of addresses: a client that sorts would be noticed.
@@ -30,7 +40,6 @@ fn dnf_asks_the_servers_first_mirror_and_installs_from_it() {
     }
 }
 
-#[test]
 fn dnf_goes_on_to_the_second_mirror_when_the_first_is_dead_or_empty() {
     for list in List::BOTH {
         for first in [Dead, Missing] {
@@ -43,7 +52,6 @@ fn dnf_goes_on_to_the_second_mirror_when_the_first_is_dead_or_empty() {
     }
 }
 
-#[test]
 fn dnf_asks_the_last_mirror_after_a_stalled_one() {
     for list in List::BOTH {
         let stage = Stage::of(&[(11, Stalls), (12, NEW), (13, NEW), (14, NEW), (15, NEW)]);
@@ -63,7 +71,6 @@ fn dnf_asks_the_last_mirror_after_a_stalled_one() {
 
 /// Without an alternate in the metalink, only the current version will do; a text list cannot tell,
 /// so there the server has to put the stale mirror behind a current one.
-#[test]
 fn dnf_installs_the_newest_version_although_a_mirror_is_stale() {
     for (list, order, asked) in [
         (List::Metalink, [(11, OLD), (12, NEW), (13, NEW)], &[11, 12][..]),
@@ -81,7 +88,6 @@ fn dnf_installs_the_newest_version_although_a_mirror_is_stale() {
 }
 
 /// An alternate is as good as the current version: while mirrors lag, clients work.
-#[test]
 fn dnf_accepts_an_alternate_from_a_metalink() {
     let stage = Stage::of(&[(11, OLD), (12, OLD)]);
     let run = Dnf::new(&stage, List::Metalink).run(&["makecache"]);
@@ -89,7 +95,6 @@ fn dnf_accepts_an_alternate_from_a_metalink() {
     stage.check_asked(&[11], &run);
 }
 
-#[test]
 fn dnf_refreshes_with_one_list_request_and_no_download() {
     let stage = Stage::of(&[(11, NEW), (12, NEW)]);
     let dnf = Dnf::new(&stage, List::Metalink);
@@ -102,7 +107,6 @@ fn dnf_refreshes_with_one_list_request_and_no_download() {
     stage.check(stage.hits().is_empty(), "mirrors were asked although nothing has changed", &run);
 }
 
-#[test]
 fn dnf_tells_that_a_repository_is_unknown_and_reuses_connections() {
     for list in List::BOTH {
         let stage = Stage::of(&[(11, NEW)]);
@@ -124,7 +128,6 @@ fn dnf_tells_that_a_repository_is_unknown_and_reuses_connections() {
     }
 }
 
-#[test]
 fn dnf_gets_a_filtered_list_whatever_the_order_of_parameters() {
     for list in List::BOTH {
         // Mirrors up to 12 are in Germany, the others in France.

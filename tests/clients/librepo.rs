@@ -5,13 +5,17 @@ use crate::mirror::Behaviour::{self, Dead, Missing, Serves, Stalls};
 use crate::repository::Version;
 use crate::stage::{List, Stage};
 
+tests! {
+    librepo_lists_the_mirrors_in_the_servers_order,
+    librepo_downloads_from_the_first_mirror_that_works,
+}
+
 const NEW: Behaviour = Serves(Version::New);
 
 fn mirrors_of(run: &Run) -> Vec<String> {
     run.output.lines().filter_map(|line| line.strip_prefix("mirror ")).map(str::to_owned).collect()
 }
 
-#[test]
 fn librepo_lists_the_mirrors_in_the_servers_order() {
     for list in List::BOTH {
         let order = [13, 11, 15, 12, 14];
@@ -27,7 +31,6 @@ fn librepo_lists_the_mirrors_in_the_servers_order() {
     }
 }
 
-#[test]
 fn librepo_downloads_from_the_first_mirror_that_works() {
     for list in List::BOTH {
         for (first, asked) in

@@ -22,6 +22,7 @@
 )]
 
 #[path = "../debian/mod.rs"]
+#[macro_use]
 mod debian;
 #[path = "../proxy/mod.rs"]
 #[allow(dead_code, reason = "shared with tests/faults")]
@@ -44,3 +45,20 @@ mod answers;
 mod reload;
 mod behind;
 mod worst;
+
+use std::process::ExitCode;
+
+use debian::suite::Suite;
+
+fn main() -> ExitCode {
+    let mut suite = Suite::from_args();
+    suite.add_all(dnf::TESTS);
+    suite.add_all(librepo::TESTS);
+    suite.add_all(zypper::TESTS);
+    suite.add_all(aria2::TESTS);
+    suite.add_all(answers::TESTS);
+    suite.add_all(reload::TESTS);
+    suite.add_all(behind::TESTS);
+    suite.add_all(worst::TESTS);
+    suite.run()
+}

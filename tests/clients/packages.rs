@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use crate::debian::Packages;
+use crate::debian::{Outcome, Packages};
 
 const PACKAGES: Packages = Packages {
     suite: "the suite of real clients",
@@ -24,8 +24,8 @@ const PACKAGES: Packages = Packages {
     ],
 };
 
-/// Returns when everything is installed; panics with what to install otherwise.
+/// Returns when everything is installed, and ends the test otherwise.
 pub fn require() {
-    static OUTCOME: OnceLock<Result<(), String>> = OnceLock::new();
+    static OUTCOME: OnceLock<Outcome> = OnceLock::new();
     PACKAGES.require(&OUTCOME);
 }

@@ -14,6 +14,10 @@ use crate::mirror::Behaviour::Serves;
 use crate::repository::Version;
 use crate::stage::{List, Stage};
 
+tests! {
+    clients_notice_nothing_while_data_and_mirrors_go_from_old_to_new,
+}
+
 /// How many runs each client has finished, and whether to go on.
 struct Loops {
     finished: [AtomicUsize; 4],
@@ -50,7 +54,6 @@ fn check(stage: &Stage, run: &Run) {
     stage.check(!mismatch, "a client met a checksum mismatch while data were replaced", run);
 }
 
-#[test]
 fn clients_notice_nothing_while_data_and_mirrors_go_from_old_to_new() {
     let old = || Data { versions: vec![Version::Old], ..Data::ordered(&[11]) };
     let both = || Data::ordered(&[12, 11]);

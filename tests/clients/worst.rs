@@ -12,6 +12,13 @@ use crate::mirror::Behaviour::{self, Serves};
 use crate::repository::{PACKAGE, Version, repository};
 use crate::stage::{List, Stage};
 
+tests! {
+    dnf_gets_through_the_worst_data,
+    zypper_gets_through_the_worst_data,
+    aria2_gets_through_the_worst_data,
+    librepo_gets_through_the_worst_data,
+}
+
 const NEW: Behaviour = Serves(Version::New);
 
 /// What no client may be given: zypper gives a whole repository up for most of these.
@@ -91,7 +98,6 @@ fn worst_stage() -> Stage {
     Stage::with(&order.map(|number| (number, NEW)), data)
 }
 
-#[test]
 fn dnf_gets_through_the_worst_data() {
     for list in List::BOTH {
         let stage = worst_stage();
@@ -103,7 +109,6 @@ fn dnf_gets_through_the_worst_data() {
     }
 }
 
-#[test]
 fn zypper_gets_through_the_worst_data() {
     for list in List::BOTH {
         let stage = worst_stage();
@@ -113,7 +118,6 @@ fn zypper_gets_through_the_worst_data() {
     }
 }
 
-#[test]
 fn aria2_gets_through_the_worst_data() {
     let stage = worst_stage();
     let (run, file) = aria2(&stage, &stage.url(List::Metalink), &[], "repomd.xml");
@@ -123,7 +127,6 @@ fn aria2_gets_through_the_worst_data() {
     stage.check(file == Some(current), "the file is not the current repomd.xml", &run);
 }
 
-#[test]
 fn librepo_gets_through_the_worst_data() {
     for list in List::BOTH {
         let stage = worst_stage();

@@ -10,10 +10,14 @@ use crate::mirror::Behaviour::{self, Dead, Missing, Serves};
 use crate::repository::{PACKAGE, Version};
 use crate::stage::{List, Stage};
 
+tests! {
+    zypper_asks_the_servers_first_mirror_and_installs_the_newest_version,
+    zypper_goes_on_to_the_second_mirror_when_the_first_is_dead_or_empty,
+}
+
 const NEW: Behaviour = Serves(Version::New);
 const OLD: Behaviour = Serves(Version::Old);
 
-#[test]
 fn zypper_asks_the_servers_first_mirror_and_installs_the_newest_version() {
     for list in List::BOTH {
         let stage = Stage::of(&[(13, NEW), (11, OLD), (12, NEW)]);
@@ -27,7 +31,6 @@ fn zypper_asks_the_servers_first_mirror_and_installs_the_newest_version() {
     }
 }
 
-#[test]
 fn zypper_goes_on_to_the_second_mirror_when_the_first_is_dead_or_empty() {
     for list in List::BOTH {
         for first in [Dead, Missing] {

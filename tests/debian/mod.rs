@@ -1,10 +1,20 @@
 //! Debian packages that a suite runs: installs what is missing, or says exactly what that is.
 //!
-//! A suite that skips itself proves nothing, so a missing package is a failure of every test in it.
+//! Whether a test that misses something is ignored or fails is decided here, in
+//! [`Packages::require`]: where nobody could install it, as without root or on another system, it is
+//! ignored and says what it needs. A suite that skips itself proves nothing, though: with `CI=true` in
+//! the environment, and where an installation fails, it is a failure.
 
+#[macro_use]
+pub mod suite;
+
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::process::geteuid;
 
 /// Started services would stand in the way of the host, so none is started: the tests run servers
 /// themselves, from their own configuration.
@@ -20,6 +30,38 @@ apt-get update &&
 apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 "$@"
 "#;
 
+/// What installs.
+const APT_GET: &str = "/usr/bin/apt-get";
+
+/// What comes of looking for packages, and of installing them.
+pub type Outcome = Result<(), Missing>;
+
+/// Why a test cannot run.
+pub enum Missing {
+    /// Nobody could install it here.
+    Unmet(String),
+    /// It could not be installed.
+    Failed(String),
+}
+
+/// With this a test ends that is to be ignored: one line that says what it needs.
+pub struct Unmet(pub String);
+
+/// Whether tests fail that could be ignored.
+static INSISTS: AtomicBool = AtomicBool::new(false);
+
+/// From now on tests fail that could be ignored.
+pub fn insist() {
+    INSISTS.store(true, Ordering::Relaxed);
+}
+
+/// Whether this run is to prove something: nothing may be ignored then.
+fn must_run() -> bool {
+    let ci = std::env::var_os("CI");
+    let is_ci = ci.is_some_and(|value| !["", "0", "false"].iter().any(|no| value == *no));
+    is_ci || INSISTS.load(Ordering::Relaxed)
+}
+
 /// What a suite cannot do without.
 pub struct Packages {
     /// The suite, for messages.
@@ -31,25 +73,38 @@ pub struct Packages {
 }
 
 impl Packages {
-    /// Returns when everything is installed; panics with what to install otherwise. `outcome` keeps
-    /// what came of it, so that one test installs and the others wait.
-    pub fn require(&self, outcome: &OnceLock<Result<(), String>>) {
-        if let Err(reason) = outcome.get_or_init(|| self.install()) {
-            panic!("{reason}");
+    /// Returns when everything is installed, and ends the test otherwise: it is ignored, or fails.
+    /// `outcome` keeps what came of it, so that one test installs and the others wait.
+    pub fn require(&self, outcome: &OnceLock<Outcome>) {
+        match outcome.get_or_init(|| self.install()) {
+            Ok(()) => {}
+            // No panic, of which the hook would tell: the runner does.
+            Err(Missing::Unmet(needs)) if !must_run() => {
+                resume_unwind(Box::new(Unmet(needs.clone())));
+            }
+            Err(Missing::Unmet(reason) | Missing::Failed(reason)) => panic!("{reason}"),
         }
     }
 
-    fn install(&self) -> Result<(), String> {
-        let missing = self.missing();
+    /// What nobody could install here, in one line.
+    fn find_unmet(&self, missing: &[&str]) -> Option<String> {
         let to_install = (!missing.is_empty()).then_some("it installs what it needs");
-        if let Some(why) = self.why_root.or(to_install)
-            && !rustix::process::geteuid().is_root()
-        {
-            let mut reason = format!("{} must run as root: {why}", self.suite);
-            if !missing.is_empty() {
-                reason += &format!("\nit also needs these Debian packages: {}", missing.join(" "));
+        let needs_root = self.why_root.or(to_install).filter(|_| !geteuid().is_root());
+        let packages = missing.join(" ");
+        match needs_root {
+            Some(why) if missing.is_empty() => Some(format!("needs root: {why}")),
+            Some(why) => Some(format!("needs root: {why}; and Debian's packages {packages}")),
+            None if !missing.is_empty() && !Path::new(APT_GET).exists() => {
+                Some(format!("needs Debian's packages {packages}, and there is no {APT_GET}"))
             }
-            return Err(reason);
+            None => None,
+        }
+    }
+
+    fn install(&self) -> Outcome {
+        let missing = self.missing();
+        if let Some(needs) = self.find_unmet(&missing) {
+            return Err(Missing::Unmet(format!("{} {needs}", self.suite)));
         }
         if missing.is_empty() {
             return Ok(());
@@ -69,13 +124,13 @@ impl Packages {
         if missing.is_empty() {
             return Ok(());
         }
-        Err(format!(
+        Err(Missing::Failed(format!(
             "{} needs Debian packages that could not be installed; install them and run the tests \
              again:\n\n    apt-get update && apt-get install --no-install-recommends {}\n\n\
              apt said:\n{details}",
             self.suite,
             missing.join(" ")
-        ))
+        )))
     }
 
     fn missing(&self) -> Vec<&'static str> {

@@ -4,8 +4,8 @@
 //! process alive. Times, rates and sizes depend on the machine and are only printed, in one table at
 //! the end, beside their targets.
 //!
-//! The rows run one after another, as each of them measures the machine as well: hence a runner of
-//! their own. `cargo test --test faults -- WORD…` runs those whose names contain a word.
+//! The rows run one after another, as each of them measures the machine as well. `cargo test --test
+//! faults -- WORD` runs those whose names contain a word.
 //!
 //! What is not here: what the file of a snapshot survives byte by byte (`tests/it/snapshot_file.rs`),
 //! and what happens when its writer is killed or finds the disk full (`tests/it/killed.rs`). That a
@@ -56,10 +56,10 @@ mod smuggling;
 mod proxies;
 mod paths;
 
-use std::panic::catch_unwind;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::sync::{Arc, Mutex};
 
+use debian::suite::Suite;
 use table::Table;
 
 /// What a row is called, and what it does.
@@ -88,29 +88,19 @@ const ROWS: &[Row] = &[
 ];
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    let is_chosen =
-        |(name, _): &&Row| words.is_empty() || words.iter().any(|word| name.contains(word));
-    let mut table = Table::default();
-    let mut failed = Vec::new();
-    for (name, row) in ROWS.iter().filter(is_chosen) {
-        let start = Instant::now();
-        let outcome = catch_unwind(|| {
+    let mut suite = Suite::from_args();
+    // Each row measures the machine as well.
+    suite.arguments.test_threads = Some(1);
+    let figures = Arc::new(Mutex::new(Table::default()));
+    for (name, row) in ROWS {
+        let figures = Arc::clone(&figures);
+        suite.add(name, move || {
             let mut table = Table::default();
             row(&mut table);
-            table
+            figures.lock().unwrap().append(table);
         });
-        let verdict = if outcome.is_ok() { "ok" } else { "FAILED" };
-        println!("test {name} ... {verdict} ({:.1?})", start.elapsed());
-        match outcome {
-            Ok(figures) => table.append(figures),
-            Err(_) => failed.push(name),
-        }
     }
-    println!("\n{table}");
-    if failed.is_empty() {
-        return ExitCode::SUCCESS;
-    }
-    println!("failed: {failed:?}");
-    ExitCode::FAILURE
+    let code = suite.run();
+    print!("{}", figures.lock().unwrap());
+    code
 }

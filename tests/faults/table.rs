@@ -37,6 +37,9 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.figures.is_empty() {
+            return Ok(());
+        }
         writeln!(f, "| fault | target | measured |\n|---|---|---|")?;
         for Figure { what, target, measured } in &self.figures {
             writeln!(f, "| {what} | {target} | {measured} |")?;

@@ -9,6 +9,13 @@ use tempfile::TempDir;
 use crate::built::{PROGRAM, run};
 use crate::packages;
 
+tests! {
+    bash_completes_options,
+    zsh_reads_its_completions,
+    fish_completes_options,
+    the_manual_page_is_sound,
+}
+
 fn generated(what: &[&str]) -> (TempDir, PathBuf) {
     packages::require();
     let folder = tempfile::tempdir().unwrap();
@@ -17,7 +24,6 @@ fn generated(what: &[&str]) -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-#[test]
 fn bash_completes_options() {
     let (_folder, path) = generated(&["completions", "bash"]);
     run(Command::new("bash").arg("-n").arg(&path));
@@ -27,14 +33,12 @@ fn bash_completes_options() {
     assert_eq!(said.trim(), "--admin");
 }
 
-#[test]
 fn zsh_reads_its_completions() {
     let (_folder, path) = generated(&["completions", "zsh"]);
     run(Command::new("zsh").args(["--no-rcs", "-n"]).arg(&path));
     assert!(fs::read_to_string(&path).unwrap().starts_with("#compdef mirrorlistd\n"));
 }
 
-#[test]
 fn fish_completes_options() {
     let (folder, path) = generated(&["completions", "fish"]);
     let complete = "source $argv[1]; complete --do-complete 'mirrorlistd --adm'";
@@ -45,7 +49,6 @@ fn fish_completes_options() {
     assert!(said.starts_with("--admin"), "{said}");
 }
 
-#[test]
 fn the_manual_page_is_sound() {
     let (_folder, path) = generated(&["man"]);
     let lint = run(Command::new("mandoc").args(["-T", "lint", "-W", "error"]).arg(&path));

@@ -11,6 +11,15 @@ use tempfile::TempDir;
 
 use crate::built::{PROGRAM, contrib_text, read_until_listening};
 
+tests! {
+    the_shipped_file_is_accepted,
+    it_is_accepted_with_every_key_uncommented,
+    it_holds_every_key_that_the_program_knows,
+    every_key_is_explained,
+    an_unknown_key_is_an_error_with_its_line_at_each_level,
+    the_readme_names_every_table,
+}
+
 const NAME: &str = "mirrorlistd.toml";
 const UNKNOWN: &str = "no_such_key";
 
@@ -114,17 +123,14 @@ fn given_keys(text: &str) -> Vec<String> {
     keys
 }
 
-#[test]
 fn the_shipped_file_is_accepted() {
     assert_eq!(try_out(&contrib_text(NAME)), Ok(()));
 }
 
-#[test]
 fn it_is_accepted_with_every_key_uncommented() {
     assert_eq!(try_out(&uncommented()), Ok(()));
 }
 
-#[test]
 fn it_holds_every_key_that_the_program_knows() {
     let (mut known, tables) = all_keys();
     assert!(known.len() > 30 && tables.len() >= 3, "{known:?} {tables:?}");
@@ -134,7 +140,6 @@ fn it_holds_every_key_that_the_program_knows() {
     assert_eq!(known, given);
 }
 
-#[test]
 fn every_key_is_explained() {
     let text = contrib_text(NAME);
     let is_prose = |line: &str| line.starts_with("# ") || line.starts_with("## ");
@@ -147,7 +152,6 @@ fn every_key_is_explained() {
     }
 }
 
-#[test]
 fn an_unknown_key_is_an_error_with_its_line_at_each_level() {
     let text = uncommented();
     for (line, header) in headers(&text) {
@@ -162,7 +166,6 @@ fn an_unknown_key_is_an_error_with_its_line_at_each_level() {
     assert!(error.contains(&format!("unknown key `{UNKNOWN}`")), "{error}");
 }
 
-#[test]
 fn the_readme_names_every_table() {
     let readme = include_str!("../../README.md");
     for header in all_keys().1 {

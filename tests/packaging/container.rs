@@ -9,6 +9,13 @@ use std::process::{Command, Stdio};
 use crate::built::{PROGRAM, contrib_text, read_until_listening, run};
 use crate::packages;
 
+tests! {
+    it_knows_these_instructions_only,
+    what_it_copies_is_enough_to_build,
+    the_program_is_copied_from_where_it_is_built,
+    its_command_serves,
+}
+
 /// Instruction and the rest, with continued lines joined.
 fn instructions() -> Vec<(String, String)> {
     let text = contrib_text("container/Containerfile").replace("\\\n", " ");
@@ -39,7 +46,6 @@ fn json_words(text: &str) -> Vec<String> {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-#[test]
 fn it_knows_these_instructions_only() {
     let known = [
         "FROM",
@@ -63,7 +69,6 @@ fn it_knows_these_instructions_only() {
     assert!(all("USER").iter().all(|user| user.parse::<u32>().is_ok_and(|user| user > 0)));
 }
 
-#[test]
 fn what_it_copies_is_enough_to_build() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let sources = sources();
@@ -106,7 +111,6 @@ fn what_it_copies_is_enough_to_build() {
     assert!(n_files > 50, "{n_files} files");
 }
 
-#[test]
 fn the_program_is_copied_from_where_it_is_built() {
     let [work] = &all("WORKDIR")[..] else { panic!("one WORKDIR") };
     let copies = all("COPY");
@@ -118,7 +122,6 @@ fn the_program_is_copied_from_where_it_is_built() {
 }
 
 /// With the arguments, the environment and the user of the image, in a network of its own.
-#[test]
 fn its_command_serves() {
     packages::require();
     let folder = tempfile::tempdir().unwrap();

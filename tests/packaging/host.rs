@@ -17,6 +17,10 @@ use tempfile::TempDir;
 use crate::built::{Built, contrib, told};
 use crate::packages;
 
+tests! {
+    what_happens_on_a_scratch_host_stays_there,
+}
+
 /// After this, something hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -156,7 +160,6 @@ impl Drop for Host {
     }
 }
 
-#[test]
 fn what_happens_on_a_scratch_host_stays_there() {
     let host = Host::boot();
     host.write("/etc/mirrorlistd-scratch", "x");

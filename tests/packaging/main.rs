@@ -14,6 +14,7 @@
 )]
 
 #[path = "../debian/mod.rs"]
+#[macro_use]
 mod debian;
 mod packages;
 mod built;
@@ -27,3 +28,21 @@ mod configuration;
 mod watching;
 mod container;
 mod completions;
+
+use std::process::ExitCode;
+
+use debian::suite::Suite;
+
+fn main() -> ExitCode {
+    let mut suite = Suite::from_args();
+    suite.add_all(host::TESTS);
+    suite.add_all(promql::TESTS);
+    suite.add_all(package::TESTS);
+    suite.add_all(service::TESTS);
+    suite.add_all(units::TESTS);
+    suite.add_all(configuration::TESTS);
+    suite.add_all(watching::TESTS);
+    suite.add_all(container::TESTS);
+    suite.add_all(completions::TESTS);
+    suite.run()
+}

@@ -7,6 +7,15 @@ use std::process::Command;
 
 use crate::built::{Built, PROGRAM, build, contrib, contrib_text, run};
 
+tests! {
+    both_packages_hold_the_same_files,
+    configuration_files_are_kept_by_both,
+    both_say_the_same_about_themselves,
+    every_unit_is_listed,
+    lintian_has_nothing_to_say,
+    equal_programs_give_equal_packages,
+}
+
 /// Mode and owner of each file, by path.
 type Content = BTreeMap<String, String>;
 
@@ -36,7 +45,6 @@ fn listed() -> Vec<Vec<String>> {
     lines.map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
 }
 
-#[test]
 fn both_packages_hold_the_same_files() {
     let built = Built::get();
     let deb = content_of_deb(&built.deb);
@@ -53,7 +61,6 @@ fn both_packages_hold_the_same_files() {
     }
 }
 
-#[test]
 fn configuration_files_are_kept_by_both() {
     let built = Built::get();
     let sorted = |command: &mut Command| {
@@ -67,7 +74,6 @@ fn configuration_files_are_kept_by_both() {
     assert_eq!(deb, ["/etc/logrotate.d/mirrorlistd", "/etc/mirrorlistd/mirrorlistd.toml"]);
 }
 
-#[test]
 fn both_say_the_same_about_themselves() {
     let built = Built::get();
     let field = |name: &str| {
@@ -94,7 +100,6 @@ fn both_say_the_same_about_themselves() {
     assert!(fs::metadata(&built.deb).unwrap().len() < 20_000_000);
 }
 
-#[test]
 fn every_unit_is_listed() {
     let sources: Vec<String> = listed().into_iter().map(|words| words[2].clone()).collect();
     for entry in fs::read_dir(contrib("systemd")).unwrap() {
@@ -103,7 +108,6 @@ fn every_unit_is_listed() {
     }
 }
 
-#[test]
 fn lintian_has_nothing_to_say() {
     // One script serves both formats, so Debian's own wrappers around systemctl are not used.
     let said = run(Command::new("lintian")
@@ -113,7 +117,6 @@ fn lintian_has_nothing_to_say() {
     assert_eq!(said, "");
 }
 
-#[test]
 fn equal_programs_give_equal_packages() {
     let built = Built::get();
     let folder = tempfile::tempdir().unwrap();

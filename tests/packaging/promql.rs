@@ -1,5 +1,9 @@
 //! As much of Prometheus' query language as it takes to find the metrics and labels in an expression.
 
+tests! {
+    metrics_and_labels_are_found,
+}
+
 /// A metric and the labels that are asked of it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Use {
@@ -66,7 +70,6 @@ pub fn grouping(expression: &str) -> Option<Vec<String>> {
     (!labels.is_empty()).then_some(labels)
 }
 
-#[test]
 fn metrics_and_labels_are_found() {
     let expression = "sum by (a) (rate(mirrorlistd_x_total{b=\"up\", c=~\"d\"}[5m])) / up > 1";
     let text = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();

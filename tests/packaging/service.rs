@@ -3,6 +3,19 @@
 use crate::built::Built;
 use crate::host::Host;
 
+tests! {
+    the_service_serves_reloads_and_stops,
+    broken_data_are_refused_and_the_operator_finds_out_why,
+    a_wrong_configuration_is_not_tried_again_and_named,
+    an_upgrade_restarts_what_runs_and_keeps_what_was_changed,
+    removed_it_is_stopped_and_purged_it_is_gone,
+    the_rpm_works_as_well,
+    with_the_socket_a_restart_refuses_no_connection,
+    a_unix_socket_has_its_folder,
+    two_processes_share_the_files_and_one_answers_while_the_other_restarts,
+    rotated_logs_lose_no_line,
+}
+
 /// What the demo data answers with a list and a line in the access log.
 pub const DEMO: &str = "/mirrorlist?repo=demo-9&arch=x86_64&ip=192.0.2.10";
 
@@ -24,7 +37,6 @@ fn metric(host: &Host, name: &str) -> f64 {
     value.parse().unwrap()
 }
 
-#[test]
 fn the_service_serves_reloads_and_stops() {
     let host = Host::with_package();
     // Nothing runs before the operator has said which data to serve.
@@ -72,7 +84,6 @@ fn the_service_serves_reloads_and_stops() {
 }
 
 /// What the README tells to try.
-#[test]
 fn broken_data_are_refused_and_the_operator_finds_out_why() {
     let host = Host::with_package();
     host.run("mirrorlistd compile --demo -o /var/lib/mirrorlistd/mirrors.snapshot");
@@ -111,7 +122,6 @@ fn broken_data_are_refused_and_the_operator_finds_out_why() {
     check_answers(&host, 3000);
 }
 
-#[test]
 fn a_wrong_configuration_is_not_tried_again_and_named() {
     let host = Host::with_package();
     host.run(&format!("echo 'lisen = 1' >> {CONFIGURATION}"));
@@ -121,7 +131,6 @@ fn a_wrong_configuration_is_not_tried_again_and_named() {
     assert!(host.journal().contains("unknown key `lisen`"), "{}", host.journal());
 }
 
-#[test]
 fn an_upgrade_restarts_what_runs_and_keeps_what_was_changed() {
     let host = Host::with_package();
     host.run(&format!("echo '# mine' >> {CONFIGURATION}"));
@@ -135,7 +144,6 @@ fn an_upgrade_restarts_what_runs_and_keeps_what_was_changed() {
     check_answers(&host, 18_081);
 }
 
-#[test]
 fn removed_it_is_stopped_and_purged_it_is_gone() {
     let host = Host::with_package();
     host.run("systemctl enable --now mirrorlistd.service mirrorlistd@1.service");
@@ -147,7 +155,6 @@ fn removed_it_is_stopped_and_purged_it_is_gone() {
     assert_left(&host, "/var/lib/mirrorlistd\n");
 }
 
-#[test]
 fn the_rpm_works_as_well() {
     let host = Host::boot();
     host.copy(&Built::get().rpm, "/root/mirrorlistd.rpm");
@@ -160,7 +167,6 @@ fn the_rpm_works_as_well() {
     assert_left(&host, "/var/lib/mirrorlistd\n/var/log/mirrorlistd\n");
 }
 
-#[test]
 fn with_the_socket_a_restart_refuses_no_connection() {
     let host = Host::with_package();
     host.run("systemctl enable --now mirrorlistd.socket mirrorlistd@1.socket");
@@ -197,7 +203,6 @@ fn with_the_socket_a_restart_refuses_no_connection() {
     assert!(!host.try_run(&format!("curl --silent '{url}'")).status.success());
 }
 
-#[test]
 fn a_unix_socket_has_its_folder() {
     let host = Host::with_package();
     host.run(&format!(
@@ -221,7 +226,6 @@ fn assert_left(host: &Host, expected: &str) {
     assert_eq!(left, expected);
 }
 
-#[test]
 fn two_processes_share_the_files_and_one_answers_while_the_other_restarts() {
     let host = Host::with_package();
     host.run("systemctl enable --now mirrorlistd@1.service mirrorlistd@2.service");
@@ -239,7 +243,6 @@ fn two_processes_share_the_files_and_one_answers_while_the_other_restarts() {
     check_answers(&host, 18_081);
 }
 
-#[test]
 fn rotated_logs_lose_no_line() {
     let host = Host::with_package();
     host.run("systemctl start mirrorlistd.service mirrorlistd@1.service");

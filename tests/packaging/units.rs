@@ -6,12 +6,17 @@ use crate::built::{contrib, contrib_text, run};
 use crate::host::Host;
 use crate::packages;
 
+tests! {
+    the_services_expose_next_to_nothing,
+    systemd_finds_nothing_wrong_with_the_installed_units,
+    instances_differ_from_the_single_service_in_what_is_numbered_only,
+}
+
 const SERVICES: [&str; 2] = ["mirrorlistd.service", "mirrorlistd@.service"];
 
 /// What `systemd-analyze security` may say at most.
 const EXPOSURE: f64 = 1.5;
 
-#[test]
 fn the_services_expose_next_to_nothing() {
     packages::require();
     for name in SERVICES {
@@ -26,7 +31,6 @@ fn the_services_expose_next_to_nothing() {
     }
 }
 
-#[test]
 fn systemd_finds_nothing_wrong_with_the_installed_units() {
     let host = Host::with_package();
     let units = "mirrorlistd.service mirrorlistd@1.service mirrorlistd.socket mirrorlistd@1.socket";
@@ -43,7 +47,6 @@ fn systemd_finds_nothing_wrong_with_the_installed_units() {
     assert!(verify(units).1.contains("ProtectSytem"));
 }
 
-#[test]
 fn instances_differ_from_the_single_service_in_what_is_numbered_only() {
     let lines = |name: &str| -> Vec<String> {
         let text = contrib_text(&format!("systemd/{name}"));

@@ -12,6 +12,15 @@ use crate::packages;
 use crate::promql::{self, Use};
 use crate::service::DEMO;
 
+tests! {
+    alerts_and_dashboard_use_what_the_server_offers,
+    promtool_accepts_rules_configuration_and_the_dashboards_expressions,
+    every_alert_fires_when_it_should_and_not_before,
+    the_readme_says_what_to_do_about_every_alert,
+    the_dashboard_is_well_formed,
+    prometheus_sees_the_installed_service,
+}
+
 const DASHBOARD: &str = "grafana/mirrorlistd.json";
 
 /// Labels that Prometheus adds to what it scrapes.
@@ -132,7 +141,6 @@ fn dashboard_expressions() -> Vec<String> {
     texts.map(|text| text.replace("$__rate_interval", "5m").replace("$instance", ".*")).collect()
 }
 
-#[test]
 fn alerts_and_dashboard_use_what_the_server_offers() {
     let offered = Offered::by_a_server();
     for (name, expression) in alerts() {
@@ -157,7 +165,6 @@ fn alerts_and_dashboard_use_what_the_server_offers() {
     }
 }
 
-#[test]
 fn promtool_accepts_rules_configuration_and_the_dashboards_expressions() {
     packages::require();
     let check = |what: &str, path: &std::path::Path| {
@@ -177,7 +184,6 @@ fn promtool_accepts_rules_configuration_and_the_dashboards_expressions() {
     check("rules", &path);
 }
 
-#[test]
 fn every_alert_fires_when_it_should_and_not_before() {
     packages::require();
     let tests = contrib("prometheus/alerts_test.yml");
@@ -192,7 +198,6 @@ fn every_alert_fires_when_it_should_and_not_before() {
     }
 }
 
-#[test]
 fn the_readme_says_what_to_do_about_every_alert() {
     let readme = include_str!("../../README.md");
     for (name, _) in alerts() {
@@ -200,7 +205,6 @@ fn the_readme_says_what_to_do_about_every_alert() {
     }
 }
 
-#[test]
 fn the_dashboard_is_well_formed() {
     let dashboard = dashboard();
     let panels = dashboard["panels"].as_array().unwrap();
@@ -232,7 +236,6 @@ fn the_dashboard_is_well_formed() {
 }
 
 /// The shipped configuration and rules; only the intervals are shorter.
-#[test]
 fn prometheus_sees_the_installed_service() {
     let host = Host::with_package();
     host.run("systemctl start mirrorlistd.service");

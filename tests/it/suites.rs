@@ -1,0 +1,63 @@
+//! Suites with a runner of their own: nothing in them is a test that nobody runs, and what needs a
+//! prepared host is in them and not here.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Suites whose runner can leave tests out; `tests/debian/suite.rs` says why.
+const SUITES: [&str; 5] = ["clients", "packaging", "faults", "debian", "proxy"];
+
+/// Where their sources are; each with its text.
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                found.push((path, text));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn no_test_is_one_that_nobody_runs() {
+    for (path, text) in SUITES.iter().flat_map(|suite| sources(suite)) {
+        // It is a module of this suite as well, which runs its test.
+        if path.ends_with("clients/lint.rs") {
+            continue;
+        }
+        let marked = text.lines().any(|line| line.trim() == "#[test]");
+        assert!(!marked, "{path:?} has #[test], which means nothing there: name it in tests! {{}}");
+        let module = path.file_stem().unwrap().to_str().unwrap();
+        if text.contains("\ntests! {") {
+            let main = path.with_file_name("main.rs");
+            let is_run = fs::read_to_string(main).unwrap().contains(&format!("{module}::TESTS"));
+            assert!(is_run, "main.rs does not run the tests of {path:?}");
+        }
+    }
+    // And the manifest says so.
+    let manifest = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
+    for suite in ["clients", "packaging", "faults"] {
+        let path = format!("path = \"tests/{suite}/main.rs\"\nharness = false\n");
+        assert!(manifest.contains(&path), "{suite} is run by Rust's own runner");
+    }
+}
+
+#[test]
+fn what_needs_a_prepared_host_is_not_in_this_suite() {
+    for (path, text) in sources("it") {
+        if path.ends_with("suites.rs") {
+            continue;
+        }
+        for word in ["strace", "unshare", "nsenter", "faketime", "apt-get", "mount"] {
+            let runs = text.contains(&format!("Command::new(\"{word}\")"));
+            assert!(!runs, "{path:?} runs {word}: suites that require it can say so");
+        }
+    }
+}
