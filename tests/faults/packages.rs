@@ -4,21 +4,29 @@ use std::sync::OnceLock;
 
 use crate::debian::{Outcome, Packages};
 
-const PACKAGES: Packages = Packages {
-    suite: "the suite of faults",
-    why_root: None,
-    needed: &[
-        ("strace", "/usr/bin/strace"),
-        ("nginx-light", "/usr/sbin/nginx"),
-        ("haproxy", "/usr/sbin/haproxy"),
-        ("apache2-bin", "/usr/sbin/apache2"),
-        ("openssl", "/usr/bin/openssl"),
-        ("curl", "/usr/bin/curl"),
-    ],
-};
+const fn packages(why_root: Option<&'static str>) -> Packages {
+    Packages {
+        suite: "the suite of faults",
+        why_root,
+        needed: &[
+            ("strace", "/usr/bin/strace"),
+            ("nginx-light", "/usr/sbin/nginx"),
+            ("haproxy", "/usr/sbin/haproxy"),
+            ("apache2-bin", "/usr/sbin/apache2"),
+            ("openssl", "/usr/bin/openssl"),
+            ("curl", "/usr/bin/curl"),
+        ],
+    }
+}
 
 /// Returns when everything is installed, and ends the test otherwise.
 pub fn require() {
     static OUTCOME: OnceLock<Outcome> = OnceLock::new();
-    PACKAGES.require(&OUTCOME);
+    packages(None).require(&OUTCOME);
+}
+
+/// The same for rows that start the proxies as they are shipped.
+pub fn require_proxies() {
+    static OUTCOME: OnceLock<Outcome> = OnceLock::new();
+    packages(Some("the proxies change their user")).require(&OUTCOME);
 }

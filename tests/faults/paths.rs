@@ -110,7 +110,7 @@ fn expected(server: &Server, decoded: &str) -> (String, Option<String>) {
 }
 
 pub fn mean_the_same_through_every_proxy(table: &mut Table) {
-    packages::require();
+    packages::require_proxies();
     let world = data(1);
     for program in PROGRAMS {
         let upstreams = Upstreams::start(program, &world);

@@ -167,7 +167,7 @@ impl Hostile {
 }
 
 pub fn one_client_harms_no_other(table: &mut Table) {
-    packages::require();
+    packages::require_proxies();
     for program in PROGRAMS.into_iter().chain([Program::NginxDefaults]) {
         one_client(program, table);
     }

@@ -1,19 +1,17 @@
 //! `contrib/container/Containerfile`. No engine builds it here, so its parts are checked: what it
-//! copies is enough to build the program, and what it starts is a server.
+//! copies is enough to build the program. What comes of its last stage is run by [`crate::image`].
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::built::{PROGRAM, contrib_text, read_until_listening, run};
-use crate::packages;
+use crate::built::{PROGRAM, contrib_text, run};
 
 tests! {
     it_knows_these_instructions_only,
     what_it_copies_is_enough_to_build,
     the_program_is_copied_from_where_it_is_built,
-    its_command_serves,
 }
 
 /// Instruction and the rest, with continued lines joined.
@@ -26,7 +24,8 @@ fn instructions() -> Vec<(String, String)> {
         .collect()
 }
 
-fn all(name: &str) -> Vec<String> {
+/// What follows each instruction of that name.
+pub fn all(name: &str) -> Vec<String> {
     let found = instructions().into_iter().filter(|(instruction, _)| instruction == name);
     found.map(|(_, rest)| rest).collect()
 }
@@ -42,7 +41,8 @@ fn sources() -> Vec<PathBuf> {
     words.collect()
 }
 
-fn json_words(text: &str) -> Vec<String> {
+/// The words of an instruction in the form of a list.
+pub fn json_words(text: &str) -> Vec<String> {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
@@ -119,31 +119,4 @@ fn the_program_is_copied_from_where_it_is_built() {
     assert_eq!(from, format!("{work}/target/release/mirrorlistd"));
     assert!(all("RUN").iter().any(|line| line.contains("cargo build --release --locked")));
     assert_eq!(json_words(&all("ENTRYPOINT")[0]), [to]);
-}
-
-/// With the arguments, the environment and the user of the image, in a network of its own.
-fn its_command_serves() {
-    packages::require();
-    let folder = tempfile::tempdir().unwrap();
-    // The user of the image cannot look into the folder where tests are built.
-    let program = folder.path().join("mirrorlistd");
-    fs::copy(PROGRAM, &program).unwrap();
-    run(Command::new("chmod").arg("0755").args([folder.path(), &program]));
-    let user = &all("USER")[0];
-    let environment = all("ENV");
-    let mut child = Command::new("unshare")
-        .args(["--net", "setpriv"])
-        .args(["--reuid", user, "--regid", user, "--clear-groups", "env", "-i"])
-        .args(environment.iter().flat_map(|line| line.split_whitespace()))
-        .arg(&program)
-        .args(json_words(&all("CMD")[0]))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let said = read_until_listening(&mut child);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let port = &all("EXPOSE")[0];
-    assert_eq!(said, Ok(format!("http://0.0.0.0:{port}")));
 }

@@ -67,8 +67,14 @@ impl Host {
     /// Installs the Debian package.
     #[track_caller]
     pub fn install_deb(&self) {
-        self.copy(&Built::get().deb, "/root/mirrorlistd.deb");
+        self.copy_deb("/root/mirrorlistd.deb");
         self.run("dpkg --install /root/mirrorlistd.deb");
+    }
+
+    /// Copies the Debian package to the host.
+    #[track_caller]
+    pub fn copy_deb(&self, to: &str) {
+        self.copy(&Built::get().deb, to);
     }
 
     /// Runs a line of shell; its stdout. It has to succeed.

@@ -23,10 +23,12 @@ mod promql;
 
 mod package;
 mod service;
+mod scripts;
 mod units;
 mod configuration;
 mod watching;
 mod container;
+mod image;
 mod completions;
 
 use std::process::ExitCode;
@@ -39,10 +41,12 @@ fn main() -> ExitCode {
     suite.add_all(promql::TESTS);
     suite.add_all(package::TESTS);
     suite.add_all(service::TESTS);
+    suite.add_all(scripts::TESTS);
     suite.add_all(units::TESTS);
     suite.add_all(configuration::TESTS);
     suite.add_all(watching::TESTS);
     suite.add_all(container::TESTS);
+    suite.add_all(image::TESTS);
     suite.add_all(completions::TESTS);
     suite.run()
 }

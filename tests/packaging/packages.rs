@@ -12,6 +12,7 @@ const PACKAGES: Packages = Packages {
     needed: &[
         ("systemd", "/lib/systemd/systemd"),
         ("util-linux", "/usr/bin/nsenter"),
+        ("iproute2", "/usr/sbin/ip"),
         ("dpkg-dev", "/usr/bin/dpkg-shlibdeps"),
         ("binutils", "/usr/bin/strip"),
         ("rpm", "/usr/bin/rpmbuild"),
