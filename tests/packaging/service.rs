@@ -14,6 +14,7 @@ tests! {
     a_unix_socket_has_its_folder,
     two_processes_share_the_files_and_one_answers_while_the_other_restarts,
     rotated_logs_lose_no_line,
+    on_a_read_only_root_it_serves_and_counts_what_it_cannot_log,
 }
 
 /// What the demo data answers with a list and a line in the access log.
@@ -267,4 +268,17 @@ fn rotated_logs_lose_no_line() {
     host.run("systemctl stop mirrorlistd.service mirrorlistd@1.service");
     host.run("rm /var/log/mirrorlistd/*-*");
     host.run("logrotate --force --state /root/logrotate.state /etc/logrotate.d/mirrorlistd");
+}
+
+fn on_a_read_only_root_it_serves_and_counts_what_it_cannot_log() {
+    let host = Host::with_package();
+    host.run("mount -o remount,ro /");
+    assert!(!host.try_run("touch /var/log/mirrorlistd/x").status.success(), "it is read-only");
+    host.run("systemctl start mirrorlistd.service");
+    check_answers(&host, 3000);
+    assert_eq!(metric(&host, "mirrorlistd_access_log_lines_total{outcome=\"dropped\"}"), 1.0);
+    host.run("systemctl reload mirrorlistd.service");
+    check_answers(&host, 3000);
+    host.run("systemctl stop mirrorlistd.service");
+    assert_eq!(host.property("mirrorlistd.service", "Result"), "success");
 }
