@@ -18,7 +18,10 @@ fn reloading_and_freeing_stand_behind_answering() {
     // The whole suite may run with another value than 0.
     let usual = nice("mirrorlistd").expect("the main thread");
     let behind = Some((usual + 10).min(19));
-    wait_until("the threads have begun", || nice("reload") == behind && nice("reaper") == behind);
+    // Each gives itself its name and its place.
+    wait_until("the threads have begun", || {
+        nice("reload") == behind && nice("reaper") == behind && nice("worker").is_some()
+    });
     assert_eq!(nice("worker"), Some(usual));
 }
 
