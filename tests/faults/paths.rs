@@ -141,7 +141,7 @@ pub fn mean_the_same_through_every_proxy(table: &mut Table) {
 /// A download host that is a mirror itself.
 pub fn no_redirect_leads_back(table: &mut Table) {
     const N_ASKED: usize = 40;
-    packages::require();
+    packages::require_proxies();
     let mut world = data(6);
     // Twice, so that `Link` would name it as well.
     for url in world.list.hc_url_cache.iter_mut().take(2) {
