@@ -28,7 +28,7 @@
 //!
 //! | level | modules | what they are |
 //! |---|---|---|
-//! | 0 | [`model`], [`supervise`], [`regular_file`] | the vocabulary: types that cannot be wrong; threads and their owner; opening files |
+//! | 0 | [`model`], [`supervise`], [`regular_file`], [`rate_limiter`] | the vocabulary: types that cannot be wrong; threads and their owner; opening files; how often a line may repeat |
 //! | 1 | [`snapshot`], [`mod@log`] | the compiled state, its lookups and its file; what is said to the operator |
 //! | 2 | [`compile`], [`answer`], [`metrics`] | the two halves, and counters |
 //! | 3 | [`live`] | the published snapshot |
@@ -96,6 +96,7 @@
 pub mod model;
 pub mod supervise;
 pub mod regular_file;
+pub mod rate_limiter;
 pub mod snapshot;
 pub mod log;
 pub mod compile;

@@ -3,10 +3,21 @@
 //! SIGPIPE needs nothing here: Rust's runtime ignores it, and writes report EPIPE.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use signal_hook::consts::signal::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::signal::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
+use signal_hook::flag;
 use signal_hook_tokio::Signals;
 use tokio_stream::StreamExt;
+
+/// Makes a write beyond the limit of file sizes (RLIMIT_FSIZE) an error, EFBIG, instead of the end of
+/// the process. For every command, as early as possible.
+pub fn ignore_file_size_limit() {
+    // Ignoring takes `unsafe`, and so there is a handler: it sets a flag that nobody reads. A system
+    // that refuses it leaves everything as it was.
+    let _ = flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
+}
 
 /// What the operator wants.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

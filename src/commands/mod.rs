@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use crate::cli::{Cli, Command};
 use crate::log;
+use crate::signal;
 
 /// The data or the system is at fault.
 const FAILURE: u8 = 1;
@@ -21,6 +22,7 @@ const USAGE: u8 = 2;
 
 /// Does what the command line says.
 pub fn run(cli: Cli) -> ExitCode {
+    signal::ignore_file_size_limit();
     match cli.command {
         None => serve::run(&cli.serve),
         Some(Command::Serve(args)) => serve::run(&args),

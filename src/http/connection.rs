@@ -18,7 +18,6 @@ use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -50,14 +49,12 @@ use crate::answer::{self, CountmeEntry, Format, Scratch};
 use crate::metrics::clients::PrivateClient;
 use crate::metrics::{Answering, Phase, RequestKind, StatusClass};
 use crate::model::scope::is_private;
+use crate::rate_limiter::{LOG_INTERVAL, RateLimiter};
 
 /// How long a connection without a request may still send one after the drain has begun.
 const LAST_CHANCE: Duration = Duration::from_millis(250);
 /// A header block beyond this is answered with 431.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
-
-/// How often a proxy's mistakes are logged at most.
-const RATION_INTERVAL: Duration = Duration::from_secs(60);
 
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static FORWARDED: HeaderName = HeaderName::from_static("forwarded");
@@ -224,29 +221,11 @@ pub async fn serve(context: &Context, stream: Stream, origin: &Origin) {
 /// A proxy that is trusted and does not keep to the protocol is the operator's business: every one of
 /// its connections ends so. One a minute is logged, and all are counted.
 fn log_refusal(context: &Context, peer: IpAddr, reason: Malformed) {
-    static LOGGED: Ration = Ration::new();
+    static LOGGED: RateLimiter = RateLimiter::new(LOG_INTERVAL);
     if LOGGED.take(Instant::now()) {
         tracing::warn!("connection from the trusted proxy {peer} closed: {reason}");
     }
     context.metrics.proxy_headers_refused.increment();
-}
-
-/// Lets something happen once per `RATION_INTERVAL`.
-struct Ration(Mutex<Option<Instant>>);
-
-impl Ration {
-    const fn new() -> Self {
-        Self(Mutex::new(None))
-    }
-
-    fn take(&self, now: Instant) -> bool {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_due = last.is_none_or(|last| now.saturating_duration_since(last) >= RATION_INTERVAL);
-        if is_due {
-            *last = Some(now);
-        }
-        is_due
-    }
 }
 
 /// A connection and its watchdog.
@@ -414,9 +393,18 @@ fn respond(
             // Whatever the answer left behind is not to be trusted.
             *worker = Worker::new();
             context.metrics.panics.increment();
-            tracing::error!("an answer panicked ({reason}); query: {query:?}");
+            log_panic(&reason, query);
             response::internal_error()
         }
+    }
+}
+
+/// Whoever finds a request that panics sends it again and again: one a minute is logged, and all are
+/// counted.
+fn log_panic(reason: &str, query: &str) {
+    static LOGGED: RateLimiter = RateLimiter::new(LOG_INTERVAL);
+    if LOGGED.take(Instant::now()) {
+        tracing::error!("an answer panicked ({reason}); query: {query:?}");
     }
 }
 
@@ -446,14 +434,6 @@ fn panic_message(payload: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_mistake_is_logged_once_a_minute() {
-        let (ration, start) = (Ration::new(), Instant::now());
-        let taken =
-            [0, 0, 59, 60, 61, 119, 120].map(|at| ration.take(start + Duration::from_secs(at)));
-        assert_eq!(taken, [true, false, false, true, false, false, true]);
-    }
 
     #[test]
     fn a_panic_becomes_its_message() {

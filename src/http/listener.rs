@@ -15,7 +15,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::unconstrained;
@@ -25,6 +25,7 @@ use super::socket::{Listener, Stream};
 use super::workers::Workers;
 use super::{Context, connection};
 use crate::answer::client::Source;
+use crate::rate_limiter::{LOG_INTERVAL, RateLimiter};
 
 /// The first wait after a failed `accept`.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
@@ -132,7 +133,7 @@ impl Server {
     }
 
     async fn accept_for_ever(&self, listeners: &[Public]) {
-        let mut trouble = Trouble::default();
+        let mut trouble = Trouble::new();
         let mut first = 0;
         loop {
             let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else {
@@ -145,7 +146,7 @@ impl Server {
                 }
                 Err(error) => {
                     self.context.metrics.accept_errors.increment();
-                    tokio::time::sleep(trouble.next_wait(&error)).await;
+                    tokio::time::sleep(trouble.next_wait(&error, Instant::now())).await;
                 }
             }
         }
@@ -226,20 +227,25 @@ impl Drop for OpenConnection<'_> {
 }
 
 /// Consecutive failures of `accept`.
-#[derive(Default)]
 struct Trouble {
     n_errors: u32,
     was_logged: bool,
+    limiter: RateLimiter,
 }
 
 impl Trouble {
-    /// How long to wait before the next try. Logs the first error of an episode.
-    fn next_wait(&mut self, error: &io::Error) -> Duration {
+    fn new() -> Self {
+        Self { n_errors: 0, was_logged: false, limiter: RateLimiter::new(LOG_INTERVAL) }
+    }
+
+    /// How long to wait before the next try. Logs the first error of an episode, but no more than one
+    /// a minute: where files are short, errors and successes alternate.
+    fn next_wait(&mut self, error: &io::Error, now: Instant) -> Duration {
         let wait = SHORTEST_WAIT.saturating_mul(1 << self.n_errors.min(8)).min(LONGEST_WAIT);
         self.n_errors = self.n_errors.saturating_add(1);
         // A client that gives up early is none of the operator's business, and must not be able to
         // fill the log.
-        if !self.was_logged && !concerns_one_client(error) {
+        if !self.was_logged && !concerns_one_client(error) && self.limiter.take(now) {
             self.was_logged = true;
             tracing::warn!("cannot accept connections: {error}; trying on");
         }
@@ -251,7 +257,7 @@ impl Trouble {
         if self.was_logged {
             tracing::info!("accepting connections again after {} errors", self.n_errors);
         }
-        *self = Self::default();
+        (self.n_errors, self.was_logged) = (0, false);
     }
 }
 
@@ -269,13 +275,29 @@ mod tests {
     #[test]
     fn waits_grow_to_a_limit_and_start_anew_after_success() {
         let error = io::Error::from_raw_os_error(libc::EMFILE);
-        let mut trouble = Trouble::default();
-        let waits: Vec<_> = (0..2_000).map(|_| trouble.next_wait(&error)).collect();
+        let now = Instant::now();
+        let mut trouble = Trouble::new();
+        let waits: Vec<_> = (0..2_000).map(|_| trouble.next_wait(&error, now)).collect();
         assert_eq!(waits[..3], [1, 2, 4].map(Duration::from_millis));
         assert!(waits.iter().all(|&wait| wait <= LONGEST_WAIT));
         assert_eq!(waits.last(), Some(&LONGEST_WAIT));
         trouble.end();
-        assert_eq!(trouble.next_wait(&error), SHORTEST_WAIT);
+        assert_eq!(trouble.next_wait(&error, now), SHORTEST_WAIT);
+    }
+
+    #[test]
+    fn errors_that_alternate_with_successes_are_logged_once_a_minute() {
+        let error = io::Error::from_raw_os_error(libc::EMFILE);
+        let start = Instant::now();
+        let mut trouble = Trouble::new();
+        let mut n_logged = 0;
+        // 100 seconds, ten errors in each of them.
+        for tenth in 0..1_000 {
+            trouble.next_wait(&error, start + Duration::from_millis(100) * tenth);
+            n_logged += u32::from(trouble.was_logged);
+            trouble.end();
+        }
+        assert_eq!(n_logged, 2);
     }
 
     #[test]

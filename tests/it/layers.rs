@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules and their level; a module may use lower levels only. The longest matching path counts.
-const LEVELS: [(&str, u8); 20] = [
+const LEVELS: [(&str, u8); 21] = [
     ("model", 0),
     ("supervise", 0),
     ("regular_file", 0),
+    ("rate_limiter", 0),
     ("snapshot", 1),
     ("log", 1),
     ("compile", 2),

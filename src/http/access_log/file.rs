@@ -11,11 +11,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::metrics::Metrics;
+use crate::rate_limiter::{LOG_INTERVAL, RateLimiter};
 
 /// A file that could not be opened is not tried again before this.
 const REOPEN_INTERVAL: Duration = Duration::from_secs(1);
-/// A reader that keeps stalling must not fill the error log: complaints are at least so far apart.
-const COMPLAINT_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The file, and the lines that are on their way to it.
 pub(super) struct LogFile {
@@ -28,7 +27,8 @@ pub(super) struct LogFile {
     /// The file that holds the beginning of the first pending line.
     begun_in: Option<Identity>,
     trouble: Option<Trouble>,
-    last_complaint: Option<Instant>,
+    /// A reader that keeps stalling must not fill the error log.
+    complaints: RateLimiter,
     metrics: Arc<Metrics>,
 }
 
@@ -56,7 +56,7 @@ impl LogFile {
             pending: Vec::new(),
             begun_in: None,
             trouble: None,
-            last_complaint: None,
+            complaints: RateLimiter::new(LOG_INTERVAL),
             metrics,
         }
     }
@@ -183,10 +183,8 @@ impl LogFile {
         if self.trouble.is_some() {
             return;
         }
-        let was_reported =
-            self.last_complaint.is_none_or(|last| now.duration_since(last) >= COMPLAINT_INTERVAL);
+        let was_reported = self.complaints.take(now);
         if was_reported {
-            self.last_complaint = Some(now);
             tracing::warn!("access log {}: {error}; dropping lines", self.path.display());
         }
         self.trouble = Some(Trouble { n_dropped: 0, was_reported });
