@@ -368,31 +368,38 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
     ) -> Result<(), Refusal<'s, 'q>> {
         let Self { snapshot, options, query, .. } = *self;
         let target =
-            target::resolve(snapshot, &options.aliases, query, self.format, &mut scratch.key)?;
-        if let (Some(entry), Subject::Repository(name, arch)) =
-            (&mut reply.countme, &target.subject)
-        {
-            entry.repository = Some([name.as_str(), "+", arch].concat());
-        }
+            target::resolve(snapshot, &options.aliases, query, self.format, &mut scratch.key);
         let asker = self.request.asker;
         let own = canonical(asker.address);
         let client = match &query.ip {
-            Some(text) if options.allow_ip.include(asker) => parse_address(text)?,
-            _ => own,
+            Some(text) if options.allow_ip.include(asker) => parse_address(text),
+            _ => Ok(own),
         };
-        let lookup = LookupAddresses::of(client, &options.nat64);
-        let location = snapshot.find_location(lookup);
-        if let (Some(repo), Some(arch)) = (&query.repo, &query.arch) {
+        let located = client.map(|client| {
+            let lookup = LookupAddresses::of(client, &options.nat64);
+            (client, lookup, snapshot.find_location(lookup))
+        });
+        // Whatever the answer is, also to names that nobody knows.
+        if let (Ok((client, _, location)), Some(repo), Some(arch)) =
+            (&located, &query.repo, &query.arch)
+        {
             // Whoever counts clients by the log counts those that there are.
-            let is_told = client == own || asker.is_trusted;
+            let is_told = *client == own || asker.is_trusted;
             let (client, place) = match is_told {
-                true => (client, location),
+                true => (*client, *location),
                 false => (own, snapshot.find_location(LookupAddresses::of(own, &options.nat64))),
             };
             let country = place.and_then(Location::country);
             let (repo, arch) = (repo.clone(), target::effective_arch(repo, arch));
             reply.log = Some(LogEntry { client, country, repo, arch });
         }
+        let target = target?;
+        if let (Some(entry), Subject::Repository(name, arch)) =
+            (&mut reply.countme, &target.subject)
+        {
+            entry.repository = Some([name.as_str(), "+", arch].concat());
+        }
+        let (client, lookup, location) = located?;
         let redirects = query.redirect && self.format == Format::Mirrorlist;
         let file = self.find_file(&target)?;
         let choice = self.choose_urls(redirects);

@@ -250,12 +250,20 @@ fn what_names_repo_arch_and_an_address_is_logged_as_it_was_asked() {
     );
     // A file without details is met after the address step.
     assert!(log("/metalink?repo=main-9&arch=x86_64&path=pub/test/x").is_some());
+    // Whatever the answer is.
+    for repo in ["old-8", "unknown", "a%20b"] {
+        for path in ["mirrorlist", "metalink"] {
+            let answer = get(&format!("/{path}?repo={repo}&arch=x86_64 from 198.51.100.1"));
+            let repo = repo.replace("%20", " ");
+            let expected = format!("198.51.100.1 FR {repo} x86_64");
+            assert_eq!(answer.log.as_deref(), Some(&*expected), "{}", answer.status);
+        }
+    }
     for unlogged in [
         "/mirrorlist?path=pub/test",
         "/mirrorlist?repo=main-9",
-        "/mirrorlist?repo=old-8&arch=x86_64",
-        "/mirrorlist?repo=unknown&arch=x86_64",
         "/mirrorlist?repo=main-9&arch=x86_64&ip=nobody",
+        "/mirrorlist?repo=unknown&arch=x86_64&ip=nobody",
     ] {
         assert_eq!(log(unlogged), None, "{unlogged}");
     }
