@@ -184,7 +184,7 @@ async fn serve(
     let mut keepers = Vec::new();
     let mut start_log = |path: Option<PathBuf>| -> Result<Option<AccessLog>, Error> {
         let Some(path) = path else { return Ok(None) };
-        let (queue, counted) = (config.access_log_queue, Arc::clone(&metrics));
+        let (queue, counted) = (config.access_log_queue_bytes, Arc::clone(&metrics));
         let (log, keeper) = AccessLog::start(path, queue, counted, &supervisor)
             .map_err(failed_to("start a thread"))?;
         keepers.push(keeper);

@@ -56,8 +56,8 @@ pub struct Config {
     pub access_log: Option<PathBuf>,
     /// Where every request is logged in the combined format, if anywhere.
     pub combined_log: Option<PathBuf>,
-    /// Lines that may wait for it.
-    pub access_log_queue: usize,
+    /// Bytes of their lines that may wait for the disk, for each of the two.
+    pub access_log_queue_bytes: usize,
     /// Limits and rules of the transport.
     pub http: http::Options,
     /// `None` leaves it to `RUST_LOG`.
@@ -118,7 +118,7 @@ impl Config {
             grace: seconds(args.grace.or(limits.grace_seconds), 30),
             access_log,
             combined_log: args.combined_log.clone().or_else(|| written.combined_log.clone()),
-            access_log_queue: count(limits.access_log_queue).unwrap_or(16_384),
+            access_log_queue_bytes: count(limits.access_log_queue_bytes).unwrap_or(4 << 20),
             http: http::Options {
                 timeouts: merge_timeouts(limits),
                 linger_bytes: count(limits.linger_bytes).unwrap_or(256 * 1_024) as u64,

@@ -114,8 +114,8 @@ pub struct Limits {
     pub reload_timeout_seconds: Option<Count<1, 86_400>>,
     /// Bytes of the log that may wait for stderr. Default 262,144.
     pub log_queue_bytes: Option<Count<4_096, 1_000_000_000>>,
-    /// Access-log lines that may wait for the disk. Default 16,384.
-    pub access_log_queue: Option<Count<1, 10_000_000>>,
+    /// Bytes of the lines of an access log that may wait for the disk. Default 4 MiB.
+    pub access_log_queue_bytes: Option<Count<1_024, 1_073_741_824>>,
 }
 
 /// Why a configuration file cannot be used; names the file, the line and the value.
@@ -180,6 +180,11 @@ fn n_lines(before: &[u8]) -> usize {
 
 /// serde's message in the words of somebody who writes a configuration.
 fn one_line(message: &str) -> String {
+    if message.starts_with("unknown field `access_log_queue`") {
+        return "`access_log_queue` counted lines and is gone: write `access_log_queue_bytes`, about \
+                256 for each of them"
+            .into();
+    }
     let message = match message.strip_prefix("unknown field") {
         Some(rest) => format!("unknown key{rest}").replacen("expected one of", "known keys are", 1),
         None => message.replacen("unknown variant", "unknown value", 1).replacen(
@@ -218,7 +223,7 @@ mod tests {
                     max_connections = 10\nmax_target_bytes = 8000\nmax_compressed_bytes = 262144\nmax_headers = 64\n\
                     max_parameters = 32\nmax_countries = 16\nmax_protocols = 16\n\
                     grace_seconds = 30\nreload_timeout_seconds = 300\n\
-                    log_queue_bytes = 262144\naccess_log_queue = 100\n\
+                    log_queue_bytes = 262144\naccess_log_queue_bytes = 100000\n\
                     [admin]\nlisten = 'unix:/run/a'\nhosts = ['status.example']\n\
                     [[listener]]\naddress = 'unix:/run/b'\n\
                     [[listener]]\naddress = '[::1]:80'\nclient_address = 'proxy-protocol'\n\

@@ -7,7 +7,7 @@ use std::process::Command;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::server::{DEMO, HasBody, Server, wait_until};
+use crate::server::{DEMO, HasBody, Server, wait_until, without_supervisor};
 
 fn start(folder: TempDir, log: &str) -> Server {
     let path = folder.path().join(log);
@@ -40,19 +40,45 @@ fn requests_with_a_repository_are_logged_and_others_are_not() {
     server.get(DEMO);
     server.get("/metalink?arch=x86_64&repo=demo-9&ip=192.0.2.11");
     server.get("/mirrorlist");
+    server.get("/mirrorlist?repo=unknown&arch=x86_64&ip=192.0.2.12");
     server.get("/nothing");
     server.stop();
     let log = fs::read_to_string(server.path("access.log")).expect("the log");
     let fields: Vec<Vec<&str>> = log.lines().map(|l| l.split_whitespace().collect()).collect();
-    assert_eq!(fields.len(), 2, "{log}");
-    for (line, address) in fields.iter().zip(["192.0.2.10;", "192.0.2.11;"]) {
+    assert_eq!(fields.len(), 3, "{log}");
+    let expected =
+        [("192.0.2.10;", "demo-9;"), ("192.0.2.11;", "demo-9;"), ("192.0.2.12;", "unknown;")];
+    for (line, (address, repo)) in fields.iter().zip(expected) {
         assert_eq!(line.len(), 10, "{log}");
         assert_eq!((line[0], line[1]), ("IP:", address));
         assert_eq!((line[2], line[3].len()), ("DATE:", "2026-11-21;".len()));
         assert_eq!(line[4], "COUNTRY:");
-        assert_eq!(line[6..], ["REPO:", "demo-9;", "ARCH:", "x86_64"]);
+        assert_eq!(line[6..], ["REPO:", repo, "ARCH:", "x86_64"]);
     }
-    assert_eq!(server.logged(), (2, 0));
+    assert_eq!(server.logged(), (3, 0));
+}
+
+#[test]
+fn a_limit_of_file_sizes_costs_lines_and_nothing_else() {
+    let folder = folder();
+    let path = folder.path().join("access.log");
+    let stderr = fs::File::create(folder.path().join("stderr")).expect("a file");
+    let mut command = Command::new("prlimit");
+    command
+        .arg("--fsize=1000")
+        .arg(env!("CARGO_BIN_EXE_mirrorlistd"))
+        .args(["--port", "0", "--demo"]);
+    without_supervisor(command.arg("--log").arg(&path).stderr(stderr));
+    let mut server = Server::launch(folder, command);
+    ask(&server, 300);
+    server.stop();
+    let (written, dropped) = server.logged();
+    assert_eq!(written + dropped, 300, "{}", server.stderr());
+    let log = fs::read_to_string(path).expect("the log");
+    assert_eq!(log.len(), 1_000);
+    assert_eq!(log.matches('\n').count(), written);
+    assert!(dropped > 0);
+    assert_eq!(server.stderr().matches("File too large").count(), 1, "{}", server.stderr());
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The combined log format of proxies, for servers that are exposed without one.
 //!
 //! `countme` is counted from these lines by the same scripts that read a proxy's: every request has
-//! one, whatever its answer is.
+//! one, whatever its answer is. What a client chooses is cut: a target at `MAX_TARGET_BYTES`, a header
+//! at `MAX_FIELD_BYTES`; then `...` follows.
 
 use std::io::Write;
 use std::net::IpAddr;
@@ -10,6 +11,11 @@ use hyper::header::{HeaderName, REFERER, USER_AGENT};
 use hyper::{Request, Response, body::Body};
 
 use crate::model::date::LogTime;
+
+/// Longer targets than these are refused by default.
+const MAX_TARGET_BYTES: usize = 8_000;
+/// Longer than any real user agent; proxies write up to 8 KB of each.
+const MAX_FIELD_BYTES: usize = 512;
 
 /// Appends the line of a request and its answer.
 pub(in crate::http) fn format_line<Q, S: Body>(
@@ -21,10 +27,10 @@ pub(in crate::http) fn format_line<Q, S: Body>(
 ) {
     // Writing to a Vec cannot fail.
     let _ = write!(out, "{client} - - [{}] \"", LogTime { seconds: now });
-    push_quoted(request.method().as_str().as_bytes(), out);
+    push_quoted(request.method().as_str().as_bytes(), MAX_FIELD_BYTES, out);
     out.push(b' ');
     let target = request.uri().path_and_query().map_or("", |target| target.as_str());
-    push_quoted(target.as_bytes(), out);
+    push_quoted(target.as_bytes(), MAX_TARGET_BYTES, out);
     let _ = write!(out, " {:?}\" {} ", request.version(), response.status().as_u16());
     let is_head = request.method() == hyper::Method::HEAD;
     match response.body().size_hint().exact().filter(|&bytes| bytes > 0 && !is_head) {
@@ -41,15 +47,16 @@ pub(in crate::http) fn format_line<Q, S: Body>(
 fn push_header<Q>(request: &Request<Q>, name: &HeaderName, out: &mut Vec<u8>) {
     out.extend_from_slice(b" \"");
     match request.headers().get(name) {
-        Some(value) => push_quoted(value.as_bytes(), out),
+        Some(value) => push_quoted(value.as_bytes(), MAX_FIELD_BYTES, out),
         None => out.push(b'-'),
     }
     out.push(b'"');
 }
 
-/// Appends bytes that a client chose, so that they can neither end their quotes nor the line.
-fn push_quoted(bytes: &[u8], out: &mut Vec<u8>) {
-    for &byte in bytes {
+/// Appends bytes that a client chose, so that they can neither end their quotes nor the line, and no
+/// more than `max_bytes` of them.
+fn push_quoted(bytes: &[u8], max_bytes: usize, out: &mut Vec<u8>) {
+    for &byte in bytes.iter().take(max_bytes) {
         match byte {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
             b' '..=b'~' => out.push(byte),
@@ -57,6 +64,9 @@ fn push_quoted(bytes: &[u8], out: &mut Vec<u8>) {
                 let _ = write!(out, "\\x{byte:02x}");
             }
         }
+    }
+    if bytes.len() > max_bytes {
+        out.extend_from_slice(b"...");
     }
 }
 
@@ -88,6 +98,26 @@ mod tests {
             "2001:db8::1 - - [21/Nov/2026:11:01:29 +0000] \
              \"GET /metalink?repo=f41&arch=x86_64&countme=1 HTTP/1.1\" 200 5 \"-\" \
              \"libdnf (Fedora Linux 41; server; Linux.x86_64)\"",
+        );
+    }
+
+    #[test]
+    fn what_a_client_chooses_is_cut() {
+        let request = Request::get(format!("/{}", "t".repeat(9_000)))
+            .header(USER_AGENT, "u".repeat(15_000))
+            .header(REFERER, "r".repeat(MAX_FIELD_BYTES))
+            .body(())
+            .expect("a valid literal");
+        check(
+            request,
+            "12345",
+            &format!(
+                "2001:db8::1 - - [21/Nov/2026:11:01:29 +0000] \"GET /{}... HTTP/1.1\" 200 5 \
+                 \"{}\" \"{}...\"",
+                "t".repeat(MAX_TARGET_BYTES - 1),
+                "r".repeat(MAX_FIELD_BYTES),
+                "u".repeat(MAX_FIELD_BYTES)
+            ),
         );
     }
 

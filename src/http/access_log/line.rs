@@ -56,9 +56,17 @@ fn push_address(address: IpAddr, out: &mut Text) {
     }
 }
 
+/// No repository's name is longer; what a client has invented ends here, with `...`.
+const MAX_FIELD_BYTES: usize = 256;
+
 /// Appends text that a client chose, so that it stays one field: the scripts split at whitespace
 /// and strip `;`, so an empty field would shift or end them.
 fn push_field(text: &str, out: &mut Text) {
+    let cut = (0..=MAX_FIELD_BYTES).rev().find_map(|end| text.get(..end));
+    let (text, end) = match cut {
+        Some(cut) if cut.len() < text.len() => (cut, "..."),
+        _ => (text, ""),
+    };
     if text.is_empty() {
         out.push_str("N/A");
     }
@@ -76,7 +84,7 @@ fn push_field(text: &str, out: &mut Text) {
         }
         rest = characters.as_str();
     }
-    out.push_str(rest);
+    out.push_all([rest, end]);
 }
 
 /// Whether a byte is a character that stands for itself: visible ASCII, but for what the scripts
@@ -125,6 +133,16 @@ mod tests {
         );
         assert_eq!(hostile.split_whitespace().count(), 10);
         assert_eq!(line(&entry("", "")).split_whitespace().count(), 10);
+    }
+
+    #[test]
+    fn long_fields_are_cut_between_characters() {
+        let long = line(&entry(&"ü".repeat(1_000), &"x".repeat(MAX_FIELD_BYTES + 1)));
+        let expected = format!("REPO: {}...; ARCH: {}...\n", "ü".repeat(128), "x".repeat(256));
+        assert!(long.ends_with(&expected), "{long}");
+        let odd = line(&entry(&["x", &"ü".repeat(1_000)].concat(), &"x".repeat(MAX_FIELD_BYTES)));
+        let expected = format!("REPO: x{}...; ARCH: {}\n", "ü".repeat(127), "x".repeat(256));
+        assert!(odd.ends_with(&expected), "{odd}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The access log: one line for each request that names a repository, for the statistics scripts.
 //!
-//! A worker formats the line and puts it into a bounded queue; a thread of its own takes the lines
-//! out in batches and appends them to the file. Whatever is wrong with the file (a full disk, a
+//! A worker formats the line and puts it into a queue whose bytes are bounded; a thread of its own
+//! takes the lines out in batches and appends them to the file. Whatever is wrong with the file (a full disk, a
 //! FIFO that nobody reads, a missing folder), an answer never waits for it: lines that find the
 //! queue full or the file unusable are dropped and counted, exactly, and the log says so once per
 //! episode.
@@ -18,8 +18,8 @@ pub(super) mod line;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -36,16 +36,19 @@ use line::format_line;
 const GATHER: Duration = Duration::from_millis(5);
 /// Bytes of a batch, about.
 const BATCH_BYTES: usize = 64 * 1024;
+/// What a line takes in the queue besides its own bytes: its place there, and the allocator's share.
+const LINE_OVERHEAD: usize = 64;
 
 /// The workers' end: where lines are put.
 pub struct AccessLog {
-    queue: SyncSender<Message>,
+    queue: Sender<Message>,
+    room: Arc<Room>,
     metrics: Arc<Metrics>,
 }
 
 /// The owner's end: reopens the file and stops the thread.
 pub struct Keeper {
-    queue: SyncSender<Message>,
+    queue: Sender<Message>,
     orders: Arc<Orders>,
     /// Disconnected when the thread has ended.
     ended: Receiver<()>,
@@ -57,6 +60,32 @@ enum Message {
     Wake,
 }
 
+/// The bytes of the queue.
+struct Room {
+    capacity: usize,
+    used: AtomicUsize,
+}
+
+impl Room {
+    /// Takes room for a line, if there is any.
+    fn take(&self, line: &[u8]) -> bool {
+        let n_bytes = line.len().saturating_add(LINE_OVERHEAD);
+        let used = self.used.fetch_add(n_bytes, Ordering::Relaxed);
+        let fits = used.saturating_add(n_bytes) <= self.capacity;
+        if !fits {
+            self.used.fetch_sub(n_bytes, Ordering::Relaxed);
+        }
+        fits
+    }
+
+    /// Gives the room of a line back; says how much it was.
+    fn give_back(&self, line: &[u8]) -> usize {
+        let n_bytes = line.len().saturating_add(LINE_OVERHEAD);
+        self.used.fetch_sub(n_bytes, Ordering::Relaxed);
+        n_bytes
+    }
+}
+
 /// Orders stand beside the queue, so that a full queue cannot keep them out.
 #[derive(Default)]
 struct Orders {
@@ -65,19 +94,21 @@ struct Orders {
 }
 
 impl AccessLog {
-    /// Starts the thread, which opens `path`; that it cannot be opened is no error here.
+    /// Starts the thread, which opens `path`; that it cannot be opened is no error here. Lines that
+    /// take more than `capacity` bytes do not wait for it.
     pub fn start(
         path: PathBuf,
         capacity: usize,
         metrics: Arc<Metrics>,
         supervisor: &Supervisor,
     ) -> io::Result<(Self, Keeper)> {
-        let (queue, inbox) = mpsc::sync_channel(capacity.max(1));
+        let (queue, inbox) = mpsc::channel();
+        let room = Arc::new(Room { capacity, used: AtomicUsize::new(0) });
         let (ending, ended) = mpsc::sync_channel(0);
         let orders = Arc::new(Orders::default());
         let writer = Writer {
             inbox,
-            capacity,
+            room: Arc::clone(&room),
             orders: Arc::clone(&orders),
             file: LogFile::new(path, Arc::clone(&metrics)),
         };
@@ -94,7 +125,7 @@ impl AccessLog {
             }
         };
         drop(supervisor.spawn(Thread::AccessLog, work)?);
-        Ok((Self { queue: queue.clone(), metrics }, Keeper { queue, orders, ended }))
+        Ok((Self { queue: queue.clone(), room, metrics }, Keeper { queue, orders, ended }))
     }
 
     /// Logs one request; never waits.
@@ -107,11 +138,10 @@ impl AccessLog {
 
     /// Logs a line that is formatted already, with its end; never waits.
     pub fn write_line(&self, line: Vec<u8>) {
-        match self.queue.try_send(Message::Line(line)) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.metrics.log_lines_dropped.increment();
-            }
+        // The thread ends before the workers do when the process ends.
+        let is_queued = self.room.take(&line) && self.queue.send(Message::Line(line)).is_ok();
+        if !is_queued {
+            self.metrics.log_lines_dropped.increment();
         }
     }
 }
@@ -133,15 +163,15 @@ impl Keeper {
     }
 
     fn wake(&self) {
-        // A full queue means that the thread is awake.
-        drop(self.queue.try_send(Message::Wake));
+        // Fails where the thread has ended.
+        drop(self.queue.send(Message::Wake));
     }
 }
 
 /// The thread.
 struct Writer {
     inbox: Receiver<Message>,
-    capacity: usize,
+    room: Arc<Room>,
     orders: Arc<Orders>,
     file: LogFile,
 }
@@ -154,12 +184,12 @@ impl Writer {
             if !self.orders.stop.load(Ordering::SeqCst) {
                 thread::sleep(GATHER);
             }
-            // One look for each place in the queue: orders are heard, however busy the workers are.
-            for _ in 0..=self.capacity {
-                let Ok(message) = self.inbox.try_recv() else {
-                    break;
-                };
-                self.take(message);
+            // No more than the queue holds: orders are heard, however busy the workers are.
+            let mut n_taken = 0;
+            while n_taken <= self.room.capacity
+                && let Ok(message) = self.inbox.try_recv()
+            {
+                n_taken += self.take(message);
             }
             self.file.flush(Instant::now());
             if self.orders.reopen.swap(false, Ordering::SeqCst) {
@@ -172,13 +202,16 @@ impl Writer {
         self.file.give_up();
     }
 
-    fn take(&mut self, message: Message) {
-        if let Message::Line(line) = message {
-            self.file.pending.extend_from_slice(&line);
-            if self.file.pending.len() >= BATCH_BYTES {
-                self.file.flush(Instant::now());
-            }
+    /// Returns how many bytes of the queue it was.
+    fn take(&mut self, message: Message) -> usize {
+        let Message::Line(line) = message else {
+            return LINE_OVERHEAD;
+        };
+        self.file.pending.extend_from_slice(&line);
+        if self.file.pending.len() >= BATCH_BYTES {
+            self.file.flush(Instant::now());
         }
+        self.room.give_back(&line)
     }
 }
 
@@ -193,8 +226,9 @@ mod tests {
         let path = folder.path().join("access.log");
         let metrics = Arc::new(Metrics::default());
         let counted = Arc::clone(&metrics);
-        let (log, keeper) = AccessLog::start(path.clone(), 1_000, counted, &Supervisor::default())
-            .expect("a thread can be started");
+        let (log, keeper) =
+            AccessLog::start(path.clone(), 1 << 20, counted, &Supervisor::default())
+                .expect("a thread can be started");
         let entry = LogEntry {
             client: Ipv4Addr::LOCALHOST.into(),
             country: None,
@@ -210,5 +244,22 @@ mod tests {
         assert_eq!(metrics.log_lines_written.get(), 500);
         log.write(&entry, "2026-11-21");
         assert_eq!(metrics.log_lines_dropped.get(), 1);
+    }
+
+    #[test]
+    fn the_queue_is_bounded_in_bytes() {
+        let metrics = Arc::new(Metrics::default());
+        let (queue, inbox) = mpsc::channel();
+        let room = Arc::new(Room { capacity: 1_000, used: AtomicUsize::new(0) });
+        let log = AccessLog { queue, room: Arc::clone(&room), metrics: Arc::clone(&metrics) };
+        // Nobody takes anything out, as when the disk is stuck.
+        for _ in 0..20 {
+            log.write_line(vec![b'x'; 200 - LINE_OVERHEAD]);
+        }
+        assert_eq!(inbox.try_iter().count(), 5);
+        assert_eq!(metrics.log_lines_dropped.get(), 15);
+        assert_eq!(room.used.load(Ordering::Relaxed), 1_000);
+        log.write_line(vec![b'x'; 10_000]);
+        assert_eq!(metrics.log_lines_dropped.get(), 16);
     }
 }
