@@ -49,6 +49,8 @@ pub struct AccessLog {
 /// The owner's end: reopens the file and stops the thread.
 pub struct Keeper {
     queue: Sender<Message>,
+    room: Arc<Room>,
+    metrics: Arc<Metrics>,
     orders: Arc<Orders>,
     /// Disconnected when the thread has ended.
     ended: Receiver<()>,
@@ -60,29 +62,33 @@ enum Message {
     Wake,
 }
 
-/// The bytes of the queue.
+/// What the lines take that are neither written nor dropped.
 struct Room {
     capacity: usize,
-    used: AtomicUsize,
+    n_bytes: AtomicUsize,
+    n_lines: AtomicUsize,
 }
 
 impl Room {
+    fn new(capacity: usize) -> Self {
+        Self { capacity, n_bytes: AtomicUsize::new(0), n_lines: AtomicUsize::new(0) }
+    }
+
     /// Takes room for a line, if there is any.
     fn take(&self, line: &[u8]) -> bool {
         let n_bytes = line.len().saturating_add(LINE_OVERHEAD);
-        let used = self.used.fetch_add(n_bytes, Ordering::Relaxed);
+        let used = self.n_bytes.fetch_add(n_bytes, Ordering::Relaxed);
         let fits = used.saturating_add(n_bytes) <= self.capacity;
-        if !fits {
-            self.used.fetch_sub(n_bytes, Ordering::Relaxed);
-        }
+        match fits {
+            true => self.n_lines.fetch_add(1, Ordering::Relaxed),
+            false => self.n_bytes.fetch_sub(n_bytes, Ordering::Relaxed),
+        };
         fits
     }
 
-    /// Gives the room of a line back; says how much it was.
-    fn give_back(&self, line: &[u8]) -> usize {
-        let n_bytes = line.len().saturating_add(LINE_OVERHEAD);
-        self.used.fetch_sub(n_bytes, Ordering::Relaxed);
-        n_bytes
+    fn give_back(&self, n_bytes: usize, n_lines: usize) {
+        self.n_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
+        self.n_lines.fetch_sub(n_lines, Ordering::Relaxed);
     }
 }
 
@@ -103,12 +109,13 @@ impl AccessLog {
         supervisor: &Supervisor,
     ) -> io::Result<(Self, Keeper)> {
         let (queue, inbox) = mpsc::channel();
-        let room = Arc::new(Room { capacity, used: AtomicUsize::new(0) });
+        let room = Arc::new(Room::new(capacity));
         let (ending, ended) = mpsc::sync_channel(0);
         let orders = Arc::new(Orders::default());
         let writer = Writer {
             inbox,
             room: Arc::clone(&room),
+            taken: (0, 0),
             orders: Arc::clone(&orders),
             file: LogFile::new(path, Arc::clone(&metrics)),
         };
@@ -125,7 +132,14 @@ impl AccessLog {
             }
         };
         drop(supervisor.spawn(Thread::AccessLog, work)?);
-        Ok((Self { queue: queue.clone(), room, metrics }, Keeper { queue, orders, ended }))
+        let keeper = Keeper {
+            queue: queue.clone(),
+            room: Arc::clone(&room),
+            metrics: Arc::clone(&metrics),
+            orders,
+            ended,
+        };
+        Ok((Self { queue, room, metrics }, keeper))
     }
 
     /// Logs one request; never waits.
@@ -158,7 +172,12 @@ impl Keeper {
         self.orders.stop.store(true, Ordering::SeqCst);
         self.wake();
         if self.ended.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
-            tracing::warn!("the access log did not finish in {patience:?}");
+            // The disk is stuck, and the process ends: they are lost.
+            let n_lost = self.room.n_lines.load(Ordering::Relaxed);
+            self.metrics.log_lines_dropped.add(n_lost as u64);
+            tracing::warn!(
+                "the access log did not finish in {patience:?}: {n_lost} lines are lost"
+            );
         }
     }
 
@@ -172,6 +191,8 @@ impl Keeper {
 struct Writer {
     inbox: Receiver<Message>,
     room: Arc<Room>,
+    /// Bytes and lines that are with the file and have not given their room back.
+    taken: (usize, usize),
     orders: Arc<Orders>,
     file: LogFile,
 }
@@ -191,7 +212,7 @@ impl Writer {
             {
                 n_taken += self.take(message);
             }
-            self.file.flush(Instant::now());
+            self.flush();
             if self.orders.reopen.swap(false, Ordering::SeqCst) {
                 self.file.reopen(Instant::now());
             }
@@ -208,10 +229,18 @@ impl Writer {
             return LINE_OVERHEAD;
         };
         self.file.pending.extend_from_slice(&line);
+        let n_bytes = line.len().saturating_add(LINE_OVERHEAD);
+        self.taken = (self.taken.0 + n_bytes, self.taken.1 + 1);
         if self.file.pending.len() >= BATCH_BYTES {
-            self.file.flush(Instant::now());
+            self.flush();
         }
-        self.room.give_back(&line)
+        n_bytes
+    }
+
+    fn flush(&mut self) {
+        self.file.flush(Instant::now());
+        let (n_bytes, n_lines) = std::mem::take(&mut self.taken);
+        self.room.give_back(n_bytes, n_lines);
     }
 }
 
@@ -250,7 +279,7 @@ mod tests {
     fn the_queue_is_bounded_in_bytes() {
         let metrics = Arc::new(Metrics::default());
         let (queue, inbox) = mpsc::channel();
-        let room = Arc::new(Room { capacity: 1_000, used: AtomicUsize::new(0) });
+        let room = Arc::new(Room::new(1_000));
         let log = AccessLog { queue, room: Arc::clone(&room), metrics: Arc::clone(&metrics) };
         // Nobody takes anything out, as when the disk is stuck.
         for _ in 0..20 {
@@ -258,7 +287,8 @@ mod tests {
         }
         assert_eq!(inbox.try_iter().count(), 5);
         assert_eq!(metrics.log_lines_dropped.get(), 15);
-        assert_eq!(room.used.load(Ordering::Relaxed), 1_000);
+        assert_eq!(room.n_bytes.load(Ordering::Relaxed), 1_000);
+        assert_eq!(room.n_lines.load(Ordering::Relaxed), 5);
         log.write_line(vec![b'x'; 10_000]);
         assert_eq!(metrics.log_lines_dropped.get(), 16);
     }
