@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::config::resolved::Listen;
 use crate::http::access_log::{AccessLog, Keeper};
 use crate::http::connection::Drain;
+use crate::http::eviction::UnsentBudget;
 use crate::http::listener::{self, Neighbours, Public, Server};
 use crate::http::socket::{Address, Listener, Mode};
 use crate::http::workers::{Pulse, Workers};
@@ -202,6 +203,7 @@ async fn serve(
     if max_connections < config.http.max_connections {
         tracing::info!("serving {max_connections} connections at a time: the limit of open files");
     }
+    let unsent = UnsentBudget::new(config.http.unsent_bytes);
     let context = Arc::new(Context {
         options: http::Options { max_connections, ..config.http },
         live,
@@ -209,6 +211,7 @@ async fn serve(
         access_log,
         combined_log,
         drain: drain_state,
+        unsent,
     });
 
     let listeners = match handed.is_empty() {

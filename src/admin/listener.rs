@@ -14,13 +14,15 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::time::Instant;
 
 use super::hosts::Hosts;
 use super::slots::{Slot, Slots, Taken};
 use super::{Options, State, route};
+use crate::http::eviction::{Activity, UnsentBudget};
 use crate::http::preamble::{Expect, Preamble, Told};
 use crate::http::socket::{Listener, Stream};
-use crate::http::watchdog::{Progress, Timeouts, Watchdog, Watched};
+use crate::http::watchdog::{Progress, Rules, Timeouts, Watchdog, Watched};
 use crate::metrics::Metrics;
 
 /// Connections at the same time; beyond them, the longest silent gives way.
@@ -43,6 +45,8 @@ struct Shared {
     hosts: Option<Hosts>,
     /// Phases of connections are counted here, as those of the public listener are in its own.
     uncounted: Metrics,
+    /// There are too few connections to need one.
+    no_budget: UnsentBudget,
 }
 
 /// Accepts and answers for ever.
@@ -53,6 +57,7 @@ pub(super) async fn serve(listener: Listener, options: Options, state: Arc<State
         timeouts: Timeouts { idle: IDLE_TIMEOUT, ..options.timeouts },
         hosts: (!listener.address().is_unix()).then_some(options.hosts),
         uncounted: Metrics::default(),
+        no_budget: UnsentBudget::new(u64::MAX),
     });
     loop {
         match listener.accept().await {
@@ -102,11 +107,19 @@ impl Shared {
             .max_buf_size(MAX_HEADER_BYTES)
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
-        let mut watchdog = Watchdog::new(&progress, self.timeouts, &self.uncounted);
+        // Who gives way is chosen by the slots.
+        let now = Instant::now();
+        let rules = Rules {
+            timeouts: self.timeouts,
+            budget: &self.no_budget,
+            activity: &Activity::new(now, now),
+            metrics: &self.uncounted,
+        };
+        let mut watchdog = Watchdog::new(&progress, rules);
         // How it ends is the client's business.
         poll_fn(|cx| match connection.as_mut().poll(cx) {
             Poll::Ready(_) => Poll::Ready(()),
-            Poll::Pending => watchdog.poll_overdue(cx).map(drop),
+            Poll::Pending => watchdog.poll_verdict(cx).map(drop),
         })
         .await;
     }

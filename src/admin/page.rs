@@ -205,12 +205,15 @@ fn push_serving(report: &Report, page: &mut Page) {
     let quantiles = [latency.p50_micros, latency.p90_micros, latency.p99_micros].map(micros);
     page.pair("Answer p50 / p90 / p99", &quantiles.join(" / "));
     let connections = &report.connections;
-    page.pair("Connections open", &number(connections.open));
+    let (open, limit) = (number(connections.open), number(connections.limit));
+    page.pair("Connections open", &format!("{open} of {limit}"));
     page.pair("Requests in flight", &number(connections.in_flight));
-    let overdue = connections.overdue.values().filter_map(serde_json::Value::as_u64).sum();
-    page.pair("Closed at a time limit", &number(overdue));
-    let private = report.private_clients.values().filter_map(serde_json::Value::as_u64).sum();
-    page.pair("Clients with private addresses", &number(private));
+    let sum = |counts: &serde_json::Map<_, _>| {
+        number(counts.values().filter_map(serde_json::Value::as_u64).sum())
+    };
+    page.pair("Closed at a time limit", &sum(&connections.overdue));
+    page.pair("Closed for others", &sum(&connections.evicted));
+    page.pair("Clients with private addresses", &sum(&report.private_clients));
     page.pair("Failed accepts", &number(connections.accept_errors));
     page.pair("Sent", &mebibytes(Some(report.sent_bytes)));
     let log = &report.access_log;

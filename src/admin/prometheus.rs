@@ -174,6 +174,26 @@ fn write_connections(metrics: &Metrics, writer: &mut Writer<'_>) -> fmt::Result 
         "Connections that are open",
         metrics.connections_open.get(),
     )?;
+    writer.gauge(
+        "mirrorlistd_connections_limit",
+        "How many connections may be open",
+        metrics.connections_limit.get(),
+    )?;
+    writer.counters(
+        "mirrorlistd_connections_evicted",
+        "Connections closed because others needed their place or their memory",
+        by_label("for", |phase: Phase| metrics.connections_evicted(phase)),
+    )?;
+    writer.gauge(
+        "mirrorlistd_unsent_bytes",
+        "Memory that waits for clients that do not read",
+        metrics.unsent_bytes.get(),
+    )?;
+    writer.gauge(
+        "mirrorlistd_unsent_limit_bytes",
+        "How much of it there may be",
+        metrics.unsent_limit.get(),
+    )?;
     writer.gauges(
         "mirrorlistd_connections_waiting",
         "Open connections by what they wait for: the first byte, the rest of a header, the next \

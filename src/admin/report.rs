@@ -209,6 +209,12 @@ pub struct Connections {
     pub waiting: Map<String, Value>,
     /// Closed because they waited too long for it.
     pub overdue: Map<String, Value>,
+    /// How many may be open.
+    pub limit: u64,
+    /// Closed because others needed their place or their memory.
+    pub evicted: Map<String, Value>,
+    /// Bytes that wait for clients that do not read.
+    pub unsent_bytes: u64,
     /// Since the start.
     pub accepted: u64,
     /// Failed calls of accept.
@@ -287,6 +293,9 @@ impl Report {
                 open: metrics.connections_open.get(),
                 waiting: by_label(|phase: Phase| metrics.connections_in(phase)),
                 overdue: by_label(|phase: Phase| metrics.connections_overdue(phase)),
+                limit: metrics.connections_limit.get(),
+                evicted: by_label(|phase: Phase| metrics.connections_evicted(phase)),
+                unsent_bytes: metrics.unsent_bytes.get(),
                 accepted: metrics.connections_accepted.get(),
                 accept_errors: metrics.accept_errors.get(),
                 in_flight: metrics.in_flight(),

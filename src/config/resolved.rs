@@ -125,6 +125,7 @@ impl Config {
                 max_headers: count(limits.max_headers).unwrap_or(64),
                 max_target_bytes: count(limits.max_target_bytes).unwrap_or(8_000),
                 max_connections: count(limits.max_connections).unwrap_or(10_000),
+                unsent_bytes: count(limits.unsent_bytes).unwrap_or(256 << 20) as u64,
                 compress: written.answer.compress(args),
                 // At 3 µs for each KB (gzip), a worker is busy with it for less than a millisecond.
                 max_compressed_bytes: count(limits.max_compressed_bytes).unwrap_or(256 * 1_024),

@@ -96,6 +96,8 @@ pub struct Limits {
     pub linger_bytes: Option<Count<0, 1_000_000_000>>,
     /// Connections at the same time. Default 10,000, or what the limit of open files leaves.
     pub max_connections: Option<Count<1, 1_000_000>>,
+    /// Bytes that may wait for clients that do not read, in the whole process. Default 256 MiB.
+    pub unsent_bytes: Option<Count<1_048_576, 4_294_967_295>>,
     /// Bytes of a request target. Default 8,000.
     pub max_target_bytes: Option<Count<64, 15_000>>,
     /// Bytes of a body that may be compressed; longer ones are sent as they are. Default 262,144.
@@ -220,7 +222,7 @@ mod tests {
                     compress = true\naliases = { a = 'b' }\nallow_ip = 'trusted'\nprivate_for_ip = 'none'\n[limits]\nheader_timeout_seconds = 10\n\
                     idle_timeout_seconds = 75\nwrite_timeout_seconds = 30\n\
                     linger_timeout_seconds = 2\nlinger_bytes = 262144\n\
-                    max_connections = 10\nmax_target_bytes = 8000\nmax_compressed_bytes = 262144\nmax_headers = 64\n\
+                    max_connections = 10\nunsent_bytes = 268435456\nmax_target_bytes = 8000\nmax_compressed_bytes = 262144\nmax_headers = 64\n\
                     max_parameters = 32\nmax_countries = 16\nmax_protocols = 16\n\
                     grace_seconds = 30\nreload_timeout_seconds = 300\n\
                     log_queue_bytes = 262144\naccess_log_queue_bytes = 100000\n\

@@ -21,8 +21,9 @@ pub type Body = Full<Block>;
 /// Blocks that a worker keeps for the next bodies. One is in use at a time, and a few more are where
 /// the sockets of their clients are full.
 const SPARE: usize = 8;
-/// A block that has grown beyond this is given back: no usual answer needs it.
-const MAX_BYTES: usize = 256 * 1024;
+/// A block that has grown beyond this is given back: no usual answer needs it, and a small answer that
+/// waits for its client would keep all of it.
+const MAX_BYTES: usize = 64 * 1024;
 
 thread_local! {
     static BLOCKS: RefCell<Vec<Text>> = const { RefCell::new(Vec::new()) };
@@ -32,6 +33,12 @@ thread_local! {
 pub fn begin() -> Text {
     let block = BLOCKS.try_with(|blocks| blocks.borrow_mut().pop());
     block.ok().flatten().unwrap_or_default()
+}
+
+/// The memory that a body of this length takes at most: that of a block that was used before, or of one
+/// that has doubled while it was written.
+pub fn max_memory(n_bytes: u64) -> u64 {
+    n_bytes.saturating_mul(2).max(MAX_BYTES as u64)
 }
 
 /// A body, some of which may have been sent.

@@ -13,7 +13,7 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::convert::Infallible;
-use std::future::{Future, poll_fn, ready};
+use std::future::{Future, poll_fn};
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
@@ -35,19 +35,20 @@ use super::access_log::line::DateCache;
 use super::body::{self, Body};
 use super::compress::Coding;
 use super::constant::Constants;
+use super::eviction::Activity;
 use super::linger::Lingering;
 use super::preamble::{Expect, Preamble, Told};
 use super::response::{self, Compression, Headers};
 use super::route::{self, Route};
 use super::socket::Stream;
-use super::watchdog::{Progress, Watchdog, Watched};
+use super::watchdog::{Progress, Rules, Verdict, Watchdog, Watched};
 use crate::answer::asker::Asker;
 use crate::answer::client::proxy_protocol::Malformed;
 use crate::answer::client::{Header, Peer, Source};
 use crate::answer::query::Countme;
 use crate::answer::{self, CountmeEntry, Format, Scratch};
 use crate::metrics::clients::PrivateClient;
-use crate::metrics::{Answering, Phase, RequestKind, StatusClass};
+use crate::metrics::{Answering, RequestKind, StatusClass};
 use crate::model::scope::is_private;
 use crate::rate_limiter::{LOG_INTERVAL, RateLimiter};
 
@@ -164,18 +165,20 @@ fn header_name(header: Header) -> &'static HeaderName {
 }
 
 /// Answers the requests of one connection until it ends.
-pub async fn serve(context: &Context, stream: Stream, origin: &Origin) {
+pub async fn serve(context: &Context, stream: Stream, origin: &Origin, activity: &Activity) {
     let progress = Progress::default();
     let stream = Preamble::new(stream, origin.expected(context), &origin.told);
     let stream = Watched::new(stream, &progress);
     let stream = Lingering::new(stream, &progress, context.options.linger_bytes);
-    // `ready`: the answer is made while hyper calls the service, not when it polls.
+    // The answer is made while hyper calls the service, not when it polls.
     let service = service_fn(|request: Request<Incoming>| {
         progress.end_header();
         if !request.body().is_end_stream() {
             progress.expect_body();
         }
-        ready(Ok::<_, Infallible>(answer(context, origin, &request)))
+        let response = answer(context, origin, &request);
+        progress.hold(body::max_memory(response.body().size_hint().lower()));
+        Turn { response: Some(response), waits: !progress.is_first_answer() }
     });
     let connection = http1::Builder::new()
         // The watchdog does this, and what hyper leaves undone.
@@ -185,8 +188,14 @@ pub async fn serve(context: &Context, stream: Stream, origin: &Origin) {
         .max_buf_size(MAX_HEADER_BYTES)
         .serve_connection(TokioIo::new(stream), service);
     let connection = pin!(connection);
-    let watchdog = Watchdog::new(&progress, context.options.timeouts, &context.metrics);
-    let mut guarded = Guarded { connection, watchdog };
+    let rules = Rules {
+        timeouts: context.options.timeouts,
+        budget: &context.unsent,
+        activity,
+        metrics: &context.metrics,
+    };
+    let watchdog = Watchdog::new(&progress, rules);
+    let mut guarded = Guarded { connection, progress: &progress, watchdog };
 
     let mut watch = pin!(DrainWatch::new(&context.drain));
     let drained = poll_fn(|cx| {
@@ -214,7 +223,7 @@ pub async fn serve(context: &Context, stream: Stream, origin: &Origin) {
     match end {
         End::Closed(Ok(())) => {}
         End::Closed(Err(error)) => tracing::trace!("connection from {peer}: {error}"),
-        End::Overdue(phase) => tracing::trace!("connection from {peer}: too long in {phase:?}"),
+        End::Cut(verdict) => tracing::trace!("connection from {peer}: {verdict:?}"),
     }
     if let Some(reason) = origin.told.refusal() {
         log_refusal(context, peer, reason);
@@ -231,9 +240,32 @@ fn log_refusal(context: &Context, peer: IpAddr, reason: Malformed) {
     context.metrics.proxy_headers_refused.increment();
 }
 
+/// An answer on its way to hyper. Only one goes out in each turn of the connection's task: hyper would
+/// answer up to 16 requests that a client has pipelined, while all others on this worker wait.
+struct Turn {
+    response: Option<Response<Body>>,
+    /// It is for the next turn.
+    waits: bool,
+}
+
+impl Future for Turn {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        if std::mem::take(&mut self.waits) {
+            // Behind those that are ready now.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        // hyper does not poll it any more after that.
+        self.response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
+    }
+}
+
 /// A connection and its watchdog.
 struct Guarded<'a, C> {
     connection: Pin<&'a mut C>,
+    progress: &'a Progress,
     watchdog: Watchdog<'a>,
 }
 
@@ -241,17 +273,18 @@ struct Guarded<'a, C> {
 enum End {
     /// As hyper says.
     Closed(hyper::Result<()>),
-    /// The client has kept it waiting for too long.
-    Overdue(Phase),
+    /// As its watchdog says.
+    Cut(Verdict),
 }
 
 impl<C: Future<Output = hyper::Result<()>>> Future for Guarded<'_, C> {
     type Output = End;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<End> {
+        self.progress.begin_turn();
         match self.connection.as_mut().poll(cx) {
             Poll::Ready(result) => Poll::Ready(End::Closed(result)),
-            Poll::Pending => self.watchdog.poll_overdue(cx).map(End::Overdue),
+            Poll::Pending => self.watchdog.poll_verdict(cx).map(End::Cut),
         }
     }
 }

@@ -6,10 +6,12 @@
 //! on at once would spin. The wait doubles up to `LONGEST_WAIT` and starts anew with the first
 //! connection that succeeds.
 //!
-//! The number of connections is bounded by a semaphore that is taken before `accept`, so clients
-//! beyond the limit wait in the kernel's backlog instead of being refused. All permits being free
-//! again is also how the drain knows that the last connection has ended. One loop serves all
-//! listeners, because each loop would hold a permit while it waits; they take turns.
+//! The number of connections is bounded by a semaphore. When the limit is near, those that have been
+//! idle longest give way ([`super::eviction`]); where all are in the middle of a request, one accepted
+//! connection waits for a permit, and further ones in the kernel's backlog instead of being refused.
+//! All permits being free again is also how the drain knows that the last connection has ended. One
+//! loop serves all listeners, because each loop would hold a connection while it waits; they take
+//! turns.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -21,6 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::unconstrained;
 
 use super::connection::Origin;
+use super::eviction::{Activity, Registry};
 use super::socket::{Listener, Stream};
 use super::workers::Workers;
 use super::{Context, connection};
@@ -37,6 +40,9 @@ const LONGEST_WAIT: Duration = Duration::from_millis(15);
 const BASE_FILES: usize = 64;
 /// What the runtime of a thread takes: epoll, its wake-up, and a share in the signals.
 const FILES_PER_WORKER: usize = 3;
+
+/// While every connection is busy, one that has become idle is looked for so often.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A listener and the rules for its connections.
 pub struct Public {
@@ -99,6 +105,7 @@ pub struct Server {
     permits: Arc<Semaphore>,
     n_permits: u32,
     workers: Workers,
+    crowds: RateLimiter,
 }
 
 impl Server {
@@ -108,7 +115,10 @@ impl Server {
             .unwrap_or(u32::MAX)
             .max(1);
         let permits = Arc::new(Semaphore::new(n_permits as usize));
-        Self { context, permits, n_permits, workers }
+        context.metrics.connections_limit.add(n_permits.into());
+        context.metrics.unsent_limit.add(context.options.unsent_bytes);
+        let crowds = RateLimiter::new(LOG_INTERVAL);
+        Self { context, permits, n_permits, workers, crowds }
     }
 
     /// Accepts and serves until the drain begins, then takes what the kernel has already accepted
@@ -118,31 +128,55 @@ impl Server {
     /// A socket that was handed to this process stays open elsewhere: what waits there is for the
     /// process that comes next, and has more time than this one.
     pub async fn run(&self, mut listeners: Vec<Public>) {
+        let mut registry = Registry::new(now());
+        let mut waiting = None;
         tokio::select! {
             biased;
             () = self.context.drain.begun() => {}
-            () = self.accept_for_ever(&listeners) => {}
+            () = self.accept_for_ever(&listeners, &mut registry, &mut waiting) => {}
         }
         for public in listeners.iter_mut().filter(|public| !public.listener.is_handed()) {
             public.listener.remove_file();
-            self.empty_backlog(public).await;
+            self.empty_backlog(public, &mut registry).await;
         }
         drop(listeners);
+        if let Some((stream, origin)) = waiting
+            && let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await
+        {
+            self.serve(stream, origin, permit, registry.add(now()));
+        }
         // Nobody closes the semaphore and nobody else takes permits any more.
         drop(self.permits.acquire_many(self.n_permits).await);
     }
 
-    async fn accept_for_ever(&self, listeners: &[Public]) {
+    /// `waiting` holds the connection that has been accepted and has no permit yet.
+    async fn accept_for_ever(
+        &self,
+        listeners: &[Public],
+        registry: &mut Registry,
+        waiting: &mut Option<(Stream, Origin)>,
+    ) {
         let mut trouble = Trouble::new();
         let mut first = 0;
         loop {
-            let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else {
-                return;
+            let accepted = tokio::select! {
+                accepted = accept_any(listeners, &mut first) => accepted,
+                () = self.context.unsent.exceeded() => {
+                    self.evict_readers(registry);
+                    continue;
+                }
             };
-            match accept_any(listeners, &mut first).await {
-                Ok((stream, origin)) => {
+            match accepted {
+                Ok(accepted) => {
                     trouble.end();
-                    self.serve(stream, origin, permit);
+                    *waiting = Some(accepted);
+                    let Some(permit) = self.wait_for_permit(registry).await else {
+                        return;
+                    };
+                    if let Some((stream, origin)) = waiting.take() {
+                        self.serve(stream, origin, permit, registry.add(now()));
+                    }
+                    self.keep_reserve(registry);
                 }
                 Err(error) => {
                     self.context.metrics.accept_errors.increment();
@@ -152,17 +186,75 @@ impl Server {
         }
     }
 
-    async fn empty_backlog(&self, public: &Public) {
+    /// A permit for a connection that has come; somebody idle gives way if there is none.
+    async fn wait_for_permit(&self, registry: &mut Registry) -> Option<OwnedSemaphorePermit> {
+        loop {
+            if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+                return Some(permit);
+            }
+            let n_evicted = registry.evict_idle(1, now());
+            self.log_crowd(n_evicted);
+            tokio::select! {
+                permit = Arc::clone(&self.permits).acquire_owned() => return permit.ok(),
+                () = self.context.unsent.exceeded() => self.evict_readers(registry),
+                () = tokio::time::sleep(LOOK_INTERVAL) => {}
+            }
+        }
+    }
+
+    /// Keeps up to a sixteenth of the permits free, so that nobody has to wait for one. Many give way
+    /// at once, because each look for them is one at all connections.
+    fn keep_reserve(&self, registry: &mut Registry) {
+        let reserve = self.n_permits as usize / 16;
+        let n_free = self.permits.available_permits();
+        if n_free < reserve / 2 {
+            let n_evicted = registry.evict_idle(reserve - n_free, now());
+            self.log_crowd(n_evicted);
+        }
+    }
+
+    fn evict_readers(&self, registry: &mut Registry) {
+        let total = self.context.metrics.unsent_bytes.get();
+        registry.evict_readers(self.context.unsent.excess(total));
+        if self.crowds.take(Instant::now()) {
+            tracing::warn!(
+                "{total} bytes wait for clients that do not read: the slowest are closed \
+                 (limits.unsent_bytes)"
+            );
+        }
+    }
+
+    fn log_crowd(&self, n_evicted: usize) {
+        if self.crowds.take(Instant::now()) {
+            let what = match n_evicted {
+                0 => "all are in use, and further ones wait",
+                _ => "those that have been idle longest are closed",
+            };
+            let limit = self.n_permits;
+            tracing::warn!(
+                "the limit of {limit} connections is near: {what} (limits.max_connections)"
+            );
+        }
+    }
+
+    async fn empty_backlog(&self, public: &Public, registry: &mut Registry) {
         // One look for each free permit: a flood of new connections cannot hold the drain.
         while let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
             let Some(Ok((stream, peer))) = now_or_never(public.listener.accept()).await else {
                 return;
             };
-            self.serve(stream, Origin::new(peer, public.source), permit);
+            let origin = Origin::new(peer, public.source);
+            self.serve(stream, origin, permit, registry.add(now()));
         }
     }
 
-    fn serve(&self, stream: Stream, origin: Origin, permit: OwnedSemaphorePermit) {
+    fn serve(
+        &self,
+        stream: Stream,
+        origin: Origin,
+        permit: OwnedSemaphorePermit,
+        activity: Arc<Activity>,
+    ) {
         self.context.metrics.connections_accepted.increment();
         // A socket belongs to the runtime that polls it: it leaves this one. That fails only where
         // the system is out of everything, and costs this one connection.
@@ -174,7 +266,7 @@ impl Server {
         place.runtime().clone().spawn(async move {
             let _open = OpenConnection::new(&context);
             if let Ok(stream) = stream.attach() {
-                connection::serve(&context, stream, &origin).await;
+                connection::serve(&context, stream, &origin, &activity).await;
             }
             drop(place);
             drop(permit);
@@ -198,6 +290,11 @@ async fn accept_any(listeners: &[Public], first: &mut usize) -> io::Result<(Stre
         Poll::Pending
     })
     .await
+}
+
+/// The clock of timers and activities.
+fn now() -> tokio::time::Instant {
+    tokio::time::Instant::now()
 }
 
 /// Polls a future once. Unconstrained: a task that has used up its budget would be told to come again,

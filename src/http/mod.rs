@@ -1,9 +1,10 @@
 //! HTTP/1.1 for [`crate::answer`]: from a socket to a request, from a reply to bytes.
 //!
 //! Reading order: [`socket`] binds, also to a [`socket_file`], [`listener`] accepts, [`workers`] are
-//! the threads and [`placement`] chooses one of them, [`connection`] runs one connection and answers its requests, [`preamble`] reads what
-//! a proxy says before the first one, [`watchdog`] ends it when its client keeps it waiting, [`linger`] does not end it in the middle of what its
-//! client sends,
+//! the threads and [`placement`] chooses one of them, [`connection`] runs one connection and answers
+//! its requests, [`preamble`] reads what a proxy says before the first one, [`watchdog`] ends it when
+//! its client keeps it waiting, [`eviction`] when others need its place or its memory, [`linger`] does
+//! not end it in the middle of what its client sends,
 //! [`route`] says which requests get an answer at all, [`response`] turns a reply into headers and a
 //! [`body`], [`access_log`] writes the line about it from a thread of its own.
 //!
@@ -18,6 +19,7 @@ pub mod placement;
 pub mod connection;
 pub mod preamble;
 pub mod watchdog;
+pub mod eviction;
 pub mod linger;
 pub mod route;
 pub mod body;
@@ -35,6 +37,7 @@ use crate::metrics::Metrics;
 
 use access_log::AccessLog;
 use connection::Drain;
+use eviction::UnsentBudget;
 use watchdog::Timeouts;
 
 /// Limits and rules of the transport.
@@ -48,8 +51,10 @@ pub struct Options {
     pub max_target_bytes: usize,
     /// Bytes that are read and thrown away at the end of a connection.
     pub linger_bytes: u64,
-    /// Connections at the same time; further ones wait in the backlog.
+    /// Connections at the same time; for further ones those go that have been idle longest.
     pub max_connections: usize,
+    /// Bytes that may wait for clients that do not read, in the whole process.
+    pub unsent_bytes: u64,
     /// Whether bodies are compressed for clients that ask for it.
     pub compress: bool,
     /// Longer bodies are not compressed.
@@ -74,4 +79,6 @@ pub struct Context {
     pub combined_log: Option<AccessLog>,
     /// Whether the server is stopping.
     pub drain: Arc<Drain>,
+    /// How much may wait for clients that do not read.
+    pub unsent: UnsentBudget,
 }

@@ -32,7 +32,7 @@ pub(super) const BACKLOG: i32 = 4096;
 /// answers: those are still handed over in one piece. Without it, a client that pipelines requests
 /// and reads no answer would fill 4 MB of kernel memory; and one that reads slowly would show
 /// progress only after each third of that, and be cut for making none.
-const UNSENT_BYTES: u32 = 128 * 1024;
+pub(super) const UNSENT_BYTES: u32 = 128 * 1024;
 
 /// Where to listen: `ADDR:PORT` or `unix:PATH`.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]

@@ -25,7 +25,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::eviction::{Activity, UnsentBudget};
 use super::preamble::Preamble;
+use super::socket::UNSENT_BYTES;
 use crate::metrics::{Metrics, Phase};
 
 /// How long a connection may wait for its client.
@@ -56,6 +58,11 @@ pub struct Progress {
     is_blocked: AtomicBool,
     /// Bytes that the socket has taken.
     written: AtomicU64,
+    /// What the last two answers take at most. hyper holds no more: one that is being written, and the
+    /// one after it.
+    answers: [AtomicU64; 2],
+    /// There was an answer in this turn of the connection's task.
+    has_answered: AtomicBool,
     /// A body is on the way that nobody reads.
     has_body: AtomicBool,
     /// Everything is answered, and the client may still be sending.
@@ -69,6 +76,31 @@ impl Progress {
     pub fn end_header(&self) {
         self.in_header.store(false, Ordering::Relaxed);
         self.n_headers.store(self.n_headers.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// To be called for each answer, with the memory that it takes at most.
+    pub fn hold(&self, n_bytes: u64) {
+        let [last, before] = &self.answers;
+        before.store(last.load(Ordering::Relaxed), Ordering::Relaxed);
+        last.store(n_bytes, Ordering::Relaxed);
+    }
+
+    /// What is held for a client that does not read, the kernel's part included.
+    fn held(&self) -> u64 {
+        let answers = self.answers.iter().map(|answer| answer.load(Ordering::Relaxed));
+        answers.sum::<u64>() + u64::from(UNSENT_BYTES)
+    }
+
+    /// A turn of the connection's task begins.
+    pub fn begin_turn(&self) {
+        self.has_answered.store(false, Ordering::Relaxed);
+    }
+
+    /// To be called for each answer: whether it is the first one of this turn.
+    pub fn is_first_answer(&self) -> bool {
+        let is_first = !self.has_answered.load(Ordering::Relaxed);
+        self.has_answered.store(true, Ordering::Relaxed);
+        is_first
     }
 
     /// To be called for a request whose body is not read.
@@ -189,8 +221,7 @@ impl Drop for Watched<'_> {
 /// Looks at the progress of one connection, and at the clock.
 pub struct Watchdog<'a> {
     progress: &'a Progress,
-    timeouts: Timeouts,
-    metrics: &'a Metrics,
+    rules: Rules<'a>,
     /// What the connection waits for.
     phase: Phase,
     /// Since when.
@@ -198,41 +229,66 @@ pub struct Watchdog<'a> {
     /// The values of `progress` at that time.
     n_headers: u64,
     written: u64,
+    /// What is counted for it as unsent.
+    unsent: u64,
     timer: Pin<Box<Sleep>>,
     /// The waker that the timer knows. A task has only one, so it is told once.
     waker: Option<Waker>,
 }
 
+/// What a watchdog keeps to, and where it counts.
+#[derive(Clone, Copy)]
+pub struct Rules<'a> {
+    /// How long the connection may wait for its client.
+    pub timeouts: Timeouts,
+    /// How much may wait for all clients together.
+    pub budget: &'a UnsentBudget,
+    /// Where the connection is seen by whoever has to choose one that goes.
+    pub activity: &'a Activity,
+    /// The counters.
+    pub metrics: &'a Metrics,
+}
+
+/// Why a connection must end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// It has waited for too long.
+    Overdue(Phase),
+    /// Others need its place or its memory.
+    Evicted(Phase),
+}
+
 impl<'a> Watchdog<'a> {
     /// The watchdog of a connection that begins now.
-    pub fn new(progress: &'a Progress, timeouts: Timeouts, metrics: &'a Metrics) -> Self {
+    pub fn new(progress: &'a Progress, rules: Rules<'a>) -> Self {
         let now = Instant::now();
-        metrics.change_phase(None, Some(Phase::New));
+        rules.metrics.change_phase(None, Some(Phase::New));
         Self {
             progress,
-            timeouts,
-            metrics,
+            rules,
             phase: Phase::New,
             since: now,
             n_headers: 0,
             written: 0,
-            timer: Box::pin(sleep_until(now + timeouts.header)),
+            unsent: 0,
+            timer: Box::pin(sleep_until(now + rules.timeouts.header)),
             waker: None,
         }
     }
 
-    /// Ready when the connection has waited for too long in a phase. To be called after every poll
-    /// of the connection, with the same waker.
-    pub fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<Phase> {
+    /// Ready when the connection has waited for too long in a phase, or must go for others. To be
+    /// called after every poll of the connection, with the same waker.
+    pub fn poll_verdict(&mut self, cx: &mut Context<'_>) -> Poll<Verdict> {
         let now = Instant::now();
         self.look(now);
+        if !self.count_unsent() {
+            return Poll::Ready(self.evict());
+        }
         let deadline = self.since + self.limit();
         if deadline <= now {
-            if self.phase == Phase::Write {
-                self.progress.give_up();
-            }
-            self.metrics.count_overdue(self.phase);
-            return Poll::Ready(self.phase);
+            self.give_up();
+            self.rules.metrics.count_overdue(self.phase);
+            return Poll::Ready(Verdict::Overdue(self.phase));
         }
         let set_for = self.timer.deadline();
         let is_wrong = deadline < set_for || set_for <= now;
@@ -241,6 +297,7 @@ impl<'a> Watchdog<'a> {
         }
         if is_wrong || !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             self.waker = Some(cx.waker().clone());
+            self.rules.activity.listen(cx.waker());
             // Unconstrained: a task that has used up its budget would be told to come again, and
             // the timer would not learn the waker.
             if pin!(unconstrained(self.timer.as_mut())).poll(cx).is_ready() {
@@ -248,7 +305,22 @@ impl<'a> Watchdog<'a> {
                 cx.waker().wake_by_ref();
             }
         }
+        if self.rules.activity.must_end() {
+            return Poll::Ready(self.evict());
+        }
         Poll::Pending
+    }
+
+    fn evict(&self) -> Verdict {
+        self.give_up();
+        self.rules.metrics.count_evicted(self.phase);
+        Verdict::Evicted(self.phase)
+    }
+
+    fn give_up(&self) {
+        if self.phase == Phase::Write {
+            self.progress.give_up();
+        }
     }
 
     /// Finds the phase, and since when the connection has been in it.
@@ -262,10 +334,12 @@ impl<'a> Watchdog<'a> {
             Phase::Linger => false,
         };
         if phase != self.phase {
-            self.metrics.change_phase(Some(self.phase), Some(phase));
+            self.rules.metrics.change_phase(Some(self.phase), Some(phase));
             (self.phase, self.since) = (phase, now);
+            self.rules.activity.set(phase, now);
         } else if has_moved {
             self.since = now;
+            self.rules.activity.set(phase, now);
         }
         self.count_sent(written);
         self.n_headers = n_headers;
@@ -273,17 +347,33 @@ impl<'a> Watchdog<'a> {
 
     fn count_sent(&mut self, written: u64) {
         if written != self.written {
-            self.metrics.count_sent(written - self.written);
+            self.rules.metrics.count_sent(written - self.written);
             self.written = written;
         }
     }
 
+    /// Counts what is held while the client does not read. False if there is no room for it.
+    fn count_unsent(&mut self) -> bool {
+        let held = match self.phase {
+            Phase::Write => self.progress.held(),
+            Phase::New | Phase::Header | Phase::Idle | Phase::Linger => 0,
+        };
+        if held == self.unsent {
+            return true;
+        }
+        let has_grown = held > self.unsent;
+        let total = self.rules.metrics.change_unsent(self.unsent, held);
+        self.unsent = held;
+        self.rules.activity.set_unsent(held);
+        !has_grown || self.rules.budget.allows(total)
+    }
+
     fn limit(&self) -> Duration {
         match self.phase {
-            Phase::New | Phase::Header => self.timeouts.header,
-            Phase::Idle => self.timeouts.idle,
-            Phase::Write => self.timeouts.write,
-            Phase::Linger => self.timeouts.linger,
+            Phase::New | Phase::Header => self.rules.timeouts.header,
+            Phase::Idle => self.rules.timeouts.idle,
+            Phase::Write => self.rules.timeouts.write,
+            Phase::Linger => self.rules.timeouts.linger,
         }
     }
 }
@@ -292,6 +382,7 @@ impl Drop for Watchdog<'_> {
     fn drop(&mut self) {
         // The last poll of the connection may have been its end.
         self.count_sent(self.progress.written.load(Ordering::Relaxed));
-        self.metrics.change_phase(Some(self.phase), None);
+        self.rules.metrics.change_unsent(self.unsent, 0);
+        self.rules.metrics.change_phase(Some(self.phase), None);
     }
 }

@@ -19,6 +19,11 @@ use tokio::runtime::{Builder, Handle};
 use super::placement::{Placement, Reading};
 use crate::supervise::{Supervisor, Thread};
 
+/// After so many turns of connections a thread looks for those that have become ready. tokio's 61 is
+/// for turns that are short; here each is an answer, and 61 answers to whoever keeps the thread busy take
+/// milliseconds.
+const EVENT_INTERVAL: u32 = 8;
+
 /// The threads. They live as long as the process.
 pub struct Workers {
     workers: Vec<Worker>,
@@ -79,7 +84,11 @@ impl Pulse {
 
 impl Worker {
     fn start(supervisor: &Supervisor) -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .event_interval(EVENT_INTERVAL)
+            .global_queue_interval(EVENT_INTERVAL)
+            .build()?;
         let handle = runtime.handle().clone();
         // After a panic the runtime, its connections and the handle are the same.
         let work = move || runtime.block_on(std::future::pending::<()>());

@@ -199,6 +199,7 @@ pub struct Metrics {
     shards: Box<[Shard]>,
     phases: [Counter; Phase::ALL.len()],
     overdue: [Counter; Phase::ALL.len()],
+    evicted: [Counter; Phase::ALL.len()],
     reloads: [[Counter; ReloadTrigger::ALL.len()]; ReloadOutcome::ALL.len()],
     /// Requests with `countme=`.
     pub countme: Countme,
@@ -212,6 +213,12 @@ pub struct Metrics {
     pub reload_micros: Counter,
     /// Gauge: connections that are open now.
     pub connections_open: Counter,
+    /// Gauge: how many there may be.
+    pub connections_limit: Counter,
+    /// Gauge: bytes that wait for clients that do not read.
+    pub unsent_bytes: Counter,
+    /// Gauge: how many there may be.
+    pub unsent_limit: Counter,
     /// Connections accepted since the start.
     pub connections_accepted: Counter,
     /// Connections of trusted proxies that did not begin with a valid PROXY header.
@@ -229,6 +236,7 @@ impl Default for Metrics {
             shards: (0..n_shards).map(|_| Shard::default()).collect(),
             phases: Default::default(),
             overdue: Default::default(),
+            evicted: Default::default(),
             countme: Countme::default(),
             panics: Counter::default(),
             log_lines_written: Counter::default(),
@@ -236,6 +244,9 @@ impl Default for Metrics {
             reloads: Default::default(),
             reload_micros: Counter::default(),
             connections_open: Counter::default(),
+            connections_limit: Counter::default(),
+            unsent_bytes: Counter::default(),
+            unsent_limit: Counter::default(),
             connections_accepted: Counter::default(),
             proxy_headers_refused: Counter::default(),
             admin_evicted: Counter::default(),
@@ -302,6 +313,18 @@ impl Metrics {
         self.overdue[phase as usize].increment();
     }
 
+    /// Counts a connection that was closed because others needed its place or its memory.
+    pub fn count_evicted(&self, phase: Phase) {
+        self.evicted[phase as usize].increment();
+    }
+
+    /// Bytes that wait for one client are no longer `from` but `to`. Returns those for all.
+    pub fn change_unsent(&self, from: u64, to: u64) -> u64 {
+        // Wrapping, so that one addition takes away as well.
+        let change = to.wrapping_sub(from);
+        self.unsent_bytes.0.fetch_add(change, Ordering::Relaxed).wrapping_add(change)
+    }
+
     /// Counts a reload.
     pub fn count_reload(&self, trigger: ReloadTrigger, outcome: ReloadOutcome) {
         self.reloads[outcome as usize][trigger as usize].increment();
@@ -356,6 +379,11 @@ impl Metrics {
     /// Connections that were closed because they waited for this for too long.
     pub fn connections_overdue(&self, phase: Phase) -> u64 {
         self.overdue[phase as usize].get()
+    }
+
+    /// Connections that were closed for others while they waited for this.
+    pub fn connections_evicted(&self, phase: Phase) -> u64 {
+        self.evicted[phase as usize].get()
     }
 
     /// How long answers took to make.

@@ -81,7 +81,8 @@ fn serve_and_leave(crowd: Vec<Client>) {
 pub fn low_file_limit(table: &mut Table) {
     let server = start(folder(), &["prlimit", "--nofile=64:64"], &DEMO_DATA, "");
     let crowd = crowd(&server);
-    wait_until("it is full", || metric(&server, "mirrorlistd_connections_open") == 32);
+    // 32 fit, of which some are kept free by closing those that have their answer.
+    wait_until("it is full", || metric(&server, "mirrorlistd_connections_open") >= 28);
     // Data can be replaced all the same.
     server.signal(Signal::HUP);
     wait_until("it has reloaded", || server.stderr().contains("reloaded generation"));

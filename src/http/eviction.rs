@@ -1,0 +1,383 @@
+//! Which connections give way: the longest idle when there are too many, and the slowest readers when
+//! too much waits for clients that do not read.
+//!
+//! Each connection keeps its [`Activity`] up to date: one store into a word of its own when it answers
+//! or begins to wait for something else, without any lock. The [`Registry`] belongs to the accept loop.
+//! It reads all of them when somebody must go, and picks a whole batch then, so that a look at 10,000
+//! connections is paid for by some hundred evictions.
+//!
+//! A connection is told what it was seen doing, and goes only if that still holds after it has looked
+//! at its socket: a request that has come meanwhile is answered. What is in the middle of an answer never
+//! gives way to a new connection. A header that has begun does so after a second, when nobody is idle.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::metrics::Phase;
+
+/// A header that has begun is left in peace for so long: a request that comes in two packets.
+const HEADER_PEACE: Duration = Duration::from_secs(1);
+/// Connections that have ended are taken out of the registry when it has grown to this, at least.
+const MIN_SWEEP: usize = 64;
+
+/// What a connection is doing, for others to see.
+#[derive(Debug)]
+pub struct Activity {
+    /// What times are counted from.
+    origin: Instant,
+    standing: AtomicU64,
+    /// Bytes that are held for a client that does not read; 0 while it does.
+    unsent: AtomicU64,
+    /// The standing with which it was told to go; 0 is none.
+    told: AtomicU64,
+    waker: Mutex<Option<Waker>>,
+}
+
+/// A phase and when it began, in one word: microseconds, and three bits for the phase. Never 0.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Standing(u64);
+
+impl Standing {
+    fn new(phase: Phase, since: Duration) -> Self {
+        let micros = u64::try_from(since.as_micros()).unwrap_or(u64::MAX >> 3);
+        Self((micros << 3) | (phase as u64 + 1))
+    }
+
+    fn is_in(self, phase: Phase) -> bool {
+        self.0 & 7 == phase as u64 + 1
+    }
+
+    fn since(self) -> Duration {
+        Duration::from_micros(self.0 >> 3)
+    }
+}
+
+impl Activity {
+    /// The activity of a connection that begins at `now`.
+    pub fn new(origin: Instant, now: Instant) -> Self {
+        let standing = Standing::new(Phase::New, now.saturating_duration_since(origin));
+        Self {
+            origin,
+            standing: AtomicU64::new(standing.0),
+            unsent: AtomicU64::new(0),
+            told: AtomicU64::new(0),
+            waker: Mutex::new(None),
+        }
+    }
+
+    /// The connection is in this phase since then.
+    pub(super) fn set(&self, phase: Phase, since: Instant) {
+        let standing = Standing::new(phase, since.saturating_duration_since(self.origin));
+        self.standing.store(standing.0, Ordering::Relaxed);
+    }
+
+    /// So many bytes are held for it.
+    pub(super) fn set_unsent(&self, n_bytes: u64) {
+        self.unsent.store(n_bytes, Ordering::Relaxed);
+    }
+
+    /// Whom to wake when it is to go. Once for each waker, and before [`Self::must_end`].
+    pub(super) fn listen(&self, waker: &Waker) {
+        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker.clone());
+    }
+
+    /// Whether it has been told to go, and is still where it was then.
+    pub(super) fn must_end(&self) -> bool {
+        let told = self.told.load(Ordering::Acquire);
+        if told == 0 {
+            return false;
+        }
+        self.told.store(0, Ordering::Relaxed);
+        told == self.standing.load(Ordering::Relaxed)
+    }
+
+    fn standing(&self) -> Standing {
+        Standing(self.standing.load(Ordering::Relaxed))
+    }
+
+    fn is_told(&self) -> bool {
+        self.told.load(Ordering::Relaxed) != 0
+    }
+
+    fn tell(&self, standing: Standing) {
+        self.told.store(standing.0, Ordering::Release);
+        let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+/// How much may wait for clients that do not read, in the whole process.
+#[derive(Debug)]
+pub struct UnsentBudget {
+    limit: u64,
+    exceeded: Notify,
+}
+
+impl UnsentBudget {
+    /// A budget of so many bytes.
+    pub fn new(limit: u64) -> Self {
+        Self { limit, exceeded: Notify::new() }
+    }
+
+    /// Looks at a total that has grown. Beyond the limit the accept loop is told, which makes the
+    /// slowest readers go; a quarter beyond it there is no time for that, and whoever has made it grow
+    /// must go: then the answer is false.
+    pub(super) fn allows(&self, total: u64) -> bool {
+        if total > self.limit {
+            self.exceeded.notify_one();
+        }
+        total <= self.limit.saturating_add(self.limit / 4)
+    }
+
+    /// Returns when it is exceeded.
+    pub(super) async fn exceeded(&self) {
+        self.exceeded.notified().await;
+    }
+
+    /// How much must go where `total` waits, so that the next one does not exceed it at once.
+    pub(super) fn excess(&self, total: u64) -> u64 {
+        match total > self.limit {
+            true => total - self.limit + self.limit / 8,
+            false => 0,
+        }
+    }
+}
+
+/// All connections of the accept loop.
+pub(super) struct Registry {
+    origin: Instant,
+    connections: Vec<Arc<Activity>>,
+    sweep_at: usize,
+    /// Memory of a look at all of them: rank, standing, index.
+    candidates: Vec<(u8, Standing, usize)>,
+}
+
+impl Registry {
+    /// Without any connection.
+    pub(super) fn new(now: Instant) -> Self {
+        Self { origin: now, connections: Vec::new(), sweep_at: MIN_SWEEP, candidates: Vec::new() }
+    }
+
+    /// Adds a connection that begins now. It leaves when nobody else holds its activity any more.
+    pub(super) fn add(&mut self, now: Instant) -> Arc<Activity> {
+        if self.connections.len() >= self.sweep_at {
+            self.connections.retain(|activity| Arc::strong_count(activity) > 1);
+            // Half of them must be new before the next sweep, which so costs each of them little.
+            self.sweep_at = self.connections.len().saturating_mul(2).max(MIN_SWEEP);
+        }
+        let activity = Arc::new(Activity::new(self.origin, now));
+        self.connections.push(Arc::clone(&activity));
+        activity
+    }
+
+    /// Tells the `n` connections to go that have been idle longest. Returns how many are on their way
+    /// then, those of an earlier call included.
+    pub(super) fn evict_idle(&mut self, n: usize, now: Instant) -> usize {
+        let now = now.saturating_duration_since(self.origin);
+        let is_stale = |standing: Standing| now.saturating_sub(standing.since()) >= HEADER_PEACE;
+        let n_before = self.find(|_, standing| match standing {
+            _ if standing.is_in(Phase::Write) => None,
+            _ if !standing.is_in(Phase::Header) => Some(0),
+            _ => is_stale(standing).then_some(1),
+        });
+        let n_wanted = n.saturating_sub(n_before).min(self.candidates.len());
+        if n_wanted < self.candidates.len() {
+            self.candidates.select_nth_unstable(n_wanted);
+        }
+        self.tell(n_wanted);
+        n_before + n_wanted
+    }
+
+    /// Tells the slowest readers to go until `excess` bytes are given back.
+    pub(super) fn evict_readers(&mut self, excess: u64) {
+        let mut on_the_way = 0_u64;
+        self.find(|activity, standing| {
+            if activity.is_told() {
+                on_the_way += activity.unsent.load(Ordering::Relaxed);
+            }
+            standing.is_in(Phase::Write).then_some(0)
+        });
+        self.candidates.sort_unstable();
+        let unsent = |&(_, _, index): &(u8, Standing, usize)| {
+            self.connections
+                .get(index)
+                .map_or(0, |activity| activity.unsent.load(Ordering::Relaxed))
+        };
+        let n_wanted = self
+            .candidates
+            .iter()
+            .scan(on_the_way, |freed, candidate| {
+                let goes_on = *freed < excess;
+                *freed += unsent(candidate);
+                goes_on.then_some(())
+            })
+            .count();
+        self.tell(n_wanted);
+    }
+
+    /// Collects the candidates with their ranks. Returns how many connections are on their way.
+    fn find(&mut self, mut rank: impl FnMut(&Activity, Standing) -> Option<u8>) -> usize {
+        let mut n_told = 0;
+        self.candidates.clear();
+        for (index, activity) in self.connections.iter().enumerate() {
+            if Arc::strong_count(activity) == 1 {
+                continue;
+            }
+            let standing = activity.standing();
+            let rank = rank(activity, standing);
+            if activity.is_told() {
+                n_told += 1;
+            } else if let Some(rank) = rank {
+                self.candidates.push((rank, standing, index));
+            }
+        }
+        n_told
+    }
+
+    fn tell(&self, n: usize) {
+        for &(_, standing, index) in self.candidates.iter().take(n) {
+            if let Some(activity) = self.connections.get(index) {
+                activity.tell(standing);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Bench {
+        registry: Registry,
+        start: Instant,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let start = Instant::now();
+            Self { registry: Registry::new(start), start }
+        }
+
+        fn at(&self, second: u64) -> Instant {
+            self.start + Duration::from_secs(second)
+        }
+
+        /// A connection in that phase since then.
+        fn add(&mut self, phase: Phase, second: u64) -> Arc<Activity> {
+            let activity = self.registry.add(self.start);
+            activity.set(phase, self.at(second));
+            activity
+        }
+    }
+
+    #[track_caller]
+    fn check(activities: &[&Arc<Activity>], expected: &[bool]) {
+        let ends: Vec<_> = activities.iter().map(|activity| activity.must_end()).collect();
+        assert_eq!(ends, expected);
+    }
+
+    #[test]
+    fn the_longest_idle_goes_first_and_nobody_with_an_answer() {
+        let mut bench = Bench::new();
+        let idle = bench.add(Phase::Idle, 5);
+        let silent = bench.add(Phase::New, 3);
+        let reading = bench.add(Phase::Write, 1);
+        let header = bench.add(Phase::Header, 2);
+        let now = bench.at(10);
+        assert_eq!(bench.registry.evict_idle(1, now), 1);
+        check(&[&idle, &silent, &reading, &header], &[false, true, false, false]);
+        // Those that went are gone; then a header that does not come on, and never an answer.
+        drop(silent);
+        assert_eq!(bench.registry.evict_idle(5, now), 2);
+        check(&[&idle, &reading, &header], &[true, false, true]);
+    }
+
+    #[test]
+    fn a_header_that_has_just_begun_is_left_in_peace() {
+        let mut bench = Bench::new();
+        let header = bench.add(Phase::Header, 9);
+        let (soon, later) = (bench.at(9) + HEADER_PEACE / 2, bench.at(9) + HEADER_PEACE);
+        assert_eq!(bench.registry.evict_idle(1, soon), 0);
+        assert_eq!(bench.registry.evict_idle(1, later), 1);
+        check(&[&header], &[true]);
+    }
+
+    #[test]
+    fn who_answers_meanwhile_stays() {
+        let mut bench = Bench::new();
+        let idle = bench.add(Phase::Idle, 1);
+        let now = bench.at(10);
+        assert_eq!(bench.registry.evict_idle(1, now), 1);
+        // Already on its way: nobody else has to go.
+        assert_eq!(bench.registry.evict_idle(1, now), 1);
+        idle.set(Phase::Idle, bench.at(11));
+        check(&[&idle], &[false]);
+        // And it can be told again.
+        assert_eq!(bench.registry.evict_idle(1, bench.at(12)), 1);
+        check(&[&idle], &[true]);
+    }
+
+    #[test]
+    fn the_slowest_readers_go_until_enough_is_given_back() {
+        let mut bench = Bench::new();
+        let readers: Vec<_> = [4, 1, 3, 2].map(|second| bench.add(Phase::Write, second)).into();
+        let idle = bench.add(Phase::Idle, 0);
+        readers.iter().for_each(|reader| reader.set_unsent(100));
+        bench.registry.evict_readers(150);
+        // Those two are on their way, and enough.
+        bench.registry.evict_readers(200);
+        let all: Vec<_> = readers.iter().chain([&idle]).collect();
+        check(&all, &[false, true, false, true, false]);
+        bench.registry.evict_readers(0);
+        check(&all, &[false; 5]);
+    }
+
+    #[test]
+    fn a_budget_is_exceeded_softly_then_hard() {
+        let budget = UnsentBudget::new(1_000);
+        assert!(budget.allows(1_000));
+        assert_eq!(budget.excess(1_000), 0);
+        assert!(budget.allows(1_250));
+        assert_eq!(budget.excess(1_250), 375);
+        assert!(!budget.allows(1_251));
+    }
+
+    #[test]
+    fn the_registry_forgets_who_has_gone() {
+        let mut bench = Bench::new();
+        let kept = bench.add(Phase::Idle, 0);
+        for _ in 0..10_000 {
+            drop(bench.add(Phase::Idle, 0));
+        }
+        assert!(bench.registry.connections.len() <= MIN_SWEEP);
+        assert_eq!(bench.registry.evict_idle(10, bench.at(1)), 1);
+        check(&[&kept], &[true]);
+    }
+
+    #[test]
+    fn a_told_connection_is_woken() {
+        use std::sync::atomic::AtomicBool;
+        use std::task::Wake;
+
+        #[derive(Default)]
+        struct Bell(AtomicBool);
+        impl Wake for Bell {
+            fn wake(self: Arc<Self>) {
+                self.0.store(true, Ordering::SeqCst);
+            }
+        }
+        let mut bench = Bench::new();
+        let idle = bench.add(Phase::Idle, 0);
+        let bell = Arc::new(Bell::default());
+        idle.listen(&Waker::from(Arc::clone(&bell)));
+        assert_eq!(bench.registry.evict_idle(1, bench.at(1)), 1);
+        assert!(bell.0.load(Ordering::SeqCst));
+    }
+}
