@@ -83,7 +83,7 @@ pub fn bad_logs(table: &mut Table) {
         }
         table.add(
             format!("access log: {}", log.what),
-            "at least 90 % of the throughput, no error, every line counted",
+            "no error, every line counted; reported: at least 90 % of the throughput",
             format!(
                 "{:.0} %, 0 errors; {written} written + {dropped} dropped = {} answers",
                 100.0 * log.median() as f64 / good as f64,

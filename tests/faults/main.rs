@@ -1,8 +1,8 @@
 //! The faults that the program must survive, each against a running server and with its figure.
 //!
 //! Counts are asserted: no answer lost, no generation mixed, every dropped line counted, the
-//! process alive. Times, rates and sizes depend on the machine and are only printed, in one table at
-//! the end, beside their targets.
+//! process alive. Sizes that only the program decides are asserted as well. Times and rates depend on
+//! the machine: they are only reported, in one table at the end, beside their targets.
 //!
 //! The rows run one after another, as each of them measures the machine as well. `cargo test --test
 //! faults -- WORD` runs those whose names contain a word.
@@ -55,6 +55,9 @@ mod stop;
 mod smuggling;
 mod proxies;
 mod paths;
+mod crowd;
+mod memory;
+mod pipelines;
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
@@ -85,6 +88,12 @@ const ROWS: &[Row] = &[
     ("one_client_behind_a_proxy_harms_no_other", proxies::one_client_harms_no_other),
     ("no_redirect_leads_back_to_a_proxy", paths::no_redirect_leads_back),
     ("paths_mean_the_same_through_every_proxy", paths::mean_the_same_through_every_proxy),
+    ("kept_connections_give_way_to_others", crowd::kept_connections),
+    ("an_answer_on_its_way_is_not_cut_for_others", crowd::answers_stay),
+    ("unread_answers_take_bounded_memory", memory::unread_answers),
+    ("pipelined_megabytes_leave_little_behind", memory::pipelined_megabytes),
+    ("a_stalled_log_takes_bounded_memory", memory::stalled_log),
+    ("a_client_that_pipelines_without_end_does_not_stop_others", pipelines::without_end),
 ];
 
 fn main() -> ExitCode {

@@ -70,7 +70,7 @@ pub fn under_load(table: &mut Table) {
     );
     table.add(
         "p99 with reloads one after another",
-        "at most 2x without",
+        "reported: at most 2x without",
         format!(
             "{:.1?}, {:.1?} without: {:.2}x",
             with.p99(),

@@ -48,6 +48,20 @@ pub fn metric(server: &Server, series: &str) -> u64 {
     value.parse().unwrap()
 }
 
+/// Resident memory in bytes.
+pub fn resident(server: &Server) -> u64 {
+    let kilobytes: u64 = status_of(server, "VmRSS:").trim_end_matches(" kB").parse().unwrap();
+    kilobytes * 1_024
+}
+
+/// A field of what the kernel says about the process.
+pub fn status_of(server: &Server, field: &str) -> String {
+    let status = format!("/proc/{}/status", server.pid().as_raw_nonzero());
+    let status = std::fs::read_to_string(status).unwrap();
+    let value = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
+    value.trim().to_owned()
+}
+
 /// The server still answers, ends as it should, and has never panicked.
 #[track_caller]
 pub fn finish(mut server: Server) {

@@ -127,7 +127,7 @@ pub fn slow_clients(table: &mut Table) {
     for (what, with) in [("come, on the same cores", arriving), ("stay and are closed", staying)] {
         table.add(
             format!("p99 of 8 others while {} slow clients {what}", n_each * KINDS.len()),
-            "at most 2x without",
+            "reported: at most 2x without",
             format!(
                 "{:.1?}, {:.1?} without: {:.2}x ({} answers)",
                 with.p99(),
