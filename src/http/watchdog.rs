@@ -30,6 +30,10 @@ use super::preamble::Preamble;
 use super::socket::UNSENT_BYTES;
 use crate::metrics::{Metrics, Phase};
 
+/// Before a connection goes that has been told to, its socket is looked at once more, by way of a timer:
+/// a request may be there that the runtime has not seen yet, and a close would reset it.
+const LAST_LOOK: Duration = Duration::from_millis(1);
+
 /// How long a connection may wait for its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
@@ -231,6 +235,8 @@ pub struct Watchdog<'a> {
     written: u64,
     /// What is counted for it as unsent.
     unsent: u64,
+    /// When it ends, if nothing happens before: it has been told to go.
+    last_look: Option<Instant>,
     timer: Pin<Box<Sleep>>,
     /// The waker that the timer knows. A task has only one, so it is told once.
     waker: Option<Waker>,
@@ -271,6 +277,7 @@ impl<'a> Watchdog<'a> {
             n_headers: 0,
             written: 0,
             unsent: 0,
+            last_look: None,
             timer: Box::pin(sleep_until(now + rules.timeouts.header)),
             waker: None,
         }
@@ -284,29 +291,43 @@ impl<'a> Watchdog<'a> {
         if !self.count_unsent() {
             return Poll::Ready(self.evict());
         }
+        let is_known = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        if !is_known {
+            self.rules.activity.listen(cx.waker());
+        }
+        let last_look = match self.rules.activity.must_end() {
+            true => Some(self.last_look.unwrap_or(now + LAST_LOOK)),
+            false => None,
+        };
+        // The timer tells nobody before the sockets were looked at.
+        if last_look.is_some()
+            && last_look == self.last_look
+            && last_look == Some(self.timer.deadline())
+            && self.timer.is_elapsed()
+        {
+            return Poll::Ready(self.evict());
+        }
+        self.last_look = last_look;
         let deadline = self.since + self.limit();
         if deadline <= now {
             self.give_up();
             self.rules.metrics.count_overdue(self.phase);
             return Poll::Ready(Verdict::Overdue(self.phase));
         }
+        let deadline = last_look.map_or(deadline, |last_look| deadline.min(last_look));
         let set_for = self.timer.deadline();
         let is_wrong = deadline < set_for || set_for <= now;
         if is_wrong {
             self.timer.as_mut().reset(deadline);
         }
-        if is_wrong || !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+        if is_wrong || !is_known {
             self.waker = Some(cx.waker().clone());
-            self.rules.activity.listen(cx.waker());
             // Unconstrained: a task that has used up its budget would be told to come again, and
             // the timer would not learn the waker.
             if pin!(unconstrained(self.timer.as_mut())).poll(cx).is_ready() {
                 // It fired in between: look again.
                 cx.waker().wake_by_ref();
             }
-        }
-        if self.rules.activity.must_end() {
-            return Poll::Ready(self.evict());
         }
         Poll::Pending
     }
