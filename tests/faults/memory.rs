@@ -45,7 +45,9 @@ pub fn unread_answers(table: &mut Table) {
     }
     let n_evicted = metric(&server, "mirrorlistd_connections_evicted_total{for=\"write\"}");
     assert!(n_evicted > 0);
-    assert!(most_unsent <= UNSENT_BYTES + UNSENT_BYTES / 4, "{most_unsent} bytes");
+    // Those that exceed it are counted until they are closed: one on each worker.
+    let closing = 256 * 1_024 * std::thread::available_parallelism().unwrap().get() as u64;
+    assert!(most_unsent <= UNSENT_BYTES + UNSENT_BYTES / 4 + closing, "{most_unsent} bytes");
     assert!(peak <= MAX_UNREAD_GROWTH, "{peak} bytes");
     assert_eq!(metric(&server, "mirrorlistd_unsent_limit_bytes"), UNSENT_BYTES);
     drop(unread);
@@ -102,7 +104,8 @@ pub fn pipelined_megabytes(table: &mut Table) {
 
 const N_LOGGED: usize = 20_000;
 /// The queue of 4 MiB, as much again for what the allocator rounds up, and 16 MiB for everything else.
-const MAX_LOG_GROWTH: u64 = (4 << 20) * 2 + (16 << 20);
+const MAX_LOG_GROWTH: u64 = QUEUE_BYTES as u64 * 2 + (16 << 20);
+const QUEUE_BYTES: usize = 4 << 20;
 
 pub fn stalled_log(table: &mut Table) {
     packages::require();
@@ -113,7 +116,7 @@ pub fn stalled_log(table: &mut Table) {
     let strace = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=write", "-P", &log];
     let wrapper = [&strace[..], &["-e", delay]].concat();
     let args = [&DEMO_DATA[..], &["--combined-log", &log]].concat();
-    let mut server = start(folder, &wrapper, &args, "");
+    let server = start(folder, &wrapper, &args, "");
     let request =
         format!("HEAD / HTTP/1.1\r\nHost: a\r\nUser-Agent: {}\r\n\r\n", "u".repeat(15_000));
     let mut stream = TcpStream::connect(server.address).unwrap();
@@ -128,18 +131,22 @@ pub fn stalled_log(table: &mut Table) {
     ask(N_LOGGED - 1);
     let grown = resident(&server).saturating_sub(before);
     assert!(grown <= MAX_LOG_GROWTH, "{grown} bytes");
-    let dropped = metric(&server, "mirrorlistd_access_log_lines_total{outcome=\"dropped\"}");
-    assert!(dropped > 0);
-    // The disk works again.
+    let line = format!(
+        "127.0.0.1 - - [26/Nov/2026:00:00:00 +0000] \"HEAD / HTTP/1.1\" 404 - \"-\" \"{}...\"\n",
+        "u".repeat(512)
+    );
+    // The first write never ends, so that nothing leaves the queue. A line takes 64 bytes more there.
+    let n_queued = QUEUE_BYTES / (line.len() + 64);
+    let n_dropped = metric(&server, "mirrorlistd_access_log_lines_total{outcome=\"dropped\"}");
+    assert_eq!(n_dropped as usize, N_LOGGED - n_queued);
+    no_panic(&server);
+    // Without its tracer it can be ended.
     let tracer = status_of(&server, "TracerPid:").parse().ok().and_then(Pid::from_raw);
     kill_process(tracer.unwrap(), Signal::KILL).unwrap();
-    server.stop();
-    no_panic(&server);
-    let (n_written, n_dropped) = server.logged();
-    assert_eq!(n_written + n_dropped, N_LOGGED, "{}", server.stderr());
+    drop(server);
     table.add(
         format!("{N_LOGGED} requests with 15 KB of User-Agent, the log's disk stuck"),
         format!("at most {} MB more, every line counted", MAX_LOG_GROWTH / 1_000_000),
-        format!("{:.1} MB more; {n_written} written + {n_dropped} dropped", grown as f64 / 1e6),
+        format!("{:.1} MB more; {n_queued} wait + {n_dropped} dropped", grown as f64 / 1e6),
     );
 }
