@@ -64,8 +64,11 @@ pub(super) fn render_readiness(report: &Report) -> String {
     let mut lines = vec![report.readiness.as_str().to_owned()];
     if let Some(data) = &report.data {
         lines.push(format!("generation {}", data.generation));
-        let age = duration(data.age_seconds);
-        lines.push(format!("data of {}, {} s ({age}) old", data.created, data.age_seconds));
+        let age = duration(data.age_seconds.unsigned_abs());
+        lines.push(match data.age_seconds {
+            seconds @ 0.. => format!("data of {}, {seconds} s ({age}) old", data.created),
+            _ => format!("data of {}, which is {age} in the future", data.created),
+        });
         if let Some(previous) = &data.previous {
             let reason = one_line(&previous.reason);
             lines.push(format!("previous snapshot {}, because {reason}", previous.file));
@@ -128,7 +131,8 @@ fn push_data(report: &Report, page: &mut Page) {
         Some(data) => {
             page.pair("Generation", &data.generation);
             page.pair("Data made", &data.created);
-            page.pair("Age", &duration(data.age_seconds));
+            let age = duration(data.age_seconds.unsigned_abs());
+            page.pair("Age", &if data.age_seconds < 0 { age + " in the future" } else { age });
             page.pair("Snapshot", &(number(data.bytes.div_ceil(1_024)) + " KiB"));
             if let Some(published) = &data.published {
                 page.pair("Published here", published);

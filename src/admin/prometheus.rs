@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::State;
 use super::process::Process;
-use super::report::{Readiness, seconds_of};
+use super::report::{Readiness, age, seconds_of};
 use crate::metrics::clients::PrivateClient;
 use crate::metrics::{
     Label, Metrics, Phase, ReloadOutcome, ReloadTrigger, RequestKind, StatusClass,
@@ -287,8 +287,9 @@ fn write_data(state: &State, writer: &mut Writer<'_>) -> fmt::Result {
     let created = snapshot.created();
     let help = "When the data were made, as they say themselves";
     writer.gauge("mirrorlistd_data_timestamp_seconds", help, created)?;
-    let age = seconds_of(SystemTime::now()).saturating_sub(created);
-    writer.gauge("mirrorlistd_data_age_seconds", "Since the data were made", age)?;
+    let help = "Since the data were made; below zero when they are from the future";
+    let age = age(created, seconds_of(SystemTime::now()));
+    writer.gauge("mirrorlistd_data_age_seconds", help, age)?;
     let published = record.published.map(seconds_of);
     let help = "When the data were published here";
     writer.known("mirrorlistd_published_timestamp_seconds", help, published)?;

@@ -108,8 +108,8 @@ pub struct Data {
     pub generation: String,
     /// When the data were made, as they say themselves.
     pub created: String,
-    /// Since then.
-    pub age_seconds: u64,
+    /// Since then; below zero where they are from the future.
+    pub age_seconds: i64,
     /// When it was published here.
     pub published: Option<String>,
     /// The length of its file, or of the file that `compile` would write.
@@ -243,7 +243,7 @@ impl Report {
             Data {
                 generation: snapshot.generation().to_string(),
                 created: Timestamp { seconds: created }.to_string(),
-                age_seconds: seconds_of(now).saturating_sub(created),
+                age_seconds: age(created, seconds_of(now)),
                 published: record.published.map(time),
                 bytes: record.bytes,
                 previous: record.stand_in.map(|StandIn { file, reason }| Previous {
@@ -350,6 +350,12 @@ fn latency(metrics: &Metrics) -> Latency {
 
 fn by_label<L: Label>(value: impl Fn(L) -> u64) -> Map<String, Value> {
     L::ALL.iter().map(|&label| (label.as_str().to_owned(), value(label).into())).collect()
+}
+
+/// Seconds from `created` to `now`: below zero where that is in the future, because a clock is wrong.
+pub(super) fn age(created: u64, now: u64) -> i64 {
+    let signed = |seconds| i64::try_from(seconds).unwrap_or(i64::MAX);
+    signed(now) - signed(created)
 }
 
 /// Seconds since 1970.

@@ -19,11 +19,8 @@ use crate::compile::Inputs;
 use crate::config::Config;
 use crate::http::socket::Address;
 use crate::log;
-use crate::reload::{Loaded, Shrink, Source, check_shrink};
+use crate::reload::{Loaded, Shrink, Source, check_shrink, find_future};
 use crate::snapshot::{format, replace};
-
-/// Data that are younger than now by more seconds than this come from a clock that is wrong.
-const CLOCK_TOLERANCE: u64 = 600;
 
 /// What was found, in the order in which it is told.
 #[derive(Default)]
@@ -96,9 +93,9 @@ impl Outcome {
         });
         self.data_faults.extend(loaded.harmful.iter().cloned());
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        if now.is_ok_and(|now| created > now.as_secs() + CLOCK_TOLERANCE) {
-            let at = date(created).unwrap_or_else(|| created.to_string());
-            self.warn(format!("the data say that they were made in the future, {at}"));
+        let now = now.map_or(0, |now| now.as_secs());
+        if let Some(warning) = find_future(created, now) {
+            self.warn(warning);
         }
         if stats.repositories == 0 {
             self.warn("the data hold no repository: repo= is answered with 404".into());

@@ -22,7 +22,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{ACCEPT, ACCEPT_ENCODING, HOST, HeaderName, HeaderValue};
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, DATE, HOST, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
@@ -35,6 +35,7 @@ use super::access_log::line::DateCache;
 use super::body::{self, Body};
 use super::compress::Coding;
 use super::constant::Constants;
+use super::date::HttpDate;
 use super::eviction::Activity;
 use super::linger::Lingering;
 use super::preamble::{Expect, Preamble, Told};
@@ -325,6 +326,7 @@ struct Worker {
     rng: fastrand::Rng,
     scratch: Scratch,
     date: DateCache,
+    http_date: HttpDate,
     headers: Headers,
     constants: Constants,
 }
@@ -335,6 +337,7 @@ impl Worker {
             rng: fastrand::Rng::new(),
             scratch: Scratch::default(),
             date: DateCache::default(),
+            http_date: HttpDate::default(),
             headers: Headers::default(),
             constants: Constants::default(),
         }
@@ -363,6 +366,8 @@ fn answer(context: &Context, origin: &Origin, request: &Request<Incoming>) -> Re
         }
         Err(refusal) => (RequestKind::Other, response::from_refusal(refusal)),
     };
+    let date = WORKER.with_borrow_mut(|worker| worker.http_date.at(seconds_since_1970()));
+    response.headers_mut().extend(date.map(|date| (DATE, date)));
     if context.drain.has_begun() {
         response::close_after(&mut response);
     }

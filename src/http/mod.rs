@@ -26,6 +26,7 @@ pub mod body;
 pub mod response;
 pub mod compress;
 pub mod constant;
+mod date;
 pub mod access_log;
 
 use std::sync::Arc;

@@ -28,13 +28,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::io::Errno;
 
 use crate::compile;
 use crate::live::{Live, step_behind_workers};
 use crate::metrics::{Metrics, ReloadOutcome, ReloadTrigger};
+use crate::model::date::Timestamp;
 use crate::snapshot::{Snapshot, Stats, format};
 use crate::supervise::{Supervisor, Thread};
 
@@ -260,12 +261,29 @@ fn load(source: &Source, before: Arc<Snapshot>, progress: &Sender<Progress>) {
     drop(progress.send(Progress::Done(outcome)));
 }
 
+/// Data that are younger than now by more seconds than this come from a clock that is wrong.
+const CLOCK_TOLERANCE: u64 = 600;
+
+/// What to say of data that were made after `now`; both in seconds since 1970. The age of such data
+/// says nothing: they would look fresh for as long.
+pub fn find_future(created: u64, now: u64) -> Option<String> {
+    (created > now.saturating_add(CLOCK_TOLERANCE)).then(|| {
+        let at = Timestamp { seconds: created };
+        format!("the data say that they were made in the future, {at}: a clock is wrong")
+    })
+}
+
 /// Says what has been published.
 pub fn log_loaded(what: &str, loaded: &Loaded, start: Instant) {
     for fault in &loaded.harmful {
         tracing::error!("{fault}");
     }
     for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = now.map_or(0, |now| now.as_secs());
+    if let Some(warning) = find_future(loaded.snapshot.created(), now) {
         tracing::warn!("{warning}");
     }
     if let Some(stand_in) = &loaded.stand_in {
@@ -302,6 +320,14 @@ mod tests {
         );
         assert!(check_shrink(&stats(0, 0, 0), &old).is_ok());
         assert!(check_shrink(&old, &stats(0, 0, 0)).is_err());
+    }
+
+    #[test]
+    fn data_from_the_future_are_told_of() {
+        assert_eq!(find_future(1_600, 1_000), None);
+        let expected = "the data say that they were made in the future, 1970-01-01T00:26:41Z: a clock is wrong";
+        assert_eq!(find_future(1_601, 1_000).as_deref(), Some(expected));
+        assert!(find_future(u64::MAX, u64::MAX).is_none());
     }
 
     #[test]
