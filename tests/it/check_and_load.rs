@@ -203,7 +203,9 @@ fn check_compile_start_and_reload_find_the_same() {
     assert_eq!(stderr.lines().collect::<Vec<_>>(), expected, "compile: {stderr}");
 
     let watched = Watched::start_in(store.folder, &[&inputs[..], &["-l", "none"]].concat());
-    let logged = |n_loads: usize| {
+    let logged = |n_loads: usize, last: &str| {
+        // The log has a thread of its own: its lines come in order, and later than what they tell of.
+        wait_until("the load is told", || watched.server.stderr().contains(last));
         let stderr = watched.server.stderr();
         for line in &expected {
             let found = stderr.lines().filter(|logged| logged.ends_with(line)).count();
@@ -221,8 +223,7 @@ fn check_compile_start_and_reload_find_the_same() {
         let metric = format!("\nmirrorlistd_data_diagnostics {}\n", expected.len());
         assert!(metrics.contains(&metric), "{metrics}");
     };
-    logged(1);
+    logged(1, " loaded generation ");
     watched.server.signal(Signal::HUP);
-    wait_until("the reload is told", || watched.server.stderr().contains(" reloaded generation "));
-    logged(2);
+    logged(2, " reloaded generation ");
 }
