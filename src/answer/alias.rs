@@ -100,7 +100,8 @@ impl Aliases {
         }
     }
 
-    /// The aliases whose targets are neither a directory, nor the beginning of one, nor a repository.
+    /// The aliases whose targets are neither a directory, nor the beginning of one, nor a file of which
+    /// details are known, nor a repository, be it an old name of one or switched off.
     pub fn dangling<'a>(
         &'a self,
         snapshot: &'a Snapshot,
@@ -108,8 +109,16 @@ impl Aliases {
         let begins = |name: &str, target: &str, separator: char| {
             name.strip_prefix(target).is_some_and(|rest| rest.starts_with(separator))
         };
+        let is_file = |target: &str| {
+            let (parent, file) = target.rsplit_once('/')?;
+            let directory = snapshot.directory(snapshot.find_directory(parent)?)?;
+            snapshot.find_file(&directory, file)
+        };
         let is_known = move |target: &str| {
             snapshot.find_directory(target).is_some()
+                || snapshot.find_redirect(target).is_some()
+                || snapshot.is_disabled(target)
+                || is_file(target).is_some()
                 || snapshot.directory_names().iter().any(|name| begins(name, target, '/'))
                 || snapshot.repository_names().iter().any(|name| begins(name, target, '+'))
         };

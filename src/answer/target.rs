@@ -6,6 +6,7 @@ use super::alias::Aliases;
 use super::query::Query;
 use super::{Format, Status};
 use crate::model::path;
+use crate::model::repository::fixed_arch;
 use crate::snapshot::{DirectoryView, Snapshot};
 
 /// The directory that is asked for.
@@ -79,7 +80,7 @@ impl Name<'_, '_> {
 
 /// The architecture that counts: repositories of sources have only one.
 pub fn effective_arch<'q>(repo: &str, arch: &Cow<'q, str>) -> Cow<'q, str> {
-    if repo.contains("source") { Cow::Borrowed("source") } else { arch.clone() }
+    fixed_arch(repo).map_or_else(|| arch.clone(), Cow::Borrowed)
 }
 
 /// Finds the directory and the file. `key` is memory that is used again.
@@ -93,11 +94,13 @@ pub fn resolve<'s, 'q>(
     match (&query.path, &query.repo, &query.arch) {
         (Some(path), _, _) => resolve_path(snapshot, aliases, path),
         (None, Some(repo), Some(arch)) => {
-            let arch = effective_arch(repo, arch);
             let asked = Name::Asked(repo.clone());
-            let found = resolve_repository(snapshot, asked, arch.clone(), format, key);
+            let own_arch = effective_arch(repo, arch);
+            let found = resolve_repository(snapshot, asked, own_arch, format, key);
             match (&found, aliases.find(repo)) {
                 (Err(Refusal { message: Message::UnknownRepository(_), .. }), Some(target)) => {
+                    // Whether it is one of sources is up to the name that it stands for.
+                    let arch = effective_arch(target, arch);
                     let renamed = Name::Asked(Cow::Owned(target.to_owned()));
                     resolve_repository(snapshot, renamed, arch, format, key)
                 }

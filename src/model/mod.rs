@@ -11,6 +11,7 @@ pub mod embedded;
 pub mod url;
 pub mod base_url;
 pub mod path;
+pub mod repository;
 pub mod checksum;
 pub mod date;
 pub mod ids;

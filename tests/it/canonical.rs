@@ -388,6 +388,11 @@ fn aliases_are_used_where_a_name_leads_nowhere() {
         ("pub/test/9Server", "pub/test/9"),
         ("main-9Server", "latest"),
         ("main-source-9Server", "main-source-9"),
+        // Which of the two is one of sources is up to what they stand for.
+        ("srpms-9", "main-source-9"),
+        ("sourceforge-9", "main-9"),
+        ("old", "old-8"),
+        ("pub/test/newest.iso", "pub/test/9/images/a&b <1>.iso"),
     ];
     let owned = |&(name, target): &(&str, &str)| (name.to_owned(), target.to_owned());
     world.options.aliases = Aliases::new(pairs.iter().map(owned)).unwrap();
@@ -401,6 +406,10 @@ fn aliases_are_used_where_a_name_leads_nowhere() {
         ),
         ("repo=main-9Server&arch=x86_64", "repo=main-9&arch=x86_64"),
         ("repo=main-source-9Server&arch=x86_64", "repo=main-source-9&arch=source"),
+        ("repo=srpms-9&arch=x86_64", "repo=main-source-9&arch=source"),
+        ("repo=sourceforge-9&arch=x86_64", "repo=main-9&arch=x86_64"),
+        ("repo=old&arch=x86_64", "repo=old-8&arch=x86_64"),
+        ("path=pub/test/newest.iso", "path=pub/test/9/images/a%26b%20<1>.iso"),
     ] {
         let (asked, meant) = (format!("{asked}&country=us"), format!("{meant}&country=us"));
         let pairs =
@@ -412,6 +421,8 @@ fn aliases_are_used_where_a_name_leads_nowhere() {
             );
         }
     }
+    // Whatever can be asked for leads somewhere.
+    assert_eq!(world.options.aliases.dangling(&server.snapshot).count(), 0);
     // What is there under its own name is not renamed.
     let pairs = [("main-9", "plain-9"), ("pub/test/9/images", "pub/test/8")];
     world.options.aliases = Aliases::new(pairs.iter().map(owned)).unwrap();
