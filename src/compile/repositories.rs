@@ -8,6 +8,7 @@ use super::report::{Place, Report};
 use super::source::mirrormanager::Records;
 use crate::model::ids::DirectoryId;
 use crate::model::path::{self, split_repodata};
+use crate::model::repository::{fixed_arch, split_key};
 use crate::snapshot::tables::{Names, Repository, Tables};
 
 const REPOSITORIES: &str = "RepoArchToDirectoryName";
@@ -25,6 +26,14 @@ pub(super) fn read_paths(
     let mut paths = BTreeMap::new();
     for (key, written) in first_of_each_name(file, REPOSITORIES, &cache.repositories, report) {
         let value = format_args!("{key} in {written}");
+        let Some((repository, arch)) = split_key(key) else {
+            report.skipped(file, place, "repository without an architecture, skipped", value);
+            continue;
+        };
+        if fixed_arch(repository).is_some_and(|fixed| fixed != arch) {
+            let problem = "repository of sources for another architecture, no request finds it";
+            report.skipped(file, place, problem, value);
+        }
         let path = path::canonical(written);
         if path.is_empty() || path.chars().any(char::is_control) || path::leads_above(written) {
             let problem = "repository in a directory that cannot be, skipped";
@@ -131,7 +140,14 @@ pub(super) fn resolve_names(
                 let problem = "redirect to a repository that does not exist, skipped";
                 report.skipped(file, place, problem, value);
             }
-            Some(end) => drop(ends.insert(*from, end)),
+            Some(end) => {
+                if known.contains(*from) {
+                    let problem =
+                        "redirect of a repository that exists, which no request finds now";
+                    report.mended(file, place, problem, value);
+                }
+                ends.insert(*from, end);
+            }
         }
     }
     tables.redirect_names = Names::from_sorted(ends.keys().copied()).ok_or_else(too_large)?;
@@ -156,7 +172,6 @@ fn follow<'a>(redirects: &BTreeMap<&str, &'a String>, to: &'a str) -> Option<&'a
     None
 }
 
-/// The repository of a key `repo+arch`; an architecture holds no plus sign.
 fn repository_of(key: &str) -> String {
-    key.rsplit_once('+').map_or(key, |(repository, _)| repository).to_owned()
+    split_key(key).map_or(key, |(repository, _)| repository).to_owned()
 }

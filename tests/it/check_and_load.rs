@@ -155,6 +155,24 @@ const FAULTS: &[Fault] = &[
         "RepositoryRedirectCache: redirect to no usable name, skipped: x to ",
     ),
     (
+        |world| {
+            let redirects = &mut world.list.repository_redirect_cache;
+            redirects.push(StringStringMap::new("plain-9", "main-9"));
+        },
+        "RepositoryRedirectCache: redirect of a repository that exists, which no request finds now: \
+         plain-9 to main-9",
+    ),
+    (
+        |world| world.repository("main-9", "pub/test/9/x86_64"),
+        "RepoArchToDirectoryName: repository without an architecture, skipped: main-9 in \
+         pub/test/9/x86_64",
+    ),
+    (
+        |world| world.repository("main-source-9+x86_64", "pub/test/9/source"),
+        "RepoArchToDirectoryName: repository of sources for another architecture, no request finds \
+         it: main-source-9+x86_64 in pub/test/9/source",
+    ),
+    (
         |world| world.repository("a\tb+x86_64", "pub/test"),
         "RepoArchToDirectoryName: name holds a control character, skipped: a\\tb+x86_64",
     ),
