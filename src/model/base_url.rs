@@ -7,7 +7,7 @@
 //!
 //! | mended | refused |
 //! |---|---|
-//! | blanks around it | blanks and control characters within, also encoded |
+//! | blanks around it | blanks within; control characters, also encoded |
 //! | scheme and host in upper case | another scheme, no host, a host that is no name and no address |
 //! | a name in another script: punycode (IDNA, UTS 46) | `http://1.2.3`, `http://0x7f`: addresses in an odd form |
 //! | the default port, an empty one, zeros before it | a port of 0 or above 65535 |
@@ -236,13 +236,15 @@ fn parse_byte(digits: &str) -> Option<u8> {
 }
 
 /// Shows a text that should be a URL without what may be secret in it: what stands before the last
-/// `@` after the scheme, and what follows a `?`.
+/// `@` after the scheme, and what follows a `?` or `#`.
 pub struct Redacted<'a>(pub &'a str);
 
 impl fmt::Display for Redacted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (shown, query) = match self.0.split_once('?') {
-            Some((shown, query)) if !query.is_empty() => (shown, "?…"),
+        let end = self.0.find(['?', '#']).unwrap_or(self.0.len());
+        let (shown, query) = match self.0.split_at_checked(end) {
+            Some((shown, query)) if query.len() > 1 && query.starts_with('?') => (shown, "?…"),
+            Some((shown, query)) if query.len() > 1 => (shown, "#…"),
             _ => (self.0, ""),
         };
         // Behind an `@` in the query there may be the end of a password with a `?` in it: with the
@@ -398,6 +400,9 @@ mod tests {
             ("http://me:secret%40m.example/a", "http://…@"),
             ("me:secret@m.example/a", "…@m.example/a"),
             ("http://m.example/?token=secret", "http://m.example/?…"),
+            ("http://m.example/#token=secret", "http://m.example/#…"),
+            ("http://m.example/#a?secret", "http://m.example/#…"),
+            ("http://me:sec#ret@m.example/", "http://…@#…"),
             ("http://m.example/?", "http://m.example/?"),
         ] {
             let redacted = Redacted(text).to_string();
