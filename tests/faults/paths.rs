@@ -148,11 +148,18 @@ pub fn no_redirect_leads_back(table: &mut Table) {
         url.value = format!("https://{DOWNLOAD_HOST}/test");
     }
     let target = format!("/{DIRECTORY}/repodata/repomd.xml");
+    // Spellings of one name.
+    let hosts = [
+        DOWNLOAD_HOST.to_owned(),
+        DOWNLOAD_HOST.to_uppercase(),
+        format!("{DOWNLOAD_HOST}."),
+        format!("{DOWNLOAD_HOST}:80"),
+    ];
     for program in PROGRAMS {
         let upstreams = Upstreams::start(program, &world);
-        for _ in 0..N_ASKED {
-            let answer = ask(upstreams.proxy.http, &request(&target, DOWNLOAD_HOST)).unwrap();
-            assert_eq!(status(&answer), "302", "{program:?}: {answer}");
+        for host in hosts.iter().cycle().take(N_ASKED) {
+            let answer = ask(upstreams.proxy.http, &request(&target, host)).unwrap();
+            assert_eq!(status(&answer), "302", "{program:?}: {host}: {answer}");
             assert!(answer.contains("https://mirror-"), "{program:?}: {answer}");
             assert!(!answer.contains(DOWNLOAD_HOST), "{program:?}: {answer}");
         }
