@@ -51,7 +51,7 @@ impl Refusal {
             Self::BadHost => "the Host header is malformed\n",
             Self::LongTarget => "the request target is too long\n",
             Self::Body => "requests with a body are not served here\n",
-            Self::Path => "not found: paths here end in /mirrorlist or /metalink\n",
+            Self::Path => "not found: paths here end in /mirrorlist, /metalink or /metalink4\n",
         }
     }
 }
