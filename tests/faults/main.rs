@@ -58,6 +58,7 @@ mod paths;
 mod crowd;
 mod memory;
 mod pipelines;
+mod clock;
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
@@ -94,6 +95,7 @@ const ROWS: &[Row] = &[
     ("pipelined_megabytes_leave_little_behind", memory::pipelined_megabytes),
     ("a_stalled_log_takes_bounded_memory", memory::stalled_log),
     ("a_client_that_pipelines_without_end_does_not_stop_others", pipelines::without_end),
+    ("a_clock_that_goes_anywhere_costs_no_answer", clock::goes_anywhere),
 ];
 
 fn main() -> ExitCode {

@@ -15,6 +15,7 @@ const fn packages(why_root: Option<&'static str>) -> Packages {
             ("apache2-bin", "/usr/sbin/apache2"),
             ("openssl", "/usr/bin/openssl"),
             ("curl", "/usr/bin/curl"),
+            ("faketime", "/usr/bin/faketime"),
         ],
     }
 }
