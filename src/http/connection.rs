@@ -367,7 +367,7 @@ fn answer(context: &Context, origin: &Origin, request: &Request<Incoming>) -> Re
         Err(refusal) => (RequestKind::Other, response::from_refusal(refusal)),
     };
     let date = WORKER.with_borrow_mut(|worker| worker.http_date.at(seconds_since_1970()));
-    response.headers_mut().extend(date.map(|date| (DATE, date)));
+    response.headers_mut().insert(DATE, date);
     if context.drain.has_begun() {
         response::close_after(&mut response);
     }

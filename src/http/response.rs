@@ -7,14 +7,14 @@
 //! this server for broken ([`MAX_HEADER_BYTES`]). Only those of a redirect have a length that anybody
 //! else decides, and they are bounded where they are made ([`redirect::MAX_BYTES`]).
 //!
-//! hyper adds Date, Content-Length and Connection. The answer to HEAD is made like the one to GET;
+//! `connection` adds Date, hyper adds Content-Length and Connection. The answer to HEAD is made like the one to GET;
 //! hyper sends its headers, Content-Length included, and leaves the body out.
 
 use http_body_util::Full;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH,
-    CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, VARY,
+    CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, VARY,
 };
 use hyper::{Response, StatusCode};
 
@@ -79,6 +79,8 @@ impl Headers {
             return headers.clone();
         }
         let mut headers = HeaderMap::with_capacity(8);
+        // Room for what each answer sets: a header that is added to a copy moves all of them.
+        headers.insert(DATE, HeaderValue::from_static(""));
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind.content_type));
         // The answer depends on who asks.
@@ -250,7 +252,7 @@ mod tests {
                 let made = headers.of(kind, generation);
                 assert_eq!(made[&GENERATION], generation.to_string());
                 assert_eq!(made[VARY], vary);
-                assert_eq!(made.len(), 5);
+                assert_eq!(made.len(), 6);
             }
         }
     }
