@@ -237,6 +237,9 @@ impl Job {
         thread::Builder::new()
             .name("load".into())
             .spawn(move || {
+                // A variable is dropped before what the closure captures: whoever hears that this
+                // thread has panicked finds it counted as ended.
+                let loading = loading;
                 load(&source, before, &sender);
                 drop(loading);
             })
