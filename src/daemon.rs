@@ -201,7 +201,11 @@ async fn serve(
     let max_connections =
         listener::connections_within_file_limit(config.http.max_connections, neighbours);
     if max_connections < config.http.max_connections {
-        tracing::info!("serving {max_connections} connections at a time: the limit of open files");
+        tracing::warn!(
+            "serving {max_connections} connections at a time instead of max_connections = {}: the \
+             limit of open files is too low; raise it (LimitNOFILE=, ulimit -n)",
+            config.http.max_connections
+        );
     }
     let unsent = UnsentBudget::new(config.http.unsent_bytes);
     let context = Arc::new(Context {
