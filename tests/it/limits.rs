@@ -104,8 +104,10 @@ fn a_client_that_does_not_read_is_cut() {
     let mut client = server.connect_with_little_room();
     clog(&mut client);
     wait_until("the connection is reset", || {
-        let error = client.stream().write(b"G").expect_err("the server has stopped reading");
-        matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
+        // On a busy machine the server may have been about to read a little more.
+        client.stream().write(b"G").is_err_and(|error| {
+            matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
+        })
     });
     assert_eq!(server.get(DEMO).status(), 200);
 }
