@@ -2,7 +2,7 @@
 //!
 //! Its clients are the operator's own, but whoever can connect may send nothing, or not read. So it
 //! has the time limits of the public listener ([`crate::http::watchdog`]), and a new connection never
-//! waits for an old one ([`super::slots`]): `/healthz` is answered whatever else is connected.
+//! waits for an old one (`slots`): `/healthz` is answered whatever else is connected.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn, ready};

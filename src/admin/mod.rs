@@ -4,7 +4,7 @@
 //! snapshot, and a record behind a short lock that no worker takes. So it answers when all workers
 //! are busy or stuck, and when it is scraped too often no worker notices.
 //!
-//! Reading order: [`listener`] accepts into [`slots`], [`hosts`] are the names to be asked by,
+//! Reading order: [`listener`] accepts into `slots`, [`hosts`] are the names to be asked by,
 //! [`route`] says what is where, [`report`] collects
 //! what there is to say, [`page`] and [`prometheus`] write it, [`rates`] and [`process`] help.
 //!
