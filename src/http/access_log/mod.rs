@@ -117,6 +117,7 @@ impl AccessLog {
             room: Arc::clone(&room),
             taken: (0, 0),
             orders: Arc::clone(&orders),
+            metrics: Arc::clone(&metrics),
             file: LogFile::new(path, Arc::clone(&metrics)),
         };
         // Both stay after a panic, after which the thread runs on.
@@ -194,17 +195,16 @@ struct Writer {
     /// Bytes and lines that are with the file and have not given their room back.
     taken: (usize, usize),
     orders: Arc<Orders>,
+    metrics: Arc<Metrics>,
     file: LogFile,
 }
 
 impl Writer {
     fn run(&mut self) {
         self.file.open(Instant::now());
-        while let Ok(message) = self.inbox.recv() {
-            self.take(message);
-            if !self.orders.stop.load(Ordering::SeqCst) {
-                thread::sleep(GATHER);
-            }
+        loop {
+            // Read before the queue is emptied: what was queued before the order is then written.
+            let stops = self.orders.stop.load(Ordering::SeqCst);
             // No more than the queue holds: orders are heard, however busy the workers are.
             let mut n_taken = 0;
             while n_taken <= self.room.capacity
@@ -216,11 +216,31 @@ impl Writer {
             if self.orders.reopen.swap(false, Ordering::SeqCst) {
                 self.file.reopen(Instant::now());
             }
-            if self.orders.stop.load(Ordering::SeqCst) {
+            if stops {
                 break;
             }
+            // The message that came with the order may have been taken already.
+            if self.orders.stop.load(Ordering::SeqCst) {
+                continue;
+            }
+            let Ok(message) = self.inbox.recv() else { break };
+            self.take(message);
+            if !self.orders.stop.load(Ordering::SeqCst) {
+                thread::sleep(GATHER);
+            }
         }
+        self.drop_the_rest();
         self.file.give_up();
+    }
+
+    /// Counts what has come after the end as dropped.
+    fn drop_the_rest(&mut self) {
+        while let Ok(message) = self.inbox.try_recv() {
+            if let Message::Line(line) = message {
+                self.room.give_back(line.len().saturating_add(LINE_OVERHEAD), 1);
+                self.metrics.log_lines_dropped.increment();
+            }
+        }
     }
 
     /// Returns how many bytes of the queue it was.
