@@ -41,6 +41,12 @@ pub fn max_memory(n_bytes: u64) -> u64 {
     n_bytes.saturating_mul(2).max(MAX_BYTES as u64)
 }
 
+/// The body in memory of its own length; the block that it was written to goes back to the worker.
+pub fn compact(body: Body) -> Body {
+    let Some(block) = body.into_inner() else { return Body::default() };
+    Body::new(Block::new(Text::written(block.chunk().to_vec())))
+}
+
 /// A body, some of which may have been sent.
 #[derive(Debug)]
 pub struct Block {

@@ -177,9 +177,16 @@ pub async fn serve(context: &Context, stream: Stream, origin: &Origin, activity:
         if !request.body().is_end_stream() {
             progress.expect_body();
         }
-        let response = answer(context, origin, &request);
-        progress.hold(body::max_memory(response.body().size_hint().lower()));
-        Turn { response: Some(response), waits: !progress.is_first_answer() }
+        let mut response = answer(context, origin, &request);
+        let n_bytes = response.body().size_hint().lower();
+        if progress.is_blocked() {
+            // Others wait before it: it must not hold more than it is.
+            response = response.map(body::compact);
+            progress.hold(n_bytes);
+        } else {
+            progress.hold(body::max_memory(n_bytes));
+        }
+        Turn { response: Some(response), waits: progress.has_answered(), progress: &progress }
     });
     let connection = http1::Builder::new()
         // The watchdog does this, and what hyper leaves undone.
@@ -243,13 +250,14 @@ fn log_refusal(context: &Context, peer: IpAddr, reason: Malformed) {
 
 /// An answer on its way to hyper. Only one goes out in each turn of the connection's task: hyper would
 /// answer up to 16 requests that a client has pipelined, while all others on this worker wait.
-struct Turn {
+struct Turn<'a> {
     response: Option<Response<Body>>,
     /// It is for the next turn.
     waits: bool,
+    progress: &'a Progress,
 }
 
-impl Future for Turn {
+impl Future for Turn<'_> {
     type Output = Result<Response<Body>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
@@ -258,6 +266,7 @@ impl Future for Turn {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
+        self.progress.end_answer();
         // hyper does not poll it any more after that.
         self.response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
     }

@@ -2,13 +2,14 @@
 //! too much waits for clients that do not read.
 //!
 //! Each connection keeps its [`Activity`] up to date: one store into a word of its own when it answers
-//! or begins to wait for something else, without any lock. The [`Registry`] belongs to the accept loop.
+//! or begins to wait for something else, without any lock. The `Registry` belongs to the accept loop.
 //! It reads all of them when somebody must go, and picks a whole batch then, so that a look at 10,000
 //! connections is paid for by some hundred evictions.
 //!
 //! A connection is told what it was seen doing, and goes only if that still holds after it has looked
 //! at its socket: a request that has come meanwhile is answered. What is in the middle of an answer never
-//! gives way to a new connection. A header that has begun does so after a second, when nobody is idle.
+//! gives way to a new connection. One that has just come, or is throwing away what its client still
+//! sends, does so after a second; and so does a header that has begun, when nobody is idle.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,8 +21,9 @@ use tokio::time::Instant;
 
 use crate::metrics::Phase;
 
-/// A header that has begun is left in peace for so long: a request that comes in two packets.
-const HEADER_PEACE: Duration = Duration::from_secs(1);
+/// Whoever has just come, has begun a header or is at its end is left in peace for so long: its request is
+/// on its way, or the rest of one that comes in two packets.
+const PEACE: Duration = Duration::from_secs(1);
 /// Connections that have ended are taken out of the registry when it has grown to this, at least.
 const MIN_SWEEP: usize = 64;
 
@@ -184,11 +186,13 @@ impl Registry {
     /// then, those of an earlier call included.
     pub(super) fn evict_idle(&mut self, n: usize, now: Instant) -> usize {
         let now = now.saturating_duration_since(self.origin);
-        let is_stale = |standing: Standing| now.saturating_sub(standing.since()) >= HEADER_PEACE;
+        let is_stale = |standing: Standing| now.saturating_sub(standing.since()) >= PEACE;
         let n_before = self.find(|_, standing| match standing {
             _ if standing.is_in(Phase::Write) => None,
-            _ if !standing.is_in(Phase::Header) => Some(0),
-            _ => is_stale(standing).then_some(1),
+            _ if standing.is_in(Phase::Idle) => Some(0),
+            _ if !is_stale(standing) => None,
+            _ if standing.is_in(Phase::Header) => Some(1),
+            _ => Some(0),
         });
         let n_wanted = n.saturating_sub(n_before).min(self.candidates.len());
         if n_wanted < self.candidates.len() {
@@ -303,13 +307,25 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_has_just_begun_is_left_in_peace() {
+    fn what_has_just_begun_is_left_in_peace() {
+        for phase in [Phase::New, Phase::Header, Phase::Linger] {
+            let mut bench = Bench::new();
+            let young = bench.add(phase, 9);
+            let (soon, later) = (bench.at(9) + PEACE / 2, bench.at(9) + PEACE);
+            assert_eq!(bench.registry.evict_idle(1, soon), 0, "{phase:?}");
+            assert_eq!(bench.registry.evict_idle(1, later), 1, "{phase:?}");
+            check(&[&young], &[true]);
+        }
+    }
+
+    #[test]
+    fn those_who_have_just_come_outlive_headers_that_do_not_come_on() {
         let mut bench = Bench::new();
-        let header = bench.add(Phase::Header, 9);
-        let (soon, later) = (bench.at(9) + HEADER_PEACE / 2, bench.at(9) + HEADER_PEACE);
-        assert_eq!(bench.registry.evict_idle(1, soon), 0);
-        assert_eq!(bench.registry.evict_idle(1, later), 1);
-        check(&[&header], &[true]);
+        let header = bench.add(Phase::Header, 2);
+        let new = bench.add(Phase::New, 10);
+        let now = bench.at(10);
+        assert_eq!(bench.registry.evict_idle(2, now), 1);
+        check(&[&header, &new], &[true, false]);
     }
 
     #[test]

@@ -106,6 +106,7 @@ pub struct Server {
     n_permits: u32,
     workers: Workers,
     crowds: RateLimiter,
+    slow_readers: RateLimiter,
 }
 
 impl Server {
@@ -117,8 +118,9 @@ impl Server {
         let permits = Arc::new(Semaphore::new(n_permits as usize));
         context.metrics.connections_limit.add(n_permits.into());
         context.metrics.unsent_limit.add(context.options.unsent_bytes);
-        let crowds = RateLimiter::new(LOG_INTERVAL);
-        Self { context, permits, n_permits, workers, crowds }
+        let limiter = || RateLimiter::new(LOG_INTERVAL);
+        let (crowds, slow_readers) = (limiter(), limiter());
+        Self { context, permits, n_permits, workers, crowds, slow_readers }
     }
 
     /// Accepts and serves until the drain begins, then takes what the kernel has already accepted
@@ -215,8 +217,13 @@ impl Server {
 
     fn evict_readers(&self, registry: &mut Registry) {
         let total = self.context.metrics.unsent_bytes.get();
-        registry.evict_readers(self.context.unsent.excess(total));
-        if self.crowds.take(Instant::now()) {
+        let excess = self.context.unsent.excess(total);
+        // What was too much has been given back meanwhile.
+        if excess == 0 {
+            return;
+        }
+        registry.evict_readers(excess);
+        if self.slow_readers.take(Instant::now()) {
             tracing::warn!(
                 "{total} bytes wait for clients that do not read: the slowest are closed \
                  (limits.unsent_bytes)"
@@ -264,11 +271,13 @@ impl Server {
         let context = Arc::clone(&self.context);
         // The task's owner is `run`, which awaits it through the permit.
         place.runtime().clone().spawn(async move {
-            let _open = OpenConnection::new(&context);
+            let open = OpenConnection::new(&context);
             if let Ok(stream) = stream.attach() {
                 connection::serve(&context, stream, &origin, &activity).await;
             }
             drop(place);
+            // Before the permit: never more are counted than there may be.
+            drop(open);
             drop(permit);
         });
     }

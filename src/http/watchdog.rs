@@ -34,6 +34,9 @@ use crate::metrics::{Metrics, Phase};
 /// a request may be there that the runtime has not seen yet, and a close would reset it.
 const LAST_LOOK: Duration = Duration::from_millis(1);
 
+/// hyper reads no further request while so much of answers waits, apart from the last one.
+const QUEUED_BYTES: u64 = 16 * 1024;
+
 /// How long a connection may wait for its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
@@ -62,8 +65,8 @@ pub struct Progress {
     is_blocked: AtomicBool,
     /// Bytes that the socket has taken.
     written: AtomicU64,
-    /// What the last two answers take at most. hyper holds no more: one that is being written, and the
-    /// one after it.
+    /// What the last answer takes at most, and the one that is being written before it. What else
+    /// hyper holds between them are small ones, [`QUEUED_BYTES`] together.
     answers: [AtomicU64; 2],
     /// There was an answer in this turn of the connection's task.
     has_answered: AtomicBool,
@@ -85,14 +88,20 @@ impl Progress {
     /// To be called for each answer, with the memory that it takes at most.
     pub fn hold(&self, n_bytes: u64) {
         let [last, before] = &self.answers;
-        before.store(last.load(Ordering::Relaxed), Ordering::Relaxed);
+        let was_last = last.load(Ordering::Relaxed);
+        // While the socket is full, the one that is being written stays.
+        let written = match self.is_blocked() {
+            true => was_last.max(before.load(Ordering::Relaxed)),
+            false => was_last,
+        };
+        before.store(written, Ordering::Relaxed);
         last.store(n_bytes, Ordering::Relaxed);
     }
 
     /// What is held for a client that does not read, the kernel's part included.
     fn held(&self) -> u64 {
         let answers = self.answers.iter().map(|answer| answer.load(Ordering::Relaxed));
-        answers.sum::<u64>() + u64::from(UNSENT_BYTES)
+        answers.sum::<u64>() + QUEUED_BYTES + u64::from(UNSENT_BYTES)
     }
 
     /// A turn of the connection's task begins.
@@ -100,11 +109,19 @@ impl Progress {
         self.has_answered.store(false, Ordering::Relaxed);
     }
 
-    /// To be called for each answer: whether it is the first one of this turn.
-    pub fn is_first_answer(&self) -> bool {
-        let is_first = !self.has_answered.load(Ordering::Relaxed);
+    /// Whether there was an answer in this turn.
+    pub fn has_answered(&self) -> bool {
+        self.has_answered.load(Ordering::Relaxed)
+    }
+
+    /// To be called for each answer when it is handed over.
+    pub fn end_answer(&self) {
         self.has_answered.store(true, Ordering::Relaxed);
-        is_first
+    }
+
+    /// Whether the socket has no room.
+    pub fn is_blocked(&self) -> bool {
+        self.is_blocked.load(Ordering::Relaxed)
     }
 
     /// To be called for a request whose body is not read.

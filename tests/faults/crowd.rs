@@ -62,7 +62,8 @@ pub fn kept_connections(table: &mut Table) {
         let evicted = format!("mirrorlistd_connections_evicted_total{{for=\"{phase}\"}}");
         let n_evicted = metric(&server, &evicted);
         assert!(n_evicted > 0);
-        assert_eq!(server.stderr().matches("connections is near").count(), 1);
+        let n_lines = server.stderr().matches("connections is near").count();
+        assert!((1..N_OTHERS).contains(&n_lines), "{n_lines} lines: it is said once a minute");
         finish(server);
         table.add(
             format!("all {LIMIT} connections kept by one who {what}"),

@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 
+use crate::admin::Watched;
 use crate::server::{Client, DEMO, HasBody, PATIENCE, Server};
 
 /// Sends what belongs to a request that has been answered already, ends, and expects the server to end
@@ -102,20 +103,22 @@ fn only_so_many_bytes_are_thrown_away() {
 }
 
 #[test]
-fn a_client_that_never_ends_is_cut_and_counts_until_then() {
+fn a_client_that_never_ends_is_cut_and_counted() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("mirrorlistd.toml");
-    let config = "[limits]\nmax_connections = 1\nlinger_timeout_seconds = 1\n";
-    std::fs::write(&path, config).expect("a write");
+    std::fs::write(&path, "[limits]\nlinger_timeout_seconds = 1\n").expect("a write");
     let path = path.to_str().expect("a UTF-8 path").to_owned();
-    let server = Server::start_in(folder, &["--demo", "--config", &path]);
-    let mut lingering = server.connect();
+    let watched = Watched::start_in(folder, &["--demo", "--config", &path]);
+    let mut lingering = watched.server.connect();
     lingering.send(&format!("POST {DEMO} HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n"));
     assert_eq!(lingering.read_response(HasBody::Yes).status(), 413);
-    // The only permit: this is answered when the other one has been cut, which never ends by itself.
-    assert_eq!(server.get(DEMO).status(), 200);
+    // The sending half ends at once.
     let mut byte = [0];
     assert_eq!(lingering.stream().read(&mut byte).expect("an end"), 0);
+    let overdue = || watched.metric("mirrorlistd_connections_overdue_total", &[("for", "linger")]);
+    crate::server::wait_until("it is cut", || overdue() == 1.0);
+    let evicted = watched.metric("mirrorlistd_connections_evicted_total", &[("for", "linger")]);
+    assert_eq!(evicted, 0.0);
 }
 
 #[test]
