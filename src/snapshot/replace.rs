@@ -24,7 +24,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -193,9 +193,12 @@ impl Names<'_> {
     fn remove_abandoned(&self) {
         let Ok(entries) = fs::read_dir(self.folder) else { return };
         for entry in entries.flatten().filter(|entry| self.is_temporary(&entry.file_name())) {
-            let modified = entry.metadata().and_then(|meta| meta.modified());
-            let age = modified.map(|at| SystemTime::now().duration_since(at).unwrap_or_default());
-            if age.is_ok_and(|age| age >= ABANDONED) {
+            let Ok(meta) = entry.metadata() else { continue };
+            // A second name of an old file may be a moment old, and its writer at work.
+            let is_only_name = meta.nlink() == 1;
+            let age = meta.modified().map(|at| SystemTime::now().duration_since(at));
+            let is_old = age.is_ok_and(|age| age.is_ok_and(|age| age >= ABANDONED));
+            if is_only_name && is_old {
                 let _ = fs::remove_file(entry.path());
             }
         }
