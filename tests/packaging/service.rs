@@ -20,7 +20,7 @@ tests! {
 /// What the demo data answers with a list and a line in the access log.
 pub const DEMO: &str = "/mirrorlist?repo=demo-9&arch=x86_64&ip=192.0.2.10";
 
-const CONFIGURATION: &str = "/etc/mirrorlistd/mirrorlistd.toml";
+pub const CONFIGURATION: &str = "/etc/mirrorlistd/mirrorlistd.toml";
 
 /// Asks a process for a list of the demo data.
 #[track_caller]

@@ -10,7 +10,7 @@ use crate::built::{contrib, contrib_text, run};
 use crate::host::Host;
 use crate::packages;
 use crate::promql::{self, Use};
-use crate::service::DEMO;
+use crate::service::{CONFIGURATION, DEMO};
 
 tests! {
     alerts_and_dashboard_use_what_the_server_offers,
@@ -30,9 +30,10 @@ const TARGET_LABELS: [&str; 2] = ["job", "instance"];
 struct Offered(BTreeMap<String, BTreeMap<String, BTreeSet<String>>>);
 
 impl Offered {
-    /// Asks a server that has given answers and reloaded.
+    /// Asks a server that has given answers and watches its data.
     fn by_a_server() -> Self {
         let host = Host::with_package();
+        host.run(&format!("sed -i 's/^#watch = .*/watch = true/' {CONFIGURATION}"));
         host.run("systemctl start mirrorlistd.service");
         host.get(&format!("http://127.0.0.1:3000{DEMO}&countme=1"));
         Self::parse(&host.get("http://127.0.0.1:3001/metrics"))
