@@ -140,7 +140,8 @@ pub struct Snapshot {
 /// What a request for an unknown repository is told, made once.
 #[derive(Default)]
 pub struct RepositoryList {
-    /// A line `# repo=R&arch=A` for each repository, in order of their keys.
+    /// A line `# repo=R&arch=A` for each repository, in order of their keys; at the end of a list that
+    /// is too long, one that says how many there are.
     pub text: String,
     /// The same, made safe for the inside of an XML comment.
     pub xml_comment: String,
@@ -398,11 +399,20 @@ impl Snapshot {
 
 impl RepositoryList {
     fn new(keys: &Names) -> Self {
+        /// About 6,000 repositories. dnf asks twelve times for one that does not exist, so what the data
+        /// hold must not decide how long such an answer is.
+        const MAX_BYTES: usize = 256 * 1_024;
         let mut list = Self::default();
         for key in keys.iter() {
             // An architecture holds no plus sign; a repository's name may.
             let (repo, arch) = key.rsplit_once('+').unwrap_or((key, ""));
-            list.text.extend(["# repo=", repo, "&arch=", arch, "\n"]);
+            let line = ["# repo=", repo, "&arch=", arch, "\n"];
+            if list.text.len() + line.iter().map(|part| part.len()).sum::<usize>() > MAX_BYTES {
+                let n_all = keys.iter().count().to_string();
+                list.text.extend(["# and more: there are ", &n_all, " in all\n"]);
+                break;
+            }
+            list.text.extend(line);
         }
         crate::model::xml::escape_comment_into(&list.text, &mut list.xml_comment);
         list

@@ -112,7 +112,11 @@ fn compilers_that_write_one_file_at_once_leave_a_whole_one() {
             assert!(child.wait().unwrap().success());
         }
         assert_eq!(output.names(), [FILE, "mirrors.snapshot.previous"]);
-        assert_ne!(output.generation(FILE), output.generation("mirrors.snapshot.previous"));
+        // Both are whole. They may be of one generation: one writer keeps what it found, and another
+        // one has put that very data in place again meanwhile.
+        for name in [FILE, "mirrors.snapshot.previous"] {
+            assert!(!output.generation(name).is_empty());
+        }
     }
 }
 

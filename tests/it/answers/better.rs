@@ -11,6 +11,32 @@ fn get(request: &str) -> crate::fixture::Answer {
 }
 
 #[test]
+fn the_list_of_repositories_ends_at_a_line_within_its_limit() {
+    const MAX_BYTES: usize = 256 * 1_024;
+    let mut world = World::standard();
+    for number in 0..12_000 {
+        world.repository(&format!("r\u{fc}-{number:05}+x86_64"), "pub/test");
+    }
+    let server = world.serve();
+    let body = server.get("/mirrorlist?repo=none&arch=none").body;
+    let lines: Vec<&str> = body.lines().collect();
+    let (last, rest) = lines.split_last().unwrap();
+    let more = format!("# and more: there are {} in all", server.snapshot.stats().repositories);
+    assert_eq!(*last, more);
+    assert!(rest[2..].iter().all(|line| line.starts_with("# repo=") && line.contains("&arch=")));
+    let listed: usize = rest[2..].iter().map(|line| line.len() + 1).sum();
+    assert!(listed <= MAX_BYTES && listed > MAX_BYTES - 40, "{listed}");
+    for path in ["metalink", "metalink4"] {
+        let metalink = server.get(&format!("/{path}?repo=none&arch=none"));
+        assert!(metalink.body.contains(&more));
+        crate::lint_law::check(&metalink);
+    }
+    // What fits is listed whole.
+    let standard = World::standard().serve().get("/mirrorlist?repo=none&arch=none").body;
+    assert!(!standard.contains("and more"), "{standard}");
+}
+
+#[test]
 fn mirrors_of_zero_negative_and_missing_bandwidth_are_served() {
     let mut world = World::standard();
     world.list.host_bandwidth_cache = vec![
