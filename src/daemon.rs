@@ -164,6 +164,9 @@ async fn serve(
         return Ok(());
     };
     log_loaded("loaded", &loaded, start);
+    for fault in config.http.answer.aliases.faults(&loaded.snapshot) {
+        tracing::warn!("{fault}");
+    }
     history.publish(start.elapsed(), &loaded);
 
     let live = Live::new(loaded.snapshot, &supervisor).map_err(failed_to("start a thread"))?;

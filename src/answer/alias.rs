@@ -100,6 +100,13 @@ impl Aliases {
         }
     }
 
+    /// A line for each of [`Self::dangling`], for the operator.
+    pub fn faults<'a>(&'a self, snapshot: &'a Snapshot) -> impl Iterator<Item = String> {
+        self.dangling(snapshot).map(|(name, target)| {
+            format!("the alias `{name}` stands for `{target}`, which is no directory or repository")
+        })
+    }
+
     /// The aliases whose targets are neither a directory, nor the beginning of one, nor a file of which
     /// details are known, nor a repository, be it an old name of one or switched off.
     pub fn dangling<'a>(

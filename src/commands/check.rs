@@ -106,10 +106,8 @@ impl Outcome {
             );
         }
         let aliases = &config.http.answer.aliases;
-        for (name, target) in aliases.dangling(&loaded.snapshot) {
-            self.warn(format!(
-                "the alias `{name}` stands for `{target}`, which is no directory or repository"
-            ));
+        for fault in aliases.faults(&loaded.snapshot) {
+            self.warn(fault);
         }
         let Some(previous) = previous else { return };
         match format::read(previous) {

@@ -8,7 +8,7 @@ use testdata::Message as _;
 
 use crate::fixture::World;
 use crate::previous::Store;
-use crate::server::{DEMO, Server, run};
+use crate::server::{DEMO, Server, run, wait_until};
 
 /// Exit status, standard output and standard error of a check.
 #[track_caller]
@@ -141,6 +141,11 @@ fn an_alias_of_what_is_not_there_is_a_warning() {
     let warning =
         "warning: the alias `x` stands for `nowhere`, which is no directory or repository";
     assert!(stderr.contains(warning), "{stderr}");
+    // The start says the same.
+    let server = Server::start(&["--demo", "--config", &config]);
+    let line = warning.strip_prefix("warning: ").unwrap();
+    wait_until("the start says so", || server.stderr().contains(line));
+    drop(server);
     fs::write(&config, "[answer]\naliases = { a = 'b/c', b = 'a' }\n").unwrap();
     let (status, _, stderr) = check(&["--config", &config]);
     assert_eq!(status, 2);
