@@ -13,8 +13,9 @@ use crate::table::Table;
 /// Of each kind, where the limit of open files allows it.
 const N_EACH: usize = 1_000;
 const LIMIT: Duration = Duration::from_secs(3);
+/// The time limits are to close them all, and not the one of unread answers.
 const CONFIG: &str = "[limits]\nheader_timeout_seconds = 3\nidle_timeout_seconds = 1000\n\
-                      write_timeout_seconds = 3\n";
+                      write_timeout_seconds = 3\nunsent_bytes = 1073741824\n";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
