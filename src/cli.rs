@@ -5,9 +5,12 @@
 //! underscores and dashes, and a repeated option counts once, the last time. Completions and the
 //! manual page are made from these definitions as well.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueHint};
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use clap::{Arg, Args, Command as Definition, Parser, Subcommand, ValueHint};
 
 use crate::config::values::{
     Askers, ClientAddress, Count, Fallback, HostName, ListenAddress, LogLevel, Nat64Prefix,
@@ -194,7 +197,8 @@ pub struct ServeArgs {
     ///
     /// Every directory is looked for below this URL under its full name, as in
     /// URL/pub/fedora/linux/releases/. dnf tries the last URL second when the first one stalls.
-    #[arg(long, value_name = "URL", value_hint = ValueHint::Url, help_heading = "Answers")]
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url, help_heading = "Answers",
+          value_parser = FallbackParser)]
     pub fallback: Option<Fallback>,
     /// Whose `ip=` counts [default: all]
     ///
@@ -289,6 +293,26 @@ pub struct CheckArgs {
     pub json: bool,
 }
 
+/// Reads `--fallback`. clap's own message repeats the value, and with it a password that may be in it.
+#[derive(Clone)]
+struct FallbackParser;
+
+impl TypedValueParser for FallbackParser {
+    type Value = Fallback;
+
+    fn parse_ref(
+        &self,
+        definition: &Definition,
+        _: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<Fallback, clap::Error> {
+        value.to_string_lossy().parse().map_err(|reason| {
+            let message = format!("invalid value for '--fallback <URL>': {reason}");
+            definition.clone().error(ErrorKind::ValueValidation, message)
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -330,6 +354,16 @@ mod tests {
         assert_eq!(cli.serve.trusted_proxy.len(), 2);
         let serve = parse("mirrorlistd serve --port 1 --port 2");
         assert!(matches!(serve.command, Some(Command::Serve(args)) if args.port == Some(2)));
+    }
+
+    #[test]
+    fn a_password_is_not_repeated() {
+        let line = ["mirrorlistd", "--fallback", "https://me:secret@dl.example"];
+        let error = Cli::try_parse_from(line).expect_err("a user is refused");
+        assert_eq!(error.exit_code(), 2);
+        let message = error.to_string();
+        assert!(message.contains("`https://…@dl.example` holds a user name or a password"));
+        assert!(!message.contains("secret"), "{message}");
     }
 
     #[test]
