@@ -312,9 +312,15 @@ impl Nginx {
 
     /// Ends it; the requests that it has sent to the servers, each as often as it has been sent.
     fn stop(mut self) -> Vec<String> {
+        // nginx logs a request when its client has closed as well, and does not wait for that when it
+        // ends: what was closed before this last request is logged before it.
+        statuses(self.address, &[b"GET /end HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"]);
+        let log = self.folder.path().join("front.log");
+        let has_end = || fs::read_to_string(&log).is_ok_and(|log| log.contains("GET /end"));
+        wait_until("everything is logged", has_end);
         kill_process(Pid::from_child(&self.child), Signal::QUIT).unwrap();
         self.child.wait().unwrap();
-        let log = fs::read_to_string(self.folder.path().join("front.log")).unwrap();
+        let log = fs::read_to_string(log).unwrap();
         let sent = |line: &str| {
             let (statuses, request) = line.split_once('|').unwrap();
             let n = if statuses == "-" { 0 } else { statuses.split(", ").count() };
