@@ -9,7 +9,7 @@ use rustix::process::Signal;
 
 use crate::load;
 use crate::runs::{folder, no_panic, start};
-use crate::server::{DEMO, Server, wait_until};
+use crate::server::{DEMO, HasBody, Server, wait_until};
 use crate::table::Table;
 
 const N_CLIENTS: usize = 16;
@@ -92,4 +92,32 @@ pub fn bad_logs(table: &mut Table) {
         );
     }
     drop(reader);
+}
+
+/// The program may write no file beyond so many bytes.
+const FILE_BYTES: usize = 2_000;
+const N_REQUESTS: usize = 300;
+
+pub fn limited_file(table: &mut Table) {
+    let folder = folder();
+    let log = folder.path().join("access.log").to_str().unwrap().to_owned();
+    let limit = format!("--fsize={FILE_BYTES}");
+    let mut server = start(folder, &["prlimit", &limit], &["--demo", "--log", &log], "");
+    let mut client = server.connect();
+    for _ in 0..N_REQUESTS {
+        client.send(&format!("GET {DEMO} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        load::is_ok(&client.read_response(HasBody::Yes));
+    }
+    drop(client);
+    server.stop();
+    let (written, dropped) = server.logged();
+    assert_eq!(written + dropped, N_REQUESTS, "{}", server.stderr());
+    let log = fs::read_to_string(log).unwrap();
+    assert_eq!((log.len(), log.matches('\n').count()), (FILE_BYTES, written));
+    assert_eq!(server.stderr().matches("File too large").count(), 1, "{}", server.stderr());
+    table.add(
+        format!("a limit of {FILE_BYTES} bytes for each file (RLIMIT_FSIZE)"),
+        "no answer lost, every line counted, exit 0",
+        format!("{N_REQUESTS} answers; {written} written + {dropped} dropped"),
+    );
 }

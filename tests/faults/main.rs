@@ -59,6 +59,9 @@ mod crowd;
 mod memory;
 mod pipelines;
 mod clock;
+mod operator;
+mod askers;
+mod irregular;
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
@@ -96,6 +99,11 @@ const ROWS: &[Row] = &[
     ("a_stalled_log_takes_bounded_memory", memory::stalled_log),
     ("a_client_that_pipelines_without_end_does_not_stop_others", pipelines::without_end),
     ("a_clock_that_goes_anywhere_costs_no_answer", clock::goes_anywhere),
+    ("a_limit_of_file_sizes_costs_lines_and_nothing_else", log::limited_file),
+    ("silent_connections_do_not_keep_the_operator_out", operator::silent_connections),
+    ("strangers_find_no_private_mirror", askers::scan),
+    ("a_snapshot_path_that_holds_no_file_is_refused", irregular::snapshot_paths),
+    ("temporary_names_that_are_taken_are_left_alone", irregular::temporary_files),
 ];
 
 fn main() -> ExitCode {

@@ -7,7 +7,7 @@ use std::process::Command;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::server::{DEMO, HasBody, Server, wait_until, without_supervisor};
+use crate::server::{DEMO, HasBody, Server, wait_until};
 
 fn start(folder: TempDir, log: &str) -> Server {
     let path = folder.path().join(log);
@@ -56,29 +56,6 @@ fn requests_with_a_repository_are_logged_and_others_are_not() {
         assert_eq!(line[6..], ["REPO:", repo, "ARCH:", "x86_64"]);
     }
     assert_eq!(server.logged(), (3, 0));
-}
-
-#[test]
-fn a_limit_of_file_sizes_costs_lines_and_nothing_else() {
-    let folder = folder();
-    let path = folder.path().join("access.log");
-    let stderr = fs::File::create(folder.path().join("stderr")).expect("a file");
-    let mut command = Command::new("prlimit");
-    command
-        .arg("--fsize=1000")
-        .arg(env!("CARGO_BIN_EXE_mirrorlistd"))
-        .args(["--port", "0", "--demo"]);
-    without_supervisor(command.arg("--log").arg(&path).stderr(stderr));
-    let mut server = Server::launch(folder, command);
-    ask(&server, 300);
-    server.stop();
-    let (written, dropped) = server.logged();
-    assert_eq!(written + dropped, 300, "{}", server.stderr());
-    let log = fs::read_to_string(path).expect("the log");
-    assert_eq!(log.len(), 1_000);
-    assert_eq!(log.matches('\n').count(), written);
-    assert!(dropped > 0);
-    assert_eq!(server.stderr().matches("File too large").count(), 1, "{}", server.stderr());
 }
 
 #[test]
