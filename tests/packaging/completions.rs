@@ -30,7 +30,7 @@ fn bash_completes_options() {
     let complete = "source \"$1\"; COMP_WORDS=(mirrorlistd --adm); COMP_CWORD=1; \
                     _mirrorlistd mirrorlistd --adm mirrorlistd; echo \"${COMPREPLY[@]}\"";
     let said = run(Command::new("bash").args(["-c", complete, "bash"]).arg(&path));
-    assert_eq!(said.trim(), "--admin");
+    assert_eq!(said.trim(), "--admin --admin-host");
 }
 
 fn zsh_reads_its_completions() {
