@@ -28,18 +28,19 @@
 //!
 //! | level | modules | what they are |
 //! |---|---|---|
-//! | 0 | [`model`], [`supervise`], [`regular_file`], [`rate_limiter`] | the vocabulary: types that cannot be wrong; threads and their owner; opening files; how often a line may repeat |
-//! | 1 | [`snapshot`], [`mod@log`] | the compiled state, its lookups and its file; what is said to the operator |
-//! | 2 | [`compile`], [`answer`], [`metrics`] | the two halves, and counters |
-//! | 3 | [`live`] | the published snapshot |
-//! | 4 | [`http`], [`reload`] | the network, and loading data |
-//! | 5 | [`admin`], [`signal`], [`systemd`], [`config::values`] | the operator's window, events, the supervisor, values of options |
-//! | 6 | [`cli`] | the command line |
-//! | 7 | [`config`] | what the operator wrote, and what the program uses |
-//! | 8 | [`daemon`] | the wiring |
-//! | 9 | [`commands`] | serve, compile, inspect, check, generate |
+//! | 0 | [`encode`] | writing: text blocks, numbers, escapes |
+//! | 1 | [`model`], [`supervise`], [`regular_file`], [`rate_limiter`] | the vocabulary: types that cannot be wrong; threads and their owner; opening files; how often a line may repeat |
+//! | 2 | [`snapshot`], [`mod@log`] | the compiled state, its lookups and its file; what is said to the operator |
+//! | 3 | [`compile`], [`answer`], [`metrics`] | the two halves, and counters |
+//! | 4 | [`live`] | the published snapshot |
+//! | 5 | [`http`], [`reload`] | the network, and loading data |
+//! | 6 | [`admin`], [`signal`], [`systemd`], [`config::values`] | the operator's window, events, the supervisor, values of options |
+//! | 7 | [`cli`] | the command line |
+//! | 8 | [`config`] | what the operator wrote, and what the program uses |
+//! | 9 | [`daemon`] | the wiring |
+//! | 10 | [`commands`] | serve, compile, inspect, check, generate |
 //!
-//! tokio and hyper appear from level 4 up. Clock, randomness and the output buffer come into
+//! tokio and hyper appear from level 5 up. Clock, randomness and the output buffer come into
 //! [`answer`] as arguments, so that every answer can be tested to the byte.
 //!
 //! # Invariants
@@ -66,7 +67,7 @@
 //!   not divided, and snapshots of equal networks share both (`snapshot::networks`). Where mirrors
 //!   have no network at all, a bit says so ([`snapshot::trie::SparseTable`]).
 //! - Bodies are bytes and not `String`s, put together from blocks of fixed size
-//!   ([`model::text`]) in memory that was used a moment ago ([`http::body`]).
+//!   ([`encode::text`]) in memory that was used a moment ago ([`http::body`]).
 
 // Whatever a request, a file or a signal holds, it must not be able to end an answer: what can panic
 // is written down with its proof, or not used.
@@ -93,6 +94,7 @@
     )
 )]
 
+pub mod encode;
 pub mod model;
 pub mod supervise;
 pub mod regular_file;

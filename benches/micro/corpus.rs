@@ -14,7 +14,7 @@ use mirrorlistd::answer::shape::Choice;
 use mirrorlistd::answer::target::{self, Target};
 use mirrorlistd::answer::{self, Format, Options, Request, Scratch};
 use mirrorlistd::compile::{Compiled, Inputs, compile};
-use mirrorlistd::model::text::Text;
+use mirrorlistd::encode::text::Text;
 use mirrorlistd::model::url::ProtocolSet;
 use mirrorlistd::snapshot::{FileView, Snapshot};
 use testdata::fedora::Shape;

@@ -198,7 +198,7 @@ mod choose {
 mod render {
     use fastrand::Rng;
     use mirrorlistd::answer::{Format, metalink, mirrorlist};
-    use mirrorlistd::model::text::{Pieces, Text};
+    use mirrorlistd::encode::text::{Pieces, Text};
 
     use super::corpus::{CORPUS, Memory, Prepared};
     use super::*;
@@ -271,7 +271,7 @@ mod render {
 mod respond {
     use fastrand::Rng;
     use mirrorlistd::answer::{Format, Scratch};
-    use mirrorlistd::model::text::Text;
+    use mirrorlistd::encode::text::Text;
 
     use super::corpus::{self, Asked, CORPUS};
     use super::*;
@@ -335,8 +335,8 @@ mod request {
     use std::net::{IpAddr, Ipv4Addr};
 
     use mirrorlistd::answer::Options;
-    use mirrorlistd::answer::client::{Header, Peer, TrustedProxies, proxy_protocol};
     use mirrorlistd::answer::query::Query;
+    use mirrorlistd::http::client_address::{Header, Peer, TrustedProxies, proxy_protocol};
 
     use super::corpus::CORPUS;
     use super::*;

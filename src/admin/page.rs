@@ -1,7 +1,7 @@
 //! The report as people read it: an HTML page without anything from outside, and a few lines of text.
 
 use super::report::{Report, Watch};
-use crate::model::xml;
+use crate::encode::xml;
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--line:#8884;--soft:#8882;--good:#1a7f37;--bad:#c62828;--wait:#9a6700}\

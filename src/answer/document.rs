@@ -3,9 +3,9 @@
 use super::select::Selection;
 use super::shape::{Choice, Fallback};
 use super::target::Target;
+use crate::encode::write::push_url_path;
 use crate::model::tier::Tier;
 use crate::model::url::ProtocolSet;
-use crate::model::write::push_url_path;
 use crate::snapshot::Snapshot;
 
 /// A list of mirrors, before it is written in a format.

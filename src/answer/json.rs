@@ -13,9 +13,9 @@
 //! known. Each line is an object, so that a person can read it.
 
 use super::document::Document;
-use crate::model::text::{Append, Text};
+use crate::encode::text::{Append, Text};
+use crate::encode::write::{push_json_escaped, push_json_string, push_number};
 use crate::model::tier::Tier;
-use crate::model::write::{push_json_escaped, push_json_string, push_number};
 use crate::snapshot::contains;
 
 /// Appends the array.

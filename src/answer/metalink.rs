@@ -6,8 +6,8 @@
 //! aria2 needs the one and old yum the other.
 
 use super::document::Document;
-use crate::model::text::{Append, Digits, Pieces, Prepared, Text};
-use crate::model::xml::{escape_comment_into, escape_into};
+use crate::encode::text::{Append, Digits, Pieces, Prepared, Text};
+use crate::encode::xml::{escape_comment_into, escape_into};
 use crate::snapshot::FileView;
 
 /// What stands around the lines, about.

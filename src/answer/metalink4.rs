@@ -5,10 +5,10 @@
 //! that only the current version is described.
 
 use super::document::Document;
+use crate::encode::text::{Append, Text};
+use crate::encode::write::{push_hex, push_number};
+use crate::encode::xml::escape_into;
 use crate::model::date::Timestamp;
-use crate::model::text::{Append, Text};
-use crate::model::write::{push_hex, push_number};
-use crate::model::xml::escape_into;
 use crate::snapshot::FileView;
 use crate::snapshot::tables::Version;
 

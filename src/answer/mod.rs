@@ -2,16 +2,15 @@
 //!
 //! A request passes through [`query`] (what was asked), [`target`] (which directory), [`select`] and
 //! [`order`] (which mirrors), [`shape`] (how many of them), and the format: [`mirrorlist`],
-//! [`metalink`], [`metalink4`] or [`json`], all written from one [`document`], or a [`redirect`]. [`client`] says whose
-//! request it is. Everything is looked up in one [`Snapshot`], nothing in it is parsed, and
+//! [`metalink`], [`metalink4`] or [`json`], all written from one [`document`], or a [`redirect`].
+//! Whose request it is, the transport says ([`asker`]). Everything is looked up in one [`Snapshot`], nothing in it is parsed, and
 //! nothing is allocated per mirror: what grows is in [`Scratch`], which a worker uses again.
 //!
 //! The writers escape: text that came from a request or a data file goes into XML only through
-//! [`crate::model::xml`], into a URL only through percent-encoding, and control characters were
+//! [`crate::encode::xml`], into a URL only through percent-encoding, and control characters were
 //! refused before.
 
 pub mod query;
-pub mod client;
 pub mod asker;
 pub mod target;
 pub mod alias;
@@ -32,10 +31,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use fastrand::Rng;
 
+use crate::encode::text::{Append, Pieces, Text};
 use crate::model::embedded::{LookupAddresses, Nat64Prefix};
 use crate::model::geo::{Country, Location};
 use crate::model::net::canonical;
-use crate::model::text::{Append, Pieces, Text};
 use crate::model::tier::Tier;
 use crate::model::url::ProtocolSet;
 use crate::snapshot::{FileView, Snapshot};

@@ -10,10 +10,10 @@
 use super::document::{Document, plain_ascii};
 use super::target::{Message, Refusal};
 use super::{Options, Status};
+use crate::encode::write::{push_base64, push_number};
 use crate::model::authority::is_same_server;
 use crate::model::base_url::authority;
 use crate::model::tier::Tier;
-use crate::model::write::{push_base64, push_number};
 
 /// `Location`, `Link` and `Digest` together have at most so many bytes, with their names.
 ///

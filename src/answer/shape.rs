@@ -13,9 +13,9 @@
 //! - zypper reads four URLs only, and mirrors of one network fail together: [`Shaping::spread`].
 
 use super::select::Selection;
+use crate::encode::text::Piece;
 use crate::model::base_url::{BadUrl, BaseUrl, authority};
 use crate::model::ids::HostId;
-use crate::model::text::Piece;
 use crate::model::tier::Tier;
 use crate::model::url::{Protocol, ProtocolSet};
 use crate::snapshot::listing::Listing;

@@ -9,8 +9,8 @@ use rustc_hash::FxHashSet;
 
 use super::select::Selection;
 use super::shape::Choice;
+use crate::encode::text::Piece;
 use crate::model::ids::HostId;
-use crate::model::text::Piece;
 use crate::snapshot::{DirectoryView, Snapshot, contains};
 
 /// What is left out of an answer; memory that is used again.

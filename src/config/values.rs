@@ -7,8 +7,8 @@ use std::str::FromStr;
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 
-use crate::answer::client::{Header, Source};
 use crate::answer::shape;
+use crate::http::client_address::{Header, Source};
 use crate::http::socket::Address;
 use crate::model::base_url::Redacted;
 use crate::model::embedded;

@@ -13,7 +13,7 @@ use std::cell::RefCell;
 use bytes::Buf;
 use http_body_util::Full;
 
-use crate::model::text::Text;
+use crate::encode::text::Text;
 
 /// What a response carries.
 pub type Body = Full<Block>;
@@ -95,7 +95,7 @@ impl Drop for Block {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::text::Append;
+    use crate::encode::text::Append;
 
     fn write(text: &str) -> Block {
         let mut body = begin();

@@ -27,7 +27,7 @@ use super::eviction::{Activity, Registry};
 use super::socket::{Listener, Stream};
 use super::workers::Workers;
 use super::{Context, connection};
-use crate::answer::client::Source;
+use crate::http::client_address::Source;
 use crate::rate_limiter::{LOG_INTERVAL, RateLimiter};
 
 /// The first wait after a failed `accept`.

@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`socket`] binds, also to a [`socket_file`], [`listener`] accepts, [`workers`] are
 //! the threads and [`placement`] chooses one of them, [`connection`] runs one connection and answers
-//! its requests, [`preamble`] reads what a proxy says before the first one, [`watchdog`] ends it when
+//! its requests, [`preamble`] reads what a proxy says before the first one and
+//! [`client_address`] whose request it is, [`watchdog`] ends it when
 //! its client keeps it waiting, [`eviction`] when others need its place or its memory, [`linger`] does
 //! not end it in the middle of what its client sends,
 //! [`route`] says which requests get an answer at all, [`response`] turns a reply into headers and a
@@ -27,16 +28,18 @@ pub mod response;
 pub mod compress;
 pub mod constant;
 mod date;
+pub mod client_address;
 pub mod access_log;
 
 use std::sync::Arc;
 
 use crate::answer;
-use crate::answer::client::TrustedProxies;
+
 use crate::live::Live;
 use crate::metrics::Metrics;
 
 use access_log::AccessLog;
+use client_address::TrustedProxies;
 use connection::Drain;
 use eviction::UnsentBudget;
 use watchdog::Timeouts;

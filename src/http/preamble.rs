@@ -18,7 +18,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::socket::Stream;
-use crate::answer::client::proxy_protocol::{self, Malformed};
+use crate::http::client_address::proxy_protocol::{self, Malformed};
 
 /// Read at a time while the header is incomplete: the usual header and the usual request.
 const CHUNK_BYTES: usize = 1_024;

@@ -24,7 +24,7 @@ use super::constant::Constants;
 use super::route::Refusal;
 use crate::answer::redirect::{self, Redirect};
 use crate::answer::{Reply, Status};
-use crate::model::text::{Append, Text};
+use crate::encode::text::{Append, Text};
 use crate::snapshot::Generation;
 
 /// The status line and all headers of an answer, those of hyper included, have at most so many bytes.

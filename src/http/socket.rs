@@ -24,7 +24,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use super::socket_file::{self, SocketFile};
-use crate::answer::client::Peer;
+use crate::http::client_address::Peer;
 
 /// Connections that may wait for `accept`; the kernel lowers it to `net.core.somaxconn`.
 pub(super) const BACKLOG: i32 = 4096;

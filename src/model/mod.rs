@@ -15,10 +15,7 @@ pub mod repository;
 pub mod checksum;
 pub mod date;
 pub mod ids;
-pub mod text;
 pub mod tier;
-pub mod xml;
-pub mod write;
 
 /// Names of directories, repositories and files have at most so many bytes, so that no URL made of
 /// them is longer than a client's line (see [`base_url::BadUrl::TooLong`]).

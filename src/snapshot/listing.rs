@@ -18,13 +18,13 @@ use std::collections::hash_map::Entry;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::encode::text::{Line, Piece, Pieces};
+use crate::encode::write::{push_hex, push_number};
+use crate::encode::xml::escape_into;
 use crate::model::checksum::Checksums;
 use crate::model::geo::{Continent, Country};
 use crate::model::ids::HostId;
-use crate::model::text::{Line, Piece, Pieces};
 use crate::model::url::{Protocol, ProtocolSet};
-use crate::model::write::{push_hex, push_number};
-use crate::model::xml::escape_into;
 
 use super::tables::{Layout, Slot, Tables, Version};
 use super::{empty_set, insert};

@@ -414,7 +414,7 @@ impl RepositoryList {
             }
             list.text.extend(line);
         }
-        crate::model::xml::escape_comment_into(&list.text, &mut list.xml_comment);
+        crate::encode::xml::escape_comment_into(&list.text, &mut list.xml_comment);
         list
     }
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 use mirrorlistd::answer::asker::Asker;
 use mirrorlistd::answer::{Format, Options, Reply, Request, Scratch, Status, respond};
 use mirrorlistd::compile::{self, Compiled, Inputs, MirrorManagerFiles, Report};
-use mirrorlistd::model::text::{Append, Text};
+use mirrorlistd::encode::text::{Append, Text};
 use mirrorlistd::snapshot::Snapshot;
 use testdata::Message as _;
 use testdata::mirrormanager::{

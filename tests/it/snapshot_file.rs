@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use mirrorlistd::compile::{Compiled, Inputs, compile};
-use mirrorlistd::model::text::Text;
+use mirrorlistd::encode::text::Text;
 use mirrorlistd::snapshot::format::{self, Broken};
 use mirrorlistd::snapshot::replace::{self, Keep};
 

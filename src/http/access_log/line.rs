@@ -4,9 +4,9 @@ use std::fmt::Write;
 use std::net::IpAddr;
 
 use crate::answer::LogEntry;
+use crate::encode::text::{Append, Text};
+use crate::encode::write::{push_number, push_percent_encoded};
 use crate::model::date::Date;
-use crate::model::text::{Append, Text};
-use crate::model::write::{push_number, push_percent_encoded};
 
 /// The date of the present day as text, computed once a day.
 #[derive(Default)]

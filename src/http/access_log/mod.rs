@@ -24,8 +24,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::answer::LogEntry;
+use crate::encode::text::Text;
 use crate::metrics::Metrics;
-use crate::model::text::Text;
 use crate::supervise::{Supervisor, Thread};
 
 use file::LogFile;

@@ -8,7 +8,7 @@ use mirrorlistd::answer::query::Query;
 use mirrorlistd::answer::shape::Shaping;
 use mirrorlistd::answer::{Format, Options, Request, Scratch, Status, respond};
 use mirrorlistd::compile::{Inputs, compile};
-use mirrorlistd::model::text::{Append, Text};
+use mirrorlistd::encode::text::{Append, Text};
 use mirrorlistd::snapshot::Snapshot;
 
 use super::xml;

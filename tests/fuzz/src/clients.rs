@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use mirrorlistd::answer::client::proxy_protocol::parse;
-use mirrorlistd::answer::client::{Header, Peer, TrustedProxies};
+use mirrorlistd::http::client_address::proxy_protocol::parse;
+use mirrorlistd::http::client_address::{Header, Peer, TrustedProxies};
 
 /// Lines of the header X-Forwarded-For.
 pub fn x_forwarded_for(bytes: &[u8]) {

@@ -14,7 +14,7 @@
 
 use std::net::IpAddr;
 
-use super::parse_hop;
+use super::hop::parse_hop;
 
 /// Bytes of a quoted address that are unescaped. The longest address with brackets and port has 53,
 /// and an obfuscated port may be longer than any real one.

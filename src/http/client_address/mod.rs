@@ -9,12 +9,15 @@
 //! Reading order: [`forwarded`] reads the header of RFC 7239, [`proxy_protocol`] what stands before
 //! the first request. Both are functions of bytes.
 
+mod hop;
 pub mod forwarded;
 pub mod proxy_protocol;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::model::net::{Prefix, canonical};
+
+use hop::parse_hop;
 
 /// Where a listener looks for the client's address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -125,20 +128,6 @@ impl TrustedProxies {
     fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|prefix| prefix.contains(address))
     }
-}
-
-/// An address as proxies write it: plain, `1.2.3.4:567`, `[2001:db8::1]` or `[2001:db8::1]:567`.
-fn parse_hop(token: &[u8]) -> Option<IpAddr> {
-    let token = std::str::from_utf8(token).ok()?.trim_matches([' ', '\t']);
-    let address = token
-        .parse::<IpAddr>()
-        .or_else(|_| token.parse::<SocketAddr>().map(|socket| socket.ip()))
-        .ok()
-        .or_else(|| {
-            let inner = token.strip_prefix('[')?.strip_suffix(']')?;
-            inner.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
-        })?;
-    Some(canonical(address))
 }
 
 #[cfg(test)]
