@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use crate::http::connection::Drain;
+use crate::http::Drain;
 use crate::http::socket::{Address, Listener};
 use crate::http::watchdog::Timeouts;
 use crate::live::Live;

@@ -18,7 +18,7 @@ use serde_json::Value;
 use super::State;
 use super::process::Process;
 use super::report::{Readiness, age, seconds_of};
-use crate::metrics::clients::PrivateClient;
+use crate::metrics::PrivateClient;
 use crate::metrics::{
     Label, Metrics, Phase, ReloadOutcome, ReloadTrigger, RequestKind, StatusClass,
 };

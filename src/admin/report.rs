@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::State;
 use super::process::Process;
 use super::rates::requests_of;
-use crate::metrics::clients::PrivateClient;
+use crate::metrics::PrivateClient;
 use crate::metrics::{
     Label, Metrics, Phase, ReloadOutcome, ReloadTrigger, RequestKind, StatusClass,
 };

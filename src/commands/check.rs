@@ -12,8 +12,8 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use super::inspect::{as_text, date};
+use super::output::{FAILURE, USAGE, complain, finish};
 use super::surroundings::{self, Findings};
-use super::{FAILURE, USAGE, complain, finish};
 use crate::cli::CheckArgs;
 use crate::compile::Inputs;
 use crate::config::Config;

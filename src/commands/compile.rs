@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use super::{FAILURE, USAGE, complain, fail, finish};
+use super::output::{FAILURE, USAGE, complain, fail, finish};
 use crate::cli::CompileArgs;
 use crate::compile::{Compiled, compile};
 use crate::config::resolved::resolve_inputs;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 
-use super::{FAILURE, fail, finish};
+use super::output::{FAILURE, fail, finish};
 use crate::cli::{Cli, Generate};
 
 pub(super) fn run(what: Generate) -> ExitCode {

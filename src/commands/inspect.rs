@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::{FAILURE, complain, fail, finish};
+use super::output::{FAILURE, complain, fail, finish};
 use crate::cli::InspectArgs;
 use crate::snapshot::{Snapshot, format};
 

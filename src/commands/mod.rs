@@ -4,21 +4,14 @@ pub mod serve;
 pub mod compile;
 pub mod inspect;
 pub mod check;
+mod output;
 mod surroundings;
 pub mod generate;
 
-use std::fmt::Display;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command};
-use crate::log;
 use crate::signal;
-
-/// The data or the system is at fault.
-const FAILURE: u8 = 1;
-/// The command line or the configuration is.
-const USAGE: u8 = 2;
 
 /// Does what the command line says.
 pub fn run(cli: Cli) -> ExitCode {
@@ -31,31 +24,4 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Generate(what)) => generate::run(what),
     }
-}
-
-/// Writes to stdout, at once.
-fn print(text: impl Display) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    write!(stdout, "{text}")?;
-    stdout.flush()
-}
-
-/// Prints the result of a command. A reader that has seen enough (`| head`) is no failure.
-fn finish(text: impl Display) -> ExitCode {
-    match print(text) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => fail(FAILURE, format_args!("cannot write to standard output: {error}")),
-    }
-}
-
-/// Says in one line why the command failed.
-fn fail(code: u8, reason: impl Display) -> ExitCode {
-    complain(format_args!("mirrorlistd: {reason}"));
-    ExitCode::from(code)
-}
-
-/// Writes a line to stderr.
-fn complain(line: impl Display) {
-    log::say(line);
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use super::{FAILURE, USAGE, fail};
+use super::output::{FAILURE, USAGE, fail};
 use crate::cli::ServeArgs;
 use crate::compile::Inputs;
 use crate::config::Config;

@@ -13,44 +13,40 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context as TaskContext, Poll, Waker};
+use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{ACCEPT, ACCEPT_ENCODING, DATE, HOST, HeaderName, HeaderValue};
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, DATE, HeaderName};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::sync::Notify;
 
-use super::Context;
 use super::access_log::combined;
 use super::access_log::line::DateCache;
 use super::body::{self, Body};
 use super::compress::Coding;
 use super::constant::Constants;
+use super::context::Context;
 use super::date::HttpDate;
+use super::drain::DrainWatch;
 use super::eviction::Activity;
 use super::linger::Lingering;
-use super::preamble::{Expect, Preamble, Told};
+use super::origin::ConnectionOrigin;
+use super::preamble::Preamble;
 use super::response::{self, Compression, Headers};
 use super::route::{self, Route};
 use super::socket::Stream;
 use super::watchdog::{Progress, Rules, Verdict, Watchdog, Watched};
-use crate::answer::asker::Asker;
 use crate::answer::query::Countme;
 use crate::answer::{self, CountmeEntry, Format, Scratch};
 use crate::http::client_address::proxy_protocol::Malformed;
-use crate::http::client_address::{Header, Peer, Source};
-use crate::metrics::clients::PrivateClient;
 use crate::metrics::{Answering, RequestKind, StatusClass};
-use crate::model::scope::is_private;
 use crate::rate_limiter::{LOG_INTERVAL, RateLimiter};
 
 /// How long a connection without a request may still send one after the drain has begun.
@@ -60,115 +56,16 @@ const LAST_CHANCE: Duration = Duration::from_millis(250);
 /// pipelines a megabyte leaves 612 kB in it for as long as the connection lasts.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 
-static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-static FORWARDED: HeaderName = HeaderName::from_static("forwarded");
-
-/// Whether the server is stopping: a flag for each request, a wake-up for each connection.
-#[derive(Default)]
-pub struct Drain {
-    has_begun: AtomicBool,
-    notify: Notify,
-}
-
-impl Drain {
-    /// Begins the drain; it never ends.
-    pub fn begin(&self) {
-        self.has_begun.store(true, Ordering::SeqCst);
-        self.notify.notify_waiters();
-    }
-
-    /// Returns when the drain has begun.
-    pub async fn begun(&self) {
-        let mut notified = pin!(self.notify.notified());
-        // Enlist first, look second: a drain that begins in between is then not missed.
-        notified.as_mut().enable();
-        if !self.has_begun() {
-            notified.await;
-        }
-    }
-
-    /// Whether it has begun.
-    pub fn has_begun(&self) -> bool {
-        self.has_begun.load(Ordering::Relaxed)
-    }
-}
-
-/// Where a connection comes from.
-pub struct Origin {
-    /// Who has connected.
-    peer: Peer,
-    /// Where to find the client's address.
-    source: Source,
-    /// What a PROXY header says about it.
-    told: Told,
-}
-
-impl Origin {
-    /// The origin of a connection that has just been accepted.
-    pub fn new(peer: Peer, source: Source) -> Self {
-        Self { peer, source, told: Told::default() }
-    }
-
-    /// Whoever sends `request`.
-    fn asker<B>(&self, context: &Context, request: &Request<B>) -> Asker {
-        let address = self.client_address(context, request);
-        let proxies = &context.options.trusted_proxies;
-        let is_local = self.peer == Peer::Unix && address == self.peer.address();
-        Asker { address, is_trusted: is_local || proxies.trusts(Peer::Address(address)) }
-    }
-
-    /// The address of whoever sends `request`.
-    fn client_address<B>(&self, context: &Context, request: &Request<B>) -> IpAddr {
-        match self.source {
-            Source::Header(header) => {
-                let lines = request.headers().get_all(header_name(header)).iter();
-                let lines = lines.map(HeaderValue::as_bytes);
-                context.options.trusted_proxies.client_address(self.peer, header, lines)
-            }
-            Source::ProxyProtocol => self.told.client().unwrap_or(self.peer.address()),
-            Source::Peer => self.peer.address(),
-        }
-    }
-
-    /// Why the client behind `request` has the private address `client`; `None` where it has not, and
-    /// for requests without Host: checks of a proxy, which speak for nobody.
-    fn private_client<B>(
-        &self,
-        context: &Context,
-        request: &Request<B>,
-        client: IpAddr,
-    ) -> Option<PrivateClient> {
-        if !is_private(client) || !request.headers().contains_key(HOST) {
-            return None;
-        }
-        let Source::Header(header) = self.source else { return Some(PrivateClient::Seen) };
-        let names_somebody = request.headers().contains_key(header_name(header));
-        let is_unnamed = !names_somebody && context.options.trusted_proxies.trusts(self.peer);
-        Some(if is_unnamed { PrivateClient::Unnamed } else { PrivateClient::Seen })
-    }
-
-    /// Only a trusted proxy speaks the PROXY protocol. Anybody else speaks HTTP, and a PROXY header
-    /// is then a malformed request.
-    fn expected(&self, context: &Context) -> Expect {
-        let is_proxy = || context.options.trusted_proxies.trusts(self.peer);
-        match self.source {
-            Source::ProxyProtocol if is_proxy() => Expect::Header,
-            _ => Expect::Request,
-        }
-    }
-}
-
-fn header_name(header: Header) -> &'static HeaderName {
-    match header {
-        Header::XForwardedFor => &X_FORWARDED_FOR,
-        Header::Forwarded => &FORWARDED,
-    }
-}
-
 /// Answers the requests of one connection until it ends.
-pub async fn serve(context: &Context, stream: Stream, origin: &Origin, activity: &Activity) {
+pub async fn serve(
+    context: &Context,
+    stream: Stream,
+    origin: &ConnectionOrigin,
+    activity: &Activity,
+) {
     let progress = Progress::default();
-    let stream = Preamble::new(stream, origin.expected(context), &origin.told);
+    let stream =
+        Preamble::new(stream, origin.expected(&context.options.trusted_proxies), &origin.told);
     let stream = Watched::new(stream, &progress);
     let stream = Lingering::new(stream, &progress, context.options.linger_bytes);
     // The answer is made while hyper calls the service, not when it polls.
@@ -299,37 +196,6 @@ impl<C: Future<Output = hyper::Result<()>>> Future for Guarded<'_, C> {
     }
 }
 
-/// [`Drain::begun`], polled without a lock.
-///
-/// A connection is polled for every request, and polling a `Notified` takes the lock of all
-/// connections. So it is polled once for each waker, of which a task has one, and then only the
-/// flag is looked at.
-struct DrainWatch<'a, F> {
-    drain: &'a Drain,
-    begun: Pin<Box<F>>,
-    waker: Option<Waker>,
-}
-
-impl<'a> DrainWatch<'a, ()> {
-    fn new(drain: &'a Drain) -> DrainWatch<'a, impl Future<Output = ()> + 'a> {
-        DrainWatch { drain, begun: Box::pin(drain.begun()), waker: None }
-    }
-}
-
-impl<F: Future<Output = ()>> DrainWatch<'_, F> {
-    fn poll_begun(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
-        let this = self.get_mut();
-        if this.drain.has_begun() {
-            return Poll::Ready(());
-        }
-        if this.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            return Poll::Pending;
-        }
-        this.waker = Some(cx.waker().clone());
-        this.begun.as_mut().poll(cx)
-    }
-}
-
 /// What a worker thread uses again for each answer.
 struct Worker {
     rng: fastrand::Rng,
@@ -357,7 +223,11 @@ thread_local! {
     static WORKER: RefCell<Worker> = RefCell::new(Worker::new());
 }
 
-fn answer(context: &Context, origin: &Origin, request: &Request<Incoming>) -> Response<Body> {
+fn answer(
+    context: &Context,
+    origin: &ConnectionOrigin,
+    request: &Request<Incoming>,
+) -> Response<Body> {
     let answering = context.metrics.begin_answer();
     let has_body = !request.body().is_end_stream();
     let route = route::find_route(request, has_body, context.options.max_target_bytes);
@@ -381,7 +251,8 @@ fn answer(context: &Context, origin: &Origin, request: &Request<Incoming>) -> Re
         response::close_after(&mut response);
     }
     if let Some(log) = &context.combined_log {
-        let client = origin.client_address(context, request);
+        let proxies = &context.options.trusted_proxies;
+        let client = origin.client_address(proxies, request);
         let mut line = Vec::with_capacity(256);
         combined::format_line(client, seconds_since_1970(), request, &response, &mut line);
         log.write_line(line);
@@ -393,7 +264,7 @@ fn answer(context: &Context, origin: &Origin, request: &Request<Incoming>) -> Re
 fn respond(
     context: &Context,
     answering: &Answering<'_>,
-    origin: &Origin,
+    origin: &ConnectionOrigin,
     request: &Request<Incoming>,
     format: Format,
     worker: &mut Worker,
@@ -411,8 +282,9 @@ fn respond(
 
     let snapshot = context.live.load();
     let reply = survive(|| {
-        let asker = origin.asker(context, request);
-        if let Some(why) = origin.private_client(context, request, asker.address) {
+        let proxies = &context.options.trusted_proxies;
+        let asker = origin.asker(proxies, request);
+        if let Some(why) = origin.private_client(proxies, request, asker.address) {
             answering.private_client(why);
         }
         let host = route::host_of(request);

@@ -22,11 +22,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::unconstrained;
 
-use super::connection::Origin;
+use super::connection;
+use super::context::Context;
 use super::eviction::{Activity, Registry};
+use super::origin::ConnectionOrigin;
 use super::socket::{Listener, Stream};
 use super::workers::Workers;
-use super::{Context, connection};
 use crate::http::client_address::Source;
 use crate::rate_limiter::{LOG_INTERVAL, RateLimiter};
 
@@ -156,7 +157,7 @@ impl Server {
         &self,
         listeners: &[Public],
         registry: &mut Registry,
-        waiting: &mut Option<(Stream, Origin)>,
+        waiting: &mut Option<(Stream, ConnectionOrigin)>,
     ) {
         let mut trouble = Trouble::new();
         let mut first = 0;
@@ -250,7 +251,7 @@ impl Server {
             let Some(Ok((stream, peer))) = now_or_never(public.listener.accept()).await else {
                 return;
             };
-            let origin = Origin::new(peer, public.source);
+            let origin = ConnectionOrigin::new(peer, public.source);
             self.serve(stream, origin, permit, registry.add(now()));
         }
     }
@@ -258,7 +259,7 @@ impl Server {
     fn serve(
         &self,
         stream: Stream,
-        origin: Origin,
+        origin: ConnectionOrigin,
         permit: OwnedSemaphorePermit,
         activity: Arc<Activity>,
     ) {
@@ -285,14 +286,17 @@ impl Server {
 
 /// The next connection of any listener. `first` is the one that is asked first, and moves on, so that
 /// no listener waits for ever behind one that always has a connection, or always an error.
-async fn accept_any(listeners: &[Public], first: &mut usize) -> io::Result<(Stream, Origin)> {
+async fn accept_any(
+    listeners: &[Public],
+    first: &mut usize,
+) -> io::Result<(Stream, ConnectionOrigin)> {
     poll_fn(|cx| {
         let turns = listeners.iter().enumerate().cycle().skip(*first).take(listeners.len());
         for (index, public) in turns {
             if let Poll::Ready(accepted) = public.listener.poll_accept(cx) {
                 *first = index + 1;
-                let accepted =
-                    accepted.map(|(stream, peer)| (stream, Origin::new(peer, public.source)));
+                let accepted = accepted
+                    .map(|(stream, peer)| (stream, ConnectionOrigin::new(peer, public.source)));
                 return Poll::Ready(accepted);
             }
         }

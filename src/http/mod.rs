@@ -12,11 +12,16 @@
 //! The server speaks HTTP/1 only, through hyper's own `http1::Builder`: it stands behind reverse
 //! proxies, which speak nothing else to it. TLS ends there as well.
 
+mod options;
+mod context;
+mod address;
 pub mod socket;
 pub mod socket_file;
 pub mod listener;
 pub mod workers;
 pub mod placement;
+pub mod drain;
+mod origin;
 pub mod connection;
 pub mod preamble;
 pub mod watchdog;
@@ -31,58 +36,7 @@ mod date;
 pub mod client_address;
 pub mod access_log;
 
-use std::sync::Arc;
-
-use crate::answer;
-
-use crate::live::Live;
-use crate::metrics::Metrics;
-
-use access_log::AccessLog;
-use client_address::TrustedProxies;
-use connection::Drain;
-use eviction::UnsentBudget;
-use watchdog::Timeouts;
-
-/// Limits and rules of the transport.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// How long a connection may wait for its client.
-    pub timeouts: Timeouts,
-    /// Header fields per request.
-    pub max_headers: usize,
-    /// Bytes of the request target.
-    pub max_target_bytes: usize,
-    /// Bytes that are read and thrown away at the end of a connection.
-    pub linger_bytes: u64,
-    /// Connections at the same time; for further ones those go that have been idle longest.
-    pub max_connections: usize,
-    /// Bytes that may wait for clients that do not read, in the whole process.
-    pub unsent_bytes: u64,
-    /// Whether bodies are compressed for clients that ask for it.
-    pub compress: bool,
-    /// Longer bodies are not compressed.
-    pub max_compressed_bytes: usize,
-    /// What the answer part must know.
-    pub answer: answer::Options,
-    /// The proxies that are believed about their clients.
-    pub trusted_proxies: TrustedProxies,
-}
-
-/// What all connections share.
-pub struct Context {
-    /// The rules.
-    pub options: Options,
-    /// The data.
-    pub live: Arc<Live>,
-    /// The counters.
-    pub metrics: Arc<Metrics>,
-    /// Where requests are logged; `None` logs nowhere.
-    pub access_log: Option<AccessLog>,
-    /// Where all requests are logged as a proxy would; `None` logs nowhere.
-    pub combined_log: Option<AccessLog>,
-    /// Whether the server is stopping.
-    pub drain: Arc<Drain>,
-    /// How much may wait for clients that do not read.
-    pub unsent: UnsentBudget,
-}
+pub use context::Context;
+pub use drain::Drain;
+pub use options::Options;
+pub use origin::ConnectionOrigin;

@@ -8,97 +8,29 @@
 //! somebody listens on is not, nor is a file of any other kind. At the end it is removed, before the
 //! socket is closed and only while it is still ours, so that a successor's file is never taken away.
 
-use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::net::{self, IpAddr, SocketAddr};
 use std::os::unix::net as unix;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::Pin;
-use std::str::FromStr;
 use std::task::{Context, Poll, ready};
 
-use serde::Deserialize;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
+pub use super::address::{Address, Mode};
 use super::socket_file::{self, SocketFile};
 use crate::http::client_address::Peer;
 
 /// Connections that may wait for `accept`; the kernel lowers it to `net.core.somaxconn`.
-pub(super) const BACKLOG: i32 = 4096;
+const BACKLOG: i32 = 4096;
 /// What the kernel takes of an answer before the client has taken what was sent. Several usual
 /// answers: those are still handed over in one piece. Without it, a client that pipelines requests
 /// and reads no answer would fill 4 MB of kernel memory; and one that reads slowly would show
 /// progress only after each third of that, and be cut for making none.
 pub(super) const UNSENT_BYTES: u32 = 128 * 1024;
-
-/// Where to listen: `ADDR:PORT` or `unix:PATH`.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[serde(try_from = "String")]
-pub enum Address {
-    /// TCP.
-    Tcp(SocketAddr),
-    /// A unix socket.
-    Unix(PathBuf),
-}
-
-impl Address {
-    /// The path behind `unix:`; `None` where `text` does not begin so.
-    pub fn parse_unix(text: &str) -> Option<Result<PathBuf, String>> {
-        match text.strip_prefix("unix:")? {
-            "" => Some(Err("`unix:` lacks a path".into())),
-            path => Some(Ok(path.into())),
-        }
-    }
-
-    /// Whether it is a path.
-    pub fn is_unix(&self) -> bool {
-        matches!(self, Self::Unix(_))
-    }
-
-    /// The address as a client writes it; a path stays what it is.
-    pub fn url(&self) -> impl fmt::Display {
-        let scheme = match self {
-            Self::Tcp(_) => "http://",
-            Self::Unix(_) => "",
-        };
-        format!("{scheme}{self}")
-    }
-}
-
-impl FromStr for Address {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if let Some(path) = Self::parse_unix(text) {
-            return path.map(Self::Unix);
-        }
-        let address = text.parse().map(Self::Tcp);
-        address.map_err(|_| format!("`{text}` is neither ADDR:PORT nor unix:PATH"))
-    }
-}
-
-impl TryFrom<String> for Address {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(address) => write!(f, "{address}"),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
-
-/// Permission bits of a unix socket; `None` leaves them to the umask.
-pub type Mode = Option<u32>;
 
 /// A listening socket that the process was started with.
 #[derive(Debug)]
@@ -135,7 +67,7 @@ impl Listener {
                 Ok(Self { socket: Listening::Tcp(socket), address, file: None, is_handed: false })
             }
             Address::Unix(path) => {
-                let (socket, file) = socket_file::bind(path, mode)?;
+                let (socket, file) = socket_file::bind(path, mode, BACKLOG)?;
                 let socket = Listening::Unix(UnixListener::from_std(socket.into())?);
                 Ok(Self { socket, address: address.clone(), file: Some(file), is_handed: false })
             }

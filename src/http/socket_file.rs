@@ -17,7 +17,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::socket::{BACKLOG, Mode};
+use super::address::Mode;
 
 /// Others hold the lock for a few system calls.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
@@ -57,7 +57,7 @@ fn connect(path: &Path) -> io::Result<()> {
 
 /// Binds and listens. Replaces what a killed process has left behind; a socket that somebody listens
 /// on stays, and so does a file of any other kind: the address is then in use.
-pub(super) fn bind(path: &Path, mode: Mode) -> io::Result<(Socket, SocketFile)> {
+pub(super) fn bind(path: &Path, mode: Mode, backlog: i32) -> io::Result<(Socket, SocketFile)> {
     // Held until the end.
     let _lock = lock_folder(path)?;
     if look(path) == Occupant::Abandoned {
@@ -71,7 +71,7 @@ pub(super) fn bind(path: &Path, mode: Mode) -> io::Result<(Socket, SocketFile)> 
         // Before it listens: until then nobody gets in, whatever the umask has left open.
         fs::set_permissions(path, Permissions::from_mode(mode))?;
     }
-    socket.listen(BACKLOG)?;
+    socket.listen(backlog)?;
     Ok((socket, file))
 }
 
@@ -150,7 +150,7 @@ mod tests {
             }
         }
         assert_eq!(look(&path), Occupant::Listener);
-        let error = bind(&path, None).err().expect("somebody listens");
+        let error = bind(&path, None, 1).err().expect("somebody listens");
         assert_eq!(error.kind(), ErrorKind::AddrInUse);
         drop(listener);
         assert_eq!(look(&path), Occupant::Abandoned);
@@ -165,7 +165,7 @@ mod tests {
             let barrier = Barrier::new(4);
             let start = || {
                 barrier.wait();
-                bind(&path, None)
+                bind(&path, None, 1)
             };
             let outcomes: Vec<_> = thread::scope(|scope| {
                 let threads: Vec<_> = (0..4).map(|_| scope.spawn(start)).collect();

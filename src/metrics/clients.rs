@@ -5,30 +5,11 @@
 //! [`ClientCheck`] looks at them now and then. It counts requests and no time, so a quiet server says
 //! nothing, and it tells a change and no state, so a network that is private on purpose costs one line.
 
-use super::{Label, Metrics, RequestKind};
+use super::counts::Metrics;
+use super::labels::{PrivateClient, RequestKind};
 
 /// Requests that are looked at together, at least.
 pub const WINDOW: u64 = 1_000;
-
-/// Why a client has a private address.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum PrivateClient {
-    /// A proxy said so, or the client itself has connected from there.
-    Seen,
-    /// A trusted proxy has connected and named nobody, so its own address counts.
-    Unnamed,
-}
-
-impl Label for PrivateClient {
-    const ALL: &'static [Self] = &[Self::Seen, Self::Unnamed];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Seen => "seen",
-            Self::Unnamed => "unnamed",
-        }
-    }
-}
 
 /// What is the matter with the addresses of clients.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Counter;
+use super::counter::Counter;
 
 /// 1 to 4 as in dnf (1 is the first week of an installation, 4 more than half a year), then others.
 const N_BUCKETS: usize = 5;

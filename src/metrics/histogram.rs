@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::Counter;
+use super::counter::Counter;
 
 /// The first power of two that is told apart: 1,024 ns.
 const LOWEST: u32 = 10;
