@@ -1,14 +1,13 @@
 //! `mirrorlistd check`: what it finds, what it says, how it exits, and that it leaves no trace.
 
 use std::fs;
-use std::net::TcpListener;
 
 use serde_json::Value;
 use testdata::Message as _;
 
 use crate::fixture::World;
 use crate::previous::Store;
-use crate::server::{DEMO, Server, run, wait_until};
+use crate::server::{DEMO, Server, free_port, run, wait_until};
 
 /// Exit status, standard output and standard error of a check.
 #[track_caller]
@@ -293,7 +292,7 @@ fn it_runs_beside_a_server_and_disturbs_nobody() {
     assert_eq!(json["configuration"]["in_use"][0], format!("http://127.0.0.1:{port}"));
     assert_eq!(server.get(DEMO).status(), 200);
     // Nor is anything left of it that would be in the way of a server.
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let free = free_port().to_string();
     assert_eq!(check(&["--demo", "--port", &free]).0, 0);
     let server = Server::start(&["--port", &free]);
     assert_eq!(server.address.port().to_string(), free);

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use crate::fixture::{Public, World};
-use crate::server::{PATIENCE, Server};
+use crate::server::{PATIENCE, Server, patient};
 
 /// An answer whose body may be anything.
 struct Raw {
@@ -62,7 +62,7 @@ fn start(n_repositories: usize, config: &str) -> Server {
     let [snapshot, file] = ["snapshot", "config.toml"].map(|name| folder.path().join(name));
     std::fs::write(&snapshot, world.compile().unwrap().bytes).unwrap();
     let config = format!("snapshot = '{}'\nlog = 'none'\n{config}", snapshot.display());
-    std::fs::write(&file, config).unwrap();
+    std::fs::write(&file, patient(&config)).unwrap();
     let file = file.to_str().unwrap().to_owned();
     Server::start_in(folder, &["--config", &file])
 }

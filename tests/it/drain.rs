@@ -1,18 +1,15 @@
-//! How the program ends. The grace period is 30 s by default and the patience of the harness as
-//! long, so those of them that must end at once run with `--grace 1000`.
-
-use std::net::TcpStream;
+//! How the program ends. It is given a longer grace period than the harness has patience: it must not
+//! wait for its end.
 
 use rustix::process::Signal;
 
+use crate::admin::Watched;
 use crate::server::{DEMO, HasBody, Server, wait_until};
-
-const LONG_GRACE: [&str; 2] = ["--grace", "1000"];
 
 #[test]
 fn an_idle_server_ends_with_status_0() {
     for signal in [Signal::TERM, Signal::INT] {
-        let mut server = Server::start(&LONG_GRACE);
+        let mut server = Server::start(&[]);
         assert_eq!(server.get(DEMO).status(), 200);
         server.signal(signal);
         assert_eq!(server.wait().code(), Some(0));
@@ -22,7 +19,7 @@ fn an_idle_server_ends_with_status_0() {
 
 #[test]
 fn connections_without_a_request_do_not_hold_it() {
-    let mut server = Server::start(&LONG_GRACE);
+    let mut server = Server::start(&[]);
     let mut silent = server.connect();
     let mut idle = server.connect();
     idle.send(&format!("GET {DEMO} HTTP/1.1\r\nHost: a\r\n\r\n"));
@@ -35,25 +32,26 @@ fn connections_without_a_request_do_not_hold_it() {
 
 #[test]
 fn a_request_that_has_begun_is_answered_and_is_the_last() {
-    let mut server = Server::start(&LONG_GRACE);
-    let mut client = server.connect();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut watched = Watched::start_in(folder, &[]);
+    let mut client = watched.server.connect();
     client.send(&format!("GET {DEMO} HTTP/1.1\r\n"));
-    // The connection has been accepted and its bytes read when a later one has been answered.
-    assert_eq!(server.get(DEMO).status(), 200);
-    server.signal(Signal::TERM);
-    let address = server.address;
-    wait_until("the socket is closed", || TcpStream::connect(address).is_err());
+    wait_until("the half request is seen", || {
+        watched.metric("mirrorlistd_connections_waiting", &[("for", "header")]) == 1.0
+    });
+    watched.server.signal(Signal::TERM);
+    wait_until("the drain has begun", || watched.get("/readyz").1.starts_with("stopping\n"));
     client.send("Host: a\r\n\r\n");
     let response = client.read_response(HasBody::Yes);
     assert_eq!(response.status(), 200);
     assert_eq!(response.header("connection"), Some("close"));
     assert_eq!(client.read_to_end(), "");
-    assert_eq!(server.wait().code(), Some(0));
+    assert_eq!(watched.server.wait().code(), Some(0));
 }
 
 #[test]
 fn answers_that_nobody_has_read_yet_are_completed() {
-    let mut server = Server::start(&LONG_GRACE);
+    let mut server = Server::start(&[]);
     let mut client = server.connect();
     let request = format!("GET {DEMO} HTTP/1.1\r\nHost: a\r\n\r\n");
     client.send(&request.repeat(200));
@@ -86,13 +84,17 @@ fn the_grace_period_is_the_longest_that_it_takes() {
 
 #[test]
 fn a_second_signal_ends_it_at_once() {
-    let mut server = Server::start(&LONG_GRACE);
-    let mut client = server.connect();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut watched = Watched::start_in(folder, &[]);
+    let mut client = watched.server.connect();
     client.send("GET /mirr");
-    assert_eq!(server.get(DEMO).status(), 200);
-    server.signal(Signal::TERM);
-    wait_until("it is stopping", || server.stderr().contains("stopping"));
-    server.signal(Signal::INT);
-    assert_eq!(server.wait().code(), Some(0));
-    assert!(server.stderr().contains(" connections cut by a second signal"), "{}", server.stderr());
+    wait_until("the half request is seen", || {
+        watched.metric("mirrorlistd_connections_waiting", &[("for", "header")]) == 1.0
+    });
+    watched.server.signal(Signal::TERM);
+    wait_until("the drain has begun", || watched.get("/readyz").1.starts_with("stopping\n"));
+    watched.server.signal(Signal::INT);
+    assert_eq!(watched.server.wait().code(), Some(0));
+    let stderr = watched.server.stderr();
+    assert!(stderr.contains("1 connections cut by a second signal"), "{stderr}");
 }

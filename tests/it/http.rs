@@ -1,5 +1,7 @@
 //! The rules of the transport, on a real socket.
 
+use std::time::Instant;
+
 use crate::server::{DEMO, HasBody, Server};
 
 #[test]
@@ -165,11 +167,8 @@ fn too_many_or_too_long_headers_are_431() {
 
 #[test]
 fn connections_beyond_the_limit_take_the_place_of_idle_ones() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = folder.path().join("mirrorlistd.toml");
-    std::fs::write(&path, "[limits]\nmax_connections = 2\n").expect("a write");
-    let path = path.to_str().expect("a UTF-8 path").to_owned();
-    let server = Server::start_in(folder, &["--demo", "--config", &path]);
+    let start = Instant::now();
+    let server = Server::start_with("[limits]\nmax_connections = 2\n", &[]);
     let mut clients: Vec<_> = (0..6).map(|_| server.connect()).collect();
     let (silent, last) = clients.split_at_mut(4);
     for client in silent {
@@ -179,6 +178,5 @@ fn connections_beyond_the_limit_take_the_place_of_idle_ones() {
         client.send(&format!("GET {DEMO} HTTP/1.1\r\nHost: a\r\n\r\n"));
         assert_eq!(client.read_response(HasBody::Yes).status(), 200);
     }
-    let stderr = server.stderr();
-    assert_eq!(stderr.matches("the limit of 2 connections is near").count(), 1, "{stderr}");
+    server.check_logged_once_a_minute("the limit of 2 connections is near", start);
 }

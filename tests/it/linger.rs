@@ -5,7 +5,7 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 
 use crate::admin::Watched;
-use crate::server::{Client, DEMO, HasBody, PATIENCE, Server};
+use crate::server::{Client, DEMO, HasBody, PATIENCE, Server, patient};
 
 /// Sends what belongs to a request that has been answered already, ends, and expects the server to end
 /// in peace: a reset would be an error of either side.
@@ -106,7 +106,7 @@ fn only_so_many_bytes_are_thrown_away() {
 fn a_client_that_never_ends_is_cut_and_counted() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("mirrorlistd.toml");
-    std::fs::write(&path, "[limits]\nlinger_timeout_seconds = 1\n").expect("a write");
+    std::fs::write(&path, patient("[limits]\nlinger_timeout_seconds = 1\n")).expect("a write");
     let path = path.to_str().expect("a UTF-8 path").to_owned();
     let watched = Watched::start_in(folder, &["--demo", "--config", &path]);
     let mut lingering = watched.server.connect();

@@ -157,8 +157,9 @@ fn a_start_without_an_intact_snapshot_serves_the_one_before_and_says_so() {
         let watched = Watched::start_in(store.folder, &["--snapshot", &file, "-l", "none"]);
         assert_eq!(served(&watched), first);
 
-        let stderr = watched.server.stderr();
         let line = format!("; serving the snapshot before it, {file}.previous");
+        watched.server.wait_for_log(&line);
+        let stderr = watched.server.stderr();
         assert_eq!(stderr.matches(&line).count(), 1, "{stderr}");
         let (status, body) = watched.get("/readyz");
         assert_eq!(status, 200, "{body}");

@@ -1,12 +1,14 @@
 //! The harness: runs the program on a free port and talks HTTP to it, byte by byte.
 //!
 //! Nothing here asserts how long something takes; every wait has a generous end, so that a hang is
-//! a failure and not a stuck test run.
+//! a failure and not a stuck test run. The time limits of the program are as generous ([`patient`]):
+//! a test that needs one to pass sets that one, and only waits for what follows.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,8 +17,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
-/// After this, something hangs.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// After this, something hangs. A machine that is busy with other things is slow, but not so slow.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+/// So often is logged at most what clients can cause.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A request that the demo data answers with a list and a line in the access log.
 pub(crate) const DEMO: &str = "/mirrorlist?repo=demo-9&arch=x86_64&ip=192.0.2.10";
@@ -50,6 +54,47 @@ pub(crate) fn without_supervisor(command: &mut Command) {
     }
 }
 
+/// A configuration with time limits beyond [`PATIENCE`] wherever it has none of its own: a client that
+/// gets no processor for a while is not cut.
+pub(crate) fn patient(config: &str) -> String {
+    let mut limits = String::new();
+    for key in ["header_timeout", "idle_timeout", "write_timeout", "linger_timeout", "grace"] {
+        if !config.contains(&format!("{key}_seconds")) {
+            limits = limits + key + "_seconds = 1000\n";
+        }
+    }
+    match config.split_once("[limits]\n") {
+        Some((before, after)) => format!("{before}[limits]\n{limits}{after}"),
+        None => format!("{config}\n[limits]\n{limits}"),
+    }
+}
+
+/// A file in `folder` that says nothing else.
+pub(crate) fn patient_config(folder: &Path) -> PathBuf {
+    let path = folder.join("patient.toml");
+    std::fs::write(&path, patient("")).expect("a write");
+    path
+}
+
+/// A port of a loopback address that nobody listens on, for programs that cannot say which one they
+/// got. The kernel gives it to nobody: it is below those that it chooses from.
+#[track_caller]
+pub(crate) fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    const FIRST: u16 = 10_000;
+    const LAST: u16 = 30_000;
+    // Another test process begins elsewhere.
+    let begin = std::process::id() as u16 % (LAST - FIRST);
+    for _ in FIRST..LAST {
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = FIRST + begin.wrapping_add(n) % (LAST - FIRST);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("all ports from {FIRST} to {LAST} are in use");
+}
+
 /// A running server. Killed when dropped.
 pub(crate) struct Server {
     child: Child,
@@ -70,20 +115,24 @@ impl Server {
         Self::start_in(tempfile::tempdir().expect("a temporary folder"), args)
     }
 
-    /// The same, with demo data and a configuration file.
+    /// The same, with demo data and a configuration file, whose time limits are [`patient`].
     #[track_caller]
     pub(crate) fn start_with(config: &str, args: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("mirrorlistd.toml");
-        std::fs::write(&path, config).expect("a write");
+        std::fs::write(&path, patient(config)).expect("a write");
         let path = path.to_str().expect("a UTF-8 path").to_owned();
         Self::start_in(folder, &[&["--demo", "--config", &path], args].concat())
     }
 
-    /// The same, with a folder that the test has prepared.
+    /// The same, with a folder that the test has prepared. Who names no configuration gets one that
+    /// says nothing but that the program is [`patient`].
     #[track_caller]
     pub(crate) fn start_in(folder: TempDir, args: &[&str]) -> Self {
         let mut command = command(&["--port", "0"]);
+        if !args.contains(&"--config") {
+            command.arg("--config").arg(patient_config(folder.path()));
+        }
         let stderr = std::fs::File::create(folder.path().join("stderr")).expect("a file");
         command.args(args).stdin(Stdio::null()).stderr(stderr);
         Self::launch(folder, command)
@@ -151,6 +200,22 @@ impl Server {
 
     pub(crate) fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
+    }
+
+    /// Waits until its log says this.
+    #[track_caller]
+    pub(crate) fn wait_for_log(&self, text: &str) {
+        wait_until(&format!("the log says {text:?}"), || self.stderr().contains(text));
+    }
+
+    /// Waits until its log says this, and checks that it does so once a minute at most. `since` is
+    /// before it could.
+    #[track_caller]
+    pub(crate) fn check_logged_once_a_minute(&self, text: &str, since: Instant) {
+        self.wait_for_log(text);
+        let stderr = self.stderr();
+        let n_intervals = since.elapsed().as_secs() / LOG_INTERVAL.as_secs();
+        assert!(stderr.matches(text).count() as u64 <= 1 + n_intervals, "{stderr}");
     }
 
     #[track_caller]
@@ -242,6 +307,23 @@ impl Client {
     #[track_caller]
     pub(crate) fn connect(address: SocketAddr) -> Self {
         Self::new(TcpStream::connect(address).expect("the server listens"))
+    }
+
+    /// A connection on which something is sent that is answered, which is still to be read. Where this
+    /// host is too busy to send it within a limit of a second, it is tried again.
+    #[track_caller]
+    pub(crate) fn connect_and_send(address: SocketAddr, text: &str) -> Self {
+        loop {
+            let start = Instant::now();
+            let mut client = Self::connect(address);
+            let sent = client.stream().write_all(text.as_bytes());
+            let begun = sent.and_then(|()| client.stream().peek(&mut [0]));
+            if matches!(begun, Ok(n) if n > 0) {
+                return client;
+            }
+            let elapsed = start.elapsed();
+            assert!(elapsed >= Duration::from_secs(1), "no answer after {elapsed:?}: {begun:?}");
+        }
     }
 
     #[track_caller]
