@@ -1,10 +1,10 @@
 //! Clients that ask one thing after another on kept connections.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::server::{Client, HasBody, Response, Server};
+use crate::server::{Client, HasBody, Response, Server, wait_until};
 
 /// What is asked.
 pub struct Load<'a> {
@@ -48,13 +48,20 @@ pub fn during<R>(
     let address = server.address;
     let client = |first: usize| {
         let mut latencies = Vec::new();
-        let mut client = Client::connect(address);
+        let mut client: Option<Client> = None;
         for target in load.targets.iter().cycle().skip(first % load.targets.len()) {
             if is_over.load(Ordering::Relaxed) {
                 break;
             }
             let start = Instant::now();
-            client.send(&format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
+            let request = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+            let client = match &mut client {
+                Some(client) => {
+                    client.send(&request);
+                    client
+                }
+                none => none.insert(Client::connect_and_send(address, &request)),
+            };
             let response = client.read_response(HasBody::Yes);
             latencies.push(start.elapsed());
             check(&response);
@@ -79,10 +86,16 @@ pub fn during<R>(
     })
 }
 
-/// Asks for one target for a while.
-pub fn run(server: &Server, n_clients: usize, target: &str, duration: Duration) -> Latencies {
+/// Asks for one target, at least so many times.
+pub fn run(server: &Server, n_clients: usize, target: &str, n_requests: usize) -> Latencies {
     let load = Load { n_clients, pause: Duration::ZERO, targets: &[target] };
-    during(server, &load, is_ok, || thread::sleep(duration)).1
+    let n_answers = AtomicUsize::new(0);
+    let check = |response: &Response| {
+        is_ok(response);
+        n_answers.fetch_add(1, Ordering::Relaxed);
+    };
+    let is_enough = || n_answers.load(Ordering::Relaxed) >= n_requests;
+    during(server, &load, check, || wait_until("clients are answered", is_enough)).1
 }
 
 /// The check of an answer that must be there.

@@ -8,7 +8,7 @@
 //! faults -- WORD` runs those whose names contain a word.
 //!
 //! What is not here: what the file of a snapshot survives byte by byte (`tests/it/snapshot_file.rs`),
-//! and what happens when its writer is killed or finds the disk full (`tests/it/killed.rs`). That a
+//! and what happens when its writer finds the disk full (`tests/it/killed.rs`). That a
 //! panic costs one answer is a unit test in `src/http/connection.rs`: no request is known that
 //! causes one, and a way to cause one has no place in the program.
 
@@ -85,6 +85,7 @@ const ROWS: &[Row] = &[
     ("reads_that_fail_are_tried_again", bad_files::failing_reads),
     ("a_file_system_that_hangs_holds_nothing_up", bad_files::hanging_reads),
     ("what_cannot_be_synced_is_told_as_it_is", bad_files::failing_syncs),
+    ("a_compiler_that_is_killed_leaves_whole_files", bad_files::killed_compilers),
     ("a_stop_completes_every_answer", stop::under_load),
     ("ambiguous_requests_get_one_answer_and_the_end", smuggling::direct),
     ("odd_requests_that_are_sound_are_answered", smuggling::sound),

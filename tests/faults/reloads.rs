@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -18,6 +17,8 @@ const N_CLIENTS: usize = 64;
 /// reloads and not of a machine that has nothing left.
 const PAUSE: Duration = Duration::from_millis(5);
 const N_ROUNDS: usize = 3;
+/// Answers without reloads in each of them.
+const N_CALM: usize = 5_000;
 const N_RELOADS: usize = 300;
 
 /// Sends HUP and waits until the log has one more line with `word`.
@@ -42,8 +43,10 @@ pub fn under_load(table: &mut Table) {
     let [mut without, mut with] = [(); 2].map(|()| Latencies::default());
     let mut ratios = Vec::new();
     for _ in 0..N_ROUNDS {
-        let pause = || thread::sleep(Duration::from_millis(700));
-        let ((), calm) = load::during(&server, &load, check, pause);
+        let n_seen = || seen.each_ref().map(|n| n.load(Ordering::Relaxed)).iter().sum::<usize>();
+        let enough = n_seen() + N_CALM;
+        let wait = || wait_until("clients are answered", || n_seen() >= enough);
+        let ((), calm) = load::during(&server, &load, check, wait);
         let calm_p99 = calm.p99();
         without.append(calm);
         let reloads = || {
@@ -51,6 +54,10 @@ pub fn under_load(table: &mut Table) {
                 versions[(n_reloads + 1) % 2].publish(&path);
                 reload(&server, "reloaded generation", n_reloads);
                 n_reloads += 1;
+                // Every version once, and then as they come.
+                if let Some(seen) = seen.get(n_reloads % 2).filter(|_| n_reloads <= 2) {
+                    wait_until("it is served", || seen.load(Ordering::Relaxed) > 0);
+                }
             }
         };
         let ((), busy) = load::during(&server, &load, check, reloads);

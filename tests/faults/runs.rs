@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use mirrorlistd::http::listener::{Neighbours, connections_within_file_limit};
 
-use crate::server::{DEMO, PATIENCE, Server, without_supervisor};
+use crate::server::{DEMO, PATIENCE, Server, patient, without_supervisor};
 
 /// The demo data, without any log.
 pub const DEMO_DATA: [&str; 3] = ["--demo", "--log", "none"];
@@ -25,7 +25,7 @@ pub fn start(folder: TempDir, wrapper: &[&str], args: &[&str], config: &str) -> 
     let file = folder.path().join("mirrorlistd.toml");
     let admin = folder.path().join("admin");
     let text = format!("port = 0\n{config}\n[admin]\nlisten = 'unix:{}'\n", admin.display());
-    std::fs::write(&file, text).unwrap();
+    std::fs::write(&file, patient(&text)).unwrap();
     let program = [wrapper, &[env!("CARGO_BIN_EXE_mirrorlistd")]].concat();
     let mut command = Command::new(program[0]);
     command.args(&program[1..]).arg("--config").arg(&file).args(args);

@@ -14,8 +14,8 @@ use crate::table::Table;
 const N_EACH: usize = 1_000;
 const LIMIT: Duration = Duration::from_secs(3);
 /// The time limits are to close them all, and not the one of unread answers.
-const CONFIG: &str = "[limits]\nheader_timeout_seconds = 3\nidle_timeout_seconds = 1000\n\
-                      write_timeout_seconds = 3\nunsent_bytes = 1073741824\n";
+const CONFIG: &str = "[limits]\nheader_timeout_seconds = 3\nwrite_timeout_seconds = 3\n\
+                      unsent_bytes = 1073741824\n";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -51,15 +51,15 @@ impl Slow {
             Kind::Deaf => server.connect_with_little_room(),
             Kind::Silent | Kind::Half | Kind::Dripping => server.connect(),
         };
-        match kind {
-            Kind::Silent => {}
-            Kind::Half => client.send("GET /mirrorl"),
-            Kind::Dripping => client.send("GET /mirrorlist HTTP/1.1\r\nX: "),
+        let beginning = match kind {
+            Kind::Silent => String::new(),
+            Kind::Half => "GET /mirrorl".into(),
+            Kind::Dripping => "GET /mirrorlist HTTP/1.1\r\nX: ".into(),
             // Answers of more than a megabyte.
-            Kind::Deaf => {
-                client.send(&format!("GET {METALINK} HTTP/1.1\r\nHost: a\r\n\r\n").repeat(50))
-            }
-        }
+            Kind::Deaf => format!("GET {METALINK} HTTP/1.1\r\nHost: a\r\n\r\n").repeat(50),
+        };
+        // A late one meets the end of the connection, which a look sees.
+        drop(client.stream().write_all(beginning.as_bytes()));
         client.stream().set_nonblocking(true).unwrap();
         Self { kind, client, start, last_drip: start, closed_after: None }
     }
@@ -89,6 +89,7 @@ pub fn slow_clients(table: &mut Table) {
     let n_each = N_EACH.min(own_connections(20_000) / (KINDS.len() + 1));
     let (server, _) = start_with_data(CONFIG);
     let others = Load { n_clients: 8, pause: Duration::from_millis(1), targets: &[LIST] };
+    // Figures need some answers; nothing is asserted of them.
     let calm = || thread::sleep(Duration::from_secs(2));
     let ((), without) = load::during(&server, &others, load::is_ok, calm);
     let arrive = || {
@@ -112,10 +113,12 @@ pub fn slow_clients(table: &mut Table) {
     };
     let ((), staying) = load::during(&server, &others, load::is_ok, wait);
 
-    for (phase, n_kinds) in [("new", 1), ("header", 2), ("write", 1), ("idle", 0)] {
-        let series = format!("mirrorlistd_connections_overdue_total{{for=\"{phase}\"}}");
-        assert_eq!(metric(&server, &series), (n_kinds * n_each) as u64, "{phase}");
-    }
+    // On a busy machine a connection may not have sent anything yet when its time is over.
+    let overdue = ["new", "header", "write", "idle"].map(|phase| {
+        metric(&server, &format!("mirrorlistd_connections_overdue_total{{for=\"{phase}\"}}"))
+    });
+    let n_all = (KINDS.len() * n_each) as u64;
+    assert_eq!((overdue.iter().sum(), overdue[3]), (n_all, 0), "{overdue:?}");
     finish(server);
     for (kind, name) in KINDS {
         let closed = slow.iter().filter(|slow| slow.kind == kind).filter_map(|s| s.closed_after);

@@ -8,7 +8,9 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::Signal;
 
 use crate::runs::{folder, metric};
-use crate::server::{Client, DEMO, HasBody, Server, wait_until, without_supervisor};
+use crate::server::{
+    Client, DEMO, HasBody, Server, free_port, patient, wait_until, without_supervisor,
+};
 use crate::table::Table;
 
 const N_RELOADS: u64 = 100;
@@ -50,13 +52,13 @@ fn row(table: &mut Table, what: &str, stderr: Stdio, stdout: impl Fn() -> Stdio)
     let folder = folder();
     let admin = folder.path().join("admin");
     let config = folder.path().join("mirrorlistd.toml");
-    // Taken and given back: nobody says which port the program has got when stdout takes nothing.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // Nobody says which port the program has got when stdout takes nothing.
+    let port = free_port();
     let text = format!(
         "port = {port}\n[limits]\nlog_queue_bytes = {QUEUE_BYTES}\n[admin]\nlisten = 'unix:{}'\n",
         admin.display()
     );
-    std::fs::write(&config, text).unwrap();
+    std::fs::write(&config, patient(&text)).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorlistd"));
     command.arg("--config").arg(&config).args(["--demo", "--log", "none"]);
     without_supervisor(&mut command);

@@ -80,7 +80,7 @@ impl Proxy {
     }
 
     fn is_listening(&mut self) -> bool {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(120);
         while Instant::now() < deadline {
             if self.child.try_wait().unwrap().is_some() {
                 return false;
