@@ -101,7 +101,7 @@ mod tests {
     use crate::compile::{Inputs, compile};
 
     fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        let deadline = std::time::Instant::now() + Duration::from_secs(120);
         while !is_so() {
             assert!(std::time::Instant::now() < deadline, "{what}");
             std::thread::sleep(Duration::from_millis(1));

@@ -223,7 +223,7 @@ mod tests {
     use std::io::{BufRead, BufReader};
     use std::sync::mpsc;
 
-    const PATIENCE: Duration = Duration::from_secs(30);
+    const PATIENCE: Duration = Duration::from_secs(120);
 
     fn start(target: impl Write + Send + 'static, capacity: usize) -> LineWriter {
         let supervisor = Supervisor::default();

@@ -287,7 +287,7 @@ mod tests {
         for _ in 0..500 {
             log.write(&entry, "2026-11-21");
         }
-        keeper.stop(Duration::from_secs(20));
+        keeper.stop(Duration::from_secs(120));
         let written = std::fs::read_to_string(path).expect("the log");
         assert_eq!(written.lines().count(), 500);
         assert_eq!(metrics.log_lines_written.get(), 500);
