@@ -183,6 +183,6 @@ pub fn librepo(stage: &Stage, list: List, arguments: &[&str]) -> Run {
 pub fn curl(stage: &Stage, arguments: &[&str]) -> Run {
     let folder = stage.new_folder("curl");
     let mut command = command("/usr/bin/curl", &folder);
-    command.args(["--silent", "--show-error", "--max-time", "20"]).args(arguments);
+    command.args(["--silent", "--show-error", "--max-time", "120"]).args(arguments);
     run("curl", command)
 }

@@ -11,6 +11,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::data::Files;
 
+/// After this, something hangs: machines that run tests are often overloaded.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// A running server; killed when dropped.
 pub struct Director {
     pub address: SocketAddr,
@@ -99,11 +102,10 @@ impl Drop for Director {
     }
 }
 
-/// Polls until something is true; panics after two minutes: machines that run
-/// tests are often overloaded.
+/// Polls until something is true.
 #[track_caller]
 pub fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(120);
+    let deadline = Instant::now() + PATIENCE;
     while !is_true() {
         assert!(Instant::now() < deadline, "not within 120 s: {what}");
         std::thread::sleep(Duration::from_millis(20));
@@ -130,7 +132,7 @@ impl Reply {
 /// One request on a connection of its own, straight to an address.
 pub fn get(address: SocketAddr, target: &str) -> Reply {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let request = format!("GET {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();

@@ -1,7 +1,5 @@
 //! dnf 4, with metalinks and text lists.
 
-use std::time::Duration;
-
 use crate::client::Dnf;
 use crate::data::Data;
 use crate::mirror::Behaviour::{self, Dead, Missing, Serves, Stalls};
@@ -58,14 +56,6 @@ fn dnf_asks_the_last_mirror_after_a_stalled_one() {
         let run = Dnf::new(&stage, list).run(&["makecache"]);
         stage.check_success(&run);
         stage.check_asked(&[11, 15], &run);
-        // The same without a stalled mirror takes half a second. What it takes longer is how
-        // overloaded this machine is now.
-        stage.mirror(11).become_(NEW);
-        let usual = Dnf::new(&stage, list).run(&["makecache"]);
-        let overload = usual.took.saturating_sub(Duration::from_secs(1));
-        let limit = Duration::from_secs(8) + 4 * overload;
-        let what = format!("it took {:.1?}, the limit is {limit:.1?}", run.took);
-        stage.check(run.took < limit, &what, &run);
     }
 }
 

@@ -21,7 +21,7 @@ tests! {
 }
 
 /// After this, something hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What the demo data answers with a list.
 const DEMO: &str = "http://127.0.0.1:3000/mirrorlist?repo=demo-9&arch=x86_64&ip=192.0.2.10";
@@ -145,7 +145,7 @@ impl Container {
     /// What curl prints in the container's network.
     #[track_caller]
     fn curl(&self, arguments: &[&str]) -> String {
-        let command = ["--net", "curl", "--silent", "--show-error", "--max-time", "20"];
+        let command = ["--net", "curl", "--silent", "--show-error", "--max-time", "120"];
         run(Command::new("nsenter").args(["--target", &self.init]).args(command).args(arguments))
     }
 
