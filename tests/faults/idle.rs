@@ -10,7 +10,7 @@ use crate::table::Table;
 /// Where the limit of open files allows it.
 const N_CONNECTIONS: usize = 10_000;
 const N_THREADS: usize = 4;
-/// As README says ("How much memory it takes").
+/// As the handbook says ("How much memory it takes").
 const MAX_KB: f64 = 21.0;
 const CONFIG: &str = "[limits]\nmax_connections = 11000\nidle_timeout_seconds = 1000\n\
                       header_timeout_seconds = 1000\n";
@@ -28,7 +28,7 @@ fn ask(client: &mut Client) {
 }
 
 /// hyper has 16 kB of buffers for each, hardly used; whether what is not used is resident depends on
-/// huge pages, with which answers cost a tenth less (see README, "How much memory it takes").
+/// huge pages, with which answers cost a tenth less (see the handbook, "How much memory it takes").
 pub fn idle_connections(table: &mut Table) {
     measure(table, &[], "");
     measure(table, &["env", "MIMALLOC_ALLOW_THP=0"], ", MIMALLOC_ALLOW_THP=0");

@@ -17,7 +17,7 @@ tests! {
     it_holds_every_key_that_the_program_knows,
     every_key_is_explained,
     an_unknown_key_is_an_error_with_its_line_at_each_level,
-    the_readme_names_every_table,
+    the_handbook_names_every_table,
 }
 
 const NAME: &str = "mirrorlistd.toml";
@@ -172,9 +172,9 @@ fn an_unknown_key_is_an_error_with_its_line_at_each_level() {
     assert!(error.contains(&format!("unknown key `{UNKNOWN}`")), "{error}");
 }
 
-fn the_readme_names_every_table() {
-    let readme = include_str!("../../README.md");
+fn the_handbook_names_every_table() {
+    let reference = contrib_text("handbook/reference.md");
     for header in all_keys().1 {
-        assert!(readme.contains(&format!("[{header}]")), "[{header}] is not in the README");
+        assert!(reference.contains(&format!("[{header}]")), "[{header}] is not in the chapter");
     }
 }

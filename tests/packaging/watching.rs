@@ -16,7 +16,7 @@ tests! {
     alerts_and_dashboard_use_what_the_server_offers,
     promtool_accepts_rules_configuration_and_the_dashboards_expressions,
     every_alert_fires_when_it_should_and_not_before,
-    the_readme_says_what_to_do_about_every_alert,
+    the_handbook_says_what_to_do_about_every_alert,
     the_dashboard_is_well_formed,
     prometheus_sees_the_installed_service,
 }
@@ -199,10 +199,10 @@ fn every_alert_fires_when_it_should_and_not_before() {
     }
 }
 
-fn the_readme_says_what_to_do_about_every_alert() {
-    let readme = include_str!("../../README.md");
+fn the_handbook_says_what_to_do_about_every_alert() {
+    let chapter = contrib_text("handbook/watching.md");
     for (name, _) in alerts() {
-        assert!(readme.contains(&format!("`{name}`")), "{name} is not in the README");
+        assert!(chapter.contains(&format!("`{name}`")), "{name} is not in the chapter");
     }
 }
 
