@@ -20,6 +20,8 @@ mod packages;
 mod built;
 mod host;
 mod promql;
+mod markdown;
+mod session;
 
 mod package;
 mod service;
@@ -30,6 +32,7 @@ mod watching;
 mod container;
 mod image;
 mod completions;
+mod handbook;
 
 use std::process::ExitCode;
 
@@ -48,5 +51,6 @@ fn main() -> ExitCode {
     suite.add_all(container::TESTS);
     suite.add_all(image::TESTS);
     suite.add_all(completions::TESTS);
+    suite.add_all(handbook::TESTS);
     suite.run()
 }
