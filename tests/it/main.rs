@@ -40,6 +40,7 @@ mod killed;
 mod layers;
 mod limits;
 mod linger;
+mod map;
 mod listeners;
 mod previous;
 mod redirects;
