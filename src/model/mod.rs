@@ -15,6 +15,7 @@ pub mod repository;
 pub mod checksum;
 pub mod date;
 pub mod ids;
+pub mod mirror_key;
 pub mod tier;
 
 /// Names of directories, repositories and files have at most so many bytes, so that no URL made of
