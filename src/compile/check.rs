@@ -15,6 +15,7 @@ use crate::model::MAX_NAME;
 use crate::model::base_url::{BaseUrl, Redacted};
 use crate::model::geo::{Continent, Country};
 use crate::model::ids::{DirectoryId, HostId, LayoutId};
+use crate::model::mirror_key::MirrorKey;
 use crate::snapshot::tables::{Directory, File, Host, HostSets, Names, Subpath, Tables};
 
 /// Why sound tables cannot be served together.
@@ -201,7 +202,8 @@ fn resolve_hosts(
             let place = Place::Table("HostBandwidthCache");
             report.mended(file, place, "bandwidth missing or out of range, taken as 1", value);
         }
-        tables.hosts.push(Host { country, weight: weight.unwrap_or(1) });
+        let key = MirrorKey::Number(*number);
+        tables.hosts.push(Host { key, country, weight: weight.unwrap_or(1) });
     }
     hosts
 }

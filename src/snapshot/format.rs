@@ -20,6 +20,18 @@
 //! How a file is written is told in [`super::replace`].
 //!
 //! The checksum finds damage, not malice: whoever can write the file can make a valid one.
+//!
+//! # The next version
+//!
+//! A program reads one version only: a snapshot is made again in seconds, and a reader of old layouts
+//! would be code that nobody runs. Whoever changes the layout of [`Tables`] or of anything in them
+//! raises [`VERSION`] and tells, in the list below, what has changed. `tests/fixtures/snapshot/` keeps a
+//! small file of each version, of which `tests/it/snapshot_versions.rs` says what happens to it;
+//! `UPDATE_GOLDEN=1 cargo test --test it` writes the one of the new version, and the seeds of the
+//! fuzzer. The files of the versions before stay as the programs of their time made them.
+//!
+//! - 3: mirrors have a key ([`crate::model::mirror_key`]).
+//! - 2: locations of two bytes, which can be a continent as well as a country.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,8 +43,9 @@ use super::{Generation, Snapshot};
 use crate::regular_file::{self, ReadError};
 
 const MAGIC: &[u8; 8] = b"mirrors\n";
-/// Raised whenever the layout of [`Tables`] changes: older programs refuse newer files by name.
-pub const VERSION: u32 = 2;
+/// Raised whenever the layout of [`Tables`] changes: a program refuses the files of other versions by
+/// their number.
+pub const VERSION: u32 = 3;
 const HEADER: usize = 28;
 /// More than any distribution needs (Fedora's takes 20 MB).
 const MAX_PAYLOAD: usize = 4 << 30;

@@ -10,9 +10,11 @@ use super::tables::Tables;
 use crate::model::base_url::authority;
 use crate::model::geo::Country;
 use crate::model::ids::HostId;
+use crate::model::mirror_key::MirrorKey;
 
 /// Mirrors, by their ids.
 pub struct HostIndex {
+    keys: Vec<MirrorKey>,
     weights: Vec<Weight>,
     countries: Vec<Option<Country>>,
     networks: Networks,
@@ -74,6 +76,7 @@ impl Networks {
 impl HostIndex {
     pub(super) fn new(tables: &Tables) -> Self {
         Self {
+            keys: tables.hosts.iter().map(|host| host.key.clone()).collect(),
             weights: tables.hosts.iter().map(|host| Weight::new(host.weight)).collect(),
             countries: tables.hosts.iter().map(|host| host.country).collect(),
             networks: Networks::new(tables),
@@ -89,6 +92,11 @@ impl HostIndex {
     /// Whether there is no mirror.
     pub fn is_empty(&self) -> bool {
         self.weights.is_empty()
+    }
+
+    /// What the source calls a mirror; `None` for an id of another snapshot.
+    pub fn key(&self, host: HostId) -> Option<&MirrorKey> {
+        self.keys.get(host.index())
     }
 
     /// The share of the load that a mirror takes.
@@ -150,9 +158,14 @@ mod tests {
     use super::*;
     use crate::snapshot::tables::Host;
 
+    fn hosts(n: i64) -> Vec<Host> {
+        let host = |number| Host { key: MirrorKey::Number(number), country: None, weight: 1 };
+        (0..n).map(host).collect()
+    }
+
     #[test]
     fn mirrors_share_any_of_their_netblocks_and_systems() {
-        let hosts = vec![Host { country: None, weight: 1 }; 6];
+        let hosts = hosts(6);
         let mut tables = Tables { hosts, ..Tables::default() };
         // 0 is alone; 1 and 2 share a system, 2 and 3 the first netblock of 2, 2 and 4 the last.
         tables.asn_hosts.push([1, 2].map(HostId));
@@ -175,7 +188,7 @@ mod tests {
 
     #[test]
     fn the_networks_of_a_mirror_are_bounded() {
-        let hosts = vec![Host { country: None, weight: 1 }; 2];
+        let hosts = hosts(2);
         let mut tables = Tables { hosts, ..Tables::default() };
         for _ in 0..10 * MAX_NETWORKS {
             tables.netblock_hosts.push([HostId(0)]);

@@ -334,6 +334,7 @@ fn push_hash(kind: &str, sum: Option<&[u8]>, indent: &str, out: &mut String) {
 mod tests {
     use super::*;
     use crate::model::checksum::Checksums;
+    use crate::model::mirror_key::MirrorKey;
     use crate::snapshot::tables::{File, Host};
 
     #[test]
@@ -343,7 +344,8 @@ mod tests {
         tables.url_lists.push(vec![0; 10_000]).expect("room");
         tables.country_sets.push([]).expect("room");
         let slot = Slot { urls: 0, countries: 0, public: true };
-        tables.hosts = vec![Host { country: None, weight: 1 }; 10_000];
+        let host = Host { key: MirrorKey::Number(1), country: None, weight: 1 };
+        tables.hosts = vec![host; 10_000];
         tables.layouts = vec![Layout { slots: vec![Some(slot); 10_000] }];
         assert_eq!(build(&tables).err(), Some("layouts"));
 

@@ -3,12 +3,14 @@
 //! Everything here is plain data with serde derives. [`super::Snapshot`] checks it once
 //! ([`Tables::validate`]) and builds its indexes from it.
 
+use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
 use crate::model::base_url::BaseUrl;
 use crate::model::checksum::Checksums;
 use crate::model::geo::{Continent, Country, Location};
 use crate::model::ids::{DirectoryId, HostId, LayoutId};
+use crate::model::mirror_key::MirrorKey;
 use crate::model::net::Prefix;
 
 /// Everything that is compiled from the inputs.
@@ -75,10 +77,18 @@ pub const NO_ASN: u32 = u32::MAX;
 /// A mirror.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Host {
+    /// What its source calls it; no other mirror of the snapshot has the same.
+    pub key: MirrorKey,
     /// Where it stands; absent where the data does not say.
     pub country: Option<Country>,
     /// Its bandwidth in Mbit/s as its share of the load; at least 1.
     pub weight: u32,
+}
+
+impl Host {
+    fn is_sound(&self) -> bool {
+        self.weight >= 1 && self.country.is_none_or(Country::is_valid) && self.key.is_valid()
+    }
 }
 
 /// Which countries a mirror serves.
@@ -440,10 +450,7 @@ impl Tables {
             |id: &Option<DirectoryId>| id.is_none_or(|id| id.index() < self.directories.len());
         let range = |&(from, to): &(u32, u32), len: usize| from <= to && to as usize <= len;
         let checks: [(&'static str, bool); 23] = [
-            (
-                "hosts",
-                self.hosts.iter().all(|h| h.weight >= 1 && h.country.is_none_or(Country::is_valid)),
-            ),
+            ("hosts", self.hosts.iter().all(Host::is_sound) && self.keys_differ()),
             ("urls", self.urls.is_sound() && self.urls.iter().all(is_canonical)),
             ("url_lists", self.url_lists.is_sound(|&url| (url as usize) < self.urls.len())),
             ("country_sets", self.country_sets.is_sound(country)),
@@ -538,6 +545,11 @@ impl Tables {
             Some((table, _)) => Err(table),
             None => Ok(()),
         }
+    }
+
+    fn keys_differ(&self) -> bool {
+        let keys: FxHashSet<_> = self.hosts.iter().map(|host| &host.key).collect();
+        keys.len() == self.hosts.len()
     }
 
     fn files_ascend(&self, (from, to): (u32, u32)) -> bool {

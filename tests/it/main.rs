@@ -47,6 +47,7 @@ mod redirects;
 mod reload;
 mod server;
 mod snapshot_file;
+mod snapshot_versions;
 mod sources;
 mod stdio;
 mod systemd;
