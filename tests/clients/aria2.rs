@@ -15,7 +15,6 @@ tests! {
 
 const NEW: Behaviour = Serves(Version::New);
 const OLD: Behaviour = Serves(Version::Old);
-const PATIENCE: &[&str] = &["--timeout=3", "--connect-timeout=3", "--retry-wait=0"];
 
 fn aria2_downloads_and_verifies_from_the_servers_first_mirror() {
     // The stale mirror stands behind a current one, where the server has to put it.
@@ -30,7 +29,7 @@ fn aria2_downloads_and_verifies_from_the_servers_first_mirror() {
 fn aria2_goes_on_to_the_second_mirror_when_the_first_is_dead_or_empty_or_stalls() {
     for first in [Dead, Missing, Stalls] {
         let stage = Stage::of(&[(11, first), (12, NEW), (13, NEW)]);
-        let (run, file) = aria2(&stage, &stage.url(List::Metalink), PATIENCE, "repomd.xml");
+        let (run, file) = aria2(&stage, &stage.url(List::Metalink), &[], "repomd.xml");
         stage.check_success(&run);
         stage.check(stage.repomd_asked().contains(&12), "the second mirror was not asked", &run);
         stage.check(file.is_some(), "there is no file", &run);
@@ -52,7 +51,7 @@ fn aria2_follows_a_redirect_to_the_first_mirror() {
 /// What makes it worth the effort to list no stale mirror first.
 fn aria2_refuses_a_file_that_does_not_fit_its_hash() {
     let stage = Stage::of(&[(11, OLD)]);
-    let (run, _) = aria2(&stage, &stage.url(List::Metalink), PATIENCE, "repomd.xml");
+    let (run, _) = aria2(&stage, &stage.url(List::Metalink), &[], "repomd.xml");
     stage.check(!run.is_success(), "aria2 took a stale file for the current one", &run);
 }
 
@@ -63,7 +62,7 @@ fn aria2_goes_on_to_a_duplicate_when_the_mirror_of_a_redirect_is_dead() {
         "http://{}/mirrorlist?path=pub/fixture/1/x86_64/repodata/repomd.xml&redirect=1",
         stage.recorder.address
     );
-    let (run, file) = aria2(&stage, &url, PATIENCE, "repomd.xml");
+    let (run, file) = aria2(&stage, &url, &[], "repomd.xml");
     stage.check_success(&run);
     stage.check_asked(&[12], &run);
     let current = repository(Version::New).files["repodata/repomd.xml"].clone();

@@ -81,7 +81,9 @@ impl Dnf {
         for name in ["R", "C", "P", "L", "ROOT"] {
             fs::create_dir(folder.join(name)).unwrap();
         }
-        fs::write(folder.join("dnf.conf"), "[main]\ngpgcheck=0\nplugins=0\ntimeout=3\n").unwrap();
+        let timeout = stage.client_timeout();
+        let conf = format!("[main]\ngpgcheck=0\nplugins=0\ntimeout={timeout}\n");
+        fs::write(folder.join("dnf.conf"), conf).unwrap();
         // Debian's default of skip_if_unavailable would hide failures.
         let repo = format!(
             "[fixture]\nname=fixture\nenabled=1\ngpgcheck=0\nskip_if_unavailable=0\n\
@@ -136,8 +138,8 @@ impl Zypper {
             stage.url(list)
         );
         fs::write(repos.join("fixture.repo"), repo).unwrap();
-        // The default patience of a minute and more is not ours.
-        let patience = "[main]\ndownload.connect_timeout = 3\ndownload.transfer_timeout = 3\n";
+        // No mirror is to look dead because this machine is busy.
+        let patience = "[main]\ndownload.connect_timeout = 120\ndownload.transfer_timeout = 120\n";
         fs::write(folder.join("zypp.conf"), patience).unwrap();
         Self { folder }
     }
@@ -164,7 +166,9 @@ impl Zypper {
 pub fn aria2(stage: &Stage, url: &str, more: &[&str], name: &str) -> (Run, Option<Vec<u8>>) {
     let folder = stage.new_folder("aria2");
     let mut command = command("/usr/bin/aria2c", &folder);
-    command.args(["--no-conf", "-d"]).arg(&folder).args(more).arg(url);
+    let timeout = stage.client_timeout();
+    command.args([format!("--timeout={timeout}"), format!("--connect-timeout={timeout}")]);
+    command.args(["--no-conf", "--retry-wait=0", "-d"]).arg(&folder).args(more).arg(url);
     let run = run("aria2c", command);
     (run, fs::read(folder.join(name)).ok())
 }
@@ -175,6 +179,7 @@ pub fn librepo(stage: &Stage, list: List, arguments: &[&str]) -> Run {
     let folder = stage.new_folder("librepo");
     let mut command = command("/usr/bin/python3", &folder);
     command.args(["-c", include_str!("librepo.py"), list.name(), &stage.url(list)]);
+    command.arg(stage.client_timeout().to_string());
     command.args(arguments);
     run(&format!("librepo {}", list.name()), command)
 }

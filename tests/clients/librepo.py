@@ -2,17 +2,17 @@ import sys
 
 import librepo
 
-kind, url = sys.argv[1:3]
+kind, url, timeout = sys.argv[1:4]
 handle = librepo.Handle()
 handle.repotype = librepo.YUMREPO
 if kind == "metalink":
     handle.metalinkurl = url
 else:
     handle.mirrorlisturl = url
-handle.lowspeedtime = 3
-handle.connecttimeout = 3
+handle.lowspeedtime = int(timeout)
+handle.connecttimeout = int(timeout)
 handle.destdir = "."
-if sys.argv[3:] == ["list"]:
+if sys.argv[4:] == ["list"]:
     handle.fetchmirrors = True
 result = librepo.Result()
 handle.perform(result)

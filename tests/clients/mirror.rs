@@ -106,6 +106,11 @@ impl Mirror {
         Self { number, address, behaviour: shared, acceptor, ending, _reserved: None }
     }
 
+    /// Whether it leaves clients waiting.
+    pub fn stalls(&self) -> bool {
+        *self.behaviour.lock().unwrap() == Behaviour::Stalls
+    }
+
     /// Its base URL, as in `HCUrlCache`.
     pub fn base_url(&self) -> String {
         format!("http://{}{BASE}", self.address)

@@ -103,6 +103,11 @@ impl Stage {
         self.mirrors.iter().find(|mirror| mirror.number == number).unwrap()
     }
 
+    /// Seconds that clients wait for a mirror: long, unless one stalls, which is to pass.
+    pub fn client_timeout(&self) -> u32 {
+        if self.mirrors.iter().any(Mirror::stalls) { 10 } else { 120 }
+    }
+
     /// What mirrors were asked for so far.
     pub fn hits(&self) -> Vec<Hit> {
         self.hits.lock().unwrap().clone()

@@ -81,6 +81,10 @@ pub fn goes_anywhere(table: &mut Table) {
             }
             assert_eq!(metric(&server, "mirrorlistd_panics_total"), 0);
         }
+        let n_requests = 6 * (CLOCKS.len() - start);
+        server.wait_for_lines("combined", n_requests);
+        // All but those for nothing.
+        server.wait_for_lines("log", n_requests * 2 / 3);
         server.stop();
         no_panic(&server);
         check_logs(&server, CLOCKS.len() - start);

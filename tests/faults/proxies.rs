@@ -184,7 +184,7 @@ fn send_over_http2(upstreams: &Upstreams, has_length: bool) {
         "--silent",
         "--http2",
         "--max-time",
-        "30",
+        "120",
         "--request",
         "POST",
         "--output",

@@ -234,6 +234,7 @@ pub fn sound(table: &mut Table) {
             assert_eq!(statuses, [200, 404], "{name}");
         }
     }
+    server.wait_for_lines("combined.log", 4 * SOUND.len());
     assert_eq!(requests_of(server).len(), 4 * SOUND.len());
     table.add(
         format!("{} odd but sound requests, each twice, with another one behind", SOUND.len()),
@@ -254,6 +255,12 @@ pub fn through_nginx(table: &mut Table) {
         }
     }
     let forwarded = front.stop();
+    let n_lines = |server: &Server| {
+        fs::read_to_string(server.path("combined.log")).unwrap_or_default().lines().count()
+    };
+    wait_until("the servers have logged as many", || {
+        servers.iter().map(n_lines).sum::<usize>() >= forwarded.len()
+    });
     let received: Vec<_> = servers.into_iter().flat_map(requests_of).collect();
     assert_eq!(received.len(), forwarded.len(), "{received:#?}\n{forwarded:#?}");
     table.add(

@@ -42,6 +42,7 @@ fn requests_with_a_repository_are_logged_and_others_are_not() {
     server.get("/mirrorlist");
     server.get("/mirrorlist?repo=unknown&arch=x86_64&ip=192.0.2.12");
     server.get("/nothing");
+    server.wait_for_lines("access.log", 3);
     server.stop();
     let log = fs::read_to_string(server.path("access.log")).expect("the log");
     let fields: Vec<Vec<&str>> = log.lines().map(|l| l.split_whitespace().collect()).collect();
@@ -64,6 +65,7 @@ fn what_was_there_before_is_kept() {
     fs::write(folder.path().join("access.log"), "before\n").expect("a write");
     let mut server = start(folder, "access.log");
     ask(&server, 1);
+    server.wait_for_lines("access.log", 2);
     server.stop();
     let log = fs::read_to_string(server.path("access.log")).expect("the log");
     assert!(log.starts_with("before\nIP: "), "{log}");
@@ -158,6 +160,7 @@ fn the_combined_log_has_one_line_for_every_request_whatever_its_answer() {
                 X-Forwarded-For: 192.0.2.7\r\nConnection: close\r\n\r\n",
     );
     server.ask("POST /metalink?countme=3 HTTP/1.0\r\n\r\n");
+    server.wait_for_lines("combined.log", 3);
     server.stop();
     let log = fs::read_to_string(server.path("combined.log")).expect("the log");
     let lines: Vec<_> = log.lines().collect();

@@ -53,17 +53,11 @@ impl Logged {
     /// Stops the server and compares both logs with what was expected.
     #[track_caller]
     fn check(mut self) {
-        // They are written by threads for which a stop does not wait for ever.
-        let read = |name| std::fs::read_to_string(self.server.path(name)).unwrap_or_default();
-        let n_lines = |name| read(name).lines().count();
-        wait_until("both logs are written", || {
-            n_lines("log") >= self.asked && n_lines("combined") >= self.asked
-        });
-        let path = |name| self.server.path(name);
-        let (log, combined) = (path("log"), path("combined"));
+        self.server.wait_for_lines("log", self.asked);
+        self.server.wait_for_lines("combined", self.asked);
         self.server.stop();
-        let read = |path| std::fs::read_to_string(path).expect("a log");
-        let (log, combined) = (read(log), read(combined));
+        let read = |name| std::fs::read_to_string(self.server.path(name)).expect("a log");
+        let (log, combined) = (read("log"), read("combined"));
         let logged = log.lines().map(|line| {
             let line = line.strip_prefix("IP: ").expect("a line with an address");
             line.split(';').next().expect("an address")

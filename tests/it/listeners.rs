@@ -81,6 +81,7 @@ fn every_address_answers_by_its_own_rules() {
     server.address = rest[1].strip_prefix("http://").expect("TCP").parse().expect("an address");
     assert!(server.address.is_ipv6());
     assert_eq!(server.ask(&request).status(), 200);
+    server.wait_for_lines("combined", 3);
     server.stop();
     let log = std::fs::read_to_string(server.path("combined")).expect("a log");
     let clients: Vec<_> = log.lines().filter_map(|line| line.split(' ').next()).collect();
@@ -103,6 +104,7 @@ fn a_unix_socket_can_be_the_only_address() {
     assert!(get(&path, DEMO, headers).starts_with("HTTP/1.1 200 OK\r\n"));
     // Who tells no address is on this host.
     assert!(get(&path, DEMO, "").starts_with("HTTP/1.1 200 OK\r\n"));
+    server.wait_for_lines("log", 2);
     server.stop();
     let log = std::fs::read_to_string(&log).expect("a log");
     assert!(log.starts_with("198.51.100.1 - - ") && log.contains("\n127.0.0.1 - - "), "{log}");

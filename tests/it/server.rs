@@ -208,6 +208,14 @@ impl Server {
         wait_until(&format!("the log says {text:?}"), || self.stderr().contains(text));
     }
 
+    /// Waits until a file in its folder has so many lines, as those of an access log: a thread writes it,
+    /// for which a stop does not wait for ever.
+    #[track_caller]
+    pub(crate) fn wait_for_lines(&self, name: &str, n: usize) {
+        let read = || std::fs::read_to_string(self.path(name)).unwrap_or_default();
+        wait_until(&format!("{name} has {n} lines"), || read().lines().count() >= n);
+    }
+
     /// Waits until its log says this, and checks that it does so once a minute at most. `since` is
     /// before it could.
     #[track_caller]

@@ -119,6 +119,7 @@ fn sockets_take_their_rules_by_name() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    server.wait_for_lines("log", 2);
     server.stop();
     assert!(Path::new(&socket).exists(), "the file is its owner's");
     let log = std::fs::read_to_string(&log).expect("a log");

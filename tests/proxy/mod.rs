@@ -1,5 +1,6 @@
 //! Real reverse proxies with the configurations of `contrib/`, in which only addresses, ports and
-//! certificate paths are replaced. Shared by the suites that need them.
+//! certificate paths are replaced, and time limits for what a busy machine may be late with. Shared by
+//! the suites that need them.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -175,6 +176,8 @@ fn configure(
             replace("listen [::]:80;", String::new());
             replace("listen [::]:443 ssl http2;", String::new());
             replace("/etc/ssl/mirrors", here.to_string());
+            replace("proxy_connect_timeout 1s;", "proxy_connect_timeout 120s;".into());
+            replace("proxy_read_timeout    5s;", "proxy_read_timeout 120s;".into());
             if program == Program::NginxDefaults {
                 for line in
                     [" max_fails=0", "proxy_buffer_size     8k;", "client_max_body_size  1k;"]
@@ -198,6 +201,17 @@ fn configure(
             replace("/etc/haproxy/mirrors.pem", format!("{here}/mirrors.pem"));
             replace("/run/haproxy/admin.sock", format!("{here}/admin.sock"));
             replace("/dev/log", format!("{here}/no-log"));
+            for limit in [
+                "connect         1s",
+                "server          5s",
+                "client          10s",
+                "http-request    5s",
+                "http-keep-alive 5s",
+                "check           1s",
+            ] {
+                let (name, _) = limit.split_once(' ').unwrap();
+                replace(&format!("timeout {limit}\n"), format!("timeout {name} 120s\n"));
+            }
             if program == Program::HaproxyClosing {
                 replace("# option httpclose", "option httpclose".to_owned());
             }
@@ -206,6 +220,7 @@ fn configure(
         Program::Apache => {
             replace("*:80", http.to_string());
             replace("*:443", https.to_string());
+            replace("connectiontimeout=1 timeout=5", "connectiontimeout=120 timeout=120".into());
             replace("/etc/ssl/mirrors", here.to_string());
             let modules = "authz_core proxy proxy_http proxy_balancer lbmethod_byrequests \
                            slotmem_shm rewrite ssl http2 mpm_event";
