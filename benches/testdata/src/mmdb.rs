@@ -367,5 +367,4 @@ fn bit(bits: u128, depth: u8) -> usize {
 }
 
 #[cfg(test)]
-#[path = "mmdb_tests.rs"]
 mod tests;
