@@ -18,8 +18,6 @@
 
 mod ask;
 mod constant;
-#[path = "../support/data.rs"]
-mod data;
 mod hostile;
 mod load;
 mod micro;
@@ -36,10 +34,13 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand, ValueEnum};
+use support::data;
 
 use parts::Bench;
 use process::Disturbance;
 use report::{Report, Setting};
+
+support::runs_the_program!();
 
 /// As in the program.
 #[global_allocator]

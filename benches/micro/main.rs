@@ -10,8 +10,10 @@
 #![allow(clippy::print_stderr, reason = "says which data it works on")]
 
 mod corpus;
-#[path = "../support/data.rs"]
-mod data;
+
+use support::data;
+
+support::runs_the_program!();
 
 use divan::{AllocProfiler, Bencher, black_box};
 use mimalloc::MiMalloc;

@@ -50,6 +50,8 @@ impl Director {
         let stderr = tempfile::Builder::new().prefix("director").tempfile_in(folder).unwrap();
         let (file, stderr) = stderr.keep().unwrap();
         let mut child = command
+            .arg("--config")
+            .arg(support::server::patient_config(folder))
             .args(["--port", "0", "--listen", &ip.to_string(), "-l"])
             .arg(folder.join("access.log"))
             .env_clear()

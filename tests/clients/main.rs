@@ -5,7 +5,7 @@
 //! of a small repository, [`mirror`] serves it well and badly on 127.0.0.11-19, [`data`] describes
 //! those mirrors in MirrorManager's format, [`director`] runs `mirrorlistd` with that data,
 //! [`recorder`] stands before it and keeps what clients really sent, [`stage`] is all of it together,
-//! [`client`] runs the programs, [`lint`] says what is wrong with an answer. The other modules are
+//! [`client`] runs the programs, [`support::lint`] says what is wrong with an answer. The other modules are
 //! the cases.
 //!
 //! A failure says first what the answers that were recorded have wrong with them, then what the
@@ -21,12 +21,13 @@
     reason = "a test says what went wrong by panicking; nothing here is an interface"
 )]
 
-#[path = "../debian/mod.rs"]
-#[macro_use]
-mod debian;
-#[path = "../proxy/mod.rs"]
-#[allow(dead_code, reason = "shared with tests/faults")]
-mod proxy;
+#[macro_use(tests)]
+extern crate support;
+
+use support::{debian, lint, proxy};
+
+support::runs_the_program!();
+
 mod packages;
 mod repository;
 mod mirror;
@@ -35,7 +36,6 @@ mod director;
 mod recorder;
 mod stage;
 mod client;
-mod lint;
 
 mod dnf;
 mod librepo;

@@ -23,20 +23,10 @@
     reason = "a test says what went wrong by panicking and what it measured by printing"
 )]
 
-#[path = "../it/server.rs"]
-#[allow(dead_code, reason = "shared with tests/it")]
-mod server;
-#[path = "../it/fixture.rs"]
-#[allow(dead_code, reason = "shared with tests/it")]
-mod fixture;
-#[path = "../it/golden.rs"]
-#[allow(dead_code, reason = "shared with tests/it")]
-mod golden;
-#[path = "../debian/mod.rs"]
-mod debian;
-#[path = "../proxy/mod.rs"]
-#[allow(dead_code, reason = "shared with tests/clients")]
-mod proxy;
+use support::{debian, fixture, proxy, server};
+
+support::runs_the_program!();
+
 mod packages;
 mod table;
 mod data;

@@ -1,13 +1,11 @@
 //! Law: no answer holds what a client stumbles over. What that is says the suite of real clients
-//! (`tests/clients/lint.rs`); here it is asked of every golden file and of every answer of the twin
+//! ([`support::lint`]); here it is asked of every golden file and of every answer of the twin
 //! (`select_twin`), which are many more than clients can be run on.
-
-#[path = "../clients/lint.rs"]
-#[allow(dead_code, unreachable_pub, reason = "shared with tests/clients")]
-mod lint;
 
 use std::fs;
 use std::path::Path;
+
+use support::lint;
 
 use crate::fixture::{Answer, World, details};
 

@@ -7,10 +7,12 @@
     reason = "a test that meets the unexpected must fail, loudly and at that line"
 )]
 
+use support::{fixture, golden, server};
+
+support::runs_the_program!();
+
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz;
-mod golden;
-mod fixture;
 mod answers;
 mod lint_law;
 mod select_twin;
@@ -45,7 +47,6 @@ mod listeners;
 mod previous;
 mod redirects;
 mod reload;
-mod server;
 mod snapshot_file;
 mod snapshot_versions;
 mod sources;

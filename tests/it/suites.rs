@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Suites whose runner can leave tests out; `tests/debian/suite.rs` says why.
-const SUITES: [&str; 5] = ["clients", "packaging", "faults", "debian", "proxy"];
+/// Suites whose runner can leave tests out; [`support::debian::suite`] says why.
+const SUITES: [&str; 3] = ["clients", "packaging", "faults"];
 
 /// Where their sources are; each with its text.
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {
@@ -28,10 +28,6 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
 #[test]
 fn no_test_is_one_that_nobody_runs() {
     for (path, text) in SUITES.iter().flat_map(|suite| sources(suite)) {
-        // It is a module of this suite as well, which runs its test.
-        if path.ends_with("clients/lint.rs") {
-            continue;
-        }
         let marked = text.lines().any(|line| line.trim() == "#[test]");
         assert!(!marked, "{path:?} has #[test], which means nothing there: name it in tests! {{}}");
         let module = path.file_stem().unwrap().to_str().unwrap();
@@ -43,10 +39,16 @@ fn no_test_is_one_that_nobody_runs() {
     }
     // And the manifest says so.
     let manifest = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
-    for suite in ["clients", "packaging", "faults"] {
+    for suite in SUITES {
         let path = format!("path = \"tests/{suite}/main.rs\"\nharness = false\n");
         assert!(manifest.contains(&path), "{suite} is run by Rust's own runner");
     }
+}
+
+#[test]
+fn the_program_is_the_one_that_cargo_has_built_for_this_suite() {
+    let built = Path::new(env!("CARGO_BIN_EXE_mirrorlistd"));
+    assert_eq!(support::program().canonicalize().unwrap(), built.canonicalize().unwrap());
 }
 
 #[test]

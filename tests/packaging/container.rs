@@ -77,7 +77,9 @@ fn what_it_copies_is_enough_to_build() {
     for source in &sources {
         let from = root.join(source);
         assert!(from.exists(), "{source:?} is copied, and does not exist");
-        symlink(from, folder.path().join(source)).unwrap();
+        let to = folder.path().join(source);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        symlink(from, to).unwrap();
     }
     // Every manifest and target is there.
     run(Command::new(env!("CARGO"))

@@ -13,9 +13,13 @@
     reason = "a test says what went wrong by panicking; nothing here is an interface"
 )]
 
-#[path = "../debian/mod.rs"]
-#[macro_use]
-mod debian;
+#[macro_use(tests)]
+extern crate support;
+
+use support::debian;
+
+support::runs_the_program!();
+
 mod packages;
 mod built;
 mod host;

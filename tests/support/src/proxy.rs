@@ -236,7 +236,7 @@ fn configure(
             ("apache/mirrorlistd.conf", wrapper)
         }
     };
-    let contrib = Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib").join(shipped);
+    let contrib = crate::repository().join("contrib").join(shipped);
     let mut config = fs::read_to_string(&contrib).unwrap();
     for (from, to) in replacements {
         assert!(config.contains(&from), "{} has no {from:?}", contrib.display());

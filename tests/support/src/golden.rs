@@ -1,12 +1,12 @@
 //! Expected answers as files in `tests/golden/`.
 
-use std::path::Path;
+use crate::repository;
 
 /// Compares an answer with its golden file, byte for byte. `UPDATE_GOLDEN=1` rewrites the file
 /// instead: look at the difference before you commit it.
 #[track_caller]
-pub(crate) fn check(name: &str, actual: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+pub fn check(name: &str, actual: &str) {
+    let path = repository().join("tests/golden").join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, actual).unwrap();

@@ -12,17 +12,16 @@ use testdata::fedora::{Shape, generate};
 use xxhash_rust::xxh3::Xxh3;
 
 /// The environment variable that names a folder of full-size data to use instead.
-pub(crate) const VARIABLE: &str = "BENCH_DATA";
+pub const VARIABLE: &str = "BENCH_DATA";
 
 /// `target/bench-data` of the build that this program belongs to.
-pub(crate) fn cache_folder() -> PathBuf {
-    let binary = Path::new(env!("CARGO_BIN_EXE_mirrorlistd"));
-    let target = binary.parent().and_then(Path::parent).unwrap_or(Path::new("target"));
+pub fn cache_folder() -> PathBuf {
+    let target = crate::program().parent().and_then(Path::parent).unwrap_or(Path::new("target"));
     target.join("bench-data")
 }
 
 /// The folder with data of this shape.
-pub(crate) fn prepare(name: &str, shape: &Shape) -> Result<PathBuf, Box<dyn Error>> {
+pub fn prepare(name: &str, shape: &Shape) -> Result<PathBuf, Box<dyn Error>> {
     let folder = cache_folder().join(name);
     let stamp = format!("{shape:?} {:016x}", fingerprint()?);
     let stamp_file = folder.join("stamp");
@@ -39,7 +38,7 @@ pub(crate) fn prepare(name: &str, shape: &Shape) -> Result<PathBuf, Box<dyn Erro
 }
 
 /// The four files in a folder.
-pub(crate) fn inputs(folder: &Path) -> MirrorManagerFiles {
+pub fn inputs(folder: &Path) -> MirrorManagerFiles {
     MirrorManagerFiles {
         cache: folder.join("mirrorlist_cache.proto"),
         global_netblocks: folder.join("global_netblocks.txt"),
@@ -49,7 +48,7 @@ pub(crate) fn inputs(folder: &Path) -> MirrorManagerFiles {
 }
 
 /// The lines of `requests.txt`: (path and query, client's address).
-pub(crate) fn requests(folder: &Path) -> Result<Vec<(String, String)>, Box<dyn Error>> {
+pub fn requests(folder: &Path) -> Result<Vec<(String, String)>, Box<dyn Error>> {
     let text = fs::read_to_string(folder.join("requests.txt"))?;
     let pairs = text.lines().filter_map(|line| line.split_once('\t'));
     Ok(pairs.map(|(target, client)| (target.to_owned(), client.to_owned())).collect())

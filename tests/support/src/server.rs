@@ -18,28 +18,28 @@ use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
 /// After this, something hangs. A machine that is busy with other things is slow, but not so slow.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 /// So often is logged at most what clients can cause.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A request that the demo data answers with a list and a line in the access log.
-pub(crate) const DEMO: &str = "/mirrorlist?repo=demo-9&arch=x86_64&ip=192.0.2.10";
+pub const DEMO: &str = "/mirrorlist?repo=demo-9&arch=x86_64&ip=192.0.2.10";
 
 /// The program, for a run that ends by itself.
 #[track_caller]
-pub(crate) fn run(args: &[&str]) -> Output {
+pub fn run(args: &[&str]) -> Output {
     command(args).stdin(Stdio::null()).output().expect("the program can be started")
 }
 
-pub(crate) fn command(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorlistd"));
+pub fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(crate::program());
     command.args(args);
     without_supervisor(&mut command);
     command
 }
 
 /// What a supervisor of the tests has put into the environment is not for the program.
-pub(crate) fn without_supervisor(command: &mut Command) {
+pub fn without_supervisor(command: &mut Command) {
     for variable in [
         "RUST_LOG",
         "JOURNAL_STREAM",
@@ -56,7 +56,7 @@ pub(crate) fn without_supervisor(command: &mut Command) {
 
 /// A configuration with time limits beyond [`PATIENCE`] wherever it has none of its own: a client that
 /// gets no processor for a while is not cut.
-pub(crate) fn patient(config: &str) -> String {
+pub fn patient(config: &str) -> String {
     let mut limits = String::new();
     for key in ["header_timeout", "idle_timeout", "write_timeout", "linger_timeout", "grace"] {
         if !config.contains(&format!("{key}_seconds")) {
@@ -70,7 +70,7 @@ pub(crate) fn patient(config: &str) -> String {
 }
 
 /// A file in `folder` that says nothing else.
-pub(crate) fn patient_config(folder: &Path) -> PathBuf {
+pub fn patient_config(folder: &Path) -> PathBuf {
     let path = folder.join("patient.toml");
     std::fs::write(&path, patient("")).expect("a write");
     path
@@ -79,7 +79,7 @@ pub(crate) fn patient_config(folder: &Path) -> PathBuf {
 /// A port of a loopback address that nobody listens on, for programs that cannot say which one they
 /// got. The kernel gives it to nobody: it is below those that it chooses from.
 #[track_caller]
-pub(crate) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     const FIRST: u16 = 10_000;
     const LAST: u16 = 30_000;
@@ -96,14 +96,14 @@ pub(crate) fn free_port() -> u16 {
 }
 
 /// A running server. Killed when dropped.
-pub(crate) struct Server {
+pub struct Server {
     child: Child,
     /// Where it listens.
-    pub(crate) address: SocketAddr,
+    pub address: SocketAddr,
     /// What it printed up to the line that says so.
-    pub(crate) greeting: String,
+    pub greeting: String,
     /// Its own folder, for logs and data.
-    pub(crate) folder: TempDir,
+    pub folder: TempDir,
     /// What it prints of further addresses.
     addresses: mpsc::Receiver<(String, String)>,
 }
@@ -111,13 +111,13 @@ pub(crate) struct Server {
 impl Server {
     /// Starts with demo data on a free port and waits until it listens.
     #[track_caller]
-    pub(crate) fn start(args: &[&str]) -> Self {
+    pub fn start(args: &[&str]) -> Self {
         Self::start_in(tempfile::tempdir().expect("a temporary folder"), args)
     }
 
     /// The same, with demo data and a configuration file, whose time limits are [`patient`].
     #[track_caller]
-    pub(crate) fn start_with(config: &str, args: &[&str]) -> Self {
+    pub fn start_with(config: &str, args: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("mirrorlistd.toml");
         std::fs::write(&path, patient(config)).expect("a write");
@@ -128,7 +128,7 @@ impl Server {
     /// The same, with a folder that the test has prepared. Who names no configuration gets one that
     /// says nothing but that the program is [`patient`].
     #[track_caller]
-    pub(crate) fn start_in(folder: TempDir, args: &[&str]) -> Self {
+    pub fn start_in(folder: TempDir, args: &[&str]) -> Self {
         let mut command = command(&["--port", "0"]);
         if !args.contains(&"--config") {
             command.arg("--config").arg(patient_config(folder.path()));
@@ -141,7 +141,7 @@ impl Server {
     /// Runs a command that becomes the program, and waits until it listens. Its stderr goes to the
     /// file of that name in `folder`, if anybody is to see it.
     #[track_caller]
-    pub(crate) fn launch(folder: TempDir, mut command: Command) -> Self {
+    pub fn launch(folder: TempDir, mut command: Command) -> Self {
         let child = command.stdout(Stdio::piped()).spawn();
         let mut child = child.expect("the program can be started");
         let stdout = child.stdout.take().expect("stdout is piped");
@@ -173,9 +173,8 @@ impl Server {
     }
 
     /// Runs a command that becomes the program, whose stdout says nothing.
-    #[allow(dead_code, reason = "tests/faults uses it")]
     #[track_caller]
-    pub(crate) fn of(folder: TempDir, mut command: Command, address: SocketAddr) -> Self {
+    pub fn of(folder: TempDir, mut command: Command, address: SocketAddr) -> Self {
         let child = command.spawn().expect("the program can be started");
         let (_, addresses) = mpsc::channel();
         Self { child, address, greeting: String::new(), folder, addresses }
@@ -183,35 +182,35 @@ impl Server {
 
     /// The addresses after the first one, as they are printed.
     #[track_caller]
-    pub(crate) fn further_addresses(&self, n: usize) -> Vec<String> {
+    pub fn further_addresses(&self, n: usize) -> Vec<String> {
         let next = |_| self.addresses.recv_timeout(PATIENCE).expect("a further address").0;
         (0..n).map(next).collect()
     }
 
     /// A file in the server's folder.
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// What it has written to stderr so far.
-    pub(crate) fn stderr(&self) -> String {
+    pub fn stderr(&self) -> String {
         std::fs::read_to_string(self.path("stderr")).unwrap_or_default()
     }
 
-    pub(crate) fn pid(&self) -> Pid {
+    pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
 
     /// Waits until its log says this.
     #[track_caller]
-    pub(crate) fn wait_for_log(&self, text: &str) {
+    pub fn wait_for_log(&self, text: &str) {
         wait_until(&format!("the log says {text:?}"), || self.stderr().contains(text));
     }
 
     /// Waits until a file in its folder has so many lines, as those of an access log: a thread writes it,
     /// for which a stop does not wait for ever.
     #[track_caller]
-    pub(crate) fn wait_for_lines(&self, name: &str, n: usize) {
+    pub fn wait_for_lines(&self, name: &str, n: usize) {
         let read = || std::fs::read_to_string(self.path(name)).unwrap_or_default();
         wait_until(&format!("{name} has {n} lines"), || read().lines().count() >= n);
     }
@@ -219,7 +218,7 @@ impl Server {
     /// Waits until its log says this, and checks that it does so once a minute at most. `since` is
     /// before it could.
     #[track_caller]
-    pub(crate) fn check_logged_once_a_minute(&self, text: &str, since: Instant) {
+    pub fn check_logged_once_a_minute(&self, text: &str, since: Instant) {
         self.wait_for_log(text);
         let stderr = self.stderr();
         let n_intervals = since.elapsed().as_secs() / LOG_INTERVAL.as_secs();
@@ -227,13 +226,13 @@ impl Server {
     }
 
     #[track_caller]
-    pub(crate) fn signal(&self, signal: Signal) {
+    pub fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).expect("a running child");
     }
 
     /// Lines of the access log that were written and dropped, as the program says at its end.
     #[track_caller]
-    pub(crate) fn logged(&self) -> (usize, usize) {
+    pub fn logged(&self) -> (usize, usize) {
         let stderr = self.stderr();
         let (_, counts) = stderr.split_once("access log: ").expect("a last line");
         let (written, rest) = counts.split_once(" lines written, ").expect("a last line");
@@ -243,7 +242,7 @@ impl Server {
 
     /// Waits for the end of the program.
     #[track_caller]
-    pub(crate) fn wait(&mut self) -> ExitStatus {
+    pub fn wait(&mut self) -> ExitStatus {
         let mut status = None;
         let child = &mut self.child;
         wait_until("the program ends", || {
@@ -255,20 +254,20 @@ impl Server {
 
     /// Sends TERM and expects exit status 0.
     #[track_caller]
-    pub(crate) fn stop(&mut self) {
+    pub fn stop(&mut self) {
         self.signal(Signal::TERM);
         assert_eq!(self.wait().code(), Some(0), "{}", self.stderr());
     }
 
     #[track_caller]
-    pub(crate) fn connect(&self) -> Client {
+    pub fn connect(&self) -> Client {
         Client::connect(self.address)
     }
 
     /// A connection whose receiving end holds little, so that the server soon notices when the
     /// client does not read.
     #[track_caller]
-    pub(crate) fn connect_with_little_room(&self) -> Client {
+    pub fn connect_with_little_room(&self) -> Client {
         let socket = Socket::new(Domain::for_address(self.address), Type::STREAM, None);
         let socket = socket.expect("a socket");
         socket.set_recv_buffer_size(16 * 1_024).expect("a valid size");
@@ -278,13 +277,13 @@ impl Server {
 
     /// One request on a connection of its own.
     #[track_caller]
-    pub(crate) fn get(&self, target: &str) -> Response {
+    pub fn get(&self, target: &str) -> Response {
         self.ask(&format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"))
     }
 
     /// One request, as written, on a connection of its own.
     #[track_caller]
-    pub(crate) fn ask(&self, request: &str) -> Response {
+    pub fn ask(&self, request: &str) -> Response {
         let mut client = self.connect();
         client.send(request);
         client.read_response(HasBody::Yes)
@@ -301,26 +300,26 @@ impl Drop for Server {
 
 /// Whether a response brings the body that its Content-Length announces.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum HasBody {
+pub enum HasBody {
     Yes,
     /// The answer to HEAD.
     No,
 }
 
-pub(crate) struct Client {
+pub struct Client {
     stream: BufReader<TcpStream>,
 }
 
 impl Client {
     #[track_caller]
-    pub(crate) fn connect(address: SocketAddr) -> Self {
+    pub fn connect(address: SocketAddr) -> Self {
         Self::new(TcpStream::connect(address).expect("the server listens"))
     }
 
     /// A connection on which something is sent that is answered, which is still to be read. Where this
     /// host is too busy to send it within a limit of a second, it is tried again.
     #[track_caller]
-    pub(crate) fn connect_and_send(address: SocketAddr, text: &str) -> Self {
+    pub fn connect_and_send(address: SocketAddr, text: &str) -> Self {
         loop {
             let start = Instant::now();
             let mut client = Self::connect(address);
@@ -342,17 +341,17 @@ impl Client {
     }
 
     #[track_caller]
-    pub(crate) fn send(&mut self, text: &str) {
+    pub fn send(&mut self, text: &str) {
         self.stream.get_mut().write_all(text.as_bytes()).expect("the server reads");
     }
 
     /// The socket itself.
-    pub(crate) fn stream(&mut self) -> &mut TcpStream {
+    pub fn stream(&mut self) -> &mut TcpStream {
         self.stream.get_mut()
     }
 
     #[track_caller]
-    pub(crate) fn read_response(&mut self, has_body: HasBody) -> Response {
+    pub fn read_response(&mut self, has_body: HasBody) -> Response {
         let mut lines = Vec::new();
         loop {
             let mut line = String::new();
@@ -374,13 +373,13 @@ impl Client {
     }
 
     /// Everything until the server closes; a reset is an error.
-    pub(crate) fn read_rest(&mut self, out: &mut Vec<u8>) -> std::io::Result<usize> {
+    pub fn read_rest(&mut self, out: &mut Vec<u8>) -> std::io::Result<usize> {
         self.stream.read_to_end(out)
     }
 
     /// Everything until the server closes; a reset is an end as well.
     #[track_caller]
-    pub(crate) fn read_to_end(&mut self) -> String {
+    pub fn read_to_end(&mut self) -> String {
         let mut bytes = Vec::new();
         match self.stream.read_to_end(&mut bytes) {
             Ok(_) => {}
@@ -392,19 +391,19 @@ impl Client {
 }
 
 #[derive(Debug)]
-pub(crate) struct Response {
+pub struct Response {
     lines: Vec<String>,
-    pub(crate) body: String,
+    pub body: String,
 }
 
 impl Response {
     #[track_caller]
-    pub(crate) fn status(&self) -> u16 {
+    pub fn status(&self) -> u16 {
         let code = self.lines[0].split(' ').nth(1).expect("a status line");
         code.parse().expect("a number")
     }
 
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.lines.iter().skip(1).find_map(|line| {
             let (key, value) = line.split_once(": ")?;
             key.eq_ignore_ascii_case(name).then_some(value)
@@ -412,12 +411,12 @@ impl Response {
     }
 
     /// Bytes of the status line and all headers.
-    pub(crate) fn header_bytes(&self) -> usize {
+    pub fn header_bytes(&self) -> usize {
         self.lines.iter().map(|line| line.len() + 2).sum::<usize>() + 2
     }
 
     /// Names and values, but for the date, which differs between two requests.
-    pub(crate) fn headers(&self) -> Vec<&str> {
+    pub fn headers(&self) -> Vec<&str> {
         let lines = self.lines.iter().skip(1).map(String::as_str);
         lines.filter(|line| !line.starts_with("date: ")).collect()
     }
@@ -425,7 +424,7 @@ impl Response {
 
 /// Polls for a condition that will come true; panics if it does not.
 #[track_caller]
-pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !condition() {
         assert!(Instant::now() < deadline, "waited in vain until {what}");

@@ -24,39 +24,39 @@ use testdata::mmdb::{self, Layout};
 use crate::golden;
 
 /// In no network of the standard world.
-pub(crate) const NOWHERE: &str = "198.18.255.1";
+pub const NOWHERE: &str = "198.18.255.1";
 /// Sat, 21 Nov 2026 11:01:29 GMT.
-pub(crate) const NOW: u64 = 1_795_258_889;
+pub const NOW: u64 = 1_795_258_889;
 
 /// Who sees a mirror.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Audience {
+pub enum Audience {
     Public,
     Private,
 }
-pub(crate) use Audience::{Private, Public};
+pub use Audience::{Private, Public};
 
 /// All inputs, before they are written to files.
 #[derive(Clone)]
-pub(crate) struct World {
-    pub(crate) list: MirrorList,
+pub struct World {
+    pub list: MirrorList,
     /// `global_netblocks.txt`.
-    pub(crate) netblocks: String,
+    pub netblocks: String,
     /// `country_continent.csv`.
-    pub(crate) continents: String,
+    pub continents: String,
     /// Prefix and country of the country database.
-    pub(crate) countries: Vec<(&'static str, &'static str)>,
-    pub(crate) layout: Layout,
+    pub countries: Vec<(&'static str, &'static str)>,
+    pub layout: Layout,
     /// Takes the place of these countries: the bytes of a country database.
-    pub(crate) database: Option<Vec<u8>>,
-    pub(crate) options: Options,
+    pub database: Option<Vec<u8>>,
+    pub options: Options,
     /// Number, country and audience of each mirror, for [`World::directory`].
     mirrors: Vec<(i64, &'static str, Audience, usize)>,
 }
 
 impl World {
     /// A world with networks and continents, but no mirrors and no directories.
-    pub(crate) fn empty() -> Self {
+    pub fn empty() -> Self {
         Self {
             list: MirrorList { time: 1_790_000_000, ..Default::default() },
             netblocks: "\
@@ -92,7 +92,7 @@ impl World {
     /// One of everything. Networks: `192.0.2.0/24` is German, its upper half is campus, the upper
     /// quarter the lab within it; `198.51.100.0/24` is French and the ISP's own system, but for
     /// `.64/26`; `203.0.113.0/24` is Japanese, `198.18.0.0/24` American.
-    pub(crate) fn standard() -> Self {
+    pub fn standard() -> Self {
         let mut world = Self::empty();
         world.mirror(1, "DE", 1_000, Public, &["https", "http", "rsync"], "berlin");
         world.mirror(2, "DE", 100, Private, &["https", "http"], "campus");
@@ -146,7 +146,7 @@ impl World {
 
     /// Adds a mirror with the base URLs `PROTOCOL://NAME.example/test`. URL ids are ten times the
     /// number and up.
-    pub(crate) fn mirror(
+    pub fn mirror(
         &mut self,
         number: i64,
         country: &'static str,
@@ -167,13 +167,13 @@ impl World {
     }
 
     /// Lets a mirror serve these countries only.
-    pub(crate) fn restrict(&mut self, number: i64, countries: &[&str]) {
+    pub fn restrict(&mut self, number: i64, countries: &[&str]) {
         let countries: Vec<_> = countries.iter().map(|&country| country.to_owned()).collect();
         self.list.host_country_allowed_cache.push(IntRepeatedStringMap::new(number, countries));
     }
 
     /// Adds a directory that these mirrors carry.
-    pub(crate) fn directory(&mut self, name: &str, subpath: &str, carriers: &[i64]) {
+    pub fn directory(&mut self, name: &str, subpath: &str, carriers: &[i64]) {
         let mut directory = MirrorListCacheType {
             directory: name.into(),
             subpath: Some(subpath.into()),
@@ -199,12 +199,12 @@ impl World {
     }
 
     /// Adds a `repo+arch`.
-    pub(crate) fn repository(&mut self, key: &str, directory: &str) {
+    pub fn repository(&mut self, key: &str, directory: &str) {
         self.list.repo_arch_to_directory_name.push(StringStringMap::new(key, directory));
     }
 
     /// Adds the versions of a file.
-    pub(crate) fn file(&mut self, directory: &str, name: &str, versions: &[FileDetailsType]) {
+    pub fn file(&mut self, directory: &str, name: &str, versions: &[FileDetailsType]) {
         self.list.file_details_cache.push(FileDetailsCacheDirectoryType {
             directory: directory.into(),
             file_details_cache_files: vec![FileDetailsCacheFilesType {
@@ -215,19 +215,19 @@ impl World {
     }
 
     /// Compiles the four files as the program does.
-    pub(crate) fn compile(&self) -> Result<Compiled, compile::Error> {
+    pub fn compile(&self) -> Result<Compiled, compile::Error> {
         self.compile_bytes(&self.list.encode_to_vec())
     }
 
     /// Compiles with these bytes for the protobuf.
-    pub(crate) fn compile_bytes(&self, cache: &[u8]) -> Result<Compiled, compile::Error> {
+    pub fn compile_bytes(&self, cache: &[u8]) -> Result<Compiled, compile::Error> {
         let folder = tempfile::tempdir().unwrap();
         let files = self.write(folder.path(), cache);
         compile::compile(&Inputs::MirrorManager(files))
     }
 
     /// Writes the four files.
-    pub(crate) fn write(&self, folder: &Path, cache: &[u8]) -> MirrorManagerFiles {
+    pub fn write(&self, folder: &Path, cache: &[u8]) -> MirrorManagerFiles {
         let files = files_in(folder);
         std::fs::write(&files.cache, cache).unwrap();
         std::fs::write(&files.global_netblocks, &self.netblocks).unwrap();
@@ -240,7 +240,7 @@ impl World {
 
     /// Compiles, and is ready to answer.
     #[track_caller]
-    pub(crate) fn serve(&self) -> Server {
+    pub fn serve(&self) -> Server {
         match self.compile() {
             Ok(Compiled { snapshot, report, .. }) => {
                 Server { snapshot, report, options: self.options.clone() }
@@ -251,7 +251,7 @@ impl World {
 }
 
 /// The names by which messages call the files.
-pub(crate) fn files_in(folder: &Path) -> MirrorManagerFiles {
+pub fn files_in(folder: &Path) -> MirrorManagerFiles {
     MirrorManagerFiles {
         cache: folder.join("cache.proto"),
         global_netblocks: folder.join("netblocks.txt"),
@@ -261,7 +261,7 @@ pub(crate) fn files_in(folder: &Path) -> MirrorManagerFiles {
 }
 
 /// Details with digests of one digit: recognisable, and of the right length.
-pub(crate) fn details(age: u64, digit: char) -> FileDetailsType {
+pub fn details(age: u64, digit: char) -> FileDetailsType {
     let hex = |n: usize| Some(String::from(digit).repeat(n));
     FileDetailsType {
         time_stamp: 1_789_000_000 + age,
@@ -274,35 +274,35 @@ pub(crate) fn details(age: u64, digit: char) -> FileDetailsType {
 }
 
 /// A compiled world.
-pub(crate) struct Server {
-    pub(crate) snapshot: Snapshot,
-    pub(crate) report: Report,
-    pub(crate) options: Options,
+pub struct Server {
+    pub snapshot: Snapshot,
+    pub report: Report,
+    pub options: Options,
 }
 
 /// An answer as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
+pub struct Answer {
+    pub status: u16,
     pub content_type: &'static str,
-    pub(crate) location: Option<String>,
+    pub location: Option<String>,
     /// `IP COUNTRY REPO ARCH`, if the request is to be logged.
-    pub(crate) log: Option<String>,
+    pub log: Option<String>,
     /// How the best mirror was found, as `Debug` shows it.
-    pub(crate) found: Option<String>,
-    pub(crate) body: String,
+    pub found: Option<String>,
+    pub body: String,
 }
 
 impl Server {
     /// Answers `/mirrorlist?repo=… from ADDRESS`; nowhere where no address is given.
     #[track_caller]
-    pub(crate) fn get(&self, request: &str) -> Answer {
+    pub fn get(&self, request: &str) -> Answer {
         self.get_seeded(request, 1)
     }
 
     /// The same with other luck.
     #[track_caller]
-    pub(crate) fn get_seeded(&self, request: &str, seed: u64) -> Answer {
+    pub fn get_seeded(&self, request: &str, seed: u64) -> Answer {
         let (target, client) = request.split_once(" from ").unwrap_or((request, NOWHERE));
         let client: IpAddr = client.parse().expect("tests name clients by their address");
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -320,7 +320,7 @@ impl Server {
 }
 
 /// Memory of a body that has held another, as a worker's has.
-pub(crate) fn used_text() -> Text {
+pub fn used_text() -> Text {
     let mut text = Text::default();
     text.push_str(&"#".repeat(4_096));
     text.clear();
@@ -348,17 +348,17 @@ impl Answer {
     }
 
     /// The status, then the body.
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         format!("{}\n{}", self.status, self.body)
     }
 
     /// The first line.
-    pub(crate) fn header(&self) -> &str {
+    pub fn header(&self) -> &str {
         self.body.lines().next().unwrap_or("")
     }
 
     /// The URLs of either format, unescaped as far as the tests' own URLs need it.
-    pub(crate) fn urls(&self) -> Vec<String> {
+    pub fn urls(&self) -> Vec<String> {
         let in_metalink = |line: &str| {
             let (_, rest) = line.trim_start().strip_prefix("<url ")?.split_once('>')?;
             Some(rest.strip_suffix("</url>")?.replace("&amp;", "&"))
@@ -371,7 +371,7 @@ impl Answer {
     }
 
     /// Names of the mirrors in order, each once: `berlin` for `https://berlin.example/…`.
-    pub(crate) fn mirrors(&self) -> Vec<String> {
+    pub fn mirrors(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for url in self.urls() {
             let (_, rest) = url.split_once("://").unwrap_or(("", &url));
@@ -386,19 +386,19 @@ impl Answer {
 
 /// What the standard world answers: the status on the first line, then the body.
 #[track_caller]
-pub(crate) fn check(request: &str, expected: &str) {
+pub fn check(request: &str, expected: &str) {
     check_in(&World::standard(), request, expected);
 }
 
 /// What `world` answers.
 #[track_caller]
-pub(crate) fn check_in(world: &World, request: &str, expected: &str) {
+pub fn check_in(world: &World, request: &str, expected: &str) {
     assert_eq!(world.serve().get(request).text(), expected, "{request}");
 }
 
 /// Which mirrors `world` names, whatever the luck: tiers parted by ` / `, in any order within one.
 #[track_caller]
-pub(crate) fn check_mirrors(world: &World, request: &str, tiers: &str) {
+pub fn check_mirrors(world: &World, request: &str, tiers: &str) {
     let server = world.serve();
     for seed in 0..20 {
         let answer = server.get_seeded(request, seed);
@@ -418,6 +418,6 @@ pub(crate) fn check_mirrors(world: &World, request: &str, tiers: &str) {
 
 /// The body equals a golden file.
 #[track_caller]
-pub(crate) fn check_golden(name: &str, answer: &Answer) {
+pub fn check_golden(name: &str, answer: &Answer) {
     golden::check(name, &answer.body);
 }

@@ -20,10 +20,10 @@ use super::{Unmet, insist};
 pub type Test = (&'static str, fn());
 
 /// Names the tests of a module: its `TESTS`.
-#[allow(unused_macros, reason = "a suite may have a table of its own")]
+#[macro_export]
 macro_rules! tests {
     ($($test:ident),* $(,)?) => {
-        pub const TESTS: &[crate::debian::suite::Test] =
+        pub const TESTS: &[$crate::debian::suite::Test] =
             &[$((concat!(module_path!(), "::", stringify!($test)), $test)),*];
     };
 }
@@ -59,7 +59,6 @@ impl Suite {
     }
 
     /// Adds the tests of a module.
-    #[allow(dead_code, reason = "a suite may have a table of its own")]
     pub fn add_all(&mut self, tests: &[Test]) {
         for &(name, test) in tests {
             self.add(name, test);
