@@ -9,7 +9,7 @@ use testdata::mirrormanager::{IntRepeatedIntMap, StringRepeatedIntMap};
 use testdata::mmdb;
 
 use crate::fixture::{Private, Public, World, details};
-use crate::fuzz::TARGETS;
+use laws::TARGETS;
 
 /// What a person still reads.
 const MAX_BYTES: usize = 4_096;

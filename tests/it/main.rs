@@ -11,8 +11,6 @@ use support::{fixture, golden, server};
 
 support::runs_the_program!();
 
-#[path = "../fuzz/src/lib.rs"]
-mod fuzz;
 mod answers;
 mod lint_law;
 mod select_twin;

@@ -1,2 +1,2 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mirrorlistd_fuzz::inputs::country_database(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| laws::inputs::country_database(bytes));

@@ -1,2 +1,2 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mirrorlistd_fuzz::snapshots::forged_snapshot(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| laws::snapshots::forged_snapshot(bytes));

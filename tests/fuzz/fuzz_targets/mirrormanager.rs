@@ -1,2 +1,2 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mirrorlistd_fuzz::inputs::mirrormanager(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| laws::inputs::mirrormanager(bytes));

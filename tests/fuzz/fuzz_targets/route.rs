@@ -1,2 +1,2 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mirrorlistd_fuzz::requests::route(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| laws::requests::route(bytes));

@@ -1,2 +1,2 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mirrorlistd_fuzz::snapshots::snapshot(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| laws::snapshots::snapshot(bytes));

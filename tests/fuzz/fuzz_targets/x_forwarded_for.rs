@@ -1,2 +1,2 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mirrorlistd_fuzz::clients::x_forwarded_for(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| laws::clients::x_forwarded_for(bytes));

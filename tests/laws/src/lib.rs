@@ -1,16 +1,8 @@
 //! What the fuzz targets do, as functions of bytes.
 //!
 //! Each asserts a law and never only that nothing panics. `tests/fuzz/fuzz_targets/` hands them the
-//! inputs of libFuzzer; `tests/it/corpus.rs` includes this file as a module and hands them those of
-//! `tests/fuzz/corpus/`, so that a finding stays found where cargo-fuzz is not installed.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    missing_docs,
-    unreachable_pub,
-    reason = "a law that is broken must be told, loudly and at that line"
-)]
+//! inputs of libFuzzer, `tests/it/corpus.rs` those of `tests/fuzz/corpus/`, so that a finding stays found
+//! where cargo-fuzz is not installed.
 
 pub mod xml;
 pub mod answers;
