@@ -240,6 +240,7 @@ pub fn killed_compilers(table: &mut Table) {
             .arg(&path)
             .args(inputs)
             .env_remove("RUST_LOG")
+            .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status();
         status.unwrap().success()

@@ -11,7 +11,9 @@ use crate::table::Table;
 const N_CONNECTIONS: usize = 10_000;
 const N_THREADS: usize = 4;
 /// As the handbook says ("How much memory it takes").
-const MAX_KB: f64 = 21.0;
+const HANDBOOK_KB: f64 = 21.0;
+/// What the program alone decides; hyper's buffers are in it as far as they are used.
+const MAX_KB: f64 = 15.0;
 const CONFIG: &str = "[limits]\nmax_connections = 11000\nidle_timeout_seconds = 1000\n\
                       header_timeout_seconds = 1000\n";
 
@@ -30,11 +32,25 @@ fn ask(client: &mut Client) {
 /// hyper has 16 kB of buffers for each, hardly used; whether what is not used is resident depends on
 /// huge pages, with which answers cost a tenth less (see the handbook, "How much memory it takes").
 pub fn idle_connections(table: &mut Table) {
-    measure(table, &[], "");
-    measure(table, &["env", "MIMALLOC_ALLOW_THP=0"], ", MIMALLOC_ALLOW_THP=0");
+    let each = measure(&[]);
+    add(table, "", format!("reported: at most {HANDBOOK_KB:.0} kB each"), each);
+    let each = measure(&["env", "MIMALLOC_ALLOW_THP=0"]);
+    assert!(each.kilobytes <= MAX_KB, "{:.1} kB each", each.kilobytes);
+    add(table, ", MIMALLOC_ALLOW_THP=0", format!("at most {MAX_KB:.0} kB each"), each);
 }
 
-fn measure(table: &mut Table, wrapper: &[&str], how: &str) {
+struct Each {
+    n_connections: usize,
+    kilobytes: f64,
+}
+
+fn add(table: &mut Table, how: &str, target: String, each: Each) {
+    let Each { n_connections, kilobytes } = each;
+    let what = format!("{n_connections} idle keep-alive connections{how}");
+    table.add(what, target, format!("{kilobytes:.1} kB each"));
+}
+
+fn measure(wrapper: &[&str]) -> Each {
     let n_connections = N_CONNECTIONS.min(own_connections(20_000) - 100);
     let server = start(folder(), wrapper, &DEMO_DATA, CONFIG);
     let mut other = server.connect();
@@ -52,11 +68,6 @@ fn measure(table: &mut Table, wrapper: &[&str], how: &str) {
     ask(&mut other);
     drop((connections, other));
     finish(server);
-    let each_takes = taken as f64 / 1_000.0 / (each * N_THREADS) as f64;
-    assert!(each_takes <= MAX_KB, "{each_takes:.1} kB each");
-    table.add(
-        format!("{} idle keep-alive connections{how}", each * N_THREADS),
-        format!("at most {MAX_KB:.0} kB each"),
-        format!("{each_takes:.1} kB each"),
-    );
+    let n_connections = each * N_THREADS;
+    Each { n_connections, kilobytes: taken as f64 / 1_000.0 / n_connections as f64 }
 }
