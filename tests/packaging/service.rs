@@ -84,7 +84,7 @@ fn the_service_serves_reloads_and_stops() {
     );
 }
 
-/// What the README tells to try.
+/// What the handbook tells to try.
 fn broken_data_are_refused_and_the_operator_finds_out_why() {
     let host = Host::with_package();
     host.run("mirrorlistd compile --demo -o /var/lib/mirrorlistd/mirrors.snapshot");
