@@ -7,7 +7,7 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use crate::packages;
 use crate::runs::{folder, no_panic, start};
-use crate::server::{DEMO, PATIENCE, Server, wait_until};
+use crate::server::{DEMO, PATIENCE, Server, free_port, wait_until};
 use crate::table::Table;
 
 /// What an attacker would hide. The server knows no such repository, so that its answer is a 404.
@@ -280,10 +280,7 @@ struct Nginx {
 impl Nginx {
     fn start(upstreams: [SocketAddr; 2]) -> Self {
         for _ in 0..5 {
-            // Free a moment ago.
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-            let address = listener.local_addr().unwrap();
-            drop(listener);
+            let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
             let folder = folder();
             configure(folder.path(), address, upstreams);
             let child = Command::new("/usr/sbin/nginx")

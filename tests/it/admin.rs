@@ -373,6 +373,7 @@ fn a_socket_left_behind_is_replaced_and_one_in_use_is_not() {
 #[test]
 fn it_can_be_a_port_named_in_the_configuration() {
     let server = Server::start_with("[admin]\nlisten = '127.0.0.1:0'\n", &[]);
+    server.wait_for_log("admin listener on http://");
     let stderr = server.stderr();
     let (_, address) = stderr.split_once("admin listener on http://").expect("its address");
     let address = address.lines().next().expect("a line");

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use crate::server::{PATIENCE, Server};
+use crate::server::{PATIENCE, Server, patient, wait_until};
 
 /// The admin listener keeps so many connections.
 const LIMIT: usize = 64;
@@ -13,6 +13,7 @@ const LIMIT: usize = 64;
 /// A server with an admin listener on a port of its own, and that address.
 fn start_tcp(config: &str, args: &[&str]) -> (Server, String) {
     let server = Server::start_with(&format!("{config}[admin]\nlisten = '127.0.0.1:0'\n"), args);
+    server.wait_for_log("admin listener on http://");
     let stderr = server.stderr();
     let (_, address) = stderr.split_once("admin listener on http://").expect("its address");
     let address = address.lines().next().expect("a line").to_owned();
@@ -94,7 +95,7 @@ fn a_header_has_a_deadline_and_a_limit() {
         "demo = true\n[limits]\nheader_timeout_seconds = 1\n[admin]\nlisten = 'unix:{}'\n",
         socket.display()
     );
-    std::fs::write(&config, text).expect("a write");
+    std::fs::write(&config, patient(&text)).expect("a write");
     let config = config.to_str().expect("a UTF-8 path").to_owned();
     let _server = Server::start_in(folder, &["--config", &config]);
     let connect = || {
@@ -105,14 +106,18 @@ fn a_header_has_a_deadline_and_a_limit() {
     for beginning in ["", "G", "GET /healthz HTTP/1.1\r\nHost: a\r\n"] {
         let start = Instant::now();
         let mut stream = connect();
-        stream.write_all(beginning.as_bytes()).expect("a write");
-        assert_eq!(stream.read(&mut [0; 1]).expect("an end"), 0, "{beginning:?}");
+        // On a busy machine it may be too late for that, which the read then sees.
+        drop(stream.write_all(beginning.as_bytes()));
+        match stream.read(&mut [0; 1]) {
+            Ok(n) => assert_eq!(n, 0, "{beginning:?}"),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{beginning:?}"),
+        }
         assert!(start.elapsed() >= Duration::from_secs(1), "{beginning:?}");
     }
     // One byte after another.
     let mut stream = connect();
     stream.set_read_timeout(Some(Duration::from_millis(100))).expect("a valid timeout");
-    stream.write_all(b"GET /healthz HTTP/1.1\r\nX: ").expect("a write");
+    drop(stream.write_all(b"GET /healthz HTTP/1.1\r\nX: "));
     let start = Instant::now();
     loop {
         assert!(start.elapsed() < PATIENCE, "drips keep a connection");
@@ -133,11 +138,12 @@ fn a_header_has_a_deadline_and_a_limit() {
         let answer = String::from_utf8_lossy(&answer);
         assert!(answer.starts_with("HTTP/1.1 431 ") || answer.is_empty(), "{answer}");
     }
-    let mut stream = connect();
-    stream.write_all(b"GET /healthz HTTP/1.0\r\n\r\n").expect("a write");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    assert_eq!(status_of(&answer), "200");
+    wait_until("a request in time is answered", || {
+        let mut stream = connect();
+        drop(stream.write_all(b"GET /healthz HTTP/1.0\r\n\r\n"));
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).is_ok() && answer.starts_with("HTTP/1.0 200 ")
+    });
 }
 
 #[test]

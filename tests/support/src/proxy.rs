@@ -3,12 +3,14 @@
 //! the suites that need them.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+
+use crate::server::free_port;
 
 /// Names in the shipped configurations.
 pub const LISTS_HOST: &str = "mirrors.example.org";
@@ -42,7 +44,7 @@ impl Proxy {
     pub fn start(program: Program, folder: &Path, upstreams: [SocketAddr; 2]) -> Self {
         make_certificates(folder);
         for _ in 0..5 {
-            let [http, https] = free_ports();
+            let [http, https] = free_addresses();
             let config = configure(program, folder, http, https, upstreams);
             let mut command = match program {
                 Program::Nginx | Program::NginxDefaults => {
@@ -122,10 +124,9 @@ impl Drop for Proxy {
     }
 }
 
-/// Two ports that were free a moment ago.
-fn free_ports() -> [SocketAddr; 2] {
-    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap())
+/// Two addresses that were free a moment ago.
+fn free_addresses() -> [SocketAddr; 2] {
+    [(); 2].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())))
 }
 
 /// A certificate authority and a certificate of it for the names of the configurations.
