@@ -12,7 +12,7 @@ use mirrorlistd::model::tier::Tier;
 use proptest::prelude::*;
 
 use crate::fixture::{self, NOW, Public, World, details, used_text};
-use crate::server::{DEMO, HasBody, Server};
+use crate::server::{DEMO, HasBody, Server, patient};
 
 const NOWHERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 18, 255, 1));
 
@@ -151,7 +151,8 @@ fn the_headers_of_every_kind_of_answer_fit_a_proxys_buffer() {
     let snapshot = folder.path().join("mirrors.snapshot");
     std::fs::write(&snapshot, world.compile().unwrap().bytes).expect("a write");
     let config = folder.path().join("mirrorlistd.toml");
-    std::fs::write(&config, "[answer]\ncompress = true\nredirect_links = 20\n").expect("a write");
+    let text = patient("[answer]\ncompress = true\nredirect_links = 20\n");
+    std::fs::write(&config, text).expect("a write");
     let (snapshot, config) = (snapshot.to_str().unwrap(), config.to_str().unwrap());
     let args = ["--log", "none", "--config", config, "--snapshot", snapshot].map(str::to_owned);
     let args: Vec<_> = args.iter().map(String::as_str).collect();

@@ -15,7 +15,9 @@ use rustix::process::Signal;
 use socket2::SockRef;
 use tempfile::TempDir;
 
-use crate::server::{DEMO, PATIENCE, Server, command, patient_config, run, without_supervisor};
+use crate::server::{
+    DEMO, PATIENCE, Server, command, patient, patient_config, run, without_supervisor,
+};
 
 /// Makes the standard descriptors 0 and 2 the ones from 3 on, as systemd would, and becomes the
 /// program. `LISTEN_PID` is the shell's own, which the program keeps.
@@ -101,7 +103,7 @@ fn sockets_take_their_rules_by_name() {
     let (config, log, socket) = (path("config.toml"), path("log"), path("http"));
     let tables = "client_address = 'peer'\n[[listener]]\nname = 'front'\n\
                   address = '127.0.0.1:1'\nclient_address = 'forwarded'\n";
-    std::fs::write(&config, tables).expect("a write");
+    std::fs::write(&config, patient(tables)).expect("a write");
     let (first, _) = tcp();
     let second = UnixListener::bind(&socket).expect("a free path");
     let args = ["--config", &config, "--combined-log", &log];
