@@ -6,7 +6,7 @@
 //! green on every machine, and says what it has not tested. With `CI=true` in the environment, or
 //! with `--include-ignored`, the same tests fail.
 //!
-//! `#[test]` means nothing in such a suite. Its modules name their tests in [`tests!`], and one that is
+//! `#[test]` means nothing in such a suite. Its modules name their tests in [`crate::tests!`], and one that is
 //! forgotten there is dead code, of which the compiler warns; `tests/it/suites.rs` looks for the rest.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
