@@ -62,6 +62,24 @@ impl LookupAddresses {
     pub fn embedded(self) -> Option<IpAddr> {
         self.embedded.map(IpAddr::V4)
     }
+
+    /// Which of these addresses lies in a network that was found for the client.
+    pub fn form_in(self, network: Prefix) -> AddressForm {
+        // An address that holds another is of IPv6, and what it holds is of IPv4.
+        match self.own.is_ipv4() == network.address().is_ipv4() {
+            true => AddressForm::Own,
+            false => AddressForm::Embedded,
+        }
+    }
+}
+
+/// One of the addresses under which a client is looked up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AddressForm {
+    /// Its own address.
+    Own,
+    /// The IPv4 address within its IPv6 address.
+    Embedded,
 }
 
 impl From<IpAddr> for LookupAddresses {

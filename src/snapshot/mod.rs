@@ -20,6 +20,7 @@
 
 pub mod tables;
 pub mod trie;
+pub mod provenance;
 mod names;
 mod networks;
 mod restrictions;
@@ -40,6 +41,7 @@ use hosts::HostIndex;
 use listing::{LayoutIndex, Listings};
 use names::NameIndex;
 use networks::Networks;
+use provenance::{Found, Table};
 use restrictions::RestrictionIndex;
 use tables::{
     Directory, File, HostSets, Lists, NO_ASN, Names, Repository, Subpath, Tables, Texts, Version,
@@ -361,6 +363,39 @@ impl Snapshot {
     pub fn find_location(&self, client: LookupAddresses) -> Option<Location> {
         let by_hand = self.location_overrides.find_client(client).copied();
         by_hand.or_else(|| self.location_prefixes.find_client(client))
+    }
+
+    /// The preferred networks that contain a client with their mirrors, in the order of
+    /// [`Self::netblocks`], and where each was found.
+    pub fn trace_netblocks(
+        &self,
+        client: LookupAddresses,
+    ) -> impl Iterator<Item = Found<&[HostId]>> {
+        let found = move |(prefix, hosts)| Found::new(hosts, Table::Netblocks, prefix, client);
+        self.netblocks(client).map(found)
+    }
+
+    /// The network that decides about a client's autonomous system, as [`Self::find_asn`] does: `None`
+    /// within it where the network is of none that hosts a mirror.
+    ///
+    /// The compiler leaves out networks that say the same as the next wider one, so it may be wider
+    /// than the one in the data.
+    pub fn trace_asn(&self, client: LookupAddresses) -> Option<Found<Option<u32>>> {
+        let (prefix, index) = self.asn_prefixes.find_client_entry(client)?;
+        let asn = (index != NO_ASN).then(|| self.asns.get(index as usize).copied()).flatten();
+        Some(Found::new(asn, Table::AsnPrefixes, prefix, client))
+    }
+
+    /// Where a client is, as [`Self::find_location`] says, and which network of which table says so.
+    pub fn trace_location(&self, client: LookupAddresses) -> Option<Found<Location>> {
+        let by_hand = self.location_overrides.find_client_entry(client);
+        let by_hand = by_hand.map(|(prefix, &location)| {
+            Found::new(location, Table::LocationOverrides, prefix, client)
+        });
+        by_hand.or_else(|| {
+            let (prefix, location) = self.location_prefixes.find_client_entry(client)?;
+            Some(Found::new(location, Table::CountryDatabase, prefix, client))
+        })
     }
 
     /// The continent of `country`, if known.

@@ -10,6 +10,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::tables::Prefixes;
 use super::trie::PrefixTable;
 use crate::model::embedded::LookupAddresses;
+use crate::model::net::Prefix;
 
 /// Finds the value of the most specific network that contains an address.
 ///
@@ -46,6 +47,11 @@ impl<T: Copy + Eq + Hash> Networks<T> {
     /// address in it.
     pub(super) fn find_client(&self, client: LookupAddresses) -> Option<T> {
         self.find(client.own(), client.min_length()).or_else(|| self.find(client.embedded()?, 0))
+    }
+
+    /// As [`Self::find_client`], with that prefix. It asks the trie, which alone knows prefixes.
+    pub(super) fn find_client_entry(&self, client: LookupAddresses) -> Option<(Prefix, T)> {
+        self.trie.find_client_entry(client).map(|(prefix, &value)| (prefix, value))
     }
 
     /// The value of the longest prefix that contains `address` (canonical), if that prefix has
@@ -129,7 +135,6 @@ mod tests {
     use proptest::sample::select;
 
     use super::*;
-    use crate::model::net::Prefix;
 
     fn prefixes(entries: &[(Prefix, u32)]) -> Prefixes<u32> {
         let mut prefixes = Prefixes::default();
@@ -196,7 +201,15 @@ mod tests {
             let networks = Networks::new(&prefixes(&entries), None);
             let trie = PrefixTable::new(prefixes(&entries).iter());
             for address in addresses {
-                prop_assert_eq!(networks.find(address, 0), trie.find(address).copied());
+                let found = networks.find(address, 0);
+                prop_assert_eq!(found, trie.find(address).copied());
+                let entry = networks.find_client_entry(address.into());
+                let longest = entries
+                    .iter()
+                    .map(|(prefix, _)| *prefix)
+                    .filter(|prefix| prefix.contains(address))
+                    .max_by_key(|prefix| prefix.len());
+                prop_assert_eq!(entry, longest.zip(found));
             }
         }
     }

@@ -42,6 +42,20 @@ impl<T> PrefixTable<T> {
 
     /// The same, unless that prefix is shorter than `min_length`.
     pub fn find_from_length(&self, address: IpAddr, min_length: u8) -> Option<&T> {
+        self.find_longest(address, min_length).map(|(_, value)| value)
+    }
+
+    /// The longest prefix that contains a client's own address, or else the IPv4 address in it, and
+    /// its value.
+    pub fn find_client_entry(&self, client: LookupAddresses) -> Option<(Prefix, &T)> {
+        let find = |address, min_length| {
+            let (length, value) = self.find_longest(address, min_length)?;
+            Some((Prefix::new(address, length)?, value))
+        };
+        find(client.own(), client.min_length()).or_else(|| find(client.embedded()?, 0))
+    }
+
+    fn find_longest(&self, address: IpAddr, min_length: u8) -> Option<(u8, &T)> {
         if self.is_empty {
             return None;
         }
@@ -55,7 +69,7 @@ impl<T> PrefixTable<T> {
                 (network.netmask(), value)
             }
         };
-        (length >= min_length).then_some(value)
+        (length >= min_length).then_some((length, value))
     }
 
     /// The number of prefixes.
@@ -97,6 +111,11 @@ impl<T> SparseTable<T> {
     pub fn find_client(&self, client: LookupAddresses) -> Option<&T> {
         self.find_from_length(client.own(), client.min_length())
             .or_else(|| self.find(client.embedded()?))
+    }
+
+    /// As [`Self::find_client`], with that prefix.
+    pub fn find_client_entry(&self, client: LookupAddresses) -> Option<(Prefix, &T)> {
+        self.table.find_client_entry(client)
     }
 
     fn find_from_length(&self, address: IpAddr, min_length: u8) -> Option<&T> {

@@ -43,6 +43,7 @@ mod linger;
 mod map;
 mod listeners;
 mod previous;
+mod provenance;
 mod redirects;
 mod reload;
 mod snapshot_file;
