@@ -12,6 +12,7 @@ use mirrorlistd::answer::query::Query;
 use mirrorlistd::answer::select::{Criteria, Selection, Workspace};
 use mirrorlistd::answer::shape::Choice;
 use mirrorlistd::answer::target::{self, Target};
+use mirrorlistd::answer::trace::NoTrace;
 use mirrorlistd::answer::{self, Format, Options, Request, Scratch};
 use mirrorlistd::compile::{Compiled, Inputs, compile};
 use mirrorlistd::encode::text::Text;
@@ -168,7 +169,7 @@ impl<'a> Prepared<'a> {
     pub(crate) fn select(&self, snapshot: &Snapshot, rng: &mut Rng, memory: &mut Memory) {
         let Memory { workspace, selection } = memory;
         let criteria = self.criteria(snapshot);
-        answer::select::select(snapshot, &criteria, rng, workspace, selection);
+        answer::select::select(snapshot, &criteria, rng, workspace, selection, &mut NoTrace);
     }
 }
 

@@ -3,6 +3,7 @@
 //! A request passes through [`query`] (what was asked), [`target`] (which directory), [`select`] and
 //! [`order`] (which mirrors), [`shape`] (how many of them), and the format: [`mirrorlist`],
 //! [`metalink`], [`metalink4`] or [`json`], all written from one [`document`], or a [`redirect`].
+//! Why a mirror is in an answer or not, [`trace`] keeps and [`explain`](mod@explain) tells.
 //! Whose request it is, the transport says ([`asker`]). Everything is looked up in one [`Snapshot`], nothing in it is parsed, and
 //! nothing is allocated per mirror: what grows is in [`Scratch`], which a worker uses again.
 //!
@@ -15,6 +16,8 @@ pub mod asker;
 pub mod target;
 pub mod alias;
 pub mod select;
+pub mod trace;
+pub mod explain;
 pub mod order;
 pub mod shape;
 pub mod unique;
@@ -42,11 +45,13 @@ use crate::snapshot::{FileView, Snapshot};
 use alias::Aliases;
 use asker::{Asker, Askers};
 use document::{Document, push_url_tail};
+use explain::Explanation;
 use query::{Countme, Query};
 use redirect::Redirect;
 use select::{Criteria, Selection, Workspace};
 use shape::{Choice, Shaping};
 use target::{Message, Refusal, Subject, Target};
+use trace::{NoTrace, Recorder, Tracer};
 use unique::Repeated;
 
 /// The format of an answer.
@@ -300,9 +305,7 @@ pub fn respond<'q>(
     let outcome = Query::parse(request.query, options)
         .map_err(|reason| Refusal::bad_request(Message::BadQuery(reason)))
         .and_then(|query| {
-            if query.json && format == Format::Mirrorlist {
-                format = Format::Json;
-            }
+            format = format_of(request, &query);
             reply.content_type = format.content_type();
             let answering = Answering { snapshot, options, request, format, query: &query };
             answering.answer(rng, scratch, &mut reply, body)
@@ -348,6 +351,47 @@ pub fn respond<'q>(
     reply
 }
 
+/// Says what decides the answer to a request: for the same `rng`, that of [`respond`]. Fails with what
+/// the client is told where it gets no mirrors.
+///
+/// Of a redirect it explains the list of mirrors that it chooses from, before that is cut.
+pub fn explain<'s>(
+    snapshot: &'s Snapshot,
+    options: &Options,
+    request: &Request<'_>,
+    rng: &mut Rng,
+) -> Result<Explanation<'s>, String> {
+    Query::parse(request.query, options)
+        .map_err(|reason| Refusal::bad_request(Message::BadQuery(reason)))
+        .and_then(|query| {
+            let format = format_of(request, &query);
+            Answering { snapshot, options, request, format, query: &query }.explain(rng)
+        })
+        .map_err(|refusal| {
+            let mut text = String::new();
+            push_message(&refusal.message, &mut text);
+            text
+        })
+}
+
+/// The format of the answer to a request with that query.
+fn format_of(request: &Request<'_>, query: &Query<'_>) -> Format {
+    match request.format {
+        Format::Mirrorlist if query.json => Format::Json,
+        format => format,
+    }
+}
+
+/// For whom mirrors are chosen.
+struct Client {
+    /// Who asks, or whom `ip=` names.
+    address: IpAddr,
+    /// Under which addresses it is looked up.
+    lookup: LookupAddresses,
+    /// Where it is, if known.
+    location: Option<Location>,
+}
+
 /// A request whose query is understood.
 struct Answering<'r, 's, 'q> {
     snapshot: &'s Snapshot,
@@ -370,22 +414,13 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             target::resolve(snapshot, &options.aliases, query, self.format, &mut scratch.key);
         let asker = self.request.asker;
         let own = canonical(asker.address);
-        let client = match &query.ip {
-            Some(text) if options.allow_ip.include(asker) => parse_address(text),
-            _ => Ok(own),
-        };
-        let located = client.map(|client| {
-            let lookup = LookupAddresses::of(client, &options.nat64);
-            (client, lookup, snapshot.find_location(lookup))
-        });
+        let client = self.find_client();
         // Whatever the answer is, also to names that nobody knows.
-        if let (Ok((client, _, location)), Some(repo), Some(arch)) =
-            (&located, &query.repo, &query.arch)
-        {
+        if let (Ok(client), Some(repo), Some(arch)) = (&client, &query.repo, &query.arch) {
             // Whoever counts clients by the log counts those that there are.
-            let is_told = *client == own || asker.is_trusted;
+            let is_told = client.address == own || asker.is_trusted;
             let (client, place) = match is_told {
-                true => (*client, *location),
+                true => (client.address, client.location),
                 false => (own, snapshot.find_location(LookupAddresses::of(own, &options.nat64))),
             };
             let country = place.and_then(Location::country);
@@ -398,34 +433,13 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         {
             entry.repository = Some([name.as_str(), "+", arch].concat());
         }
-        let (client, lookup, location) = located?;
-        let redirects = query.redirect && self.format == Format::Mirrorlist;
+        let client = client?;
+        let redirects = self.redirects();
         let file = self.find_file(&target)?;
-        let choice = self.choose_urls(redirects);
-        let shaping = &options.shaping;
-        let fallback = shaping.fallback_for(choice.protocols);
-        let criteria = Criteria {
-            directory: target.directory,
-            client: lookup,
-            location,
-            countries: query.countries.as_ref(),
-            netblocks: query.netblocks,
-            private: client == own || options.private_for_ip.include(asker),
-            excluded: fallback.map_or(&[], |fallback| fallback.twins(snapshot)),
-            protocols: choice.protocols,
-            minimum: options.minimum,
-            names_contributions: self.format == Format::Mirrorlist && !redirects,
-        };
-        let Scratch { workspace, selection, repeated, pubdate, url_tail, tails, .. } = scratch;
-        select::select(snapshot, &criteria, rng, workspace, selection);
-        if shaping.spread {
-            shape::spread(snapshot, &target.directory, choice.protocols, selection);
-        }
-        repeated.find(snapshot, &target.directory, choice, selection);
+        let choice = self.choose(&target, &client, rng, scratch, &mut NoTrace);
+        let fallback = options.shaping.fallback_for(choice.protocols);
+        let Scratch { selection, repeated, pubdate, url_tail, tails, .. } = scratch;
         if !redirects {
-            // A redirect passes mirrors over before it counts.
-            let max = shaping.max_mirrors();
-            select::limit(max, &repeated.hosts, snapshot, &criteria, workspace, selection);
             reply.found = selection.tier(0);
         }
         let choice = Choice { repeated: &repeated.urls, ..choice };
@@ -456,6 +470,91 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             Format::Json => json::render(&document, body),
         }
         Ok(())
+    }
+
+    fn explain(&self, rng: &mut Rng) -> Result<Explanation<'s>, Refusal<'s, 'q>> {
+        let Self { snapshot, options, query, .. } = *self;
+        let mut scratch = Scratch::default();
+        let target =
+            target::resolve(snapshot, &options.aliases, query, self.format, &mut scratch.key)?;
+        let client = self.find_client()?;
+        self.find_file(&target)?;
+        let mut recorder = Recorder::new(snapshot.hosts().len());
+        let choice = self.choose(&target, &client, rng, &mut scratch, &mut recorder);
+        let Client { address, lookup, location } = client;
+        Ok(Explanation {
+            client: address,
+            lookup,
+            location: snapshot.trace_location(lookup),
+            continent: match location.and_then(Location::country) {
+                Some(country) => snapshot.find_continent(country),
+                None => location.and_then(Location::continent),
+            },
+            asn: snapshot.trace_asn(lookup),
+            netblocks: snapshot.trace_netblocks(lookup).collect(),
+            directory: target.directory.name,
+            protocols: choice.protocols,
+            verdicts: recorder.finish(&scratch.selection.hosts),
+        })
+    }
+
+    /// Who asks, or whom a trusted asker names, and where that is.
+    fn find_client(&self) -> Result<Client, Refusal<'s, 'q>> {
+        let Self { snapshot, options, query, .. } = *self;
+        let asker = self.request.asker;
+        let address = match &query.ip {
+            Some(text) if options.allow_ip.include(asker) => parse_address(text)?,
+            _ => canonical(asker.address),
+        };
+        let lookup = LookupAddresses::of(address, &options.nat64);
+        Ok(Client { address, lookup, location: snapshot.find_location(lookup) })
+    }
+
+    fn redirects(&self) -> bool {
+        self.query.redirect && self.format == Format::Mirrorlist
+    }
+
+    /// Chooses the mirrors that are listed, and what of their URLs is not: into `scratch`.
+    fn choose(
+        &self,
+        target: &Target<'s, 'q>,
+        client: &Client,
+        rng: &mut Rng,
+        scratch: &mut Scratch,
+        tracer: &mut impl Tracer,
+    ) -> Choice<'static> {
+        let Self { snapshot, options, query, .. } = *self;
+        let asker = self.request.asker;
+        let redirects = self.redirects();
+        let choice = self.choose_urls(redirects);
+        let shaping = &options.shaping;
+        let fallback = shaping.fallback_for(choice.protocols);
+        let criteria = Criteria {
+            directory: target.directory,
+            client: client.lookup,
+            location: client.location,
+            countries: query.countries.as_ref(),
+            netblocks: query.netblocks,
+            private: client.address == canonical(asker.address)
+                || options.private_for_ip.include(asker),
+            excluded: fallback.map_or(&[], |fallback| fallback.twins(snapshot)),
+            protocols: choice.protocols,
+            minimum: options.minimum,
+            names_contributions: self.format == Format::Mirrorlist && !redirects,
+        };
+        let Scratch { workspace, selection, repeated, .. } = scratch;
+        select::select(snapshot, &criteria, rng, workspace, selection, tracer);
+        if shaping.spread {
+            shape::spread(snapshot, &target.directory, choice.protocols, selection);
+        }
+        repeated.find(snapshot, &target.directory, choice, selection);
+        if !redirects {
+            // A redirect passes mirrors over before it counts.
+            let max = shaping.max_mirrors();
+            let left_out = &repeated.hosts;
+            select::limit(max, left_out, snapshot, &criteria, workspace, selection, tracer);
+        }
+        choice
     }
 
     /// Which URLs of a mirror are of use for this request.

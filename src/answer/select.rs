@@ -6,11 +6,14 @@
 //!
 //! The protocols asked for take part in every tier, and so a protocol that the nearest mirrors do not
 //! offer leads to mirrors farther away, never to another protocol.
+//!
+//! What is decided here about a mirror is reported to a [`Tracer`] where it is decided.
 
 use fastrand::Rng;
 
 use super::order::weighted;
 use super::query::Countries;
+use super::trace::{Cut, FoundVia, Reason, Tracer};
 use crate::model::embedded::LookupAddresses;
 use crate::model::geo::{Continent, Country, Location};
 use crate::model::ids::HostId;
@@ -161,12 +164,13 @@ pub fn select(
     rng: &mut Rng,
     workspace: &mut Workspace,
     selection: &mut Selection,
+    tracer: &mut impl Tracer,
 ) {
     selection.hosts.clear();
     selection.contributions.clear();
     selection.tiers.clear();
-    workspace.prepare(snapshot, criteria);
-    let mut selecting = Selecting { snapshot, criteria, rng, workspace, selection };
+    workspace.prepare(snapshot, criteria, tracer);
+    let mut selecting = Selecting { snapshot, criteria, rng, workspace, selection, tracer };
     if criteria.netblocks && criteria.countries.is_none() {
         selecting.netblocks();
         selecting.asn();
@@ -196,8 +200,12 @@ pub fn limit(
     criteria: &Criteria<'_>,
     workspace: &mut Workspace,
     selection: &mut Selection,
+    tracer: &mut impl Tracer,
 ) {
-    let is_shorter = selection.remove(left_out) | selection.truncate(max);
+    let mut is_shorter = selection.remove(left_out);
+    tracer.cut(left_out, Cut::RepeatedUrls);
+    tracer.cut(selection.hosts.get(max..).unwrap_or(&[]), Cut::BeyondMax);
+    is_shorter |= selection.truncate(max);
     if !is_shorter || selection.contributions.is_empty() {
         return;
     }
@@ -224,7 +232,7 @@ pub fn limit(
 }
 
 impl Workspace {
-    fn prepare(&mut self, snapshot: &Snapshot, criteria: &Criteria<'_>) {
+    fn prepare(&mut self, snapshot: &Snapshot, criteria: &Criteria<'_>, tracer: &mut impl Tracer) {
         let Criteria { directory, protocols, .. } = criteria;
         let refusing = snapshot.refusing(criteria.location.and_then(Location::country));
         let word = |set: &[u64], index: usize| set.get(index).copied().unwrap_or(0);
@@ -233,12 +241,18 @@ impl Workspace {
         for (index, carriers) in directory.carriers.iter().enumerate() {
             let offering = carriers & directory.layout.offering(*protocols, index);
             let public = offering & word(directory.layout.public(), index);
+            let open = public & !word(refusing, index);
             self.candidates.push(if criteria.private { offering } else { public });
-            self.open.push(public & !word(refusing, index));
+            self.open.push(open);
+            tracer.left_out(index, !carriers, Reason::NotCarried);
+            tracer.left_out(index, carriers & !offering, Reason::NoProtocol);
+            tracer.left_out(index, offering & !public, Reason::Private);
+            tracer.left_out(index, public & !open, Reason::RefusesCountry);
         }
         for &host in criteria.excluded {
             remove(&mut self.candidates, host);
             remove(&mut self.open, host);
+            tracer.excluded(host);
         }
         for set in [&mut self.taken, &mut self.tier] {
             set.clear();
@@ -247,20 +261,21 @@ impl Workspace {
     }
 }
 
-struct Selecting<'a, 's> {
+struct Selecting<'a, 's, T> {
     snapshot: &'a Snapshot,
     criteria: &'a Criteria<'s>,
     rng: &'a mut Rng,
     workspace: &'a mut Workspace,
     selection: &'a mut Selection,
+    tracer: &'a mut T,
 }
 
-impl Selecting<'_, '_> {
+impl<T: Tracer> Selecting<'_, '_, T> {
     /// Mirrors whose network contains the client; the most specific network first.
     fn netblocks(&mut self) {
         let mut any = false;
-        for (_, hosts) in self.snapshot.netblocks(self.criteria.client) {
-            any |= self.take_shuffled(hosts);
+        for (prefix, hosts) in self.snapshot.netblocks(self.criteria.client) {
+            any |= self.take_shuffled(hosts, FoundVia::Netblock(prefix));
         }
         if any {
             self.name(Contribution::Netblock);
@@ -271,7 +286,7 @@ impl Selecting<'_, '_> {
     /// Mirrors in the client's autonomous system.
     fn asn(&mut self) {
         if let Some((asn, hosts)) = self.snapshot.find_asn(self.criteria.client)
-            && self.take_shuffled(hosts)
+            && self.take_shuffled(hosts, FoundVia::Asn(asn))
         {
             self.name(Contribution::Asn(asn));
             self.end_tier(Tier::Asn);
@@ -315,7 +330,8 @@ impl Selecting<'_, '_> {
             }
         } else {
             // With those of the client's own country, which are taken already.
-            self.add(self.criteria.directory.layout.on_continent(continent));
+            let there = self.criteria.directory.layout.on_continent(continent);
+            self.add(there, FoundVia::Continent(continent));
         }
         self.take_weighted(Tier::Continent);
     }
@@ -327,7 +343,8 @@ impl Selecting<'_, '_> {
 
     /// Adds the open mirrors of a country to the tier; says whether there are any.
     fn add_country(&mut self, country: Country) -> bool {
-        let any = self.add(self.criteria.directory.layout.in_country(country));
+        let there = self.criteria.directory.layout.in_country(country);
+        let any = self.add(there, FoundVia::Country(country));
         if any {
             self.name(Contribution::Country(country));
         }
@@ -336,7 +353,7 @@ impl Selecting<'_, '_> {
 
     /// Adds all open mirrors to the tier; says whether there are any.
     fn add_everybody(&mut self) -> bool {
-        let any = self.add(self.criteria.directory.layout.public());
+        let any = self.add(self.criteria.directory.layout.public(), FoundVia::Global);
         if any {
             self.name(Contribution::Global);
         }
@@ -344,13 +361,14 @@ impl Selecting<'_, '_> {
     }
 
     /// Adds the open mirrors of a set to the tier; says whether there are any.
-    fn add(&mut self, set: &[u64]) -> bool {
+    fn add(&mut self, set: &[u64], via: FoundVia) -> bool {
         let mut any = 0;
-        for ((tier, open), set) in self.workspace.tier.iter_mut().zip(&self.workspace.open).zip(set)
-        {
+        let Workspace { tier, open, .. } = &mut *self.workspace;
+        for (index, ((tier, open), set)) in tier.iter_mut().zip(&*open).zip(set).enumerate() {
             let hosts = open & set;
             any |= hosts;
             *tier |= hosts;
+            self.tracer.added(index, hosts, via);
         }
         any != 0
     }
@@ -366,8 +384,10 @@ impl Selecting<'_, '_> {
     /// Notes that the mirrors up to here were found that way.
     fn end_tier(&mut self, tier: Tier) {
         let end = self.selection.hosts.len();
-        if self.selection.tiers.last().map_or(0, |&(_, before)| before) < end {
+        let before = self.selection.tiers.last().map_or(0, |&(_, before)| before);
+        if before < end {
             self.selection.tiers.push((tier, end));
+            self.tracer.ordered(tier, before, self.selection.hosts.get(before..).unwrap_or(&[]));
         }
     }
 
@@ -386,7 +406,7 @@ impl Selecting<'_, '_> {
 
     /// Selects those of `hosts` that are candidates and not selected yet, shuffled; says whether any
     /// is a candidate.
-    fn take_shuffled(&mut self, hosts: &[HostId]) -> bool {
+    fn take_shuffled(&mut self, hosts: &[HostId], via: FoundVia) -> bool {
         let mut any = false;
         let from = self.selection.hosts.len();
         for &host in hosts {
@@ -395,6 +415,7 @@ impl Selecting<'_, '_> {
                 if !contains(&self.workspace.taken, host) {
                     insert(&mut self.workspace.taken, host);
                     self.selection.hosts.push(host);
+                    self.tracer.taken(host, via);
                 }
             }
         }

@@ -9,4 +9,5 @@ mod text;
 mod metalink;
 mod better;
 mod shaped;
+mod explained;
 mod places;

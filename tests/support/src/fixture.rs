@@ -9,7 +9,8 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use mirrorlistd::answer::asker::Asker;
-use mirrorlistd::answer::{Format, Options, Reply, Request, Scratch, Status, respond};
+use mirrorlistd::answer::explain::Explanation;
+use mirrorlistd::answer::{Format, Options, Reply, Request, Scratch, Status, explain, respond};
 use mirrorlistd::compile::{self, Compiled, Inputs, MirrorManagerFiles, Report};
 use mirrorlistd::encode::text::{Append, Text};
 use mirrorlistd::snapshot::Snapshot;
@@ -303,13 +304,7 @@ impl Server {
     /// The same with other luck.
     #[track_caller]
     pub fn get_seeded(&self, request: &str, seed: u64) -> Answer {
-        let (target, client) = request.split_once(" from ").unwrap_or((request, NOWHERE));
-        let client: IpAddr = client.parse().expect("tests name clients by their address");
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let format = Format::of_path(path).expect("tests ask for lists and metalinks");
-        // As with the default list of trusted proxies.
-        let asker = Asker { address: client, is_trusted: client.is_loopback() };
-        let request = Request { format, query, asker, host: "", now: NOW };
+        let request = parse_request(request);
         let mut rng = fastrand::Rng::with_seed(seed);
         let mut body = used_text();
         let mut scratch = Scratch::default();
@@ -317,6 +312,24 @@ impl Server {
             respond(&self.snapshot, &self.options, &request, &mut rng, &mut scratch, &mut body);
         Answer::new(reply, String::from_utf8(body.into_bytes()).expect("documents are UTF-8"))
     }
+
+    /// What decides the answer to a request, with that luck.
+    #[track_caller]
+    pub fn explain_seeded(&self, request: &str, seed: u64) -> Result<Explanation<'_>, String> {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        explain(&self.snapshot, &self.options, &parse_request(request), &mut rng)
+    }
+}
+
+#[track_caller]
+fn parse_request(request: &str) -> Request<'_> {
+    let (target, client) = request.split_once(" from ").unwrap_or((request, NOWHERE));
+    let client: IpAddr = client.parse().expect("tests name clients by their address");
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let format = Format::of_path(path).expect("tests ask for lists and metalinks");
+    // As with the default list of trusted proxies.
+    let asker = Asker { address: client, is_trusted: client.is_loopback() };
+    Request { format, query, asker, host: "", now: NOW }
 }
 
 /// Memory of a body that has held another, as a worker's has.

@@ -1,0 +1,231 @@
+//! Why each mirror is in an answer or not: what a selection tells as it goes, and a listener that
+//! keeps it.
+//!
+//! [`select`](super::select::select) and [`limit`](super::select::limit) report what they do to a
+//! [`Tracer`]. Answers run them with [`NoTrace`], whose methods are empty, so that nothing of it is
+//! left in the compiled code. An explanation runs the same code with a [`Recorder`]: there is no second
+//! selection that could differ from the first.
+//!
+//! Reports come in the order of the decisions, and a later one about a mirror takes the place of an
+//! earlier one: a mirror that is private is left out, until a network of its own takes it.
+
+use crate::model::geo::{Continent, Country};
+use crate::model::ids::HostId;
+use crate::model::net::Prefix;
+use crate::model::tier::Tier;
+use crate::snapshot::members;
+
+/// Learns what a selection does. Does nothing by default.
+pub trait Tracer {
+    /// These mirrors, the `word`-th word of a set, are left out, unless a network of theirs takes
+    /// them. Bits beyond the last mirror of the snapshot mean nothing.
+    #[inline]
+    fn left_out(&mut self, word: usize, hosts: u64, reason: Reason) {
+        let _ = (word, hosts, reason);
+    }
+
+    /// This mirror is left out, and no network takes it.
+    #[inline]
+    fn excluded(&mut self, host: HostId) {
+        let _ = host;
+    }
+
+    /// These mirrors, the `word`-th word of a set, are of the tier at work, unless they were taken
+    /// before.
+    #[inline]
+    fn added(&mut self, word: usize, hosts: u64, via: FoundVia) {
+        let _ = (word, hosts, via);
+    }
+
+    /// This mirror is of the tier at work, and was not taken before.
+    #[inline]
+    fn taken(&mut self, host: HostId, via: FoundVia) {
+        let _ = (host, via);
+    }
+
+    /// A tier is complete: these mirrors, in this order, behind the first `n_before`.
+    #[inline]
+    fn ordered(&mut self, tier: Tier, n_before: usize, hosts: &[HostId]) {
+        let _ = (tier, n_before, hosts);
+    }
+
+    /// These mirrors had been selected and are not listed.
+    #[inline]
+    fn cut(&mut self, hosts: &[HostId], cut: Cut) {
+        let _ = (hosts, cut);
+    }
+}
+
+/// Learns nothing: the tracer of answers.
+pub struct NoTrace;
+
+impl Tracer for NoTrace {}
+
+/// What brought a mirror into a tier: the first that did, where there are several.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FoundVia {
+    /// A preferred network of its own.
+    Netblock(Prefix),
+    /// The client's autonomous system.
+    Asn(u32),
+    /// A country, in which it is listed.
+    Country(Country),
+    /// A continent, of which it is listed in a country. Answers that name what contributed go by its
+    /// countries.
+    Continent(Continent),
+    /// The whole world.
+    Global,
+}
+
+/// Why a mirror was not selected: the first reason that holds, in the order of these.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reason {
+    /// It is the server of the fallback, which is listed last in any case.
+    IsFallback,
+    /// It does not carry the directory.
+    NotCarried,
+    /// None of its URLs is of a protocol that counts.
+    NoProtocol,
+    /// It is private, and no network of its own that counts has the client.
+    Private,
+    /// It does not serve the client's country, and no network of its own that counts has the client.
+    RefusesCountry,
+    /// It would do, but nothing led to it: there were enough nearer ones, or other countries were
+    /// asked for.
+    NotReached,
+}
+
+/// Why a mirror that was selected is not listed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cut {
+    /// All of its URLs are listed for mirrors before it.
+    RepeatedUrls,
+    /// The list is full.
+    BeyondMax,
+}
+
+/// How a mirror was selected.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Selected {
+    /// In which tier.
+    pub tier: Tier,
+    /// What brought it there.
+    pub via: FoundVia,
+    /// Its place after the tiers were ordered, from 0 on, before the list was shaped.
+    pub drawn: usize,
+}
+
+/// What became of a mirror.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// It is listed at `place`, from 0 on.
+    Listed {
+        /// How it was selected.
+        selected: Selected,
+        /// Where it is listed. Not where it was drawn if the list was shaped.
+        place: usize,
+    },
+    /// It was selected and is not listed.
+    Cut {
+        /// How it was selected.
+        selected: Selected,
+        /// Why it is not listed.
+        cut: Cut,
+    },
+    /// It was not selected.
+    Out(Reason),
+}
+
+/// Keeps the verdict about each mirror.
+pub struct Recorder {
+    /// By [`HostId`].
+    fates: Vec<Fate>,
+}
+
+/// What is known of a mirror so far.
+#[derive(Clone, Copy)]
+enum Fate {
+    Out(Reason),
+    /// In the tier at work.
+    Taken(FoundVia),
+    Selected(Selected),
+    Cut(Selected, Cut),
+}
+
+impl Recorder {
+    /// For a snapshot of so many mirrors.
+    pub fn new(n_hosts: usize) -> Self {
+        Self { fates: vec![Fate::Out(Reason::NotReached); n_hosts] }
+    }
+
+    /// The verdicts, by [`HostId`]; `listed` are the mirrors that are listed in the end.
+    pub fn finish(self, listed: &[HostId]) -> Vec<Verdict> {
+        let mut places = vec![None; self.fates.len()];
+        for (place, host) in listed.iter().enumerate() {
+            if let Some(entry) = places.get_mut(host.index()) {
+                *entry = Some(place);
+            }
+        }
+        let verdict = |(fate, place): (Fate, Option<usize>)| match (fate, place) {
+            (Fate::Selected(selected), Some(place)) => Verdict::Listed { selected, place },
+            (Fate::Cut(selected, cut), _) => Verdict::Cut { selected, cut },
+            (Fate::Out(reason), _) => Verdict::Out(reason),
+            // Every tier is ordered, and who is not listed was cut: see `tests/it/select_twin.rs`.
+            (Fate::Taken(_) | Fate::Selected(_), _) => Verdict::Out(Reason::NotReached),
+        };
+        self.fates.into_iter().zip(places).map(verdict).collect()
+    }
+
+    /// Decides anew about a mirror; nothing about one that is not of the snapshot.
+    fn decide(&mut self, host: HostId, decide: impl FnOnce(Fate) -> Fate) {
+        if let Some(fate) = self.fates.get_mut(host.index()) {
+            *fate = decide(*fate);
+        }
+    }
+
+    fn decide_word(&mut self, word: usize, hosts: u64, decide: impl Fn(Fate) -> Fate) {
+        let Ok(base) = u32::try_from(word * 64) else { return };
+        for HostId(bit) in members(&[hosts]) {
+            self.decide(HostId(base + bit), &decide);
+        }
+    }
+}
+
+impl Tracer for Recorder {
+    fn left_out(&mut self, word: usize, hosts: u64, reason: Reason) {
+        self.decide_word(word, hosts, |_| Fate::Out(reason));
+    }
+
+    fn excluded(&mut self, host: HostId) {
+        self.decide(host, |_| Fate::Out(Reason::IsFallback));
+    }
+
+    fn added(&mut self, word: usize, hosts: u64, via: FoundVia) {
+        self.decide_word(word, hosts, |fate| match fate {
+            Fate::Out(_) => Fate::Taken(via),
+            taken => taken,
+        });
+    }
+
+    fn taken(&mut self, host: HostId, via: FoundVia) {
+        self.decide(host, |_| Fate::Taken(via));
+    }
+
+    fn ordered(&mut self, tier: Tier, n_before: usize, hosts: &[HostId]) {
+        for (drawn, &host) in (n_before..).zip(hosts) {
+            self.decide(host, |fate| match fate {
+                Fate::Taken(via) => Fate::Selected(Selected { tier, via, drawn }),
+                other => other,
+            });
+        }
+    }
+
+    fn cut(&mut self, hosts: &[HostId], cut: Cut) {
+        for &host in hosts {
+            self.decide(host, |fate| match fate {
+                Fate::Selected(selected) => Fate::Cut(selected, cut),
+                other => other,
+            });
+        }
+    }
+}
