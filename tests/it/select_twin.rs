@@ -5,6 +5,7 @@
 //! tier it gives a set, because their order is chance.
 
 mod random;
+mod verdicts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -488,7 +489,10 @@ proptest! {
             server.options.minimum = asked.minimum;
             server.options.shaping.max_mirrors = asked.max;
             let answer = server.get_seeded(&asked.as_request(), seed);
-            compare(&Twin::new(&world, asked), &answer);
+            let twin = Twin::new(&world, asked);
+            compare(&twin, &answer);
+            let explanation = server.explain_seeded(&asked.as_request(), seed).unwrap();
+            verdicts::compare(&twin, &server.snapshot, &answer, &explanation);
         }
     }
 }
