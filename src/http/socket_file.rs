@@ -150,7 +150,7 @@ mod tests {
             }
         }
         assert_eq!(look(&path), Occupant::Listener);
-        let error = bind(&path, None, 1).err().expect("somebody listens");
+        let error = bind(&path, None, 4_096).err().expect("somebody listens");
         assert_eq!(error.kind(), ErrorKind::AddrInUse);
         drop(listener);
         assert_eq!(look(&path), Occupant::Abandoned);
@@ -165,7 +165,7 @@ mod tests {
             let barrier = Barrier::new(4);
             let start = || {
                 barrier.wait();
-                bind(&path, None, 1)
+                bind(&path, None, 4_096)
             };
             let outcomes: Vec<_> = thread::scope(|scope| {
                 let threads: Vec<_> = (0..4).map(|_| scope.spawn(start)).collect();
