@@ -5,18 +5,14 @@
 //! underscores and dashes, and a repeated option counts once, the last time. Completions and the
 //! manual page are made from these definitions as well.
 
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::builder::TypedValueParser;
-use clap::error::ErrorKind;
-use clap::{Arg, Args, Command as Definition, Parser, Subcommand, ValueHint};
+use clap::{Arg, Args, FromArgMatches, Subcommand, ValueHint};
 
-use crate::config::values::{
-    Askers, ClientAddress, Count, Fallback, HostName, ListenAddress, LogLevel, Nat64Prefix,
-    Profile, SocketMode, TrustedProxy,
-};
-use crate::http::socket::Address;
+use crate::config::option::{Absent, Definition, Kind};
+use crate::config::sections::data::InputOptions;
+use crate::config::written::Written;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -40,9 +36,8 @@ the configuration is.";
 ///
 /// Without a command it serves. It reads MirrorManager's data, or a snapshot compiled from it, and
 /// replaces the data while it runs, without any client noticing.
-#[derive(Parser, Debug)]
+#[derive(Args, Debug)]
 #[command(
-    name = "mirrorlistd",
     version,
     after_help = EXAMPLES,
     args_override_self = true,
@@ -59,6 +54,28 @@ pub struct Cli {
 }
 
 impl Cli {
+    /// Everything that the command line can say: clap's definition, and what the table of options adds
+    /// to it.
+    pub fn definition() -> clap::Command {
+        let chapters = Written::chapters().into_iter();
+        let options: Vec<_> = chapters.flat_map(|chapter| chapter.options).collect();
+        complete(Self::augment_args(clap::Command::new("mirrorlistd")), &options)
+    }
+
+    /// Reads the command line of this process; ends the process if it makes no sense.
+    pub fn of_process() -> Self {
+        Self::parse(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    }
+
+    /// Reads a command line, the name of the program first.
+    pub fn parse<T: Into<OsString> + Clone>(
+        words: impl IntoIterator<Item = T>,
+    ) -> Result<Self, clap::Error> {
+        let mut definition = Self::definition();
+        let mut matches = definition.try_get_matches_from_mut(words)?;
+        Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut definition))
+    }
+
     /// Whether this serves until it is told to stop.
     pub fn serves(&self) -> bool {
         matches!(self.command, None | Some(Command::Serve(_)))
@@ -107,151 +124,23 @@ pub enum Generate {
     Man,
 }
 
-/// Where data comes from when it is compiled.
+/// The configuration file.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Data")]
-pub struct InputArgs {
-    /// MirrorManager's mirrors and directories (protobuf)
-    /// [default: /var/lib/mirrormanager/mirrorlist_cache.proto]
-    #[arg(short = 'c', long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub cache: Option<PathBuf>,
-    /// Networks and the autonomous systems they belong to
-    /// [default: /var/lib/mirrormanager/global_netblocks.txt]
-    #[arg(short = 'g', long, alias = "global_netblocks", value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub global_netblocks: Option<PathBuf>,
-    /// Countries and their continents
-    /// [default: /var/lib/mirrormanager/country_continent.csv]
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub cccsv: Option<PathBuf>,
-    /// Country database (mmdb: GeoLite2, ip-location-db, IPinfo)
-    /// [default: /usr/share/GeoIP/GeoLite2-Country.mmdb]
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub geoip: Option<PathBuf>,
-    /// Accepted for compatibility; not used, and may be absent
-    #[arg(short = 'i', long, alias = "internet2_netblocks", value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub internet2_netblocks: Option<PathBuf>,
-    /// Use the built-in demo data
-    #[arg(long, conflicts_with_all = ["cache", "global_netblocks", "cccsv", "geoip"])]
-    pub demo: bool,
+pub struct ConfigArgs {
     /// Read options from a TOML file; what the command line says comes first
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Data")]
     pub config: Option<PathBuf>,
 }
 
 /// `mirrorlistd serve`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ServeArgs {
-    /// Where the data comes from.
+    /// The options.
     #[command(flatten)]
-    pub inputs: InputArgs,
-    /// Serve a snapshot made by `mirrorlistd compile`
-    #[arg(
-        long,
-        value_name = "FILE",
-        value_hint = ValueHint::FilePath,
-        conflicts_with_all = ["cache", "global_netblocks", "cccsv", "geoip", "demo"],
-        help_heading = "Data"
-    )]
-    pub snapshot: Option<PathBuf>,
-    /// Accept a reload that has lost more than half of the hosts, directories or repositories
-    #[arg(long, alias = "allow_shrink", help_heading = "Data")]
-    pub allow_shrink: bool,
-    /// Take changes of the data files up without a signal
-    ///
-    /// The files are looked at every second, and reloaded once they have been left alone for a while
-    /// (see --watch-quiet). What is refused is not tried again before they change again.
-    #[arg(long, help_heading = "Data")]
-    pub watch: bool,
-    /// How long the files must be left alone, with --watch [default: 5]
-    ///
-    /// Longer than the pauses of whatever delivers them: a set of files is then read once, when it
-    /// is complete. Files that keep changing are tried all the same after 60 times as long.
-    #[arg(long, alias = "watch_quiet", value_name = "SECONDS", help_heading = "Data")]
-    pub watch_quiet: Option<Count<1, 3_600>>,
-
-    /// Address to listen on: IPv4, IPv6, `::` for every one of both, or unix:PATH
-    /// [default: 127.0.0.1]
-    ///
-    /// The configuration file can name more of them, in tables `[[listener]]`. Sockets that systemd
-    /// hands over (socket activation) replace them all.
-    #[arg(long, value_name = "ADDR", help_heading = "Serving")]
-    pub listen: Option<ListenAddress>,
-    /// Port to listen on; 0 takes any free one and prints it [default: 3000]
-    #[arg(long, value_name = "N", help_heading = "Serving")]
-    pub port: Option<u16>,
-    /// Mode of public unix sockets, in octal, such as 0660 [default: what the umask leaves]
-    #[arg(long, alias = "socket_mode", value_name = "MODE", help_heading = "Serving")]
-    pub socket_mode: Option<SocketMode>,
-    /// Add mirrors from everywhere when fewer than this were found near the client [default: 5]
-    #[arg(short = 'm', long, value_name = "N", help_heading = "Answers")]
-    pub minimum: Option<Count<0, 100_000>>,
-    /// How answers are shaped: as mirrorlist-server does, or as today's clients need it
-    /// [default: compatible]
-    ///
-    /// `modern` lists one URL of each mirror (https first), at most 50 mirrors, ftp and rsync only
-    /// where they are asked for, spreads the first four over networks, and compresses for clients
-    /// that ask for it. Each of these has a key in the table `answer` of the configuration file.
-    #[arg(long, value_name = "PROFILE", help_heading = "Answers")]
-    pub profile: Option<Profile>,
-    /// Always list this last: the origin, or a CDN before it
-    ///
-    /// Every directory is looked for below this URL under its full name, as in
-    /// URL/pub/fedora/linux/releases/. dnf tries the last URL second when the first one stalls.
-    #[arg(long, value_name = "URL", value_hint = ValueHint::Url, help_heading = "Answers",
-          value_parser = FallbackParser)]
-    pub fallback: Option<Fallback>,
-    /// Whose `ip=` counts [default: all]
-    ///
-    /// The parameter of others is left unread: they are answered for their own address. It shows
-    /// private mirrors to nobody, unless `private_for_ip` in the configuration file says so.
-    #[arg(long, alias = "allow_ip", value_name = "WHO", help_heading = "Answers")]
-    pub allow_ip: Option<Askers>,
-
-    /// Where proxies tell the address of the client [default: x-forwarded-for]
-    ///
-    /// Only trusted proxies are believed; with `proxy-protocol`, they must begin each connection
-    /// with its header, and are cut off otherwise.
-    #[arg(long, alias = "client_address", value_name = "SOURCE", help_heading = "Serving")]
-    pub client_address: Option<ClientAddress>,
-    /// Believe proxies in this network; may be repeated; `none` trusts nobody
-    /// [default: 127.0.0.0/8 and ::1]
-    ///
-    /// Whoever connects through a unix socket is believed in any case: its mode decides who can.
-    #[arg(long, alias = "trusted_proxy", value_name = "CIDR", help_heading = "Serving")]
-    pub trusted_proxy: Vec<TrustedProxy>,
-    /// A translator puts the IPv4 addresses of clients behind this prefix (RFC 6052); may be repeated
-    ///
-    /// Such clients are looked up under their IPv4 address as well. 64:ff9b::/96, 64:ff9b:1::/48, 6to4
-    /// and Teredo are known without it.
-    #[arg(long, alias = "nat64_prefix", value_name = "PREFIX", help_heading = "Serving")]
-    pub nat64_prefix: Vec<Nat64Prefix>,
-    /// Threads that answer requests [default: one for each core]
-    #[arg(long, value_name = "N", help_heading = "Serving")]
-    pub workers: Option<Count<1, 1_024>>,
-    /// Where to answer the operator: health, metrics, status; ADDR:PORT or unix:PATH
-    /// [default: nowhere]
-    #[arg(long, value_name = "ADDRESS", help_heading = "Serving")]
-    pub admin: Option<Address>,
-    /// A name that the operator's listener may be asked by over TCP, beside addresses and localhost;
-    /// can be repeated
-    #[arg(long, value_name = "NAME", help_heading = "Serving")]
-    pub admin_host: Vec<HostName>,
-    /// How long TERM lets requests finish [default: 30]
-    #[arg(long, value_name = "SECONDS", help_heading = "Serving")]
-    pub grace: Option<Count<0, 86_400>>,
-
-    /// Access log; `none` writes none [default: /var/log/mirrormanager/mirrorlist.log]
-    #[arg(short = 'l', long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Logging")]
-    pub log: Option<PathBuf>,
-    /// Also log every request as a proxy would, in the combined format
-    ///
-    /// For servers that are exposed without a proxy: `countme` is counted from such lines, whatever
-    /// the answer was.
-    #[arg(long, alias = "combined_log", value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Logging")]
-    pub combined_log: Option<PathBuf>,
-    /// What to report on stderr; beats RUST_LOG [default: info]
-    #[arg(long, alias = "log_level", value_name = "LEVEL", help_heading = "Logging")]
-    pub log_level: Option<LogLevel>,
+    pub options: Written,
+    /// Where further options are.
+    #[command(flatten)]
+    pub file: ConfigArgs,
 }
 
 /// `mirrorlistd compile`.
@@ -259,7 +148,10 @@ pub struct ServeArgs {
 pub struct CompileArgs {
     /// Where the data comes from.
     #[command(flatten)]
-    pub inputs: InputArgs,
+    pub inputs: InputOptions,
+    /// Where further options are.
+    #[command(flatten)]
+    pub file: ConfigArgs,
     /// The snapshot file to write
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub output: PathBuf,
@@ -293,39 +185,61 @@ pub struct CheckArgs {
     pub json: bool,
 }
 
-/// Reads `--fallback`. clap's own message repeats the value, and with it a password that may be in it.
-#[derive(Clone)]
-struct FallbackParser;
+/// Adds to a command and to those below it what the rows of options tell, and the spelling of their
+/// flags with underscores.
+fn complete(command: clap::Command, options: &[Definition]) -> clap::Command {
+    let describe = |arg: Arg| match options.iter().find(|option| arg.get_id() == option.id) {
+        Some(option) => complete_option(arg, option),
+        None => arg,
+    };
+    command.mut_args(describe).mut_subcommands(|command| complete(command, options))
+}
 
-impl TypedValueParser for FallbackParser {
-    type Value = Fallback;
+fn complete_option(arg: Arg, option: &Definition) -> Arg {
+    let arg = match arg.get_action().takes_values() {
+        true => arg.value_name(option.value),
+        false => arg,
+    };
+    let arg = if option.id.contains('_') { arg.alias(option.id) } else { arg };
+    let arg = match option.value {
+        "FILE" => arg.value_hint(ValueHint::FilePath),
+        "URL" => arg.value_hint(ValueHint::Url),
+        _ => arg,
+    };
+    let (Some((first, rest)), Some(default)) = (option.paragraphs.split_first(), default(option))
+    else {
+        return arg;
+    };
+    let short = format!("{first} [default: {default}]");
+    let long = std::iter::once(short.as_str()).chain(rest.iter().map(String::as_str));
+    let long = long.collect::<Vec<_>>().join("\n\n");
+    // As clap does: one paragraph is short help only.
+    let arg = if rest.is_empty() { arg } else { arg.long_help(long) };
+    arg.help(short)
+}
 
-    fn parse_ref(
-        &self,
-        definition: &Definition,
-        _: Option<&Arg>,
-        value: &OsStr,
-    ) -> Result<Fallback, clap::Error> {
-        value.to_string_lossy().parse().map_err(|reason| {
-            let message = format!("invalid value for '--fallback <URL>': {reason}");
-            definition.clone().error(ErrorKind::ValueValidation, message)
-        })
+/// What help says of the default; a switch is off without saying so.
+fn default(option: &Definition) -> Option<&str> {
+    match &option.absent {
+        Absent::Value(value) if option.kind != Kind::Switch => Some(&value.plain),
+        Absent::Words(words) => Some(words),
+        _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
+    use crate::config::values::Count;
 
     #[track_caller]
     fn parse(line: &str) -> Cli {
-        Cli::try_parse_from(line.split_whitespace()).expect(line)
+        Cli::parse(line.split_whitespace()).expect(line)
     }
 
     #[test]
     fn the_definitions_are_sound() {
-        Cli::command().debug_assert();
+        Cli::definition().debug_assert();
     }
 
     #[test]
@@ -335,31 +249,34 @@ mod tests {
              --internet2_netblocks /i --global_netblocks /g --cccsv /cc --geoip /geo -m 3",
         );
         assert!(cli.command.is_none());
-        assert_eq!(cli.serve.port, Some(18_081));
-        assert_eq!(cli.serve.inputs.global_netblocks, Some("/g".into()));
-        assert_eq!(cli.serve.inputs.internet2_netblocks, Some("/i".into()));
-        assert_eq!(cli.serve.log, Some("/l/x.service.log".into()));
-        assert_eq!(cli.serve.minimum.map(Count::get), Some(3));
+        let Written { inputs, listen, answer, log, .. } = cli.serve.options;
+        assert_eq!(listen.port, Some(18_081));
+        assert_eq!(inputs.global_netblocks, Some("/g".into()));
+        assert_eq!(inputs.internet2_netblocks, Some("/i".into()));
+        assert_eq!(log.log, Some("/l/x.service.log".into()));
+        assert_eq!(answer.minimum.map(Count::get), Some(3));
         let short = parse("mirrorlistd -m 1 -c /c -i /i -g /g -l /l");
-        assert_eq!(short.serve.inputs.cache, Some("/c".into()));
+        assert_eq!(short.serve.options.inputs.cache, Some("/c".into()));
     }
 
     #[test]
     fn dashes_work_as_well_and_the_last_one_wins() {
         let cli =
             parse("mirrorlistd --global-netblocks /a --global_netblocks /b --port 1 --port 2");
-        assert_eq!(cli.serve.inputs.global_netblocks, Some("/b".into()));
-        assert_eq!(cli.serve.port, Some(2));
+        assert_eq!(cli.serve.options.inputs.global_netblocks, Some("/b".into()));
+        assert_eq!(cli.serve.options.listen.port, Some(2));
         let cli = parse("mirrorlistd --trusted-proxy 10.0.0.0/8 --trusted-proxy 192.0.2.1");
-        assert_eq!(cli.serve.trusted_proxy.len(), 2);
+        assert_eq!(cli.serve.options.http.trusted_proxy.map(|proxies| proxies.len()), Some(2));
         let serve = parse("mirrorlistd serve --port 1 --port 2");
-        assert!(matches!(serve.command, Some(Command::Serve(args)) if args.port == Some(2)));
+        assert!(
+            matches!(serve.command, Some(Command::Serve(args)) if args.options.listen.port == Some(2))
+        );
     }
 
     #[test]
     fn a_password_is_not_repeated() {
         let line = ["mirrorlistd", "--fallback", "https://me:secret@dl.example"];
-        let error = Cli::try_parse_from(line).expect_err("a user is refused");
+        let error = Cli::parse(line).expect_err("a user is refused");
         assert_eq!(error.exit_code(), 2);
         let message = error.to_string();
         assert!(message.contains("`https://…@dl.example` holds a user name or a password"));
@@ -378,7 +295,7 @@ mod tests {
             "mirrorlistd --no-such-option",
             "mirrorlistd no-such-command",
         ] {
-            let error = Cli::try_parse_from(line.split(' ')).expect_err(line);
+            let error = Cli::parse(line.split(' ')).expect_err(line);
             assert_eq!(error.exit_code(), 2, "{line}");
         }
     }

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 
 use crate::admin::{self, Admin, State};
 use crate::config::Config;
-use crate::config::resolved::Listen;
+use crate::config::sections::listen::Listen;
 use crate::http::Drain;
 use crate::http::access_log::{AccessLog, Keeper};
 use crate::http::eviction::UnsentBudget;

@@ -34,9 +34,9 @@
 //! | 3 | [`compile`], [`answer`], [`metrics`] | the two halves, and counters |
 //! | 4 | [`live`] | the published snapshot |
 //! | 5 | [`http`], [`reload`] | the network, and loading data |
-//! | 6 | [`admin`], [`signal`], [`systemd`], [`config::values`] | the operator's window, events, the supervisor, values of options |
-//! | 7 | [`cli`] | the command line |
-//! | 8 | [`config`] | what the operator wrote, and what the program uses |
+//! | 6 | [`admin`], [`signal`], [`systemd`] | the operator's window, events, the supervisor |
+//! | 7 | [`config`] | the options, what the operator wrote, and what the program uses |
+//! | 8 | [`cli`] | the command line |
 //! | 9 | [`daemon`] | the wiring |
 //! | 10 | [`commands`] | serve, compile, inspect, check, generate |
 //!

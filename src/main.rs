@@ -4,7 +4,6 @@ use std::env;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
-use clap::Parser;
 use mirrorlistd::cli::Cli;
 use mirrorlistd::commands;
 
@@ -17,7 +16,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const PURGE_DELAY: &str = "MIMALLOC_PURGE_DELAY";
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::of_process();
     if cli.serves() && env::var_os(PURGE_DELAY).is_none() {
         give_back_memory();
     }

@@ -34,10 +34,10 @@ struct Outcome {
 
 pub(super) fn run(args: &CheckArgs) -> ExitCode {
     let mut outcome = Outcome::default();
-    match Config::resolve(&args.serve) {
+    match Config::resolve(&args.serve.options, args.serve.file.config.as_deref()) {
         Ok(config) => {
             log::install(config.log_level);
-            outcome.check(&config, args.serve.inputs.config.as_deref(), args.previous.as_deref());
+            outcome.check(&config, args.serve.file.config.as_deref(), args.previous.as_deref());
         }
         Err(error) => outcome.findings.faults.push(error.to_string()),
     }

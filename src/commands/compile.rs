@@ -13,7 +13,7 @@ use crate::snapshot::replace::{self, Keep};
 
 pub(super) fn run(args: &CompileArgs) -> ExitCode {
     log::install(None);
-    let inputs = match resolve_inputs(&args.inputs) {
+    let inputs = match resolve_inputs(&args.inputs, args.file.config.as_deref()) {
         Ok(inputs) => inputs,
         Err(error) => return fail(USAGE, error),
     };

@@ -2,13 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::CommandFactory;
-
 use super::output::{FAILURE, fail, finish};
 use crate::cli::{Cli, Generate};
 
 pub(super) fn run(what: Generate) -> ExitCode {
-    let mut command = Cli::command();
+    let mut command = Cli::definition();
     let mut text = Vec::new();
     match what {
         Generate::Completions { shell } => {

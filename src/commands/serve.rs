@@ -22,7 +22,7 @@ const FLUSH_PATIENCE: Duration = Duration::from_millis(500);
 const MAX_ANNOUNCEMENT: usize = 64 * 1024;
 
 pub(super) fn run(args: &ServeArgs) -> ExitCode {
-    let config = match Config::resolve(args) {
+    let config = match Config::resolve(&args.options, args.file.config.as_deref()) {
         Ok(config) => config,
         Err(error) => return fail(USAGE, error),
     };

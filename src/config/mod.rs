@@ -1,12 +1,20 @@
 //! Configuration, in two forms: what the operator wrote, and what the program uses.
 //!
-//! [`values`] are the types of single options, read alike from the command line and from TOML;
-//! [`written`] is the TOML file, with its table [`answer`]; [`resolved`] puts both and the defaults together.
+//! [`sections`] hold the options, one section for each component, each option defined once; [`values`]
+//! are their types, read alike from the command line and from TOML. [`written`] is all of them as they
+//! were written in one place, with the TOML file; [`resolved`] puts both places and the defaults together.
 
 pub mod values;
-pub mod answer;
+pub mod option;
+mod kinds;
+pub mod table;
+pub mod section;
+pub mod sections;
+mod contradiction;
 pub mod written;
-mod sources;
 pub mod resolved;
 
 pub use resolved::Config;
+
+#[cfg(test)]
+mod tests;

@@ -1,32 +1,18 @@
 //! The configuration that the program uses: flags before the file before the defaults.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
-use super::values::{Count, HostName, ListenAddress, Nat64Prefix, SocketMode, TrustedProxy};
-use super::written::{self, Limits, Written};
+use super::sections::data::{self, InputOptions};
+use super::sections::listen::Listen;
+use super::written::{self, Written};
 use crate::admin;
-use crate::admin::hosts::Hosts;
-use crate::answer;
-use crate::cli::{InputArgs, ServeArgs};
-use crate::compile::{Inputs, MirrorManagerFiles};
+use crate::compile::Inputs;
 use crate::http;
-use crate::http::client_address::{Source as ClientSource, TrustedProxies};
 use crate::http::socket::{Address, Mode};
-use crate::http::watchdog::Timeouts;
-use crate::model::embedded;
-use crate::model::net::Prefix;
 use crate::reload::{Shrink, Source};
-
-const DEFAULT_CACHE: &str = "/var/lib/mirrormanager/mirrorlist_cache.proto";
-const DEFAULT_GLOBAL_NETBLOCKS: &str = "/var/lib/mirrormanager/global_netblocks.txt";
-const DEFAULT_COUNTRY_CONTINENT: &str = "/var/lib/mirrormanager/country_continent.csv";
-const DEFAULT_GEOIP: &str = "/usr/share/GeoIP/GeoLite2-Country.mmdb";
-const DEFAULT_LOG: &str = "/var/log/mirrormanager/mirrorlist.log";
 
 /// Everything that `serve` needs to know.
 #[derive(Clone, Debug)]
@@ -64,22 +50,11 @@ pub struct Config {
     pub log_level: Option<LevelFilter>,
 }
 
-/// A public address.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Listen {
-    /// Port 0 takes any free one.
-    pub address: Address,
-    /// Where the addresses of its clients are found.
-    pub client_address: ClientSource,
-    /// The name of a socket that takes its place.
-    pub name: Option<String>,
-}
-
 impl Config {
     /// Puts the command line, the file that it names, and the defaults together.
-    pub fn resolve(args: &ServeArgs) -> Result<Self, written::Error> {
-        let written = read_file(&args.inputs)?;
-        Ok(Self::merge(args, &written, Path::exists))
+    pub fn resolve(flags: &Written, file: Option<&Path>) -> Result<Self, written::Error> {
+        let written = read_file(file)?;
+        Ok(Self::merge(flags, written, Path::exists))
     }
 
     /// Where to listen for clients.
@@ -88,217 +63,63 @@ impl Config {
         std::iter::once(first).chain(others).map(|listen| &listen.address)
     }
 
-    fn merge(args: &ServeArgs, written: &Written, exists: impl Fn(&Path) -> bool) -> Self {
-        let source = match (&args.snapshot, &written.snapshot) {
-            (Some(path), _) => Source::Snapshot(path.clone()),
-            (None, Some(path)) if !names_inputs(&args.inputs) => Source::Snapshot(path.clone()),
-            _ => Source::Inputs(merge_inputs(&args.inputs, written, exists)),
-        };
-        let access_log = match args.log.as_ref().or(written.log.as_ref()) {
-            Some(path) if path.as_os_str() == "none" => None,
-            Some(path) => Some(path.clone()),
-            // Who only tries the demo has no such folder, and no use for the log.
-            None if source == Source::Inputs(Inputs::Demo) => None,
-            None => Some(DEFAULT_LOG.into()),
-        };
-        let limits = &written.limits;
-        let accept_shrink = args.allow_shrink || written.allow_shrink.unwrap_or(false);
-        let cores = || thread::available_parallelism().map_or(1, usize::from);
+    pub(super) fn merge(flags: &Written, file: Written, exists: impl Fn(&Path) -> bool) -> Self {
+        let upper = (&flags.inputs, &flags.source);
+        let source = data::source(upper, (&file.inputs, &file.source), exists);
+        let written = flags.clone().over(file);
+        let Written { source: reload, listen, http, process, answer, admin, log, .. } = written;
+        let is_demo = source == Source::Inputs(Inputs::Demo);
         Self {
-            listen: merge_listen(args, written),
-            socket_mode: args.socket_mode.or(written.socket_mode).map(|SocketMode(mode)| mode),
+            listen: listen.addresses(written.listeners),
+            socket_mode: listen.mode(),
             source,
-            shrink: if accept_shrink { Shrink::Accept } else { Shrink::Refuse },
-            watch: (args.watch || written.watch == Some(true))
-                .then(|| seconds(args.watch_quiet.or(written.watch_quiet), 5)),
-            workers: count(args.workers.or(written.workers)).unwrap_or_else(cores),
-            admin: merge_admin(args, written),
-            reload_timeout: seconds(limits.reload_timeout_seconds, 300),
-            log_queue_bytes: count(limits.log_queue_bytes).unwrap_or(256 * 1024),
-            grace: seconds(args.grace.or(limits.grace_seconds), 30),
-            access_log,
-            combined_log: args.combined_log.clone().or_else(|| written.combined_log.clone()),
-            access_log_queue_bytes: count(limits.access_log_queue_bytes).unwrap_or(4 << 20),
-            http: http::Options {
-                timeouts: merge_timeouts(limits),
-                linger_bytes: count(limits.linger_bytes).unwrap_or(256 * 1_024) as u64,
-                max_headers: count(limits.max_headers).unwrap_or(64),
-                max_target_bytes: count(limits.max_target_bytes).unwrap_or(8_000),
-                max_connections: count(limits.max_connections).unwrap_or(10_000),
-                unsent_bytes: count(limits.unsent_bytes).unwrap_or(256 << 20) as u64,
-                compress: written.answer.compress(args),
-                // At 3 µs for each KB (gzip), a worker is busy with it for less than a millisecond.
-                max_compressed_bytes: count(limits.max_compressed_bytes).unwrap_or(256 * 1_024),
-                answer: merge_answer(args, written),
-                trusted_proxies: TrustedProxies(merge_proxies(args, written)),
-            },
-            log_level: args.log_level.or(written.log_level).map(LevelFilter::from),
+            shrink: reload.shrink(),
+            watch: reload.quiet(),
+            workers: process.n_workers(),
+            admin: admin.options(http.timeouts()),
+            reload_timeout: reload.reload_timeout().as_seconds(),
+            log_queue_bytes: log.log_queue_bytes().as_usize(),
+            grace: process.grace().as_seconds(),
+            access_log: log.access_log(is_demo),
+            access_log_queue_bytes: log.access_log_queue_bytes().as_usize(),
+            http: http.options(answer.compress(answer.profile()), answer.options()),
+            log_level: log.log_level.map(LevelFilter::from),
+            combined_log: log.combined_log,
         }
     }
-}
-
-fn merge_listen(args: &ServeArgs, written: &Written) -> (Listen, Vec<Listen>) {
-    let address = match args.listen.as_ref().or(written.listen.as_ref()) {
-        Some(ListenAddress::Unix(path)) => Address::Unix(path.clone()),
-        written_or_default => {
-            let address = match written_or_default {
-                Some(ListenAddress::Ip(address)) => *address,
-                _ => Ipv4Addr::LOCALHOST.into(),
-            };
-            let port = args.port.or(written.port).unwrap_or(3000);
-            Address::Tcp(SocketAddr::new(address, port))
-        }
-    };
-    let client_address =
-        args.client_address.or(written.client_address).map_or_else(Default::default, Into::into);
-    let first = Listen { address, client_address, name: None };
-    let others = written.listener.iter().map(|listener| Listen {
-        address: listener.address.clone(),
-        client_address: listener.client_address.map_or(client_address, Into::into),
-        name: listener.name.clone(),
-    });
-    (first, others.collect())
 }
 
 /// What `compile` compiles.
-pub fn resolve_inputs(args: &InputArgs) -> Result<Inputs, written::Error> {
-    let written = read_file(args)?;
+pub fn resolve_inputs(flags: &InputOptions, file: Option<&Path>) -> Result<Inputs, written::Error> {
+    let written = read_file(file)?;
     // Whoever compiles a file means real data, or says `--demo`: nothing stands in for it.
-    Ok(merge_inputs(args, &written, |_| true))
+    Ok(data::inputs(flags, &written.inputs, |_| true))
 }
 
-fn read_file(args: &InputArgs) -> Result<Written, written::Error> {
-    args.config.as_deref().map_or_else(|| Ok(Written::default()), Written::read)
-}
-
-/// Whether the command line says what to compile, and so overrules a snapshot in the file.
-fn names_inputs(args: &InputArgs) -> bool {
-    args.demo || names_files(args)
-}
-
-fn names_files(args: &InputArgs) -> bool {
-    let InputArgs { cache, global_netblocks, cccsv, geoip, .. } = args;
-    [cache, global_netblocks, cccsv, geoip].into_iter().any(Option::is_some)
-}
-
-fn merge_inputs(args: &InputArgs, written: &Written, exists: impl Fn(&Path) -> bool) -> Inputs {
-    let asked_for_demo = args.demo || (written.demo == Some(true) && !names_files(args));
-    if asked_for_demo {
-        return Inputs::Demo;
-    }
-    let in_file = [&written.cache, &written.global_netblocks, &written.cccsv, &written.geoip];
-    let is_named = names_files(args) || in_file.into_iter().any(Option::is_some);
-    // The country database does not count: many hosts have one without being a mirror director.
-    let defaults = [DEFAULT_CACHE, DEFAULT_GLOBAL_NETBLOCKS, DEFAULT_COUNTRY_CONTINENT];
-    // Who says `demo = false` means real data: nothing stands in for them.
-    let may_be_demo = written.demo != Some(false);
-    if may_be_demo && !is_named && !defaults.into_iter().any(|path| exists(Path::new(path))) {
-        return Inputs::Demo;
-    }
-    let pick = |flag: &Option<PathBuf>, written: &Option<PathBuf>, default: &str| {
-        flag.clone().or_else(|| written.clone()).unwrap_or_else(|| default.into())
-    };
-    Inputs::MirrorManager(MirrorManagerFiles {
-        cache: pick(&args.cache, &written.cache, DEFAULT_CACHE),
-        global_netblocks: pick(
-            &args.global_netblocks,
-            &written.global_netblocks,
-            DEFAULT_GLOBAL_NETBLOCKS,
-        ),
-        country_continent: pick(&args.cccsv, &written.cccsv, DEFAULT_COUNTRY_CONTINENT),
-        geoip: pick(&args.geoip, &written.geoip, DEFAULT_GEOIP),
-    })
-}
-
-fn merge_answer(args: &ServeArgs, written: &Written) -> answer::Options {
-    let defaults = answer::Options::default();
-    let limits = &written.limits;
-    answer::Options {
-        minimum: count(args.minimum.or(written.minimum)).unwrap_or(defaults.minimum),
-        max_parameters: count(limits.max_parameters).unwrap_or(defaults.max_parameters),
-        max_countries: count(limits.max_countries).unwrap_or(defaults.max_countries),
-        max_protocols: count(limits.max_protocols).unwrap_or(defaults.max_protocols),
-        redirect_links: written.answer.redirect_links(),
-        nat64: merge_nat64(args, written),
-        shaping: written.answer.shaping(args),
-        aliases: written.answer.aliases.clone(),
-        allow_ip: args.allow_ip.or(written.answer.allow_ip).map_or(defaults.allow_ip, Into::into),
-        private_for_ip: written.answer.private_for_ip.map_or(defaults.private_for_ip, Into::into),
-    }
-}
-
-fn merge_timeouts(limits: &Limits) -> Timeouts {
-    Timeouts {
-        header: seconds(limits.header_timeout_seconds, 10),
-        // Longer than a proxy keeps its end (60 s in nginx): the proxy closes first, and no request
-        // of its crosses our close.
-        idle: seconds(limits.idle_timeout_seconds, 75),
-        write: seconds(limits.write_timeout_seconds, 30),
-        linger: seconds(limits.linger_timeout_seconds, 2),
-    }
-}
-
-fn merge_admin(args: &ServeArgs, written: &Written) -> Option<admin::Options> {
-    let address = args.admin.clone().or_else(|| written.admin.listen.clone())?;
-    let hosts = match args.admin_host.is_empty() {
-        true => written.admin.hosts.as_deref().unwrap_or_default(),
-        false => &args.admin_host,
-    };
-    let hosts = hosts.iter().map(|HostName(name)| name.clone()).collect();
-    Some(admin::Options { address, hosts: Hosts(hosts), timeouts: merge_timeouts(&written.limits) })
-}
-
-fn merge_proxies(args: &ServeArgs, written: &Written) -> Vec<Prefix> {
-    let asked_for = match &written.trusted_proxy {
-        _ if !args.trusted_proxy.is_empty() => &args.trusted_proxy,
-        Some(proxies) => proxies,
-        None => return TrustedProxies::default().0,
-    };
-    let networks = asked_for.iter().map(|proxy| match *proxy {
-        TrustedProxy::None => None,
-        TrustedProxy::Network(prefix) => Some(prefix),
-    });
-    networks.flatten().collect()
-}
-
-fn merge_nat64(args: &ServeArgs, written: &Written) -> Vec<embedded::Nat64Prefix> {
-    let asked_for = match &written.nat64_prefix {
-        Some(prefixes) if args.nat64_prefix.is_empty() => prefixes,
-        _ => &args.nat64_prefix,
-    };
-    asked_for.iter().map(|&Nat64Prefix(prefix)| prefix).collect()
-}
-
-fn count<const MIN: u32, const MAX: u32>(count: Option<Count<MIN, MAX>>) -> Option<usize> {
-    count.map(Count::as_usize)
-}
-
-fn seconds<const MIN: u32, const MAX: u32>(
-    count: Option<Count<MIN, MAX>>,
-    default: u32,
-) -> Duration {
-    Duration::from_secs(count.map_or(default, Count::get).into())
+fn read_file(path: Option<&Path>) -> Result<Written, written::Error> {
+    path.map_or_else(|| Ok(Written::default()), Written::read)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{Cli, Command};
-    use clap::Parser;
+    use crate::http::client_address::TrustedProxies;
+    use clap::{Args, Command, FromArgMatches};
 
-    fn args(line: &str) -> ServeArgs {
-        let words = std::iter::once("mirrorlistd").chain(line.split_whitespace());
-        let cli = Cli::try_parse_from(words).expect("a valid command line");
-        match cli.command {
-            Some(Command::Serve(args)) => *args,
-            _ => cli.serve,
-        }
+    const DEFAULT_CACHE: &str = "/var/lib/mirrormanager/mirrorlist_cache.proto";
+    const DEFAULT_LOG: &str = "/var/log/mirrormanager/mirrorlist.log";
+
+    fn args(line: &str) -> Written {
+        let command = Written::augment_args(Command::new("serve").args_override_self(true));
+        let words = std::iter::once("serve").chain(line.split_whitespace());
+        let matches = command.try_get_matches_from(words).expect("a valid command line");
+        Written::from_arg_matches(&matches).expect("valid arguments")
     }
 
     #[track_caller]
     fn merge(line: &str, file: &str) -> Config {
         let written: Written = toml::from_str(file).expect("a valid file");
-        Config::merge(&args(line), &written, |_| false)
+        Config::merge(&args(line), written, |_| false)
     }
 
     fn cache(config: &Config) -> Option<&Path> {
@@ -346,7 +167,7 @@ mod tests {
         assert_eq!(merge("", "").source, Source::Inputs(Inputs::Demo));
         assert_eq!(merge("-i /i", "").source, Source::Inputs(Inputs::Demo));
         let installed =
-            Config::merge(&args(""), &Written::default(), |p| p == Path::new(DEFAULT_CACHE));
+            Config::merge(&args(""), Written::default(), |p| p == Path::new(DEFAULT_CACHE));
         assert_eq!(cache(&installed), Some(Path::new(DEFAULT_CACHE)));
         assert_eq!(cache(&merge("-g /g", "")), Some(Path::new(DEFAULT_CACHE)));
         assert_eq!(cache(&merge("", "demo = false")), Some(Path::new(DEFAULT_CACHE)));

@@ -1,12 +1,19 @@
 //! Values of options, checked where they are read, with the same message from everywhere.
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use clap::{Arg, Command};
 use serde::de::{Deserialize, Deserializer, Error as _};
 
+use crate::answer::alias::Aliases;
 use crate::answer::shape;
 use crate::http::client_address::{Header, Source};
 use crate::http::socket::Address;
@@ -143,6 +150,17 @@ impl<const MIN: u32, const MAX: u32> Count<MIN, MAX> {
         self.0
     }
 
+    /// A number that is within the bounds by its definition, such as a default.
+    pub const fn of(number: u32) -> Self {
+        assert!(MIN <= number && number <= MAX, "a default is within its bounds");
+        Self(number)
+    }
+
+    /// The number, as a time.
+    pub fn as_seconds(self) -> Duration {
+        Duration::from_secs(self.0.into())
+    }
+
     /// The number, as a count of things.
     pub fn as_usize(self) -> usize {
         self.0 as usize
@@ -180,6 +198,26 @@ impl FromStr for Fallback {
     fn from_str(text: &str) -> Result<Self, String> {
         let fallback = shape::Fallback::parse(text).map(Self);
         fallback.map_err(|reason| format!("`{}` {reason}", Redacted(text)))
+    }
+}
+
+/// Reads `--fallback`. clap's own message repeats the value, and with it a password that may be in it.
+#[derive(Clone)]
+pub struct FallbackParser;
+
+impl TypedValueParser for FallbackParser {
+    type Value = Fallback;
+
+    fn parse_ref(
+        &self,
+        definition: &Command,
+        _: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<Fallback, clap::Error> {
+        value.to_string_lossy().parse().map_err(|reason| {
+            let message = format!("invalid value for '--fallback <URL>': {reason}");
+            definition.clone().error(ErrorKind::ValueValidation, message)
+        })
     }
 }
 
@@ -253,6 +291,17 @@ impl From<LogLevel> for tracing::level_filters::LevelFilter {
             LogLevel::Debug => Self::DEBUG,
             LogLevel::Trace => Self::TRACE,
         }
+    }
+}
+
+/// Other names of directories and repositories.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct AliasTable(pub Aliases);
+
+impl<'de> Deserialize<'de> for AliasTable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let pairs = BTreeMap::<String, String>::deserialize(deserializer)?;
+        Aliases::new(pairs).map(Self).map_err(D::Error::custom)
     }
 }
 

@@ -1,123 +1,136 @@
-//! The configuration file, as written: TOML, every key optional, unknown keys are errors.
+//! What the operator wrote, on the command line or in the configuration file: every option may be absent.
 //!
-//! Keys have the names of the long options, with underscores. What is wrong is told in one line with
-//! the place: `mirrorlistd.toml:7: unknown key `lisen`, …`.
+//! The file is TOML. Keys have the names of the long options, with underscores; unknown ones are errors.
+//! What is wrong is told in one line with the place: `mirrorlistd.toml:7: unknown key `lisen`, …`.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
-use serde::Deserialize;
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess};
 
-use super::answer::Answer;
-use super::sources;
-use super::values::{
-    ClientAddress, Count, HostName, ListenAddress, LogLevel, Nat64Prefix, SocketMode, TrustedProxy,
-};
-use crate::http::socket::Address;
+use super::contradiction;
+use super::option::{Definition, names_in};
+use super::section::Section;
+use super::sections::admin::AdminOptions;
+use super::sections::answer::AnswerOptions;
+use super::sections::data::{InputOptions, SourceOptions};
+use super::sections::http::HttpOptions;
+use super::sections::listen::{ListenOptions, Listener, ListenerKeys};
+use super::sections::log::LogOptions;
+use super::sections::process::ProcessOptions;
+use super::table::{Keys, Table};
 use crate::regular_file::{self, ReadError};
 
 /// More than anybody writes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// The whole file. What the keys mean is told in [`crate::cli`].
-#[derive(Deserialize, Debug, Default)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs, reason = "each is the option of the same name")]
-pub struct Written {
-    pub listen: Option<ListenAddress>,
-    pub port: Option<u16>,
-    pub minimum: Option<Count<0, 100_000>>,
-    pub client_address: Option<ClientAddress>,
-    pub socket_mode: Option<SocketMode>,
-    pub trusted_proxy: Option<Vec<TrustedProxy>>,
-    pub nat64_prefix: Option<Vec<Nat64Prefix>>,
-    pub workers: Option<Count<1, 1_024>>,
-    pub cache: Option<PathBuf>,
-    pub internet2_netblocks: Option<PathBuf>,
-    pub global_netblocks: Option<PathBuf>,
-    pub cccsv: Option<PathBuf>,
-    pub geoip: Option<PathBuf>,
-    pub snapshot: Option<PathBuf>,
-    pub demo: Option<bool>,
-    pub allow_shrink: Option<bool>,
-    pub watch: Option<bool>,
-    pub watch_quiet: Option<Count<1, 3_600>>,
-    pub log: Option<PathBuf>,
-    pub combined_log: Option<PathBuf>,
-    pub log_level: Option<LogLevel>,
-    #[serde(default)]
-    pub answer: Answer,
-    #[serde(default)]
-    pub limits: Limits,
-    #[serde(default)]
-    pub admin: Admin,
-    #[serde(default)]
-    pub listener: Vec<Listener>,
+/// The tables of the file beside its top, and what they hold.
+pub const TABLES: [(&str, &str); 3] = [
+    ("answer", "How answers are shaped."),
+    ("limits", "Limits: beyond them, requests are refused or connections closed."),
+    (
+        "admin",
+        "The listener of the operator. It has no passwords: keep it on loopback or on a unix socket.",
+    ),
+];
+
+/// The tables of which there may be several, one for each further public address.
+pub const LISTENER: &str = "listener";
+
+/// A section, with all that is told about it.
+pub struct Chapter {
+    /// Its name; neighbours may share it.
+    pub title: &'static str,
+    /// What it is about.
+    pub about: Vec<String>,
+    /// Its options, in reading order.
+    pub options: Vec<Definition>,
 }
 
-/// A table `[[listener]]`: one more public address.
-#[derive(Deserialize, Debug)]
-#[serde(deny_unknown_fields)]
-pub struct Listener {
-    /// `ADDR:PORT` or `unix:PATH`.
-    pub address: Address,
-    /// Where the addresses of its clients are found. Default: as for the first address.
-    pub client_address: Option<ClientAddress>,
-    /// A socket that systemd hands over under this name (`FileDescriptorName=`) takes its place.
-    /// Default: none does.
-    pub name: Option<String>,
+fn chapter<S: Section>() -> Chapter {
+    let (title, about) = S::about();
+    Chapter { title, about, options: S::definitions() }
 }
 
-/// The table `[admin]`.
-#[derive(Deserialize, Debug, Default)]
-#[serde(deny_unknown_fields)]
-pub struct Admin {
-    /// Where to answer the operator, `ADDR:PORT` or `unix:PATH`; the option `--admin`. Default:
-    /// nowhere.
-    pub listen: Option<Address>,
-    /// Names that it may be asked by over TCP, beside addresses and `localhost`; the option
-    /// `--admin-host`. Default: none.
-    pub hosts: Option<Vec<HostName>>,
+macro_rules! written {
+    ($($field:ident: $Section:ty,)*) => {
+        /// Every option of `serve`, section by section.
+        #[derive(clap::Args, Clone, Debug, Default)]
+        #[allow(missing_docs, reason = "each section says what it is about")]
+        pub struct Written {
+            $(#[command(flatten)] pub $field: $Section,)*
+            /// The further public addresses; in the file only.
+            #[arg(skip)]
+            pub listeners: Vec<Listener>,
+        }
+
+        impl Written {
+            /// The sections, in reading order.
+            pub fn chapters() -> Vec<Chapter> {
+                vec![$(chapter::<$Section>(),)* chapter::<ListenerKeys>()]
+            }
+
+            /// Puts two layers together; what is written in the upper one counts.
+            pub fn over(self, lower: Self) -> Self {
+                let mut listeners = self.listeners;
+                listeners.extend(lower.listeners);
+                Self { $($field: self.$field.over(lower.$field),)* listeners }
+            }
+
+            fn read_option<'de, A: MapAccess<'de>>(
+                &mut self,
+                key: &str,
+                map: &mut A,
+            ) -> Result<bool, A::Error> {
+                Ok($(self.$field.read(key, map)?)||*)
+            }
+        }
+    };
 }
 
-/// The table `[limits]`.
-#[derive(Deserialize, Debug, Default)]
-#[serde(deny_unknown_fields)]
-pub struct Limits {
-    /// How long a request's header may take from its first byte to its end, and a connection to
-    /// its first byte. Default 10.
-    pub header_timeout_seconds: Option<Count<1, 86_400>>,
-    /// How long a connection is kept between two requests. Default 75.
-    pub idle_timeout_seconds: Option<Count<1, 86_400>>,
-    /// How long a client may take no byte of an answer. Default 30.
-    pub write_timeout_seconds: Option<Count<1, 86_400>>,
-    /// How long a client may go on sending after the last answer of its connection. Default 2.
-    pub linger_timeout_seconds: Option<Count<1, 3_600>>,
-    /// Bytes that are read and thrown away meanwhile. Default 262,144.
-    pub linger_bytes: Option<Count<0, 1_000_000_000>>,
-    /// Connections at the same time. Default 10,000, or what the limit of open files leaves.
-    pub max_connections: Option<Count<1, 1_000_000>>,
-    /// Bytes that may wait for clients that do not read, in the whole process. Default 256 MiB.
-    pub unsent_bytes: Option<Count<1_048_576, 4_294_967_295>>,
-    /// Bytes of a request target. Default 8,000.
-    pub max_target_bytes: Option<Count<64, 15_000>>,
-    /// Bytes of a body that may be compressed; longer ones are sent as they are. Default 262,144.
-    pub max_compressed_bytes: Option<Count<0, 1_000_000_000>>,
-    /// Header fields of a request. Default 64.
-    pub max_headers: Option<Count<1, 1_000>>,
-    /// Query parameters of a request. Default 32.
-    pub max_parameters: Option<Count<2, 1_000>>,
-    /// Countries in `country=`. Default 16.
-    pub max_countries: Option<Count<1, 1_000>>,
-    /// Protocols in `protocol=`. Default 16.
-    pub max_protocols: Option<Count<1, 1_000>>,
-    /// How long TERM lets requests finish. Default 30.
-    pub grace_seconds: Option<Count<0, 86_400>>,
-    /// How long a reload may take before it is given up. Default 300.
-    pub reload_timeout_seconds: Option<Count<1, 86_400>>,
-    /// Bytes of the log that may wait for stderr. Default 262,144.
-    pub log_queue_bytes: Option<Count<4_096, 1_000_000_000>>,
-    /// Bytes of the lines of an access log that may wait for the disk. Default 4 MiB.
-    pub access_log_queue_bytes: Option<Count<1_024, 1_073_741_824>>,
+written! {
+    inputs: InputOptions,
+    source: SourceOptions,
+    listen: ListenOptions,
+    http: HttpOptions,
+    process: ProcessOptions,
+    answer: AnswerOptions,
+    admin: AdminOptions,
+    log: LogOptions,
+}
+
+/// The keys of each table, that at the top first.
+static KEYS: LazyLock<Vec<(&str, Vec<&str>)>> = LazyLock::new(|| {
+    let chapters = Written::chapters();
+    let options: Vec<_> = chapters.into_iter().flat_map(|chapter| chapter.options).collect();
+    let mut top = names_in("", &options);
+    top.extend(TABLES.map(|(table, _)| table));
+    top.push(LISTENER);
+    let tables = TABLES.map(|(table, _)| (table, names_in(table, &options)));
+    std::iter::once(("", top)).chain(tables).collect()
+});
+
+impl Keys for Written {
+    fn read<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        if let Some((name, known)) = KEYS.iter().find(|(table, _)| *table == key) {
+            map.next_value_seed(Table { name, known, target: self })?;
+            return Ok(true);
+        }
+        if key == LISTENER {
+            self.listeners = map.next_value()?;
+            return Ok(true);
+        }
+        self.read_option(key, map)
+    }
+}
+
+impl<'de> Deserialize<'de> for Written {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut written = Self::default();
+        let known = KEYS.first().map(|(_, names)| names.as_slice()).unwrap_or_default();
+        Table { name: "", known, target: &mut written }.deserialize(deserializer)?;
+        Ok(written)
+    }
 }
 
 /// Why a configuration file cannot be used; names the file, the line and the value.
@@ -155,7 +168,7 @@ impl Written {
             at(line, "is no UTF-8 text".into())
         })?;
         let written = Self::parse(&text, path)?;
-        match sources::find_contradiction(&text) {
+        match contradiction::find(&text) {
             Some((offset, message)) => Err(at(line_of(&text, offset), message)),
             None => Ok(written),
         }
@@ -209,36 +222,10 @@ mod tests {
     }
 
     #[test]
-    fn every_option_can_be_written() {
-        let text = "listen = '::'\nport = 0\nminimum = 5\n\
-                    client_address = 'forwarded'\nsocket_mode = '0660'\ntrusted_proxy = ['10.0.0.0/8', 'none']\n\
-                    nat64_prefix = ['2001:db8:64::/96']\n\
-                    workers = 2\ncache = 'a'\ninternet2_netblocks = 'b'\nglobal_netblocks = 'c'\n\
-                    cccsv = 'd'\ngeoip = 'e'\nsnapshot = 'f'\ndemo = false\nallow_shrink = true\n\
-                    watch = true\nwatch_quiet = 5\n\
-                    log = 'none'\ncombined_log = '/l'\nlog_level = 'warn'\n[answer]\nprofile = 'modern'\n\
-                    urls_per_host = 1\nmax_mirrors = 9\nunlisted_protocols = ['rsync']\n\
-                    spread = true\nfallback = 'https://dl.example'\nredirect_links = 0\n\
-                    compress = true\naliases = { a = 'b' }\nallow_ip = 'trusted'\nprivate_for_ip = 'none'\n[limits]\nheader_timeout_seconds = 10\n\
-                    idle_timeout_seconds = 75\nwrite_timeout_seconds = 30\n\
-                    linger_timeout_seconds = 2\nlinger_bytes = 262144\n\
-                    max_connections = 10\nunsent_bytes = 268435456\nmax_target_bytes = 8000\nmax_compressed_bytes = 262144\nmax_headers = 64\n\
-                    max_parameters = 32\nmax_countries = 16\nmax_protocols = 16\n\
-                    grace_seconds = 30\nreload_timeout_seconds = 300\n\
-                    log_queue_bytes = 262144\naccess_log_queue_bytes = 100000\n\
-                    [admin]\nlisten = 'unix:/run/a'\nhosts = ['status.example']\n\
-                    [[listener]]\naddress = 'unix:/run/b'\n\
-                    [[listener]]\naddress = '[::1]:80'\nclient_address = 'proxy-protocol'\n\
-                    name = 'b'\n";
-        assert!(Written::parse(text, Path::new("m.toml")).is_ok());
-        assert!(Written::parse("", Path::new("m.toml")).is_ok());
-    }
-
-    #[test]
     fn unknown_keys_are_errors_with_their_line_at_each_level() {
         let message = refused("port = 1\n\nlisen = '::'\n");
         assert!(
-            message.starts_with("m.toml:3: unknown key `lisen`, known keys are `listen`"),
+            message.starts_with("m.toml:3: unknown key `lisen`, known keys are `"),
             "{message}"
         );
         let message = refused("port = 1\n[limits]\n# comment\nmax_conections = 1\n");

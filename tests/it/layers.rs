@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules and their level; a module may use lower levels only. The longest matching path counts.
-const LEVELS: [(&str, u8); 22] = [
+const LEVELS: [(&str, u8); 21] = [
     ("encode", 0),
     ("model", 1),
     ("supervise", 1),
@@ -21,9 +21,8 @@ const LEVELS: [(&str, u8); 22] = [
     ("admin", 6),
     ("signal", 6),
     ("systemd", 6),
-    ("config::values", 6),
-    ("cli", 7),
-    ("config", 8),
+    ("config", 7),
+    ("cli", 8),
     ("daemon", 9),
     ("commands", 10),
     ("main", 11),

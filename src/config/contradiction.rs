@@ -21,7 +21,7 @@ struct Sources {
 }
 
 /// Where a valid file names a second source, and what to say of it.
-pub(super) fn find_contradiction(text: &str) -> Option<(usize, String)> {
+pub(super) fn find(text: &str) -> Option<(usize, String)> {
     let Sources { demo, snapshot, cache, global_netblocks, cccsv, geoip } =
         toml::from_str(text).ok()?;
     let place = |key: &Option<Spanned<IgnoredAny>>| key.as_ref().map(|key| key.span().start);
@@ -59,13 +59,13 @@ mod tests {
             ("cache = 'c'\nport = 1\nsnapshot = 's'", Some(("snapshot", "cache"))),
             ("snapshot = 's'\ndemo = true\ncccsv = 'c'", Some(("demo = true", "snapshot"))),
         ] {
-            let found = find_contradiction(text).map(|(_, message)| message);
+            let found = find(text).map(|(_, message)| message);
             let expected = expected.map(|(second, first)| {
                 format!("`{second}` names data, and so does `{first}` above: keep one of them")
             });
             assert_eq!(found, expected, "{text}");
         }
-        let (offset, _) = find_contradiction("snapshot = 's'\ndemo = true").expect("two sources");
+        let (offset, _) = find("snapshot = 's'\ndemo = true").expect("two sources");
         assert!(offset >= 15, "{offset}");
     }
 }

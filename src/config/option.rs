@@ -1,0 +1,202 @@
+//! What is told about an option: the one place that help, manual page, example file and reference read.
+//!
+//! A [`Definition`] is made from a row of [`section!`](super::section), together with the field that
+//! holds the option's value. So a row is all that there is to write when an option is added.
+
+use clap::ValueEnum;
+
+/// An option of the configuration file, and often of the command line.
+#[derive(Clone, Debug)]
+pub struct Definition {
+    /// The path of its key in the file, such as `port` or `limits.max_headers`.
+    pub key: &'static str,
+    /// The identifier of its flag in the command line, if it has one.
+    pub id: &'static str,
+    /// Its documentation: one paragraph that stands alone, then what else there is to say.
+    pub paragraphs: Vec<String>,
+    /// The name of its value, which says the unit: `SECONDS`, `FILE`, `N`.
+    pub value: &'static str,
+    /// Which values there are.
+    pub kind: Kind,
+    /// What counts where it is not written.
+    pub absent: Absent,
+    /// A value for the example file, as TOML, where the default is none to show.
+    pub example: Option<&'static str>,
+    /// The value that the example file sets, as TOML.
+    pub shipped: Option<&'static str>,
+}
+
+/// Which values an option takes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// On or off.
+    Switch,
+    /// A whole number, both bounds included.
+    Number {
+        /// The least one.
+        min: u32,
+        /// The greatest one.
+        max: u32,
+    },
+    /// One of these words.
+    Choice(Vec<String>),
+    /// A text whose form the name of the value tells.
+    Text,
+    /// Several of a kind.
+    List(Box<Kind>),
+    /// Names and what they stand for.
+    Table,
+}
+
+/// What counts where an option is not written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Absent {
+    /// A value.
+    Value(Shown),
+    /// A value for each profile of answers.
+    ByProfile {
+        /// With `compatible`.
+        compatible: Shown,
+        /// With `modern`.
+        modern: Shown,
+    },
+    /// What these words say.
+    Words(&'static str),
+    /// Nothing.
+    Nothing,
+}
+
+/// A value in the two forms that it can be written in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Shown {
+    /// As in the file.
+    pub toml: String,
+    /// As on the command line.
+    pub plain: String,
+}
+
+impl Definition {
+    /// The table of its key (empty at the top), and its name there.
+    pub fn place(&self) -> (&'static str, &'static str) {
+        self.key.split_once('.').unwrap_or(("", self.key))
+    }
+}
+
+/// The names of the options in a table, in their order.
+pub fn names_in(table: &str, definitions: &[Definition]) -> Vec<&'static str> {
+    let places = definitions.iter().map(Definition::place);
+    places.filter(|(of, _)| *of == table).map(|(_, name)| name).collect()
+}
+
+/// Joins the lines of a doc comment to paragraphs.
+pub fn paragraphs(lines: &[&str]) -> Vec<String> {
+    let blocks = lines.split(|line| line.trim().is_empty());
+    let join = |block: &[&str]| block.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
+    blocks.filter(|block| !block.is_empty()).map(join).collect()
+}
+
+/// The values of an option.
+pub trait Value: Sized {
+    /// Which ones there are.
+    fn kind() -> Kind {
+        Kind::Text
+    }
+
+    /// What counts of two layers of configuration, the upper one first.
+    fn over(upper: Option<Self>, lower: Option<Self>) -> Option<Self> {
+        upper.or(lower)
+    }
+}
+
+/// A value that can be shown as a default.
+pub trait Show {
+    /// The value as it is written.
+    fn show(&self) -> Shown;
+}
+
+impl Shown {
+    /// A text: quoted in the file.
+    pub fn text(text: impl Into<String>) -> Self {
+        let plain = text.into();
+        Self { toml: format!("\"{plain}\""), plain }
+    }
+
+    /// A number or a switch: the same in both.
+    pub fn bare(value: impl ToString) -> Self {
+        let plain = value.to_string();
+        Self { toml: plain.clone(), plain }
+    }
+}
+
+/// The words of an enum.
+pub fn choices<T: ValueEnum>() -> Kind {
+    let names = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+    Kind::Choice(names.map(|value| value.get_name().to_owned()).collect())
+}
+
+/// A word of an enum.
+pub fn choice<T: ValueEnum>(value: &T) -> Shown {
+    Shown::text(value.to_possible_value().map_or_else(String::new, |v| v.get_name().to_owned()))
+}
+
+impl Value for bool {
+    fn kind() -> Kind {
+        Kind::Switch
+    }
+
+    /// A switch that is absent from the command line reads as `false` there.
+    fn over(upper: Option<Self>, lower: Option<Self>) -> Option<Self> {
+        upper.filter(|&on| on).or(lower)
+    }
+}
+
+impl Show for bool {
+    fn show(&self) -> Shown {
+        Shown::bare(self)
+    }
+}
+
+impl<T: Value> Value for Vec<T> {
+    fn kind() -> Kind {
+        Kind::List(Box::new(T::kind()))
+    }
+}
+
+impl<T: Show> Show for Vec<T> {
+    fn show(&self) -> Shown {
+        let shown: Vec<_> = self.iter().map(Show::show).collect();
+        let join =
+            |form: fn(&Shown) -> &str, with| shown.iter().map(form).collect::<Vec<_>>().join(with);
+        let plain = if shown.is_empty() { "none".into() } else { join(|s| &s.plain, " and ") };
+        Shown { toml: format!("[{}]", join(|s| &s.toml, ", ")), plain }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paragraphs_are_parted_by_empty_lines() {
+        assert_eq!(paragraphs(&[" One", " more", "", " Two"]), ["One more", "Two"]);
+        assert!(paragraphs(&[]).is_empty());
+    }
+
+    #[test]
+    fn lists_are_shown_in_both_forms() {
+        let empty: Vec<bool> = Vec::new();
+        assert_eq!(empty.show(), Shown { toml: "[]".into(), plain: "none".into() });
+        let shown = vec![true, false].show();
+        assert_eq!(
+            (shown.toml.as_str(), shown.plain.as_str()),
+            ("[true, false]", "true and false")
+        );
+    }
+
+    #[test]
+    fn a_switch_that_is_absent_above_leaves_the_lower_one() {
+        assert_eq!(bool::over(Some(false), Some(true)), Some(true));
+        assert_eq!(bool::over(Some(true), Some(false)), Some(true));
+        assert_eq!(bool::over(Some(false), None), None);
+    }
+}

@@ -1,0 +1,191 @@
+//! Where the data come from, and when they are read again.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::ArgAction;
+
+use crate::compile::{Inputs, MirrorManagerFiles};
+use crate::config::section::{Section, section};
+use crate::config::values::Count;
+use crate::reload::{Shrink, Source};
+
+section! {
+    /// The data come from one of three places: the built-in demo (`demo`), MirrorManager's files, which are
+    /// compiled at each start and reload (`cache` and its companions), or a compiled snapshot (`snapshot`).
+    ///
+    /// A file that names two of them is an error. What the command line names takes the place of whatever
+    /// the file names.
+    pub struct InputOptions in "Data" {
+        /// Use the built-in demo data, 21 invented mirrors
+        ///
+        /// They stand in where no data are named and none are installed; `demo = false` in the file means that
+        /// nothing stands in.
+        demo: bool {
+            key: "demo",
+            flag: (long, action = ArgAction::SetTrue,
+                   conflicts_with_all = ["cache", "global_netblocks", "cccsv", "geoip"]),
+            value: "",
+            otherwise: "where no data are given or installed",
+            shipped: "true",
+        }
+        /// MirrorManager's mirrors and directories (protobuf)
+        cache: PathBuf {
+            key: "cache",
+            flag: (long, short = 'c'),
+            value: "FILE",
+            default: "/var/lib/mirrormanager/mirrorlist_cache.proto".into(),
+        }
+        /// Networks and the autonomous systems they belong to
+        global_netblocks: PathBuf {
+            key: "global_netblocks",
+            flag: (long, short = 'g'),
+            value: "FILE",
+            default: "/var/lib/mirrormanager/global_netblocks.txt".into(),
+        }
+        /// Countries and their continents
+        cccsv: PathBuf {
+            key: "cccsv",
+            flag: (long),
+            value: "FILE",
+            default: "/var/lib/mirrormanager/country_continent.csv".into(),
+        }
+        /// Country database (mmdb: GeoLite2, ip-location-db, IPinfo)
+        geoip: PathBuf {
+            key: "geoip",
+            flag: (long),
+            value: "FILE",
+            default: "/usr/share/GeoIP/GeoLite2-Country.mmdb".into(),
+        }
+        /// Accepted for compatibility; not used, and may be absent
+        internet2_netblocks: PathBuf {
+            key: "internet2_netblocks",
+            flag: (long, short = 'i'),
+            value: "FILE",
+            example: "\"/var/lib/mirrormanager/i2_netblocks.txt\"",
+        }
+    }
+}
+
+section! {
+    /// What is served, and when it is read again.
+    pub struct SourceOptions in "Data" {
+        /// Serve a snapshot made by `mirrorlistd compile`, here or elsewhere
+        snapshot: PathBuf {
+            key: "snapshot",
+            flag: (long,
+                   conflicts_with_all = ["cache", "global_netblocks", "cccsv", "geoip", "demo"]),
+            value: "FILE",
+            example: "\"/var/lib/mirrorlistd/mirrors.snapshot\"",
+        }
+        /// Accept a reload that has lost more than half of the hosts, directories or repositories
+        ///
+        /// Otherwise such data are refused, and the old ones served on.
+        allow_shrink: bool {
+            key: "allow_shrink",
+            flag: (long, action = ArgAction::SetTrue),
+            value: "",
+            default: false,
+        }
+        /// Take changes of the data files up without a signal
+        ///
+        /// The files are looked at every second, and reloaded once they have been left alone for a while
+        /// (see `watch_quiet`). What is refused is not tried again before they change again.
+        watch: bool {
+            key: "watch",
+            flag: (long, action = ArgAction::SetTrue),
+            value: "",
+            default: false,
+        }
+        /// How long the files must be left alone before a change is taken up, where they are watched
+        ///
+        /// Longer than the pauses of whatever delivers them: a set of files is then read once, when it is
+        /// complete. Files that keep changing are tried all the same after 60 times as long.
+        watch_quiet: Count<1, 3_600> {
+            key: "watch_quiet",
+            flag: (long),
+            value: "SECONDS",
+            default: Count::of(5),
+        }
+        /// How long a reload may take before it is given up
+        ///
+        /// The old data are then served on.
+        reload_timeout: Count<1, 86_400> {
+            key: "limits.reload_timeout_seconds",
+            flag: (skip),
+            value: "SECONDS",
+            default: Count::of(300),
+        }
+    }
+}
+
+impl InputOptions {
+    /// Whether it says what to compile.
+    fn names_inputs(&self) -> bool {
+        self.demo == Some(true) || self.names_files()
+    }
+
+    fn names_files(&self) -> bool {
+        let Self { cache, global_netblocks, cccsv, geoip, .. } = self;
+        [cache, global_netblocks, cccsv, geoip].into_iter().any(Option::is_some)
+    }
+
+    /// Whether one of the usual files is there. The country database does not count: many hosts have one
+    /// without being a mirror director.
+    fn are_installed(exists: impl Fn(&Path) -> bool) -> bool {
+        let defaults = Self::default();
+        let usual = [defaults.cache(), defaults.global_netblocks(), defaults.cccsv()];
+        usual.iter().any(|path| exists(path))
+    }
+}
+
+/// What to compile: files of the upper layer before those of the lower one before the usual ones.
+pub fn inputs(
+    upper: &InputOptions,
+    lower: &InputOptions,
+    exists: impl Fn(&Path) -> bool,
+) -> Inputs {
+    let asked_for_demo =
+        upper.demo == Some(true) || (lower.demo == Some(true) && !upper.names_files());
+    if asked_for_demo {
+        return Inputs::Demo;
+    }
+    let is_named = upper.names_files() || lower.names_files();
+    // Who says `demo = false` means real data: nothing stands in for them.
+    let may_be_demo = lower.demo != Some(false);
+    if may_be_demo && !is_named && !InputOptions::are_installed(exists) {
+        return Inputs::Demo;
+    }
+    let files = upper.clone().over(lower.clone());
+    Inputs::MirrorManager(MirrorManagerFiles {
+        cache: files.cache(),
+        global_netblocks: files.global_netblocks(),
+        country_continent: files.cccsv(),
+        geoip: files.geoip(),
+    })
+}
+
+/// What to serve. Any data that the upper layer names overrule a snapshot in the lower one.
+pub fn source(
+    (upper_inputs, upper): (&InputOptions, &SourceOptions),
+    (lower_inputs, lower): (&InputOptions, &SourceOptions),
+    exists: impl Fn(&Path) -> bool,
+) -> Source {
+    match (&upper.snapshot, &lower.snapshot) {
+        (Some(path), _) => Source::Snapshot(path.clone()),
+        (None, Some(path)) if !upper_inputs.names_inputs() => Source::Snapshot(path.clone()),
+        _ => Source::Inputs(inputs(upper_inputs, lower_inputs, exists)),
+    }
+}
+
+impl SourceOptions {
+    /// Whether data that have shrunk implausibly are published.
+    pub fn shrink(&self) -> Shrink {
+        if self.allow_shrink() { Shrink::Accept } else { Shrink::Refuse }
+    }
+
+    /// How long changed files must be left alone; `None` where they are not watched.
+    pub fn quiet(&self) -> Option<Duration> {
+        self.watch().then(|| self.watch_quiet().as_seconds())
+    }
+}

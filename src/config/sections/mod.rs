@@ -1,0 +1,10 @@
+//! The options, one section for each component: what the operator wrote, and what the component makes
+//! of it.
+
+pub mod data;
+pub mod listen;
+pub mod http;
+pub mod answer;
+pub mod admin;
+pub mod log;
+pub mod process;

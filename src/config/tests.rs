@@ -1,0 +1,190 @@
+//! Laws that every row of the table of options obeys.
+
+use std::path::Path;
+
+use clap::{Args, Command, FromArgMatches};
+
+use super::Config;
+use super::option::{Absent, Definition, Kind};
+use super::written::{LISTENER, TABLES, Written};
+use crate::answer;
+use crate::answer::shape::Shaping;
+
+/// Under which every option has an effect: real data, watched, with a listener for the operator.
+const BASE: &str = "demo = false\nwatch = true\nadmin.listen = 'unix:/run/admin'\n";
+
+fn options() -> Vec<Definition> {
+    Written::chapters().into_iter().flat_map(|chapter| chapter.options).collect()
+}
+
+/// Every option that stands once in a file; `[[listener]]` may stand several times.
+fn single_options() -> Vec<Definition> {
+    options().into_iter().filter(|option| option.place().0 != LISTENER).collect()
+}
+
+fn command() -> Command {
+    Written::augment_args(Command::new("serve").args_override_self(true))
+}
+
+#[track_caller]
+fn parse(text: &str) -> Written {
+    Written::parse(text, Path::new("m.toml")).expect(text)
+}
+
+/// What is used with these flags and this file, as text that can be compared.
+#[track_caller]
+fn resolved(flags: &[String], file: &str) -> String {
+    let words = std::iter::once("serve".to_owned()).chain(flags.iter().cloned());
+    let matches = command().try_get_matches_from(words).expect("a valid command line");
+    let flags = Written::from_arg_matches(&matches).expect("valid arguments");
+    format!("{:#?}", Config::merge(&flags, parse(file), |_| false))
+}
+
+/// What is used with this file; `key` is written in it, in place of what the base says of it.
+#[track_caller]
+fn with(key: &str, value: &str) -> String {
+    let kept = BASE.lines().filter(|line| !line.starts_with(&format!("{key} ")));
+    let base: String = kept.map(|line| format!("{line}\n")).collect();
+    resolved(&[], &format!("{base}{key} = {value}\n"))
+}
+
+/// A value that an option may have, as TOML.
+fn sample(option: &Definition) -> String {
+    let shown = match &option.absent {
+        Absent::Value(value) => Some(value.toml.clone()),
+        Absent::ByProfile { modern, .. } => Some(modern.toml.clone()),
+        _ => None,
+    };
+    option.shipped.or(option.example).map(str::to_owned).or(shown).expect(option.key)
+}
+
+#[test]
+fn every_option_has_a_name_of_its_own_and_is_explained() {
+    let options = options();
+    assert!(options.len() > 50, "{}", options.len());
+    for (at, option) in options.iter().enumerate() {
+        assert!(options[..at].iter().all(|other| other.key != option.key), "{}", option.key);
+        let first = option.paragraphs.first().expect(option.key);
+        assert!(!first.ends_with('.'), "{}: the first paragraph ends as help does", option.key);
+        assert!(option.paragraphs[1..].iter().all(|text| text.ends_with('.')), "{}", option.key);
+        assert_eq!(option.value.is_empty(), option.kind == Kind::Switch, "{}", option.key);
+        assert!(!sample(option).is_empty(), "{}", option.key);
+    }
+}
+
+#[test]
+fn every_option_can_be_written() {
+    for option in single_options() {
+        parse(&format!("{} = {}\n", option.key, sample(&option)));
+    }
+    let keys = options().into_iter().filter(|option| option.place().0 == LISTENER);
+    let keys = keys.map(|option| format!("{} = {}\n", option.place().1, sample(&option)));
+    parse(&format!("[[{LISTENER}]]\n{}", keys.collect::<String>()));
+}
+
+#[test]
+fn an_unknown_key_is_refused_in_each_table() {
+    let headers = TABLES.map(|(table, _)| format!("[{table}]")).into_iter();
+    let listener = format!("[[{LISTENER}]]");
+    for header in headers.chain([String::new(), listener]) {
+        let text = format!("{header}\nno_such_key = 1\n");
+        let error = Written::parse(&text, Path::new("m.toml")).expect_err(&text).to_string();
+        assert!(error.starts_with("m.toml:2: unknown key `no_such_key`, "), "{error}");
+    }
+    // The key of one table is none of another.
+    for option in single_options() {
+        let (table, name) = option.place();
+        let elsewhere = if table == "admin" { "limits" } else { "admin" };
+        let text = format!("[{elsewhere}]\n{name} = {}\n", sample(&option));
+        assert!(Written::parse(&text, Path::new("m.toml")).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn each_default_that_is_shown_is_the_one_that_is_used() {
+    let base = resolved(&[], BASE);
+    for option in single_options() {
+        if let Absent::Value(value) = &option.absent
+            && option.key != "watch"
+        {
+            assert_eq!(with(option.key, &value.toml), base, "{} = {}", option.key, value.toml);
+        }
+    }
+    let without = BASE.replace("watch = true", "");
+    assert_eq!(with("watch", "false"), resolved(&[], &without));
+    for profile in ["compatible", "modern"] {
+        let head = format!("answer.profile = '{profile}'\n");
+        for option in options() {
+            if let Absent::ByProfile { compatible, modern } = &option.absent {
+                let value = if profile == "modern" { modern } else { compatible };
+                let written = format!("{head}{} = {}\n", option.key, value.toml);
+                assert_eq!(resolved(&[], &written), resolved(&[], &head), "{written}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_defaults_are_those_of_the_components() {
+    let answer = Config::merge(&Written::default(), Written::default(), |_| false).http.answer;
+    assert_eq!(format!("{answer:?}"), format!("{:?}", answer::Options::default()));
+    let modern = Config::merge(&Written::default(), parse("answer.profile = 'modern'"), |_| false);
+    assert_eq!(modern.http.answer.shaping, Shaping::modern());
+}
+
+#[test]
+fn each_number_has_an_effect_and_the_bounds_that_are_told() {
+    for option in single_options() {
+        let Kind::Number { min, max } = option.kind else { continue };
+        let with = |number: u32| with(option.key, &number.to_string());
+        assert_ne!(with(min), with(max), "{} does nothing", option.key);
+        for outside in [i64::from(min) - 1, i64::from(max) + 1] {
+            let text = format!("{} = {outside}\n", option.key);
+            assert!(Written::parse(&text, Path::new("m.toml")).is_err(), "{text}");
+        }
+    }
+}
+
+#[test]
+fn each_word_that_is_told_is_known_and_no_other_one() {
+    for option in single_options() {
+        let Kind::Choice(words) = &option.kind else { continue };
+        for word in words {
+            parse(&format!("{} = '{word}'\n", option.key));
+        }
+        let text = format!("{} = 'no-such-word'\n", option.key);
+        assert!(Written::parse(&text, Path::new("m.toml")).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_flag_does_what_its_key_does() {
+    let command = command();
+    let mut n_flags = 0;
+    for option in single_options() {
+        let Some(arg) = command.get_arguments().find(|arg| arg.get_id() == option.id) else {
+            continue;
+        };
+        n_flags += 1;
+        let long = format!("--{}", arg.get_long().expect(option.key));
+        let sample = if option.kind == Kind::Switch { "true".into() } else { sample(&option) };
+        let line = format!("value = {sample}");
+        let mut table: toml::Table = toml::from_str(&line).expect("a value");
+        let flags = match table.remove("value") {
+            Some(toml::Value::Boolean(true)) => vec![long],
+            Some(toml::Value::Array(values)) => {
+                values.iter().map(|value| format!("{long}={}", plain(value))).collect()
+            }
+            Some(value) => vec![format!("{long}={}", plain(&value))],
+            None => Vec::new(),
+        };
+        let key = resolved(&[], &format!("{} = {sample}\n", option.key));
+        assert_eq!(resolved(&flags, ""), key, "{flags:?}");
+    }
+    assert!(n_flags > 20, "{n_flags}");
+}
+
+fn plain(value: &toml::Value) -> String {
+    let number = || value.as_integer().expect("a text or a number").to_string();
+    value.as_str().map_or_else(number, str::to_owned)
+}
