@@ -107,7 +107,7 @@ pub enum Command {
     /// all is fine, 1 if the data are at fault, 2 if the configuration is.
     #[command(args_override_self = true)]
     Check(Box<CheckArgs>),
-    /// Print shell completions or the manual page
+    /// Print completions, the manual page, an example configuration or the reference of options
     #[command(subcommand)]
     Generate(Generate),
 }
@@ -122,6 +122,10 @@ pub enum Generate {
     },
     /// The manual page, as roff
     Man,
+    /// A configuration file with every key, explained, as the packages install it
+    ExampleConfig,
+    /// The reference of all options and commands, as Markdown
+    Reference,
 }
 
 /// The configuration file.

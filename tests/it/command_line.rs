@@ -1,5 +1,6 @@
 //! Starting, refusing to start, and saying why.
 
+use crate::golden;
 use crate::server::{DEMO, Server, run};
 
 #[test]
@@ -95,6 +96,51 @@ fn completions_and_the_manual_page_know_the_options() {
         assert_eq!(output.status.code(), Some(0), "{args:?}");
         let text = String::from_utf8_lossy(&output.stdout).replace('\\', "");
         assert!(text.contains("--trusted-proxy"), "{args:?}");
+    }
+}
+
+/// What a command prints.
+#[track_caller]
+fn generated(what: &str) -> String {
+    let output = run(&["generate", what]);
+    assert_eq!(output.status.code(), Some(0), "{what}");
+    assert!(output.stderr.is_empty(), "{what}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+#[test]
+fn the_example_configuration_is_the_generated_one() {
+    golden::check_file("contrib/mirrorlistd.toml", &generated("example-config"));
+}
+
+#[test]
+fn the_reference_of_options_is_the_generated_one() {
+    golden::check_file("contrib/handbook/reference.md", &generated("reference"));
+}
+
+#[test]
+fn help_manual_page_and_reference_name_every_flag_and_every_key() {
+    let help = String::from_utf8(run(&["--help"]).stdout).expect("UTF-8");
+    let manual = generated("man").replace('\\', "");
+    let reference = generated("reference");
+    // Examples spell some of them with underscores.
+    let is_flag = |word: &&str| word.starts_with("--") && !word.contains('_');
+    let flags: Vec<&str> = help.split_whitespace().filter(is_flag).collect();
+    assert!(flags.len() > 20, "{flags:?}");
+    for flag in flags {
+        let flag = flag.trim_end_matches([',', '.', ')', ';']);
+        assert!(manual.contains(flag), "{flag} is not in the manual page");
+        let is_told = ["--help", "--version"].contains(&flag) || reference.contains(flag);
+        assert!(is_told, "{flag} is not in the reference");
+    }
+    let keys: Vec<&str> = reference
+        .lines()
+        .filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'))
+        .collect();
+    let keys: Vec<&str> = keys.into_iter().filter(|key| !key.contains(' ')).collect();
+    assert!(keys.len() > 50, "{keys:?}");
+    for key in keys {
+        assert!(manual.contains(key), "{key} is not in the manual page");
     }
 }
 

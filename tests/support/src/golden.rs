@@ -1,4 +1,4 @@
-//! Expected answers as files in `tests/golden/`.
+//! Expected answers as files in `tests/golden/`, and files elsewhere that the program makes.
 
 use crate::repository;
 
@@ -6,7 +6,13 @@ use crate::repository;
 /// instead: look at the difference before you commit it.
 #[track_caller]
 pub fn check(name: &str, actual: &str) {
-    let path = repository().join("tests/golden").join(name);
+    check_file(&format!("tests/golden/{name}"), actual);
+}
+
+/// Compares a text with a file that is checked in, given by its path in the repository, likewise.
+#[track_caller]
+pub fn check_file(name: &str, actual: &str) {
+    let path = repository().join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, actual).unwrap();

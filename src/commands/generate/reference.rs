@@ -1,0 +1,123 @@
+//! The reference chapter of the handbook: every option and every command.
+
+use clap::{Arg, Command};
+
+use super::entry;
+use crate::config::option::Definition;
+use crate::config::written::{Chapter, LISTENER};
+
+const HEAD: &str = "\
+# Reference: options and commands
+
+<!-- Made by `mirrorlistd generate reference`; changes belong into src/config/sections. -->
+
+An option is a key of the configuration file (`--config FILE`, TOML), and most are flags of the command
+line as well; the command line beats the file. Keys below stand with their table: `limits.max_headers`
+is `max_headers` in the table `[limits]`. An unknown key is an error that names its line. Flags may be
+written with dashes or underscores; of a repeated one the last counts, except where it says that it may
+be repeated. [mirrorlistd.toml](../mirrorlistd.toml) is a file with every key in it.
+";
+
+const WIDTH: usize = 105;
+
+/// Chapters of the handbook that tell more about sections, by the title of these.
+const CHAPTERS: [(&str, &str, &str); 6] = [
+    ("Data", "Data and snapshots", "data.md"),
+    ("Serving", "Listeners, proxies and client addresses", "listeners.md"),
+    ("Answers", "Shaping answers", "answers.md"),
+    ("Admin", "Watching it", "watching.md"),
+    ("Process", "Operating", "operating.md"),
+    ("Logging", "Operating", "operating.md#access-log"),
+];
+
+/// The chapter, as Markdown.
+pub(super) fn text(mut command: Command, chapters: &[Chapter]) -> String {
+    command.build();
+    let mut text = HEAD.to_owned();
+    let mut title = "";
+    for chapter in chapters {
+        if title != chapter.title {
+            title = chapter.title;
+            text += &format!("\n## {title}\n");
+            chapter.about.iter().for_each(|about| text += &paragraph(about));
+            let more = CHAPTERS.iter().filter(|(of, _, _)| *of == title);
+            more.for_each(|(_, name, path)| text += &format!("\nMore in [{name}]({path}).\n"));
+        }
+        chapter.options.iter().for_each(|option| text += &option_entry(&command, option));
+    }
+    text += "\n## Commands\n";
+    let is_option = |arg: &Arg| {
+        let mut options = chapters.iter().flat_map(|chapter| &chapter.options);
+        options.any(|option| arg.get_id() == option.id)
+    };
+    for subcommand in command.get_subcommands() {
+        text += &command_entry("mirrorlistd", subcommand, &is_option);
+    }
+    text
+}
+
+fn paragraph(text: &str) -> String {
+    format!("\n{}", entry::wrap(&entry::sentence(text), "", WIDTH))
+}
+
+fn option_entry(command: &Command, option: &Definition) -> String {
+    let mut text = format!("\n### `{}`\n", option.key);
+    let mut facts = Vec::new();
+    if let Some(flag) = entry::flag(command, option) {
+        facts.push(format!("flag `{}`", flag.join("`, `")));
+    }
+    if let Some(values) = entry::values(option, "`") {
+        facts.push(values);
+    }
+    if let Some(default) = entry::default(option, "`") {
+        facts.push(format!("default: {default}"));
+    }
+    if !facts.is_empty() {
+        text += &format!("\n{}\n", facts.join("; "));
+    }
+    option.paragraphs.iter().for_each(|lines| text += &paragraph(lines));
+    if let Some(example) = option.example {
+        let key = if option.place().0 == LISTENER { option.place().1 } else { option.key };
+        text += &format!("\n```text\n{key} = {example}\n```\n");
+    }
+    text
+}
+
+/// A command, the arguments that are none of the options above, and what stands below it.
+fn command_entry(path: &str, command: &Command, is_option: &impl Fn(&Arg) -> bool) -> String {
+    let path = format!("{path} {}", command.get_name());
+    let mut text = format!("\n### `{path}`\n");
+    let about = command.get_long_about().or(command.get_about()).map(ToString::to_string);
+    about.iter().flat_map(|about| about.split("\n\n")).for_each(|about| text += &paragraph(about));
+    let arguments: Vec<_> = command.get_arguments().collect();
+    if arguments.iter().any(|arg| is_option(arg)) {
+        let takes_all = arguments.iter().any(|arg| arg.get_id() == "listen");
+        let which = if takes_all {
+            "every flag above"
+        } else {
+            "the flags of [Data](#data) that name inputs"
+        };
+        text += &format!("\nTakes {which}.\n");
+    }
+    let is_own =
+        |arg: &&&Arg| !is_option(arg) && arg.get_id() != "help" && arg.get_id() != "version";
+    let mut own = arguments.iter().filter(is_own).peekable();
+    if own.peek().is_some() {
+        text += "\n| argument | meaning |\n|---|---|\n";
+    }
+    for arg in own {
+        let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string);
+        let help = help.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+        let values: Vec<_> = arg.get_possible_values();
+        let values: Vec<_> = values.iter().map(|value| format!("`{}`", value.get_name())).collect();
+        let values = match arg.get_action().takes_values() && !values.is_empty() {
+            true => format!(" ({})", values.join(", ")),
+            false => String::new(),
+        };
+        text += &format!("| `{}` | {help}{values} |\n", entry::spellings(arg).join("`, `"));
+    }
+    for subcommand in command.get_subcommands().filter(|command| command.get_name() != "help") {
+        text += &command_entry(&path, subcommand, is_option);
+    }
+    text
+}
