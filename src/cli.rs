@@ -170,6 +170,9 @@ pub struct InspectArgs {
     /// The snapshot file
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
+    /// List its mirrors: key, country, URLs, weight, networks, whom each serves, how much it carries
+    #[arg(long)]
+    pub mirrors: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashSet;
 
-use super::tables::Tables;
+use super::tables::{Host, Tables};
 use crate::model::base_url::authority;
 use crate::model::geo::Country;
 use crate::model::ids::HostId;
@@ -14,9 +14,8 @@ use crate::model::mirror_key::MirrorKey;
 
 /// Mirrors, by their ids.
 pub struct HostIndex {
-    keys: Vec<MirrorKey>,
+    table: Vec<Host>,
     weights: Vec<Weight>,
-    countries: Vec<Option<Country>>,
     networks: Networks,
     /// Mirrors by the host and port of their URLs, sorted.
     authorities: Vec<(Box<str>, Vec<HostId>)>,
@@ -76,9 +75,8 @@ impl Networks {
 impl HostIndex {
     pub(super) fn new(tables: &Tables) -> Self {
         Self {
-            keys: tables.hosts.iter().map(|host| host.key.clone()).collect(),
+            table: tables.hosts.clone(),
             weights: tables.hosts.iter().map(|host| Weight::new(host.weight)).collect(),
-            countries: tables.hosts.iter().map(|host| host.country).collect(),
             networks: Networks::new(tables),
             authorities: index_authorities(tables),
         }
@@ -94,9 +92,14 @@ impl HostIndex {
         self.weights.is_empty()
     }
 
+    /// The mirrors as the file has them, by their ids.
+    pub(super) fn table(&self) -> &[Host] {
+        &self.table
+    }
+
     /// What the source calls a mirror; `None` for an id of another snapshot.
     pub fn key(&self, host: HostId) -> Option<&MirrorKey> {
-        self.keys.get(host.index())
+        self.table.get(host.index()).map(|host| &host.key)
     }
 
     /// The share of the load that a mirror takes.
@@ -106,7 +109,7 @@ impl HostIndex {
 
     /// Where a mirror stands, if known.
     pub fn country(&self, host: HostId) -> Option<Country> {
-        self.countries.get(host.index()).copied().flatten()
+        self.table.get(host.index()).and_then(|host| host.country)
     }
 
     /// Whether two mirrors are known to share an autonomous system or a netblock, and so are likely
@@ -156,7 +159,6 @@ fn index_authorities(tables: &Tables) -> Vec<(Box<str>, Vec<HostId>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snapshot::tables::Host;
 
     fn hosts(n: i64) -> Vec<Host> {
         let host = |number| Host { key: MirrorKey::Number(number), country: None, weight: 1 };

@@ -25,6 +25,7 @@ mod names;
 mod networks;
 mod restrictions;
 pub mod hosts;
+pub mod mirrors;
 pub mod listing;
 pub mod format;
 pub mod replace;
@@ -44,8 +45,8 @@ use networks::Networks;
 use provenance::{Found, Table};
 use restrictions::RestrictionIndex;
 use tables::{
-    Directory, File, HostSets, Lists, NO_ASN, Names, Repository, Subpath, Tables, Texts, Version,
-    words_for,
+    Directory, File, HostSets, Layout, Lists, NO_ASN, Names, Repository, Restriction, Subpath,
+    Tables, Texts, Version, words_for,
 };
 use trie::{CoveringTable, SparseTable};
 
@@ -108,6 +109,10 @@ pub struct Snapshot {
     stats: Stats,
 
     hosts: HostIndex,
+    urls: Texts,
+    url_lists: Lists<u32>,
+    layout_records: Vec<Layout>,
+    restriction_records: Vec<(HostId, Restriction)>,
     directory_names: NameIndex,
     directories: Vec<Directory>,
     carriers: HostSets,
@@ -223,6 +228,10 @@ impl Snapshot {
             created: tables.created,
             stats,
             hosts: HostIndex::new(&tables),
+            urls: tables.urls,
+            url_lists: tables.url_lists,
+            layout_records: tables.layouts,
+            restriction_records: tables.restrictions,
             directory_names: NameIndex::new(tables.directory_names),
             directories: tables.directories,
             carriers: tables.carriers,

@@ -222,6 +222,11 @@ impl<T> CoveringTable<T> {
         })
     }
 
+    /// Every prefix with its value, in ascending order.
+    pub fn iter(&self) -> impl Iterator<Item = (Prefix, &T)> {
+        self.nodes.iter().map(|node| (node.prefix, &node.value))
+    }
+
     /// The number of prefixes.
     pub fn len(&self) -> usize {
         self.nodes.len()

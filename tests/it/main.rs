@@ -35,6 +35,7 @@ mod corpus;
 mod drain;
 mod formats;
 mod http;
+mod inspect;
 mod irregular;
 mod killed;
 mod layers;

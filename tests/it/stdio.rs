@@ -31,6 +31,8 @@ fn commands_end_with_their_own_status_whatever_becomes_of_their_words() {
     for (args, with_dead_stdout, with_full_stdout) in [
         (compile, 0, 1),
         (vec!["inspect", &good], 0, 1),
+        (vec!["inspect", &good, "--mirrors"], 0, 1),
+        (vec!["inspect", &good, "--mirrors", "--json"], 0, 1),
         (vec!["inspect", &bad], 1, 1),
         (vec!["inspect", &bad, "--json"], 1, 1),
         (check(&good), 0, 1),

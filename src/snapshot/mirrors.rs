@@ -1,0 +1,140 @@
+//! The mirrors of a snapshot one by one, with everything that is known of each: for people, not for
+//! answers.
+
+use std::collections::BTreeMap;
+
+use crate::model::geo::Country;
+use crate::model::ids::{HostId, LayoutId};
+use crate::model::mirror_key::MirrorKey;
+use crate::model::net::Prefix;
+
+use super::tables::Restriction;
+use super::{Snapshot, empty_set, members};
+
+/// Everything about a mirror.
+#[derive(Clone, Debug)]
+pub struct MirrorView<'a> {
+    /// What its source calls it.
+    pub key: &'a MirrorKey,
+    /// Where it stands, if known.
+    pub country: Option<Country>,
+    /// Its bandwidth in Mbit/s as its share of the load; at least 1.
+    pub weight: u32,
+    /// Its base URLs, each once, in the order of the data.
+    pub urls: Vec<&'a str>,
+    /// Its preferred networks, in ascending order.
+    pub netblocks: Vec<Prefix>,
+    /// Its autonomous systems, in ascending order.
+    pub asns: Vec<u32>,
+    /// Which countries it serves; `None` for all.
+    pub restriction: Option<&'a Restriction>,
+    /// How many directories it carries.
+    pub directories: usize,
+    /// For how many of them it is listed for everybody, and not for its own networks only.
+    pub public_directories: usize,
+    /// How many repositories it carries: those of which it has the directory or the index.
+    pub repositories: usize,
+}
+
+impl Snapshot {
+    /// Every mirror, in the order of their keys. Looks at every directory: milliseconds, and so not
+    /// for a request.
+    pub fn mirrors(&self) -> Vec<MirrorView<'_>> {
+        let mut mirrors: Vec<_> = self.hosts.table().iter().map(MirrorView::new).collect();
+        self.add_urls(&mut mirrors);
+        self.add_networks(&mut mirrors);
+        for (host, restriction) in &self.restriction_records {
+            update(&mut mirrors, *host, |mirror| mirror.restriction = Some(restriction));
+        }
+        self.count_directories(&mut mirrors);
+        self.count_repositories(&mut mirrors);
+        mirrors.sort_by_key(|mirror| mirror.key);
+        mirrors
+    }
+
+    fn add_urls<'a>(&'a self, mirrors: &mut [MirrorView<'a>]) {
+        for layout in &self.layout_records {
+            for (slot, mirror) in layout.slots.iter().zip(&mut *mirrors) {
+                let urls = slot.map_or(&[][..], |slot| self.url_lists.get(slot.urls as usize));
+                for url in urls.iter().map(|&url| self.urls.get(url as usize)) {
+                    if !mirror.urls.contains(&url) {
+                        mirror.urls.push(url);
+                    }
+                }
+            }
+        }
+    }
+
+    fn add_networks(&self, mirrors: &mut [MirrorView<'_>]) {
+        for (prefix, &list) in self.netblocks.iter() {
+            for &host in self.netblock_hosts.get(list as usize) {
+                update(mirrors, host, |mirror| mirror.netblocks.push(prefix));
+            }
+        }
+        for (index, &asn) in self.asns.iter().enumerate() {
+            for &host in self.asn_hosts.get(index) {
+                update(mirrors, host, |mirror| mirror.asns.push(asn));
+            }
+        }
+    }
+
+    fn count_directories(&self, mirrors: &mut [MirrorView<'_>]) {
+        // Many directories are carried by the same mirrors.
+        let mut alike: BTreeMap<(LayoutId, u32), usize> = BTreeMap::new();
+        for directory in &self.directories {
+            *alike.entry((directory.layout, directory.carriers)).or_default() += 1;
+        }
+        for ((layout, carriers), n) in alike {
+            let slots = self.layout_records.get(layout.index()).map_or(&[][..], |l| &l.slots);
+            for host in members(self.carriers.get(carriers as usize)) {
+                let is_public =
+                    slots.get(host.index()).copied().flatten().is_some_and(|s| s.public);
+                update(mirrors, host, |mirror| {
+                    mirror.directories += n;
+                    mirror.public_directories += if is_public { n } else { 0 };
+                });
+            }
+        }
+    }
+
+    fn count_repositories(&self, mirrors: &mut [MirrorView<'_>]) {
+        for repository in &self.repositories {
+            let mut carriers = empty_set(self.hosts.len());
+            for id in [repository.directory, repository.repodata].into_iter().flatten() {
+                let Some(directory) = self.directories.get(id.index()) else { continue };
+                let set = self.carriers.get(directory.carriers as usize);
+                carriers.iter_mut().zip(set).for_each(|(all, own)| *all |= own);
+            }
+            for host in members(&carriers) {
+                update(mirrors, host, |mirror| mirror.repositories += 1);
+            }
+        }
+    }
+}
+
+impl<'a> MirrorView<'a> {
+    fn new(host: &'a super::tables::Host) -> Self {
+        Self {
+            key: &host.key,
+            country: host.country,
+            weight: host.weight,
+            urls: Vec::new(),
+            netblocks: Vec::new(),
+            asns: Vec::new(),
+            restriction: None,
+            directories: 0,
+            public_directories: 0,
+            repositories: 0,
+        }
+    }
+}
+
+fn update<'a>(
+    mirrors: &mut [MirrorView<'a>],
+    host: HostId,
+    change: impl FnOnce(&mut MirrorView<'a>),
+) {
+    if let Some(mirror) = mirrors.get_mut(host.index()) {
+        change(mirror);
+    }
+}
