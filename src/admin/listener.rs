@@ -17,8 +17,10 @@ use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
 
 use super::hosts::Hosts;
+use super::options::Options;
+use super::route;
 use super::slots::{Slot, Slots, Taken};
-use super::{Options, State, route};
+use super::state::State;
 use crate::http::eviction::{Activity, UnsentBudget};
 use crate::http::preamble::{Expect, Preamble, Told};
 use crate::http::socket::{Listener, Stream};

@@ -4,12 +4,14 @@
 //! snapshot, and a record behind a short lock that no worker takes. So it answers when all workers
 //! are busy or stuck, and when it is scraped too often no worker notices.
 //!
-//! Reading order: [`listener`] accepts into `slots`, [`hosts`] are the names to be asked by,
+//! Reading order: [`Options`] and [`State`] are what it is given, [`listener`] accepts into `slots`, [`hosts`] are the names to be asked by,
 //! [`route`] says what is where, [`report`] collects
 //! what there is to say, [`page`] and [`prometheus`] write it, [`rates`] and [`process`] help.
 //!
 //! It is for operators: it has no users and no passwords, and belongs on loopback or a unix socket.
 
+mod options;
+mod state;
 pub mod listener;
 mod slots;
 pub mod hosts;
@@ -22,83 +24,20 @@ pub mod process;
 
 use std::io;
 use std::panic::resume_unwind;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use crate::http::Drain;
 use crate::http::socket::{Address, Listener};
-use crate::http::watchdog::Timeouts;
-use crate::live::Live;
-use crate::log::writer::LineWriter;
-use crate::metrics::Metrics;
-use crate::reload::history::History;
 use crate::supervise::{Supervisor, Thread};
 
-use hosts::Hosts;
-use rates::Rates;
+pub use options::Options;
+pub use state::State;
 
 /// How often the counters are looked at for rates.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(5);
-
-/// Where and how to answer the operator.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// Where to listen.
-    pub address: Address,
-    /// The names to be asked by over TCP, beside addresses and `localhost`.
-    pub hosts: Hosts,
-    /// How long a connection may wait for its client; the idle limit is the listener's own.
-    pub timeouts: Timeouts,
-}
-
-/// What is looked at; all of it is shared with the parts that change it.
-pub struct State {
-    /// When the process started.
-    pub started: Instant,
-    /// The data; empty until the first load has been published.
-    pub live: OnceLock<Arc<Live>>,
-    /// The counters.
-    pub metrics: Arc<Metrics>,
-    /// What became of loads.
-    pub history: Arc<History>,
-    /// Whether the server is stopping.
-    pub drain: Arc<Drain>,
-    /// The threads.
-    pub supervisor: Supervisor,
-    /// The log on stderr.
-    pub log: LineWriter,
-    rates: Mutex<Rates>,
-}
-
-impl State {
-    /// The state of a process that starts now.
-    pub fn new(
-        metrics: Arc<Metrics>,
-        history: Arc<History>,
-        drain: Arc<Drain>,
-        supervisor: Supervisor,
-        log: LineWriter,
-    ) -> Self {
-        Self {
-            supervisor,
-            log,
-            started: Instant::now(),
-            live: OnceLock::new(),
-            metrics,
-            history,
-            drain,
-            rates: Mutex::default(),
-        }
-    }
-
-    /// The rates of the last minute. Only the thread of this module locks them.
-    fn rates(&self) -> MutexGuard<'_, Rates> {
-        self.rates.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// The running thread. It ends when this is dropped.
 pub struct Admin {

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::State;
 use super::process::Process;
 use super::rates::requests_of;
+use super::state::State;
 use crate::metrics::PrivateClient;
 use crate::metrics::{
     Label, Metrics, Phase, ReloadOutcome, ReloadTrigger, RequestKind, StatusClass,

@@ -9,7 +9,8 @@ use hyper::{Method, Request, Response, StatusCode};
 
 use super::hosts::Hosts;
 use super::report::{Readiness, Report};
-use super::{State, page, prometheus};
+use super::state::State;
+use super::{page, prometheus};
 
 const INDEX: &str = "\
 /healthz      200 while the process is alive
