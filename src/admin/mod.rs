@@ -5,8 +5,9 @@
 //! are busy or stuck, and when it is scraped too often no worker notices.
 //!
 //! Reading order: [`Options`] and [`State`] are what it is given, [`listener`] accepts into `slots`, [`hosts`] are the names to be asked by,
-//! [`route`] says what is where, [`report`] collects
-//! what there is to say, [`page`] and [`prometheus`] write it, [`rates`] and [`process`] help.
+//! [`route`] says what is where, [`health`] and [`report`]
+//! collect what there is to say, [`page`] and [`prometheus`] write it with the help of `display`,
+//! [`rates`] and [`process`].
 //!
 //! It is for operators: it has no users and no passwords, and belongs on loopback or a unix socket.
 
@@ -16,7 +17,9 @@ pub mod listener;
 mod slots;
 pub mod hosts;
 pub mod route;
+pub mod health;
 pub mod report;
+mod display;
 pub mod page;
 pub mod prometheus;
 pub mod rates;

@@ -1,6 +1,7 @@
 //! The report as people read it: an HTML page without anything from outside, and a few lines of text.
 
-use super::report::{Report, Watch};
+use super::display::{duration, number, rate};
+use super::report::Report;
 use crate::encode::xml;
 
 const STYLE: &str = "\
@@ -31,11 +32,11 @@ pub(super) fn render_status(report: &Report) -> String {
     page.raw("<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">");
     page.raw("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">");
     page.raw("<meta http-equiv=\"refresh\" content=\"10\"><title>");
-    page.text(&format!("mirrorlistd: {}", report.readiness.as_str()));
+    page.text(&format!("mirrorlistd: {}", report.health.readiness.as_str()));
     page.raw("</title><style>").raw(STYLE).raw("</style></head><body><h1>mirrorlistd ");
     // The class is one of three words of ours.
-    page.raw("<span class=\"pill ").raw(report.readiness.as_str()).raw("\">");
-    page.text(report.readiness.as_str()).raw("</span></h1>");
+    page.raw("<span class=\"pill ").raw(report.health.readiness.as_str()).raw("\">");
+    page.text(report.health.readiness.as_str()).raw("</span></h1>");
     push_data(report, &mut page);
     page.raw("<div class=\"columns\"><section>");
     push_requests(report, &mut page);
@@ -51,7 +52,7 @@ pub(super) fn render_status(report: &Report) -> String {
     page.text(&format!(
         "mirrorlistd {}, up {}, at {}. Rates are those of the last minute. ",
         report.version,
-        duration(report.uptime_seconds),
+        duration(report.health.uptime_seconds),
         report.now
     ));
     page.raw("<a href=\"/status.json\">JSON</a> <a href=\"/metrics\">metrics</a></footer>");
@@ -59,60 +60,22 @@ pub(super) fn render_status(report: &Report) -> String {
     page.0
 }
 
-/// The body of `/readyz`.
-pub(super) fn render_readiness(report: &Report) -> String {
-    let mut lines = vec![report.readiness.as_str().to_owned()];
-    if let Some(data) = &report.data {
-        lines.push(format!("generation {}", data.generation));
-        let age = duration(data.age_seconds.unsigned_abs());
-        lines.push(match data.age_seconds {
-            seconds @ 0.. => format!("data of {}, {seconds} s ({age}) old", data.created),
-            _ => format!("data of {}, which is {age} in the future", data.created),
-        });
-        if let Some(previous) = &data.previous {
-            let reason = one_line(&previous.reason);
-            lines.push(format!("previous snapshot {}, because {reason}", previous.file));
-        }
-    }
-    if let Some(load) = &report.last_load {
-        lines.push(match &load.refused {
-            None => format!("last load published at {} in {:.2} s", load.at, load.seconds),
-            Some(reason) => format!("last load refused at {}: {}", load.at, one_line(reason)),
-        });
-    }
-    lines.extend(loading(report));
-    if report.watch.is_some() {
-        lines.push(format!("data files {}", watching(report.watch.as_ref())));
-    }
-    lines.join("\n") + "\n"
-}
-
-/// What to know of a load that runs, or that was given up and hangs.
-fn loading(report: &Report) -> Option<String> {
-    let n_awaited = usize::from(report.loading_seconds.is_some());
-    let n_hung = report.loading_threads.saturating_sub(n_awaited);
-    let hung = (n_hung > 0).then(|| format!("{n_hung} loads that were given up still hang"));
-    let running = report.loading_seconds.map(|s| format!("a load has been running for {s} s"));
-    let parts: Vec<_> = running.into_iter().chain(hung).collect();
-    (!parts.is_empty()).then(|| parts.join("; "))
-}
-
 fn push_data(report: &Report, page: &mut Page) {
-    if let Some(load) = &report.last_load
+    if let Some(load) = &report.health.last_load
         && let Some(reason) = &load.refused
     {
         page.raw("<div class=\"bad\"><b>The last load was refused</b>, ");
         page.text(&format!("at {}; the data before it are served. {reason}", load.at));
         page.raw("</div>");
     }
-    if let Some(data) = &report.data
+    if let Some(data) = &report.health.data
         && let Some(previous) = &data.previous
     {
         page.raw("<div class=\"bad\"><b>The previous snapshot is served</b>, ");
         page.text(&format!("{}, because the newest cannot be. {}", previous.file, previous.reason));
         page.raw("</div>");
     }
-    if let Some(loading) = loading(report) {
+    if let Some(loading) = report.health.loading() {
         page.raw("<p>").text(&loading).raw("</p>");
     }
     if report.thread_restarts > 0 {
@@ -127,7 +90,7 @@ fn push_data(report: &Report, page: &mut Page) {
         page.raw("</div>");
     }
     page.raw("<table class=\"pairs\">");
-    match &report.data {
+    match &report.health.data {
         Some(data) => {
             page.pair("Generation", &data.generation);
             page.pair("Data made", &data.created);
@@ -142,26 +105,15 @@ fn push_data(report: &Report, page: &mut Page) {
             page.pair("Data", "none yet");
         }
     }
-    if let Some(load) = &report.last_load {
+    if let Some(load) = &report.health.last_load {
         let outcome = if load.refused.is_some() { "refused" } else { "published" };
         page.pair("Last load", &format!("{outcome}, {:.2} s", load.seconds));
     }
-    let reloads = &report.reloads;
+    let reloads = &report.health.reloads;
     let (published, refused) = (number(reloads.published), number(reloads.refused));
     page.pair("Reloads", &format!("{published} published, {refused} refused"));
-    page.pair("Data files", &watching(report.watch.as_ref()));
+    page.pair("Data files", &report.health.watching());
     page.raw("</table>");
-}
-
-fn watching(watch: Option<&Watch>) -> String {
-    let Some(watch) = watch else { return "not watched".into() };
-    match &watch.last_change {
-        None => "watched, no change seen".into(),
-        Some(at) if watch.waiting => {
-            format!("watched, changed at {at}, waiting for {} s of quiet", watch.quiet_seconds)
-        }
-        Some(at) => format!("watched, last change at {at}"),
-    }
 }
 
 fn push_requests(report: &Report, page: &mut Page) {
@@ -233,7 +185,7 @@ fn push_serving(report: &Report, page: &mut Page) {
 }
 
 fn push_entries(report: &Report, page: &mut Page) {
-    let Some(data) = &report.data else { return };
+    let Some(data) = &report.health.data else { return };
     page.raw("<h2>Data</h2><table class=\"pairs\">");
     for (name, count) in &data.entries {
         page.pair(&name.replace('_', " "), &number(count.as_u64().unwrap_or(0)));
@@ -288,56 +240,9 @@ impl Page {
     }
 }
 
-/// `1 234 567`, with narrow blanks that do not break.
-fn number(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() * 2);
-    for (at, digit) in digits.char_indices() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push('\u{202f}');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-fn rate(per_second: f64) -> String {
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "it is rounded for display, and a rate is not negative"
-    )]
-    let whole = || number(per_second.round() as u64);
-    if per_second < 10.0 { format!("{per_second:.1}") } else { whole() }
-}
-
-/// The two largest units: `3 d 4 h`, `12 min 5 s`.
-fn duration(seconds: u64) -> String {
-    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds} s"),
-        (0, 0, _) => format!("{minutes} min {} s", seconds % 60),
-        (0, _, _) => format!("{hours} h {} min", minutes % 60),
-        _ => format!("{days} d {} h", hours % 24),
-    }
-}
-
-fn one_line(text: &str) -> String {
-    text.replace(['\r', '\n'], " ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_for_people() {
-        assert_eq!(number(0), "0");
-        assert_eq!(number(1_234_567).replace('\u{202f}', " "), "1 234 567");
-        assert_eq!(number(123).replace('\u{202f}', " "), "123");
-        let durations = [59, 61, 3_600, 90_000].map(duration);
-        assert_eq!(durations, ["59 s", "1 min 1 s", "1 h 0 min", "1 d 1 h"]);
-    }
 
     #[test]
     fn what_is_not_ours_is_escaped() {

@@ -15,8 +15,8 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
 
+use super::health::{Readiness, age, seconds_of};
 use super::process::Process;
-use super::report::{Readiness, age, seconds_of};
 use super::state::State;
 use crate::metrics::PrivateClient;
 use crate::metrics::{

@@ -7,8 +7,9 @@ use http_body_util::Full;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
+use super::health::{Health, Readiness};
 use super::hosts::Hosts;
-use super::report::{Readiness, Report};
+use super::report::Report;
 use super::state::State;
 use super::{page, prometheus};
 
@@ -47,12 +48,12 @@ pub(super) fn answer<B>(
         "/" => respond(ok, TEXT, INDEX),
         "/healthz" => respond(ok, TEXT, "alive\n"),
         "/readyz" => {
-            let report = Report::collect(state);
-            let status = match report.readiness {
+            let health = Health::collect(state);
+            let status = match health.readiness {
                 Readiness::Ready => ok,
                 Readiness::Loading | Readiness::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             };
-            respond(status, TEXT, page::render_readiness(&report))
+            respond(status, TEXT, health.to_text())
         }
         "/metrics" => match prometheus::render(state) {
             Ok(text) => respond(ok, prometheus::CONTENT_TYPE, text),
