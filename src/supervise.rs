@@ -18,7 +18,7 @@
 //!
 //! Threads that live for one job have an owner who waits for them, and takes a panic as the failure of
 //! that job: `load` (a load of data; the start of the process or the thread `reload` waits),
-//! `tables` and `read-ahead` (within a load). Tasks of tokio are caught by tokio: the accept loop is
+//! `tables` and `read-ahead` (within a load), `admin-page` (a page of the admin listener). Tasks of tokio are caught by tokio: the accept loop is
 //! awaited by [`crate::daemon`], and a connection's task costs that connection.
 //!
 //! It does not notice threads that hang. Workers are watched by the heartbeat of the service

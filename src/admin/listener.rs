@@ -2,10 +2,11 @@
 //!
 //! Its clients are the operator's own, but whoever can connect may send nothing, or not read. So it
 //! has the time limits of the public listener ([`crate::http::watchdog`]), and a new connection never
-//! waits for an old one (`slots`): `/healthz` is answered whatever else is connected.
+//! waits for an old one (`slots`): `/healthz` is answered whatever else is connected, and whatever else
+//! is asked for (`page_threads`).
 
 use std::convert::Infallible;
-use std::future::{Future, poll_fn, ready};
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -16,9 +17,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
 
-use super::hosts::Hosts;
+use super::dispatch::Dispatcher;
 use super::options::Options;
-use super::route;
+use super::page_threads::PageThreads;
+use super::route::Route;
 use super::slots::{Slot, Slots, Taken};
 use super::state::State;
 use crate::http::eviction::{Activity, UnsentBudget};
@@ -40,11 +42,9 @@ const WAIT: Duration = Duration::from_millis(50);
 
 /// What all connections share.
 struct Shared {
-    state: Arc<State>,
+    dispatcher: Dispatcher,
     slots: Slots,
     timeouts: Timeouts,
-    /// The names to be asked by; `None` where no page can reach the socket.
-    hosts: Option<Hosts>,
     /// Phases of connections are counted here, as those of the public listener are in its own.
     uncounted: Metrics,
     /// There are too few connections to need one.
@@ -52,12 +52,18 @@ struct Shared {
 }
 
 /// Accepts and answers for ever.
-pub(super) async fn serve(listener: Listener, options: Options, state: Arc<State>) {
+pub(super) async fn serve(
+    listener: Listener,
+    options: Options,
+    state: Arc<State>,
+    routes: &'static [Route],
+    page_threads: PageThreads,
+) {
+    let hosts = (!listener.address().is_unix()).then_some(options.hosts);
     let shared = Arc::new(Shared {
-        state,
+        dispatcher: Dispatcher { state, routes, page_threads, hosts },
         slots: Slots::new(MAX_CONNECTIONS),
         timeouts: Timeouts { idle: IDLE_TIMEOUT, ..options.timeouts },
-        hosts: (!listener.address().is_unix()).then_some(options.hosts),
         uncounted: Metrics::default(),
         no_budget: UnsentBudget::new(u64::MAX),
     });
@@ -82,7 +88,7 @@ impl Shared {
     async fn serve(&self, stream: Stream) {
         let (slot, taken) = self.slots.take();
         if taken == Taken::Evicted {
-            self.state.metrics.admin_evicted.increment();
+            self.dispatcher.state.metrics.admin_evicted.increment();
         }
         tokio::select! {
             biased;
@@ -98,8 +104,7 @@ impl Shared {
         let service = service_fn(|request| {
             progress.end_header();
             slot.note_request();
-            let response = route::answer(&self.state, self.hosts.as_ref(), &request);
-            ready(Ok::<_, Infallible>(response))
+            async move { Ok::<_, Infallible>(self.dispatcher.answer(&request).await) }
         });
         let connection = http1::Builder::new()
             // The watchdog does this.
@@ -124,5 +129,101 @@ impl Shared {
             Poll::Pending => watchdog.poll_verdict(cx).map(drop),
         })
         .await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+    use std::path::Path;
+
+    use hyper::{Method, StatusCode};
+    use tokio::sync::{Mutex, Semaphore};
+    use tokio::task::spawn_blocking;
+
+    use super::*;
+    use crate::admin::hosts::Hosts;
+    use crate::admin::reply::{Reply, text};
+    use crate::admin::route::Answer::{AtOnce, OnPageThread};
+    use crate::http::socket::Address;
+    use crate::log::writer::LineWriter;
+    use crate::supervise::{Supervisor, Thread};
+
+    /// Held while slow pages must not end.
+    static GATE: Mutex<()> = Mutex::const_new(());
+    /// A permit for each slow page that has begun.
+    static BEGUN: Semaphore = Semaphore::const_new(0);
+
+    const ROUTES: &[Route] = &[
+        Route {
+            method: Method::GET,
+            path: "/healthz",
+            about: "",
+            answer: AtOnce(|_| text(StatusCode::OK, "alive")),
+        },
+        Route { method: Method::GET, path: "/slow", about: "", answer: OnPageThread(slow) },
+    ];
+
+    fn slow(_: &Arc<State>) -> Reply {
+        BEGUN.add_permits(1);
+        drop(GATE.blocking_lock());
+        text(StatusCode::OK, "at last")
+    }
+
+    /// Asks from a thread of its own, because the listener runs on this one.
+    async fn ask(path: &Path, target: &'static str) -> String {
+        let path = path.to_owned();
+        let answer = spawn_blocking(move || {
+            let mut stream = UnixStream::connect(path).expect("the listener");
+            write!(stream, "GET {target} HTTP/1.0\r\n\r\n").expect("it reads");
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).expect("an answer");
+            answer
+        });
+        answer.await.expect("no panic")
+    }
+
+    fn state() -> Arc<State> {
+        let supervisor = Supervisor::default();
+        let log = LineWriter::start(&supervisor, Thread::Log, std::io::sink(), 0);
+        let log = log.expect("a thread");
+        Arc::new(State::new(Arc::default(), Arc::default(), Arc::default(), supervisor, log))
+    }
+
+    #[tokio::test]
+    async fn pages_that_hang_delay_no_probe_and_further_ones_are_told_to_come_back() {
+        const N_THREADS: u32 = 2;
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("admin");
+        let address = Address::Unix(path.clone());
+        let day = Duration::from_secs(86_400);
+        let timeouts = Timeouts { header: day, idle: day, write: day, linger: day };
+        let options = Options { address: address.clone(), hosts: Hosts::default(), timeouts };
+        let listener = Listener::bind(&address, None).expect("a free path");
+        let page_threads = PageThreads::new(N_THREADS as usize, Duration::ZERO);
+        let serving = tokio::spawn(serve(listener, options, state(), ROUTES, page_threads));
+
+        let gate = GATE.lock().await;
+        let slow: Vec<_> = (0..N_THREADS)
+            .map(|_| {
+                let path = path.clone();
+                tokio::spawn(async move { ask(&path, "/slow").await })
+            })
+            .collect();
+        BEGUN.acquire_many(N_THREADS).await.expect("it is never closed").forget();
+        for _ in 0..3 {
+            let health = ask(&path, "/healthz").await;
+            assert!(health.starts_with("HTTP/1.0 200 ") && health.ends_with("alive"), "{health}");
+            let full = ask(&path, "/slow").await;
+            assert!(full.starts_with("HTTP/1.0 503 "), "{full}");
+            assert!(full.contains("\r\nretry-after: 1\r\n"), "{full}");
+        }
+        drop(gate);
+        for page in slow {
+            let page = page.await.expect("no panic");
+            assert!(page.starts_with("HTTP/1.0 200 ") && page.ends_with("at last"), "{page}");
+        }
+        serving.abort();
     }
 }

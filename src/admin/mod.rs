@@ -1,13 +1,14 @@
 //! The operator's window: health, readiness, metrics and a status page, beside the public listener.
 //!
-//! Everything runs on one thread with a runtime of its own, and only reads: atomics, the published
-//! snapshot, and a record behind a short lock that no worker takes. So it answers when all workers
-//! are busy or stuck, and when it is scraped too often no worker notices.
+//! It runs on one thread with a runtime of its own, and a few threads that make pages, and only reads:
+//! atomics, the published snapshot, and a record behind a short lock that no worker takes. So it
+//! answers when all workers are busy or stuck, and when it is scraped too often no worker notices.
 //!
-//! Reading order: [`Options`] and [`State`] are what it is given, [`listener`] accepts into `slots`, [`hosts`] are the names to be asked by,
-//! [`route`] says what is where, [`health`] and [`report`]
-//! collect what there is to say, [`page`] and [`prometheus`] write it with the help of `display`,
-//! [`rates`] and [`process`].
+//! Reading order: [`Options`] and [`State`] are what it is given, [`listener`] accepts into `slots`,
+//! `dispatch` finds the `route` of a request in the table of `routes`, asks [`hosts`] whether it may be
+//! answered, and hands what takes its time to `page_threads`. [`health`] and [`report`] collect what
+//! there is to say, [`page`] and [`prometheus`] write it with the help of `display`, [`rates`] and
+//! [`process`], and a `reply` carries it.
 //!
 //! It is for operators: it has no users and no passwords, and belongs on loopback or a unix socket.
 
@@ -16,7 +17,11 @@ mod state;
 pub mod listener;
 mod slots;
 pub mod hosts;
-pub mod route;
+mod dispatch;
+mod page_threads;
+mod route;
+mod routes;
+mod reply;
 pub mod health;
 pub mod report;
 mod display;
@@ -31,10 +36,14 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
 use crate::http::socket::{Address, Listener};
 use crate::supervise::{Supervisor, Thread};
+
+use page_threads::{MAX_PAGES, MAX_WAIT, PageThreads};
+use routes::ROUTES;
 
 pub use options::Options;
 pub use state::State;
@@ -87,19 +96,42 @@ fn serve(
     stopped: &mut oneshot::Receiver<()>,
     report_bound: impl FnOnce(&Address),
 ) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut builder = Builder::new_current_thread();
+    builder.enable_all().max_blocking_threads(MAX_PAGES).thread_name("admin-page");
+    let runtime = AdminRuntime(Some(builder.build()?));
     runtime.block_on(async {
         let listener = Listener::bind(&options.address, None)?;
         tracing::info!("admin listener on {}", listener.address().url());
         report_bound(listener.address());
+        let page_threads = PageThreads::new(MAX_PAGES, MAX_WAIT);
         tokio::select! {
-            () = listener::serve(listener, options, Arc::clone(state)) => {}
+            () = listener::serve(listener, options, Arc::clone(state), ROUTES, page_threads) => {}
             () = sample(state) => {}
             _ = stopped => {}
         }
         // Requests that are under way are cut: the process ends.
         Ok(())
     })
+}
+
+/// A runtime whose end waits for no page: one that hangs would keep the process, or the next listener.
+struct AdminRuntime(Option<Runtime>);
+
+impl AdminRuntime {
+    fn block_on<T>(&self, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+        match &self.0 {
+            Some(runtime) => runtime.block_on(work),
+            None => Err(io::Error::other("the runtime has ended")),
+        }
+    }
+}
+
+impl Drop for AdminRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Drop for Admin {

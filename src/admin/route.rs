@@ -1,89 +1,113 @@
-//! What is where on the admin listener.
+//! What a row of the table of routes is, and how a request finds its row.
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::Method;
 
-use super::health::{Health, Readiness};
-use super::hosts::Hosts;
-use super::report::Report;
+use super::reply::Reply;
 use super::state::State;
-use super::{page, prometheus};
 
-const INDEX: &str = "\
-/healthz      200 while the process is alive
-/readyz       200 when it has data and is not stopping, else 503, with the reason
-/metrics      for Prometheus
-/status       for people
-/status.json  the same for programs
-";
+/// One thing that can be asked for.
+pub(super) struct Route {
+    /// By which method; what GET serves, HEAD does as well.
+    pub(super) method: Method,
+    /// Where.
+    pub(super) path: &'static str,
+    /// What comes back, in one line, for the index.
+    pub(super) about: &'static str,
+    /// Who makes the answer.
+    pub(super) answer: Answer,
+}
 
-const UNKNOWN_HOST: &str = "\
-the Host header names this server as it does not know itself: ask by address or as localhost, or add
-the name to `hosts` in the table [admin] of the configuration (--admin-host)
-";
+/// Who makes an answer, and from what.
+#[derive(Clone, Copy)]
+pub(super) enum Answer {
+    /// The listener itself, at once: for probes, whose answer takes microseconds and waits for nobody.
+    AtOnce(fn(&Arc<State>) -> Reply),
+    /// One of a few threads for pages, so that it may take its time.
+    OnPageThread(fn(&Arc<State>) -> Reply),
+}
 
-const TEXT: &str = "text/plain; charset=utf-8";
+/// Why a request has no row.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) enum NoRoute {
+    /// Nothing is there.
+    UnknownPath,
+    /// Only these methods are served there.
+    OtherMethods(Vec<&'static str>),
+}
 
-/// Answers one request that must name one of `hosts`, or any where there are none.
-pub(super) fn answer<B>(
-    state: &Arc<State>,
-    hosts: Option<&Hosts>,
-    request: &Request<B>,
-) -> Response<Full<Bytes>> {
-    if hosts.is_some_and(|hosts| !hosts.allow(request)) {
-        return respond(StatusCode::MISDIRECTED_REQUEST, TEXT, UNKNOWN_HOST);
-    }
-    if request.method() != Method::GET && request.method() != Method::HEAD {
-        let mut response =
-            respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD are served here\n");
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return response;
-    }
-    let ok = StatusCode::OK;
-    match request.uri().path() {
-        "/" => respond(ok, TEXT, INDEX),
-        "/healthz" => respond(ok, TEXT, "alive\n"),
-        "/readyz" => {
-            let health = Health::collect(state);
-            let status = match health.readiness {
-                Readiness::Ready => ok,
-                Readiness::Loading | Readiness::Stopping => StatusCode::SERVICE_UNAVAILABLE,
-            };
-            respond(status, TEXT, health.to_text())
+/// Finds the row of a request.
+pub(super) fn find<'r>(
+    routes: &'r [Route],
+    method: &Method,
+    path: &str,
+) -> Result<&'r Route, NoRoute> {
+    let mut allowed = Vec::new();
+    for route in routes.iter().filter(|route| route.path == path) {
+        let methods = methods_of(route);
+        if methods.contains(&method.as_str()) {
+            return Ok(route);
         }
-        "/metrics" => match prometheus::render(state) {
-            Ok(text) => respond(ok, prometheus::CONTENT_TYPE, text),
-            Err(_) => respond(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "cannot write metrics\n"),
-        },
-        "/status" => {
-            let html = page::render_status(&Report::collect(state));
-            let mut response = respond(ok, "text/html; charset=utf-8", html);
-            // Nothing on the page is fetched from anywhere, and no text in it can change that.
-            let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
-            let headers = response.headers_mut();
-            headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-            response
-        }
-        "/status.json" => match serde_json::to_string_pretty(&Report::collect(state)) {
-            Ok(json) => respond(ok, "application/json", json + "\n"),
-            Err(_) => respond(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "cannot write JSON\n"),
-        },
-        _ => respond(StatusCode::NOT_FOUND, TEXT, INDEX),
+        allowed.extend(methods);
+    }
+    match allowed.is_empty() {
+        true => Err(NoRoute::UnknownPath),
+        false => Err(NoRoute::OtherMethods(allowed)),
     }
 }
 
-fn respond(
-    status: StatusCode,
-    content_type: &'static str,
-    body: impl Into<Bytes>,
-) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body.into()));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+fn methods_of(route: &Route) -> &'static [&'static str] {
+    match route.method {
+        Method::POST => &["POST"],
+        _ => &["GET", "HEAD"],
+    }
+}
+
+/// The table for people, without the row of the index.
+pub(super) fn index(routes: &[Route]) -> String {
+    let rows = || routes.iter().filter(|route| route.path != "/");
+    let width = rows().map(|route| route.path.len()).max().unwrap_or(0);
+    rows().map(|route| format!("{:width$}  {}\n", route.path, route.about)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::StatusCode;
+
+    use super::*;
+    use crate::admin::reply::text;
+
+    fn answer(_: &Arc<State>) -> Reply {
+        text(StatusCode::OK, "")
+    }
+
+    const fn route(method: Method, path: &'static str, about: &'static str) -> Route {
+        Route { method, path, about, answer: Answer::AtOnce(answer) }
+    }
+
+    const ROUTES: [Route; 4] = [
+        route(Method::GET, "/", "this list"),
+        route(Method::GET, "/tasks", "what is to do"),
+        route(Method::POST, "/tasks", "one more"),
+        route(Method::POST, "/run", "now"),
+    ];
+
+    #[test]
+    fn a_request_finds_its_row_or_what_there_is_instead() {
+        let find = |method: Method, path| find(&ROUTES, &method, path).map(|route| route.about);
+        assert_eq!(find(Method::GET, "/tasks"), Ok("what is to do"));
+        assert_eq!(find(Method::HEAD, "/tasks"), Ok("what is to do"));
+        assert_eq!(find(Method::POST, "/tasks"), Ok("one more"));
+        let others = |methods: &[&'static str]| Err(NoRoute::OtherMethods(methods.to_vec()));
+        assert_eq!(find(Method::DELETE, "/tasks"), others(&["GET", "HEAD", "POST"]));
+        assert_eq!(find(Method::GET, "/run"), others(&["POST"]));
+        assert_eq!(find(Method::POST, "/tasks/"), Err(NoRoute::UnknownPath));
+    }
+
+    #[test]
+    fn the_index_lists_each_row_but_its_own() {
+        let index = index(&ROUTES);
+        assert_eq!(index, "/tasks  what is to do\n/tasks  one more\n/run    now\n");
+    }
 }

@@ -143,13 +143,33 @@ fn each_page_is_where_it_is_said_to_be() {
     assert!(json["data"]["entries"]["hosts"].as_u64().is_some_and(|n| n > 0), "{json}");
 
     assert_eq!(watched.get("/nothing").0, 404);
-    assert_eq!(watched.ask("POST", "/status").0, 405);
+    let (status, head, _) = watched.ask("POST", "/status");
+    assert!(status == 405 && head.contains("\r\nallow: GET, HEAD\r\n"), "{head}");
     let (status, _, body) = watched.ask("HEAD", "/status");
     assert_eq!((status, body.as_str()), (200, ""));
     // Nothing of it is on the public listener.
     for path in ["/healthz", "/readyz", "/metrics", "/status", "/status.json"] {
         assert_eq!(watched.server.get(path).status(), 404, "{path}");
     }
+}
+
+#[test]
+fn the_index_and_the_handbook_name_each_page() {
+    let watched = Watched::start(&["--demo"]);
+    let (status, index) = watched.get("/");
+    assert_eq!(status, 200);
+    let chapter = include_str!("../../contrib/handbook/watching.md");
+    let (_, table) = chapter.split_once("| path |").expect("the table");
+    let (table, _) = table.split_once("\n\n").expect("its end");
+    let mut paths: Vec<_> = index.lines().filter_map(|row| row.split(' ').next()).collect();
+    for path in &paths {
+        assert_eq!(watched.get(path).0, 200, "{path}");
+    }
+    let mut told: Vec<_> = table.split('`').filter(|text| text.starts_with('/')).collect();
+    paths.sort_unstable();
+    told.sort_unstable();
+    assert_eq!(told, paths);
+    assert_eq!(watched.get("/nothing"), (404, index.clone()));
 }
 
 #[test]

@@ -1,0 +1,67 @@
+//! From a request to its answer: who may ask, which row of the table it is, and who makes the answer.
+
+use std::sync::Arc;
+
+use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER};
+use hyper::{Request, StatusCode};
+
+use super::hosts::Hosts;
+use super::page_threads::{NoPage, PageThreads};
+use super::reply::{Reply, failed, text};
+use super::route::{Answer, NoRoute, Route, find, index};
+use super::state::State;
+
+const UNKNOWN_HOST: &str = "\
+the Host header names this server as it does not know itself: ask by address or as localhost, or add
+the name to `hosts` in the table [admin] of the configuration (--admin-host)
+";
+
+/// What requests are answered from.
+pub(super) struct Dispatcher {
+    pub(super) state: Arc<State>,
+    pub(super) routes: &'static [Route],
+    pub(super) page_threads: PageThreads,
+    /// The names to be asked by; `None` where no page can reach the socket.
+    pub(super) hosts: Option<Hosts>,
+}
+
+impl Dispatcher {
+    /// Answers one request.
+    pub(super) async fn answer<B>(&self, request: &Request<B>) -> Reply {
+        if self.hosts.as_ref().is_some_and(|hosts| !hosts.allow(request)) {
+            return text(StatusCode::MISDIRECTED_REQUEST, UNKNOWN_HOST);
+        }
+        match find(self.routes, request.method(), request.uri().path()) {
+            Ok(route) => match route.answer {
+                Answer::AtOnce(make) => make(&self.state),
+                Answer::OnPageThread(make) => self.answer_on_page_thread(make).await,
+            },
+            Err(NoRoute::UnknownPath) => text(StatusCode::NOT_FOUND, index(self.routes)),
+            Err(NoRoute::OtherMethods(methods)) => refuse_method(&methods),
+        }
+    }
+
+    async fn answer_on_page_thread(&self, make: fn(&Arc<State>) -> Reply) -> Reply {
+        let state = Arc::clone(&self.state);
+        match self.page_threads.run(move || make(&state)).await {
+            Ok(reply) => reply,
+            Err(NoPage::Busy) => {
+                let reason = "all threads for pages are busy; /healthz and /readyz are not\n";
+                let mut reply = text(StatusCode::SERVICE_UNAVAILABLE, reason);
+                reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+                reply
+            }
+            Err(NoPage::Panicked) => failed("the page panicked; see the log\n"),
+        }
+    }
+}
+
+fn refuse_method(allowed: &[&str]) -> Reply {
+    let reason = format!("only {} are served here\n", allowed.join(" and "));
+    let mut reply = text(StatusCode::METHOD_NOT_ALLOWED, reason);
+    // Names of methods are valid in a header.
+    if let Ok(allowed) = HeaderValue::try_from(allowed.join(", ")) {
+        reply.headers_mut().insert(ALLOW, allowed);
+    }
+    reply
+}

@@ -1,0 +1,43 @@
+//! Answers of the admin listener.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
+use hyper::{Response, StatusCode};
+
+/// An answer whose body is complete.
+pub(super) type Reply = Response<Full<Bytes>>;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+/// Nothing on a page is fetched from anywhere, and no text in it can change that.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+
+/// An answer of any type. Nobody may store it: it says what is so now.
+pub(super) fn respond(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Reply {
+    let mut reply = Response::new(Full::new(body.into()));
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    reply
+}
+
+/// Plain text.
+pub(super) fn text(status: StatusCode, body: impl Into<Bytes>) -> Reply {
+    respond(status, TEXT, body)
+}
+
+/// A page.
+pub(super) fn html(body: String) -> Reply {
+    let mut reply = respond(StatusCode::OK, "text/html; charset=utf-8", body);
+    reply.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    reply
+}
+
+/// What a page becomes that cannot be made.
+pub(super) fn failed(reason: &'static str) -> Reply {
+    text(StatusCode::INTERNAL_SERVER_ERROR, reason)
+}

@@ -1,0 +1,74 @@
+//! The table of routes: what is where on the admin listener. A new page is one more row.
+
+use std::sync::Arc;
+
+use hyper::{Method, StatusCode};
+
+use super::health::{Health, Readiness};
+use super::reply::{Reply, failed, html, respond, text};
+use super::report::Report;
+use super::route::Answer::{AtOnce, OnPageThread};
+use super::route::{Answer, Route, index};
+use super::state::State;
+use super::{page, prometheus};
+
+/// What is where, in the order of the index.
+pub(super) const ROUTES: &[Route] = &[
+    get("/", "this list", AtOnce(|_| text(StatusCode::OK, index(ROUTES)))),
+    get("/healthz", "200 while the process is alive", AtOnce(health)),
+    get(
+        "/readyz",
+        "200 when it has data and is not stopping, else 503, with the reason",
+        AtOnce(readiness),
+    ),
+    get("/metrics", "for Prometheus", OnPageThread(metrics)),
+    get("/status", "for people", OnPageThread(status)),
+    get("/status.json", "the same for programs", OnPageThread(status_json)),
+];
+
+const fn get(path: &'static str, about: &'static str, answer: Answer) -> Route {
+    Route { method: Method::GET, path, about, answer }
+}
+
+fn health(_: &Arc<State>) -> Reply {
+    text(StatusCode::OK, "alive\n")
+}
+
+fn readiness(state: &Arc<State>) -> Reply {
+    let health = Health::collect(state);
+    let status = match health.readiness {
+        Readiness::Ready => StatusCode::OK,
+        Readiness::Loading | Readiness::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    text(status, health.to_text())
+}
+
+fn metrics(state: &Arc<State>) -> Reply {
+    match prometheus::render(state) {
+        Ok(text) => respond(StatusCode::OK, prometheus::CONTENT_TYPE, text),
+        Err(_) => failed("cannot write metrics\n"),
+    }
+}
+
+fn status(state: &Arc<State>) -> Reply {
+    html(page::render_status(&Report::collect(state)))
+}
+
+fn status_json(state: &Arc<State>) -> Reply {
+    match serde_json::to_string_pretty(&Report::collect(state)) {
+        Ok(json) => respond(StatusCode::OK, "application/json", json + "\n"),
+        Err(_) => failed("cannot write JSON\n"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_probes_ask_for_waits_for_no_page() {
+        let at_once = ROUTES.iter().filter(|route| matches!(route.answer, AtOnce(_)));
+        let paths: Vec<_> = at_once.map(|route| route.path).collect();
+        assert_eq!(paths, ["/", "/healthz", "/readyz"]);
+    }
+}
