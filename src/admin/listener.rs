@@ -146,9 +146,8 @@ mod tests {
     use crate::admin::hosts::Hosts;
     use crate::admin::reply::{Reply, text};
     use crate::admin::route::Answer::{AtOnce, OnPageThread};
+    use crate::admin::route::Link;
     use crate::http::socket::Address;
-    use crate::log::writer::LineWriter;
-    use crate::supervise::{Supervisor, Thread};
 
     /// Held while slow pages must not end.
     static GATE: Mutex<()> = Mutex::const_new(());
@@ -160,9 +159,16 @@ mod tests {
             method: Method::GET,
             path: "/healthz",
             about: "",
+            link: Link::None,
             answer: AtOnce(|_| text(StatusCode::OK, "alive")),
         },
-        Route { method: Method::GET, path: "/slow", about: "", answer: OnPageThread(slow) },
+        Route {
+            method: Method::GET,
+            path: "/slow",
+            about: "",
+            link: Link::None,
+            answer: OnPageThread(slow),
+        },
     ];
 
     fn slow(_: &Arc<State>) -> Reply {
@@ -184,13 +190,6 @@ mod tests {
         answer.await.expect("no panic")
     }
 
-    fn state() -> Arc<State> {
-        let supervisor = Supervisor::default();
-        let log = LineWriter::start(&supervisor, Thread::Log, std::io::sink(), 0);
-        let log = log.expect("a thread");
-        Arc::new(State::new(Arc::default(), Arc::default(), Arc::default(), supervisor, log))
-    }
-
     #[tokio::test]
     async fn pages_that_hang_delay_no_probe_and_further_ones_are_told_to_come_back() {
         const N_THREADS: u32 = 2;
@@ -202,7 +201,8 @@ mod tests {
         let options = Options { address: address.clone(), hosts: Hosts::default(), timeouts };
         let listener = Listener::bind(&address, None).expect("a free path");
         let page_threads = PageThreads::new(N_THREADS as usize, Duration::ZERO);
-        let serving = tokio::spawn(serve(listener, options, state(), ROUTES, page_threads));
+        let state = Arc::new(State::for_tests());
+        let serving = tokio::spawn(serve(listener, options, state, ROUTES, page_threads));
 
         let gate = GATE.lock().await;
         let slow: Vec<_> = (0..N_THREADS)

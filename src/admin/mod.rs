@@ -7,8 +7,11 @@
 //! Reading order: [`Options`] and [`State`] are what it is given, [`listener`] accepts into `slots`,
 //! `dispatch` finds the `route` of a request in the table of `routes`, asks [`hosts`] whether it may be
 //! answered, and hands what takes its time to `page_threads`. [`health`] and [`report`] collect what
-//! there is to say, [`page`] and [`prometheus`] write it with the help of `display`, [`rates`] and
+//! there is to say, `status` and [`prometheus`] write it with the help of `display`, [`rates`] and
 //! [`process`], and a `reply` carries it.
+//!
+//! Pages are HTML templates (`templates/`), checked by the compiler and escaped by askama; `layout`
+//! is what they share. A new page is a row in `routes`, a template, and the type that fills it.
 //!
 //! It is for operators: it has no users and no passwords, and belongs on loopback or a unix socket.
 
@@ -25,7 +28,8 @@ mod reply;
 pub mod health;
 pub mod report;
 mod display;
-pub mod page;
+mod layout;
+mod status;
 pub mod prometheus;
 pub mod rates;
 pub mod process;

@@ -15,8 +15,23 @@ pub(super) struct Route {
     pub(super) path: &'static str,
     /// What comes back, in one line, for the index.
     pub(super) about: &'static str,
+    /// How pages link to it.
+    pub(super) link: Link,
     /// Who makes the answer.
     pub(super) answer: Answer,
+}
+
+/// How pages link to a route, and with which text.
+#[derive(Clone, Copy)]
+pub(super) enum Link {
+    /// Not at all.
+    None,
+    /// All of them do: it is a page as well.
+    Page(&'static str),
+    /// The page at this path does: the route says the same for programs.
+    Twin(&'static str, &'static str),
+    /// All of them do, after the link to the twin: it is for programs.
+    ForPrograms(&'static str),
 }
 
 /// Who makes an answer, and from what.
@@ -83,7 +98,7 @@ mod tests {
     }
 
     const fn route(method: Method, path: &'static str, about: &'static str) -> Route {
-        Route { method, path, about, answer: Answer::AtOnce(answer) }
+        Route { method, path, about, link: Link::None, answer: Answer::AtOnce(answer) }
     }
 
     const ROUTES: [Route; 4] = [

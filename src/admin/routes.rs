@@ -5,29 +5,36 @@ use std::sync::Arc;
 use hyper::{Method, StatusCode};
 
 use super::health::{Health, Readiness};
+use super::layout::Layout;
 use super::reply::{Reply, failed, html, respond, text};
 use super::report::Report;
 use super::route::Answer::{AtOnce, OnPageThread};
-use super::route::{Answer, Route, index};
+use super::route::{Answer, Link, Route, index};
 use super::state::State;
-use super::{page, prometheus};
+use super::{prometheus, status};
 
 /// What is where, in the order of the index.
 pub(super) const ROUTES: &[Route] = &[
-    get("/", "this list", AtOnce(|_| text(StatusCode::OK, index(ROUTES)))),
-    get("/healthz", "200 while the process is alive", AtOnce(health)),
+    get("/", "this list", Link::None, AtOnce(|_| text(StatusCode::OK, index(ROUTES)))),
+    get("/healthz", "200 while the process is alive", Link::None, AtOnce(health)),
     get(
         "/readyz",
         "200 when it has data and is not stopping, else 503, with the reason",
+        Link::None,
         AtOnce(readiness),
     ),
-    get("/metrics", "for Prometheus", OnPageThread(metrics)),
-    get("/status", "for people", OnPageThread(status)),
-    get("/status.json", "the same for programs", OnPageThread(status_json)),
+    get("/metrics", "for Prometheus", Link::ForPrograms("metrics"), OnPageThread(metrics)),
+    get("/status", "for people", Link::Page("Status"), OnPageThread(status_page)),
+    get(
+        "/status.json",
+        "the same for programs",
+        Link::Twin("/status", "JSON"),
+        OnPageThread(status_json),
+    ),
 ];
 
-const fn get(path: &'static str, about: &'static str, answer: Answer) -> Route {
-    Route { method: Method::GET, path, about, answer }
+const fn get(path: &'static str, about: &'static str, link: Link, answer: Answer) -> Route {
+    Route { method: Method::GET, path, about, link, answer }
 }
 
 fn health(_: &Arc<State>) -> Reply {
@@ -50,8 +57,11 @@ fn metrics(state: &Arc<State>) -> Reply {
     }
 }
 
-fn status(state: &Arc<State>) -> Reply {
-    html(page::render_status(&Report::collect(state)))
+fn status_page(state: &Arc<State>) -> Reply {
+    match status::render(&Report::collect(state), Layout::new(ROUTES, "/status")) {
+        Ok(page) => html(page),
+        Err(_) => failed("cannot write the page\n"),
+    }
 }
 
 fn status_json(state: &Arc<State>) -> Reply {

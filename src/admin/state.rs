@@ -51,6 +51,15 @@ impl State {
         }
     }
 
+    /// The state of a server without data that answers nobody.
+    #[cfg(test)]
+    pub(super) fn for_tests() -> Self {
+        let supervisor = Supervisor::default();
+        let log = LineWriter::start(&supervisor, crate::supervise::Thread::Log, std::io::sink(), 0);
+        let log = log.expect("a thread");
+        Self::new(Arc::default(), Arc::default(), Arc::default(), supervisor, log)
+    }
+
     /// The rates of the last minute, locked for as long as it takes to compute them.
     pub(super) fn rates(&self) -> MutexGuard<'_, Rates> {
         self.rates.lock().unwrap_or_else(PoisonError::into_inner)
