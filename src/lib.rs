@@ -30,9 +30,9 @@
 //! |---|---|---|
 //! | 0 | [`encode`] | writing: text blocks, numbers, escapes |
 //! | 1 | [`model`], [`supervise`], [`regular_file`], [`rate_limiter`] | the vocabulary: types that cannot be wrong; threads and their owner; opening files; how often a line may repeat |
-//! | 2 | [`snapshot`], [`mod@log`] | the compiled state, its lookups and its file; what is said to the operator |
-//! | 3 | [`compile`], [`answer`], [`metrics`] | the two halves, and counters |
-//! | 4 | [`live`] | the published snapshot |
+//! | 2 | [`catalog`], [`snapshot`], [`mod@log`] | diagnostics of the data; the compiled state, its lookups and its file; what is said to the operator |
+//! | 3 | [`sources`], [`answer`], [`metrics`] | reading inputs, answering, and counters |
+//! | 4 | [`compile`], [`live`] | making a snapshot, and the published one |
 //! | 5 | [`http`], [`reload`] | the network, and loading data |
 //! | 6 | [`admin`], [`signal`], [`systemd`] | the operator's window, events, the supervisor |
 //! | 7 | [`config`] | the options, what the operator wrote, and what the program uses |
@@ -58,7 +58,7 @@
 //! # Where this differs from the first design, and why
 //!
 //! - The protobuf is not decoded with prost: for Fedora's 305 MB that takes 3.6 to 7 s and 2.6 GB,
-//!   because it holds 17 million tiny messages. [`compile::source::wire`] walks the bytes instead;
+//!   because it holds 17 million tiny messages. [`sources::mirrormanager::wire`] walks the bytes instead;
 //!   the whole compilation takes about 1.9 s. The tests compare it with prost.
 //! - `ip_network_table` allocates to find all covering prefixes, so [`snapshot::trie`] links each
 //!   netblock to the next wider one and follows the links from the longest match.
@@ -101,6 +101,8 @@ pub mod regular_file;
 pub mod rate_limiter;
 pub mod snapshot;
 pub mod log;
+pub mod catalog;
+pub mod sources;
 pub mod compile;
 pub mod answer;
 pub mod live;

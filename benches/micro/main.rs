@@ -38,11 +38,11 @@ mod lookup {
     use std::net::IpAddr;
 
     use mirrorlistd::compile::Report;
-    use mirrorlistd::compile::source::country_database;
     use mirrorlistd::model::embedded::LookupAddresses;
     use mirrorlistd::model::geo::Country;
     use mirrorlistd::model::net::Prefix;
     use mirrorlistd::snapshot::Snapshot;
+    use mirrorlistd::sources::geography::country_database;
 
     use super::corpus::CORPUS;
     use super::*;
@@ -453,10 +453,9 @@ mod compile {
     use std::path::PathBuf;
     use std::sync::LazyLock;
 
-    use mirrorlistd::compile::source::{
-        country_continent, country_database, global_netblocks, mirrormanager,
-    };
+    use mirrorlistd::compile::source::mirrormanager;
     use mirrorlistd::compile::{self, Report};
+    use mirrorlistd::sources::geography::{country_continent, country_database, global_netblocks};
     use testdata::fedora::Shape;
 
     use super::*;

@@ -8,15 +8,16 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::Records;
 use super::locations::{self, KnownCountries};
 use super::networks::{self, HostIds};
-use super::report::{Place, Report};
-use super::source::{country_database, mirrormanager};
+use super::source::mirrormanager;
 use super::{files, joins, repositories, restrictions};
+use crate::catalog::report::{Place, Report};
 use crate::model::MAX_NAME;
 use crate::model::base_url::{BaseUrl, Redacted};
 use crate::model::geo::{Continent, Country};
 use crate::model::ids::{DirectoryId, HostId, LayoutId};
 use crate::model::mirror_key::MirrorKey;
 use crate::snapshot::tables::{Directory, File, Host, HostSets, Names, Subpath, Tables};
+use crate::sources::geography::country_database;
 
 /// Why sound tables cannot be served together.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

@@ -4,8 +4,9 @@
 //! compares them with what that makes today. All names are under `example` and all networks are set
 //! aside for documentation, so that no client can take them for real mirrors.
 
-use super::source::{country_continent, country_database, global_netblocks, mirrormanager};
+use super::source::mirrormanager;
 use super::{Error, Records, Report, broken};
+use crate::sources::geography::{country_continent, country_database, global_netblocks};
 use std::path::Path;
 
 const CACHE: &[u8] = include_bytes!("../../data/demo/mirrorlist_cache.proto");

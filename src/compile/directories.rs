@@ -12,12 +12,12 @@
 use rustc_hash::FxHashMap;
 
 use super::carriers::{Carrier, KnownCarriers};
-use super::report::{Place, Report};
-use super::source::wire::{BadWire, Fields, each_number};
+use crate::catalog::report::{Place, Report};
 use crate::model::geo::Country;
 use crate::model::ids::HostId;
 use crate::model::{MAX_NAME, path};
 use crate::snapshot::tables::{Layout, Slot, words_for};
+use crate::sources::mirrormanager::wire::{BadWire, Fields, each_number};
 
 const TABLE: Place = Place::Table("MirrorListCache");
 /// How many layouts a directory is compared with before it gets one of its own. Categories come

@@ -10,8 +10,8 @@ use std::fmt::Display;
 
 use rustc_hash::FxHashMap;
 
-use super::report::{Place, Report};
 use super::source::mirrormanager::DirectoryFiles;
+use crate::catalog::report::{Place, Report};
 use crate::model::ids::DirectoryId;
 use crate::model::{MAX_NAME, path};
 use crate::snapshot::tables::{Names, Version};

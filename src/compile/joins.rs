@@ -10,8 +10,8 @@
 use rustc_hash::FxHashSet;
 
 use super::networks::HostIds;
-use super::report::{Place, Report};
 use super::source::mirrormanager;
+use crate::catalog::report::{Place, Report};
 use crate::model::ids::HostId;
 use crate::model::url::Protocol;
 use crate::snapshot::members;

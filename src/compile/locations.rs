@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::networks::parse_key;
-use super::report::{Place, Report};
-use super::source::country_database::{self, push_merged};
 use super::source::mirrormanager;
+use crate::catalog::report::{Place, Report};
 use crate::model::geo::{Continent, Country, Location};
 use crate::model::net::Prefix;
 use crate::snapshot::tables::Prefixes;
+use crate::sources::geography::country_database::{self, push_merged};
 
 /// What is told of a country without neighbours.
 const NO_CONTINENT: &str = "country whose continent no table knows";

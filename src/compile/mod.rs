@@ -2,7 +2,7 @@
 //!
 //! [`source`] turns the bytes of each input into records, [`directories`] collapses the directories
 //! while they are read, [`check`] (with `files` and `repositories`) and [`networks`] resolve references
-//! across tables, `joins` counts what refers to nothing, and [`report`] collects what was skipped or
+//! across tables, `joins` counts what refers to nothing, and [`crate::catalog::report`] collects what was skipped or
 //! mended on the way. A bad record costs itself and a diagnostic; a file
 //! that cannot be what it should be is an [`Error`], and nothing is compiled.
 //!
@@ -16,7 +16,6 @@
 //! of a directory are joined, and so are versions of equal file names of a directory. The last, in
 //! `global_netblocks.txt` and `country_continent.csv`, as in the reference.
 
-pub mod report;
 pub mod source;
 mod carriers;
 pub mod directories;
@@ -38,11 +37,12 @@ use crate::regular_file::{self, ReadError};
 use crate::snapshot::tables::Tables;
 use crate::snapshot::{Snapshot, format};
 
-pub use report::{Report, Severity};
-use source::ahead::ReadAhead;
+pub use crate::catalog::report::{self, Report, Severity};
+use crate::sources::geography::{country_continent, country_database, global_netblocks};
+use crate::sources::mirrormanager::read_ahead::ReadAhead;
+use crate::sources::mirrormanager::wire::BadWire;
 use source::mirrormanager::BadFile;
-use source::wire::BadWire;
-use source::{country_continent, country_database, file_name, global_netblocks, mirrormanager};
+use source::{file_name, mirrormanager};
 
 /// MirrorManager's files.
 #[derive(Clone, Debug, PartialEq, Eq)]

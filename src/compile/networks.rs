@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::report::{Place, Report};
-use super::source::global_netblocks::{self, AS_TRANS};
 use super::source::mirrormanager;
+use crate::catalog::report::{Place, Report};
 use crate::model::embedded::length_around;
 use crate::model::ids::HostId;
 use crate::model::net::{HostBits, Prefix};
 use crate::model::scope::is_private;
 use crate::snapshot::tables::{NO_ASN, Tables};
+use crate::sources::geography::global_netblocks::{self, AS_TRANS};
 
 /// Mirrors by MirrorManager's numbers.
 pub(super) type HostIds = FxHashMap<i64, HostId>;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::check::{Refusal, first_of_each_name, refuse_if_dangling};
 use super::directories::Record;
-use super::report::{Place, Report};
 use super::source::mirrormanager::Records;
+use crate::catalog::report::{Place, Report};
 use crate::model::ids::DirectoryId;
 use crate::model::path::{self, split_repodata};
 use crate::model::repository::{fixed_arch, split_key};

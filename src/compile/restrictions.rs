@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::locations::KnownCountries;
 use super::networks::HostIds;
-use super::report::{Place, Report};
+use crate::catalog::report::{Place, Report};
 use crate::model::geo::Country;
 use crate::model::ids::HostId;
 use crate::snapshot::tables::Restriction;

@@ -4,15 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules and their level; a module may use lower levels only. The longest matching path counts.
-const LEVELS: [(&str, u8); 21] = [
+const LEVELS: [(&str, u8); 23] = [
     ("encode", 0),
     ("model", 1),
     ("supervise", 1),
     ("regular_file", 1),
     ("rate_limiter", 1),
+    ("catalog", 2),
     ("snapshot", 2),
     ("log", 2),
-    ("compile", 3),
+    ("sources", 3),
+    ("compile", 4),
     ("answer", 3),
     ("metrics", 3),
     ("live", 4),
@@ -36,7 +38,7 @@ const OUTSIDE: [(&str, Room); 13] = [
     ("bincode", Room::Only(&["snapshot::format"])),
     ("xxhash_rust", Room::Only(&["snapshot::format", "snapshot::networks"])),
     ("ip_network_table", Room::Only(&["snapshot::trie"])),
-    ("maxminddb", Room::Only(&["compile::source::country_database"])),
+    ("maxminddb", Room::Only(&["sources::geography::country_database"])),
     ("toml", Room::Only(&["config"])),
     ("prometheus_client", Room::Only(&["admin::prometheus"])),
     ("clap", Room::From(6)),

@@ -9,11 +9,11 @@
 
 use std::io::BufRead;
 
-use super::wire::{BadWire, FieldReader, Fields, Value, each_number};
+use crate::catalog::report::{Place, Report};
 use crate::compile::directories::Collector;
-use crate::compile::report::{Place, Report};
 use crate::model::checksum::{Checksums, parse_hex};
 use crate::snapshot::tables::Version;
+use crate::sources::mirrormanager::wire::{BadWire, FieldReader, Fields, Value, each_number};
 
 /// Everything in the file, still with its own ids, in the order of the file.
 #[derive(Default)]

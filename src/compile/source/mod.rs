@@ -1,14 +1,6 @@
-//! One file for each input format: bytes to records and diagnostics.
-//!
-//! A source skips and reports bad records, and fails only where the file as a whole cannot be what
-//! it should be.
+//! MirrorManager's protobuf: bytes to records and diagnostics.
 
-pub mod ahead;
-pub mod wire;
 pub mod mirrormanager;
-pub mod global_netblocks;
-pub mod country_continent;
-pub mod country_database;
 
 use std::path::Path;
 

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use mirrorlistd::compile::source::{
-    country_continent as continents, country_database as countries, global_netblocks as netblocks,
-    mirrormanager as mirrors,
-};
+use mirrorlistd::compile::source::mirrormanager as mirrors;
 use mirrorlistd::compile::{Records, Report, compile_records};
 use mirrorlistd::config::written::Written;
 use mirrorlistd::model::net::Prefix;
 use mirrorlistd::snapshot::format;
+use mirrorlistd::sources::geography::{
+    country_continent as continents, country_database as countries, global_netblocks as netblocks,
+};
 
 use super::answers;
 

@@ -195,7 +195,7 @@ impl Kind {
 }
 
 /// A value as it can stand in a log: no control characters, not too long.
-pub(super) fn one_line(value: &impl Display) -> String {
+pub fn one_line(value: &impl Display) -> String {
     struct Cut(String);
     impl fmt::Write for Cut {
         fn write_str(&mut self, text: &str) -> fmt::Result {

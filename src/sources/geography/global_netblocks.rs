@@ -13,12 +13,12 @@
 
 use std::net::IpAddr;
 
-use crate::compile::report::{Place, Report};
+use crate::catalog::report::{Place, Report};
 use crate::model::net::{HostBits, Prefix};
 use crate::snapshot::tables::Lists;
 
 /// Stands for a system whose number has more than 16 bits, where somebody cannot write that.
-pub(in crate::compile) const AS_TRANS: u32 = 23_456;
+pub const AS_TRANS: u32 = 23_456;
 /// Longer lines are no lines of such a file.
 const MAX_LINE: usize = 4_096;
 
@@ -208,7 +208,7 @@ fn unquote(column: &str) -> &str {
 
 /// What an ASN column says.
 #[derive(Default)]
-pub(in crate::compile) struct Systems {
+pub struct Systems {
     /// In the order of the text, each once.
     numbers: Vec<u32>,
     /// Whether it says that there is none.

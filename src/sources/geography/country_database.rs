@@ -17,7 +17,7 @@ use rustc_hash::FxHashMap;
 
 use maxminddb::{PathElement, Reader, WithinOptions};
 
-use crate::compile::report::{Place, Report};
+use crate::catalog::report::{Place, Report};
 use crate::model::geo::{Continent, Country};
 use crate::model::net::Prefix;
 
@@ -146,11 +146,7 @@ fn is_nothing(code: &str) -> bool {
 
 /// Appends a network, and joins it with its neighbour as long as both halves of a network have the
 /// same value. The networks come in order and do not overlap.
-pub(in crate::compile) fn push_merged<T: Copy + PartialEq>(
-    merged: &mut Vec<(Prefix, T)>,
-    prefix: Prefix,
-    value: T,
-) {
+pub fn push_merged<T: Copy + PartialEq>(merged: &mut Vec<(Prefix, T)>, prefix: Prefix, value: T) {
     let mut upper = prefix;
     while let Some(&(lower, other)) = merged.last() {
         let parent = upper.len().checked_sub(1).and_then(|len| Prefix::new(upper.address(), len));

@@ -1,0 +1,4 @@
+//! MirrorManager's protobuf.
+
+pub mod wire;
+pub mod read_ahead;
