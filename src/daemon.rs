@@ -379,7 +379,7 @@ async fn load_first(
         .spawn(move || {
             let _loading = history.loading();
             history.begin();
-            history.found(source.look());
+            history.found(source.revision());
             // Nobody is left to hear about it only if the process is ending.
             drop(sender.send(source.load_first()));
         })

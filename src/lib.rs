@@ -7,15 +7,16 @@
 //! on data that are replaced every few minutes while thousands of requests a second are answered.
 //! So the program has two halves that never mix:
 //!
-//! - [`compile`]: everything that can be decided once is decided here. Files are parsed, checked and
-//!   interned into an immutable [`snapshot`]; bad records become diagnostics.
+//! - [`sources`], [`catalog`] and [`compile`]: everything that can be decided once is decided here.
+//!   Sources read files, the catalog checks their records, which become diagnostics where they are bad,
+//!   and the compiler lays the rest out as an immutable [`snapshot`].
 //! - [`answer`]: a request looks up, orders and writes. It parses no data, allocates nothing for each
 //!   mirror, takes no lock, never waits, and sees exactly one snapshot.
 //!
 //! ```text
-//! input files ─▶ compile::source ─▶ records ─▶ compile::check ─▶ snapshot::tables ─▶ Snapshot
-//!                                                                     │     ▲
-//!                                            snapshot::format (file) ◀┘─────┘
+//! input files ─▶ sources ─▶ catalog::Builder ─▶ Catalog ─▶ compile ─▶ snapshot::tables ─▶ Snapshot
+//!                                                                         │     ▲
+//!                                                snapshot::format (file) ◀┘─────┘
 //! start, SIGHUP, changed files ─▶ reload: load or compile off the workers ─▶ live.swap(Arc<Snapshot>)
 //!
 //! socket ─▶ http ─▶ live.load() once ─▶ answer: query, target, select, order, shape, format ─▶ body
@@ -30,9 +31,9 @@
 //! |---|---|---|
 //! | 0 | [`encode`] | writing: text blocks, numbers, escapes |
 //! | 1 | [`model`], [`supervise`], [`regular_file`], [`rate_limiter`] | the vocabulary: types that cannot be wrong; threads and their owner; opening files; how often a line may repeat |
-//! | 2 | [`catalog`], [`snapshot`], [`mod@log`] | diagnostics of the data; the compiled state, its lookups and its file; what is said to the operator |
-//! | 3 | [`sources`], [`answer`], [`metrics`] | reading inputs, answering, and counters |
-//! | 4 | [`compile`], [`live`] | making a snapshot, and the published one |
+//! | 2 | [`catalog`], [`snapshot`], [`mod@log`] | records and diagnostics, whatever their source; the compiled state, its lookups and its file; what is said to the operator |
+//! | 3 | [`sources`], [`compile`], [`answer`], [`metrics`] | inputs to a catalog, a catalog to a snapshot; answering; counters |
+//! | 4 | [`build`], [`live`] | inputs to a snapshot, and the published one |
 //! | 5 | [`http`], [`reload`] | the network, and loading data |
 //! | 6 | [`admin`], [`signal`], [`systemd`] | the operator's window, events, the supervisor |
 //! | 7 | [`config`] | the options, what the operator wrote, and what the program uses |
@@ -104,6 +105,7 @@ pub mod log;
 pub mod catalog;
 pub mod sources;
 pub mod compile;
+pub mod build;
 pub mod answer;
 pub mod live;
 pub mod metrics;

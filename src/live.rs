@@ -98,7 +98,8 @@ fn reap(inbox: &Receiver<Arc<Snapshot>>, waiting: &mut Vec<Arc<Snapshot>>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compile::{Inputs, compile};
+    use crate::build::build;
+    use crate::sources::Inputs;
 
     fn wait_until(what: &str, is_so: impl Fn() -> bool) {
         let deadline = std::time::Instant::now() + Duration::from_secs(120);
@@ -111,7 +112,7 @@ mod tests {
     #[test]
     fn a_snapshot_that_somebody_holds_keeps_no_later_one_in_memory() {
         let snapshot =
-            || Arc::new(compile(&Inputs::Demo).expect("the demo data compiles").snapshot);
+            || Arc::new(build(&Inputs::Demo, None).expect("the demo data compiles").snapshot);
         let live = Live::new(snapshot(), &Supervisor::default()).expect("a thread can be started");
         // As a load that hangs holds it.
         let held = Arc::clone(&live.load());
@@ -128,7 +129,7 @@ mod tests {
     #[test]
     fn a_retired_snapshot_lives_until_its_last_reader_and_is_freed_by_the_reaper() {
         let snapshot =
-            || Arc::new(compile(&Inputs::Demo).expect("the demo data compiles").snapshot);
+            || Arc::new(build(&Inputs::Demo, None).expect("the demo data compiles").snapshot);
         let first = snapshot();
         let retired = Arc::downgrade(&first);
         let live = Live::new(first, &Supervisor::default()).expect("a thread can be started");

@@ -14,10 +14,12 @@ use mirrorlistd::answer::shape::Choice;
 use mirrorlistd::answer::target::{self, Target};
 use mirrorlistd::answer::trace::NoTrace;
 use mirrorlistd::answer::{self, Format, Options, Request, Scratch};
-use mirrorlistd::compile::{Compiled, Inputs, compile};
+use mirrorlistd::build::build;
+use mirrorlistd::compile::Compiled;
 use mirrorlistd::encode::text::Text;
 use mirrorlistd::model::url::ProtocolSet;
 use mirrorlistd::snapshot::{FileView, Snapshot};
+use mirrorlistd::sources::Inputs;
 use testdata::fedora::Shape;
 
 use crate::data;
@@ -54,7 +56,8 @@ impl Corpus {
         };
         eprintln!("data: {}", folder.file_name().unwrap_or_default().display());
         let Compiled { snapshot, bytes, .. } =
-            compile(&Inputs::MirrorManager(data::inputs(&folder))).expect("generated data compile");
+            build(&Inputs::MirrorManager(data::inputs(&folder)), None)
+                .expect("generated data compile");
         let requests: Vec<_> = data::requests(&folder)
             .expect("generated data hold requests")
             .into_iter()

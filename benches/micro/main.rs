@@ -37,7 +37,7 @@ mod lookup {
     use std::collections::HashMap;
     use std::net::IpAddr;
 
-    use mirrorlistd::compile::Report;
+    use mirrorlistd::catalog::Report;
     use mirrorlistd::model::embedded::LookupAddresses;
     use mirrorlistd::model::geo::Country;
     use mirrorlistd::model::net::Prefix;
@@ -89,7 +89,7 @@ mod lookup {
         let bytes = std::fs::read(data::inputs(&CORPUS.folder).geoip).expect("a country table");
         let table = country_database::parse("", &bytes, &mut Report::default());
         let table = table.expect("a country table");
-        let country = |index: u32| table.records[index as usize].country.expect("a country");
+        let country = |index: u32| table.places[index as usize].country.expect("a country");
         table.networks.iter().map(|&(prefix, index)| (prefix, country(index))).collect()
     }
 
@@ -453,9 +453,11 @@ mod compile {
     use std::path::PathBuf;
     use std::sync::LazyLock;
 
-    use mirrorlistd::compile::source::mirrormanager;
-    use mirrorlistd::compile::{self, Report};
+    use mirrorlistd::build::build;
+    use mirrorlistd::catalog::Report;
+    use mirrorlistd::sources::Inputs;
     use mirrorlistd::sources::geography::{country_continent, country_database, global_netblocks};
+    use mirrorlistd::sources::mirrormanager::cache;
     use testdata::fedora::Shape;
 
     use super::*;
@@ -477,16 +479,14 @@ mod compile {
 
     #[divan::bench(sample_count = 10)]
     fn everything(bencher: Bencher<'_, '_>) {
-        let inputs = compile::Inputs::MirrorManager(data::inputs(&TENTH));
-        bencher.bench(|| compile::compile(&inputs).is_ok());
+        let inputs = Inputs::MirrorManager(data::inputs(&TENTH));
+        bencher.bench(|| build(&inputs, None).is_ok());
     }
 
     #[divan::bench(sample_count = 10)]
     fn protobuf(bencher: Bencher<'_, '_>) {
         let bytes = read("mirrorlist_cache.proto");
-        bencher.bench(|| {
-            mirrormanager::parse("", black_box(&bytes[..]), &mut Report::default()).is_ok()
-        });
+        bencher.bench(|| cache::parse("", black_box(&bytes[..]), &mut Report::default()).is_ok());
     }
 
     #[divan::bench(sample_count = 10)]
@@ -517,9 +517,7 @@ mod compile {
     fn hostile_protobuf(bencher: Bencher<'_, '_>) {
         let mut bytes = vec![0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f];
         bytes.resize(1 << 20, 0);
-        bencher.bench(|| {
-            mirrormanager::parse("", black_box(&bytes[..]), &mut Report::default()).is_err()
-        });
+        bencher.bench(|| cache::parse("", black_box(&bytes[..]), &mut Report::default()).is_err());
     }
 
     /// 1 MB of lines that each earn a diagnostic.

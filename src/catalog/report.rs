@@ -1,6 +1,8 @@
-//! What the compiler mended, skipped or warns of: counted always, kept as examples up to a limit.
+//! What was mended or skipped, or is warned of: counted always, kept as examples up to a limit.
 
 use std::fmt::{self, Display, Write};
+
+use super::origin::{Origin, Place};
 
 /// How many diagnostics of a kind are kept with their value; the others are only counted.
 const KEPT_PER_KIND: usize = 100;
@@ -46,53 +48,32 @@ struct Diagnostic {
     value: String,
 }
 
-/// Where in a file something was found.
-#[derive(Clone, Copy, Debug)]
-pub enum Place {
-    /// Counted from 1.
-    Line(u64),
-    /// A field of the protobuf by its name.
-    Table(&'static str),
-}
-
 impl Report {
     /// Adds a diagnostic of a record that is used all the same: `problem` says what is wrong and what
     /// was done about it, `value` is what was found.
-    pub fn mended(&mut self, file: &str, place: Place, problem: &'static str, value: impl Display) {
-        self.add(Severity::Mended, file, place, problem, value);
+    pub fn mended(&mut self, origin: &Origin, problem: &'static str, value: impl Display) {
+        self.add(Severity::Mended, origin, problem, value);
     }
 
     /// Adds a diagnostic of a record that is left out.
-    pub fn skipped(
-        &mut self,
-        file: &str,
-        place: Place,
-        problem: &'static str,
-        value: impl Display,
-    ) {
-        self.add(Severity::Skipped, file, place, problem, value);
+    pub fn skipped(&mut self, origin: &Origin, problem: &'static str, value: impl Display) {
+        self.add(Severity::Skipped, origin, problem, value);
     }
 
     /// Adds a diagnostic of something with which clients fail.
-    pub fn harmful(
-        &mut self,
-        file: &str,
-        place: Place,
-        problem: &'static str,
-        value: impl Display,
-    ) {
-        self.add(Severity::Harmful, file, place, problem, value);
+    pub fn harmful(&mut self, origin: &Origin, problem: &'static str, value: impl Display) {
+        self.add(Severity::Harmful, origin, problem, value);
     }
 
     fn add(
         &mut self,
         severity: Severity,
-        file: &str,
-        place: Place,
+        origin: &Origin,
         problem: &'static str,
         value: impl Display,
     ) {
-        let (line, table) = match place {
+        let file = origin.file();
+        let (line, table) = match origin.place() {
             Place::Line(line) => (Some(line), ""),
             Place::Table(table) => (None, table),
         };
@@ -227,9 +208,10 @@ mod tests {
     fn kinds_are_told_once_with_their_count() {
         let mut report = Report::default();
         for line in 1..=250 {
-            report.skipped("netblocks.txt", Place::Line(line), "not a prefix, skipped", "x\ny");
+            let origin = Origin::line("netblocks.txt", line);
+            report.skipped(&origin, "not a prefix, skipped", "x\ny");
         }
-        report.harmful("cache", Place::Table("HCUrlCache"), "odd", "v".repeat(1_000));
+        report.harmful(&Origin::table("cache", "HCUrlCache"), "odd", "v".repeat(1_000));
         let lines = report.lines();
         assert_eq!(
             lines[0],

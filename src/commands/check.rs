@@ -1,7 +1,7 @@
 //! `mirrorlistd check`: whether a configuration and its data can be served, without serving them.
 //!
 //! What would fail at the start is a fault, and so are data with which some client fails
-//! ([`crate::compile::Severity::Harmful`]); what would cost something else, such as lines of a log, is a warning, and
+//! ([`crate::catalog::Severity::Harmful`]); what would cost something else, such as lines of a log, is a warning, and
 //! what was mended or skipped in the data is listed. Nothing is written, and nobody is kept from anything: addresses are bound for a
 //! moment at most, and never listened on. So it runs beside the server that is to be reloaded.
 
@@ -15,12 +15,12 @@ use super::inspect::{as_text, date};
 use super::output::{FAILURE, USAGE, complain, finish};
 use super::surroundings::{self, Findings};
 use crate::cli::CheckArgs;
-use crate::compile::Inputs;
 use crate::config::Config;
 use crate::http::socket::Address;
 use crate::log;
 use crate::reload::{Loaded, Shrink, Source, check_shrink, find_future};
 use crate::snapshot::{format, replace};
+use crate::sources::Inputs;
 
 /// What was found, in the order in which it is told.
 #[derive(Default)]
@@ -67,9 +67,9 @@ impl Outcome {
         });
         if config.source == Source::Inputs(Inputs::Demo) {
             self.warn("no data are given: the built-in demo data would be served".into());
-            if config.watch.is_some() {
-                self.warn("there is no file to watch".into());
-            }
+        }
+        if config.watch.is_some() && config.source.revision().is_constant() {
+            self.warn("there is no file to watch".into());
         }
         match config.source.load(None) {
             Ok(loaded) => self.check_data(&loaded, config, previous),

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use super::output::{FAILURE, USAGE, complain, fail, finish};
+use crate::build::build;
 use crate::cli::CompileArgs;
-use crate::compile::{Compiled, compile};
+use crate::compile::Compiled;
 use crate::config::resolved::resolve_inputs;
 use crate::log;
 use crate::snapshot::Stats;
@@ -18,7 +19,7 @@ pub(super) fn run(args: &CompileArgs) -> ExitCode {
         Err(error) => return fail(USAGE, error),
     };
     let start = Instant::now();
-    let Compiled { snapshot, bytes, report } = match compile(&inputs) {
+    let Compiled { snapshot, bytes, report } = match build(&inputs, None) {
         Ok(compiled) => compiled,
         Err(error) => return fail(FAILURE, error),
     };

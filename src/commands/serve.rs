@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use super::output::{FAILURE, USAGE, fail};
 use crate::cli::ServeArgs;
-use crate::compile::Inputs;
 use crate::config::Config;
 use crate::daemon::{self, Threads};
 use crate::http::socket::Address;
 use crate::log;
 use crate::log::writer::{LineWriter, Stream};
 use crate::reload::Source;
+use crate::sources::Inputs;
 use crate::supervise::Thread;
 
 /// How long the end of the process waits for what is still to be written to stderr and stdout.

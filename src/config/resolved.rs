@@ -9,10 +9,10 @@ use super::sections::data::{self, InputOptions};
 use super::sections::listen::Listen;
 use super::written::{self, Written};
 use crate::admin;
-use crate::compile::Inputs;
 use crate::http;
 use crate::http::socket::{Address, Mode};
 use crate::reload::{Shrink, Source};
+use crate::sources::Inputs;
 
 /// Everything that `serve` needs to know.
 #[derive(Clone, Debug)]

@@ -23,7 +23,7 @@ macro_rules! dense_id {
 }
 
 dense_id! {
-    /// A mirror (MirrorManager: host). Meaningless in any other snapshot.
+    /// A mirror (MirrorManager: host). Meaningless in any other catalog or snapshot.
     HostId
 }
 dense_id! {

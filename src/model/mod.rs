@@ -15,6 +15,7 @@ pub mod repository;
 pub mod checksum;
 pub mod date;
 pub mod ids;
+pub mod host_set;
 pub mod mirror_key;
 pub mod tier;
 

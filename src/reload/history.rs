@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::source::{Loaded, Look, StandIn};
+use super::source::{Loaded, StandIn};
 use super::watch::Watched;
+use crate::sources::Revision;
 
 /// Warnings that are kept; the log has them all.
 const MAX_WARNINGS: usize = 200;
@@ -19,7 +20,7 @@ pub struct History {
     running: Mutex<Option<Instant>>,
     /// One for each thread that loads, and one here.
     loading: Arc<()>,
-    tried: Mutex<Option<Look>>,
+    tried: Mutex<Option<Revision>>,
     retry: AtomicBool,
     watched: Mutex<Option<Watched>>,
 }
@@ -66,9 +67,9 @@ impl History {
         *lock(&self.running) = Some(Instant::now());
     }
 
-    /// The load that runs has found the files in this state.
-    pub fn found(&self, look: Look) {
-        *lock(&self.tried) = Some(look);
+    /// The load that runs has found this revision of the data.
+    pub fn found(&self, revision: Revision) {
+        *lock(&self.tried) = Some(revision);
     }
 
     /// How long the load that runs has been running; `None` while none does.
@@ -91,9 +92,9 @@ impl History {
         self.n_begun.load(Ordering::SeqCst)
     }
 
-    /// The state in which files were last loaded, successfully or not; `None` where that says nothing
-    /// of what comes of it.
-    pub fn tried(&self) -> Option<Look> {
+    /// The revision that was last loaded, successfully or not; `None` where that says nothing of what
+    /// comes of it.
+    pub fn tried(&self) -> Option<Revision> {
         lock(&self.tried).clone()
     }
 

@@ -24,7 +24,6 @@ pub mod history;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::thread;
@@ -32,15 +31,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::io::Errno;
 
-use crate::compile;
+use crate::build;
 use crate::live::{Live, step_behind_workers};
 use crate::metrics::{Metrics, ReloadOutcome, ReloadTrigger};
 use crate::model::date::Timestamp;
 use crate::snapshot::{Snapshot, Stats, format};
+use crate::sources::Revision;
 use crate::supervise::{Supervisor, Thread};
 
 use history::History;
-use source::Look;
 pub use source::{Loaded, Source, StandIn};
 
 /// So many loads may hang at a time; each holds what it has read so far.
@@ -59,12 +58,12 @@ impl From<Reason> for Error {
 
 #[derive(Debug, thiserror::Error)]
 enum Reason {
-    #[error("{}: changed while it was read; still being written?", .0.display())]
-    Changed(PathBuf),
+    #[error("{0}: changed while it was read; still being written?")]
+    Changed(String),
     #[error("{0}")]
     Snapshot(#[from] format::Error),
     #[error("{0}")]
-    Compile(#[from] compile::Error),
+    Build(#[from] build::Error),
     #[error("{newest}; nor can the snapshot before it be served: {previous}")]
     Both { newest: Error, previous: Error },
     #[error("implausible shrink: {what} fell from {old} to {new} (--allow-shrink accepts it)")]
@@ -86,7 +85,7 @@ impl Error {
         let cause = match &*self.0 {
             Reason::Hangs(_) | Reason::AllHang(_) | Reason::NoThread(_) => return true,
             Reason::Snapshot(error) => error.io_error(),
-            Reason::Compile(error) => error.io_error(),
+            Reason::Build(error) => error.io_error(),
             _ => return false,
         };
         let errno = cause.and_then(Errno::from_io_error);
@@ -173,8 +172,8 @@ impl Reloader {
 
 /// What a thread that loads says.
 enum Progress {
-    /// It begins, with the files in this state.
-    Found(Look),
+    /// It begins, with this revision of the data.
+    Found(Revision),
     /// It has ended.
     Done(Result<Loaded, Error>),
 }
@@ -247,7 +246,7 @@ impl Job {
         let deadline = Instant::now() + self.timeout;
         loop {
             match progress.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(Progress::Found(look)) => self.history.found(look),
+                Ok(Progress::Found(revision)) => self.history.found(revision),
                 Ok(Progress::Done(outcome)) => return outcome,
                 Err(RecvTimeoutError::Timeout) => return Err(Reason::Hangs(self.timeout).into()),
                 Err(RecvTimeoutError::Disconnected) => return Err(Reason::Panicked.into()),
@@ -258,7 +257,7 @@ impl Job {
 
 /// The thread that loads. What it says after it was given up is heard by nobody.
 fn load(source: &Source, before: Arc<Snapshot>, progress: &Sender<Progress>) {
-    drop(progress.send(Progress::Found(source.look())));
+    drop(progress.send(Progress::Found(source.revision())));
     let outcome = source.load(Some(&before));
     drop(before);
     drop(progress.send(Progress::Done(outcome)));
@@ -304,7 +303,7 @@ pub fn log_loaded(what: &str, loaded: &Loaded, start: Instant) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compile::Inputs;
+    use crate::sources::Inputs;
 
     fn stats(hosts: usize, directories: usize, repositories: usize) -> Stats {
         let mut stats = Stats::default();

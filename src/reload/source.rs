@@ -1,14 +1,15 @@
 //! Where data comes from, and reading it from there.
 
 use std::fmt;
-use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Error, Reason};
-use crate::compile::{self, Inputs, Report};
+use crate::build::build;
+use crate::catalog::Report;
 use crate::snapshot::{Snapshot, format, replace};
+use crate::sources::{Inputs, Revision};
 
 /// Where the data comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +59,7 @@ impl fmt::Display for StandIn {
 impl Source {
     /// Reads the data; blocks, for seconds with Fedora's data. Shares with `before` what is equal.
     pub fn load(&self, before: Option<&Snapshot>) -> Result<Loaded, Error> {
-        let look = self.look();
+        let begun = self.revision();
         let loaded =
             catch_unwind(AssertUnwindSafe(|| self.read(before))).unwrap_or(Err(Reason::Panicked));
         // A snapshot that was replaced while it was read was read from its old file: its checksum
@@ -66,8 +67,8 @@ impl Source {
         let is_proven = matches!(self, Self::Snapshot(_)) && loaded.is_ok();
         // Before the reader's own error: a file that is cut in the middle of a copy fails to
         // decode, and what the operator must know is why.
-        if !is_proven && let Some(file) = self.find_changed(&look, &self.look()) {
-            return Err(Reason::Changed(file.to_owned()).into());
+        if !is_proven && let Some(changed) = begun.find_changed(&self.revision()) {
+            return Err(Reason::Changed(changed).into());
         }
         Ok(loaded?)
     }
@@ -93,24 +94,11 @@ impl Source {
         }
     }
 
-    /// What the files look like now.
-    pub fn look(&self) -> Look {
-        Look(self.files().into_iter().map(FileState::of).collect())
-    }
-
-    /// The first file that differs between two looks at this source.
-    pub fn find_changed(&self, before: &Look, after: &Look) -> Option<&Path> {
-        let states = before.0.iter().zip(&after.0);
-        let mut files = self.files().into_iter().zip(states);
-        files.find(|(_, (old, new))| old != new).map(|(file, _)| file)
-    }
-
-    /// The files that the data are read from; none where they are built in.
-    pub fn files(&self) -> Vec<&Path> {
+    /// What is there now. Two equal revisions are the same data.
+    pub fn revision(&self) -> Revision {
         match self {
-            Self::Snapshot(path) => vec![path],
-            Self::Inputs(Inputs::Demo) => Vec::new(),
-            Self::Inputs(Inputs::MirrorManager(files)) => files.paths().to_vec(),
+            Self::Snapshot(path) => Revision::of_files([path.as_path()]),
+            Self::Inputs(inputs) => inputs.revision(),
         }
     }
 
@@ -121,7 +109,7 @@ impl Source {
                 (snapshot, bytes, Report::default())
             }
             Self::Inputs(inputs) => {
-                let compiled = compile::compile_after(inputs, before)?;
+                let compiled = build(inputs, before)?;
                 (compiled.snapshot, compiled.bytes.len() as u64, compiled.report)
             }
         };
@@ -139,57 +127,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Snapshot(path) => write!(f, "snapshot {}", path.display()),
-            Self::Inputs(Inputs::Demo) => f.write_str("built-in demo data"),
-            Self::Inputs(Inputs::MirrorManager(files)) => write!(f, "{}", files.cache.display()),
+            Self::Inputs(inputs) => inputs.fmt(f),
         }
-    }
-}
-
-/// What a source's files looked like at one moment, in the order of [`Source::files`].
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub struct Look(Vec<Option<FileState>>);
-
-/// What tells two states of a file apart. A change that keeps all of it escapes, such as an
-/// overwrite with equal length within the resolution of the file system's clock.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct FileState {
-    device: u64,
-    inode: u64,
-    len: u64,
-    modified: (i64, i64),
-    /// Of the inode: nobody can set it back, as copies that keep times do with the other.
-    changed: (i64, i64),
-}
-
-impl FileState {
-    /// `None` where the file cannot be looked at; the reader will say why.
-    fn of(path: &Path) -> Option<Self> {
-        let meta = std::fs::metadata(path).ok()?;
-        Some(Self {
-            device: meta.dev(),
-            inode: meta.ino(),
-            len: meta.len(),
-            modified: (meta.mtime(), meta.mtime_nsec()),
-            changed: (meta.ctime(), meta.ctime_nsec()),
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_that_grows_is_seen() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("cache");
-        std::fs::write(&path, "a").expect("a write");
-        let source = Source::Snapshot(path.clone());
-        let before = source.look();
-        assert_eq!(source.find_changed(&before, &source.look()), None);
-        std::fs::write(&path, "ab").expect("a write");
-        assert_eq!(source.find_changed(&before, &source.look()), Some(path.as_path()));
-        std::fs::remove_file(&path).expect("a removal");
-        assert_eq!(source.find_changed(&before, &source.look()), Some(path.as_path()));
     }
 }

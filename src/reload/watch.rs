@@ -1,7 +1,7 @@
 //! Watching the data files: a change is taken up once they have been quiet for a while.
 //!
 //! A thread looks at every file a few times a second and compares what tells two states apart (see
-//! [`Look`]). It asks instead of being told, because asking works everywhere: inotify reports nothing
+//! [`Revision`]). It asks instead of being told, because asking works everywhere: inotify reports nothing
 //! of what another host writes to NFS or to the far side of a bind mount, must be set up again
 //! whenever a folder is replaced or a link points elsewhere, and its queue overflows. Looking at four
 //! files costs a few microseconds.
@@ -27,8 +27,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::Reloader;
 use super::history::History;
-use super::source::{Look, Source};
+use super::source::Source;
 use crate::metrics::ReloadTrigger;
+use crate::sources::Revision;
 use crate::supervise::{Supervisor, Thread};
 
 /// Quiet times of uninterrupted change after which a reload is tried all the same.
@@ -66,7 +67,7 @@ impl Watch {
     ) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
         // Here and not on the thread: what changes before that has its turn is a change.
-        let mut unrest = Unrest::new(quiet, history.tried().unwrap_or_else(|| source.look()));
+        let mut unrest = Unrest::new(quiet, history.tried().unwrap_or_else(|| source.revision()));
         let last_look = SystemTime::now();
         let mut watched = Watched { quiet, last_change: None, is_waiting: false, last_look };
         history.watch(watched.clone());
@@ -88,14 +89,14 @@ fn watch(
     let quiet = unrest.quiet;
     let interval = (quiet / 4).min(LONGEST_INTERVAL);
     while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-        let look = source.look();
-        if look != unrest.seen {
+        let revision = source.revision();
+        if revision != unrest.seen {
             watched.last_change = Some(SystemTime::now());
         }
         if history.take_retry() {
             unrest.retry(Instant::now());
         }
-        let end = unrest.observe(Instant::now(), look);
+        let end = unrest.observe(Instant::now(), revision);
         watched.is_waiting = unrest.began.is_some();
         watched.last_look = SystemTime::now();
         history.watch(watched.clone());
@@ -120,8 +121,8 @@ fn watch(
 /// Finds out when files that change have settled; the clock is the caller's.
 struct Unrest {
     quiet: Duration,
-    /// What the files looked like the last time.
-    seen: Look,
+    /// The revision that was there the last time.
+    seen: Revision,
     /// When that was different from the time before.
     changed: Instant,
     /// The first change that has not been answered; `None` while nothing happens.
@@ -142,7 +143,7 @@ enum End {
 }
 
 impl Unrest {
-    fn new(quiet: Duration, seen: Look) -> Self {
+    fn new(quiet: Duration, seen: Revision) -> Self {
         Self { quiet, seen, changed: Instant::now(), began: None, is_retry: false }
     }
 
@@ -155,9 +156,9 @@ impl Unrest {
         }
     }
 
-    fn observe(&mut self, now: Instant, look: Look) -> Option<End> {
-        if look != self.seen {
-            self.seen = look;
+    fn observe(&mut self, now: Instant, revision: Revision) -> Option<End> {
+        if revision != self.seen {
+            self.seen = revision;
             self.changed = now;
             self.began.get_or_insert(now);
             self.is_retry = false;
@@ -186,7 +187,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("data");
         let source = Source::Snapshot(path.clone());
-        let mut unrest = Unrest::new(Duration::from_secs(quiet), source.look());
+        let mut unrest = Unrest::new(Duration::from_secs(quiet), source.revision());
         let start = Instant::now();
         let mut last = '-';
         let mut ends = Vec::new();
@@ -199,7 +200,7 @@ mod tests {
             }
             last = content;
             let now = start + Duration::from_secs(second as u64);
-            ends.extend(unrest.observe(now, source.look()).map(|end| (second, end)));
+            ends.extend(unrest.observe(now, source.revision()).map(|end| (second, end)));
         }
         ends
     }
@@ -216,17 +217,17 @@ mod tests {
     fn what_could_not_be_read_is_tried_again_after_the_quiet_time() {
         let quiet = Duration::from_secs(3);
         let source = Source::Snapshot("/nonexistent".into());
-        let mut unrest = Unrest::new(quiet, source.look());
+        let mut unrest = Unrest::new(quiet, source.revision());
         let start = Instant::now();
         unrest.retry(start);
-        assert_eq!(unrest.observe(start + quiet / 2, source.look()), None);
-        assert_eq!(unrest.observe(start + quiet, source.look()), Some(End::Retry));
-        assert_eq!(unrest.observe(start + quiet * 9, source.look()), None);
+        assert_eq!(unrest.observe(start + quiet / 2, source.revision()), None);
+        assert_eq!(unrest.observe(start + quiet, source.revision()), Some(End::Retry));
+        assert_eq!(unrest.observe(start + quiet * 9, source.revision()), None);
         // A change in between is a change.
         let there = Source::Snapshot(std::env::temp_dir());
         unrest.retry(start);
-        assert_eq!(unrest.observe(start, there.look()), None);
-        assert_eq!(unrest.observe(start + quiet, there.look()), Some(End::Quiet));
+        assert_eq!(unrest.observe(start, there.revision()), None);
+        assert_eq!(unrest.observe(start + quiet, there.revision()), Some(End::Quiet));
     }
 
     #[test]

@@ -35,6 +35,7 @@ use std::sync::Arc;
 
 use crate::model::embedded::LookupAddresses;
 use crate::model::geo::{Continent, Country, Location};
+use crate::model::host_set::words_for;
 use crate::model::ids::{DirectoryId, HostId};
 use crate::model::net::Prefix;
 
@@ -46,9 +47,11 @@ use provenance::{Found, Table};
 use restrictions::RestrictionIndex;
 use tables::{
     Directory, File, HostSets, Layout, Lists, NO_ASN, Names, Repository, Restriction, Subpath,
-    Tables, Texts, Version, words_for,
+    Tables, Texts, Version,
 };
 use trie::{CoveringTable, SparseTable};
+
+pub use crate::model::host_set::{contains, insert, members, remove};
 
 /// Names what a snapshot holds: equal data has equal generations, on every host.
 ///
@@ -466,37 +469,4 @@ impl RepositoryList {
 /// A set of mirrors without members.
 pub(crate) fn empty_set(n_hosts: usize) -> Box<[u64]> {
     vec![0; words_for(n_hosts)].into_boxed_slice()
-}
-
-/// Adds a member; ids of other snapshots are left out.
-pub fn insert(set: &mut [u64], host: HostId) {
-    if let Some(word) = set.get_mut(host.index() / 64) {
-        *word |= 1 << (host.index() % 64);
-    }
-}
-
-/// Removes a member from a set.
-pub fn remove(set: &mut [u64], host: HostId) {
-    if let Some(word) = set.get_mut(host.index() / 64) {
-        *word &= !(1 << (host.index() % 64));
-    }
-}
-
-/// Whether a set holds a member.
-pub fn contains(set: &[u64], host: HostId) -> bool {
-    set.get(host.index() / 64).is_some_and(|word| word >> (host.index() % 64) & 1 == 1)
-}
-
-/// The members of a set, in order.
-pub fn members(set: &[u64]) -> impl Iterator<Item = HostId> {
-    (0_u32..).step_by(64).zip(set).flat_map(|(base, &word)| {
-        let mut rest = word;
-        std::iter::from_fn(move || {
-            (rest != 0).then(|| {
-                let bit = rest.trailing_zeros();
-                rest &= rest - 1;
-                HostId(base + bit)
-            })
-        })
-    })
 }

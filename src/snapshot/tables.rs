@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::base_url::BaseUrl;
 use crate::model::checksum::Checksums;
 use crate::model::geo::{Continent, Country, Location};
+use crate::model::host_set::words_for;
 use crate::model::ids::{DirectoryId, HostId, LayoutId};
 use crate::model::mirror_key::MirrorKey;
 use crate::model::net::Prefix;
@@ -383,11 +384,6 @@ impl HostSets {
 /// Whether a base URL is in its one form.
 fn is_canonical(url: &str) -> bool {
     BaseUrl::parse(url).is_ok_and(|parsed| parsed.as_str() == url)
-}
-
-/// How many words a set of `n_hosts` mirrors takes.
-pub fn words_for(n_hosts: usize) -> usize {
-    n_hosts.div_ceil(64)
 }
 
 /// Prefixes of both families with a value each, smaller in a file than [`Prefix`]es.

@@ -7,14 +7,15 @@ use mirrorlistd::answer::asker::Asker;
 use mirrorlistd::answer::query::Countme;
 use mirrorlistd::answer::shape::{Fallback, Shaping};
 use mirrorlistd::answer::{Format, Options, Reply, Request, Scratch, Status, respond};
-use mirrorlistd::compile::{Inputs, compile};
+use mirrorlistd::build::build;
+use mirrorlistd::sources::Inputs;
 
 use mirrorlistd::snapshot::Snapshot;
 
 use crate::fixture::used_text;
 use crate::golden;
 
-static DEMO: LazyLock<Snapshot> = LazyLock::new(|| compile(&Inputs::Demo).unwrap().snapshot);
+static DEMO: LazyLock<Snapshot> = LazyLock::new(|| build(&Inputs::Demo, None).unwrap().snapshot);
 
 fn answer_with<'q>(
     options: &Options,

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use mirrorlistd::compile::{Compiled, Inputs, compile};
+use mirrorlistd::build::build;
+use mirrorlistd::compile::Compiled;
+use mirrorlistd::sources::Inputs;
 use proptest::prelude::*;
 use testdata::Message as _;
 use testdata::mmdb::{self, Layout};
@@ -17,7 +19,7 @@ fn refusal(break_file: impl FnOnce(&Path)) -> String {
     let folder = tempfile::tempdir().unwrap();
     let files = world.write(folder.path(), &world.list.encode_to_vec());
     break_file(folder.path());
-    match compile(&Inputs::MirrorManager(files)) {
+    match build(&Inputs::MirrorManager(files), None) {
         Ok(_) => "compiles".into(),
         Err(error) => {
             let message = error.to_string();
@@ -112,7 +114,7 @@ fn a_country_database_cut_anywhere_is_refused() {
     let files = world.write(folder.path(), &world.list.encode_to_vec());
     for length in 0..bytes.len() {
         std::fs::write(&files.geoip, &bytes[..length]).unwrap();
-        let compiled = compile(&Inputs::MirrorManager(files.clone()));
+        let compiled = build(&Inputs::MirrorManager(files.clone()), None);
         let error = compiled.err().map(|error| error.to_string());
         assert!(error.is_some_and(|error| error.contains("country.mmdb: ")), "cut at {length}");
     }
@@ -217,7 +219,7 @@ fn the_built_in_data_is_what_its_generator_makes_today() {
 
 #[test]
 fn the_built_in_data_compiles_without_a_diagnostic() {
-    let compiled = compile(&Inputs::Demo).unwrap();
+    let compiled = build(&Inputs::Demo, None).unwrap();
     assert_eq!(compiled.report.lines(), [""; 0]);
     let stats = compiled.snapshot.stats();
     assert!(stats.hosts >= 20 && stats.public_hosts < stats.hosts, "{stats:?}");
@@ -259,7 +261,7 @@ proptest! {
             *at.get_mut(&mut bytes) = byte;
         }
         std::fs::write(&path, bytes).unwrap();
-        if let Err(error) = compile(&Inputs::MirrorManager(files_in(folder.path()))) {
+        if let Err(error) = build(&Inputs::MirrorManager(files_in(folder.path())), None) {
             prop_assert!(!error.to_string().contains('\n'));
             // That would be a panic behind a curtain.
             prop_assert!(!error.to_string().contains("made its reader panic"), "{}", error);

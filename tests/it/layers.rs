@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules and their level; a module may use lower levels only. The longest matching path counts.
-const LEVELS: [(&str, u8); 23] = [
+const LEVELS: [(&str, u8); 24] = [
     ("encode", 0),
     ("model", 1),
     ("supervise", 1),
@@ -14,9 +14,10 @@ const LEVELS: [(&str, u8); 23] = [
     ("snapshot", 2),
     ("log", 2),
     ("sources", 3),
-    ("compile", 4),
+    ("compile", 3),
     ("answer", 3),
     ("metrics", 3),
+    ("build", 4),
     ("live", 4),
     ("http", 5),
     ("reload", 5),

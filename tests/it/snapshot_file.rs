@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
-use mirrorlistd::compile::{Compiled, Inputs, compile};
+use mirrorlistd::build::build;
+use mirrorlistd::compile::Compiled;
 use mirrorlistd::encode::text::Text;
 use mirrorlistd::snapshot::format::{self, Broken};
 use mirrorlistd::snapshot::replace::{self, Keep};
+use mirrorlistd::sources::Inputs;
 
 fn demo() -> Compiled {
-    compile(&Inputs::Demo).unwrap()
+    build(&Inputs::Demo, None).unwrap()
 }
 
 #[track_caller]

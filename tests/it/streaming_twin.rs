@@ -7,10 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use mirrorlistd::compile::{Compiled, Inputs, MirrorManagerFiles, compile};
+use mirrorlistd::build::build;
+use mirrorlistd::compile::Compiled;
 use mirrorlistd::model::base_url::BaseUrl;
 use mirrorlistd::model::geo::Country;
 use mirrorlistd::snapshot::{Snapshot, contains, members};
+use mirrorlistd::sources::{Inputs, MirrorManagerFiles};
 use testdata::Message as _;
 use testdata::fedora::{Shape, generate};
 use testdata::mirrormanager::{FileDetailsType, MirrorList, MirrorListCacheType};
@@ -34,7 +36,7 @@ fn generated(shape: &Shape, folder: &Path) -> (MirrorList, Snapshot) {
         geoip: folder.join("GeoLite2-Country.mmdb"),
     };
     let list = MirrorList::decode(&*std::fs::read(&files.cache).unwrap()).unwrap();
-    let Compiled { snapshot, .. } = compile(&Inputs::MirrorManager(files)).unwrap();
+    let Compiled { snapshot, .. } = build(&Inputs::MirrorManager(files), None).unwrap();
     (list, snapshot)
 }
 
@@ -181,6 +183,6 @@ fn tidy_data_compiles_without_a_diagnostic() {
         country_continent: folder.path().join("country_continent.csv"),
         geoip: folder.path().join("GeoLite2-Country.mmdb"),
     };
-    let compiled = compile(&Inputs::MirrorManager(files)).unwrap();
+    let compiled = build(&Inputs::MirrorManager(files), None).unwrap();
     assert_eq!(compiled.report.lines(), [""; 0]);
 }

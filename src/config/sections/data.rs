@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use clap::ArgAction;
 
-use crate::compile::{Inputs, MirrorManagerFiles};
 use crate::config::section::{Section, section};
 use crate::config::values::Count;
 use crate::reload::{Shrink, Source};
+use crate::sources::{Inputs, MirrorManagerFiles};
 
 section! {
     /// The data come from one of three places: the built-in demo (`demo`), MirrorManager's files, which are

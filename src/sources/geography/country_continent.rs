@@ -3,7 +3,7 @@
 //! Rows before the first one with a two-character code are headers. `--` is MaxMind's way to say that
 //! a code (a proxy, a satellite) has no continent.
 
-use crate::catalog::report::{Place, Report};
+use crate::catalog::{Origin, Report};
 use crate::model::geo::{Continent, Country};
 
 /// Reads every row; bad ones are reported and skipped. Of equal countries the last wins, as in the
@@ -11,21 +11,21 @@ use crate::model::geo::{Continent, Country};
 pub fn parse(file: &str, text: &str, report: &mut Report) -> Vec<(Country, Continent)> {
     let mut records = Vec::new();
     for (line, text) in (1..).zip(text.lines()) {
-        let place = Place::Line(line);
+        let origin = || Origin::line(file, line);
         let Some((code, rest)) = text.split_once(',') else {
             if !text.trim().is_empty() {
-                report.skipped(file, place, "line without a comma, skipped", text);
+                report.skipped(&origin(), "line without a comma, skipped", text);
             }
             continue;
         };
         let continent = rest.split_once(',').map_or(rest, |(continent, _)| continent);
         match (Country::parse(unquote(code)), unquote(continent)) {
             (None, _) if records.is_empty() => {}
-            (None, _) => report.skipped(file, place, "not a country code, skipped", text),
+            (None, _) => report.skipped(&origin(), "not a country code, skipped", text),
             (Some(_), "--") => {}
             (Some(country), continent) => match Continent::parse(continent) {
                 Some(continent) => records.push((country, continent)),
-                None => report.skipped(file, place, "not a continent code, skipped", text),
+                None => report.skipped(&origin(), "not a continent code, skipped", text),
             },
         }
     }

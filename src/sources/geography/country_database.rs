@@ -17,42 +17,31 @@ use rustc_hash::FxHashMap;
 
 use maxminddb::{PathElement, Reader, WithinOptions};
 
-use crate::catalog::report::{Place, Report};
+use crate::catalog::geography::{CountryNetworks, NetworkPlace, push_merged};
+use crate::catalog::{Origin, Report};
 use crate::model::geo::{Continent, Country};
 use crate::model::net::Prefix;
 
-/// What a record says of where its networks are. Codes are as the file has them.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub struct Record {
-    /// Where they are.
-    pub country: Option<Country>,
-    /// Where their operator registered them.
-    pub registered: Option<Country>,
-    /// Whom their users represent, as a base abroad does.
-    pub represented: Option<Country>,
-    /// Where they are.
-    pub continent: Option<Continent>,
-}
-
-/// Every network with its record.
-#[derive(Default)]
-pub struct Table {
-    /// Disjoint networks in order; the value indexes `records`.
-    pub networks: Vec<(Prefix, u32)>,
-    /// Distinct records; none is empty.
-    pub records: Vec<Record>,
+/// Where a country database says what it says.
+pub fn origin(file: &str) -> Origin {
+    Origin::table(file, "country")
 }
 
 /// Reads every network of which anything is known. Fails on a file that is no such database, or in
 /// which no record holds a place.
-pub fn parse(file: &str, bytes: &[u8], report: &mut Report) -> Result<Table, BadDatabase> {
+pub fn parse(
+    file: &str,
+    bytes: &[u8],
+    report: &mut Report,
+) -> Result<CountryNetworks, BadDatabase> {
     let reader = Reader::from_source(bytes).map_err(BadDatabase::Format)?;
     // A tree of n nodes has n + 1 leaves. One in which several paths lead to a node can have 2^128.
     let max_leaves = reader.metadata().node_count as usize * 2 + 1_000;
-    let mut table = Table::default();
+    let mut table = CountryNetworks::default();
+    let origin = origin(file);
     // By where a record begins in the file, and by what it says.
     let mut at_offset: FxHashMap<usize, Option<u32>> = FxHashMap::default();
-    let mut known: FxHashMap<Record, u32> = FxHashMap::default();
+    let mut known: FxHashMap<NetworkPlace, u32> = FxHashMap::default();
     // With those that have no record, or leaves without one could be passed by for ever.
     let options = WithinOptions::default().include_networks_without_data();
     let networks = reader.networks(options).map_err(BadDatabase::Format)?;
@@ -65,19 +54,18 @@ pub fn parse(file: &str, bytes: &[u8], report: &mut Report) -> Result<Table, Bad
         let range = network.network().map_err(BadDatabase::Format)?;
         let index = *at_offset.entry(offset).or_insert_with(|| {
             let mut odd = None;
-            let record = Record::read(&network, &mut odd);
-            const PLACE: Place = Place::Table("country");
+            let place = read_place(&network, &mut odd);
             if let Some(odd) = odd {
-                report.skipped(file, PLACE, "not a country code, skipped", odd);
-            } else if record == Record::default() {
+                report.skipped(&origin, "not a country code, skipped", odd);
+            } else if place == NetworkPlace::default() {
                 let value = format_args!("{range} and others of its record");
-                report.skipped(file, PLACE, "names neither a country nor a continent", value);
+                report.skipped(&origin, "names neither a country nor a continent", value);
             }
-            (record != Record::default()).then(|| {
-                *known.entry(record).or_insert_with(|| {
-                    table.records.push(record);
+            (place != NetworkPlace::default()).then(|| {
+                *known.entry(place).or_insert_with(|| {
+                    table.places.push(place);
                     // There are fewer than 2^32 records, as each has another offset.
-                    u32::try_from(table.records.len() - 1).unwrap_or(u32::MAX)
+                    u32::try_from(table.places.len() - 1).unwrap_or(u32::MAX)
                 })
             })
         });
@@ -108,90 +96,36 @@ pub enum BadDatabase {
     NoCountry(String),
 }
 
-impl Record {
-    /// Leaves in `odd` what stands in the place of a country and is none.
-    fn read<S: AsRef<[u8]>>(
-        record: &maxminddb::LookupResult<'_, S>,
-        odd: &mut Option<String>,
-    ) -> Self {
-        // A path that leads to something else than text (GeoLite2's `country` is a map) is another
-        // layout's.
-        let text = |path: &[&str]| {
-            let path: Vec<_> = path.iter().map(|key| PathElement::Key(key)).collect();
-            record.decode_path::<&str>(&path).ok().flatten().filter(|text| !text.is_empty())
-        };
-        let mut country = |paths: &[&[&str]]| {
-            let code = paths.iter().find_map(|path| text(path))?;
-            let country = Country::parse(code);
-            if country.is_none() && !is_nothing(code) {
-                *odd = Some(code.to_owned());
-            }
-            country
-        };
-        Self {
-            country: country(&[&["country", "iso_code"], &["country_code"], &["country"]]),
-            registered: country(&[&["registered_country", "iso_code"]]),
-            represented: country(&[&["represented_country", "iso_code"]]),
-            continent: [&["continent", "code"][..], &["continent_code"], &["continent"]]
-                .into_iter()
-                .find_map(|path| Continent::parse(text(path)?)),
+/// Leaves in `odd` what stands in the place of a country and is none.
+fn read_place<S: AsRef<[u8]>>(
+    record: &maxminddb::LookupResult<'_, S>,
+    odd: &mut Option<String>,
+) -> NetworkPlace {
+    // A path that leads to something else than text (GeoLite2's `country` is a map) is another
+    // layout's.
+    let text = |path: &[&str]| {
+        let path: Vec<_> = path.iter().map(|key| PathElement::Key(key)).collect();
+        record.decode_path::<&str>(&path).ok().flatten().filter(|text| !text.is_empty())
+    };
+    let mut country = |paths: &[&[&str]]| {
+        let code = paths.iter().find_map(|path| text(path))?;
+        let country = Country::parse(code);
+        if country.is_none() && !is_nothing(code) {
+            *odd = Some(code.to_owned());
         }
+        country
+    };
+    NetworkPlace {
+        country: country(&[&["country", "iso_code"], &["country_code"], &["country"]]),
+        registered: country(&[&["registered_country", "iso_code"]]),
+        represented: country(&[&["represented_country", "iso_code"]]),
+        continent: [&["continent", "code"][..], &["continent_code"], &["continent"]]
+            .into_iter()
+            .find_map(|path| Continent::parse(text(path)?)),
     }
 }
 
 /// What vendors write where there is no country.
 fn is_nothing(code: &str) -> bool {
     matches!(code.trim(), "" | "-" | "--" | "None" | "N/A")
-}
-
-/// Appends a network, and joins it with its neighbour as long as both halves of a network have the
-/// same value. The networks come in order and do not overlap.
-pub fn push_merged<T: Copy + PartialEq>(merged: &mut Vec<(Prefix, T)>, prefix: Prefix, value: T) {
-    let mut upper = prefix;
-    while let Some(&(lower, other)) = merged.last() {
-        let parent = upper.len().checked_sub(1).and_then(|len| Prefix::new(upper.address(), len));
-        match parent {
-            Some(parent)
-                if other == value
-                    && lower.len() == upper.len()
-                    && lower != upper
-                    && lower.address() == parent.address()
-                    && parent.covers(lower) =>
-            {
-                merged.pop();
-                upper = parent;
-            }
-            _ => break,
-        }
-    }
-    merged.push((upper, value));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn neighbours_of_one_country_become_one_network() {
-        let mut merged = Vec::new();
-        let de = Country::parse("DE").expect("a valid literal");
-        let fr = Country::parse("FR").expect("a valid literal");
-        for (text, country) in [
-            ("10.0.0.0/10", de),
-            ("10.64.0.0/11", de),
-            ("10.96.0.0/11", de),
-            ("10.128.0.0/9", fr),
-            ("11.0.0.0/8", fr),
-            ("2001:db8::/33", de),
-            ("2001:db8:8000::/33", de),
-        ] {
-            let (prefix, _) = Prefix::parse(text).expect("a valid literal");
-            push_merged(&mut merged, prefix, country);
-        }
-        let shown: Vec<_> = merged.iter().map(|(p, c)| format!("{p} {c}")).collect();
-        assert_eq!(
-            shown,
-            ["10.0.0.0/9 DE", "10.128.0.0/9 FR", "11.0.0.0/8 FR", "2001:db8::/32 DE"]
-        );
-    }
 }

@@ -13,90 +13,39 @@
 
 use std::net::IpAddr;
 
-use crate::catalog::report::{Place, Report};
+use crate::catalog::geography::{AS_TRANS, Owner, SystemNetworks};
+use crate::catalog::{Origin, Report};
 use crate::model::net::{HostBits, Prefix};
-use crate::snapshot::tables::Lists;
 
-/// Stands for a system whose number has more than 16 bits, where somebody cannot write that.
-pub const AS_TRANS: u32 = 23_456;
 /// Longer lines are no lines of such a file.
 const MAX_LINE: usize = 4_096;
 
-/// Every network with its system, in the order of the file.
-#[derive(Default)]
-pub struct Table {
-    /// Networks; the last of equal ones counts.
-    pub networks: Vec<(Prefix, Origin)>,
-    sets: Lists<u32>,
-}
-
-/// To which system a network belongs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Origin {
-    /// Said to be none.
-    Nobody,
-    /// Its number.
-    System(u32),
-    /// One of several: the index of their numbers in the table.
-    Set(u32),
-}
-
-impl Table {
-    /// The systems of an origin, in the order of the file, until one is found.
-    pub fn find_map<T>(&self, origin: Origin, find: impl FnMut(u32) -> Option<T>) -> Option<T> {
-        let one = match origin {
-            Origin::Nobody => None,
-            Origin::System(system) => Some(system),
-            Origin::Set(set) => return self.sets.get(set as usize).iter().copied().find_map(find),
-        };
-        one.and_then(find)
-    }
-
-    /// The number of networks.
-    pub fn len(&self) -> usize {
-        self.networks.len()
-    }
-
-    /// Whether there is no network.
-    pub fn is_empty(&self) -> bool {
-        self.networks.is_empty()
-    }
-
-    fn origin(&mut self, systems: &Systems) -> Option<Origin> {
-        match systems.numbers[..] {
-            [] => systems.is_nobody.then_some(Origin::Nobody),
-            [system] => Some(Origin::System(system)),
-            _ => self.sets.push(systems.numbers.iter().copied()).map(Origin::Set),
-        }
-    }
-}
-
 /// Reads every line; bad ones are reported and skipped.
-pub fn parse(file: &str, bytes: &[u8], report: &mut Report) -> Table {
-    let mut table = Table::default();
+pub fn parse(file: &str, bytes: &[u8], report: &mut Report) -> SystemNetworks {
+    let mut table = SystemNetworks::default();
     table.networks.reserve(bytes.len() / 28);
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     for (line, text) in (1..).zip(lines(bytes)) {
-        let place = Place::Line(line);
+        let origin = || Origin::line(file, line);
         if text.len() > MAX_LINE {
             let start = String::from_utf8_lossy(text.get(..80).unwrap_or(&[]));
             let value = format_args!("{start}…");
-            report.skipped(file, place, "line is longer than 4,096 bytes, skipped", value);
+            report.skipped(&origin(), "line is longer than 4,096 bytes, skipped", value);
             continue;
         }
         let Ok(text) = std::str::from_utf8(text) else {
             let text = String::from_utf8_lossy(text);
-            report.skipped(file, place, "line is not UTF-8, skipped", text);
+            report.skipped(&origin(), "line is not UTF-8, skipped", text);
             continue;
         };
         // As nearly all lines are.
         if let Some((prefix, system)) = parse_plain(text) {
-            table.networks.push((prefix, Origin::System(system)));
+            table.networks.push((prefix, Owner::System(system)));
             continue;
         }
         parse_line(text, &mut table, |kind, problem| match kind {
-            Kind::Mended => report.mended(file, place, problem, text.trim()),
-            Kind::Skipped => report.skipped(file, place, problem, text.trim()),
+            Kind::Mended => report.mended(&origin(), problem, text.trim()),
+            Kind::Skipped => report.skipped(&origin(), problem, text.trim()),
         });
     }
     table
@@ -126,7 +75,7 @@ fn is_system(number: u32) -> bool {
 }
 
 /// Any other line.
-fn parse_line(text: &str, table: &mut Table, mut tell: impl FnMut(Kind, &'static str)) {
+fn parse_line(text: &str, table: &mut SystemNetworks, mut tell: impl FnMut(Kind, &'static str)) {
     let text = text.trim();
     if text.is_empty() {
         return tell(Kind::Skipped, "blank line, skipped");
@@ -167,7 +116,8 @@ fn parse_line(text: &str, table: &mut Table, mut tell: impl FnMut(Kind, &'static
         return;
     }
     let systems = Systems::parse(column);
-    let Some(origin) = table.origin(&systems) else {
+    let nobody = systems.is_nobody.then_some(Owner::Nobody);
+    let Some(owner) = table.owner(&systems.numbers).or(nobody) else {
         return tell(Kind::Skipped, "names no AS number and hides no wider network, skipped");
     };
     if host_bits == HostBits::WereSet {
@@ -176,7 +126,7 @@ fn parse_line(text: &str, table: &mut Table, mut tell: impl FnMut(Kind, &'static
     if systems.has_others {
         tell(Kind::Mended, "part of the ASN column is no AS number, left out");
     }
-    table.networks.push((prefix, origin));
+    table.networks.push((prefix, owner));
 }
 
 fn is_separator(character: char) -> bool {
@@ -208,7 +158,7 @@ fn unquote(column: &str) -> &str {
 
 /// What an ASN column says.
 #[derive(Default)]
-pub struct Systems {
+struct Systems {
     /// In the order of the text, each once.
     numbers: Vec<u32>,
     /// Whether it says that there is none.
@@ -274,7 +224,7 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 mod tests {
     use super::*;
 
-    fn shown(table: &Table) -> Vec<String> {
+    fn shown(table: &SystemNetworks) -> Vec<String> {
         let systems = |origin| {
             let mut all = Vec::new();
             let _: Option<()> = table.find_map(origin, |system| {
@@ -441,12 +391,6 @@ mod tests {
         let lines = report.lines();
         assert!(lines[0].starts_with("n.txt:1: line is longer than 4,096 bytes, skipped: 111"));
         assert!(lines[0].len() < 200 && lines.len() == 1, "{lines:?}");
-    }
-
-    #[test]
-    fn a_network_takes_as_much_memory_as_it_must() {
-        // Ten million of them are a lot.
-        assert_eq!(size_of::<(Prefix, Origin)>(), 28);
     }
 
     #[test]

@@ -1,4 +1,81 @@
-//! MirrorManager's protobuf.
+//! MirrorManager's files: its mirrors as one protobuf, and geography beside it.
+//!
+//! The protobuf is [read ahead](read_ahead), [walked](wire) field by field ([`cache`]), and its
+//! directories are taken apart without being held ([`directory`]).
 
+pub mod cache;
 pub mod wire;
 pub mod read_ahead;
+mod directory;
+mod carriers;
+
+use std::path::{Path, PathBuf};
+use std::thread::{self, Scope};
+
+use super::error::{Error, file_name};
+use super::geography;
+use crate::catalog::{Builder, Catalog, Report};
+use crate::regular_file::{self, ReadError};
+use cache::BadFile;
+use read_ahead::ReadAhead;
+use wire::BadWire;
+
+/// MirrorManager's files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MirrorManagerFiles {
+    /// `mirrorlist_cache.proto`.
+    pub cache: PathBuf,
+    /// `global_netblocks.txt`.
+    pub global_netblocks: PathBuf,
+    /// `country_continent.csv`.
+    pub country_continent: PathBuf,
+    /// The country database, an mmdb.
+    pub geoip: PathBuf,
+}
+
+impl MirrorManagerFiles {
+    /// The files, in the order in which they are named in messages.
+    pub fn paths(&self) -> [&Path; 4] {
+        [&self.cache, &self.global_netblocks, &self.country_continent, &self.geoip]
+    }
+}
+
+/// Reads the four files. The protobuf is nine tenths of the work, so it has a thread of its own.
+pub(super) fn read(files: &MirrorManagerFiles, report: &mut Report) -> Result<Catalog, Error> {
+    let MirrorManagerFiles { cache, global_netblocks, country_continent, geoip } = files;
+    let mut geography_report = Report::default();
+    let (builder, geography) = thread::scope(|scope| {
+        let geography = thread::Builder::new()
+            .name("tables".into())
+            .spawn_scoped(scope, || {
+                let report = &mut geography_report;
+                geography::read(global_netblocks, country_continent, geoip, report)
+            })
+            .map_err(|error| Error::no_thread(geoip, &error))?;
+        let builder = read_cache(scope, cache, report);
+        let geography = geography
+            .join()
+            .unwrap_or_else(|_| Err(Error::broken(geoip, "made its reader panic; is it damaged?")));
+        Ok::<_, Error>((builder, geography))
+    })?;
+    let (builder, geography) = (builder?, geography?);
+    report.append(geography_report);
+    Ok(builder.finish(geography, report)?)
+}
+
+fn read_cache<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    path: &Path,
+    report: &mut Report,
+) -> Result<Builder, Error> {
+    let unread = |source| Error::Read { path: path.into(), source };
+    let (file, _) = regular_file::open(path).map_err(unread)?;
+    let input = ReadAhead::start(scope, file).map_err(|error| Error::no_thread(path, &error))?;
+    cache::parse(&file_name(path), input, report).map_err(|error| match error {
+        // What the system could not read may be sound.
+        BadFile::Wire { position, reason: BadWire::Io(error) } => {
+            unread(ReadError::Read { offset: position, error })
+        }
+        error => Error::broken(path, error),
+    })
+}

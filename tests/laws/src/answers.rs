@@ -7,9 +7,10 @@ use mirrorlistd::answer::asker::Asker;
 use mirrorlistd::answer::query::Query;
 use mirrorlistd::answer::shape::Shaping;
 use mirrorlistd::answer::{Format, Options, Request, Scratch, Status, respond};
-use mirrorlistd::compile::{Inputs, compile};
+use mirrorlistd::build::build;
 use mirrorlistd::encode::text::{Append, Text};
 use mirrorlistd::snapshot::Snapshot;
+use mirrorlistd::sources::Inputs;
 
 use super::xml;
 
@@ -23,7 +24,7 @@ const CLIENTS: [&str; 4] = ["192.0.2.200", "198.51.100.7", "2001:db8:2000::1", "
 
 pub fn query(bytes: &[u8]) {
     static DEMO: OnceLock<Snapshot> = OnceLock::new();
-    let snapshot = DEMO.get_or_init(|| compile(&Inputs::Demo).unwrap().snapshot);
+    let snapshot = DEMO.get_or_init(|| build(&Inputs::Demo, None).unwrap().snapshot);
     if let Ok(query) = std::str::from_utf8(bytes)
         && query.len() <= MAX_QUERY
     {

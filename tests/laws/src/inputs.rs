@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
-use mirrorlistd::compile::source::mirrormanager as mirrors;
-use mirrorlistd::compile::{Records, Report, compile_records};
+use mirrorlistd::catalog::geography::{CountryNetworks, NetworkPlace};
+use mirrorlistd::catalog::{Geography, Report};
+use mirrorlistd::compile::compile;
 use mirrorlistd::config::written::Written;
 use mirrorlistd::model::net::Prefix;
 use mirrorlistd::snapshot::format;
 use mirrorlistd::sources::geography::{
     country_continent as continents, country_database as countries, global_netblocks as netblocks,
 };
+use mirrorlistd::sources::mirrormanager::cache;
 
 use super::answers;
 
@@ -29,19 +31,22 @@ fn check_line(line: &str) {
 /// from its file, and answers keep their law.
 pub fn mirrormanager(bytes: &[u8]) {
     let mut report = Report::default();
-    let cache = match mirrors::parse(FILE, bytes, &mut report) {
-        Ok(cache) => cache,
+    let builder = match cache::parse(FILE, bytes, &mut report) {
+        Ok(builder) => builder,
         Err(error) => return check_line(&error.to_string()),
     };
     check_report(&report);
-    let records = Records {
-        cache_name: FILE.to_owned(),
-        cache,
-        global_netblocks: netblocks::parse(FILE, b"198.51.100.0/24 64500\n", &mut report),
+    let geography = Geography {
+        systems: netblocks::parse(FILE, b"198.51.100.0/24 64500\n", &mut report),
         continents: continents::parse(FILE, "DE,EU\nFR,EU\nUS,NA\n", &mut report),
-        countries: (FILE.to_owned(), countries_of_one()),
+        countries: countries_of_one(),
+        countries_origin: countries::origin(FILE),
     };
-    let compiled = match compile_records(records, report, None) {
+    let catalog = match builder.finish(geography, &mut report) {
+        Ok(catalog) => catalog,
+        Err(error) => return check_line(&error.to_string()),
+    };
+    let compiled = match compile(catalog, report, None) {
         Ok(compiled) => compiled,
         Err(error) => return check_line(&error.to_string()),
     };
@@ -61,11 +66,11 @@ pub fn mirrormanager(bytes: &[u8]) {
 }
 
 /// `192.0.2.0/24` is German.
-fn countries_of_one() -> countries::Table {
+fn countries_of_one() -> CountryNetworks {
     let country = mirrorlistd::model::geo::Country::parse("DE");
-    countries::Table {
+    CountryNetworks {
         networks: vec![(Prefix::parse("192.0.2.0/24").unwrap().0, 0)],
-        records: vec![countries::Record { country, ..Default::default() }],
+        places: vec![NetworkPlace { country, ..Default::default() }],
     }
 }
 

@@ -11,9 +11,12 @@ use std::path::Path;
 use mirrorlistd::answer::asker::Asker;
 use mirrorlistd::answer::explain::Explanation;
 use mirrorlistd::answer::{Format, Options, Reply, Request, Scratch, Status, explain, respond};
-use mirrorlistd::compile::{self, Compiled, Inputs, MirrorManagerFiles, Report};
+use mirrorlistd::build::{self, build};
+use mirrorlistd::catalog::Report;
+use mirrorlistd::compile::Compiled;
 use mirrorlistd::encode::text::{Append, Text};
 use mirrorlistd::snapshot::Snapshot;
+use mirrorlistd::sources::{Inputs, MirrorManagerFiles};
 use testdata::Message as _;
 use testdata::mirrormanager::{
     FileDetailsCacheDirectoryType, FileDetailsCacheFilesType, FileDetailsType, IntIntMap,
@@ -216,15 +219,15 @@ impl World {
     }
 
     /// Compiles the four files as the program does.
-    pub fn compile(&self) -> Result<Compiled, compile::Error> {
+    pub fn compile(&self) -> Result<Compiled, build::Error> {
         self.compile_bytes(&self.list.encode_to_vec())
     }
 
     /// Compiles with these bytes for the protobuf.
-    pub fn compile_bytes(&self, cache: &[u8]) -> Result<Compiled, compile::Error> {
+    pub fn compile_bytes(&self, cache: &[u8]) -> Result<Compiled, build::Error> {
         let folder = tempfile::tempdir().unwrap();
         let files = self.write(folder.path(), cache);
-        compile::compile(&Inputs::MirrorManager(files))
+        build(&Inputs::MirrorManager(files), None)
     }
 
     /// Writes the four files.

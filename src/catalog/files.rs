@@ -8,15 +8,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use rustc_hash::FxHashMap;
-
-use super::source::mirrormanager::DirectoryFiles;
-use crate::catalog::report::{Place, Report};
-use crate::model::ids::DirectoryId;
+use super::entry::Entry;
+use super::origin::Origin;
+use super::records::{Directory, File, Version};
+use super::report::Report;
 use crate::model::{MAX_NAME, path};
-use crate::snapshot::tables::{Names, Version};
 
-const PLACE: Place = Place::Table("FileDetailsCache");
 /// Versions of a file that are listed. MirrorManager keeps a handful; each costs every metalink of
 /// the file about 600 bytes.
 const MAX_VERSIONS: usize = 32;
@@ -27,66 +24,67 @@ const LAST_SECOND: u64 = 253_402_300_799;
 /// Clients read sizes as signed numbers.
 const LARGEST: u64 = i64::MAX as u64;
 
-/// Files by directory and name, each with its versions, the current one first.
-pub(super) type Files = FxHashMap<DirectoryId, BTreeMap<String, Vec<Version>>>;
+/// Files of a directory by name, and where they were first read.
+type Files = (Origin, BTreeMap<String, Vec<Version>>);
 
-/// Takes `FileDetailsCache`, made at the time `created`. What is said of one file in several places is
-/// joined.
+/// Gives the directories their files; the data were made at the time `created`. What is said of one
+/// file in several places is joined.
 pub(super) fn collect(
-    file: &str,
-    records: Vec<DirectoryFiles>,
+    records: Vec<Entry<String, Vec<File>>>,
     created: u64,
-    names: &Names,
+    directories: &mut [Directory],
     report: &mut Report,
-) -> Files {
-    let mut files = Files::default();
-    for details in records {
-        let written = &details.directory;
-        if path::leads_above(written) {
+) {
+    // By the position of the directory.
+    let mut files: BTreeMap<usize, Files> = BTreeMap::new();
+    for Entry { origin, key: written, value } in records {
+        let origin = &origin;
+        if path::leads_above(&written) {
             let problem = "directory name leads above where it begins, skipped";
-            report.skipped(file, PLACE, problem, written);
+            report.skipped(origin, problem, written);
             continue;
         }
-        let name = path::canonical(written);
-        if name != *written {
+        let name = path::canonical(&written);
+        if *name != *written {
             let problem = "directory name with odd slashes or dots, mended";
-            report.mended(file, PLACE, problem, format_args!("{written} to {name}"));
+            report.mended(origin, problem, format_args!("{written} to {name}"));
         }
-        let Some(directory) = names.find(&name).and_then(DirectoryId::new) else {
-            report.skipped(file, PLACE, "directory that no mirror carries, skipped", name);
+        let found = directories.binary_search_by(|directory| (*directory.name).cmp(&*name));
+        let Ok(directory) = found else {
+            report.skipped(origin, "directory that no mirror carries, skipped", name);
             continue;
         };
         if files.contains_key(&directory) {
-            report.mended(file, PLACE, "directory occurs twice, files joined", &name);
+            report.mended(origin, "directory occurs twice, files joined", &name);
         }
-        let by_name = files.entry(directory).or_default();
-        for (file_name, versions) in details.files {
+        let (_, by_name) =
+            files.entry(directory).or_insert_with(|| (origin.clone(), BTreeMap::new()));
+        for File { name: file_name, versions } in value {
             let value = format_args!("{name}/{file_name}");
             if let Some(problem) = find_name_trouble(&file_name) {
-                report.skipped(file, PLACE, problem, value);
+                report.skipped(origin, problem, value);
             } else if versions.is_empty() {
-                report.skipped(file, PLACE, "file without details, skipped", value);
+                report.skipped(origin, "file without details, skipped", value);
             } else if let Some(known) = by_name.get_mut(&file_name) {
-                report.mended(file, PLACE, "file occurs twice, versions joined", value);
+                report.mended(origin, "file occurs twice, versions joined", value);
                 known.extend(versions);
             } else {
                 by_name.insert(file_name, versions);
             }
         }
     }
-    let mut directories: Vec<_> = files.iter_mut().collect();
-    directories.sort_by_key(|(directory, _)| directory.index());
-    for (directory, by_name) in directories {
-        for (file_name, versions) in by_name {
-            let name = format_args!("{}/{file_name}", names.get(directory.index()));
-            let mut review = Review { file, name, created, report };
-            review.put_in_order(versions);
+    for (directory, (origin, by_name)) in files {
+        let Some(directory) = directories.get_mut(directory) else { continue };
+        for (file_name, mut versions) in by_name {
+            let name = format_args!("{}/{file_name}", directory.name);
+            let mut review = Review { origin: &origin, name, created, report };
+            review.put_in_order(&mut versions);
             if file_name == "repomd.xml" {
-                review.look_at_index(versions);
+                review.look_at_index(&versions);
             }
+            directory.files.push(File { name: file_name, versions });
         }
     }
-    files
 }
 
 fn find_name_trouble(name: &str) -> Option<&'static str> {
@@ -103,7 +101,7 @@ fn find_name_trouble(name: &str) -> Option<&'static str> {
 
 /// Looks at the versions of one file.
 struct Review<'a, N> {
-    file: &'a str,
+    origin: &'a Origin,
     /// The file's, with its directory.
     name: N,
     created: u64,
@@ -172,7 +170,7 @@ impl<N: Display> Review<'_, N> {
         let sums = &current.checksums;
         if sums.sha256.is_none() && sums.sha512.is_none() {
             let problem = "repomd.xml without sha256 and sha512, clients cannot verify it";
-            self.report.harmful(self.file, PLACE, problem, &self.name);
+            self.report.harmful(self.origin, problem, &self.name);
         }
         if current.timestamp == 0 || current.size == 0 {
             // yum 3 finds both mandatory.
@@ -182,7 +180,7 @@ impl<N: Display> Review<'_, N> {
 
     fn mended(&mut self, problem: &'static str, addition: impl Display) {
         let value = format_args!("{}{addition}", self.name);
-        self.report.mended(self.file, PLACE, problem, value);
+        self.report.mended(self.origin, problem, value);
     }
 }
 

@@ -2,59 +2,21 @@
 //!
 //! Field numbers and names are those of the format (proto2, package `mirrormanager`, message
 //! `MirrorList`). The file is walked one top-level field at a time; directories, which are nearly
-//! all of it, go straight into a [`Collector`] and are never held as they are in the file.
+//! all of it, are [taken apart](super::directory) one by one and are never held as they are in the
+//! file.
 //!
 //! Unknown fields are skipped, as the format asks. `LocationCache`, `HostMaxConnectionCache`,
 //! `ByCountryInternet2` and `OrderedMirrorList` are known and not used, as in the reference.
 
 use std::io::BufRead;
 
-use crate::catalog::report::{Place, Report};
-use crate::compile::directories::Collector;
+use super::directory::DirectoryReader;
+use super::wire::{BadWire, FieldReader, Fields, Value, each_number};
+use crate::catalog::entry::Missing;
+use crate::catalog::records::{File, Version};
+use crate::catalog::{Builder, Origin, Record, Report};
 use crate::model::checksum::{Checksums, parse_hex};
-use crate::snapshot::tables::Version;
-use crate::sources::mirrormanager::wire::{BadWire, FieldReader, Fields, Value, each_number};
-
-/// Everything in the file, still with its own ids, in the order of the file.
-#[derive(Default)]
-pub struct Records {
-    /// `Time`: when the data was made, in seconds since 1970.
-    pub created: u64,
-    /// `NetblockCountryCache`: prefix to country.
-    pub netblock_countries: Vec<(String, String)>,
-    /// `HCUrlCache`: URL id to base URL.
-    pub urls: Vec<(i64, String)>,
-    /// `FileDetailsCache`: files by directory.
-    pub files: Vec<DirectoryFiles>,
-    /// `DisabledRepositoryCache`: repository to whether it is disabled.
-    pub disabled: Vec<(String, bool)>,
-    /// `CountryContinentRedirectCache`: country to continent.
-    pub continents: Vec<(String, String)>,
-    /// `RepositoryRedirectCache`: old name to new name.
-    pub redirects: Vec<(String, String)>,
-    /// `RepoArchToDirectoryName`: `repo+arch` to directory.
-    pub repositories: Vec<(String, String)>,
-    /// `HostAsnCache`: autonomous system to mirrors.
-    pub asn_hosts: Vec<(i64, Vec<i64>)>,
-    /// `HostCountryCache`: mirror to country.
-    pub host_countries: Vec<(i64, String)>,
-    /// `HostBandwidthCache`: mirror to Mbit/s.
-    pub bandwidths: Vec<(i64, i64)>,
-    /// `HostCountryAllowedCache`: mirror to the countries that it serves.
-    pub allowed: Vec<(i64, Vec<String>)>,
-    /// `HostNetblockCache`: prefix or address to mirrors.
-    pub netblocks: Vec<(String, Vec<i64>)>,
-    /// `MirrorListCache`: directories.
-    pub directories: Collector,
-}
-
-/// Files of a directory and their versions, the current one first.
-pub struct DirectoryFiles {
-    /// The directory's name.
-    pub directory: String,
-    /// File names and versions.
-    pub files: Vec<(String, Vec<Version>)>,
-}
+use crate::model::mirror_key::MirrorKey;
 
 /// Why the file as a whole cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -76,93 +38,167 @@ pub enum BadFile {
 }
 
 /// Reads the whole file.
-pub fn parse(file: &str, input: impl BufRead, report: &mut Report) -> Result<Records, BadFile> {
+pub fn parse(file: &str, input: impl BufRead, report: &mut Report) -> Result<Builder, BadFile> {
     let mut reader = FieldReader::new(input);
-    let mut records = Records::default();
-    let mut time = None;
+    let mut cache = CacheReader::new(file);
     let mut any = false;
     loop {
         let position = reader.position();
-        let damaged = |reason| BadFile::Wire { position, reason };
         match reader.next_field() {
-            Ok(Some((1, value))) => time = Some(value.number(1).map_err(damaged)?),
-            Ok(Some((field, value))) => {
-                records.take_field(file, field, value, report).map_err(damaged)?;
-            }
+            Ok(Some((field, value))) => cache
+                .take_field(field, value, report)
+                .map_err(|reason| BadFile::Wire { position, reason })?,
             Ok(None) if !any => return Err(BadFile::Empty),
             Ok(None) => break,
             Err(reason) => return Err(BadFile::Wire { position: reader.position(), reason }),
         }
         any = true;
     }
-    records.created = time.ok_or(BadFile::NoTime)?;
-    Ok(records)
+    let CacheReader { mut builder, tables, time, .. } = cache;
+    builder.add(&tables.time, Record::Created(time.ok_or(BadFile::NoTime)?));
+    Ok(builder)
 }
 
-impl Records {
+/// Hands the fields of the file to the builder.
+struct CacheReader {
+    builder: Builder,
+    tables: Tables,
+    directories: DirectoryReader,
+    time: Option<u64>,
+}
+
+/// Where each table is: everything that is said of its records points there.
+struct Tables {
+    time: Origin,
+    netblock_countries: Origin,
+    urls: Origin,
+    files: Origin,
+    disabled: Origin,
+    continents: Origin,
+    redirects: Origin,
+    repositories: Origin,
+    systems: Origin,
+    mirror_countries: Origin,
+    bandwidths: Origin,
+    allowed: Origin,
+    netblocks: Origin,
+    directories: Origin,
+}
+
+impl Tables {
+    fn of(file: &str) -> Self {
+        let table = |name| Origin::table(file, name);
+        Self {
+            time: table("Time"),
+            netblock_countries: table("NetblockCountryCache"),
+            urls: table("HCUrlCache"),
+            files: table("FileDetailsCache"),
+            disabled: table("DisabledRepositoryCache"),
+            continents: table("CountryContinentRedirectCache"),
+            redirects: table("RepositoryRedirectCache"),
+            repositories: table("RepoArchToDirectoryName"),
+            systems: table("HostAsnCache"),
+            mirror_countries: table("HostCountryCache"),
+            bandwidths: table("HostBandwidthCache"),
+            allowed: table("HostCountryAllowedCache"),
+            netblocks: table("HostNetblockCache"),
+            directories: table("MirrorListCache"),
+        }
+    }
+}
+
+impl CacheReader {
+    fn new(file: &str) -> Self {
+        let tables = Tables::of(file);
+        let missing = Missing {
+            input: file.to_owned(),
+            mirror_countries: tables.mirror_countries.clone(),
+            bandwidths: tables.bandwidths.clone(),
+            url: "URL id that HCUrlCache does not have, skipped",
+        };
+        let (builder, directories) = (Builder::new(missing), DirectoryReader::default());
+        Self { builder, tables, directories, time: None }
+    }
+
     fn take_field(
         &mut self,
-        file: &str,
         field: u32,
         value: Value<'_>,
         report: &mut Report,
     ) -> Result<(), BadWire> {
-        let table = match field {
-            2 => "NetblockCountryCache",
-            4 => "HCUrlCache",
-            5 => "FileDetailsCache",
-            6 => "DisabledRepositoryCache",
-            7 => "CountryContinentRedirectCache",
-            8 => "RepositoryRedirectCache",
-            9 => "RepoArchToDirectoryName",
-            10 => "HostAsnCache",
-            12 => "HostCountryCache",
-            13 => "HostBandwidthCache",
-            14 => "HostCountryAllowedCache",
-            15 => "HostNetblockCache",
-            16 => "MirrorListCache",
+        let origin = match field {
+            1 => {
+                self.time = Some(value.number(1)?);
+                return Ok(());
+            }
+            2 => &self.tables.netblock_countries,
+            4 => &self.tables.urls,
+            5 => &self.tables.files,
+            6 => &self.tables.disabled,
+            7 => &self.tables.continents,
+            8 => &self.tables.redirects,
+            9 => &self.tables.repositories,
+            10 => &self.tables.systems,
+            12 => &self.tables.mirror_countries,
+            13 => &self.tables.bandwidths,
+            14 => &self.tables.allowed,
+            15 => &self.tables.netblocks,
+            16 => &self.tables.directories,
             _ => return Ok(()),
         };
         let message = value.bytes(field)?;
-        let mut text = Utf8 { file, table, report };
-        match field {
-            2 => self.netblock_countries.extend(text.pair(message)?),
-            4 => self.urls.extend(text.number_and_text(message)?),
-            5 => self.files.extend(text.directory_files(message)?),
-            6 => self.disabled.extend(text.text_and_number(message)?.map(|(k, v)| (k, v != 0))),
-            7 => self.continents.extend(text.pair(message)?),
-            8 => self.redirects.extend(text.pair(message)?),
-            9 => self.repositories.extend(text.pair(message)?),
-            10 => self.asn_hosts.push(numbers(message)?),
-            12 => self.host_countries.extend(text.number_and_text(message)?),
-            13 => self.bandwidths.push(number_pair(message)?),
-            14 => self.allowed.push(text.number_and_texts(message)?),
-            15 => self.netblocks.extend(text.text_and_numbers(message)?),
-            _ => self.directories.add(file, message, report)?,
+        let mut entry = EntryReader { origin, report };
+        let record = match field {
+            2 => entry.pair(message)?.map(|(key, value)| Record::NetworkCountry(key, value)),
+            4 => entry.number_and_text(message)?.map(|(id, url)| Record::Url(id, url)),
+            5 => entry.directory_files(message)?,
+            6 => entry.text_and_number(message)?.map(|(key, on)| Record::Disabled(key, on != 0)),
+            7 => entry.pair(message)?.map(|(key, value)| Record::Continent(key, value)),
+            8 => entry.pair(message)?.map(|(key, value)| Record::Redirect(key, value)),
+            9 => entry.pair(message)?.map(|(key, value)| Record::Repository(key, value)),
+            10 => {
+                let (number, mirrors) = numbers(message)?;
+                Some(Record::System(number, mirrors))
+            }
+            12 => entry
+                .number_and_text(message)?
+                .map(|(number, code)| Record::MirrorCountry(MirrorKey::Number(number), code)),
+            13 => {
+                let (number, bandwidth) = number_pair(message)?;
+                Some(Record::Bandwidth(MirrorKey::Number(number), bandwidth))
+            }
+            14 => {
+                let (number, codes) = entry.number_and_texts(message)?;
+                Some(Record::AllowedCountries(MirrorKey::Number(number), codes))
+            }
+            15 => entry
+                .text_and_numbers(message)?
+                .map(|(prefix, mirrors)| Record::Netblock(prefix, mirrors)),
+            _ => {
+                let directories = &mut self.builder.directories;
+                return self.directories.read(origin, message, directories, report);
+            }
+        };
+        if let Some(record) = record {
+            self.builder.add(origin, record);
         }
         Ok(())
     }
 }
 
 /// Reads map entries whose strings must be UTF-8; those that are not are reported and skipped.
-struct Utf8<'a> {
-    file: &'a str,
-    table: &'static str,
+struct EntryReader<'a> {
+    origin: &'a Origin,
     report: &'a mut Report,
 }
 
-impl Utf8<'_> {
+impl EntryReader<'_> {
     fn text(&mut self, bytes: &[u8]) -> Option<String> {
         match std::str::from_utf8(bytes) {
             Ok(text) => Some(text.to_owned()),
             Err(_) => {
                 let text = String::from_utf8_lossy(bytes);
-                self.report.skipped(
-                    self.file,
-                    Place::Table(self.table),
-                    "text is not UTF-8, skipped",
-                    text,
-                );
+                self.report.skipped(self.origin, "text is not UTF-8, skipped", text);
                 None
             }
         }
@@ -189,14 +225,17 @@ impl Utf8<'_> {
         Ok(self.text(key).map(|key| (key, value)))
     }
 
-    fn text_and_numbers(&mut self, message: &[u8]) -> Result<Option<(String, Vec<i64>)>, BadWire> {
+    fn text_and_numbers(
+        &mut self,
+        message: &[u8],
+    ) -> Result<Option<(String, Vec<MirrorKey>)>, BadWire> {
         let mut key: &[u8] = b"";
         let mut values = Vec::new();
         let mut fields = Fields::new(message);
         while let Some((field, value)) = fields.next_field()? {
             match field {
                 1 => key = value.bytes(1)?,
-                2 => each_number(2, value, |number| values.push(number))?,
+                2 => each_number(2, value, |number| values.push(MirrorKey::Number(number)))?,
                 _ => {}
             }
         }
@@ -218,7 +257,7 @@ impl Utf8<'_> {
     }
 
     /// `FileDetailsCacheDirectoryType`.
-    fn directory_files(&mut self, message: &[u8]) -> Result<Option<DirectoryFiles>, BadWire> {
+    fn directory_files(&mut self, message: &[u8]) -> Result<Option<Record>, BadWire> {
         let mut directory = None;
         let mut files = Vec::new();
         let mut fields = Fields::new(message);
@@ -229,11 +268,11 @@ impl Utf8<'_> {
                 _ => {}
             }
         }
-        Ok(directory.map(|directory| DirectoryFiles { directory, files }))
+        Ok(directory.map(|directory| Record::Files(directory, files)))
     }
 
     /// `FileDetailsCacheFilesType`.
-    fn file_versions(&mut self, message: &[u8]) -> Result<Option<(String, Vec<Version>)>, BadWire> {
+    fn file_versions(&mut self, message: &[u8]) -> Result<Option<File>, BadWire> {
         let mut name = None;
         let mut versions = Vec::new();
         let mut fields = Fields::new(message);
@@ -244,7 +283,7 @@ impl Utf8<'_> {
                 _ => {}
             }
         }
-        Ok(name.map(|name| (name, versions)))
+        Ok(name.map(|name| File { name, versions }))
     }
 
     /// `FileDetailsType`.
@@ -277,9 +316,8 @@ impl Utf8<'_> {
         }
         let sum = std::str::from_utf8(hex).ok().and_then(parse_hex);
         if sum.is_none() {
-            let place = Place::Table(self.table);
             let text = String::from_utf8_lossy(hex);
-            self.report.skipped(self.file, place, "checksum of a wrong form, left out", text);
+            self.report.skipped(self.origin, "checksum of a wrong form, left out", text);
         }
         sum
     }
@@ -308,14 +346,14 @@ fn number_pair(message: &[u8]) -> Result<(i64, i64), BadWire> {
     ))
 }
 
-fn numbers(message: &[u8]) -> Result<(i64, Vec<i64>), BadWire> {
+fn numbers(message: &[u8]) -> Result<(i64, Vec<MirrorKey>), BadWire> {
     let mut key = 0;
     let mut values = Vec::new();
     let mut fields = Fields::new(message);
     while let Some((field, value)) = fields.next_field()? {
         match field {
             1 => key = value.signed(1)?,
-            2 => each_number(2, value, |number| values.push(number))?,
+            2 => each_number(2, value, |number| values.push(MirrorKey::Number(number)))?,
             _ => {}
         }
     }

@@ -3,13 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::directories::Directories;
+use super::entry::{Entry, HostIds};
+use super::first::first_of_each_name;
+use super::geography::{CountryNetworks, NetworkPlace, push_merged};
 use super::networks::parse_key;
-use super::source::mirrormanager;
-use crate::catalog::report::{Place, Report};
+use super::origin::Origin;
+use super::report::Report;
 use crate::model::geo::{Continent, Country, Location};
+use crate::model::mirror_key::MirrorKey;
 use crate::model::net::Prefix;
-use crate::snapshot::tables::Prefixes;
-use crate::sources::geography::country_database::{self, push_merged};
 
 /// What is told of a country without neighbours.
 const NO_CONTINENT: &str = "country whose continent no table knows";
@@ -42,8 +45,8 @@ impl KnownCountries<'_> {
     /// Where the networks of a record are: in its country, else where they are registered, else on
     /// its continent, else where those come from whom they serve. A registration on another
     /// continent than the network itself says nothing of the network.
-    fn locate_record(&self, record: &country_database::Record) -> Option<Location> {
-        let country_database::Record { country, registered, represented, continent } = *record;
+    fn locate_place(&self, place: &NetworkPlace) -> Option<Location> {
+        let NetworkPlace { country, registered, represented, continent } = *place;
         let locate = |country: Option<Country>| country.and_then(|country| self.locate(country));
         let fits = |location: &Location| {
             let own = location.country().and_then(|country| self.continent(country));
@@ -56,85 +59,106 @@ impl KnownCountries<'_> {
     }
 }
 
+/// The continents of countries, as geography says or as they are set by hand.
+pub(super) fn resolve_continents(
+    continents: Vec<(Country, Continent)>,
+    by_hand: &[Entry<String, String>],
+    report: &mut Report,
+) -> Vec<(Country, Continent)> {
+    let mut by_country: BTreeMap<Country, Continent> = continents.into_iter().collect();
+    for (country, Entry { origin, value: continent, .. }) in first_of_each_name(by_hand, report) {
+        match (Country::parse(country), Continent::parse(continent)) {
+            (Some(country), Some(continent)) => {
+                by_country.insert(country, continent);
+            }
+            _ => {
+                let value = format_args!("{country} in {continent}");
+                report.skipped(origin, "not a code, skipped", value);
+            }
+        }
+    }
+    by_country.into_iter().collect()
+}
+
 /// The country database.
 pub(super) fn resolve_database(
-    file: &str,
-    database: &country_database::Table,
+    origin: &Origin,
+    database: &CountryNetworks,
     known: &KnownCountries<'_>,
     report: &mut Report,
-) -> Prefixes<Location> {
-    let locations: Vec<_> =
-        database.records.iter().map(|record| known.locate_record(record)).collect();
+) -> Vec<(Prefix, Location)> {
+    let locations: Vec<_> = database.places.iter().map(|place| known.locate_place(place)).collect();
     let countries: BTreeSet<_> = locations.iter().flatten().filter_map(|l| l.country()).collect();
     for country in countries.into_iter().filter(|&country| known.continent(country).is_none()) {
-        report.mended(file, Place::Table("country"), NO_CONTINENT, country);
+        report.mended(origin, NO_CONTINENT, country);
     }
     let mut merged: Vec<(Prefix, Location)> = Vec::with_capacity(database.networks.len());
-    for &(prefix, record) in &database.networks {
-        if let Some(location) = locations.get(record as usize).copied().flatten() {
+    for &(prefix, place) in &database.networks {
+        if let Some(location) = locations.get(place as usize).copied().flatten() {
             push_merged(&mut merged, prefix, location);
         }
     }
-    let mut prefixes = Prefixes::default();
-    merged.into_iter().for_each(|(prefix, location)| prefixes.push(prefix, location));
-    prefixes
+    merged
 }
 
-/// `NetblockCountryCache`. Of equal prefixes the first counts.
-pub(super) fn resolve_overrides(
-    file: &str,
-    cache: &mirrormanager::Records,
+/// Networks whose place is set by hand. Of equal prefixes the first counts.
+pub(super) fn resolve_by_hand(
+    records: &[Entry<String, String>],
     known: &KnownCountries<'_>,
     report: &mut Report,
-) -> Prefixes<Location> {
-    const TABLE: Place = Place::Table("NetblockCountryCache");
+) -> Vec<(Prefix, Location)> {
     let mut by_prefix: BTreeMap<Prefix, Location> = BTreeMap::new();
-    for (key, text) in &cache.netblock_countries {
-        let Some(prefix) = parse_key(file, TABLE, key, report) else { continue };
+    for Entry { origin, key, value: text } in records {
+        let Some(prefix) = parse_key(origin, key, report) else { continue };
         let value = format_args!("{key} in {text}");
         let Some(code) = Country::parse(text) else {
-            report.skipped(file, TABLE, "not a country code, skipped", value);
+            report.skipped(origin, "not a country code, skipped", value);
             continue;
         };
         let Some(location) = known.locate(code) else {
-            report.skipped(file, TABLE, "code of no place, skipped", value);
+            report.skipped(origin, "code of no place, skipped", value);
             continue;
         };
         if by_prefix.contains_key(&prefix) {
-            report.skipped(file, TABLE, "prefix occurs twice, first kept", key);
+            report.skipped(origin, "prefix occurs twice, first kept", key);
             continue;
         }
         if location.country().is_some_and(|country| known.continent(country).is_none()) {
-            report.mended(file, TABLE, NO_CONTINENT, value);
+            report.mended(origin, NO_CONTINENT, value);
         }
         by_prefix.insert(prefix, location);
     }
-    let mut overrides = Prefixes::default();
-    by_prefix.into_iter().for_each(|(prefix, location)| overrides.push(prefix, location));
-    overrides
+    by_prefix.into_iter().collect()
 }
 
 /// Tells of the countries of mirrors that no client finds by its continent.
 pub(super) fn report_lonely_mirrors(
-    file: &str,
-    cache: &mirrormanager::Records,
-    country_sets: impl Iterator<Item = Country>,
+    mirror_countries: &[Entry<MirrorKey, String>],
+    hosts: &HostIds,
+    directories: &Directories,
+    country_sets: &[Box<[Country]>],
     known: &KnownCountries<'_>,
     report: &mut Report,
 ) {
     let is_lonely = |country: &Country| known.continent(*country).is_none();
-    let numbers = &cache.directories.host_numbers;
-    let carries: rustc_hash::FxHashSet<i64> = numbers.iter().copied().collect();
-    for (number, code) in cache.host_countries.iter().filter(|(number, _)| carries.contains(number))
-    {
+    for Entry { origin, key, value: code } in mirror_countries {
+        if !hosts.contains_key(key) {
+            continue;
+        }
         if let Some(country) = Country::parse(code).filter(is_lonely) {
-            let value = format_args!("mirror {number} in {country}");
-            report.mended(file, Place::Table("HostCountryCache"), NO_CONTINENT, value);
+            let value = format_args!("mirror {key} in {country}");
+            report.mended(origin, NO_CONTINENT, value);
         }
     }
-    let listed: BTreeSet<Country> = country_sets.filter(is_lonely).collect();
-    for country in listed {
-        report.mended(file, Place::Table("MirrorListCache"), NO_CONTINENT, country);
+    let mut lonely: BTreeMap<Country, &Origin> = BTreeMap::new();
+    for (set, origin) in country_sets.iter().zip(&directories.country_set_origins) {
+        let Some(origin) = origin else { continue };
+        for &country in set.iter().filter(|country| is_lonely(country)) {
+            lonely.entry(country).or_insert(origin);
+        }
+    }
+    for (country, origin) in lonely {
+        report.mended(origin, NO_CONTINENT, country);
     }
 }
 
@@ -153,14 +177,14 @@ mod tests {
         table.sort();
         let known = KnownCountries(&table);
         let [own, registered, represented, on] = record;
-        let record = country_database::Record {
+        let place = NetworkPlace {
             country: country(own),
             registered: country(registered),
             represented: country(represented),
             continent: continent(on),
         };
-        let found = known.locate_record(&record);
-        assert_eq!(found.map_or("nowhere".into(), |l| format!("{l:?}")), expected, "{record:?}");
+        let found = known.locate_place(&place);
+        assert_eq!(found.map_or("nowhere".into(), |l| format!("{l:?}")), expected, "{place:?}");
     }
 
     #[test]

@@ -1,0 +1,287 @@
+//! The way into the catalog: records as sources find them, in any order.
+
+use super::directories::Directories;
+use super::entry::{Entry, Missing, Record};
+use super::geography::Geography;
+use super::origin::Origin;
+use super::records::{Catalog, File};
+use super::refusal::Refusal;
+use super::report::Report;
+use super::{files, joins, locations, mirrors, networks, repositories, urls};
+use crate::model::mirror_key::MirrorKey;
+
+/// Records met so far.
+pub struct Builder {
+    /// Directories and who carries them.
+    pub directories: Directories,
+    missing: Missing,
+    created: Option<(Origin, u64)>,
+    urls: Vec<Entry<i64, String>>,
+    mirror_countries: Vec<Entry<MirrorKey, String>>,
+    bandwidths: Vec<Entry<MirrorKey, i64>>,
+    allowed: Vec<Entry<MirrorKey, Vec<String>>>,
+    netblocks: Vec<Entry<String, Vec<MirrorKey>>>,
+    systems: Vec<Entry<i64, Vec<MirrorKey>>>,
+    repositories: Vec<Entry<String, String>>,
+    redirects: Vec<Entry<String, String>>,
+    disabled: Vec<Entry<String, bool>>,
+    continents: Vec<Entry<String, String>>,
+    network_countries: Vec<Entry<String, String>>,
+    files: Vec<Entry<String, Vec<File>>>,
+}
+
+impl Builder {
+    /// No records yet.
+    pub fn new(missing: Missing) -> Self {
+        Self {
+            directories: Directories::default(),
+            missing,
+            created: None,
+            urls: Vec::new(),
+            mirror_countries: Vec::new(),
+            bandwidths: Vec::new(),
+            allowed: Vec::new(),
+            netblocks: Vec::new(),
+            systems: Vec::new(),
+            repositories: Vec::new(),
+            redirects: Vec::new(),
+            disabled: Vec::new(),
+            continents: Vec::new(),
+            network_countries: Vec::new(),
+            files: Vec::new(),
+        }
+    }
+
+    /// Takes a record that was read at `origin`.
+    pub fn add(&mut self, origin: &Origin, record: Record) {
+        match record {
+            Record::Created(time) => self.created = Some((origin.clone(), time)),
+            Record::Url(id, url) => push(&mut self.urls, origin, id, url),
+            Record::MirrorCountry(mirror, country) => {
+                push(&mut self.mirror_countries, origin, mirror, country);
+            }
+            Record::Bandwidth(mirror, bandwidth) => {
+                push(&mut self.bandwidths, origin, mirror, bandwidth);
+            }
+            Record::AllowedCountries(mirror, countries) => {
+                push(&mut self.allowed, origin, mirror, countries);
+            }
+            Record::Netblock(prefix, mirrors) => {
+                push(&mut self.netblocks, origin, prefix, mirrors);
+            }
+            Record::System(number, mirrors) => push(&mut self.systems, origin, number, mirrors),
+            Record::Repository(key, directory) => {
+                push(&mut self.repositories, origin, key, directory);
+            }
+            Record::Redirect(from, to) => push(&mut self.redirects, origin, from, to),
+            Record::Disabled(name, disabled) => push(&mut self.disabled, origin, name, disabled),
+            Record::Continent(country, continent) => {
+                push(&mut self.continents, origin, country, continent);
+            }
+            Record::NetworkCountry(prefix, country) => {
+                push(&mut self.network_countries, origin, prefix, country);
+            }
+            Record::Files(directory, files) => push(&mut self.files, origin, directory, files),
+        }
+    }
+
+    /// Checks all records together. What is wrong is reported kind by kind of record, whatever the order
+    /// in which they came.
+    pub fn finish(self, geography: Geography, report: &mut Report) -> Result<Catalog, Refusal> {
+        let Self { mut directories, missing, created, files, .. } = self;
+        let name = &*missing.input;
+        let created = match created {
+            Some((origin, 0)) => {
+                let problem = "when the data were made is not said, so nobody can tell their age";
+                report.mended(&origin, problem, 0);
+                0
+            }
+            Some((_, created)) => created,
+            None => 0,
+        };
+
+        let url_ids = urls::check(&self.urls, report);
+        let url_lists = urls::check_lists(&missing, &directories, &url_ids.by_id, report)?;
+        let (mirrors, hosts) = mirrors::check(
+            &missing,
+            &directories,
+            &self.mirror_countries,
+            &self.bandwidths,
+            report,
+        );
+        let paths = repositories::read_paths(&self.repositories, report);
+        if directories.is_too_large {
+            return Err(Refusal::Contradictory(name.into()));
+        }
+        if mirrors.is_empty() {
+            return Err(Refusal::NoDirectories(name.into()));
+        }
+        let mut records = std::mem::take(&mut directories.records);
+        records.sort_by(|a, b| a.name.cmp(&b.name));
+        repositories::add_parents(&paths, &mut records, report);
+        files::collect(files, created, &mut records, report);
+        let repositories = repositories::resolve(name, paths, &records, report)?;
+        let (redirects, disabled) =
+            repositories::resolve_names(&repositories, &self.redirects, &self.disabled, report);
+
+        let mut catalog = Catalog {
+            created,
+            mirrors,
+            urls: url_ids.urls,
+            url_lists,
+            country_sets: std::mem::take(&mut directories.country_sets),
+            layouts: std::mem::take(&mut directories.layouts),
+            carriers: std::mem::take(&mut directories.sets),
+            directories: records,
+            repositories,
+            redirects,
+            disabled,
+            continents: Vec::new(),
+            audiences: Vec::new(),
+            netblocks: Vec::new(),
+            systems: Vec::new(),
+            system_networks: geography.systems,
+            locations: Vec::new(),
+            locations_by_hand: Vec::new(),
+            name: missing.input,
+        };
+        joins::report(&self.urls, &directories, &catalog, report);
+        catalog.continents =
+            locations::resolve_continents(geography.continents, &self.continents, report);
+        let known = locations::KnownCountries(&catalog.continents);
+        catalog.locations = locations::resolve_database(
+            &geography.countries_origin,
+            &geography.countries,
+            &known,
+            report,
+        );
+        drop(geography.countries);
+        catalog.locations_by_hand =
+            locations::resolve_by_hand(&self.network_countries, &known, report);
+        locations::report_lonely_mirrors(
+            &self.mirror_countries,
+            &hosts,
+            &directories,
+            &catalog.country_sets,
+            &known,
+            report,
+        );
+        catalog.audiences = mirrors::resolve_audiences(&self.allowed, &hosts, &known, report);
+        joins::report_mirrors(&self.mirror_countries, &self.bandwidths, &hosts, &catalog, report);
+        catalog.netblocks = networks::resolve_netblocks(&self.netblocks, &hosts, report);
+        catalog.systems = networks::resolve_systems(&self.systems, &hosts, report);
+        Ok(catalog)
+    }
+}
+
+fn push<K, V>(entries: &mut Vec<Entry<K, V>>, origin: &Origin, key: K, value: V) {
+    entries.push(Entry { origin: origin.clone(), key, value });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::geography::{CountryNetworks, SystemNetworks};
+    use super::*;
+    use crate::model::geo::{Continent, Country};
+    use crate::model::mirror_key::{MirrorKey, MirrorName};
+
+    /// No source that there is: mirrors have names, and each record a line.
+    fn builder() -> Builder {
+        Builder::new(Missing {
+            input: "mirrors.toml".into(),
+            mirror_countries: line(1),
+            bandwidths: line(1),
+            url: "URL that is not there, skipped",
+        })
+    }
+
+    fn line(line: u64) -> Origin {
+        Origin::line("mirrors.toml", line)
+    }
+
+    fn key(name: &str) -> MirrorKey {
+        MirrorKey::Name(MirrorName::parse(name).expect("a valid literal"))
+    }
+
+    fn geography() -> Geography {
+        let germany = Country::parse("DE").zip(Continent::parse("EU"));
+        Geography {
+            systems: SystemNetworks::default(),
+            continents: germany.into_iter().collect(),
+            countries: CountryNetworks::default(),
+            countries_origin: line(0),
+        }
+    }
+
+    fn records() -> Vec<(u64, Record)> {
+        vec![
+            (2, Record::Created(1_700_000_000)),
+            (10, Record::MirrorCountry(key("berlin"), "DE".into())),
+            (11, Record::Bandwidth(key("berlin"), 1_000)),
+            (12, Record::Url(7, "https://berlin.example/pub/".into())),
+            (20, Record::MirrorCountry(key("paris"), "France".into())),
+            (21, Record::Bandwidth(key("paris"), -3)),
+            (22, Record::Url(8, "gopher://paris.example/".into())),
+            (30, Record::Netblock("192.0.2.0/24".into(), vec![key("paris"), key("rome")])),
+            (40, Record::Repository("main+x86_64".into(), "os".into())),
+        ]
+    }
+
+    fn finish(records: Vec<(u64, Record)>) -> (Catalog, Vec<String>) {
+        let (mut builder, mut report) = (builder(), Report::default());
+        for (at, record) in records {
+            builder.add(&line(at), record);
+        }
+        let directories = &mut builder.directories;
+        for (name, url) in [("berlin", 7), ("paris", 8)] {
+            let host = directories.mirror(&key(name));
+            let urls = directories.url_list(&line(50), &[url]);
+            directories.carry(&line(50), host, urls, &mut report);
+            directories.set_public(host);
+        }
+        directories.end(&line(50), b"os/repodata/", b"repodata", &mut report);
+        let catalog = builder.finish(geography(), &mut report).expect("a catalog");
+        (catalog, report.lines())
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_the_line_of_its_record() {
+        let (catalog, lines) = finish(records());
+        assert_eq!(
+            lines,
+            [
+                "mirrors.toml:50: directory name with odd slashes or dots, mended: \
+                 os/repodata/ to os/repodata",
+                "mirrors.toml:12: URL in an odd form, mended: 7 https://berlin.example/pub/ to \
+                 https://berlin.example/pub",
+                "mirrors.toml:22: URL that cannot be listed, skipped: 8 gopher://paris.example/ \
+                 has no scheme out of https, http, ftp, rsync",
+                "mirrors.toml:20: not a country code, skipped: mirror paris in France",
+                "mirrors.toml:21: bandwidth missing or out of range, taken as 1: mirror paris: -3",
+                "mirrors.toml:50: directory of a repository is missing, taken from that of its \
+                 index: os",
+                "mirrors.toml:40: repository without details of repomd.xml, it has no metalink: \
+                 main+x86_64 in os",
+                "mirrors.toml:30: mirror carries nothing, skipped: 192.0.2.0/24 of mirror rome",
+            ]
+        );
+        let keys: Vec<_> = catalog.mirrors.iter().map(|mirror| mirror.key.to_string()).collect();
+        assert_eq!(keys, ["berlin", "paris"]);
+        let names: Vec<_> = catalog.directories.iter().map(|record| &*record.name).collect();
+        assert_eq!(names, ["os", "os/repodata"]);
+        assert_eq!(catalog.repositories[0].directory.map(|id| id.index()), Some(0));
+        assert_eq!(catalog.netblocks[0].1, [crate::model::ids::HostId(1)]);
+    }
+
+    #[test]
+    fn records_may_come_in_any_order() {
+        let mut backwards = records();
+        backwards.reverse();
+        let [forwards, backwards] = [records(), backwards].map(|records| {
+            let mut lines = finish(records).1;
+            lines.sort();
+            lines
+        });
+        assert_eq!(forwards, backwards);
+    }
+}

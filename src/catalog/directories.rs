@@ -1,0 +1,319 @@
+//! Directories, collapsed while they are read: who carries each, and how its mirrors serve it.
+//!
+//! Sources say of every directory the URLs and the countries of every mirror. A directory joins the
+//! first recent [`Layout`] that it does not contradict: each of its mirrors has there the same URL
+//! list, countries and privacy, or no entry yet. Directories of one category never contradict each
+//! other in real data, so a handful of layouts is enough; data that contradicts itself only costs more
+//! layouts, never a wrong answer.
+//!
+//! A source describes one directory at a time: [`Directories::carry`] for each mirror,
+//! [`Directories::set_public`] and [`Directories::list_in`] for mirrors that carry it, and then
+//! [`Directories::end`]. Mirrors are numbered in the order in which they are first met, and so are URL
+//! lists, which hold the source's ids of URLs: which URLs exist is checked later, when all records are
+//! there.
+
+use rustc_hash::FxHashMap;
+
+use super::origin::Origin;
+use super::records::{Directory, Layout, Slot};
+use super::report::Report;
+use crate::model::geo::Country;
+use crate::model::host_set::{self, words_for};
+use crate::model::ids::HostId;
+use crate::model::mirror_key::MirrorKey;
+use crate::model::{MAX_NAME, path};
+
+/// How many layouts a directory is compared with before it gets one of its own. Categories come
+/// interleaved in the file, and there are a handful.
+const RECENT_LAYOUTS: usize = 32;
+
+/// How many slots all layouts may have together, and how many words all sets of mirrors. Fedora has
+/// 3,000 and 760,000. Data that contradicts itself in every directory would fill the memory of the
+/// host with them; 100 times what any distribution needs is refused instead.
+const MAX_SLOTS: usize = 20_000_000;
+const MAX_SET_WORDS: usize = 50_000_000;
+
+/// Directories met so far.
+pub struct Directories {
+    /// The key of each mirror that carries a directory, by [`HostId`].
+    pub(super) mirrors: Vec<MirrorKey>,
+    /// Lists of the source's URL ids, and where each was first met.
+    pub(super) url_lists: Vec<Box<[i64]>>,
+    pub(super) url_list_origins: Vec<Origin>,
+    /// Sets of countries, the first is empty; and where each of the others was first met.
+    pub(super) country_sets: Vec<Box<[Country]>>,
+    pub(super) country_set_origins: Vec<Option<Origin>>,
+    /// Layouts; slots of mirrors that were met later are missing at the end.
+    pub(super) layouts: Vec<Layout>,
+    /// Sets of mirrors; words of mirrors that were met later are missing at the end.
+    pub(super) sets: Vec<Box<[u64]>>,
+    /// The directories, in the order in which they were read.
+    pub(super) records: Vec<Directory>,
+    /// Directories were left out because their layouts or sets would take too much memory.
+    pub(super) is_too_large: bool,
+
+    known_mirrors: FxHashMap<MirrorKey, HostId>,
+    known_url_lists: FxHashMap<Box<[i64]>, u32>,
+    known_country_sets: FxHashMap<Box<[Country]>, u32>,
+    known_sets: FxHashMap<Box<[u64]>, u32>,
+    known_names: FxHashMap<Box<str>, ()>,
+    /// Indexes of layouts, the one that was used last at the end.
+    recent: Vec<u32>,
+    current: Current,
+}
+
+/// A country, and the set that holds nothing else.
+#[derive(Clone, Copy)]
+pub struct ListedCountry {
+    country: Country,
+    alone: u32,
+}
+
+/// The directory that is being read.
+#[derive(Default)]
+struct Current {
+    /// By mirror: how it serves the directory.
+    slots: Vec<Option<Slot>>,
+    carriers: Vec<HostId>,
+}
+
+impl Default for Directories {
+    fn default() -> Self {
+        Self {
+            mirrors: Vec::new(),
+            url_lists: Vec::new(),
+            url_list_origins: Vec::new(),
+            country_sets: vec![Box::default()],
+            country_set_origins: vec![None],
+            layouts: Vec::new(),
+            sets: Vec::new(),
+            records: Vec::new(),
+            is_too_large: false,
+            known_mirrors: FxHashMap::default(),
+            known_url_lists: FxHashMap::default(),
+            known_country_sets: std::iter::once((Box::default(), 0)).collect(),
+            known_sets: FxHashMap::default(),
+            known_names: FxHashMap::default(),
+            recent: Vec::new(),
+            current: Current::default(),
+        }
+    }
+}
+
+impl Directories {
+    /// The number of a mirror, which exists from now on.
+    pub fn mirror(&mut self, key: &MirrorKey) -> HostId {
+        if let Some(&host) = self.known_mirrors.get(key) {
+            return host;
+        }
+        // A file of less than 4 billion entries has less than 4 billion mirrors; were there more,
+        // they would share the last slot, which `current.slots.get_mut` does not have.
+        let host = HostId::new(self.mirrors.len()).unwrap_or(HostId(u32::MAX));
+        self.mirrors.push(key.clone());
+        self.known_mirrors.insert(key.clone(), host);
+        self.current.slots.push(None);
+        host
+    }
+
+    /// The number of a list of the source's URL ids.
+    pub fn url_list(&mut self, origin: &Origin, urls: &[i64]) -> u32 {
+        let index = intern(&mut self.url_lists, &mut self.known_url_lists, urls);
+        if self.url_list_origins.len() < self.url_lists.len() {
+            self.url_list_origins.push(origin.clone());
+        }
+        index
+    }
+
+    /// A mirror carries the directory, at the URLs of a list.
+    pub fn carry(&mut self, origin: &Origin, host: HostId, urls: u32, report: &mut Report) {
+        match self.current.slots.get_mut(host.index()) {
+            Some(slot @ None) => {
+                *slot = Some(Slot { urls, countries: 0, public: false });
+                self.current.carriers.push(host);
+            }
+            _ => {
+                let problem = "mirror listed twice in a directory, first kept";
+                match self.mirrors.get(host.index()) {
+                    Some(key) => report.skipped(origin, problem, key),
+                    None => report.skipped(origin, problem, 0),
+                }
+            }
+        }
+    }
+
+    /// A mirror offers the directory to everybody. Of no effect if it does not carry it.
+    pub fn set_public(&mut self, host: HostId) {
+        if let Some(Some(slot)) = self.current.slots.get_mut(host.index()) {
+            slot.public = true;
+        }
+    }
+
+    /// A country in which mirrors are to be listed.
+    pub fn country(&mut self, origin: &Origin, country: Country) -> ListedCountry {
+        ListedCountry { country, alone: self.with_country(origin, 0, country) }
+    }
+
+    /// A mirror is listed in a country for the directory. Of no effect if it does not carry it.
+    pub fn list_in(&mut self, origin: &Origin, host: HostId, listed: ListedCountry) {
+        let Some(Some(slot)) = self.current.slots.get(host.index()) else { return };
+        let countries = match slot.countries {
+            0 => listed.alone,
+            set => self.with_country(origin, set, listed.country),
+        };
+        if let Some(Some(slot)) = self.current.slots.get_mut(host.index()) {
+            slot.countries = countries;
+        }
+    }
+
+    /// Forgets the directory that is being read.
+    pub fn discard(&mut self) {
+        for host in self.current.carriers.drain(..) {
+            if let Some(slot) = self.current.slots.get_mut(host.index()) {
+                *slot = None;
+            }
+        }
+    }
+
+    /// Takes the directory that is being read. One that was met before is reported and skipped: the
+    /// first counts, as in the reference.
+    pub fn end(&mut self, origin: &Origin, name: &[u8], subpath: &[u8], report: &mut Report) {
+        if let Some((name, subpath)) = self.check_names(origin, name, subpath, report) {
+            self.push(origin, name, subpath);
+        }
+        self.discard();
+    }
+
+    fn with_country(&mut self, origin: &Origin, set: u32, country: Country) -> u32 {
+        let mut countries =
+            self.country_sets.get(set as usize).map_or_else(Vec::new, |set| set.to_vec());
+        if let Err(at) = countries.binary_search(&country) {
+            countries.insert(at, country);
+        }
+        let set = intern(&mut self.country_sets, &mut self.known_country_sets, &countries);
+        if self.country_set_origins.len() < self.country_sets.len() {
+            self.country_set_origins.push(Some(origin.clone()));
+        }
+        set
+    }
+
+    /// The names of a directory in their one form, if it can be listed.
+    fn check_names(
+        &mut self,
+        origin: &Origin,
+        name: &[u8],
+        subpath: &[u8],
+        report: &mut Report,
+    ) -> Option<(Box<str>, Box<str>)> {
+        let (Ok(name), Ok(subpath)) = (std::str::from_utf8(name), std::str::from_utf8(subpath))
+        else {
+            let name = String::from_utf8_lossy(name);
+            report.skipped(origin, "directory name is not UTF-8, skipped", name);
+            return None;
+        };
+        // It would break the lines of a text list.
+        if name.chars().chain(subpath.chars()).any(char::is_control) {
+            report.skipped(origin, "directory name holds a control character, skipped", name);
+            return None;
+        }
+        if path::leads_above(name) || path::leads_above(subpath) {
+            let problem = "directory name leads above where it begins, skipped";
+            report.skipped(origin, problem, format_args!("{name} at {subpath}"));
+            return None;
+        }
+        let (written, name) = (name, path::canonical(name));
+        if name != written {
+            let problem = "directory name with odd slashes or dots, mended";
+            report.mended(origin, problem, format_args!("{written} to {name}"));
+        }
+        let (written, subpath) = (subpath, path::canonical(subpath));
+        if subpath != written {
+            let problem = "subpath with odd slashes or dots, mended";
+            report.mended(origin, problem, format_args!("{written} of {name}"));
+        }
+        if name.is_empty() {
+            report.skipped(origin, "directory name is empty, skipped", subpath);
+            return None;
+        }
+        if name.len().max(subpath.len()) > MAX_NAME {
+            report.skipped(origin, "directory name is longer than 500 bytes, skipped", name);
+            return None;
+        }
+        if self.known_names.insert((*name).into(), ()).is_some() {
+            report.skipped(origin, "directory occurs twice, first kept", name);
+            return None;
+        }
+        Some(((*name).into(), (*subpath).into()))
+    }
+
+    fn push(&mut self, origin: &Origin, name: Box<str>, subpath: Box<str>) {
+        let n_hosts = self.mirrors.len();
+        if (self.layouts.len() + 1).saturating_mul(n_hosts) > MAX_SLOTS
+            || (self.sets.len() + 1).saturating_mul(words_for(n_hosts)) > MAX_SET_WORDS
+        {
+            self.is_too_large = true;
+            return;
+        }
+        let layout = self.find_layout(origin);
+        let mut set = vec![0; words_for(n_hosts)];
+        self.current.carriers.iter().for_each(|&host| host_set::insert(&mut set, host));
+        // Equal sets must be equal slices, however many mirrors were known when each was made.
+        while set.last() == Some(&0) {
+            set.pop();
+        }
+        let carriers = intern(&mut self.sets, &mut self.known_sets, &set);
+        let (origin, files) = (origin.clone(), Vec::new());
+        self.records.push(Directory { origin, name, subpath, layout, carriers, files });
+    }
+
+    /// The layout of the current directory, which is made part of it.
+    fn find_layout(&mut self, origin: &Origin) -> u32 {
+        let Current { slots, carriers } = &self.current;
+        let fits = |&layout: &u32| {
+            let layout = self.layouts.get(layout as usize);
+            carriers.iter().all(|host| {
+                let there = layout.and_then(|layout| layout.slots.get(host.index()));
+                match there {
+                    Some(Some(there)) => slots.get(host.index()) == Some(&Some(*there)),
+                    _ => layout.is_some(),
+                }
+            })
+        };
+        let candidates = self.recent.iter().enumerate().rev().take(RECENT_LAYOUTS);
+        let found = candidates.map(|(at, layout)| (at, *layout)).find(|(_, layout)| fits(layout));
+        let layout = match found {
+            Some((at, _)) => self.recent.remove(at),
+            None => {
+                self.layouts.push(Layout { origin: origin.clone(), slots: Vec::new() });
+                u32::try_from(self.layouts.len() - 1).unwrap_or(u32::MAX)
+            }
+        };
+        self.recent.push(layout);
+        if let Some(layout) = self.layouts.get_mut(layout as usize) {
+            if layout.slots.len() < slots.len() {
+                layout.slots.resize(slots.len(), None);
+            }
+            for host in carriers {
+                if let (Some(own), Some(slot)) =
+                    (layout.slots.get_mut(host.index()), slots.get(host.index()))
+                {
+                    *own = *slot;
+                }
+            }
+        }
+        layout
+    }
+}
+
+fn intern<T: Clone + Eq + std::hash::Hash>(
+    all: &mut Vec<Box<[T]>>,
+    known: &mut FxHashMap<Box<[T]>, u32>,
+    items: &[T],
+) -> u32 {
+    if let Some(&index) = known.get(items) {
+        return index;
+    }
+    let index = u32::try_from(all.len()).unwrap_or(u32::MAX);
+    all.push(items.into());
+    known.insert(items.into(), index);
+    index
+}

@@ -1,0 +1,148 @@
+//! What does not join: records of one table that find nothing in another, counted with an example.
+//!
+//! None of it makes an answer wrong, but where a repository is `harmful`, and some of it is usual:
+//! MirrorManager exports mirrors that carry nothing yet.
+//!
+//! Where a reference is followed, what it does not find is reported there. Here stands what nobody
+//! asks for while tables are made: records that nothing refers to, and repositories that exist in one
+//! format only or for nobody.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::directories::Directories;
+use super::entry::{Entry, HostIds};
+use super::records::{Catalog, Directory};
+use super::report::Report;
+use crate::model::base_url::Redacted;
+use crate::model::host_set::members;
+use crate::model::ids::{DirectoryId, HostId};
+use crate::model::mirror_key::MirrorKey;
+use crate::model::url::Protocol;
+
+/// Reports what is of no use in the finished records, and what clients fail with.
+pub(super) fn report(
+    urls: &[Entry<i64, String>],
+    directories: &Directories,
+    catalog: &Catalog,
+    report: &mut Report,
+) {
+    let used: FxHashSet<i64> = directories.url_lists.iter().flatten().copied().collect();
+    for Entry { origin, key: id, value: url } in urls {
+        if !used.contains(id) {
+            let value = format_args!("{id} {}", Redacted(url));
+            report.skipped(origin, "URL that no mirror uses", value);
+        }
+    }
+    // Directories share sets of mirrors and layouts, so that there are few pairs to look at.
+    let mut known = FxHashMap::default();
+    let mut offer_of = |directory: &Directory| {
+        *known
+            .entry((directory.layout, directory.carriers))
+            .or_insert_with(|| Offer::of(catalog, directory))
+    };
+    for directory in &catalog.directories {
+        if offer_of(directory) == Offer::Private {
+            let problem = "directory that no public mirror carries";
+            report.skipped(&directory.origin, problem, &directory.name);
+        }
+    }
+    for repository in &catalog.repositories {
+        let origin = &repository.origin;
+        let value = format_args!("{} in {}", repository.key, repository.path);
+        let found = |id: DirectoryId| catalog.directories.get(id.index());
+        let directory = repository.directory.and_then(found);
+        let repodata = repository.repodata.and_then(found);
+        if directory.or(repodata).is_none() {
+            // That has been reported.
+            continue;
+        }
+        let offers = [directory, repodata].map(|found| found.map(&mut offer_of));
+        if offers.contains(&Some(Offer::NotWeb)) {
+            let problem = "repository that no public mirror offers over http or https";
+            report.harmful(origin, problem, value);
+        }
+        let has_index = repodata
+            .is_some_and(|directory| directory.files.iter().any(|file| file.name == "repomd.xml"));
+        match repodata {
+            None => {
+                let problem = "repository whose repodata no mirror carries, it has no metalink";
+                report.skipped(origin, problem, value);
+            }
+            Some(_) if !has_index => {
+                let problem = "repository without details of repomd.xml, it has no metalink";
+                report.skipped(origin, problem, value);
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// Looks at the tables of mirrors.
+pub(super) fn report_mirrors(
+    countries: &[Entry<MirrorKey, String>],
+    bandwidths: &[Entry<MirrorKey, i64>],
+    hosts: &HostIds,
+    catalog: &Catalog,
+    report: &mut Report,
+) {
+    report_unknown(countries, hosts, report);
+    report_unknown(bandwidths, hosts, report);
+    report_moved(catalog, report);
+}
+
+fn report_unknown<V>(entries: &[Entry<MirrorKey, V>], hosts: &HostIds, report: &mut Report) {
+    for entry in entries.iter().filter(|entry| !hosts.contains_key(&entry.key)) {
+        report.skipped(&entry.origin, "mirror carries nothing, skipped", &entry.key);
+    }
+}
+
+/// Mirrors that a directory lists in another country than their own: clients find them there, and
+/// metalinks call the other their location.
+fn report_moved(catalog: &Catalog, report: &mut Report) {
+    let mut told = FxHashSet::default();
+    for layout in &catalog.layouts {
+        for (host, slot) in (0..).map(HostId).zip(&layout.slots) {
+            let Some(mirror) = catalog.mirrors.get(host.index()) else { continue };
+            let (Some(own), Some(slot)) = (mirror.country, slot) else { continue };
+            let Some(listed) = catalog.country_sets.get(slot.countries as usize) else { continue };
+            let Some(other) = listed.first() else { continue };
+            if !listed.contains(&own) && told.insert(host) {
+                let value = format_args!("mirror {} of {own} in {other}", mirror.key);
+                let problem = "mirror listed in another country than its own";
+                report.mended(&layout.origin, problem, value);
+            }
+        }
+    }
+}
+
+/// For whom a directory is listed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Offer {
+    /// For everybody, over http or https.
+    Web,
+    /// For everybody, over protocols that package managers do not speak.
+    NotWeb,
+    /// For the networks of private mirrors.
+    Private,
+}
+
+impl Offer {
+    fn of(catalog: &Catalog, directory: &Directory) -> Self {
+        let layout = catalog.layouts.get(directory.layout as usize);
+        let slots = layout.map_or(&[][..], |layout| &layout.slots);
+        let slot_of = |host: HostId| *slots.get(host.index())?;
+        let set = catalog.carriers.get(directory.carriers as usize);
+        let hosts = members(set.map_or(&[], |set| set));
+        let mut public = hosts.filter_map(slot_of).filter(|slot| slot.public).peekable();
+        if public.peek().is_none() {
+            return Self::Private;
+        }
+        let is_web = |&url: &u32| {
+            let url = catalog.urls.get(url as usize);
+            let protocol = url.and_then(|url| Protocol::of_url(url));
+            matches!(protocol, Some(Protocol::Http | Protocol::Https))
+        };
+        let mut lists = public.filter_map(|slot| catalog.url_lists.get(slot.urls as usize));
+        if lists.any(|urls| urls.iter().any(is_web)) { Self::Web } else { Self::NotWeb }
+    }
+}

@@ -1,0 +1,143 @@
+//! Mirrors: where they stand, their share of the load, and whom they serve.
+//!
+//! An entry of the countries that a mirror allows is a country that is served (`DE`), or one that is
+//! not (`!CN`). A mirror with any entry of the first kind serves those countries, less the denied ones,
+//! and nobody whose country is unknown. A mirror with entries of the second kind only serves everybody
+//! else.
+
+use rustc_hash::FxHashMap;
+
+use super::directories::Directories;
+use super::entry::{Entry, HostIds, Missing};
+use super::first::first_of_each;
+use super::locations::KnownCountries;
+use super::records::{Audience, Mirror};
+use super::report::Report;
+use crate::model::geo::Country;
+use crate::model::ids::HostId;
+use crate::model::mirror_key::MirrorKey;
+
+/// No mirror has more Mbit/s. A larger number is of another unit, and would draw all clients there.
+const MAX_BANDWIDTH: u32 = 100_000_000;
+
+/// The mirrors that carry a directory, with their country and weight.
+pub(super) fn check(
+    missing: &Missing,
+    directories: &Directories,
+    countries: &[Entry<MirrorKey, String>],
+    bandwidths: &[Entry<MirrorKey, i64>],
+    report: &mut Report,
+) -> (Vec<Mirror>, HostIds) {
+    let countries = first_of_each(countries, report);
+    let bandwidths = first_of_each(bandwidths, report);
+    let mut mirrors = Vec::with_capacity(directories.mirrors.len());
+    let mut hosts = HostIds::default();
+    for (id, key) in (0..).map(HostId).zip(&directories.mirrors) {
+        hosts.insert(key.clone(), id);
+        let country = match countries.get(key) {
+            Some(Entry { origin, value: code, .. }) => {
+                let country = Country::parse(code);
+                if country.is_none() {
+                    let value = format_args!("mirror {key} in {code}");
+                    report.skipped(origin, "not a country code, skipped", value);
+                }
+                country
+            }
+            None => {
+                report.mended(&missing.mirror_countries, "mirror without a country", key);
+                None
+            }
+        };
+        let bandwidth = bandwidths.get(key);
+        let weight = bandwidth
+            .and_then(|entry| u32::try_from(entry.value).ok())
+            .filter(|weight| (1..=MAX_BANDWIDTH).contains(weight));
+        if weight.is_none() {
+            let origin = bandwidth.map_or(&missing.bandwidths, |entry| &entry.origin);
+            let bandwidth = bandwidth.map_or_else(|| "none".into(), |b| b.value.to_string());
+            let value = format_args!("mirror {key}: {bandwidth}");
+            report.mended(origin, "bandwidth missing or out of range, taken as 1", value);
+        }
+        mirrors.push(Mirror { key: key.clone(), country, weight: weight.unwrap_or(1) });
+    }
+    (mirrors, hosts)
+}
+
+/// Decides which countries each mirror serves.
+pub(super) fn resolve_audiences(
+    records: &[Entry<MirrorKey, Vec<String>>],
+    hosts: &HostIds,
+    known: &KnownCountries<'_>,
+    report: &mut Report,
+) -> Vec<(HostId, Audience)> {
+    let mut audiences = Vec::new();
+    for (key, Entry { origin, value: codes, .. }) in first_of_each(records, report) {
+        let Some(&host) = hosts.get(key) else {
+            report.skipped(origin, "mirror carries nothing, skipped", key);
+            continue;
+        };
+        let mut is_served: FxHashMap<Country, bool> = FxHashMap::default();
+        let mut serves_only = codes.is_empty();
+        for text in codes {
+            let (code, serves) = match text.trim().strip_prefix('!') {
+                Some(code) => (code, false),
+                None => (text.as_str(), true),
+            };
+            let value = format_args!("mirror {key} allows {text}");
+            let Some(country) = Country::parse(code) else {
+                report.skipped(origin, "not a country code, skipped", value);
+                continue;
+            };
+            if known.continent(country).is_none() {
+                let problem = "country that the table of continents does not know, used";
+                report.mended(origin, problem, value);
+            }
+            serves_only |= serves;
+            // What is denied stays denied.
+            *is_served.entry(country).or_insert(serves) &= serves;
+        }
+        // It asked to be restricted, and nothing of that can be read.
+        serves_only |= is_served.is_empty();
+        let countries = is_served.iter().filter(|&(_, &serves)| serves == serves_only);
+        let mut countries: Vec<_> = countries.map(|(&country, _)| country).collect();
+        countries.sort();
+        let audience = match serves_only {
+            true => Audience::Only(countries),
+            false => Audience::NotIn(countries),
+        };
+        audiences.push((host, audience));
+    }
+    audiences
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::origin::Origin;
+    use super::*;
+
+    #[test]
+    fn entries_combine_to_a_list_of_one_kind() {
+        for (entries, expected) in [
+            (&["DE", "fr"][..], "Only([DE, FR])"),
+            (&["!CN"], "NotIn([CN])"),
+            (&[" !cn ", "! RU"], "NotIn([CN, RU])"),
+            (&["DE", "!CN"], "Only([DE])"),
+            (&["DE", "!DE"], "Only([])"),
+            (&["!DE", "DE", "FR"], "Only([FR])"),
+            (&[], "Only([])"),
+            (&["Germany"], "Only([])"),
+            (&["!China"], "Only([])"),
+            (&["!"], "Only([])"),
+            (&["!!DE"], "Only([])"),
+            (&["!China", "!RU"], "NotIn([RU])"),
+        ] {
+            let key = MirrorKey::Number(7);
+            let hosts: HostIds = [(key.clone(), HostId(0))].into_iter().collect();
+            let value = entries.iter().map(|&text| text.to_owned()).collect();
+            let records = [Entry { origin: Origin::table("c", "t"), key, value }];
+            let found =
+                resolve_audiences(&records, &hosts, &KnownCountries(&[]), &mut Report::default());
+            assert_eq!(format!("{:?}", found[0].1), expected, "{entries:?}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What a catalog holds when its builder has finished it: records that refer to one another by index.
+
+use super::geography::SystemNetworks;
+use super::origin::Origin;
+use crate::model::checksum::Checksums;
+use crate::model::geo::{Continent, Country, Location};
+use crate::model::ids::{DirectoryId, HostId};
+use crate::model::mirror_key::MirrorKey;
+use crate::model::net::Prefix;
+
+/// Mirrors, what they carry and for whom. Every reference leads somewhere, every name is in its one
+/// form, and everything is in the order in which a snapshot needs it.
+pub struct Catalog {
+    /// The name of the source's main input, for messages.
+    pub name: String,
+    /// When the data were made, in seconds since 1970.
+    pub created: u64,
+    /// Mirrors that carry a directory, by [`HostId`].
+    pub mirrors: Vec<Mirror>,
+    /// Base URLs in their one form, each once.
+    pub urls: Vec<Box<str>>,
+    /// Lists of indexes into `urls`, in the order in which a mirror's URLs are listed.
+    pub url_lists: Vec<Vec<u32>>,
+    /// Sets of countries in which a mirror is listed, in ascending order; the first is empty.
+    pub country_sets: Vec<Box<[Country]>>,
+    /// How mirrors serve a group of directories.
+    pub layouts: Vec<Layout>,
+    /// Sets of mirrors that carry a directory, as [bits](crate::model::host_set); words without
+    /// members may be missing at the end.
+    pub carriers: Vec<Box<[u64]>>,
+    /// Directories in ascending order of names.
+    pub directories: Vec<Directory>,
+    /// Repositories in ascending order of keys.
+    pub repositories: Vec<Repository>,
+    /// Old names of repositories in ascending order, each with the name that it has now.
+    pub redirects: Vec<(String, String)>,
+    /// Repositories that are switched off, in ascending order.
+    pub disabled: Vec<String>,
+    /// The continent of each country, in ascending order of countries.
+    pub continents: Vec<(Country, Continent)>,
+    /// Whom mirrors serve that do not serve every country, in the order of their keys.
+    pub audiences: Vec<(HostId, Audience)>,
+    /// Preferred networks of mirrors, each once, in ascending order.
+    pub netblocks: Vec<(Prefix, Vec<HostId>)>,
+    /// Autonomous systems that host a mirror, in ascending order of their numbers.
+    pub systems: Vec<System>,
+    /// Networks of all systems, in the order of the source.
+    pub system_networks: SystemNetworks,
+    /// Where networks are, from a country database; disjoint and in order.
+    pub locations: Vec<(Prefix, Location)>,
+    /// Networks whose place is set by hand, in ascending order.
+    pub locations_by_hand: Vec<(Prefix, Location)>,
+}
+
+/// A mirror.
+#[derive(Debug)]
+pub struct Mirror {
+    /// What the source calls it.
+    pub key: MirrorKey,
+    /// Where it stands; absent where that is not said.
+    pub country: Option<Country>,
+    /// Its bandwidth in Mbit/s as its share of the load; at least 1.
+    pub weight: u32,
+}
+
+/// Whom a mirror serves.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Audience {
+    /// Clients in these countries, in ascending order, and nobody whose country is unknown.
+    Only(Vec<Country>),
+    /// All others than clients in these countries, and everybody whose country is unknown.
+    NotIn(Vec<Country>),
+}
+
+/// How each mirror serves a group of directories; which of them carry one directory stands there.
+#[derive(Debug)]
+pub struct Layout {
+    /// Where the first directory of the group was read.
+    pub origin: Origin,
+    /// A slot for each mirror, by [`HostId`]; `None`, or missing at the end, for those that carry none
+    /// of the directories.
+    pub slots: Vec<Option<Slot>>,
+}
+
+/// How a mirror serves the directories of a layout.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Slot {
+    /// Index into [`Catalog::url_lists`].
+    pub urls: u32,
+    /// Index into [`Catalog::country_sets`].
+    pub countries: u32,
+    /// Listed for everybody; a private mirror is listed for its own networks only.
+    pub public: bool,
+}
+
+/// A directory of the content tree.
+#[derive(Debug)]
+pub struct Directory {
+    /// Where it was read.
+    pub origin: Origin,
+    /// Its full name.
+    pub name: Box<str>,
+    /// What stands between a base URL and a file.
+    pub subpath: Box<str>,
+    /// Index into [`Catalog::layouts`].
+    pub layout: u32,
+    /// Index into [`Catalog::carriers`].
+    pub carriers: u32,
+    /// Files whose checksums are known, in ascending order of names.
+    pub files: Vec<File>,
+}
+
+/// A file whose checksums are known.
+#[derive(Debug)]
+pub struct File {
+    /// Its name within the directory.
+    pub name: String,
+    /// Its versions, the current one first.
+    pub versions: Vec<Version>,
+}
+
+/// One version of a file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Version {
+    /// Seconds since 1970; 0 where unknown.
+    pub timestamp: u64,
+    /// Bytes; 0 where unknown.
+    pub size: u64,
+    /// What is known of its contents.
+    pub checksums: Checksums,
+}
+
+/// What `repo=` and `arch=` lead to.
+#[derive(Debug)]
+pub struct Repository {
+    /// Where it was read.
+    pub origin: Origin,
+    /// `repo+arch`.
+    pub key: String,
+    /// The directory as the source names it, for messages.
+    pub path: String,
+    /// The directory, by its position.
+    pub directory: Option<DirectoryId>,
+    /// The directory that holds `repomd.xml`.
+    pub repodata: Option<DirectoryId>,
+}
+
+/// An autonomous system that hosts mirrors.
+#[derive(Debug)]
+pub struct System {
+    /// Where it was read.
+    pub origin: Origin,
+    /// Its number.
+    pub number: u32,
+    /// Its mirrors in ascending order, at least one.
+    pub mirrors: Vec<HostId>,
+}

@@ -1,0 +1,109 @@
+//! The catalog's records, laid out as tables.
+
+use super::systems;
+use crate::catalog::Report;
+use crate::catalog::records::{self, Audience, Catalog};
+use crate::model::ids::LayoutId;
+use crate::model::net::Prefix;
+use crate::snapshot::tables::{
+    Directory, File, Host, HostSets, Layout, Names, Prefixes, Repository, Restriction, Slot,
+    Subpath, Tables, Version,
+};
+
+/// Lays out everything; leaves out networks of systems that decide nothing. `None` where a table would
+/// hold more than it can number.
+pub(super) fn lay_out(catalog: Catalog, report: &mut Report) -> Option<Tables> {
+    let n_hosts = catalog.mirrors.len();
+    let mut tables = Tables {
+        created: catalog.created,
+        continents: catalog.continents,
+        carriers: HostSets::new(n_hosts),
+        ..Tables::default()
+    };
+    tables.hosts.extend(catalog.mirrors.into_iter().map(|mirror| {
+        let records::Mirror { key, country, weight } = mirror;
+        Host { key, country, weight }
+    }));
+    for url in catalog.urls {
+        tables.urls.push(&url)?;
+    }
+    for list in catalog.url_lists {
+        tables.url_lists.push(list)?;
+    }
+    for countries in catalog.country_sets {
+        tables.country_sets.push(countries)?;
+    }
+    for layout in catalog.layouts {
+        let slot = |slot: records::Slot| {
+            let records::Slot { urls, countries, public } = slot;
+            Slot { urls, countries, public }
+        };
+        let mut slots: Vec<_> = layout.slots.into_iter().map(|own| own.map(slot)).collect();
+        slots.resize(n_hosts, None);
+        tables.layouts.push(Layout { slots });
+    }
+    for set in catalog.carriers {
+        tables.carriers.push(&set)?;
+    }
+    lay_out_directories(catalog.directories, &mut tables)?;
+    let keys = catalog.repositories.iter().map(|repository| &*repository.key);
+    tables.repository_names = Names::from_sorted(keys)?;
+    for repository in catalog.repositories {
+        let records::Repository { path, directory, repodata, .. } = repository;
+        tables.repositories.push(Repository { path, directory, repodata });
+    }
+    tables.redirect_names = Names::from_sorted(catalog.redirects.iter().map(|(old, _)| &**old))?;
+    for (_, new) in &catalog.redirects {
+        tables.redirect_targets.push(new)?;
+    }
+    tables.disabled = Names::from_sorted(catalog.disabled.iter().map(|name| &**name))?;
+    tables.restrictions = catalog
+        .audiences
+        .into_iter()
+        .map(|(host, audience)| match audience {
+            Audience::Only(countries) => (host, Restriction::Only(countries)),
+            Audience::NotIn(countries) => (host, Restriction::NotIn(countries)),
+        })
+        .collect();
+    tables.location_prefixes = prefixes(catalog.locations);
+    tables.location_overrides = prefixes(catalog.locations_by_hand);
+    for (prefix, mirrors) in catalog.netblocks {
+        tables.netblocks.push(prefix, tables.netblock_hosts.push(mirrors)?);
+    }
+    systems::lay_out(catalog.systems, catalog.system_networks, &mut tables, report)?;
+    Some(tables)
+}
+
+fn lay_out_directories(directories: Vec<records::Directory>, tables: &mut Tables) -> Option<()> {
+    tables.directory_names = Names::from_sorted(directories.iter().map(|record| &*record.name))?;
+    for record in directories {
+        let subpath = match u32::try_from(record.subpath.len()) {
+            Ok(length) if record.name.ends_with(&*record.subpath) => Subpath::Suffix(length),
+            _ => Subpath::Other(tables.subpaths.push(&record.subpath)?),
+        };
+        let from = tables.files.len();
+        for records::File { name, versions } in record.files {
+            let first = tables.versions.len();
+            tables.versions.extend(versions.into_iter().map(|version| {
+                let records::Version { timestamp, size, checksums } = version;
+                Version { timestamp, size, checksums }
+            }));
+            let versions = range(first, tables.versions.len())?;
+            tables.files.push(File { name, versions });
+        }
+        let files = range(from, tables.files.len())?;
+        let layout = LayoutId(record.layout);
+        tables.directories.push(Directory { layout, carriers: record.carriers, subpath, files });
+    }
+    Some(())
+}
+
+fn prefixes<T: Copy>(networks: Vec<(Prefix, T)>) -> Prefixes<T> {
+    let mut prefixes = Prefixes::default();
+    networks.into_iter().for_each(|(prefix, value)| prefixes.push(prefix, value));
+    prefixes
+}
+
+fn range(from: usize, to: usize) -> Option<(u32, u32)> {
+    Some((u32::try_from(from).ok()?, u32::try_from(to).ok()?))
+}
