@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::source::{Loaded, StandIn};
-use super::watch::Watched;
 use crate::sources::Revision;
 
 /// Warnings that are kept; the log has them all.
@@ -53,6 +52,19 @@ pub struct Attempt {
     pub took: Duration,
     /// Why it was refused; `None` if it was published.
     pub refused: Option<String>,
+}
+
+/// What is known of the watched files.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Watched {
+    /// How long they must be left alone.
+    pub quiet: Duration,
+    /// When a change was last seen; `None` since the start.
+    pub last_change: Option<SystemTime>,
+    /// Whether a change waits for the quiet time to end.
+    pub is_waiting: bool,
+    /// When they were last looked at. It stands still while a look hangs.
+    pub last_look: SystemTime,
 }
 
 impl History {

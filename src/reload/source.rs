@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Error, Reason};
+use super::error::{Error, Reason};
 use crate::build::build;
 use crate::catalog::Report;
 use crate::snapshot::{Snapshot, format, replace};

@@ -25,8 +25,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::Reloader;
-use super::history::History;
+use super::history::{History, Watched};
+use super::job::Reloader;
 use super::source::Source;
 use crate::metrics::ReloadTrigger;
 use crate::sources::Revision;
@@ -36,19 +36,6 @@ use crate::supervise::{Supervisor, Thread};
 pub const PATIENCE: u32 = 60;
 /// The longest time between two looks; with a short quiet time they come more often.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(1);
-
-/// What is known of the watched files.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Watched {
-    /// How long they must be left alone.
-    pub quiet: Duration,
-    /// When a change was last seen; `None` since the start.
-    pub last_change: Option<SystemTime>,
-    /// Whether a change waits for the quiet time to end.
-    pub is_waiting: bool,
-    /// When they were last looked at. It stands still while a look hangs.
-    pub last_look: SystemTime,
-}
 
 /// The running thread. It ends when this is dropped; nobody waits for it, because a look at a file
 /// on a network that is down takes as long as it likes.
