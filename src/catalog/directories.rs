@@ -265,6 +265,15 @@ impl Directories {
         self.records.push(Directory { origin, name, subpath, layout, carriers, files });
     }
 
+    /// The mirrors that carry a directory: those that were only met in one that is left out do not.
+    pub(super) fn carrying(&self) -> Vec<u64> {
+        let mut all = vec![0; words_for(self.mirrors.len())];
+        for set in &self.sets {
+            all.iter_mut().zip(set).for_each(|(all, own)| *all |= own);
+        }
+        all
+    }
+
     /// The layout of the current directory, which is made part of it.
     fn find_layout(&mut self, origin: &Origin) -> u32 {
         let Current { slots, carriers } = &self.current;

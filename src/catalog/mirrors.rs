@@ -14,6 +14,7 @@ use super::locations::KnownCountries;
 use super::records::{Audience, Mirror};
 use super::report::Report;
 use crate::model::geo::Country;
+use crate::model::host_set::contains;
 use crate::model::ids::HostId;
 use crate::model::mirror_key::MirrorKey;
 
@@ -32,7 +33,13 @@ pub(super) fn check(
     let bandwidths = first_of_each(bandwidths, report);
     let mut mirrors = Vec::with_capacity(directories.mirrors.len());
     let mut hosts = HostIds::default();
+    let carrying = directories.carrying();
     for (id, key) in (0..).map(HostId).zip(&directories.mirrors) {
+        if !contains(&carrying, id) {
+            // It was met in a directory that is left out.
+            mirrors.push(Mirror { key: key.clone(), country: None, weight: 1 });
+            continue;
+        }
         hosts.insert(key.clone(), id);
         let country = match countries.get(key) {
             Some(Entry { origin, value: code, .. }) => {

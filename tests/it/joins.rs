@@ -148,3 +148,19 @@ fn records_that_name_no_place_are_counted() {
                 198.18.0.0/24 and others of its record (and 1 more like it)";
     assert!(lines.iter().any(|line| line == told), "{lines:#?}");
 }
+
+/// Counted as one that carries something, its network could hide the mirrors of a wider one.
+#[test]
+fn a_mirror_that_only_a_directory_names_that_is_left_out_carries_nothing() {
+    let mut world = World::standard();
+    world.mirror(9, "DE", 10, crate::fixture::Public, &["https"], "late");
+    world.directory("pub/test/9/x86_64", "9/x86_64", &[9]);
+    world.list.host_netblock_cache.push(StringRepeatedIntMap::new("203.0.113.0/24", [9]));
+    let lines = world.serve().report.lines();
+    for told in [
+        "cache.proto: MirrorListCache: directory occurs twice, first kept: pub/test/9/x86_64",
+        "cache.proto: HostNetblockCache: mirror carries nothing, skipped: 203.0.113.0/24 of mirror 9",
+    ] {
+        assert!(lines.iter().any(|line| line.starts_with(told)), "{lines:#?}");
+    }
+}
