@@ -2,6 +2,11 @@
 
 use super::ids::HostId;
 
+/// A set of `n_hosts` mirrors without members.
+pub fn empty_set(n_hosts: usize) -> Box<[u64]> {
+    vec![0; words_for(n_hosts)].into_boxed_slice()
+}
+
 /// How many words a set of `n_hosts` mirrors takes.
 pub fn words_for(n_hosts: usize) -> usize {
     n_hosts.div_ceil(64)

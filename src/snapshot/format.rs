@@ -38,8 +38,9 @@ use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::Xxh3;
 
+use super::generation::Generation;
+use super::state::Snapshot;
 use super::tables::Tables;
-use super::{Generation, Snapshot};
 use crate::regular_file::{self, ReadError};
 
 const MAGIC: &[u8; 8] = b"mirrors\n";

@@ -27,7 +27,7 @@ use crate::model::ids::HostId;
 use crate::model::url::{Protocol, ProtocolSet};
 
 use super::tables::{Layout, Slot, Tables, Version};
-use super::{empty_set, insert};
+use crate::model::host_set::{empty_set, insert};
 
 /// One URL of one mirror, as [`Listings::pieces`].
 #[derive(Clone, Copy, Debug)]

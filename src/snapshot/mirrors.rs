@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 
 use crate::model::geo::Country;
+use crate::model::host_set::{empty_set, members};
 use crate::model::ids::{HostId, LayoutId};
 use crate::model::mirror_key::MirrorKey;
 use crate::model::net::Prefix;
 
-use super::tables::Restriction;
-use super::{Snapshot, empty_set, members};
+use super::state::Snapshot;
+use super::tables::{Host, Restriction};
 
 /// Everything about a mirror.
 #[derive(Clone, Debug)]
@@ -113,7 +114,7 @@ impl Snapshot {
 }
 
 impl<'a> MirrorView<'a> {
-    fn new(host: &'a super::tables::Host) -> Self {
+    fn new(host: &'a Host) -> Self {
         Self {
             key: &host.key,
             country: host.country,

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::tables::{Restriction, Tables};
-use super::{empty_set, insert};
 use crate::model::geo::Country;
+use crate::model::host_set::{empty_set, insert, remove};
 
 /// Sets of mirrors that refuse a client.
 pub(super) struct RestrictionIndex {
@@ -49,11 +49,5 @@ impl RestrictionIndex {
             .and_then(|country| find(country).ok())
             .and_then(|index| self.by_country.get(index))
             .map_or(&self.others, |(_, refusing)| refusing)
-    }
-}
-
-fn remove(set: &mut [u64], host: crate::model::ids::HostId) {
-    if let Some(word) = set.get_mut(host.index() / 64) {
-        *word &= !(1 << (host.index() % 64));
     }
 }

@@ -1,0 +1,416 @@
+//! The immutable compiled state itself: tables, their indexes, and the lookups.
+
+use std::sync::Arc;
+
+use crate::model::embedded::LookupAddresses;
+use crate::model::geo::{Continent, Country, Location};
+use crate::model::host_set::{empty_set, words_for};
+use crate::model::ids::{DirectoryId, HostId};
+use crate::model::net::Prefix;
+
+use super::generation::Generation;
+use super::hosts::HostIndex;
+use super::listing::{self, LayoutIndex, Listings};
+use super::names::NameIndex;
+use super::networks::Networks;
+use super::provenance::{Found, Table};
+use super::restrictions::RestrictionIndex;
+use super::tables::{
+    Directory, File, HostSets, Layout, Lists, NO_ASN, Names, Repository, Restriction, Subpath,
+    Tables, Texts, Version,
+};
+use super::trie::{CoveringTable, SparseTable};
+
+/// How much a snapshot holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Stats {
+    /// Mirrors.
+    pub hosts: usize,
+    /// Mirrors that are public in at least one layout.
+    pub public_hosts: usize,
+    /// Base URLs.
+    pub urls: usize,
+    /// Directories.
+    pub directories: usize,
+    /// Distinct sets of mirrors that carry a directory.
+    pub mirror_sets: usize,
+    /// Ways in which mirrors serve groups of directories.
+    pub layouts: usize,
+    /// `repo+arch` pairs.
+    pub repositories: usize,
+    /// Files with checksums.
+    pub files: usize,
+    /// Preferred networks of mirrors.
+    pub netblocks: usize,
+    /// Autonomous systems that host a mirror.
+    pub asns: usize,
+    /// Networks kept to find those systems.
+    pub asn_prefixes: usize,
+    /// Networks with a country or a continent.
+    pub country_prefixes: usize,
+    /// Networks whose country or continent is set by hand.
+    pub country_overrides: usize,
+    /// Countries whose continent is known.
+    pub countries: usize,
+}
+
+/// The immutable compiled state.
+pub struct Snapshot {
+    generation: Generation,
+    created: u64,
+    stats: Stats,
+
+    pub(super) hosts: HostIndex,
+    pub(super) urls: Texts,
+    pub(super) url_lists: Lists<u32>,
+    pub(super) layout_records: Vec<Layout>,
+    pub(super) restriction_records: Vec<(HostId, Restriction)>,
+    directory_names: NameIndex,
+    pub(super) directories: Vec<Directory>,
+    pub(super) carriers: HostSets,
+    subpaths: Texts,
+    files: Vec<File>,
+    versions: Vec<Version>,
+    repository_names: NameIndex,
+    pub(super) repositories: Vec<Repository>,
+    redirect_names: NameIndex,
+    redirect_targets: Texts,
+    disabled: NameIndex,
+
+    pub(super) netblocks: CoveringTable<u32>,
+    pub(super) netblock_hosts: Lists<HostId>,
+    pub(super) asns: Vec<u32>,
+    pub(super) asn_hosts: Lists<HostId>,
+    asn_prefixes: Arc<Networks<u32>>,
+    location_prefixes: Arc<Networks<Location>>,
+    location_overrides: SparseTable<Location>,
+
+    /// Sorted by country.
+    continents: Vec<(Country, Continent)>,
+    /// Sorted by continent, then country.
+    continent_members: Vec<(Continent, Country)>,
+    restrictions: RestrictionIndex,
+
+    listings: Listings,
+    layouts: Vec<LayoutIndex>,
+    repository_list: RepositoryList,
+}
+
+/// What a request for an unknown repository is told, made once.
+#[derive(Default)]
+pub struct RepositoryList {
+    /// A line `# repo=R&arch=A` for each repository, in order of their keys; at the end of a list that
+    /// is too long, one that says how many there are.
+    pub text: String,
+    /// The same, made safe for the inside of an XML comment.
+    pub xml_comment: String,
+}
+
+/// Where a directory's mirrors are: everything an answer needs to know of it.
+#[derive(Clone, Copy)]
+pub struct DirectoryView<'a> {
+    /// Its full name.
+    pub name: &'a str,
+    /// What stands between a base URL and a file; may be empty.
+    pub subpath: &'a str,
+    /// The mirrors that carry it, private ones too, as bits by [`HostId`].
+    pub carriers: &'a [u64],
+    /// How they serve it.
+    pub layout: &'a LayoutIndex,
+    files: (u32, u32),
+}
+
+/// What is known of a file.
+#[derive(Clone, Copy, Default)]
+pub struct FileView<'a> {
+    /// Its versions, the current one first.
+    pub versions: &'a [Version],
+    /// The same as a metalink describes it, ready to be copied.
+    pub metalink_details: &'a str,
+}
+
+impl Snapshot {
+    /// Checks `tables` and builds the indexes; shares those with `before` that would be equal. Fails
+    /// with the name of the broken table, which only a forged file can have: a damaged one fails its
+    /// checksum before.
+    pub fn new(
+        tables: Tables,
+        generation: Generation,
+        before: Option<&Self>,
+    ) -> Result<Self, &'static str> {
+        tables.validate()?;
+        let n_hosts = tables.hosts.len();
+        let mut continent_members: Vec<_> =
+            tables.continents.iter().map(|&(country, continent)| (continent, country)).collect();
+        continent_members.sort();
+        let restrictions = RestrictionIndex::new(&tables);
+        let (listings, layouts) = listing::build(&tables)?;
+        let repository_list = RepositoryList::new(&tables.repository_names);
+
+        let mut public = empty_set(n_hosts);
+        for layout in &layouts {
+            public.iter_mut().zip(layout.public()).for_each(|(all, own)| *all |= own);
+        }
+        let asn_prefixes =
+            Networks::new(&tables.asn_prefixes, before.map(|before| &before.asn_prefixes));
+        let location_prefixes = Networks::new(
+            &tables.location_prefixes,
+            before.map(|before| &before.location_prefixes),
+        );
+        let location_overrides = SparseTable::new(tables.location_overrides.iter());
+        let netblocks = CoveringTable::new(tables.netblocks.iter());
+        let stats = Stats {
+            hosts: n_hosts,
+            public_hosts: public.iter().map(|word| word.count_ones() as usize).sum(),
+            urls: tables.urls.len(),
+            directories: tables.directories.len(),
+            mirror_sets: tables.carriers.len(),
+            layouts: tables.layouts.len(),
+            repositories: tables.repositories.len(),
+            files: tables.files.len(),
+            netblocks: netblocks.len(),
+            asns: tables.asns.len(),
+            asn_prefixes: asn_prefixes.len(),
+            country_prefixes: location_prefixes.len(),
+            country_overrides: location_overrides.len(),
+            countries: tables.continents.len(),
+        };
+        Ok(Self {
+            generation,
+            created: tables.created,
+            stats,
+            hosts: HostIndex::new(&tables),
+            urls: tables.urls,
+            url_lists: tables.url_lists,
+            layout_records: tables.layouts,
+            restriction_records: tables.restrictions,
+            directory_names: NameIndex::new(tables.directory_names),
+            directories: tables.directories,
+            carriers: tables.carriers,
+            subpaths: tables.subpaths,
+            files: tables.files,
+            versions: tables.versions,
+            repository_names: NameIndex::new(tables.repository_names),
+            repositories: tables.repositories,
+            redirect_names: NameIndex::new(tables.redirect_names),
+            redirect_targets: tables.redirect_targets,
+            disabled: NameIndex::new(tables.disabled),
+            netblocks,
+            netblock_hosts: tables.netblock_hosts,
+            asns: tables.asns,
+            asn_hosts: tables.asn_hosts,
+            asn_prefixes,
+            location_prefixes,
+            location_overrides,
+            continents: tables.continents,
+            continent_members,
+            restrictions,
+            listings,
+            layouts,
+            repository_list,
+        })
+    }
+
+    /// What names this data.
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// When the source data was made, in seconds since 1970.
+    pub fn created(&self) -> u64 {
+        self.created
+    }
+
+    /// How much it holds.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// How many words a set of mirrors takes.
+    pub fn words_per_set(&self) -> usize {
+        words_for(self.hosts.len())
+    }
+
+    /// What is known of single mirrors.
+    pub fn hosts(&self) -> &HostIndex {
+        &self.hosts
+    }
+
+    /// The directory of that name.
+    pub fn find_directory(&self, name: &str) -> Option<DirectoryId> {
+        self.directory_names.find(name).and_then(DirectoryId::new)
+    }
+
+    /// Everything about a directory; `None` for an id of another snapshot.
+    pub fn directory(&self, id: DirectoryId) -> Option<DirectoryView<'_>> {
+        let directory = self.directories.get(id.index())?;
+        let name = self.directory_names.names().get(id.index());
+        let subpath = match directory.subpath {
+            Subpath::Suffix(length) => {
+                name.len().checked_sub(length as usize).and_then(|at| name.get(at..)).unwrap_or("")
+            }
+            Subpath::Other(index) => self.subpaths.get(index as usize),
+        };
+        Some(DirectoryView {
+            name,
+            subpath,
+            carriers: self.carriers.get(directory.carriers as usize),
+            layout: self.layouts.get(directory.layout.index())?,
+            files: directory.files,
+        })
+    }
+
+    /// A file whose checksums are known; `None` for one that has no details.
+    pub fn find_file(&self, directory: &DirectoryView<'_>, name: &str) -> Option<FileView<'_>> {
+        let (from, to) = directory.files;
+        let files = self.files.get(from as usize..to as usize)?;
+        let place = files.binary_search_by(|file| file.name.as_str().cmp(name)).ok()?;
+        let (first, end) = files.get(place)?.versions;
+        Some(FileView {
+            versions: self.versions.get(first as usize..end as usize)?,
+            metalink_details: self.listings.file_details(from as usize + place),
+        })
+    }
+
+    /// The names of directories, in order.
+    pub fn directory_names(&self) -> &Names {
+        self.directory_names.names()
+    }
+
+    /// What `key` (`repo+arch`) leads to.
+    pub fn find_repository(&self, key: &str) -> Option<&Repository> {
+        self.repositories.get(self.repository_names.find(key)?)
+    }
+
+    /// The keys `repo+arch` of all repositories, in order.
+    pub fn repository_names(&self) -> &Names {
+        self.repository_names.names()
+    }
+
+    /// What a request for an unknown repository is told.
+    pub fn repository_list(&self) -> &RepositoryList {
+        &self.repository_list
+    }
+
+    /// The name that `repo` has now, if it is an old one.
+    pub fn find_redirect(&self, repo: &str) -> Option<&str> {
+        self.redirect_names.find(repo).map(|rank| self.redirect_targets.get(rank))
+    }
+
+    /// Whether the repository is switched off.
+    pub fn is_disabled(&self, repo: &str) -> bool {
+        self.disabled.find(repo).is_some()
+    }
+
+    /// The preferred networks that contain a client with their mirrors: those of its own address,
+    /// then those of the IPv4 address in it, the most specific of each first.
+    pub fn netblocks(&self, client: LookupAddresses) -> impl Iterator<Item = (Prefix, &[HostId])> {
+        self.netblocks
+            .covering_client(client)
+            .map(|(prefix, &list)| (prefix, self.netblock_hosts.get(list as usize)))
+    }
+
+    /// The autonomous system of a client and its mirrors, if it hosts any.
+    pub fn find_asn(&self, client: LookupAddresses) -> Option<(u32, &[HostId])> {
+        let index = self.asn_prefixes.find_client(client)?;
+        if index == NO_ASN {
+            return None;
+        }
+        let asn = *self.asns.get(index as usize)?;
+        Some((asn, self.asn_hosts.get(index as usize)))
+    }
+
+    /// Where a client is: set by hand, or from the country database.
+    pub fn find_location(&self, client: LookupAddresses) -> Option<Location> {
+        let by_hand = self.location_overrides.find_client(client).copied();
+        by_hand.or_else(|| self.location_prefixes.find_client(client))
+    }
+
+    /// The preferred networks that contain a client with their mirrors, in the order of
+    /// [`Self::netblocks`], and where each was found.
+    pub fn trace_netblocks(
+        &self,
+        client: LookupAddresses,
+    ) -> impl Iterator<Item = Found<&[HostId]>> {
+        let found = move |(prefix, hosts)| Found::new(hosts, Table::Netblocks, prefix, client);
+        self.netblocks(client).map(found)
+    }
+
+    /// The network that decides about a client's autonomous system, as [`Self::find_asn`] does: `None`
+    /// within it where the network is of none that hosts a mirror.
+    ///
+    /// The compiler leaves out networks that say the same as the next wider one, so it may be wider
+    /// than the one in the data.
+    pub fn trace_asn(&self, client: LookupAddresses) -> Option<Found<Option<u32>>> {
+        let (prefix, index) = self.asn_prefixes.find_client_entry(client)?;
+        let asn = (index != NO_ASN).then(|| self.asns.get(index as usize).copied()).flatten();
+        Some(Found::new(asn, Table::AsnPrefixes, prefix, client))
+    }
+
+    /// Where a client is, as [`Self::find_location`] says, and which network of which table says so.
+    pub fn trace_location(&self, client: LookupAddresses) -> Option<Found<Location>> {
+        let by_hand = self.location_overrides.find_client_entry(client);
+        let by_hand = by_hand.map(|(prefix, &location)| {
+            Found::new(location, Table::LocationOverrides, prefix, client)
+        });
+        by_hand.or_else(|| {
+            let (prefix, location) = self.location_prefixes.find_client_entry(client)?;
+            Some(Found::new(location, Table::CountryDatabase, prefix, client))
+        })
+    }
+
+    /// The continent of `country`, if known.
+    pub fn find_continent(&self, country: Country) -> Option<Continent> {
+        let index = self.continents.binary_search_by_key(&country, |&(country, _)| country).ok()?;
+        self.continents.get(index).map(|&(_, continent)| continent)
+    }
+
+    /// The countries on the continent of `country`, itself included, in order; empty where its
+    /// continent is not known.
+    pub fn continent_of(&self, country: Country) -> impl Iterator<Item = Country> {
+        self.countries_on(self.find_continent(country))
+    }
+
+    /// The countries on a continent, in order.
+    pub fn countries_on(&self, continent: Option<Continent>) -> impl Iterator<Item = Country> {
+        let from = self.continent_members.partition_point(|&(other, _)| Some(other) < continent);
+        let members = self.continent_members.get(from..).unwrap_or(&[]);
+        members
+            .iter()
+            .take_while(move |&&(other, _)| Some(other) == continent)
+            .map(|&(_, country)| country)
+    }
+
+    /// The mirrors that do not serve clients of `country`; without one, those that serve some
+    /// countries only.
+    pub fn refusing(&self, country: Option<Country>) -> &[u64] {
+        self.restrictions.refusing(country)
+    }
+
+    /// The pieces that lines of metalinks are made of.
+    pub fn listings(&self) -> &Listings {
+        &self.listings
+    }
+}
+
+impl RepositoryList {
+    fn new(keys: &Names) -> Self {
+        /// About 6,000 repositories. dnf asks twelve times for one that does not exist, so what the data
+        /// hold must not decide how long such an answer is.
+        const MAX_BYTES: usize = 256 * 1_024;
+        let mut list = Self::default();
+        for key in keys.iter() {
+            // An architecture holds no plus sign; a repository's name may.
+            let (repo, arch) = key.rsplit_once('+').unwrap_or((key, ""));
+            let line = ["# repo=", repo, "&arch=", arch, "\n"];
+            if list.text.len() + line.iter().map(|part| part.len()).sum::<usize>() > MAX_BYTES {
+                let n_all = keys.iter().count().to_string();
+                list.text.extend(["# and more: there are ", &n_all, " in all\n"]);
+                break;
+            }
+            list.text.extend(line);
+        }
+        crate::encode::xml::escape_comment_into(&list.text, &mut list.xml_comment);
+        list
+    }
+}
