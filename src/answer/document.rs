@@ -8,6 +8,10 @@ use crate::model::tier::Tier;
 use crate::model::url::ProtocolSet;
 use crate::snapshot::Snapshot;
 
+/// Stands in a metalink without mirrors: an empty list without a reason would be a riddle.
+pub(super) const NO_MIRROR_COMMENT: &str =
+    " <!-- no mirror offers this file in a protocol that was asked for -->\n";
+
 /// A list of mirrors, before it is written in a format.
 #[derive(Clone, Copy)]
 pub struct Document<'a> {

@@ -5,7 +5,7 @@
 //! document order: dnf reads the order, yum and aria2 the number. `type` repeats `protocol` because
 //! aria2 needs the one and old yum the other.
 
-use super::document::Document;
+use super::document::{Document, NO_MIRROR_COMMENT};
 use crate::encode::text::{Append, Digits, Pieces, Prepared, Text};
 use crate::encode::xml::{escape_comment_into, escape_into};
 use crate::snapshot::FileView;
@@ -31,7 +31,7 @@ pub fn render(
     body.reserve(FIXED_PARTS + file.metalink_details.len() + document.size_hint());
     push_opening(pubdate, body);
     if document.is_empty() {
-        body.push_str(super::NO_MIRROR_COMMENT);
+        body.push_str(NO_MIRROR_COMMENT);
     }
     body.push_str(" <files>\n  <file name=\"");
     escape_into(&document.target.file, body);

@@ -4,7 +4,7 @@
 //! `priority` that counts up from 1, hashes under their IANA names, and no place for alternates, so
 //! that only the current version is described.
 
-use super::document::Document;
+use super::document::{Document, NO_MIRROR_COMMENT};
 use crate::encode::text::{Append, Text};
 use crate::encode::write::{push_hex, push_number};
 use crate::encode::xml::escape_into;
@@ -19,7 +19,7 @@ pub fn render(document: &Document<'_>, file: &FileView<'_>, now: u64, body: &mut
     let published = Timestamp { seconds: now }.to_string();
     body.push_all([" <published>", &published, "</published>\n"]);
     if document.is_empty() {
-        body.push_str(super::NO_MIRROR_COMMENT);
+        body.push_str(NO_MIRROR_COMMENT);
     }
     body.push_str(" <file name=\"");
     escape_into(&document.target.file, body);

@@ -11,6 +11,11 @@
 //! [`crate::encode::xml`], into a URL only through percent-encoding, and control characters were
 //! refused before.
 
+mod format;
+mod status;
+mod request;
+mod reply;
+mod options;
 pub mod query;
 pub mod asker;
 pub mod target;
@@ -20,6 +25,7 @@ pub mod trace;
 pub mod explain;
 pub mod order;
 pub mod shape;
+pub mod spread;
 pub mod unique;
 pub mod redirect;
 pub mod document;
@@ -27,6 +33,7 @@ pub mod mirrorlist;
 pub mod metalink;
 pub mod metalink4;
 pub mod json;
+mod message;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -35,218 +42,27 @@ use std::time::{Duration, UNIX_EPOCH};
 use fastrand::Rng;
 
 use crate::encode::text::{Append, Pieces, Text};
-use crate::model::embedded::{LookupAddresses, Nat64Prefix};
-use crate::model::geo::{Country, Location};
+use crate::model::embedded::LookupAddresses;
+use crate::model::geo::Location;
 use crate::model::net::canonical;
-use crate::model::tier::Tier;
 use crate::model::url::ProtocolSet;
 use crate::snapshot::{FileView, Snapshot};
 
-use alias::Aliases;
-use asker::{Asker, Askers};
+pub use format::Format;
+pub use options::Options;
+pub use reply::{CountmeEntry, LogEntry, Reply};
+pub use request::Request;
+pub use status::Status;
+
 use document::{Document, push_url_tail};
 use explain::Explanation;
+use message::{push_message, push_xml_message};
 use query::{Countme, Query};
-use redirect::Redirect;
 use select::{Criteria, Selection, Workspace};
-use shape::{Choice, Shaping};
+use shape::Choice;
 use target::{Message, Refusal, Subject, Target};
 use trace::{NoTrace, Recorder, Tracer};
 use unique::Repeated;
-
-/// The format of an answer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Format {
-    /// A text list of URLs.
-    Mirrorlist,
-    /// A metalink with checksums, in MirrorManager's dialect of version 3.
-    Metalink,
-    /// A metalink of version 4 (RFC 5854).
-    Metalink4,
-    /// A list with everything that is known, for programs.
-    Json,
-}
-
-impl Format {
-    /// The format that a path asks for: `/mirrorlist`, `/metalink` or `/metalink4` at its end,
-    /// whatever stands before.
-    pub fn of_path(path: &str) -> Option<Self> {
-        match path.rsplit_once('/')?.1 {
-            "mirrorlist" => Some(Self::Mirrorlist),
-            "metalink" => Some(Self::Metalink),
-            "metalink4" => Some(Self::Metalink4),
-            _ => None,
-        }
-    }
-
-    /// The format that the client prefers, as its `Accept` header says: a metalink can be one of
-    /// version 4, and a list can be JSON, for clients that name them.
-    pub fn negotiate(self, accept: &str) -> Self {
-        let (own, other) = match self {
-            Self::Metalink => (self.content_type(), Self::Metalink4),
-            Self::Mirrorlist => (self.content_type(), Self::Json),
-            Self::Metalink4 | Self::Json => return self,
-        };
-        let quality = |media_type| quality_of(accept, media_type);
-        match (quality(other.content_type()), quality(own)) {
-            (Some(other_quality), own)
-                if other_quality > 0 && own.is_none_or(|own| own <= other_quality) =>
-            {
-                other
-            }
-            _ => self,
-        }
-    }
-
-    /// The media type of the document, as clients compare it.
-    pub fn content_type(self) -> &'static str {
-        match self {
-            Self::Mirrorlist => "text/plain",
-            Self::Metalink => "application/metalink+xml",
-            Self::Metalink4 => "application/metalink4+xml",
-            Self::Json => "application/json",
-        }
-    }
-
-    /// Whether it describes a file, with its checksums.
-    fn describes_file(self) -> bool {
-        matches!(self, Self::Metalink | Self::Metalink4)
-    }
-}
-
-/// The quality of a media type that is named in an `Accept` header, in thousandths; wildcards name
-/// nothing (RFC 9110, section 12.5.1).
-fn quality_of(accept: &str, media_type: &str) -> Option<u32> {
-    let item = accept.split(',').find_map(|item| {
-        let (name, parameters) = item.split_once(';').unwrap_or((item, ""));
-        name.trim().eq_ignore_ascii_case(media_type).then_some(parameters)
-    })?;
-    let quality = item.split(';').find_map(|parameter| parameter.trim().strip_prefix("q="));
-    // `0.5` as 500; what is no quality counts as 1.
-    let quality = quality.and_then(|text| text.parse::<f32>().ok()).unwrap_or(1.0);
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "between 0 and 1000"
-    )]
-    Some((quality.clamp(0.0, 1.0) * 1_000.0) as u32)
-}
-
-/// Stands in a metalink without mirrors: an empty list without a reason would be a riddle.
-const NO_MIRROR_COMMENT: &str =
-    " <!-- no mirror offers this file in a protocol that was asked for -->\n";
-
-/// Limits of a request and the size of an answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// Global mirrors are added when fewer mirrors than this were found.
-    pub minimum: usize,
-    /// At most so many query parameters.
-    pub max_parameters: usize,
-    /// At most so many distinct countries in `country=`.
-    pub max_countries: usize,
-    /// At most so many protocols in `protocol=`.
-    pub max_protocols: usize,
-    /// A redirect names so many further mirrors in its `Link` header; 0 leaves the header out.
-    pub redirect_links: usize,
-    /// Prefixes behind which translators put the IPv4 addresses of clients, beside the well-known.
-    pub nat64: Vec<Nat64Prefix>,
-    /// How much of a selection is listed, and how.
-    pub shaping: Shaping,
-    /// Other names of directories and repositories.
-    pub aliases: Aliases,
-    /// Whose `ip=` counts; that of others is left unread.
-    pub allow_ip: Askers,
-    /// Whose `ip=` shows private mirrors of the network that it names.
-    pub private_for_ip: Askers,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            minimum: 5,
-            max_parameters: 32,
-            max_countries: 16,
-            max_protocols: 16,
-            // A proxy's buffer for headers is 4 KB, and a URL may be long.
-            redirect_links: 4,
-            nat64: Vec::new(),
-            shaping: Shaping::default(),
-            aliases: Aliases::default(),
-            allow_ip: Askers::All,
-            private_for_ip: Askers::Nobody,
-        }
-    }
-}
-
-/// One request, as the transport understood it.
-pub struct Request<'a> {
-    /// Which document; `format=json` in the query makes JSON of a list.
-    pub format: Format,
-    /// The raw query, without `?`.
-    pub query: &'a str,
-    /// Who asks.
-    pub asker: Asker,
-    /// The server that was asked, as `Host` says; empty where nothing does.
-    pub host: &'a str,
-    /// Now, in seconds since 1970 (for `pubdate`).
-    pub now: u64,
-}
-
-/// HTTP status of an answer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Status {
-    /// 200.
-    Ok,
-    /// 302.
-    Found,
-    /// 400.
-    BadRequest,
-    /// 404.
-    NotFound,
-}
-
-/// What to write to the access log for a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogEntry<'a> {
-    /// The client's own address, or what a trusted asker names with `ip=`.
-    pub client: IpAddr,
-    /// Its country, if known.
-    pub country: Option<Country>,
-    /// The repository as asked for, before redirects; not escaped.
-    pub repo: Cow<'a, str>,
-    /// The architecture; not escaped.
-    pub arch: Cow<'a, str>,
-}
-
-/// What the transport needs to know of an answer besides its body.
-#[derive(Debug)]
-pub struct Reply<'a> {
-    /// HTTP status.
-    pub status: Status,
-    /// The media type of the body.
-    pub content_type: &'static str,
-    /// So many bytes at the end of the body are the same in every answer of this media type from this
-    /// snapshot that has any of them.
-    pub n_constant: usize,
-    /// Present for a redirect.
-    pub redirect: Option<Box<Redirect>>,
-    /// How the first mirror that is listed was found; `None` where none is.
-    pub found: Option<Tier>,
-    /// Present when the request is to be logged: it named `repo` and `arch`, and an address.
-    pub log: Option<LogEntry<'a>>,
-    /// Present when the request is to be counted.
-    pub countme: Option<CountmeEntry>,
-}
-
-/// What a request with `countme=` counts for.
-#[derive(Debug, PartialEq, Eq)]
-pub struct CountmeEntry {
-    /// The key `repo+arch` of a repository that exists; nothing that a client invented.
-    pub repository: Option<String>,
-    /// How old the installation is.
-    pub bucket: Countme,
-}
 
 /// Memory that is used again for each answer of one worker.
 #[derive(Default)]
@@ -545,7 +361,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         let Scratch { workspace, selection, repeated, .. } = scratch;
         select::select(snapshot, &criteria, rng, workspace, selection, tracer);
         if shaping.spread {
-            shape::spread(snapshot, &target.directory, choice.protocols, selection);
+            spread::spread(snapshot, &target.directory, choice.protocols, selection);
         }
         repeated.find(snapshot, &target.directory, choice, selection);
         if !redirects {
@@ -597,41 +413,4 @@ fn parse_address<'s, 'q>(text: &Cow<'q, str>) -> Result<IpAddr, Refusal<'s, 'q>>
         Ok(address) => Ok(canonical(address)),
         Err(_) => Err(Refusal::bad_request(Message::BadAddress(text.clone()))),
     }
-}
-
-/// Writes a message as text, but for the list of repositories that ends one of them.
-fn push_message(message: &Message<'_, '_>, body: &mut impl Append) {
-    match message {
-        Message::Fixed(text) => body.push_str(text),
-        Message::BadQuery(reason) => body.push_all(["error: ", &reason.to_string(), "\n"]),
-        Message::BadAddress(text) => body.push_all(["error: ip=", text, " is no address\n"]),
-        Message::UnknownRepository(subject) => {
-            mirrorlist::push_subject(subject, body);
-            body.push_str("error: invalid repo or arch\n");
-            body.push_str("# following repositories are available:\n");
-        }
-        Message::NotCarried(subject) => {
-            mirrorlist::push_subject(subject, body);
-            body.push_str("error: no mirror carries it\n");
-        }
-        Message::NoMetalink(directory, file) => {
-            body.push_all([directory, "/", file, " not found or has not metalink"]);
-        }
-        Message::NoRepodata(path) => {
-            let folder = if path.ends_with("/repodata") { "" } else { "/repodata" };
-            body.push_all([path, folder, "/repomd.xml not found or has not metalink"]);
-        }
-    }
-}
-
-/// Writes a message as the inside of an XML comment.
-fn push_xml_message(message: &Message<'_, '_>, body: &mut Text) {
-    let mut text = String::new();
-    push_message(message, &mut text);
-    let text = match message {
-        // The list follows on a line of its own.
-        Message::UnknownRepository(_) => &text,
-        _ => text.trim_end_matches('\n'),
-    };
-    metalink::push_comment(text, body);
 }

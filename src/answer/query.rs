@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::Options;
+use super::options::Options;
 use crate::model::geo::Country;
 use crate::model::url::{Protocol, ProtocolSet};
 

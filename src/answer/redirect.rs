@@ -8,8 +8,9 @@
 //! send its clients round in circles.
 
 use super::document::{Document, plain_ascii};
+use super::options::Options;
+use super::status::Status;
 use super::target::{Message, Refusal};
-use super::{Options, Status};
 use crate::encode::write::{push_base64, push_number};
 use crate::model::authority::is_same_server;
 use crate::model::base_url::authority;

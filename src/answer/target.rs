@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use super::alias::Aliases;
+use super::format::Format;
 use super::query::Query;
-use super::{Format, Status};
+use super::status::Status;
 use crate::model::path;
 use crate::model::repository::fixed_arch;
 use crate::snapshot::{DirectoryView, Snapshot};

@@ -1,0 +1,79 @@
+//! The formats of answers: which one a path and an `Accept` header ask for.
+
+/// The format of an answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    /// A text list of URLs.
+    Mirrorlist,
+    /// A metalink with checksums, in MirrorManager's dialect of version 3.
+    Metalink,
+    /// A metalink of version 4 (RFC 5854).
+    Metalink4,
+    /// A list with everything that is known, for programs.
+    Json,
+}
+
+impl Format {
+    /// The format that a path asks for: `/mirrorlist`, `/metalink` or `/metalink4` at its end,
+    /// whatever stands before.
+    pub fn of_path(path: &str) -> Option<Self> {
+        match path.rsplit_once('/')?.1 {
+            "mirrorlist" => Some(Self::Mirrorlist),
+            "metalink" => Some(Self::Metalink),
+            "metalink4" => Some(Self::Metalink4),
+            _ => None,
+        }
+    }
+
+    /// The format that the client prefers, as its `Accept` header says: a metalink can be one of
+    /// version 4, and a list can be JSON, for clients that name them.
+    pub fn negotiate(self, accept: &str) -> Self {
+        let (own, other) = match self {
+            Self::Metalink => (self.content_type(), Self::Metalink4),
+            Self::Mirrorlist => (self.content_type(), Self::Json),
+            Self::Metalink4 | Self::Json => return self,
+        };
+        let quality = |media_type| quality_of(accept, media_type);
+        match (quality(other.content_type()), quality(own)) {
+            (Some(other_quality), own)
+                if other_quality > 0 && own.is_none_or(|own| own <= other_quality) =>
+            {
+                other
+            }
+            _ => self,
+        }
+    }
+
+    /// The media type of the document, as clients compare it.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Mirrorlist => "text/plain",
+            Self::Metalink => "application/metalink+xml",
+            Self::Metalink4 => "application/metalink4+xml",
+            Self::Json => "application/json",
+        }
+    }
+
+    /// Whether it describes a file, with its checksums.
+    pub(super) fn describes_file(self) -> bool {
+        matches!(self, Self::Metalink | Self::Metalink4)
+    }
+}
+
+/// The quality of a media type that is named in an `Accept` header, in thousandths; wildcards name
+/// nothing (RFC 9110, section 12.5.1).
+fn quality_of(accept: &str, media_type: &str) -> Option<u32> {
+    let item = accept.split(',').find_map(|item| {
+        let (name, parameters) = item.split_once(';').unwrap_or((item, ""));
+        name.trim().eq_ignore_ascii_case(media_type).then_some(parameters)
+    })?;
+    let quality = item.split(';').find_map(|parameter| parameter.trim().strip_prefix("q="));
+    // `0.5` as 500; what is no quality counts as 1.
+    let quality = quality.and_then(|text| text.parse::<f32>().ok()).unwrap_or(1.0);
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 0 and 1000"
+    )]
+    Some((quality.clamp(0.0, 1.0) * 1_000.0) as u32)
+}

@@ -1,0 +1,43 @@
+//! Messages in the place of a list, in words.
+
+use super::metalink;
+use super::mirrorlist;
+use super::target::Message;
+use crate::encode::text::{Append, Text};
+
+/// Writes a message as text, but for the list of repositories that ends one of them.
+pub(super) fn push_message(message: &Message<'_, '_>, body: &mut impl Append) {
+    match message {
+        Message::Fixed(text) => body.push_str(text),
+        Message::BadQuery(reason) => body.push_all(["error: ", &reason.to_string(), "\n"]),
+        Message::BadAddress(text) => body.push_all(["error: ip=", text, " is no address\n"]),
+        Message::UnknownRepository(subject) => {
+            mirrorlist::push_subject(subject, body);
+            body.push_str("error: invalid repo or arch\n");
+            body.push_str("# following repositories are available:\n");
+        }
+        Message::NotCarried(subject) => {
+            mirrorlist::push_subject(subject, body);
+            body.push_str("error: no mirror carries it\n");
+        }
+        Message::NoMetalink(directory, file) => {
+            body.push_all([directory, "/", file, " not found or has not metalink"]);
+        }
+        Message::NoRepodata(path) => {
+            let folder = if path.ends_with("/repodata") { "" } else { "/repodata" };
+            body.push_all([path, folder, "/repomd.xml not found or has not metalink"]);
+        }
+    }
+}
+
+/// Writes a message as the inside of an XML comment.
+pub(super) fn push_xml_message(message: &Message<'_, '_>, body: &mut Text) {
+    let mut text = String::new();
+    push_message(message, &mut text);
+    let text = match message {
+        // The list follows on a line of its own.
+        Message::UnknownRepository(_) => &text,
+        _ => text.trim_end_matches('\n'),
+    };
+    metalink::push_comment(text, body);
+}

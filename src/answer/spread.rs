@@ -1,0 +1,51 @@
+//! Mirrors of different networks at the front of a list ([`Shaping`](super::shape::Shaping::spread)).
+
+use super::select::Selection;
+use crate::model::ids::HostId;
+use crate::model::tier::Tier;
+use crate::model::url::ProtocolSet;
+use crate::snapshot::{DirectoryView, Snapshot};
+
+/// How many mirrors at the front are spread: as many URLs as zypper reads.
+const FRONT: usize = 4;
+/// How far back the spread looks for a better mirror: nearness counts for more than variety.
+const WINDOW: usize = 16;
+
+/// Brings mirrors of different networks to the front, with the most preferred of the protocols that
+/// count: https, unless others were asked for. Mirrors of the client's own network stay before all
+/// others: they were chosen by name.
+pub fn spread(
+    snapshot: &Snapshot,
+    directory: &DirectoryView<'_>,
+    protocols: ProtocolSet,
+    selection: &mut Selection,
+) {
+    let preferred = protocols.iter().next();
+    let fixed = selection
+        .tiers
+        .iter()
+        .filter(|(tier, _)| matches!(tier, Tier::Netblock | Tier::Asn))
+        .map(|&(_, end)| end)
+        .max()
+        .unwrap_or(0);
+    let lacks_preferred = |host: HostId| {
+        let of_host = directory.layout.listings(snapshot.listings(), host);
+        !of_host.iter().any(|listing| Some(listing.protocol) == preferred)
+    };
+    for place in fixed..FRONT {
+        let (front, rest) = match selection.hosts.split_at_checked(place) {
+            Some((front, rest)) if rest.len() > 1 => (front, rest),
+            _ => return,
+        };
+        let is_near =
+            |host: HostId| front.iter().any(|&other| snapshot.hosts().share_network(host, other));
+        let best = rest
+            .iter()
+            .take(WINDOW)
+            .enumerate()
+            .min_by_key(|&(index, &host)| (is_near(host), lacks_preferred(host), index));
+        if let Some((index, _)) = best {
+            selection.promote(place + index, place);
+        }
+    }
+}
