@@ -164,12 +164,12 @@ async fn serve(
         return Ok(());
     };
     log_loaded("loaded", &loaded, start);
-    for fault in config.http.answer.aliases.faults(&loaded.snapshot) {
+    for fault in config.http.answer.aliases.faults(loaded.edition.snapshot()) {
         tracing::warn!("{fault}");
     }
     history.publish(start.elapsed(), &loaded);
 
-    let live = Live::new(loaded.snapshot, &supervisor).map_err(failed_to("start a thread"))?;
+    let live = Live::new(loaded.edition, &supervisor).map_err(failed_to("start a thread"))?;
     let live = Arc::new(live);
     let job = Job {
         source: config.source.clone(),

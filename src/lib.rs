@@ -11,13 +11,14 @@
 //!   Sources read files, the catalog checks their records, which become diagnostics where they are bad,
 //!   and the compiler lays the rest out as an immutable [`snapshot`].
 //! - [`answer`]: a request looks up, orders and writes. It parses no data, allocates nothing for each
-//!   mirror, takes no lock, never waits, and sees exactly one snapshot.
+//!   mirror, takes no lock, never waits, and sees exactly one snapshot. What is the same in every answer is
+//!   prepared once, when a snapshot is loaded ([`answer::prepared`]).
 //!
 //! ```text
 //! input files ─▶ sources ─▶ catalog::Builder ─▶ Catalog ─▶ compile ─▶ snapshot::tables ─▶ Snapshot
 //!                                                                         │     ▲
 //!                                                snapshot::format (file) ◀┘─────┘
-//! start, SIGHUP, changed files ─▶ reload: load or compile off the workers ─▶ live.swap(Arc<Snapshot>)
+//! start, SIGHUP, changed files ─▶ reload: load or compile and prepare off the workers ─▶ live.swap(Arc<Edition>)
 //!
 //! socket ─▶ http ─▶ live.load() once ─▶ answer: query, target, select, order, shape, format ─▶ body
 //!                                                                      └─▶ metrics, access log
@@ -33,7 +34,7 @@
 //! | 1 | [`model`], [`supervise`], [`regular_file`], [`rate_limiter`] | the vocabulary: types that cannot be wrong; threads and their owner; opening files; how often a line may repeat |
 //! | 2 | [`catalog`], [`snapshot`], [`mod@log`] | records and diagnostics, whatever their source; the compiled state, its lookups and its file; what is said to the operator |
 //! | 3 | [`sources`], [`compile`], [`answer`], [`metrics`] | inputs to a catalog, a catalog to a snapshot; answering; counters |
-//! | 4 | [`build`], [`live`] | inputs to a snapshot, and the published one |
+//! | 4 | [`build`], [`live`] | inputs to a snapshot, and the published edition: a snapshot, and what [`answer`] prepared from it |
 //! | 5 | [`http`], [`reload`] | the network, and loading data |
 //! | 6 | [`admin`], [`signal`], [`systemd`] | the operator's window, events, the supervisor |
 //! | 7 | [`config`] | the options, what the operator wrote, and what the program uses |

@@ -13,7 +13,7 @@ use mirrorlistd::answer::select::{Criteria, Selection, Workspace};
 use mirrorlistd::answer::shape::Choice;
 use mirrorlistd::answer::target::{self, Target};
 use mirrorlistd::answer::trace::NoTrace;
-use mirrorlistd::answer::{self, Format, Options, Request, Scratch};
+use mirrorlistd::answer::{self, Edition, Format, Options, Request, Scratch};
 use mirrorlistd::build::build;
 use mirrorlistd::compile::Compiled;
 use mirrorlistd::encode::text::Text;
@@ -33,7 +33,7 @@ pub(crate) static CORPUS: LazyLock<Corpus> = LazyLock::new(Corpus::load);
 
 pub(crate) struct Corpus {
     pub(crate) folder: PathBuf,
-    pub(crate) snapshot: Snapshot,
+    pub(crate) edition: Edition,
     /// The bytes of the snapshot file.
     pub(crate) bytes: Vec<u8>,
     pub(crate) requests: Vec<Asked>,
@@ -58,6 +58,7 @@ impl Corpus {
         let Compiled { snapshot, bytes, .. } =
             build(&Inputs::MirrorManager(data::inputs(&folder)), None)
                 .expect("generated data compile");
+        let edition = Edition::new(snapshot);
         let requests: Vec<_> = data::requests(&folder)
             .expect("generated data hold requests")
             .into_iter()
@@ -67,10 +68,14 @@ impl Corpus {
             })
             .collect();
         let distance =
-            |asked: &&Asked| metalink(&snapshot, asked).as_bytes().len().abs_diff(USUAL_METALINK);
+            |asked: &&Asked| metalink(&edition, asked).as_bytes().len().abs_diff(USUAL_METALINK);
         let usual = requests.iter().take(2_000).min_by_key(distance).expect("requests").clone();
-        eprintln!("the usual metalink has {} bytes", metalink(&snapshot, &usual).as_bytes().len());
-        Self { folder, snapshot, bytes, requests, usual }
+        eprintln!("the usual metalink has {} bytes", metalink(&edition, &usual).as_bytes().len());
+        Self { folder, edition, bytes, requests, usual }
+    }
+
+    pub(crate) fn snapshot(&self) -> &Snapshot {
+        self.edition.snapshot()
     }
 
     /// The requests, again and again.
@@ -86,17 +91,17 @@ fn find_full() -> Option<PathBuf> {
     named.or_else(|| Some(data::cache_folder().join("fedora")).filter(|folder| folder.exists()))
 }
 
-fn metalink(snapshot: &Snapshot, asked: &Asked) -> Text {
+fn metalink(edition: &Edition, asked: &Asked) -> Text {
     // The mirrors are the same whatever their order; only numbers change places.
     let mut body = Text::default();
     let mut rng = Rng::with_seed(1);
-    respond(snapshot, Format::Metalink, asked, &mut rng, &mut Scratch::default(), &mut body);
+    respond(edition, Format::Metalink, asked, &mut rng, &mut Scratch::default(), &mut body);
     body
 }
 
 /// A whole answer.
 pub(crate) fn respond(
-    snapshot: &Snapshot,
+    edition: &Edition,
     format: Format,
     asked: &Asked,
     rng: &mut Rng,
@@ -110,7 +115,7 @@ pub(crate) fn respond(
         host: "",
         now: NOW,
     };
-    let reply = answer::respond(snapshot, &Options::default(), &request, rng, scratch, body);
+    let reply = answer::respond(edition, &Options::default(), &request, rng, scratch, body);
     divan::black_box(reply);
 }
 
@@ -118,7 +123,7 @@ pub(crate) fn respond(
 pub(crate) struct Prepared<'a> {
     pub(crate) target: Target<'a, 'a>,
     pub(crate) client: IpAddr,
-    pub(crate) file: FileView<'a>,
+    pub(crate) file: Option<FileView<'a>>,
     pub(crate) choice: Choice<'a>,
     pub(crate) url_tail: String,
     names_contributions: bool,
@@ -130,7 +135,7 @@ impl<'a> Prepared<'a> {
         let target =
             target::resolve(snapshot, &Aliases::default(), &query, format, &mut String::new());
         let target = target.ok().expect("a live repository");
-        let file = snapshot.find_file(&target.directory, &target.file).unwrap_or_default();
+        let file = snapshot.find_file(&target.directory, &target.file);
         let choice = match format {
             Format::Metalink => {
                 Choice { protocols: ProtocolSet::ALL, per_host: None, repeated: &[] }
@@ -160,7 +165,7 @@ impl<'a> Prepared<'a> {
 
     pub(crate) fn document<'d>(&'d self, memory: &'d Memory) -> Document<'d> {
         Document {
-            snapshot: &CORPUS.snapshot,
+            edition: &CORPUS.edition,
             target: &self.target,
             selection: &memory.selection,
             choice: self.choice,

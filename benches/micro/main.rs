@@ -51,7 +51,7 @@ mod lookup {
         let mut next = CORPUS.cycle();
         bencher
             .with_inputs(move || next().client)
-            .bench_local_values(|address| find(&CORPUS.snapshot, black_box(address)));
+            .bench_local_values(|address| find(CORPUS.snapshot(), black_box(address)));
     }
 
     fn each_client<R>(
@@ -140,17 +140,17 @@ mod choose {
         let mut next = CORPUS.cycle();
         let (mut rng, mut memory) = (Rng::with_seed(1), Memory::default());
         bencher
-            .with_inputs(move || Prepared::new(&CORPUS.snapshot, Format::Metalink, next()))
-            .bench_local_refs(|prepared| prepared.select(&CORPUS.snapshot, &mut rng, &mut memory));
+            .with_inputs(move || Prepared::new(CORPUS.snapshot(), Format::Metalink, next()))
+            .bench_local_refs(|prepared| prepared.select(CORPUS.snapshot(), &mut rng, &mut memory));
     }
 
     /// The one whose metalink has 28 KB.
     #[divan::bench]
     fn select_and_order_usual(bencher: Bencher<'_, '_>) {
-        let prepared = Prepared::new(&CORPUS.snapshot, Format::Metalink, &CORPUS.usual);
+        let prepared = Prepared::new(CORPUS.snapshot(), Format::Metalink, &CORPUS.usual);
         let (mut rng, mut memory) = (Rng::with_seed(1), Memory::default());
         bencher
-            .bench_local(|| black_box(&prepared).select(&CORPUS.snapshot, &mut rng, &mut memory));
+            .bench_local(|| black_box(&prepared).select(CORPUS.snapshot(), &mut rng, &mut memory));
     }
 
     const SIZES: [u32; 4] = [1, 10, 100, 1_000];
@@ -209,7 +209,7 @@ mod render {
 
     #[divan::bench]
     fn mirrorlist_usual(bencher: Bencher<'_, '_>) {
-        let snapshot = &CORPUS.snapshot;
+        let snapshot = CORPUS.snapshot();
         let prepared = Prepared::new(snapshot, Format::Mirrorlist, &CORPUS.usual);
         let mut memory = Memory::default();
         prepared.select(snapshot, &mut Rng::with_seed(1), &mut memory);
@@ -228,12 +228,13 @@ mod render {
         tails: &mut Pieces,
         body: &mut Text,
     ) {
-        metalink::render(&prepared.document(memory), &prepared.file, PUBDATE, tails, body);
+        let file = prepared.file.as_ref().expect("the file that is asked for");
+        metalink::render(&prepared.document(memory), file, PUBDATE, tails, body);
     }
 
     #[divan::bench]
     fn metalink_28_kb(bencher: Bencher<'_, '_>) {
-        let snapshot = &CORPUS.snapshot;
+        let snapshot = CORPUS.snapshot();
         let prepared = Prepared::new(snapshot, Format::Metalink, &CORPUS.usual);
         let mut memory = Memory::default();
         prepared.select(snapshot, &mut Rng::with_seed(1), &mut memory);
@@ -246,7 +247,7 @@ mod render {
 
     #[divan::bench]
     fn select_order_render_28_kb(bencher: Bencher<'_, '_>) {
-        let snapshot = &CORPUS.snapshot;
+        let snapshot = CORPUS.snapshot();
         let prepared = Prepared::new(snapshot, Format::Metalink, &CORPUS.usual);
         let (mut rng, mut memory) = (Rng::with_seed(1), Memory::default());
         let (mut tails, mut body) = (Pieces::default(), Text::default());
@@ -287,7 +288,7 @@ mod respond {
         let mut body = Text::default();
         let mut respond = |asked| {
             body.clear();
-            corpus::respond(&CORPUS.snapshot, format, asked, &mut rng, &mut scratch, &mut body);
+            corpus::respond(&CORPUS.edition, format, asked, &mut rng, &mut scratch, &mut body);
             black_box(body.as_bytes()).len()
         };
         // Grow the memory before counting.
@@ -439,7 +440,7 @@ mod snapshot {
     #[divan::bench]
     fn hostile_forged_lengths(bencher: Bencher<'_, '_>) {
         let payload = [0xff_u8; 4_096];
-        let mut fields = Vec::from(1_u32.to_le_bytes());
+        let mut fields = Vec::from(format::VERSION.to_le_bytes());
         fields.extend_from_slice(&(payload.len() as u64).to_le_bytes());
         let sum = xxh3_64(&[&fields, &payload[..]].concat());
         let bytes = [b"mirrors\n", &fields[..], &sum.to_le_bytes(), &payload].concat();

@@ -137,7 +137,8 @@ impl Health {
     /// Puts together what is known at `now`, when `record` is what became of loads.
     pub(super) fn new(state: &State, record: &Record, now: SystemTime) -> Self {
         let data = state.live.get().map(|live| {
-            let snapshot = live.load();
+            let edition = live.load();
+            let snapshot = edition.snapshot();
             let created = snapshot.created();
             Data {
                 generation: snapshot.generation().to_string(),

@@ -273,7 +273,8 @@ fn write_data(state: &State, writer: &mut Writer<'_>) -> fmt::Result {
     let Some(live) = state.live.get() else {
         return Ok(());
     };
-    let snapshot = live.load();
+    let edition = live.load();
+    let snapshot = edition.snapshot();
     let help = "The snapshot that is served";
     let generation = snapshot.generation().to_string();
     writer

@@ -1,12 +1,13 @@
 //! What every document is made of: the mirrors that were chosen, and which of their URLs to list.
 
+use super::prepared::Edition;
+use super::prepared::listings::LayoutListings;
 use super::select::Selection;
 use super::shape::{Choice, Fallback};
 use super::target::Target;
 use crate::encode::write::push_url_path;
 use crate::model::tier::Tier;
 use crate::model::url::ProtocolSet;
-use crate::snapshot::Snapshot;
 
 /// Stands in a metalink without mirrors: an empty list without a reason would be a riddle.
 pub(super) const NO_MIRROR_COMMENT: &str =
@@ -16,7 +17,7 @@ pub(super) const NO_MIRROR_COMMENT: &str =
 #[derive(Clone, Copy)]
 pub struct Document<'a> {
     /// Where everything is looked up.
-    pub snapshot: &'a Snapshot,
+    pub edition: &'a Edition,
     /// What is listed.
     pub target: &'a Target<'a, 'a>,
     /// The mirrors, best first.
@@ -40,6 +41,11 @@ impl Document<'_> {
     pub fn size_hint(&self) -> usize {
         const BYTES_PER_MIRROR: usize = 256;
         self.selection.hosts.len() * BYTES_PER_MIRROR
+    }
+
+    /// The URLs of the mirrors.
+    pub fn listings(&self) -> LayoutListings<'_> {
+        self.edition.listings().layout(self.target.directory.layout_id)
     }
 
     /// Whether there is nothing to list.
@@ -67,12 +73,12 @@ impl Document<'_> {
         &self,
         is_usable: impl Fn(&str) -> bool,
     ) -> impl Iterator<Item = (Option<Tier>, String)> {
-        let listings = self.snapshot.listings();
-        let layout = self.target.directory.layout;
+        let listings = self.edition.listings();
+        let of_hosts = self.listings();
         let web =
             Choice { protocols: self.choice.protocols.intersect(ProtocolSet::WEB), ..self.choice };
         self.selection.hosts.iter().enumerate().filter_map(move |(place, &host)| {
-            let mut urls = web.preferred(layout.listings(listings, host));
+            let mut urls = web.preferred(of_hosts.of(host));
             let listing = urls.find(|listing| is_usable(listings.url(listing)))?;
             let url = [&plain_ascii(listings.url(listing)), self.url_tail].concat();
             Some((self.selection.tier(place), url))

@@ -20,16 +20,17 @@ use crate::snapshot::contains;
 
 /// Appends the array.
 pub fn render(document: &Document<'_>, body: &mut Text) {
-    let Document { snapshot, target, selection, choice, url_tail, .. } = *document;
+    let Document { edition, target, selection, choice, url_tail, .. } = *document;
+    let snapshot = edition.snapshot();
     let generation = snapshot.generation().to_string();
-    let listings = snapshot.listings();
+    let (listings, of_hosts) = (edition.listings(), document.listings());
     let layout = target.directory.layout;
     body.push('[');
     let mut separator = "\n ";
     let mut urls: Vec<String> = Vec::new();
     for (place, &host) in selection.hosts.iter().enumerate() {
         urls.clear();
-        let of_host = layout.listings(listings, host);
+        let of_host = of_hosts.of(host);
         choice.each(of_host, |listing| urls.push([listings.url(listing), url_tail].concat()));
         // Selected mirrors have a URL that can be listed.
         let best = choice.preferred(of_host).next().map(|listing| listings.url(listing));

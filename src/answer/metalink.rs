@@ -28,7 +28,8 @@ pub fn render(
         escape_into(document.url_tail, out);
         out.push_str("</url>\n");
     });
-    body.reserve(FIXED_PARTS + file.metalink_details.len() + document.size_hint());
+    let details = document.edition.listings().file_details(file.id);
+    body.reserve(FIXED_PARTS + details.len() + document.size_hint());
     push_opening(pubdate, body);
     if document.is_empty() {
         body.push_str(NO_MIRROR_COMMENT);
@@ -36,7 +37,7 @@ pub fn render(
     body.push_str(" <files>\n  <file name=\"");
     escape_into(&document.target.file, body);
     body.push_str("\">\n");
-    body.push_str(file.metalink_details);
+    body.push_str(details);
     body.push_str("   <resources maxconnections=\"1\">\n");
     push_urls(document, tails.prepare(tail), body);
     push_fallback(document, body);
@@ -69,12 +70,12 @@ fn push_opening(pubdate: &str, body: &mut Text) {
 }
 
 fn push_urls(document: &Document<'_>, tail: Prepared<'_>, body: &mut Text) {
-    let Document { snapshot, target, selection, choice, .. } = *document;
-    let listings = snapshot.listings();
+    let Document { edition, selection, choice, .. } = *document;
+    let (pieces, of_hosts) = (edition.listings().pieces(), document.listings());
     for (place, &host) in selection.hosts.iter().enumerate() {
         let digits = preference(place);
-        choice.each(target.directory.layout.listings(listings, host), |listing| {
-            body.push_line(listings.pieces(), listing.metalink_line, digits, tail);
+        choice.each(of_hosts.of(host), |listing| {
+            body.push_line(pieces, listing.metalink_line, digits, tail);
         });
     }
 }

@@ -67,12 +67,12 @@ fn push_hash(kind: &str, sum: Option<&[u8]>, body: &mut Text) {
 }
 
 fn push_urls(document: &Document<'_>, body: &mut Text) {
-    let Document { snapshot, target, selection, choice, url_tail, .. } = *document;
-    let listings = snapshot.listings();
+    let Document { edition, selection, choice, url_tail, .. } = *document;
+    let (listings, of_hosts) = (edition.listings(), document.listings());
     for (place, &host) in selection.hosts.iter().enumerate() {
-        let country = snapshot.hosts().country(host);
+        let country = edition.snapshot().hosts().country(host);
         let location = country.map(|country| country.as_str().to_ascii_lowercase());
-        choice.each(target.directory.layout.listings(listings, host), |listing| {
+        choice.each(of_hosts.of(host), |listing| {
             push_url(location.as_deref(), place, &[listings.url(listing), url_tail], body);
         });
     }

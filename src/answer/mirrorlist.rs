@@ -25,7 +25,7 @@ pub struct Details<'a> {
 ///
 /// `tails` is memory that is used again.
 pub fn render(document: &Document<'_>, details: &Details<'_>, tails: &mut Pieces, body: &mut Text) {
-    let Document { snapshot, target, selection, choice, url_tail, .. } = *document;
+    let Document { edition, target, selection, choice, url_tail, .. } = *document;
     tails.clear();
     let tail = tails.add(|out| out.extend([url_tail, "\n"]));
     body.reserve(FIRST_LINE + document.size_hint());
@@ -50,10 +50,11 @@ pub fn render(document: &Document<'_>, details: &Details<'_>, tails: &mut Pieces
     }
     body.push('\n');
 
-    let (listings, tail) = (snapshot.listings(), tails.prepare(tail));
+    let (pieces, tail) = (edition.listings().pieces(), tails.prepare(tail));
+    let of_hosts = document.listings();
     for &host in &selection.hosts {
-        choice.each(target.directory.layout.listings(listings, host), |listing| {
-            body.push_pair(listings.pieces().prepare(listing.url), tail);
+        choice.each(of_hosts.of(host), |listing| {
+            body.push_pair(pieces.prepare(listing.url), tail);
         });
     }
     if let Some(url) = document.fallback_url() {

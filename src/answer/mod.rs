@@ -4,7 +4,8 @@
 //! [`order`] (which mirrors), [`shape`] (how many of them), and the format: [`mirrorlist`],
 //! [`metalink`], [`metalink4`] or [`json`], all written from one [`document`], or a [`redirect`].
 //! Why a mirror is in an answer or not, [`trace`] keeps and [`explain`](mod@explain) tells.
-//! Whose request it is, the transport says ([`asker`]). Everything is looked up in one [`Snapshot`], nothing in it is parsed, and
+//! Whose request it is, the transport says ([`asker`]). Everything is looked up in one [`Edition`]: a
+//! snapshot, and what is prepared from it for the formats ([`prepared`]). Nothing in it is parsed, and
 //! nothing is allocated per mirror: what grows is in [`Scratch`], which a worker uses again.
 //!
 //! The writers escape: text that came from a request or a data file goes into XML only through
@@ -16,6 +17,7 @@ mod status;
 mod request;
 mod reply;
 mod options;
+pub mod prepared;
 pub mod query;
 pub mod asker;
 pub mod target;
@@ -44,12 +46,14 @@ use fastrand::Rng;
 use crate::encode::text::{Append, Pieces, Text};
 use crate::model::embedded::LookupAddresses;
 use crate::model::geo::Location;
+use crate::model::ids::FileId;
 use crate::model::net::canonical;
 use crate::model::url::ProtocolSet;
-use crate::snapshot::{FileView, Snapshot};
+use crate::snapshot::FileView;
 
 pub use format::Format;
 pub use options::Options;
+pub use prepared::Edition;
 pub use reply::{CountmeEntry, LogEntry, Reply};
 pub use request::Request;
 pub use status::Status;
@@ -98,9 +102,9 @@ impl Pubdate {
     }
 }
 
-/// Answers one request from one snapshot; appends the body to `body`.
+/// Answers one request from one edition; appends the body to `body`.
 pub fn respond<'q>(
-    snapshot: &Snapshot,
+    edition: &Edition,
     options: &Options,
     request: &Request<'q>,
     rng: &mut Rng,
@@ -123,21 +127,21 @@ pub fn respond<'q>(
         .and_then(|query| {
             format = format_of(request, &query);
             reply.content_type = format.content_type();
-            let answering = Answering { snapshot, options, request, format, query: &query };
+            let answering = Answering { edition, options, request, format, query: &query };
             answering.answer(rng, scratch, &mut reply, body)
         });
     if let Err(refusal) = outcome {
         reply.status = refusal.status;
         let message = &refusal.message;
         let repositories = match message {
-            Message::UnknownRepository(_) => Some(snapshot.repository_list()),
+            Message::UnknownRepository(_) => Some(edition.repositories()),
             _ => None,
         };
         let mut repositories_at = None;
         let xml = |body: &mut Text| {
             push_xml_message(message, body);
             if let Some(list) = repositories {
-                // It is long and always the same: it was made safe when the snapshot was built.
+                // It is long and always the same: it was made safe before.
                 repositories_at = Some(body.len());
                 body.push_str(&list.xml_comment);
             }
@@ -172,7 +176,7 @@ pub fn respond<'q>(
 ///
 /// Of a redirect it explains the list of mirrors that it chooses from, before that is cut.
 pub fn explain<'s>(
-    snapshot: &'s Snapshot,
+    edition: &'s Edition,
     options: &Options,
     request: &Request<'_>,
     rng: &mut Rng,
@@ -181,7 +185,7 @@ pub fn explain<'s>(
         .map_err(|reason| Refusal::bad_request(Message::BadQuery(reason)))
         .and_then(|query| {
             let format = format_of(request, &query);
-            Answering { snapshot, options, request, format, query: &query }.explain(rng)
+            Answering { edition, options, request, format, query: &query }.explain(rng)
         })
         .map_err(|refusal| {
             let mut text = String::new();
@@ -210,7 +214,7 @@ struct Client {
 
 /// A request whose query is understood.
 struct Answering<'r, 's, 'q> {
-    snapshot: &'s Snapshot,
+    edition: &'s Edition,
     options: &'r Options,
     request: &'r Request<'q>,
     format: Format,
@@ -225,7 +229,8 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         reply: &mut Reply<'q>,
         body: &mut Text,
     ) -> Result<(), Refusal<'s, 'q>> {
-        let Self { snapshot, options, query, .. } = *self;
+        let Self { edition, options, query, .. } = *self;
+        let snapshot = edition.snapshot();
         let target =
             target::resolve(snapshot, &options.aliases, query, self.format, &mut scratch.key);
         let asker = self.request.asker;
@@ -261,8 +266,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         let choice = Choice { repeated: &repeated.urls, ..choice };
         url_tail.clear();
         push_url_tail(&target, url_tail);
-        let document =
-            Document { snapshot, target: &target, selection, choice, fallback, url_tail };
+        let document = Document { edition, target: &target, selection, choice, fallback, url_tail };
         match self.format {
             Format::Mirrorlist if redirects => {
                 let (redirect, found) = redirect::make(&document, options, self.request.host)?;
@@ -289,7 +293,8 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
     }
 
     fn explain(&self, rng: &mut Rng) -> Result<Explanation<'s>, Refusal<'s, 'q>> {
-        let Self { snapshot, options, query, .. } = *self;
+        let Self { edition, options, query, .. } = *self;
+        let snapshot = edition.snapshot();
         let mut scratch = Scratch::default();
         let target =
             target::resolve(snapshot, &options.aliases, query, self.format, &mut scratch.key)?;
@@ -316,7 +321,8 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
 
     /// Who asks, or whom a trusted asker names, and where that is.
     fn find_client(&self) -> Result<Client, Refusal<'s, 'q>> {
-        let Self { snapshot, options, query, .. } = *self;
+        let Self { edition, options, query, .. } = *self;
+        let snapshot = edition.snapshot();
         let asker = self.request.asker;
         let address = match &query.ip {
             Some(text) if options.allow_ip.include(asker) => parse_address(text)?,
@@ -339,7 +345,8 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         scratch: &mut Scratch,
         tracer: &mut impl Tracer,
     ) -> Choice<'static> {
-        let Self { snapshot, options, query, .. } = *self;
+        let Self { edition, options, query, .. } = *self;
+        let snapshot = edition.snapshot();
         let asker = self.request.asker;
         let redirects = self.redirects();
         let choice = self.choose_urls(redirects);
@@ -363,7 +370,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         if shaping.spread {
             spread::spread(snapshot, &target.directory, choice.protocols, selection);
         }
-        repeated.find(snapshot, &target.directory, choice, selection);
+        repeated.find(edition.listings(), &target.directory, choice, selection);
         if !redirects {
             // A redirect passes mirrors over before it counts.
             let max = shaping.max_mirrors();
@@ -396,12 +403,13 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         Choice { protocols, per_host, repeated: &[] }
     }
 
-    /// The details of the file, which a metalink cannot do without.
+    /// The file, which a metalink cannot do without; other formats say nothing of it.
     fn find_file(&self, target: &Target<'s, 'q>) -> Result<FileView<'s>, Refusal<'s, 'q>> {
+        const NONE: FileView<'_> = FileView { id: FileId(u32::MAX), versions: &[] };
         if !self.format.describes_file() {
-            return Ok(FileView::default());
+            return Ok(NONE);
         }
-        self.snapshot.find_file(&target.directory, &target.file).ok_or_else(|| Refusal {
+        self.edition.snapshot().find_file(&target.directory, &target.file).ok_or_else(|| Refusal {
             status: Status::NotFound,
             message: Message::NoMetalink(target.directory.name, target.file.clone()),
         })

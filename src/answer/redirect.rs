@@ -85,7 +85,8 @@ fn link(urls: impl Iterator<Item = String>, room: usize) -> Option<String> {
 }
 
 fn digest(document: &Document<'_>) -> Option<String> {
-    let file = document.snapshot.find_file(&document.target.directory, &document.target.file)?;
+    let file =
+        document.edition.snapshot().find_file(&document.target.directory, &document.target.file)?;
     let sha256 = file.versions.first()?.checksums.sha256?;
     let mut digest = String::from("SHA-256=");
     push_base64(&sha256, &mut digest);

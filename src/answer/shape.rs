@@ -12,12 +12,12 @@
 //!   [`Shaping::fallback`] puts the most reliable one there.
 //! - zypper reads four URLs only, and mirrors of one network fail together: [`Shaping::spread`].
 
+use super::prepared::listings::Listing;
 use crate::encode::text::Piece;
 use crate::model::base_url::{BadUrl, BaseUrl, authority};
 use crate::model::ids::HostId;
 use crate::model::url::{Protocol, ProtocolSet};
 use crate::snapshot::Snapshot;
-use crate::snapshot::listing::Listing;
 
 /// How answers are shaped. The default changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]

@@ -4,7 +4,7 @@ use super::select::Selection;
 use crate::model::ids::HostId;
 use crate::model::tier::Tier;
 use crate::model::url::ProtocolSet;
-use crate::snapshot::{DirectoryView, Snapshot};
+use crate::snapshot::{DirectoryView, Snapshot, contains};
 
 /// How many mirrors at the front are spread: as many URLs as zypper reads.
 const FRONT: usize = 4;
@@ -28,10 +28,9 @@ pub fn spread(
         .map(|&(_, end)| end)
         .max()
         .unwrap_or(0);
-    let lacks_preferred = |host: HostId| {
-        let of_host = directory.layout.listings(snapshot.listings(), host);
-        !of_host.iter().any(|listing| Some(listing.protocol) == preferred)
-    };
+    let offers_preferred =
+        preferred.map_or(&[][..], |protocol| directory.layout.speaking(protocol));
+    let lacks_preferred = |host: HostId| !contains(offers_preferred, host);
     for place in fixed..FRONT {
         let (front, rest) = match selection.hosts.split_at_checked(place) {
             Some((front, rest)) if rest.len() > 1 => (front, rest),

@@ -7,11 +7,12 @@
 
 use rustc_hash::FxHashSet;
 
+use super::prepared::listings::Listings;
 use super::select::Selection;
 use super::shape::Choice;
 use crate::encode::text::Piece;
 use crate::model::ids::HostId;
-use crate::snapshot::{DirectoryView, Snapshot, contains};
+use crate::snapshot::{DirectoryView, contains};
 
 /// What is left out of an answer; memory that is used again.
 #[derive(Default)]
@@ -27,20 +28,20 @@ impl Repeated {
     /// Finds what a list of `selection` would repeat.
     pub fn find(
         &mut self,
-        snapshot: &Snapshot,
+        listings: &Listings,
         directory: &DirectoryView<'_>,
         choice: Choice<'_>,
         selection: &Selection,
     ) {
         self.urls.clear();
         self.hosts.clear();
-        let listings = snapshot.listings();
         let Some(sharing) = listings.sharing() else { return };
+        let of_hosts = listings.layout(directory.layout_id);
         self.seen.clear();
         for &host in selection.hosts.iter().filter(|&&host| contains(sharing, host)) {
             let mut n_left = choice.per_host.unwrap_or(usize::MAX);
             let mut is_listed = false;
-            for listing in choice.preferred(directory.layout.listings(listings, host)) {
+            for listing in choice.preferred(of_hosts.of(host)) {
                 if n_left == 0 {
                     break;
                 }

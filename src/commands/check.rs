@@ -81,9 +81,10 @@ impl Outcome {
     }
 
     fn check_data(&mut self, loaded: &Loaded, config: &Config, previous: Option<&Path>) {
-        let (stats, created) = (loaded.snapshot.stats(), loaded.snapshot.created());
+        let snapshot = loaded.edition.snapshot();
+        let (stats, created) = (snapshot.stats(), snapshot.created());
         self.data = json!({
-            "generation": loaded.snapshot.generation().to_string(),
+            "generation": snapshot.generation().to_string(),
             "bytes": loaded.bytes,
             "created": created,
             "created_date": date(created),
@@ -106,7 +107,7 @@ impl Outcome {
             );
         }
         let aliases = &config.http.answer.aliases;
-        for fault in aliases.faults(&loaded.snapshot) {
+        for fault in aliases.faults(snapshot) {
             self.warn(fault);
         }
         let Some(previous) = previous else { return };

@@ -280,7 +280,7 @@ fn respond(
     });
     let mut body = body::begin();
 
-    let snapshot = context.live.load();
+    let edition = context.live.load();
     let reply = survive(|| {
         let proxies = &context.options.trusted_proxies;
         let asker = origin.asker(proxies, request);
@@ -290,7 +290,7 @@ fn respond(
         let host = route::host_of(request);
         let request = answer::Request { format, query, asker, host, now };
         let Worker { rng, scratch, .. } = worker;
-        answer::respond(&snapshot, &options.answer, &request, rng, scratch, &mut body)
+        answer::respond(&edition, &options.answer, &request, rng, scratch, &mut body)
     });
     match reply {
         Ok(mut reply) => {
@@ -307,7 +307,7 @@ fn respond(
                 };
                 context.metrics.countme.count(repository.as_deref(), bucket);
             }
-            let generation = snapshot.generation();
+            let generation = edition.snapshot().generation();
             let Worker { headers, constants, .. } = worker;
             response::from_reply(reply, generation, body, compression, headers, constants)
         }

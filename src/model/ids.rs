@@ -31,6 +31,10 @@ dense_id! {
     DirectoryId
 }
 dense_id! {
+    /// A file with checksums.
+    FileId
+}
+dense_id! {
     /// A layout: how the mirrors of a group of directories serve them. See [`crate::snapshot`].
     LayoutId
 }

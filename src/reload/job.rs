@@ -11,9 +11,10 @@ use super::error::{Error, Reason};
 use super::history::History;
 use super::plausible::{Shrink, check_shrink, find_future};
 use super::source::{Loaded, Source};
+use crate::answer::Edition;
 use crate::live::{Live, step_behind_workers};
 use crate::metrics::{Metrics, ReloadOutcome, ReloadTrigger};
-use crate::snapshot::{Snapshot, Stats};
+use crate::snapshot::Stats;
 use crate::sources::Revision;
 use crate::supervise::{Supervisor, Thread};
 
@@ -97,16 +98,16 @@ impl Job {
     }
 
     /// Publishes the data as they are now.
-    fn reload(&self, load: fn(&Source, Arc<Snapshot>, &Sender<Progress>)) -> Result<Loaded, Error> {
+    fn reload(&self, load: fn(&Source, Arc<Edition>, &Sender<Progress>)) -> Result<Loaded, Error> {
         let start = Instant::now();
         // The thing itself and no guard: those are few.
         let before = Arc::clone(&self.live.load());
         let loaded = self.await_load(Arc::clone(&before), load)?;
         if self.shrink == Shrink::Refuse {
-            check_shrink(before.stats(), loaded.snapshot.stats())?;
+            check_shrink(before.snapshot().stats(), loaded.edition.snapshot().stats())?;
         }
         drop(before);
-        self.live.swap(Arc::clone(&loaded.snapshot));
+        self.live.swap(Arc::clone(&loaded.edition));
         log_loaded("reloaded", &loaded, start);
         Ok(loaded)
     }
@@ -114,8 +115,8 @@ impl Job {
     /// Loads on a thread that can be left behind.
     fn await_load(
         &self,
-        before: Arc<Snapshot>,
-        load: fn(&Source, Arc<Snapshot>, &Sender<Progress>),
+        before: Arc<Edition>,
+        load: fn(&Source, Arc<Edition>, &Sender<Progress>),
     ) -> Result<Loaded, Error> {
         let n_hung = self.history.n_loading();
         if n_hung >= MAX_HUNG {
@@ -146,9 +147,9 @@ impl Job {
 }
 
 /// The thread that loads. What it says after it was given up is heard by nobody.
-fn load(source: &Source, before: Arc<Snapshot>, progress: &Sender<Progress>) {
+fn load(source: &Source, before: Arc<Edition>, progress: &Sender<Progress>) {
     drop(progress.send(Progress::Found(source.revision())));
-    let outcome = source.load(Some(&before));
+    let outcome = source.load(Some(before.snapshot()));
     drop(before);
     drop(progress.send(Progress::Done(outcome)));
 }
@@ -163,14 +164,14 @@ pub fn log_loaded(what: &str, loaded: &Loaded, start: Instant) {
     }
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let now = now.map_or(0, |now| now.as_secs());
-    if let Some(warning) = find_future(loaded.snapshot.created(), now) {
+    if let Some(warning) = find_future(loaded.edition.snapshot().created(), now) {
         tracing::warn!("{warning}");
     }
     if let Some(stand_in) = &loaded.stand_in {
         tracing::warn!("{stand_in}");
     }
-    let Stats { hosts, directories, repositories, .. } = loaded.snapshot.stats();
-    let generation = loaded.snapshot.generation();
+    let Stats { hosts, directories, repositories, .. } = loaded.edition.snapshot().stats();
+    let generation = loaded.edition.snapshot().generation();
     let seconds = start.elapsed().as_secs_f64();
     tracing::info!(
         "{what} generation {generation}: {hosts} hosts, {directories} directories, \
@@ -192,7 +193,7 @@ mod tests {
     }
 
     /// A job whose file does not exist, and which waits for a load as long as it takes.
-    fn job(first: Arc<Snapshot>) -> Job {
+    fn job(first: Arc<Edition>) -> Job {
         Job {
             source: Source::Snapshot("/nonexistent/snapshot".into()),
             shrink: Shrink::Refuse,
@@ -203,13 +204,13 @@ mod tests {
         }
     }
 
-    fn demo() -> Arc<Snapshot> {
-        Source::Inputs(Inputs::Demo).load(None).expect("the demo data compiles").snapshot
+    fn demo() -> Arc<Edition> {
+        Source::Inputs(Inputs::Demo).load(None).expect("the demo data compiles").edition
     }
 
     #[test]
     fn a_load_that_panics_costs_one_reload() {
-        fn panics(_: &Source, _: Arc<Snapshot>, _: &Sender<Progress>) {
+        fn panics(_: &Source, _: Arc<Edition>, _: &Sender<Progress>) {
             panic!("as the test asks")
         }
         let job = job(demo());
@@ -227,7 +228,7 @@ mod tests {
         fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
             mutex.lock().unwrap_or_else(PoisonError::into_inner)
         }
-        let hangs = |source: &Source, before: Arc<Snapshot>, progress: &Sender<Progress>| {
+        let hangs = |source: &Source, before: Arc<Edition>, progress: &Sender<Progress>| {
             drop(lock(&GATE));
             load(source, before, progress);
             *lock(&ENDED.0) += 1;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::error::{Error, Reason};
+use crate::answer::Edition;
 use crate::build::build;
 use crate::catalog::Report;
 use crate::snapshot::{Snapshot, format, replace};
@@ -23,7 +24,7 @@ pub enum Source {
 /// Data that may be published.
 pub struct Loaded {
     /// The data.
-    pub snapshot: Arc<Snapshot>,
+    pub edition: Arc<Edition>,
     /// The length of the snapshot's file, or of the file that `compile` would write.
     pub bytes: u64,
     /// What was mended or skipped on the way, a line each.
@@ -114,7 +115,7 @@ impl Source {
             }
         };
         Ok(Loaded {
-            snapshot: Arc::new(snapshot),
+            edition: Arc::new(Edition::new(snapshot)),
             bytes,
             warnings: report.harmless_lines(),
             harmful: report.harmful_lines(),

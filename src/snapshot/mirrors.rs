@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 
 use crate::model::geo::Country;
-use crate::model::host_set::{empty_set, members};
+use crate::model::host_set::{contains, empty_set, members};
 use crate::model::ids::{HostId, LayoutId};
 use crate::model::mirror_key::MirrorKey;
 use crate::model::net::Prefix;
 
+use super::layouts::LayoutIndex;
 use super::state::Snapshot;
 use super::tables::{Host, Restriction};
 
@@ -54,10 +55,9 @@ impl Snapshot {
     }
 
     fn add_urls<'a>(&'a self, mirrors: &mut [MirrorView<'a>]) {
-        for layout in &self.layout_records {
-            for (slot, mirror) in layout.slots.iter().zip(&mut *mirrors) {
-                let urls = slot.map_or(&[][..], |slot| self.url_lists.get(slot.urls as usize));
-                for url in urls.iter().map(|&url| self.urls.get(url as usize)) {
+        for layout in &self.layouts {
+            for (slot, mirror) in layout.slots().iter().zip(&mut *mirrors) {
+                for (_, url) in slot.iter().flat_map(|&slot| self.urls(slot)) {
                     if !mirror.urls.contains(&url) {
                         mirror.urls.push(url);
                     }
@@ -86,10 +86,9 @@ impl Snapshot {
             *alike.entry((directory.layout, directory.carriers)).or_default() += 1;
         }
         for ((layout, carriers), n) in alike {
-            let slots = self.layout_records.get(layout.index()).map_or(&[][..], |l| &l.slots);
+            let public = self.layouts.get(layout.index()).map_or(&[][..], LayoutIndex::public);
             for host in members(self.carriers.get(carriers as usize)) {
-                let is_public =
-                    slots.get(host.index()).copied().flatten().is_some_and(|s| s.public);
+                let is_public = contains(public, host);
                 update(mirrors, host, |mirror| {
                     mirror.directories += n;
                     mirror.public_directories += if is_public { n } else { 0 };

@@ -1,10 +1,9 @@
 //! The immutable compiled state, and the only way to read it.
 //!
 //! A [`Snapshot`] is made from [`tables::Tables`] (compiled, or decoded from a file by [`mod@format`]) by
-//! checking them once and building what lookups need: prefix tables ([`trie`]), bit sets of mirrors
-//! by protocol and country, and the pieces of metalink lines that are the same in every answer
-//! ([`listing`]). After that nothing changes and nothing is parsed: a lookup is an index, a binary
-//! search or a longest match.
+//! checking them once and building what lookups need: prefix tables ([`trie`]) and bit sets of mirrors
+//! by protocol, country and continent ([`layouts`]). After that nothing changes and nothing is parsed:
+//! a lookup is an index, a binary search or a longest match.
 //!
 //! # Why it is small
 //!
@@ -16,7 +15,8 @@
 //!
 //! # What it does not do
 //!
-//! It does not choose or order mirrors (that is [`crate::answer`]), and it knows no input formats.
+//! It does not choose or order mirrors and prepares nothing for a format of answers (that is
+//! [`crate::answer`]), and it knows no input formats.
 
 mod generation;
 mod packed;
@@ -27,7 +27,7 @@ mod names;
 mod networks;
 mod restrictions;
 pub mod hosts;
-pub mod listing;
+pub mod layouts;
 mod state;
 pub mod mirrors;
 pub mod format;
@@ -35,4 +35,4 @@ pub mod replace;
 
 pub use crate::model::host_set::{contains, insert, members, remove};
 pub use generation::Generation;
-pub use state::{DirectoryView, FileView, RepositoryList, Snapshot, Stats};
+pub use state::{DirectoryView, FileView, Snapshot, Stats};

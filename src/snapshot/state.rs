@@ -5,18 +5,18 @@ use std::sync::Arc;
 use crate::model::embedded::LookupAddresses;
 use crate::model::geo::{Continent, Country, Location};
 use crate::model::host_set::{empty_set, words_for};
-use crate::model::ids::{DirectoryId, HostId};
+use crate::model::ids::{DirectoryId, FileId, HostId, LayoutId};
 use crate::model::net::Prefix;
 
 use super::generation::Generation;
 use super::hosts::HostIndex;
-use super::listing::{self, LayoutIndex, Listings};
+use super::layouts::{self, LayoutIndex};
 use super::names::NameIndex;
 use super::networks::Networks;
 use super::provenance::{Found, Table};
 use super::restrictions::RestrictionIndex;
 use super::tables::{
-    Directory, File, HostSets, Layout, Lists, NO_ASN, Names, Repository, Restriction, Subpath,
+    Directory, File, HostSets, Lists, NO_ASN, Names, Repository, Restriction, Slot, Subpath,
     Tables, Texts, Version,
 };
 use super::trie::{CoveringTable, SparseTable};
@@ -63,7 +63,6 @@ pub struct Snapshot {
     pub(super) hosts: HostIndex,
     pub(super) urls: Texts,
     pub(super) url_lists: Lists<u32>,
-    pub(super) layout_records: Vec<Layout>,
     pub(super) restriction_records: Vec<(HostId, Restriction)>,
     directory_names: NameIndex,
     pub(super) directories: Vec<Directory>,
@@ -91,19 +90,7 @@ pub struct Snapshot {
     continent_members: Vec<(Continent, Country)>,
     restrictions: RestrictionIndex,
 
-    listings: Listings,
-    layouts: Vec<LayoutIndex>,
-    repository_list: RepositoryList,
-}
-
-/// What a request for an unknown repository is told, made once.
-#[derive(Default)]
-pub struct RepositoryList {
-    /// A line `# repo=R&arch=A` for each repository, in order of their keys; at the end of a list that
-    /// is too long, one that says how many there are.
-    pub text: String,
-    /// The same, made safe for the inside of an XML comment.
-    pub xml_comment: String,
+    pub(super) layouts: Vec<LayoutIndex>,
 }
 
 /// Where a directory's mirrors are: everything an answer needs to know of it.
@@ -117,16 +104,18 @@ pub struct DirectoryView<'a> {
     pub carriers: &'a [u64],
     /// How they serve it.
     pub layout: &'a LayoutIndex,
+    /// The number of that layout.
+    pub layout_id: LayoutId,
     files: (u32, u32),
 }
 
 /// What is known of a file.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub struct FileView<'a> {
+    /// Which of [`Snapshot::files`] it is.
+    pub id: FileId,
     /// Its versions, the current one first.
     pub versions: &'a [Version],
-    /// The same as a metalink describes it, ready to be copied.
-    pub metalink_details: &'a str,
 }
 
 impl Snapshot {
@@ -144,8 +133,7 @@ impl Snapshot {
             tables.continents.iter().map(|&(country, continent)| (continent, country)).collect();
         continent_members.sort();
         let restrictions = RestrictionIndex::new(&tables);
-        let (listings, layouts) = listing::build(&tables)?;
-        let repository_list = RepositoryList::new(&tables.repository_names);
+        let layouts = layouts::build(&tables)?;
 
         let mut public = empty_set(n_hosts);
         for layout in &layouts {
@@ -165,7 +153,7 @@ impl Snapshot {
             urls: tables.urls.len(),
             directories: tables.directories.len(),
             mirror_sets: tables.carriers.len(),
-            layouts: tables.layouts.len(),
+            layouts: layouts.len(),
             repositories: tables.repositories.len(),
             files: tables.files.len(),
             netblocks: netblocks.len(),
@@ -182,7 +170,6 @@ impl Snapshot {
             hosts: HostIndex::new(&tables),
             urls: tables.urls,
             url_lists: tables.url_lists,
-            layout_records: tables.layouts,
             restriction_records: tables.restrictions,
             directory_names: NameIndex::new(tables.directory_names),
             directories: tables.directories,
@@ -205,9 +192,7 @@ impl Snapshot {
             continents: tables.continents,
             continent_members,
             restrictions,
-            listings,
             layouts,
-            repository_list,
         })
     }
 
@@ -256,6 +241,7 @@ impl Snapshot {
             subpath,
             carriers: self.carriers.get(directory.carriers as usize),
             layout: self.layouts.get(directory.layout.index())?,
+            layout_id: directory.layout,
             files: directory.files,
         })
     }
@@ -265,11 +251,31 @@ impl Snapshot {
         let (from, to) = directory.files;
         let files = self.files.get(from as usize..to as usize)?;
         let place = files.binary_search_by(|file| file.name.as_str().cmp(name)).ok()?;
-        let (first, end) = files.get(place)?.versions;
-        Some(FileView {
-            versions: self.versions.get(first as usize..end as usize)?,
-            metalink_details: self.listings.file_details(from as usize + place),
-        })
+        let id = FileId::new(from as usize + place)?;
+        Some(FileView { id, versions: self.versions_of(files.get(place)?) })
+    }
+
+    /// All files with checksums, by [`FileId`].
+    pub fn files(&self) -> impl Iterator<Item = FileView<'_>> {
+        let view = |(id, file)| FileView { id, versions: self.versions_of(file) };
+        (0..).map(FileId).zip(&self.files).map(view)
+    }
+
+    fn versions_of(&self, file: &File) -> &[Version] {
+        let (first, end) = file.versions;
+        self.versions.get(first as usize..end as usize).unwrap_or(&[])
+    }
+
+    /// The ways in which mirrors serve directories, by [`LayoutId`].
+    pub fn layouts(&self) -> &[LayoutIndex] {
+        &self.layouts
+    }
+
+    /// The base URLs of a mirror in a layout, each with a number that no other URL has, in the order
+    /// of the data.
+    pub fn urls(&self, slot: Slot) -> impl Iterator<Item = (u32, &str)> {
+        let list = self.url_lists.get(slot.urls as usize);
+        list.iter().map(|&url| (url, self.urls.get(url as usize)))
     }
 
     /// The names of directories, in order.
@@ -285,11 +291,6 @@ impl Snapshot {
     /// The keys `repo+arch` of all repositories, in order.
     pub fn repository_names(&self) -> &Names {
         self.repository_names.names()
-    }
-
-    /// What a request for an unknown repository is told.
-    pub fn repository_list(&self) -> &RepositoryList {
-        &self.repository_list
     }
 
     /// The name that `repo` has now, if it is an old one.
@@ -385,32 +386,5 @@ impl Snapshot {
     /// countries only.
     pub fn refusing(&self, country: Option<Country>) -> &[u64] {
         self.restrictions.refusing(country)
-    }
-
-    /// The pieces that lines of metalinks are made of.
-    pub fn listings(&self) -> &Listings {
-        &self.listings
-    }
-}
-
-impl RepositoryList {
-    fn new(keys: &Names) -> Self {
-        /// About 6,000 repositories. dnf asks twelve times for one that does not exist, so what the data
-        /// hold must not decide how long such an answer is.
-        const MAX_BYTES: usize = 256 * 1_024;
-        let mut list = Self::default();
-        for key in keys.iter() {
-            // An architecture holds no plus sign; a repository's name may.
-            let (repo, arch) = key.rsplit_once('+').unwrap_or((key, ""));
-            let line = ["# repo=", repo, "&arch=", arch, "\n"];
-            if list.text.len() + line.iter().map(|part| part.len()).sum::<usize>() > MAX_BYTES {
-                let n_all = keys.iter().count().to_string();
-                list.text.extend(["# and more: there are ", &n_all, " in all\n"]);
-                break;
-            }
-            list.text.extend(line);
-        }
-        crate::encode::xml::escape_comment_into(&list.text, &mut list.xml_comment);
-        list
     }
 }

@@ -225,7 +225,11 @@ impl Tables {
             ),
             ("carriers", self.carriers.is_sound(n_hosts)),
             ("subpaths", self.subpaths.is_sound()),
-            ("files", self.files.iter().all(|file| range(&file.versions, self.versions.len()))),
+            (
+                "files",
+                self.files.iter().all(|file| range(&file.versions, self.versions.len()))
+                    && self.versions_are_not_shared(),
+            ),
             ("repository_names", self.repository_names.is_sound()),
             (
                 "repositories",
@@ -284,8 +288,31 @@ impl Tables {
         keys.len() == self.hosts.len()
     }
 
+    /// A forged file of 1 MB could ask for terabytes of details: many files that share all versions.
+    fn versions_are_not_shared(&self) -> bool {
+        let n_listed: u64 =
+            self.files.iter().map(|file| u64::from(file.versions.1 - file.versions.0)).sum();
+        n_listed <= self.versions.len() as u64
+    }
+
     fn files_ascend(&self, (from, to): (u32, u32)) -> bool {
         let files = self.files.get(from as usize..to as usize).unwrap_or(&[]);
         files.is_sorted_by(|a, b| a.name < b.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_can_ask_for_terabytes_of_details() {
+        let version = Version { timestamp: 0, size: 1, checksums: Checksums::default() };
+        let file = File { name: "repomd.xml".into(), versions: (0, 100) };
+        let mut tables = Tables { versions: vec![version; 100], ..Tables::default() };
+        tables.files = vec![file.clone()];
+        assert_eq!(tables.validate(), Ok(()));
+        tables.files = vec![file; 100];
+        assert_eq!(tables.validate(), Err("files"));
     }
 }

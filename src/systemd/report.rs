@@ -88,7 +88,7 @@ impl Reporter {
         if self.told == number {
             return;
         }
-        let mut status = format!("serving generation {}", self.live.load().generation());
+        let mut status = format!("serving generation {}", self.live.load().snapshot().generation());
         if let Some(reason) = refused {
             status = status + "; the last reload was refused: " + &reason;
         }

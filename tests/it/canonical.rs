@@ -422,7 +422,7 @@ fn aliases_are_used_where_a_name_leads_nowhere() {
         }
     }
     // Whatever can be asked for leads somewhere.
-    assert_eq!(world.options.aliases.dangling(&server.snapshot).count(), 0);
+    assert_eq!(world.options.aliases.dangling(server.snapshot()).count(), 0);
     // What is there under its own name is not renamed.
     let pairs = [("main-9", "plain-9"), ("pub/test/9/images", "pub/test/8")];
     world.options.aliases = Aliases::new(pairs.iter().map(owned)).unwrap();
@@ -436,6 +436,6 @@ fn aliases_are_used_where_a_name_leads_nowhere() {
         world.serve().get("/mirrorlist?path=x/y").text(),
         plain.get("/mirrorlist?path=x/y").text()
     );
-    let dangling: Vec<_> = world.options.aliases.dangling(&plain.snapshot).collect();
+    let dangling: Vec<_> = world.options.aliases.dangling(plain.snapshot()).collect();
     assert_eq!(dangling, [("x", "pub/none")]);
 }

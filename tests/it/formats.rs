@@ -6,16 +6,15 @@ use std::sync::LazyLock;
 use mirrorlistd::answer::asker::Asker;
 use mirrorlistd::answer::query::Countme;
 use mirrorlistd::answer::shape::{Fallback, Shaping};
-use mirrorlistd::answer::{Format, Options, Reply, Request, Scratch, Status, respond};
+use mirrorlistd::answer::{Edition, Format, Options, Reply, Request, Scratch, Status, respond};
 use mirrorlistd::build::build;
 use mirrorlistd::sources::Inputs;
-
-use mirrorlistd::snapshot::Snapshot;
 
 use crate::fixture::used_text;
 use crate::golden;
 
-static DEMO: LazyLock<Snapshot> = LazyLock::new(|| build(&Inputs::Demo, None).unwrap().snapshot);
+static DEMO: LazyLock<Edition> =
+    LazyLock::new(|| Edition::new(build(&Inputs::Demo, None).unwrap().snapshot));
 
 fn answer_with<'q>(
     options: &Options,
@@ -66,7 +65,7 @@ fn json_says_everything_that_is_known() {
     let parsed: serde_json::Value = serde_json::from_str(&body).unwrap();
     assert_eq!(parsed[0]["tier"], "netblock");
     assert_eq!(parsed[0]["private"], true);
-    assert_eq!(parsed[0]["generation"], DEMO.generation().to_string());
+    assert_eq!(parsed[0]["generation"], DEMO.snapshot().generation().to_string());
 
     let query = format!("{UPDATES}&format=json");
     let (reply, by_query) = answer(Format::Mirrorlist, &query);

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use mirrorlistd::answer::Edition;
 use mirrorlistd::build::build;
 use mirrorlistd::compile::Compiled;
 use mirrorlistd::sources::Inputs;
@@ -87,7 +88,7 @@ fn a_protobuf_without_time_or_without_directories_is_refused() {
 fn a_protobuf_cut_anywhere_is_refused_or_holds_what_stands_before_the_cut() {
     let world = World::standard();
     let bytes = world.list.encode_to_vec();
-    let whole = world.serve().snapshot.stats().clone();
+    let whole = world.serve().snapshot().stats().clone();
     let mut boundaries = 0;
     for length in 0..bytes.len() {
         match world.compile_bytes(&bytes[..length]) {
@@ -188,7 +189,8 @@ fn a_snapshot_file_answers_as_what_it_was_made_from() {
     assert_eq!(read.generation(), compiled.snapshot.generation());
     assert_eq!(read.stats(), compiled.snapshot.stats());
     let report = compiled.report;
-    let server = Server { snapshot: read, report, options: world.options.clone() };
+    let edition = Edition::new(read);
+    let server = Server { edition, report, options: world.options.clone() };
     for request in [
         "/mirrorlist?repo=latest&arch=x86_64&time from 192.0.2.130",
         "/metalink?repo=main-9&arch=x86_64 from 198.51.100.1",
@@ -240,8 +242,8 @@ proptest! {
         if let Some(cut) = cut {
             bytes.truncate(cut.index(bytes.len()));
         }
-        if let Ok(Compiled { snapshot, report, .. }) = world.compile_bytes(&bytes) {
-            let server = Server { snapshot, report, options: world.options.clone() };
+        if let Ok(compiled) = world.compile_bytes(&bytes) {
+            let server = Server::new(compiled, &world.options);
             server.get("/metalink?repo=main-9&arch=x86_64 from 192.0.2.130");
             server.get("/mirrorlist?path=pub/test/9/images/x&country=de,fr");
         }

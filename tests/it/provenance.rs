@@ -36,7 +36,7 @@ fn check_asn(snapshot: &Snapshot, client: &str, expected: Option<&str>) {
 
 #[test]
 fn a_location_names_the_network_of_the_country_database() {
-    let snapshot = World::standard().serve().snapshot;
+    let snapshot = World::standard().compile().unwrap().snapshot;
     let expected = "country US from 198.18.0.0/24 in country database by Own";
     check_location(&snapshot, "198.18.0.1", Some(expected));
     let expected = "country FR from 2001:db8:1000::/36 in country database by Own";
@@ -46,14 +46,14 @@ fn a_location_names_the_network_of_the_country_database() {
 
 #[test]
 fn a_location_set_by_hand_names_its_own_table() {
-    let snapshot = World::standard().serve().snapshot;
+    let snapshot = World::standard().compile().unwrap().snapshot;
     let expected = "country CA from 198.18.0.128/25 in locations set by hand by Own";
     check_location(&snapshot, "198.18.0.129", Some(expected));
 }
 
 #[test]
 fn a_location_of_the_address_within_an_address_says_so() {
-    let snapshot = World::standard().serve().snapshot;
+    let snapshot = World::standard().compile().unwrap().snapshot;
     let expected = "country DE from 192.0.2.0/24 in country database by Embedded";
     check_location(&snapshot, "2002:c000:201::1", Some(expected));
     let expected = "country CA from 198.18.0.128/25 in locations set by hand by Embedded";
@@ -62,7 +62,7 @@ fn a_location_of_the_address_within_an_address_says_so() {
 
 #[test]
 fn a_system_names_its_network_even_where_that_hides_a_wider_one() {
-    let snapshot = World::standard().serve().snapshot;
+    let snapshot = World::standard().compile().unwrap().snapshot;
     let table = "in networks of autonomous systems";
     for (client, expected) in [
         ("192.0.2.129", Some("Some(64500) from 192.0.2.128/25 TABLE by Own")),
@@ -79,7 +79,7 @@ fn a_system_names_its_network_even_where_that_hides_a_wider_one() {
 
 #[test]
 fn netblocks_name_their_networks_the_most_specific_first() {
-    let snapshot = World::standard().serve().snapshot;
+    let snapshot = World::standard().compile().unwrap().snapshot;
     let tell_all = |client| {
         let found = snapshot.trace_netblocks(lookup(client));
         let told: Vec<_> = found

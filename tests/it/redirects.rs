@@ -33,7 +33,7 @@ fn redirect_for(
     let (mut rng, mut body) = (fastrand::Rng::with_seed(seed), used_text());
     let mut scratch = Scratch::default();
     let reply =
-        respond(&server.snapshot, &server.options, &request, &mut rng, &mut scratch, &mut body);
+        respond(&server.edition, &server.options, &request, &mut rng, &mut scratch, &mut body);
     let body = String::from_utf8(body.into_bytes()).expect("documents are UTF-8");
     reply.redirect.map(|redirect| *redirect).ok_or(body)
 }
@@ -48,7 +48,7 @@ fn the_tier_is_that_of_the_mirror_that_clients_are_sent_to() {
         let (mut rng, mut scratch) = (fastrand::Rng::with_seed(1), Scratch::default());
         let mut body = used_text();
         let options = &server.options;
-        respond(&server.snapshot, options, &request, &mut rng, &mut scratch, &mut body).found
+        respond(&server.edition, options, &request, &mut rng, &mut scratch, &mut body).found
     };
     assert_eq!(found("elsewhere.example"), Some(Tier::Geoip));
     assert_eq!(found("berlin.example"), Some(Tier::Continent));

@@ -492,7 +492,7 @@ proptest! {
             let twin = Twin::new(&world, asked);
             compare(&twin, &answer);
             let explanation = server.explain_seeded(&asked.as_request(), seed).unwrap();
-            verdicts::compare(&twin, &server.snapshot, &answer, &explanation);
+            verdicts::compare(&twin, server.snapshot(), &answer, &explanation);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use mirrorlistd::answer::Edition;
 use mirrorlistd::build::build;
 use mirrorlistd::compile::Compiled;
 use mirrorlistd::encode::text::Text;
@@ -108,7 +109,7 @@ fn forged_payloads_are_refused_or_harmless() {
         }
         forge_checksum(&mut bytes);
         if let Ok(snapshot) = format::decode(&bytes) {
-            exercise(&snapshot, &mut rng);
+            exercise(&Edition::new(snapshot), &mut rng);
         }
     }
 }
@@ -121,7 +122,7 @@ fn forge_checksum(bytes: &mut [u8]) {
     bytes[20..28].copy_from_slice(&checksum);
 }
 
-fn exercise(snapshot: &mirrorlistd::snapshot::Snapshot, rng: &mut fastrand::Rng) {
+fn exercise(edition: &Edition, rng: &mut fastrand::Rng) {
     use mirrorlistd::answer::asker::Asker;
     use mirrorlistd::answer::{Format, Options, Request, Scratch, respond};
     for query in
@@ -133,7 +134,7 @@ fn exercise(snapshot: &mirrorlistd::snapshot::Snapshot, rng: &mut fastrand::Rng)
                 Request { format, query, asker: Asker::stranger(client), host: "", now: 0 };
             let mut body = Text::default();
             respond(
-                snapshot,
+                edition,
                 &Options::default(),
                 &request,
                 rng,

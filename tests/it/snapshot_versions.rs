@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use mirrorlistd::answer::Edition;
 use mirrorlistd::model::ids::HostId;
 use mirrorlistd::snapshot::format::{self, VERSION};
 
@@ -64,7 +65,8 @@ fn the_file_of_this_version_is_read() {
         (0..).map(HostId).map_while(|host| hosts.key(host)).map(ToString::to_string).collect();
     assert_eq!(keys.join(" "), "1 2 3 4 5 6 7 8");
     assert_eq!(snapshot.generation().to_string(), "103499eae132c892");
-    let server = Server { snapshot, report: Default::default(), options: Default::default() };
+    let edition = Edition::new(snapshot);
+    let server = Server { edition, report: Default::default(), options: Default::default() };
     let answer = server.get("/mirrorlist?repo=main-9&arch=x86_64&country=fr");
     let expected = "200\n\
          # repo = main-9 arch = x86_64 country = FR \n\

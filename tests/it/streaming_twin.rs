@@ -76,10 +76,10 @@ fn found(snapshot: &Snapshot, name: &str, countries: &BTreeSet<String>) -> Vec<S
     let layout = directory.layout;
     let mut all: Vec<Serves> = members(directory.carriers)
         .map(|host| Serves {
-            urls: layout
-                .listings(snapshot.listings(), host)
+            urls: layout.slots()[host.index()]
                 .iter()
-                .map(|listing| snapshot.listings().url(listing).to_owned())
+                .flat_map(|&slot| snapshot.urls(slot))
+                .map(|(_, url)| url.to_owned())
                 .collect(),
             public: contains(layout.public(), host),
             countries: countries

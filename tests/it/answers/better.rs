@@ -21,7 +21,7 @@ fn the_list_of_repositories_ends_at_a_line_within_its_limit() {
     let body = server.get("/mirrorlist?repo=none&arch=none").body;
     let lines: Vec<&str> = body.lines().collect();
     let (last, rest) = lines.split_last().unwrap();
-    let more = format!("# and more: there are {} in all", server.snapshot.stats().repositories);
+    let more = format!("# and more: there are {} in all", server.snapshot().stats().repositories);
     assert_eq!(*last, more);
     assert!(rest[2..].iter().all(|line| line.starts_with("# repo=") && line.contains("&arch=")));
     let listed: usize = rest[2..].iter().map(|line| line.len() + 1).sum();

@@ -15,7 +15,7 @@ const METALINK: &str = "/metalink?repo=main-9&arch=x86_64";
 #[track_caller]
 fn verdict(server: &Server, request: &str, name: &str) -> Verdict {
     let explanation = server.explain_seeded(request, 1).expect("a request for mirrors");
-    let hosts = server.snapshot.hosts();
+    let hosts = server.snapshot().hosts();
     assert_eq!(explanation.verdicts.len(), hosts.len());
     let HostId(host) = hosts.at(&format!("{name}.example"))[0];
     explanation.verdicts[host as usize]
@@ -149,7 +149,7 @@ fn a_mirror_whose_urls_are_all_listed_before_is_cut() {
     let explanation = server.explain_seeded("/mirrorlist?path=pub/test/20 from 192.0.2.1", 1);
     let verdicts = explanation.expect("a list").verdicts;
     let of = |server: &Server, verdicts: &[Verdict]| {
-        let hosts = server.snapshot.hosts().at("berlin.example");
+        let hosts = server.snapshot().hosts().at("berlin.example");
         hosts.iter().map(|host| verdicts[host.index()]).collect::<Vec<_>>()
     };
     let [first, second] = of(&server, &verdicts)[..] else { panic!("two mirrors: {verdicts:?}") };

@@ -6,10 +6,9 @@ use std::sync::OnceLock;
 use mirrorlistd::answer::asker::Asker;
 use mirrorlistd::answer::query::Query;
 use mirrorlistd::answer::shape::Shaping;
-use mirrorlistd::answer::{Format, Options, Request, Scratch, Status, respond};
+use mirrorlistd::answer::{Edition, Format, Options, Request, Scratch, Status, respond};
 use mirrorlistd::build::build;
 use mirrorlistd::encode::text::{Append, Text};
-use mirrorlistd::snapshot::Snapshot;
 use mirrorlistd::sources::Inputs;
 
 use super::xml;
@@ -23,20 +22,20 @@ const MAX_QUERY: usize = 8_000;
 const CLIENTS: [&str; 4] = ["192.0.2.200", "198.51.100.7", "2001:db8:2000::1", "198.18.255.1"];
 
 pub fn query(bytes: &[u8]) {
-    static DEMO: OnceLock<Snapshot> = OnceLock::new();
-    let snapshot = DEMO.get_or_init(|| build(&Inputs::Demo, None).unwrap().snapshot);
+    static DEMO: OnceLock<Edition> = OnceLock::new();
+    let edition = DEMO.get_or_init(|| Edition::new(build(&Inputs::Demo, None).unwrap().snapshot));
     if let Ok(query) = std::str::from_utf8(bytes)
         && query.len() <= MAX_QUERY
     {
-        check(snapshot, query);
+        check(edition, query);
     }
 }
 
 /// Asks for everything that a query can be an answer to.
-pub fn check(snapshot: &Snapshot, query: &str) {
+pub fn check(edition: &Edition, query: &str) {
     for options in [Options::default(), modern()] {
         for client in CLIENTS {
-            check_formats(snapshot, &options, query, client.parse().unwrap());
+            check_formats(edition, &options, query, client.parse().unwrap());
         }
     }
 }
@@ -46,7 +45,7 @@ fn modern() -> Options {
 }
 
 /// Answers without asking whether the answers are right.
-pub fn exercise(snapshot: &Snapshot, query: &str) {
+pub fn exercise(edition: &Edition, query: &str) {
     for format in [Format::Mirrorlist, Format::Json, Format::Metalink, Format::Metalink4] {
         for client in CLIENTS {
             let request = Request {
@@ -58,7 +57,7 @@ pub fn exercise(snapshot: &Snapshot, query: &str) {
             };
             let mut rng = fastrand::Rng::with_seed(7);
             let (mut scratch, mut body) = (Scratch::default(), Text::default());
-            respond(snapshot, &modern(), &request, &mut rng, &mut scratch, &mut body);
+            respond(edition, &modern(), &request, &mut rng, &mut scratch, &mut body);
         }
     }
 }
@@ -70,7 +69,7 @@ struct Answer {
 }
 
 fn answer(
-    snapshot: &Snapshot,
+    edition: &Edition,
     options: &Options,
     query: &str,
     client: IpAddr,
@@ -85,7 +84,7 @@ fn answer(
     // The same luck for each format.
     let mut rng = fastrand::Rng::with_seed(7);
     let mut scratch = Scratch::default();
-    let reply = respond(snapshot, options, &request, &mut rng, &mut scratch, &mut body);
+    let reply = respond(edition, options, &request, &mut rng, &mut scratch, &mut body);
     for value in reply.redirect.iter().flat_map(|redirect| {
         [Some(&redirect.location), redirect.link.as_ref(), redirect.digest.as_ref()]
     }) {
@@ -102,8 +101,8 @@ fn answer(
     Answer { status: reply.status, content_type: reply.content_type, body }
 }
 
-fn check_formats(snapshot: &Snapshot, options: &Options, query: &str, client: IpAddr) {
-    let answer = |format| answer(snapshot, options, query, client, format);
+fn check_formats(edition: &Edition, options: &Options, query: &str, client: IpAddr) {
+    let answer = |format| answer(edition, options, query, client, format);
     let [text, json] = [Format::Mirrorlist, Format::Json].map(answer);
     let [metalink, metalink4] = [Format::Metalink, Format::Metalink4].map(|format| {
         let answer = answer(format);

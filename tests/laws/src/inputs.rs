@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use mirrorlistd::answer::Edition;
 use mirrorlistd::catalog::geography::{CountryNetworks, NetworkPlace};
 use mirrorlistd::catalog::{Geography, Report};
 use mirrorlistd::compile::compile;
@@ -53,14 +54,16 @@ pub fn mirrormanager(bytes: &[u8]) {
     check_report(&compiled.report);
     let snapshot = format::decode(&compiled.bytes).unwrap();
     assert_eq!(snapshot.generation(), compiled.snapshot.generation());
+    let edition = Edition::new(snapshot);
+    let snapshot = edition.snapshot();
     for name in snapshot.directory_names().iter().take(4) {
-        answers::check(&snapshot, &format!("path={}", encoded(name)));
-        answers::check(&snapshot, &format!("path={}/repomd.xml&time", encoded(name)));
+        answers::check(&edition, &format!("path={}", encoded(name)));
+        answers::check(&edition, &format!("path={}/repomd.xml&time", encoded(name)));
     }
     for name in snapshot.repository_names().iter().take(4) {
         if let Some((repo, arch)) = name.rsplit_once('+') {
             let query = format!("repo={}&arch={}", encoded(repo), encoded(arch));
-            answers::check(&snapshot, &query);
+            answers::check(&edition, &query);
         }
     }
 }

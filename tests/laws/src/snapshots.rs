@@ -1,5 +1,6 @@
 //! Law: a snapshot file is read as it was written or refused, and a forged one harms nobody.
 
+use mirrorlistd::answer::Edition;
 use mirrorlistd::snapshot::format::{self, Broken};
 
 use super::answers;
@@ -26,17 +27,17 @@ pub fn forged_snapshot(bytes: &[u8]) {
     hasher.update(payload);
     let checksum = hasher.digest().to_le_bytes();
     match format::decode(&[b"mirrors\n", &fields[..], &checksum, payload].concat()) {
-        Ok(snapshot) => exercise(&snapshot),
+        Ok(snapshot) => exercise(&Edition::new(snapshot)),
         Err(Broken::Decode(_) | Broken::Meaning(_)) => {}
         Err(error) => panic!("the header does not fit: {error}"),
     }
 }
 
 /// What the checksum vouches for is not escaped again, so only panics count here.
-fn exercise(snapshot: &mirrorlistd::snapshot::Snapshot) {
-    let name = snapshot.directory_names().iter().next().unwrap_or_default().to_owned();
+fn exercise(edition: &Edition) {
+    let name = edition.snapshot().directory_names().iter().next().unwrap_or_default().to_owned();
     let name: String = name.bytes().map(|byte| format!("%{byte:02x}")).collect();
     for query in ["repo=demo-9&arch=x86_64&country=de,us", &format!("path={name}")] {
-        answers::exercise(snapshot, query);
+        answers::exercise(edition, query);
     }
 }

@@ -10,7 +10,9 @@ use std::path::Path;
 
 use mirrorlistd::answer::asker::Asker;
 use mirrorlistd::answer::explain::Explanation;
-use mirrorlistd::answer::{Format, Options, Reply, Request, Scratch, Status, explain, respond};
+use mirrorlistd::answer::{
+    Edition, Format, Options, Reply, Request, Scratch, Status, explain, respond,
+};
 use mirrorlistd::build::{self, build};
 use mirrorlistd::catalog::Report;
 use mirrorlistd::compile::Compiled;
@@ -246,9 +248,7 @@ impl World {
     #[track_caller]
     pub fn serve(&self) -> Server {
         match self.compile() {
-            Ok(Compiled { snapshot, report, .. }) => {
-                Server { snapshot, report, options: self.options.clone() }
-            }
+            Ok(compiled) => Server::new(compiled, &self.options),
             Err(error) => panic!("the world cannot be compiled: {error}"),
         }
     }
@@ -279,7 +279,7 @@ pub fn details(age: u64, digit: char) -> FileDetailsType {
 
 /// A compiled world.
 pub struct Server {
-    pub snapshot: Snapshot,
+    pub edition: Edition,
     pub report: Report,
     pub options: Options,
 }
@@ -298,6 +298,17 @@ pub struct Answer {
 }
 
 impl Server {
+    /// Ready to answer with these options.
+    pub fn new(compiled: Compiled, options: &Options) -> Self {
+        let Compiled { snapshot, report, .. } = compiled;
+        Self { edition: Edition::new(snapshot), report, options: options.clone() }
+    }
+
+    /// What answers are looked up in.
+    pub fn snapshot(&self) -> &Snapshot {
+        self.edition.snapshot()
+    }
+
     /// Answers `/mirrorlist?repo=… from ADDRESS`; nowhere where no address is given.
     #[track_caller]
     pub fn get(&self, request: &str) -> Answer {
@@ -312,7 +323,7 @@ impl Server {
         let mut body = used_text();
         let mut scratch = Scratch::default();
         let reply =
-            respond(&self.snapshot, &self.options, &request, &mut rng, &mut scratch, &mut body);
+            respond(&self.edition, &self.options, &request, &mut rng, &mut scratch, &mut body);
         Answer::new(reply, String::from_utf8(body.into_bytes()).expect("documents are UTF-8"))
     }
 
@@ -320,7 +331,7 @@ impl Server {
     #[track_caller]
     pub fn explain_seeded(&self, request: &str, seed: u64) -> Result<Explanation<'_>, String> {
         let mut rng = fastrand::Rng::with_seed(seed);
-        explain(&self.snapshot, &self.options, &parse_request(request), &mut rng)
+        explain(&self.edition, &self.options, &parse_request(request), &mut rng)
     }
 }
 

@@ -1,0 +1,37 @@
+//! The list of repositories that ends the answer for one that does not exist.
+
+use crate::encode::xml::escape_comment_into;
+use crate::snapshot::tables::Names;
+
+/// What a request for an unknown repository is told, made once.
+#[derive(Default)]
+pub struct RepositoryList {
+    /// A line `# repo=R&arch=A` for each repository, in order of their keys; at the end of a list that
+    /// is too long, one that says how many there are.
+    pub text: String,
+    /// The same, made safe for the inside of an XML comment.
+    pub xml_comment: String,
+}
+
+impl RepositoryList {
+    /// Makes it of the keys `repo+arch`.
+    pub fn new(keys: &Names) -> Self {
+        /// About 6,000 repositories. dnf asks twelve times for one that does not exist, so what the data
+        /// hold must not decide how long such an answer is.
+        const MAX_BYTES: usize = 256 * 1_024;
+        let mut list = Self::default();
+        for key in keys.iter() {
+            // An architecture holds no plus sign; a repository's name may.
+            let (repo, arch) = key.rsplit_once('+').unwrap_or((key, ""));
+            let line = ["# repo=", repo, "&arch=", arch, "\n"];
+            if list.text.len() + line.iter().map(|part| part.len()).sum::<usize>() > MAX_BYTES {
+                let n_all = keys.iter().count().to_string();
+                list.text.extend(["# and more: there are ", &n_all, " in all\n"]);
+                break;
+            }
+            list.text.extend(line);
+        }
+        escape_comment_into(&list.text, &mut list.xml_comment);
+        list
+    }
+}
