@@ -7,7 +7,7 @@
 //! on data that are replaced every few minutes while thousands of requests a second are answered.
 //! So the program has two halves that never mix:
 //!
-//! - [`sources`], [`catalog`] and [`compile`]: everything that can be decided once is decided here.
+//! - [`sources`], `catalog` and [`compile`]: everything that can be decided once is decided here.
 //!   Sources read files, the catalog checks their records, which become diagnostics where they are bad,
 //!   and the compiler lays the rest out as an immutable [`snapshot`].
 //! - [`answer`]: a request looks up, orders and writes. It parses no data, allocates nothing for each
@@ -18,32 +18,34 @@
 //! input files ─▶ sources ─▶ catalog::Builder ─▶ Catalog ─▶ compile ─▶ snapshot::tables ─▶ Snapshot
 //!                                                                         │     ▲
 //!                                                snapshot::format (file) ◀┘─────┘
-//! start, SIGHUP, changed files ─▶ reload: load or compile and prepare off the workers ─▶ live.swap(Arc<Edition>)
+//! start, SIGHUP, changed files ─▶ reload: load or compile, prepare, off the workers
+//!                                                              └─▶ live.swap(Arc<Edition>)
 //!
 //! socket ─▶ http ─▶ live.load() once ─▶ answer: query, target, select, order, shape, format ─▶ body
 //!                                                                      └─▶ metrics, access log
 //! ```
 //!
-//! # Layers
+//! # Rooms
 //!
-//! Imports point downwards only; `tests/it/layers.rs` reads the sources and says so.
+//! Each room is a crate of the workspace, so Cargo lets imports point one way only. From the bottom:
 //!
-//! | level | modules | what they are |
+//! | room | what it is | stands on |
 //! |---|---|---|
-//! | 0 | [`encode`] | writing: text blocks, numbers, escapes |
-//! | 1 | [`model`], [`supervise`], [`regular_file`], [`rate_limiter`] | the vocabulary: types that cannot be wrong; threads and their owner; opening files; how often a line may repeat |
-//! | 2 | [`catalog`], [`snapshot`], [`mod@log`] | records and diagnostics, whatever their source; the compiled state, its lookups and its file; what is said to the operator |
-//! | 3 | [`sources`], [`compile`], [`answer`], [`metrics`] | inputs to a catalog, a catalog to a snapshot; answering; counters |
-//! | 4 | [`build`], [`live`] | inputs to a snapshot, and the published edition: a snapshot, and what [`answer`] prepared from it |
-//! | 5 | [`http`], [`reload`] | the network, and loading data |
-//! | 6 | [`admin`], [`signal`], [`systemd`] | the operator's window, events, the supervisor |
-//! | 7 | [`config`] | the options, what the operator wrote, and what the program uses |
-//! | 8 | [`cli`] | the command line |
-//! | 9 | [`daemon`] | the wiring |
-//! | 10 | [`commands`] | serve, compile, inspect, check, generate |
+//! | `encode` | writing: text blocks, numbers, escapes | |
+//! | [`model`] | the vocabulary: types that cannot be wrong | `encode` |
+//! | [`runtime`] | threads that have an owner, opening files, the log, how often a line may repeat | |
+//! | `catalog` | records and diagnostics, whatever their source | [`model`] |
+//! | [`sources`] | inputs to a catalog | `catalog`, [`runtime`] |
+//! | [`snapshot`] | the compiled state, its lookups and its file | [`model`], [`runtime`] |
+//! | [`compile`] | a catalog to a snapshot | `catalog`, [`snapshot`] |
+//! | [`answer`] | a request to an answer; pure | [`snapshot`], `encode` |
+//! | [`serve`] | the network, what is published, reloads, counters, the operator's listener | all of them |
+//! | this one | options, the command line, the wiring of all parts | all of them |
 //!
-//! tokio and hyper appear from level 5 up. Clock, randomness and the output buffer come into
-//! [`answer`] as arguments, so that every answer can be tested to the byte.
+//! Within a room no module imports another in a circle, and some outside crates are behind one module:
+//! `tests/it/rooms.rs` reads the sources and says so. tokio and hyper appear in [`serve`] and here. Clock,
+//! randomness and the output buffer come into [`answer`] as arguments, so that every answer can be tested
+//! to the byte.
 //!
 //! # Invariants
 //!
@@ -69,53 +71,9 @@
 //!   not divided, and snapshots of equal networks share both (`snapshot::networks`). Where mirrors
 //!   have no network at all, a bit says so ([`snapshot::trie::SparseTable`]).
 //! - Bodies are bytes and not `String`s, put together from blocks of fixed size
-//!   ([`encode::text`]) in memory that was used a moment ago ([`http::body`]).
+//!   (`encode::text`) in memory that was used a moment ago ([`serve::http::body`]).
 
-// Whatever a request, a file or a signal holds, it must not be able to end an answer: what can panic
-// is written down with its proof, or not used.
-#![deny(
-    clippy::expect_used,
-    clippy::get_unwrap,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::string_slice,
-    clippy::todo,
-    clippy::unimplemented,
-    clippy::unreachable,
-    clippy::unwrap_used
-)]
-#![cfg_attr(
-    test,
-    allow(
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        clippy::panic,
-        clippy::string_slice,
-        clippy::unwrap_used,
-        reason = "a test that meets the unexpected must fail, loudly and at that line"
-    )
-)]
-
-pub mod encode;
-pub mod model;
-pub mod supervise;
-pub mod regular_file;
-pub mod rate_limiter;
-pub mod snapshot;
-pub mod log;
-pub mod catalog;
-pub mod sources;
-pub mod compile;
-pub mod build;
-pub mod answer;
-pub mod live;
-pub mod metrics;
-pub mod http;
-pub mod reload;
-pub mod admin;
 pub mod config;
 pub mod cli;
-pub mod signal;
-pub mod systemd;
 pub mod daemon;
 pub mod commands;

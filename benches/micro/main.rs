@@ -8,6 +8,11 @@
 //! number of heap operations per iteration.
 
 #![allow(clippy::print_stderr, reason = "says which data it works on")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a bench that meets the unexpected must fail"
+)]
 
 mod corpus;
 
@@ -37,12 +42,12 @@ mod lookup {
     use std::collections::HashMap;
     use std::net::IpAddr;
 
-    use mirrorlistd::catalog::Report;
-    use mirrorlistd::model::embedded::LookupAddresses;
-    use mirrorlistd::model::geo::Country;
-    use mirrorlistd::model::net::Prefix;
-    use mirrorlistd::snapshot::Snapshot;
-    use mirrorlistd::sources::geography::country_database;
+    use ::snapshot::Snapshot;
+    use catalog::Report;
+    use model::embedded::LookupAddresses;
+    use model::geo::Country;
+    use model::net::Prefix;
+    use sources::geography::country_database;
 
     use super::corpus::CORPUS;
     use super::*;
@@ -126,11 +131,11 @@ mod lookup {
 
 /// From a request to mirrors in their order.
 mod choose {
+    use ::snapshot::hosts::Weight;
+    use answer::Format;
+    use answer::order::weighted;
     use fastrand::Rng;
-    use mirrorlistd::answer::Format;
-    use mirrorlistd::answer::order::weighted;
-    use mirrorlistd::model::ids::HostId;
-    use mirrorlistd::snapshot::hosts::Weight;
+    use model::ids::HostId;
 
     use super::corpus::{CORPUS, Memory, Prepared};
     use super::*;
@@ -198,9 +203,9 @@ mod choose {
 
 /// From mirrors to the document.
 mod render {
+    use answer::{Format, metalink, mirrorlist};
+    use encode::text::{Pieces, Text};
     use fastrand::Rng;
-    use mirrorlistd::answer::{Format, metalink, mirrorlist};
-    use mirrorlistd::encode::text::{Pieces, Text};
 
     use super::corpus::{CORPUS, Memory, Prepared};
     use super::*;
@@ -272,9 +277,9 @@ mod render {
 
 /// A whole answer, as a worker makes it: all memory is used again, that of bodies too.
 mod respond {
+    use answer::{Format, Scratch};
+    use encode::text::Text;
     use fastrand::Rng;
-    use mirrorlistd::answer::{Format, Scratch};
-    use mirrorlistd::encode::text::Text;
 
     use super::corpus::{self, Asked, CORPUS};
     use super::*;
@@ -337,9 +342,9 @@ mod respond {
 mod request {
     use std::net::{IpAddr, Ipv4Addr};
 
-    use mirrorlistd::answer::Options;
-    use mirrorlistd::answer::query::Query;
-    use mirrorlistd::http::client_address::{Header, Peer, TrustedProxies, proxy_protocol};
+    use answer::Options;
+    use answer::query::Query;
+    use serve::http::client_address::{Header, Peer, TrustedProxies, proxy_protocol};
 
     use super::corpus::CORPUS;
     use super::*;
@@ -415,7 +420,7 @@ mod request {
 
 /// The snapshot file.
 mod snapshot {
-    use mirrorlistd::snapshot::format;
+    use ::snapshot::format;
     use xxhash_rust::xxh3::xxh3_64;
 
     use super::corpus::CORPUS;
@@ -454,11 +459,11 @@ mod compile {
     use std::path::PathBuf;
     use std::sync::LazyLock;
 
-    use mirrorlistd::build::build;
-    use mirrorlistd::catalog::Report;
-    use mirrorlistd::sources::Inputs;
-    use mirrorlistd::sources::geography::{country_continent, country_database, global_netblocks};
-    use mirrorlistd::sources::mirrormanager::cache;
+    use catalog::Report;
+    use serve::pipeline::build;
+    use sources::Inputs;
+    use sources::geography::{country_continent, country_database, global_netblocks};
+    use sources::mirrormanager::cache;
     use testdata::fedora::Shape;
 
     use super::*;

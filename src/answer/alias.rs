@@ -8,8 +8,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::path;
-use crate::snapshot::Snapshot;
+use model::path;
+use snapshot::Snapshot;
 
 /// Names and what they stand for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 /// Whoever sends a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Asker {
-    /// The peer's address or the forwarded one (see [`crate::http::client_address::TrustedProxies`]).
+    /// The peer's address or the forwarded one (see `serve::http::client_address::TrustedProxies`).
     pub address: IpAddr,
     /// Whether it is trusted as a proxy is: an address out of their networks, or a process of this
     /// host on a unix socket.

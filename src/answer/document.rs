@@ -5,9 +5,9 @@ use super::prepared::listings::LayoutListings;
 use super::select::Selection;
 use super::shape::{Choice, Fallback};
 use super::target::Target;
-use crate::encode::write::push_url_path;
-use crate::model::tier::Tier;
-use crate::model::url::ProtocolSet;
+use encode::write::push_url_path;
+use model::tier::Tier;
+use model::url::ProtocolSet;
 
 /// Stands in a metalink without mirrors: an empty list without a reason would be a riddle.
 pub(super) const NO_MIRROR_COMMENT: &str =

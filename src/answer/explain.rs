@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use super::trace::Verdict;
-use crate::model::embedded::LookupAddresses;
-use crate::model::geo::{Continent, Location};
-use crate::model::ids::HostId;
-use crate::model::url::ProtocolSet;
-use crate::snapshot::provenance::Found;
+use model::embedded::LookupAddresses;
+use model::geo::{Continent, Location};
+use model::ids::HostId;
+use model::url::ProtocolSet;
+use snapshot::provenance::Found;
 
 /// What decided an answer.
 #[derive(Clone, PartialEq, Eq, Debug)]

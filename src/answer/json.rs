@@ -13,10 +13,10 @@
 //! known. Each line is an object, so that a person can read it.
 
 use super::document::Document;
-use crate::encode::text::{Append, Text};
-use crate::encode::write::{push_json_escaped, push_json_string, push_number};
-use crate::model::tier::Tier;
-use crate::snapshot::contains;
+use encode::text::{Append, Text};
+use encode::write::{push_json_escaped, push_json_string, push_number};
+use model::tier::Tier;
+use snapshot::contains;
 
 /// Appends the array.
 pub fn render(document: &Document<'_>, body: &mut Text) {

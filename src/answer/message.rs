@@ -3,7 +3,7 @@
 use super::metalink;
 use super::mirrorlist;
 use super::target::Message;
-use crate::encode::text::{Append, Text};
+use encode::text::{Append, Text};
 
 /// Writes a message as text, but for the list of repositories that ends one of them.
 pub(super) fn push_message(message: &Message<'_, '_>, body: &mut impl Append) {

@@ -6,9 +6,9 @@
 //! aria2 needs the one and old yum the other.
 
 use super::document::{Document, NO_MIRROR_COMMENT};
-use crate::encode::text::{Append, Digits, Pieces, Prepared, Text};
-use crate::encode::xml::{escape_comment_into, escape_into};
-use crate::snapshot::FileView;
+use encode::text::{Append, Digits, Pieces, Prepared, Text};
+use encode::xml::{escape_comment_into, escape_into};
+use snapshot::FileView;
 
 /// What stands around the lines, about.
 const FIXED_PARTS: usize = 640;

@@ -5,12 +5,12 @@
 //! that only the current version is described.
 
 use super::document::{Document, NO_MIRROR_COMMENT};
-use crate::encode::text::{Append, Text};
-use crate::encode::write::{push_hex, push_number};
-use crate::encode::xml::escape_into;
-use crate::model::date::Timestamp;
-use crate::snapshot::FileView;
-use crate::snapshot::tables::Version;
+use encode::text::{Append, Text};
+use encode::write::{push_hex, push_number};
+use encode::xml::escape_into;
+use model::date::Timestamp;
+use snapshot::FileView;
+use snapshot::tables::Version;
 
 /// Appends a metalink of a file.
 pub fn render(document: &Document<'_>, file: &FileView<'_>, now: u64, body: &mut Text) {

@@ -7,8 +7,8 @@ use super::document::Document;
 use super::query::Protocols;
 use super::select::Contribution;
 use super::target::Subject;
-use crate::encode::text::{Append, Pieces, Text};
-use crate::encode::write::push_number;
+use encode::text::{Append, Pieces, Text};
+use encode::write::push_number;
 
 /// The first line is seldom longer.
 const FIRST_LINE: usize = 1_024;

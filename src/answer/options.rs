@@ -3,7 +3,7 @@
 use super::alias::Aliases;
 use super::asker::Askers;
 use super::shape::Shaping;
-use crate::model::embedded::Nat64Prefix;
+use model::embedded::Nat64Prefix;
 
 /// Limits of a request and the size of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

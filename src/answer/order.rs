@@ -2,8 +2,8 @@
 
 use fastrand::Rng;
 
-use crate::model::ids::HostId;
-use crate::snapshot::hosts::Weight;
+use model::ids::HostId;
+use snapshot::hosts::Weight;
 
 /// Appends `hosts` in a random order in which each next one is drawn with a chance of its share of
 /// the weight that is left.

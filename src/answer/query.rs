@@ -7,8 +7,8 @@
 use std::borrow::Cow;
 
 use super::options::Options;
-use crate::model::geo::Country;
-use crate::model::url::{Protocol, ProtocolSet};
+use model::geo::Country;
+use model::url::{Protocol, ProtocolSet};
 
 /// What a request asks for.
 #[derive(Debug, Default)]
@@ -78,8 +78,8 @@ pub struct Protocols<'a> {
 }
 
 /// A decoded value may have so many bytes. Longer ones name nothing that exists (see
-/// [`crate::model::MAX_NAME`]) and could make lines that clients cannot read.
-const MAX_VALUE: usize = crate::model::MAX_NAME;
+/// [`model::MAX_NAME`]) and could make lines that clients cannot read.
+const MAX_VALUE: usize = model::MAX_NAME;
 
 /// Why a query is answered with 400. The text is for the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -11,10 +11,10 @@ use super::document::{Document, plain_ascii};
 use super::options::Options;
 use super::status::Status;
 use super::target::{Message, Refusal};
-use crate::encode::write::{push_base64, push_number};
-use crate::model::authority::is_same_server;
-use crate::model::base_url::authority;
-use crate::model::tier::Tier;
+use encode::write::{push_base64, push_number};
+use model::authority::is_same_server;
+use model::base_url::authority;
+use model::tier::Tier;
 
 /// `Location`, `Link` and `Digest` together have at most so many bytes, with their names.
 ///

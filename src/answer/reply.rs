@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use super::query::Countme;
 use super::redirect::Redirect;
 use super::status::Status;
-use crate::model::geo::Country;
-use crate::model::tier::Tier;
+use model::geo::Country;
+use model::tier::Tier;
 
 /// What to write to the access log for a request.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,12 +14,12 @@ use fastrand::Rng;
 use super::order::weighted;
 use super::query::Countries;
 use super::trace::{Cut, FoundVia, Reason, Tracer};
-use crate::model::embedded::LookupAddresses;
-use crate::model::geo::{Continent, Country, Location};
-use crate::model::ids::HostId;
-use crate::model::tier::Tier;
-use crate::model::url::ProtocolSet;
-use crate::snapshot::{DirectoryView, Snapshot, contains, insert, members, remove};
+use model::embedded::LookupAddresses;
+use model::geo::{Continent, Country, Location};
+use model::ids::HostId;
+use model::tier::Tier;
+use model::url::ProtocolSet;
+use snapshot::{DirectoryView, Snapshot, contains, insert, members, remove};
 
 /// What a selection depends on.
 pub struct Criteria<'a> {

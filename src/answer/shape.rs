@@ -13,11 +13,11 @@
 //! - zypper reads four URLs only, and mirrors of one network fail together: [`Shaping::spread`].
 
 use super::prepared::listings::Listing;
-use crate::encode::text::Piece;
-use crate::model::base_url::{BadUrl, BaseUrl, authority};
-use crate::model::ids::HostId;
-use crate::model::url::{Protocol, ProtocolSet};
-use crate::snapshot::Snapshot;
+use encode::text::Piece;
+use model::base_url::{BadUrl, BaseUrl, authority};
+use model::ids::HostId;
+use model::url::{Protocol, ProtocolSet};
+use snapshot::Snapshot;
 
 /// How answers are shaped. The default changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]

@@ -1,10 +1,10 @@
 //! Mirrors of different networks at the front of a list ([`Shaping`](super::shape::Shaping::spread)).
 
 use super::select::Selection;
-use crate::model::ids::HostId;
-use crate::model::tier::Tier;
-use crate::model::url::ProtocolSet;
-use crate::snapshot::{DirectoryView, Snapshot, contains};
+use model::ids::HostId;
+use model::tier::Tier;
+use model::url::ProtocolSet;
+use snapshot::{DirectoryView, Snapshot, contains};
 
 /// How many mirrors at the front are spread: as many URLs as zypper reads.
 const FRONT: usize = 4;

@@ -6,9 +6,9 @@ use super::alias::Aliases;
 use super::format::Format;
 use super::query::Query;
 use super::status::Status;
-use crate::model::path;
-use crate::model::repository::fixed_arch;
-use crate::snapshot::{DirectoryView, Snapshot};
+use model::path;
+use model::repository::fixed_arch;
+use snapshot::{DirectoryView, Snapshot};
 
 /// The directory that is asked for.
 pub struct Target<'s, 'q> {

@@ -9,11 +9,11 @@
 //! Reports come in the order of the decisions, and a later one about a mirror takes the place of an
 //! earlier one: a mirror that is private is left out, until a network of its own takes it.
 
-use crate::model::geo::{Continent, Country};
-use crate::model::ids::HostId;
-use crate::model::net::Prefix;
-use crate::model::tier::Tier;
-use crate::snapshot::members;
+use model::geo::{Continent, Country};
+use model::ids::HostId;
+use model::net::Prefix;
+use model::tier::Tier;
+use snapshot::members;
 
 /// Learns what a selection does. Does nothing by default.
 pub trait Tracer {

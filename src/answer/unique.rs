@@ -10,9 +10,9 @@ use rustc_hash::FxHashSet;
 use super::prepared::listings::Listings;
 use super::select::Selection;
 use super::shape::Choice;
-use crate::encode::text::Piece;
-use crate::model::ids::HostId;
-use crate::snapshot::{DirectoryView, contains};
+use encode::text::Piece;
+use model::ids::HostId;
+use snapshot::{DirectoryView, contains};
 
 /// What is left out of an answer; memory that is used again.
 #[derive(Default)]

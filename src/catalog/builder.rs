@@ -8,7 +8,7 @@ use super::records::{Catalog, File};
 use super::refusal::Refusal;
 use super::report::Report;
 use super::{files, joins, locations, mirrors, networks, repositories, urls};
-use crate::model::mirror_key::MirrorKey;
+use model::mirror_key::MirrorKey;
 
 /// Records met so far.
 pub struct Builder {
@@ -182,8 +182,8 @@ fn push<K, V>(entries: &mut Vec<Entry<K, V>>, origin: &Origin, key: K, value: V)
 mod tests {
     use super::super::geography::{CountryNetworks, SystemNetworks};
     use super::*;
-    use crate::model::geo::{Continent, Country};
-    use crate::model::mirror_key::{MirrorKey, MirrorName};
+    use model::geo::{Continent, Country};
+    use model::mirror_key::{MirrorKey, MirrorName};
 
     /// No source that there is: mirrors have names, and each record a line.
     fn builder() -> Builder {
@@ -270,7 +270,7 @@ mod tests {
         let names: Vec<_> = catalog.directories.iter().map(|record| &*record.name).collect();
         assert_eq!(names, ["os", "os/repodata"]);
         assert_eq!(catalog.repositories[0].directory.map(|id| id.index()), Some(0));
-        assert_eq!(catalog.netblocks[0].1, [crate::model::ids::HostId(1)]);
+        assert_eq!(catalog.netblocks[0].1, [model::ids::HostId(1)]);
     }
 
     #[test]

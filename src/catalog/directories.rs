@@ -17,11 +17,11 @@ use rustc_hash::FxHashMap;
 use super::origin::Origin;
 use super::records::{Directory, Layout, Slot};
 use super::report::Report;
-use crate::model::geo::Country;
-use crate::model::host_set::{self, words_for};
-use crate::model::ids::HostId;
-use crate::model::mirror_key::MirrorKey;
-use crate::model::{MAX_NAME, path};
+use model::geo::Country;
+use model::host_set::{self, words_for};
+use model::ids::HostId;
+use model::mirror_key::MirrorKey;
+use model::{MAX_NAME, path};
 
 /// How many layouts a directory is compared with before it gets one of its own. Categories come
 /// interleaved in the file, and there are a handful.

@@ -4,8 +4,8 @@ use rustc_hash::FxHashMap;
 
 use super::origin::Origin;
 use super::records::File;
-use crate::model::ids::HostId;
-use crate::model::mirror_key::MirrorKey;
+use model::ids::HostId;
+use model::mirror_key::MirrorKey;
 
 /// A record as it is written: nothing of it has been checked.
 pub enum Record {

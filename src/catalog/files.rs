@@ -12,7 +12,7 @@ use super::entry::Entry;
 use super::origin::Origin;
 use super::records::{Directory, File, Version};
 use super::report::Report;
-use crate::model::{MAX_NAME, path};
+use model::{MAX_NAME, path};
 
 /// Versions of a file that are listed. MirrorManager keeps a handful; each costs every metalink of
 /// the file about 600 bytes.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::entry::Entry;
 use super::report::Report;
-use crate::model::MAX_NAME;
+use model::MAX_NAME;
 
 /// The first record of each key, in ascending order of keys.
 pub(super) fn first_of_each<'a, K: Ord + std::fmt::Display, V>(

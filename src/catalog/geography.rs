@@ -1,8 +1,8 @@
 //! What is known of all networks, whatever mirrors there are: their systems and countries.
 
 use super::origin::Origin;
-use crate::model::geo::{Continent, Country};
-use crate::model::net::Prefix;
+use model::geo::{Continent, Country};
+use model::net::Prefix;
 
 /// Stands for a system whose number has more than 16 bits, where somebody cannot write that.
 pub const AS_TRANS: u32 = 23_456;

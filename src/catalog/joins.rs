@@ -13,11 +13,11 @@ use super::directories::Directories;
 use super::entry::{Entry, HostIds};
 use super::records::{Catalog, Directory};
 use super::report::Report;
-use crate::model::base_url::Redacted;
-use crate::model::host_set::members;
-use crate::model::ids::{DirectoryId, HostId};
-use crate::model::mirror_key::MirrorKey;
-use crate::model::url::Protocol;
+use model::base_url::Redacted;
+use model::host_set::members;
+use model::ids::{DirectoryId, HostId};
+use model::mirror_key::MirrorKey;
+use model::url::Protocol;
 
 /// Reports what is of no use in the finished records, and what clients fail with.
 pub(super) fn report(

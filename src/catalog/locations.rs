@@ -10,9 +10,9 @@ use super::geography::{CountryNetworks, NetworkPlace, push_merged};
 use super::networks::parse_key;
 use super::origin::Origin;
 use super::report::Report;
-use crate::model::geo::{Continent, Country, Location};
-use crate::model::mirror_key::MirrorKey;
-use crate::model::net::Prefix;
+use model::geo::{Continent, Country, Location};
+use model::mirror_key::MirrorKey;
+use model::net::Prefix;
 
 /// What is told of a country without neighbours.
 const NO_CONTINENT: &str = "country whose continent no table knows";

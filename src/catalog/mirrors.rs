@@ -13,10 +13,10 @@ use super::first::first_of_each;
 use super::locations::KnownCountries;
 use super::records::{Audience, Mirror};
 use super::report::Report;
-use crate::model::geo::Country;
-use crate::model::host_set::contains;
-use crate::model::ids::HostId;
-use crate::model::mirror_key::MirrorKey;
+use model::geo::Country;
+use model::host_set::contains;
+use model::ids::HostId;
+use model::mirror_key::MirrorKey;
 
 /// No mirror has more Mbit/s. A larger number is of another unit, and would draw all clients there.
 const MAX_BANDWIDTH: u32 = 100_000_000;

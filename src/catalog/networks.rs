@@ -9,10 +9,10 @@ use super::geography::AS_TRANS;
 use super::origin::Origin;
 use super::records::System;
 use super::report::Report;
-use crate::model::ids::HostId;
-use crate::model::mirror_key::MirrorKey;
-use crate::model::net::{HostBits, Prefix};
-use crate::model::scope::is_private;
+use model::ids::HostId;
+use model::mirror_key::MirrorKey;
+use model::net::{HostBits, Prefix};
+use model::scope::is_private;
 
 /// More mirrors than this in one network are no neighbours of its clients.
 const MAX_NEIGHBOURS: usize = 50;

@@ -2,11 +2,11 @@
 
 use super::geography::SystemNetworks;
 use super::origin::Origin;
-use crate::model::checksum::Checksums;
-use crate::model::geo::{Continent, Country, Location};
-use crate::model::ids::{DirectoryId, HostId};
-use crate::model::mirror_key::MirrorKey;
-use crate::model::net::Prefix;
+use model::checksum::Checksums;
+use model::geo::{Continent, Country, Location};
+use model::ids::{DirectoryId, HostId};
+use model::mirror_key::MirrorKey;
+use model::net::Prefix;
 
 /// Mirrors, what they carry and for whom. Every reference leads somewhere, every name is in its one
 /// form, and everything is in the order in which a snapshot needs it.
@@ -25,7 +25,7 @@ pub struct Catalog {
     pub country_sets: Vec<Box<[Country]>>,
     /// How mirrors serve a group of directories.
     pub layouts: Vec<Layout>,
-    /// Sets of mirrors that carry a directory, as [bits](crate::model::host_set); words without
+    /// Sets of mirrors that carry a directory, as [bits](model::host_set); words without
     /// members may be missing at the end.
     pub carriers: Vec<Box<[u64]>>,
     /// Directories in ascending order of names.

@@ -8,9 +8,9 @@ use super::origin::Origin;
 use super::records::{Directory, Repository};
 use super::refusal::{Refusal, refuse_if_dangling};
 use super::report::Report;
-use crate::model::ids::DirectoryId;
-use crate::model::path::{self, split_repodata};
-use crate::model::repository::{fixed_arch, split_key};
+use model::ids::DirectoryId;
+use model::path::{self, split_repodata};
+use model::repository::{fixed_arch, split_key};
 
 /// The directory of each `repo+arch`.
 pub(super) type Paths<'a> = BTreeMap<&'a str, Path<'a>>;

@@ -8,7 +8,7 @@ use super::directories::Directories;
 use super::entry::{Entry, Missing};
 use super::refusal::{Refusal, refuse_if_dangling};
 use super::report::Report;
-use crate::model::base_url::{BaseUrl, Redacted};
+use model::base_url::{BaseUrl, Redacted};
 
 /// The usable URLs.
 #[derive(Default)]

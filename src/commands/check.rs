@@ -1,9 +1,10 @@
 //! `mirrorlistd check`: whether a configuration and its data can be served, without serving them.
 //!
 //! What would fail at the start is a fault, and so are data with which some client fails
-//! ([`crate::catalog::Severity::Harmful`]); what would cost something else, such as lines of a log, is a warning, and
-//! what was mended or skipped in the data is listed. Nothing is written, and nobody is kept from anything: addresses are bound for a
-//! moment at most, and never listened on. So it runs beside the server that is to be reloaded.
+//! (`catalog::Severity::Harmful`); what would cost something else, such as lines of a log, is a warning,
+//! and what was mended or skipped in the data is listed. Nothing is written, and nobody is kept from
+//! anything: addresses are bound for a moment at most, and never listened on. So it runs beside the server
+//! that is to be reloaded.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,11 +17,11 @@ use super::output::{FAILURE, USAGE, complain, finish};
 use super::surroundings::{self, Findings};
 use crate::cli::CheckArgs;
 use crate::config::Config;
-use crate::http::socket::Address;
-use crate::log;
-use crate::reload::{Loaded, Shrink, Source, check_shrink, find_future};
-use crate::snapshot::{format, replace};
-use crate::sources::Inputs;
+use runtime::log;
+use serve::http::socket::Address;
+use serve::reload::{Loaded, Shrink, Source, check_shrink, find_future};
+use snapshot::{format, replace};
+use sources::Inputs;
 
 /// What was found, in the order in which it is told.
 #[derive(Default)]

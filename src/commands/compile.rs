@@ -4,13 +4,13 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use super::output::{FAILURE, USAGE, complain, fail, finish};
-use crate::build::build;
 use crate::cli::CompileArgs;
-use crate::compile::Compiled;
 use crate::config::resolved::resolve_inputs;
-use crate::log;
-use crate::snapshot::Stats;
-use crate::snapshot::replace::{self, Keep};
+use compile::Compiled;
+use runtime::log;
+use serve::pipeline::build;
+use snapshot::Stats;
+use snapshot::replace::{self, Keep};
 
 pub(super) fn run(args: &CompileArgs) -> ExitCode {
     log::install(None);

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 use super::output::{FAILURE, complain, fail, finish};
 use crate::cli::InspectArgs;
-use crate::model::geo::Country;
-use crate::model::mirror_key::MirrorKey;
-use crate::model::net::Prefix;
-use crate::snapshot::mirrors::MirrorView;
-use crate::snapshot::tables::Restriction;
-use crate::snapshot::{Snapshot, format};
+use model::geo::Country;
+use model::mirror_key::MirrorKey;
+use model::net::Prefix;
+use snapshot::mirrors::MirrorView;
+use snapshot::tables::Restriction;
+use snapshot::{Snapshot, format};
 
 /// The last second that an HTTP date can name: the end of 9999.
 const LAST_DATE: u64 = 253_402_300_799;

@@ -11,7 +11,7 @@ pub mod generate;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command};
-use crate::signal;
+use ::serve::signal;
 
 /// Does what the command line says.
 pub fn run(cli: Cli) -> ExitCode {

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::log;
+use runtime::log;
 
 /// The data or the system is at fault.
 pub(super) const FAILURE: u8 = 1;

@@ -9,12 +9,12 @@ use super::output::{FAILURE, USAGE, fail};
 use crate::cli::ServeArgs;
 use crate::config::Config;
 use crate::daemon::{self, Threads};
-use crate::http::socket::Address;
-use crate::log;
-use crate::log::writer::{LineWriter, Stream};
-use crate::reload::Source;
-use crate::sources::Inputs;
-use crate::supervise::Thread;
+use runtime::log;
+use runtime::log::writer::{LineWriter, Stream};
+use runtime::supervise::Thread;
+use serve::http::socket::Address;
+use serve::reload::Source;
+use sources::Inputs;
 
 /// How long the end of the process waits for what is still to be written to stderr and stdout.
 const FLUSH_PATIENCE: Duration = Duration::from_millis(500);

@@ -9,8 +9,8 @@ use rustix::fs::{Access, access};
 use socket2::SockAddr;
 
 use crate::config::Config;
-use crate::http::socket::{Address, bind_tcp};
-use crate::http::socket_file::{self, Occupant};
+use serve::http::socket::{Address, bind_tcp};
+use serve::http::socket_file::{self, Occupant};
 
 /// What is wrong with a configuration on this host.
 #[derive(Default)]

@@ -1,11 +1,11 @@
 //! Networks of autonomous systems, as far as they can decide an answer.
 
-use crate::catalog::Report;
-use crate::catalog::geography::SystemNetworks;
-use crate::catalog::records::System;
-use crate::model::embedded::length_around;
-use crate::model::net::Prefix;
-use crate::snapshot::tables::{NO_ASN, Tables};
+use catalog::Report;
+use catalog::geography::SystemNetworks;
+use catalog::records::System;
+use model::embedded::length_around;
+use model::net::Prefix;
+use snapshot::tables::{NO_ASN, Tables};
 
 /// Systems that host mirrors, and the part of all networks that can decide an answer.
 pub(super) fn lay_out(
@@ -80,8 +80,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::catalog::geography::Owner;
-    use crate::snapshot::trie::PrefixTable;
+    use catalog::geography::Owner;
+    use snapshot::trie::PrefixTable;
 
     fn table(networks: impl IntoIterator<Item = (Prefix, Owner)>) -> SystemNetworks {
         let mut table = SystemNetworks::default();

@@ -1,11 +1,11 @@
 //! The catalog's records, laid out as tables.
 
 use super::systems;
-use crate::catalog::Report;
-use crate::catalog::records::{self, Audience, Catalog};
-use crate::model::ids::LayoutId;
-use crate::model::net::Prefix;
-use crate::snapshot::tables::{
+use catalog::Report;
+use catalog::records::{self, Audience, Catalog};
+use model::ids::LayoutId;
+use model::net::Prefix;
+use snapshot::tables::{
     Directory, File, Host, HostSets, Layout, Names, Prefixes, Repository, Restriction, Slot,
     Subpath, Tables, Version,
 };

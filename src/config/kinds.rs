@@ -7,8 +7,8 @@ use super::values::{
     AliasTable, Askers, ClientAddress, Count, Fallback, HostName, ListenAddress, LogLevel,
     Nat64Prefix, Profile, Protocol, SocketMode, TrustedProxy,
 };
-use crate::http::socket::Address;
-use crate::model::url;
+use model::url;
+use serve::http::socket::Address;
 
 impl Value for PathBuf {}
 impl Value for String {}

@@ -8,11 +8,11 @@ use tracing::level_filters::LevelFilter;
 use super::sections::data::{self, InputOptions};
 use super::sections::listen::Listen;
 use super::written::{self, Written};
-use crate::admin;
-use crate::http;
-use crate::http::socket::{Address, Mode};
-use crate::reload::{Shrink, Source};
-use crate::sources::Inputs;
+use serve::admin;
+use serve::http;
+use serve::http::socket::{Address, Mode};
+use serve::reload::{Shrink, Source};
+use sources::Inputs;
 
 /// Everything that `serve` needs to know.
 #[derive(Clone, Debug)]
@@ -103,8 +103,8 @@ fn read_file(path: Option<&Path>) -> Result<Written, written::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::client_address::TrustedProxies;
     use clap::{Args, Command, FromArgMatches};
+    use serve::http::client_address::TrustedProxies;
 
     const DEFAULT_CACHE: &str = "/var/lib/mirrormanager/mirrorlist_cache.proto";
     const DEFAULT_LOG: &str = "/var/log/mirrormanager/mirrorlist.log";

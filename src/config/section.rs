@@ -1,6 +1,6 @@
 //! A section of the configuration: the options of one component, each defined once.
 //!
-//! [`section!`] makes from a list of rows: a struct with a field for each, which is read from the
+//! `section!` makes from a list of rows: a struct with a field for each, which is read from the
 //! command line by clap and from the file by [`super::table`]; a function for each default; and the
 //! [`Definition`]s, from which everything that is told about options is made. A row is
 //!

@@ -7,8 +7,7 @@ use clap::{Args, Command, FromArgMatches};
 use super::Config;
 use super::option::{Absent, Definition, Kind};
 use super::written::{LISTENER, TABLES, Written};
-use crate::answer;
-use crate::answer::shape::Shaping;
+use answer::shape::Shaping;
 
 /// Under which every option has an effect: real data, watched, with a listener for the operator.
 const BASE: &str = "demo = false\nwatch = true\nadmin.listen = 'unix:/run/admin'\n";

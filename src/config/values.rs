@@ -13,14 +13,14 @@ use clap::error::ErrorKind;
 use clap::{Arg, Command};
 use serde::de::{Deserialize, Deserializer, Error as _};
 
-use crate::answer::alias::Aliases;
-use crate::answer::shape;
-use crate::http::client_address::{Header, Source};
-use crate::http::socket::Address;
-use crate::model::base_url::Redacted;
-use crate::model::embedded;
-use crate::model::net::Prefix;
-use crate::model::url;
+use answer::alias::Aliases;
+use answer::shape;
+use model::base_url::Redacted;
+use model::embedded;
+use model::net::Prefix;
+use model::url;
+use serve::http::client_address::{Header, Source};
+use serve::http::socket::Address;
 
 /// Where to listen: an IPv4 or IPv6 address, in brackets or not, `localhost`, or `unix:PATH`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -256,7 +256,7 @@ pub enum Askers {
     None,
 }
 
-impl From<Askers> for crate::answer::asker::Askers {
+impl From<Askers> for answer::asker::Askers {
     fn from(written: Askers) -> Self {
         match written {
             Askers::All => Self::All,

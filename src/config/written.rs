@@ -19,7 +19,7 @@ use super::sections::listen::{ListenOptions, Listener, ListenerKeys};
 use super::sections::log::LogOptions;
 use super::sections::process::ProcessOptions;
 use super::table::{Keys, Table};
-use crate::regular_file::{self, ReadError};
+use runtime::regular_file::{self, ReadError};
 
 /// More than anybody writes.
 const MAX_BYTES: u64 = 1 << 20;

@@ -27,7 +27,7 @@ use std::net::Ipv4Addr;
 use ::url::Host;
 
 use super::url::Protocol;
-use crate::encode::write::{is_plain_in_path, push_percent_encoded};
+use encode::write::{is_plain_in_path, push_percent_encoded};
 
 /// Base URLs have at most so many bytes.
 const MAX_LEN: usize = 1_000;

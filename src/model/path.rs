@@ -3,7 +3,7 @@
 //! Data and requests are read by the same function, so that what is asked for is found under the name
 //! that it was given: `/pub//fedora/./linux/` is `pub/fedora/linux`. A name is text, not a URL: a `%`
 //! is a character of it, and what a URL cannot hold is encoded where URLs are written
-//! ([`push_url_path`](crate::encode::write::push_url_path)).
+//! ([`push_url_path`](encode::write::push_url_path)).
 
 use std::borrow::Cow;
 

@@ -30,7 +30,7 @@
 //! `UPDATE_GOLDEN=1 cargo test --test it` writes the one of the new version, and the seeds of the
 //! fuzzer. The files of the versions before stay as the programs of their time made them.
 //!
-//! - 3: mirrors have a key ([`crate::model::mirror_key`]).
+//! - 3: mirrors have a key ([`model::mirror_key`]).
 //! - 2: locations of two bytes, which can be a continent as well as a country.
 
 use std::io;
@@ -41,7 +41,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::generation::Generation;
 use super::state::Snapshot;
 use super::tables::Tables;
-use crate::regular_file::{self, ReadError};
+use runtime::regular_file::{self, ReadError};
 
 const MAGIC: &[u8; 8] = b"mirrors\n";
 /// Raised whenever the layout of [`Tables`] changes: a program refuses the files of other versions by
@@ -252,7 +252,7 @@ pub fn generation_of(bytes: &[u8]) -> Option<Generation> {
 }
 
 /// The snapshot that a program would read from bytes that [`encode`] made of `tables`.
-pub(crate) fn publish(
+pub fn publish(
     tables: Tables,
     bytes: &[u8],
     before: Option<&Snapshot>,

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashSet;
 
 use super::tables::{Host, Tables};
-use crate::model::base_url::authority;
-use crate::model::geo::Country;
-use crate::model::ids::HostId;
-use crate::model::mirror_key::MirrorKey;
+use model::base_url::authority;
+use model::geo::Country;
+use model::ids::HostId;
+use model::mirror_key::MirrorKey;
 
 /// Mirrors, by their ids.
 pub struct HostIndex {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashSet;
 
 use super::tables::{Layout, Slot, Tables};
-use crate::model::geo::{Continent, Country};
-use crate::model::host_set::{empty_set, insert};
-use crate::model::ids::HostId;
-use crate::model::url::{Protocol, ProtocolSet};
+use model::geo::{Continent, Country};
+use model::host_set::{empty_set, insert};
+use model::ids::HostId;
+use model::url::{Protocol, ProtocolSet};
 
 /// A layout, with the sets of mirrors that selection intersects.
 pub struct LayoutIndex {
@@ -128,8 +128,8 @@ impl LayoutIndex {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::mirror_key::MirrorKey;
-    use crate::snapshot::tables::{Host, HostSets};
+    use crate::tables::{Host, HostSets};
+    use model::mirror_key::MirrorKey;
 
     #[test]
     fn nobody_can_ask_for_terabytes() {

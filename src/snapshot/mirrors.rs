@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::geo::Country;
-use crate::model::host_set::{contains, empty_set, members};
-use crate::model::ids::{HostId, LayoutId};
-use crate::model::mirror_key::MirrorKey;
-use crate::model::net::Prefix;
+use model::geo::Country;
+use model::host_set::{contains, empty_set, members};
+use model::ids::{HostId, LayoutId};
+use model::mirror_key::MirrorKey;
+use model::net::Prefix;
 
 use super::layouts::LayoutIndex;
 use super::state::Snapshot;

@@ -9,8 +9,8 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::tables::Prefixes;
 use super::trie::PrefixTable;
-use crate::model::embedded::LookupAddresses;
-use crate::model::net::Prefix;
+use model::embedded::LookupAddresses;
+use model::net::Prefix;
 
 /// Finds the value of the most specific network that contains an address.
 ///

@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::host_set::words_for;
-use crate::model::net::Prefix;
+use model::host_set::words_for;
+use model::net::Prefix;
 
 /// Texts in one piece of memory.
 #[derive(Clone, Serialize, Deserialize, Default)]

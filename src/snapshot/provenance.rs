@@ -4,8 +4,8 @@
 //! the client's address has a sibling (`find_location` has `trace_location`) that returns the same
 //! value as a [`Found`]. It may be slower, and is for explanations, not for answers.
 
-use crate::model::embedded::{AddressForm, LookupAddresses};
-use crate::model::net::Prefix;
+use model::embedded::{AddressForm, LookupAddresses};
+use model::net::Prefix;
 
 /// The result of a lookup, and where it came from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

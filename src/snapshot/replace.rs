@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::format::{self, Error, at};
-use crate::regular_file;
+use runtime::regular_file;
 
 /// A temporary file that has not been written to for so long belongs to nobody any more: writing takes
 /// seconds.

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::tables::{Restriction, Tables};
-use crate::model::geo::Country;
-use crate::model::host_set::{empty_set, insert, remove};
+use model::geo::Country;
+use model::host_set::{empty_set, insert, remove};
 
 /// Sets of mirrors that refuse a client.
 pub(super) struct RestrictionIndex {

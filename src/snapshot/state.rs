@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::model::embedded::LookupAddresses;
-use crate::model::geo::{Continent, Country, Location};
-use crate::model::host_set::{empty_set, words_for};
-use crate::model::ids::{DirectoryId, FileId, HostId, LayoutId};
-use crate::model::net::Prefix;
+use model::embedded::LookupAddresses;
+use model::geo::{Continent, Country, Location};
+use model::host_set::{empty_set, words_for};
+use model::ids::{DirectoryId, FileId, HostId, LayoutId};
+use model::net::Prefix;
 
 use super::generation::Generation;
 use super::hosts::HostIndex;

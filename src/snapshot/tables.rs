@@ -6,11 +6,11 @@
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
-use crate::model::base_url::BaseUrl;
-use crate::model::checksum::Checksums;
-use crate::model::geo::{Continent, Country, Location};
-use crate::model::ids::{DirectoryId, HostId, LayoutId};
-use crate::model::mirror_key::MirrorKey;
+use model::base_url::BaseUrl;
+use model::checksum::Checksums;
+use model::geo::{Continent, Country, Location};
+use model::ids::{DirectoryId, HostId, LayoutId};
+use model::mirror_key::MirrorKey;
 
 pub use super::packed::{HostSets, Lists, Names, Prefixes, Texts};
 

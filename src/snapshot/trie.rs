@@ -11,8 +11,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use ip_network::IpNetwork;
 use ip_network_table::IpNetworkTable;
 
-use crate::model::embedded::LookupAddresses;
-use crate::model::net::Prefix;
+use model::embedded::LookupAddresses;
+use model::net::Prefix;
 
 /// Finds the most specific prefix that contains an address.
 pub struct PrefixTable<T> {

@@ -9,7 +9,7 @@ use std::path::Path;
 use super::error::Error;
 use super::geography::{country_continent, country_database, global_netblocks};
 use super::mirrormanager::cache;
-use crate::catalog::{Catalog, Geography, Report};
+use catalog::{Catalog, Geography, Report};
 
 const CACHE: &[u8] = include_bytes!("../../data/demo/mirrorlist_cache.proto");
 const GLOBAL_NETBLOCKS: &[u8] = include_bytes!("../../data/demo/global_netblocks.txt");

@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::catalog::{Refusal, report};
-use crate::regular_file::{self, ReadError};
+use catalog::{Refusal, report};
+use runtime::regular_file::{self, ReadError};
 
 /// Why there is no catalog: one line that names the file and the reason.
 #[derive(Debug, thiserror::Error)]

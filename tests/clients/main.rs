@@ -13,6 +13,10 @@
 //! every process is ended by the handle that started it.
 
 #![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::unreachable,
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stderr,

@@ -115,7 +115,7 @@ pub fn hanging_reads(table: &mut Table) {
     packages::require();
     let server = start_on_files(&[], "[limits]\nreload_timeout_seconds = 4\n");
     let fault = Fault::inject(&server, "cache.proto", "delay_enter=3600s");
-    let hung = mirrorlistd::reload::MAX_HUNG as u64;
+    let hung = serve::reload::MAX_HUNG as u64;
     let refused = "mirrorlistd_reloads_total{trigger=\"signal\",outcome=\"refused\"}";
     for n in 1..=hung {
         server.signal(Signal::HUP);
@@ -247,7 +247,7 @@ pub fn killed_compilers(table: &mut Table) {
     };
     assert!(compile(0, "trace=none") && compile(1, "trace=none"));
     let generation = |path: &Path| {
-        let read = mirrorlistd::snapshot::format::read(path).map_err(|error| error.to_string());
+        let read = snapshot::format::read(path).map_err(|error| error.to_string());
         read.unwrap().generation().to_string()
     };
     let generations = [generation(&previous), generation(&path)];

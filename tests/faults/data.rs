@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mirrorlistd::compile::Compiled;
+use compile::Compiled;
 
 use crate::fixture::{Public, World, details};
 use crate::runs::{folder, start};

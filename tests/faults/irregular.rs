@@ -69,12 +69,8 @@ pub fn temporary_files(table: &mut Table) {
     fs::write(&other, "somebody else's").unwrap();
     fs::set_permissions(&other, fs::Permissions::from_mode(0o666)).unwrap();
     let versions = crate::data::versions();
-    mirrorlistd::snapshot::replace::write(
-        &path,
-        versions[0].bytes(),
-        mirrorlistd::snapshot::replace::Keep::Previous,
-    )
-    .unwrap();
+    snapshot::replace::write(&path, versions[0].bytes(), snapshot::replace::Keep::Previous)
+        .unwrap();
     let written = fs::metadata(&path).unwrap();
     assert_eq!(written.uid(), geteuid().as_raw());
     assert_eq!(written.mode() & 0o133, 0, "{:o}", written.mode());

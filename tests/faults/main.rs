@@ -9,10 +9,14 @@
 //!
 //! What is not here: what the file of a snapshot survives byte by byte (`tests/it/snapshot_file.rs`),
 //! and what happens when its writer finds the disk full (`tests/it/killed.rs`). That a
-//! panic costs one answer is a unit test in `src/http/connection.rs`: no request is known that
+//! panic costs one answer is a unit test in `src/serve/http/connection.rs`: no request is known that
 //! causes one, and a way to cause one has no place in the program.
 
 #![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::unreachable,
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use mirrorlistd::http::listener::{Neighbours, connections_within_file_limit};
+use serve::http::listener::{Neighbours, connections_within_file_limit};
 
 use crate::server::{DEMO, PATIENCE, Server, patient, without_supervisor};
 

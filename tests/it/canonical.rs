@@ -1,6 +1,6 @@
 //! Text of the data has one form: what is odd is mended and reported, and no answer shows it.
 
-use mirrorlistd::answer::alias::Aliases;
+use answer::alias::Aliases;
 use testdata::mirrormanager::{
     FileDetailsType, IntRepeatedIntMap, IntStringMap, StringBoolMap, StringStringMap,
 };

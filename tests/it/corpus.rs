@@ -83,6 +83,6 @@ fn binary_seeds_are_of_today() {
             fs::write(file, bytes).unwrap();
         }
     }
-    let read = mirrorlistd::snapshot::format::read(&snapshot);
+    let read = snapshot::format::read(&snapshot);
     assert!(read.is_ok(), "UPDATE_GOLDEN=1 cargo test: {:?}", read.err());
 }

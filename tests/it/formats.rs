@@ -3,12 +3,12 @@
 
 use std::sync::LazyLock;
 
-use mirrorlistd::answer::asker::Asker;
-use mirrorlistd::answer::query::Countme;
-use mirrorlistd::answer::shape::{Fallback, Shaping};
-use mirrorlistd::answer::{Edition, Format, Options, Reply, Request, Scratch, Status, respond};
-use mirrorlistd::build::build;
-use mirrorlistd::sources::Inputs;
+use answer::asker::Asker;
+use answer::query::Countme;
+use answer::shape::{Fallback, Shaping};
+use answer::{Edition, Format, Options, Reply, Request, Scratch, Status, respond};
+use serve::pipeline::build;
+use sources::Inputs;
 
 use crate::fixture::used_text;
 use crate::golden;
@@ -42,7 +42,7 @@ fn shaped(shaping: Shaping) -> Options {
 /// The hosts of a text list, in order.
 fn hosts(body: &str) -> Vec<&str> {
     let urls = body.lines().filter(|line| !line.starts_with('#'));
-    urls.map(mirrorlistd::model::base_url::authority).collect()
+    urls.map(model::base_url::authority).collect()
 }
 
 const UPDATES: &str = "repo=demo-updates-9&arch=x86_64";

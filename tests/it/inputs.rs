@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use mirrorlistd::answer::Edition;
-use mirrorlistd::build::build;
-use mirrorlistd::compile::Compiled;
-use mirrorlistd::sources::Inputs;
+use answer::Edition;
+use compile::Compiled;
 use proptest::prelude::*;
+use serve::pipeline::build;
+use sources::Inputs;
 use testdata::Message as _;
 use testdata::mmdb::{self, Layout};
 
@@ -185,7 +185,7 @@ fn equal_inputs_give_equal_bytes_and_generations() {
 fn a_snapshot_file_answers_as_what_it_was_made_from() {
     let world = World::standard();
     let compiled = world.compile().unwrap();
-    let read = mirrorlistd::snapshot::format::decode(&compiled.bytes).unwrap();
+    let read = snapshot::format::decode(&compiled.bytes).unwrap();
     assert_eq!(read.generation(), compiled.snapshot.generation());
     assert_eq!(read.stats(), compiled.snapshot.stats());
     let report = compiled.report;

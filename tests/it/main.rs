@@ -1,6 +1,10 @@
 //! Everything that is tested from outside, in one binary.
 
 #![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::unreachable,
     clippy::unwrap_used,
     clippy::panic,
     clippy::cast_possible_truncation,
@@ -38,7 +42,7 @@ mod http;
 mod inspect;
 mod irregular;
 mod killed;
-mod layers;
+mod rooms;
 mod limits;
 mod linger;
 mod map;

@@ -85,7 +85,7 @@ impl Store {
 /// The generation of an intact snapshot.
 #[track_caller]
 pub(crate) fn generation(path: &Path) -> String {
-    let snapshot = mirrorlistd::snapshot::format::read(path).map_err(|error| error.to_string());
+    let snapshot = snapshot::format::read(path).map_err(|error| error.to_string());
     snapshot.unwrap().generation().to_string()
 }
 

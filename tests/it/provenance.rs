@@ -3,9 +3,9 @@
 use std::fmt::Debug;
 use std::net::IpAddr;
 
-use mirrorlistd::model::embedded::LookupAddresses;
-use mirrorlistd::snapshot::Snapshot;
-use mirrorlistd::snapshot::provenance::Found;
+use model::embedded::LookupAddresses;
+use snapshot::Snapshot;
+use snapshot::provenance::Found;
 
 use crate::fixture::World;
 

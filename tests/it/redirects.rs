@@ -3,13 +3,13 @@
 
 use std::net::IpAddr;
 
-use mirrorlistd::answer::asker::Asker;
-use mirrorlistd::answer::redirect::{self, Redirect};
-use mirrorlistd::answer::shape::{Fallback, Shaping};
-use mirrorlistd::answer::{Format, Options, Request, Scratch, respond};
-use mirrorlistd::http::response::MAX_HEADER_BYTES;
-use mirrorlistd::model::tier::Tier;
+use answer::asker::Asker;
+use answer::redirect::{self, Redirect};
+use answer::shape::{Fallback, Shaping};
+use answer::{Format, Options, Request, Scratch, respond};
+use model::tier::Tier;
 use proptest::prelude::*;
+use serve::http::response::MAX_HEADER_BYTES;
 
 use crate::fixture::{self, NOW, Public, World, details, used_text};
 use crate::server::{DEMO, HasBody, Server, patient};
@@ -264,14 +264,14 @@ fn the_host_is_that_of_the_request() {
     // Ten times, because the order is by chance.
     for _ in 0..10 {
         let first = location(&format!("{target} HTTP/1.1\r\nHost: a"));
-        let host = mirrorlistd::model::base_url::authority(&first).to_owned();
+        let host = model::base_url::authority(&first).to_owned();
         for head in [
             format!("{target} HTTP/1.1\r\nHost: {host}"),
             format!("{target} HTTP/1.0\r\nHost: {}:80", host.to_uppercase()),
             format!("http://{host}{target} HTTP/1.1\r\nHost: a"),
         ] {
             let other = location(&head);
-            assert_ne!(mirrorlistd::model::base_url::authority(&other), host, "{head}");
+            assert_ne!(model::base_url::authority(&other), host, "{head}");
         }
         asked.push(host);
     }

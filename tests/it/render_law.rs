@@ -3,7 +3,7 @@
 //! A metalink is parsed back by a parser that is not ours; a text list keeps the rules that break
 //! dnf and zypper when broken.
 
-use mirrorlistd::model::base_url::BaseUrl;
+use model::base_url::BaseUrl;
 use proptest::prelude::*;
 use quick_xml::XmlVersion;
 use quick_xml::events::Event;

@@ -10,7 +10,7 @@ mod verdicts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use mirrorlistd::model::embedded::Nat64Prefix;
+use model::embedded::Nat64Prefix;
 use proptest::prelude::*;
 use testdata::mirrormanager::{IntStringMap, MirrorList, MirrorListCacheType};
 

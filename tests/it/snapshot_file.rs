@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use mirrorlistd::answer::Edition;
-use mirrorlistd::build::build;
-use mirrorlistd::compile::Compiled;
-use mirrorlistd::encode::text::Text;
-use mirrorlistd::snapshot::format::{self, Broken};
-use mirrorlistd::snapshot::replace::{self, Keep};
-use mirrorlistd::sources::Inputs;
+use answer::Edition;
+use compile::Compiled;
+use encode::text::Text;
+use serve::pipeline::build;
+use snapshot::format::{self, Broken};
+use snapshot::replace::{self, Keep};
+use sources::Inputs;
 
 fn demo() -> Compiled {
     build(&Inputs::Demo, None).unwrap()
@@ -39,7 +39,7 @@ fn what_is_written_comes_back() {
     assert_eq!(read.generation(), compiled.snapshot.generation());
     assert_eq!(read.created(), compiled.snapshot.created());
     assert_eq!(read.stats(), compiled.snapshot.stats());
-    let names = |snapshot: &mirrorlistd::snapshot::Snapshot| {
+    let names = |snapshot: &snapshot::Snapshot| {
         snapshot.directory_names().iter().map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(names(&read), names(&compiled.snapshot));
@@ -123,8 +123,8 @@ fn forge_checksum(bytes: &mut [u8]) {
 }
 
 fn exercise(edition: &Edition, rng: &mut fastrand::Rng) {
-    use mirrorlistd::answer::asker::Asker;
-    use mirrorlistd::answer::{Format, Options, Request, Scratch, respond};
+    use answer::asker::Asker;
+    use answer::{Format, Options, Request, Scratch, respond};
     for query in
         ["repo=demo-9&arch=x86_64", "path=pub/demo/9/os/x86_64&country=de,us", "repo=x&arch=y"]
     {

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use mirrorlistd::answer::Edition;
-use mirrorlistd::model::ids::HostId;
-use mirrorlistd::snapshot::format::{self, VERSION};
+use answer::Edition;
+use model::ids::HostId;
+use snapshot::format::{self, VERSION};
 
 use crate::fixture::{Server, World};
 

@@ -7,12 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use mirrorlistd::build::build;
-use mirrorlistd::compile::Compiled;
-use mirrorlistd::model::base_url::BaseUrl;
-use mirrorlistd::model::geo::Country;
-use mirrorlistd::snapshot::{Snapshot, contains, members};
-use mirrorlistd::sources::{Inputs, MirrorManagerFiles};
+use compile::Compiled;
+use model::base_url::BaseUrl;
+use model::geo::Country;
+use serve::pipeline::build;
+use snapshot::{Snapshot, contains, members};
+use sources::{Inputs, MirrorManagerFiles};
 use testdata::Message as _;
 use testdata::fedora::{Shape, generate};
 use testdata::mirrormanager::{FileDetailsType, MirrorList, MirrorListCacheType};

@@ -5,6 +5,10 @@
 //! copy of this host with its own systemd, files and network. The other modules are the cases.
 
 #![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::unreachable,
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stderr,

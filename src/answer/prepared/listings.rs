@@ -18,11 +18,11 @@ use std::collections::hash_map::Entry;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::metalink;
-use crate::encode::text::{Line, Piece, Pieces};
-use crate::model::ids::{FileId, HostId, LayoutId};
-use crate::model::url::Protocol;
-use crate::snapshot::tables::Slot;
-use crate::snapshot::{Snapshot, insert};
+use encode::text::{Line, Piece, Pieces};
+use model::ids::{FileId, HostId, LayoutId};
+use model::url::Protocol;
+use snapshot::tables::Slot;
+use snapshot::{Snapshot, insert};
 
 /// One URL of one mirror, as [`Listings::pieces`].
 #[derive(Clone, Copy, Debug)]

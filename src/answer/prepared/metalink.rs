@@ -1,11 +1,11 @@
 //! The parts of a metalink in MirrorManager's dialect that are the same in every answer.
 
-use crate::encode::write::{push_hex, push_number};
-use crate::encode::xml::escape_into;
-use crate::model::checksum::Checksums;
-use crate::model::geo::Country;
-use crate::model::url::Protocol;
-use crate::snapshot::tables::Version;
+use encode::write::{push_hex, push_number};
+use encode::xml::escape_into;
+use model::checksum::Checksums;
+use model::geo::Country;
+use model::url::Protocol;
+use snapshot::tables::Version;
 
 /// Appends the line of a URL up to its preference.
 pub(super) fn push_head(protocol: Protocol, country: Option<Country>, out: &mut String) {

@@ -4,7 +4,7 @@ mod metalink;
 pub mod listings;
 pub mod repositories;
 
-use crate::snapshot::Snapshot;
+use snapshot::Snapshot;
 
 use listings::Listings;
 use repositories::RepositoryList;

@@ -1,7 +1,7 @@
 //! The list of repositories that ends the answer for one that does not exist.
 
-use crate::encode::xml::escape_comment_into;
-use crate::snapshot::tables::Names;
+use encode::xml::escape_comment_into;
+use snapshot::tables::Names;
 
 /// What a request for an unknown repository is told, made once.
 #[derive(Default)]

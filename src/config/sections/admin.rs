@@ -1,11 +1,11 @@
 //! The listener of the operator.
 
-use crate::admin;
-use crate::admin::hosts::Hosts;
 use crate::config::section::section;
 use crate::config::values::HostName;
-use crate::http::socket::Address;
-use crate::http::watchdog::Timeouts;
+use serve::admin;
+use serve::admin::hosts::Hosts;
+use serve::http::socket::Address;
+use serve::http::watchdog::Timeouts;
 
 section! {
     /// The listener of the operator. It has no passwords: keep it on loopback or on a unix socket.

@@ -1,13 +1,11 @@
 //! Which mirrors are listed, and how answers are shaped.
-
-use crate::answer;
-use crate::answer::shape::Shaping;
 use crate::config::section::section;
 use crate::config::values::{
     AliasTable, Askers, Count, Fallback, FallbackParser, Nat64Prefix, Profile, Protocol,
 };
-use crate::model::url;
-use crate::model::url::ProtocolSet;
+use answer::shape::Shaping;
+use model::url;
+use model::url::ProtocolSet;
 
 section! {
     /// Which mirrors are listed, and how answers are shaped. The profile sets everything that has two defaults;

@@ -7,8 +7,8 @@ use clap::ArgAction;
 
 use crate::config::section::{Section, section};
 use crate::config::values::Count;
-use crate::reload::{Shrink, Source};
-use crate::sources::{Inputs, MirrorManagerFiles};
+use serve::reload::{Shrink, Source};
+use sources::{Inputs, MirrorManagerFiles};
 
 section! {
     /// The data come from one of three places: the built-in demo (`demo`), MirrorManager's files, which are

@@ -1,11 +1,9 @@
 //! How connections and requests are treated.
-
-use crate::answer;
 use crate::config::section::section;
 use crate::config::values::{Count, TrustedProxy};
-use crate::http;
-use crate::http::client_address::TrustedProxies;
-use crate::http::watchdog::Timeouts;
+use serve::http;
+use serve::http::client_address::TrustedProxies;
+use serve::http::watchdog::Timeouts;
 
 section! {
     /// How connections and requests are treated. Beyond a limit, requests are refused or connections closed.

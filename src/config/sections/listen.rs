@@ -9,8 +9,8 @@ use crate::config::option::names_in;
 use crate::config::section::{Section, section};
 use crate::config::table::Table;
 use crate::config::values::{ClientAddress, ListenAddress, SocketMode};
-use crate::http::client_address::Source as ClientSource;
-use crate::http::socket::{Address, Mode};
+use serve::http::client_address::Source as ClientSource;
+use serve::http::socket::{Address, Mode};
 
 section! {
     /// Where clients are listened for. The first public address is made of `listen` and `port`; each table

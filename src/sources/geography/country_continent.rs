@@ -3,8 +3,8 @@
 //! Rows before the first one with a two-character code are headers. `--` is MaxMind's way to say that
 //! a code (a proxy, a satellite) has no continent.
 
-use crate::catalog::{Origin, Report};
-use crate::model::geo::{Continent, Country};
+use catalog::{Origin, Report};
+use model::geo::{Continent, Country};
 
 /// Reads every row; bad ones are reported and skipped. Of equal countries the last wins, as in the
 /// reference; the table applies that order.

@@ -11,16 +11,16 @@
 //!
 //! A database is a binary tree whose leaves are disjoint networks; neighbours of one record are
 //! merged, which leaves about half of them. Aliases of IPv4 in it (`::ffff:0:0/96`, `2002::/16`,
-//! `2001::/32`, `64:ff9b::/96`) are left out, as [`crate::model::embedded`] has one rule for all tables.
+//! `2001::/32`, `64:ff9b::/96`) are left out, as [`model::embedded`] has one rule for all tables.
 
 use rustc_hash::FxHashMap;
 
 use maxminddb::{PathElement, Reader, WithinOptions};
 
-use crate::catalog::geography::{CountryNetworks, NetworkPlace, push_merged};
-use crate::catalog::{Origin, Report};
-use crate::model::geo::{Continent, Country};
-use crate::model::net::Prefix;
+use catalog::geography::{CountryNetworks, NetworkPlace, push_merged};
+use catalog::{Origin, Report};
+use model::geo::{Continent, Country};
+use model::net::Prefix;
 
 /// Where a country database says what it says.
 pub fn origin(file: &str) -> Origin {

@@ -13,9 +13,9 @@
 
 use std::net::IpAddr;
 
-use crate::catalog::geography::{AS_TRANS, Owner, SystemNetworks};
-use crate::catalog::{Origin, Report};
-use crate::model::net::{HostBits, Prefix};
+use catalog::geography::{AS_TRANS, Owner, SystemNetworks};
+use catalog::{Origin, Report};
+use model::net::{HostBits, Prefix};
 
 /// Longer lines are no lines of such a file.
 const MAX_LINE: usize = 4_096;

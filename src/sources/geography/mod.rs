@@ -8,7 +8,7 @@ pub mod country_database;
 use std::path::Path;
 
 use super::error::{Error, file_name, read_file};
-use crate::catalog::{Geography, Report};
+use catalog::{Geography, Report};
 
 /// The most bytes of `global_netblocks.txt` and of the country database: tens of times of what there is.
 const MAX_TABLE: u64 = 1 << 30;

@@ -2,7 +2,7 @@
 //!
 //! Field numbers and names are those of the format (proto2, package `mirrormanager`, message
 //! `MirrorList`). The file is walked one top-level field at a time; directories, which are nearly
-//! all of it, are [taken apart](super::directory) one by one and are never held as they are in the
+//! all of it, are taken apart one by one and are never held as they are in the
 //! file.
 //!
 //! Unknown fields are skipped, as the format asks. `LocationCache`, `HostMaxConnectionCache`,
@@ -12,11 +12,11 @@ use std::io::BufRead;
 
 use super::directory::DirectoryReader;
 use super::wire::{BadWire, FieldReader, Fields, Value, each_number};
-use crate::catalog::entry::Missing;
-use crate::catalog::records::{File, Version};
-use crate::catalog::{Builder, Origin, Record, Report};
-use crate::model::checksum::{Checksums, parse_hex};
-use crate::model::mirror_key::MirrorKey;
+use catalog::entry::Missing;
+use catalog::records::{File, Version};
+use catalog::{Builder, Origin, Record, Report};
+use model::checksum::{Checksums, parse_hex};
+use model::mirror_key::MirrorKey;
 
 /// Why the file as a whole cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,7 @@ use std::hash::BuildHasher;
 
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
-use crate::model::ids::HostId;
+use model::ids::HostId;
 
 /// More entries than this are not remembered, nor longer ones. Fedora has 3,000 of some 20 bytes; a
 /// file whose entries are all different would fill the memory.

@@ -8,11 +8,11 @@ use rustc_hash::FxHashMap;
 
 use super::carriers::{Carrier, KnownCarriers};
 use super::wire::{BadWire, Fields, each_number};
-use crate::catalog::directories::Directories;
-use crate::catalog::{Origin, Report};
-use crate::model::geo::Country;
-use crate::model::ids::HostId;
-use crate::model::mirror_key::MirrorKey;
+use catalog::directories::Directories;
+use catalog::{Origin, Report};
+use model::geo::Country;
+use model::ids::HostId;
+use model::mirror_key::MirrorKey;
 
 /// Reads one directory after the other.
 #[derive(Default)]

@@ -1,7 +1,7 @@
 //! MirrorManager's files: its mirrors as one protobuf, and geography beside it.
 //!
 //! The protobuf is [read ahead](read_ahead), [walked](wire) field by field ([`cache`]), and its
-//! directories are taken apart without being held ([`directory`]).
+//! directories are taken apart without being held (`directory`).
 
 pub mod cache;
 pub mod wire;
@@ -14,10 +14,10 @@ use std::thread::{self, Scope};
 
 use super::error::{Error, file_name};
 use super::geography;
-use crate::catalog::{Builder, Catalog, Report};
-use crate::regular_file::{self, ReadError};
 use cache::BadFile;
+use catalog::{Builder, Catalog, Report};
 use read_ahead::ReadAhead;
+use runtime::regular_file::{self, ReadError};
 use wire::BadWire;
 
 /// MirrorManager's files.

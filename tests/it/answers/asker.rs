@@ -1,6 +1,6 @@
 //! Who may ask what: `ip=`, and private mirrors of other networks.
 
-use mirrorlistd::answer::asker::Askers;
+use answer::asker::Askers;
 
 use crate::fixture::{Server, World};
 

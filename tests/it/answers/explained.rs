@@ -1,9 +1,9 @@
 //! Each reason for which a mirror is in an answer or not, told by the selection itself.
 
-use mirrorlistd::answer::shape::Fallback;
-use mirrorlistd::answer::trace::{Cut, FoundVia, Reason, Selected, Verdict};
-use mirrorlistd::model::embedded::AddressForm;
-use mirrorlistd::model::ids::HostId;
+use answer::shape::Fallback;
+use answer::trace::{Cut, FoundVia, Reason, Selected, Verdict};
+use model::embedded::AddressForm;
+use model::ids::HostId;
 use testdata::mirrormanager::{IntRepeatedIntMap, StringRepeatedIntMap};
 
 use crate::fixture::{Public, Server, World};

@@ -1,6 +1,6 @@
 //! Where clients are, and whom mirrors serve: tunnels, country databases of all kinds, restrictions.
 
-use mirrorlistd::model::embedded::Nat64Prefix;
+use model::embedded::Nat64Prefix;
 use testdata::mirrormanager::{StringRepeatedIntMap, StringStringMap};
 use testdata::mmdb;
 

@@ -1,7 +1,7 @@
 //! Requests: paths, parameters, what they lead to, and whose address decides.
 
-use mirrorlistd::answer::Format;
-use mirrorlistd::answer::asker::Askers;
+use answer::Format;
+use answer::asker::Askers;
 
 use crate::fixture::{NOWHERE, World, check, check_golden, check_in, check_mirrors};
 

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mirrorlistd::answer::explain::Explanation;
-use mirrorlistd::answer::trace::{Cut, FoundVia, Reason, Selected, Verdict};
-use mirrorlistd::model::ids::HostId;
-use mirrorlistd::model::mirror_key::MirrorKey;
-use mirrorlistd::model::net::Prefix;
-use mirrorlistd::snapshot::Snapshot;
+use answer::explain::Explanation;
+use answer::trace::{Cut, FoundVia, Reason, Selected, Verdict};
+use model::ids::HostId;
+use model::mirror_key::MirrorKey;
+use model::net::Prefix;
+use snapshot::Snapshot;
 
 use super::{ExpectedTier, Network, Place, Twin, host_of, ways};
 use crate::fixture::Answer;

@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
-use mirrorlistd::answer::asker::Asker;
-use mirrorlistd::answer::query::Query;
-use mirrorlistd::answer::shape::Shaping;
-use mirrorlistd::answer::{Edition, Format, Options, Request, Scratch, Status, respond};
-use mirrorlistd::build::build;
-use mirrorlistd::encode::text::{Append, Text};
-use mirrorlistd::sources::Inputs;
+use answer::asker::Asker;
+use answer::query::Query;
+use answer::shape::Shaping;
+use answer::{Edition, Format, Options, Request, Scratch, Status, respond};
+use encode::text::{Append, Text};
+use serve::pipeline::build;
+use sources::Inputs;
 
 use super::xml;
 

@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use mirrorlistd::http::client_address::proxy_protocol::parse;
-use mirrorlistd::http::client_address::{Header, Peer, TrustedProxies};
+use serve::http::client_address::proxy_protocol::parse;
+use serve::http::client_address::{Header, Peer, TrustedProxies};
 
 /// Lines of the header X-Forwarded-For.
 pub fn x_forwarded_for(bytes: &[u8]) {

@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
-use mirrorlistd::answer::Edition;
-use mirrorlistd::catalog::geography::{CountryNetworks, NetworkPlace};
-use mirrorlistd::catalog::{Geography, Report};
-use mirrorlistd::compile::compile;
+use answer::Edition;
+use catalog::geography::{CountryNetworks, NetworkPlace};
+use catalog::{Geography, Report};
+use compile::compile;
 use mirrorlistd::config::written::Written;
-use mirrorlistd::model::net::Prefix;
-use mirrorlistd::snapshot::format;
-use mirrorlistd::sources::geography::{
+use model::net::Prefix;
+use snapshot::format;
+use sources::geography::{
     country_continent as continents, country_database as countries, global_netblocks as netblocks,
 };
-use mirrorlistd::sources::mirrormanager::cache;
+use sources::mirrormanager::cache;
 
 use super::answers;
 
@@ -70,7 +70,7 @@ pub fn mirrormanager(bytes: &[u8]) {
 
 /// `192.0.2.0/24` is German.
 fn countries_of_one() -> CountryNetworks {
-    let country = mirrorlistd::model::geo::Country::parse("DE");
+    let country = model::geo::Country::parse("DE");
     CountryNetworks {
         networks: vec![(Prefix::parse("192.0.2.0/24").unwrap().0, 0)],
         places: vec![NetworkPlace { country, ..Default::default() }],

@@ -1,10 +1,10 @@
 //! Law: what a request asks for is found where it says it, and nothing else is.
 
+use answer::Format;
 use hyper::header::{HOST, HeaderValue};
 use hyper::{Request, Uri};
-use mirrorlistd::answer::Format;
-use mirrorlistd::http::compress::Coding;
-use mirrorlistd::http::route::{Route, find_route};
+use serve::http::compress::Coding;
+use serve::http::route::{Route, find_route};
 
 /// Accept on the first line, Accept-Encoding on the second.
 pub fn negotiation(bytes: &[u8]) {

@@ -1,7 +1,7 @@
 //! Law: a snapshot file is read as it was written or refused, and a forged one harms nobody.
 
-use mirrorlistd::answer::Edition;
-use mirrorlistd::snapshot::format::{self, Broken};
+use answer::Edition;
+use snapshot::format::{self, Broken};
 
 use super::answers;
 

@@ -7,7 +7,7 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mirrorlistd::sources::MirrorManagerFiles;
+use sources::MirrorManagerFiles;
 use testdata::fedora::{Shape, generate};
 use xxhash_rust::xxh3::Xxh3;
 

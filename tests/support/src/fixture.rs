@@ -8,17 +8,15 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use mirrorlistd::answer::asker::Asker;
-use mirrorlistd::answer::explain::Explanation;
-use mirrorlistd::answer::{
-    Edition, Format, Options, Reply, Request, Scratch, Status, explain, respond,
-};
-use mirrorlistd::build::{self, build};
-use mirrorlistd::catalog::Report;
-use mirrorlistd::compile::Compiled;
-use mirrorlistd::encode::text::{Append, Text};
-use mirrorlistd::snapshot::Snapshot;
-use mirrorlistd::sources::{Inputs, MirrorManagerFiles};
+use answer::asker::Asker;
+use answer::explain::Explanation;
+use answer::{Edition, Format, Options, Reply, Request, Scratch, Status, explain, respond};
+use catalog::Report;
+use compile::Compiled;
+use encode::text::{Append, Text};
+use serve::pipeline::{self, build};
+use snapshot::Snapshot;
+use sources::{Inputs, MirrorManagerFiles};
 use testdata::Message as _;
 use testdata::mirrormanager::{
     FileDetailsCacheDirectoryType, FileDetailsCacheFilesType, FileDetailsType, IntIntMap,
@@ -221,12 +219,12 @@ impl World {
     }
 
     /// Compiles the four files as the program does.
-    pub fn compile(&self) -> Result<Compiled, build::Error> {
+    pub fn compile(&self) -> Result<Compiled, pipeline::Error> {
         self.compile_bytes(&self.list.encode_to_vec())
     }
 
     /// Compiles with these bytes for the protobuf.
-    pub fn compile_bytes(&self, cache: &[u8]) -> Result<Compiled, build::Error> {
+    pub fn compile_bytes(&self, cache: &[u8]) -> Result<Compiled, pipeline::Error> {
         let folder = tempfile::tempdir().unwrap();
         let files = self.write(folder.path(), cache);
         build(&Inputs::MirrorManager(files), None)

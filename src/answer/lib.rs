@@ -1,0 +1,424 @@
+//! Request to reply, pure: the clock, the randomness and the buffer come in as arguments.
+//!
+//! A request passes through [`query`] (what was asked), [`target`] (which directory), [`select`] and
+//! [`order`] (which mirrors), [`shape`] (how many of them), and the format: [`mirrorlist`],
+//! [`metalink`], [`metalink4`] or [`json`], all written from one [`document`], or a [`redirect`].
+//! Why a mirror is in an answer or not, [`trace`] keeps and [`explain`](mod@explain) tells.
+//! Whose request it is, the transport says ([`asker`]). Everything is looked up in one [`Edition`]: a
+//! snapshot, and what is prepared from it for the formats ([`prepared`]). Nothing in it is parsed, and
+//! nothing is allocated per mirror: what grows is in [`Scratch`], which a worker uses again.
+//!
+//! The writers escape: text that came from a request or a data file goes into XML only through
+//! [`encode::xml`], into a URL only through percent-encoding, and control characters were
+//! refused before.
+
+mod format;
+mod status;
+mod request;
+mod reply;
+mod options;
+pub mod prepared;
+pub mod query;
+pub mod asker;
+pub mod target;
+pub mod alias;
+pub mod select;
+pub mod trace;
+pub mod explain;
+pub mod order;
+pub mod shape;
+pub mod spread;
+pub mod unique;
+pub mod redirect;
+pub mod document;
+pub mod mirrorlist;
+pub mod metalink;
+pub mod metalink4;
+pub mod json;
+mod message;
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::time::{Duration, UNIX_EPOCH};
+
+use fastrand::Rng;
+
+use encode::text::{Append, Pieces, Text};
+use model::embedded::LookupAddresses;
+use model::geo::Location;
+use model::ids::FileId;
+use model::net::canonical;
+use model::url::ProtocolSet;
+use snapshot::FileView;
+
+pub use format::Format;
+pub use options::Options;
+pub use prepared::Edition;
+pub use reply::{CountmeEntry, LogEntry, Reply};
+pub use request::Request;
+pub use status::Status;
+
+use document::{Document, push_url_tail};
+use explain::Explanation;
+use message::{push_message, push_xml_message};
+use query::{Countme, Query};
+use select::{Criteria, Selection, Workspace};
+use shape::Choice;
+use target::{Message, Refusal, Subject, Target};
+use trace::{NoTrace, Recorder, Tracer};
+use unique::Repeated;
+
+/// Memory that is used again for each answer of one worker.
+#[derive(Default)]
+pub struct Scratch {
+    workspace: Workspace,
+    selection: Selection,
+    repeated: Repeated,
+    pubdate: Pubdate,
+    /// The key of a repository.
+    key: String,
+    url_tail: String,
+    /// What follows a URL, as the format writes it.
+    tails: Pieces,
+}
+
+/// The date of answers, formatted once a second.
+#[derive(Default)]
+struct Pubdate {
+    second: u64,
+    text: String,
+}
+
+impl Pubdate {
+    /// `Sat, 21 Nov 2026 11:01:29 GMT`.
+    fn at(&mut self, now: u64) -> &str {
+        if self.text.is_empty() || self.second != now {
+            // The last second that the format can hold (year 9999) stands for later ones.
+            let time = UNIX_EPOCH + Duration::from_secs(now.min(253_402_300_799));
+            self.text = httpdate::fmt_http_date(time);
+            self.second = now;
+        }
+        &self.text
+    }
+}
+
+/// Answers one request from one edition; appends the body to `body`.
+pub fn respond<'q>(
+    edition: &Edition,
+    options: &Options,
+    request: &Request<'q>,
+    rng: &mut Rng,
+    scratch: &mut Scratch,
+    body: &mut Text,
+) -> Reply<'q> {
+    let mut reply = Reply {
+        status: Status::Ok,
+        content_type: request.format.content_type(),
+        n_constant: 0,
+        redirect: None,
+        found: None,
+        log: None,
+        countme: Countme::find(request.query)
+            .map(|bucket| CountmeEntry { repository: None, bucket }),
+    };
+    let mut format = request.format;
+    let outcome = Query::parse(request.query, options)
+        .map_err(|reason| Refusal::bad_request(Message::BadQuery(reason)))
+        .and_then(|query| {
+            format = format_of(request, &query);
+            reply.content_type = format.content_type();
+            let answering = Answering { edition, options, request, format, query: &query };
+            answering.answer(rng, scratch, &mut reply, body)
+        });
+    if let Err(refusal) = outcome {
+        reply.status = refusal.status;
+        let message = &refusal.message;
+        let repositories = match message {
+            Message::UnknownRepository(_) => Some(edition.repositories()),
+            _ => None,
+        };
+        let mut repositories_at = None;
+        let xml = |body: &mut Text| {
+            push_xml_message(message, body);
+            if let Some(list) = repositories {
+                // It is long and always the same: it was made safe before.
+                repositories_at = Some(body.len());
+                body.push_str(&list.xml_comment);
+            }
+        };
+        match format {
+            Format::Mirrorlist => {
+                push_message(message, body);
+                if let Some(list) = repositories {
+                    repositories_at = Some(body.len());
+                    body.push_str(&list.text);
+                }
+            }
+            Format::Metalink => {
+                metalink::render_error(scratch.pubdate.at(request.now), xml, body);
+            }
+            Format::Metalink4 => metalink4::render_error(xml, body),
+            Format::Json => {
+                let mut text = String::new();
+                push_message(message, &mut text);
+                let list = repositories.map_or("", |list| &list.text);
+                let at = json::render_error(&text, list, body);
+                repositories_at = repositories.map(|_| at);
+            }
+        }
+        reply.n_constant = repositories_at.map_or(0, |at| body.len() - at);
+    }
+    reply
+}
+
+/// Says what decides the answer to a request: for the same `rng`, that of [`respond`]. Fails with what
+/// the client is told where it gets no mirrors.
+///
+/// Of a redirect it explains the list of mirrors that it chooses from, before that is cut.
+pub fn explain<'s>(
+    edition: &'s Edition,
+    options: &Options,
+    request: &Request<'_>,
+    rng: &mut Rng,
+) -> Result<Explanation<'s>, String> {
+    Query::parse(request.query, options)
+        .map_err(|reason| Refusal::bad_request(Message::BadQuery(reason)))
+        .and_then(|query| {
+            let format = format_of(request, &query);
+            Answering { edition, options, request, format, query: &query }.explain(rng)
+        })
+        .map_err(|refusal| {
+            let mut text = String::new();
+            push_message(&refusal.message, &mut text);
+            text
+        })
+}
+
+/// The format of the answer to a request with that query.
+fn format_of(request: &Request<'_>, query: &Query<'_>) -> Format {
+    match request.format {
+        Format::Mirrorlist if query.json => Format::Json,
+        format => format,
+    }
+}
+
+/// For whom mirrors are chosen.
+struct Client {
+    /// Who asks, or whom `ip=` names.
+    address: IpAddr,
+    /// Under which addresses it is looked up.
+    lookup: LookupAddresses,
+    /// Where it is, if known.
+    location: Option<Location>,
+}
+
+/// A request whose query is understood.
+struct Answering<'r, 's, 'q> {
+    edition: &'s Edition,
+    options: &'r Options,
+    request: &'r Request<'q>,
+    format: Format,
+    query: &'r Query<'q>,
+}
+
+impl<'s, 'q> Answering<'_, 's, 'q> {
+    fn answer(
+        &self,
+        rng: &mut Rng,
+        scratch: &mut Scratch,
+        reply: &mut Reply<'q>,
+        body: &mut Text,
+    ) -> Result<(), Refusal<'s, 'q>> {
+        let Self { edition, options, query, .. } = *self;
+        let snapshot = edition.snapshot();
+        let target =
+            target::resolve(snapshot, &options.aliases, query, self.format, &mut scratch.key);
+        let asker = self.request.asker;
+        let own = canonical(asker.address);
+        let client = self.find_client();
+        // Whatever the answer is, also to names that nobody knows.
+        if let (Ok(client), Some(repo), Some(arch)) = (&client, &query.repo, &query.arch) {
+            // Whoever counts clients by the log counts those that there are.
+            let is_told = client.address == own || asker.is_trusted;
+            let (client, place) = match is_told {
+                true => (client.address, client.location),
+                false => (own, snapshot.find_location(LookupAddresses::of(own, &options.nat64))),
+            };
+            let country = place.and_then(Location::country);
+            let (repo, arch) = (repo.clone(), target::effective_arch(repo, arch));
+            reply.log = Some(LogEntry { client, country, repo, arch });
+        }
+        let target = target?;
+        if let (Some(entry), Subject::Repository(name, arch)) =
+            (&mut reply.countme, &target.subject)
+        {
+            entry.repository = Some([name.as_str(), "+", arch].concat());
+        }
+        let client = client?;
+        let redirects = self.redirects();
+        let file = self.find_file(&target)?;
+        let choice = self.choose(&target, &client, rng, scratch, &mut NoTrace);
+        let fallback = options.shaping.fallback_for(choice.protocols);
+        let Scratch { selection, repeated, pubdate, url_tail, tails, .. } = scratch;
+        if !redirects {
+            reply.found = selection.tier(0);
+        }
+        let choice = Choice { repeated: &repeated.urls, ..choice };
+        url_tail.clear();
+        push_url_tail(&target, url_tail);
+        let document = Document { edition, target: &target, selection, choice, fallback, url_tail };
+        match self.format {
+            Format::Mirrorlist if redirects => {
+                let (redirect, found) = redirect::make(&document, options, self.request.host)?;
+                (reply.redirect, reply.found) = (Some(Box::new(redirect)), found);
+                reply.status = Status::Found;
+            }
+            Format::Mirrorlist => {
+                let details = mirrorlist::Details {
+                    protocols: query.protocols.as_ref(),
+                    created: query.time.then(|| snapshot.created()),
+                };
+                mirrorlist::render(&document, &details, tails, body);
+            }
+            Format::Metalink => {
+                let pubdate = pubdate.at(self.request.now);
+                metalink::render(&document, &file, pubdate, tails, body);
+            }
+            Format::Metalink4 => {
+                metalink4::render(&document, &file, self.request.now, body);
+            }
+            Format::Json => json::render(&document, body),
+        }
+        Ok(())
+    }
+
+    fn explain(&self, rng: &mut Rng) -> Result<Explanation<'s>, Refusal<'s, 'q>> {
+        let Self { edition, options, query, .. } = *self;
+        let snapshot = edition.snapshot();
+        let mut scratch = Scratch::default();
+        let target =
+            target::resolve(snapshot, &options.aliases, query, self.format, &mut scratch.key)?;
+        let client = self.find_client()?;
+        self.find_file(&target)?;
+        let mut recorder = Recorder::new(snapshot.hosts().len());
+        let choice = self.choose(&target, &client, rng, &mut scratch, &mut recorder);
+        let Client { address, lookup, location } = client;
+        Ok(Explanation {
+            client: address,
+            lookup,
+            location: snapshot.trace_location(lookup),
+            continent: match location.and_then(Location::country) {
+                Some(country) => snapshot.find_continent(country),
+                None => location.and_then(Location::continent),
+            },
+            asn: snapshot.trace_asn(lookup),
+            netblocks: snapshot.trace_netblocks(lookup).collect(),
+            directory: target.directory.name,
+            protocols: choice.protocols,
+            verdicts: recorder.finish(&scratch.selection.hosts),
+        })
+    }
+
+    /// Who asks, or whom a trusted asker names, and where that is.
+    fn find_client(&self) -> Result<Client, Refusal<'s, 'q>> {
+        let Self { edition, options, query, .. } = *self;
+        let snapshot = edition.snapshot();
+        let asker = self.request.asker;
+        let address = match &query.ip {
+            Some(text) if options.allow_ip.include(asker) => parse_address(text)?,
+            _ => canonical(asker.address),
+        };
+        let lookup = LookupAddresses::of(address, &options.nat64);
+        Ok(Client { address, lookup, location: snapshot.find_location(lookup) })
+    }
+
+    fn redirects(&self) -> bool {
+        self.query.redirect && self.format == Format::Mirrorlist
+    }
+
+    /// Chooses the mirrors that are listed, and what of their URLs is not: into `scratch`.
+    fn choose(
+        &self,
+        target: &Target<'s, 'q>,
+        client: &Client,
+        rng: &mut Rng,
+        scratch: &mut Scratch,
+        tracer: &mut impl Tracer,
+    ) -> Choice<'static> {
+        let Self { edition, options, query, .. } = *self;
+        let snapshot = edition.snapshot();
+        let asker = self.request.asker;
+        let redirects = self.redirects();
+        let choice = self.choose_urls(redirects);
+        let shaping = &options.shaping;
+        let fallback = shaping.fallback_for(choice.protocols);
+        let criteria = Criteria {
+            directory: target.directory,
+            client: client.lookup,
+            location: client.location,
+            countries: query.countries.as_ref(),
+            netblocks: query.netblocks,
+            private: client.address == canonical(asker.address)
+                || options.private_for_ip.include(asker),
+            excluded: fallback.map_or(&[], |fallback| fallback.twins(snapshot)),
+            protocols: choice.protocols,
+            minimum: options.minimum,
+            names_contributions: self.format == Format::Mirrorlist && !redirects,
+        };
+        let Scratch { workspace, selection, repeated, .. } = scratch;
+        select::select(snapshot, &criteria, rng, workspace, selection, tracer);
+        if shaping.spread {
+            spread::spread(snapshot, &target.directory, choice.protocols, selection);
+        }
+        repeated.find(edition.listings(), &target.directory, choice, selection);
+        if !redirects {
+            // A redirect passes mirrors over before it counts.
+            let max = shaping.max_mirrors();
+            let left_out = &repeated.hosts;
+            select::limit(max, left_out, snapshot, &criteria, workspace, selection, tracer);
+        }
+        choice
+    }
+
+    /// Which URLs of a mirror are of use for this request.
+    fn choose_urls(&self, redirects: bool) -> Choice<'static> {
+        let shaping = &self.options.shaping;
+        let usable = match self.format {
+            _ if redirects => ProtocolSet::WEB,
+            _ if self.query.protocols.is_some() => ProtocolSet::ALL,
+            Format::Mirrorlist | Format::Json => ProtocolSet::TEXT.without(shaping.unlisted),
+            Format::Metalink => ProtocolSet::ALL.without(shaping.unlisted),
+            // aria2, its one reader, takes what curl would.
+            Format::Metalink4 => ProtocolSet::TEXT.without(shaping.unlisted),
+        };
+        let asked = self.query.protocols.as_ref().map(|protocols| protocols.set);
+        let per_host = match (self.format, asked) {
+            (Format::Mirrorlist, None) => Some(1),
+            (Format::Mirrorlist, Some(asked)) => {
+                Some(shaping.urls_per_host.map_or(asked.len(), |limit| limit.min(asked.len())))
+            }
+            _ => shaping.urls_per_host,
+        };
+        let protocols = usable.intersect(asked.unwrap_or(ProtocolSet::ALL));
+        Choice { protocols, per_host, repeated: &[] }
+    }
+
+    /// The file, which a metalink cannot do without; other formats say nothing of it.
+    fn find_file(&self, target: &Target<'s, 'q>) -> Result<FileView<'s>, Refusal<'s, 'q>> {
+        const NONE: FileView<'_> = FileView { id: FileId(u32::MAX), versions: &[] };
+        if !self.format.describes_file() {
+            return Ok(NONE);
+        }
+        self.edition.snapshot().find_file(&target.directory, &target.file).ok_or_else(|| Refusal {
+            status: Status::NotFound,
+            message: Message::NoMetalink(target.directory.name, target.file.clone()),
+        })
+    }
+}
+
+fn parse_address<'s, 'q>(text: &Cow<'q, str>) -> Result<IpAddr, Refusal<'s, 'q>> {
+    match text.parse() {
+        Ok(address) => Ok(canonical(address)),
+        Err(_) => Err(Refusal::bad_request(Message::BadAddress(text.clone()))),
+    }
+}

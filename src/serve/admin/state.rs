@@ -1,0 +1,68 @@
+//! What every page is written from: the parts of the running server, shared with them.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
+
+use super::rates::Rates;
+use crate::http::Drain;
+use crate::live::Live;
+use crate::metrics::Metrics;
+use crate::reload::history::History;
+use runtime::log::writer::LineWriter;
+use runtime::supervise::Supervisor;
+
+/// What is looked at; all of it is shared with the parts that change it.
+pub struct State {
+    /// When the process started.
+    pub started: Instant,
+    /// The data; empty until the first load has been published.
+    pub live: OnceLock<Arc<Live>>,
+    /// The counters.
+    pub metrics: Arc<Metrics>,
+    /// What became of loads.
+    pub history: Arc<History>,
+    /// Whether the server is stopping.
+    pub drain: Arc<Drain>,
+    /// The threads.
+    pub supervisor: Supervisor,
+    /// The log on stderr.
+    pub log: LineWriter,
+    rates: Mutex<Rates>,
+}
+
+impl State {
+    /// The state of a process that starts now.
+    pub fn new(
+        metrics: Arc<Metrics>,
+        history: Arc<History>,
+        drain: Arc<Drain>,
+        supervisor: Supervisor,
+        log: LineWriter,
+    ) -> Self {
+        Self {
+            supervisor,
+            log,
+            started: Instant::now(),
+            live: OnceLock::new(),
+            metrics,
+            history,
+            drain,
+            rates: Mutex::default(),
+        }
+    }
+
+    /// The state of a server without data that answers nobody.
+    #[cfg(test)]
+    pub(super) fn for_tests() -> Self {
+        let supervisor = Supervisor::default();
+        let log =
+            LineWriter::start(&supervisor, runtime::supervise::Thread::Log, std::io::sink(), 0);
+        let log = log.expect("a thread");
+        Self::new(Arc::default(), Arc::default(), Arc::default(), supervisor, log)
+    }
+
+    /// The rates of the last minute, locked for as long as it takes to compute them.
+    pub(super) fn rates(&self) -> MutexGuard<'_, Rates> {
+        self.rates.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

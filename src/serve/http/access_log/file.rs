@@ -1,0 +1,312 @@
+//! The file of the access log, and what to do when it takes no lines.
+//!
+//! A write that was cut short in the middle of a line is completed before any other line, or, when
+//! that file is gone, given up. Everything else that cannot be written now is dropped and counted.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::metrics::Metrics;
+use runtime::rate_limiter::{LOG_INTERVAL, RateLimiter};
+
+/// A file that could not be opened is not tried again before this.
+const REOPEN_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The file, and the lines that are on their way to it.
+pub(super) struct LogFile {
+    path: PathBuf,
+    file: Option<OpenFile>,
+    /// When opening may be tried again.
+    next_open: Option<Instant>,
+    /// Whole lines, but for the first one while `begun_in` says so.
+    pub(super) pending: Vec<u8>,
+    /// The file that holds the beginning of the first pending line.
+    begun_in: Option<Identity>,
+    trouble: Option<Trouble>,
+    /// A reader that keeps stalling must not fill the error log.
+    complaints: RateLimiter,
+    metrics: Arc<Metrics>,
+}
+
+struct OpenFile {
+    file: File,
+    identity: Identity,
+}
+
+/// Device and inode.
+type Identity = (u64, u64);
+
+/// An episode of failures, from the first one to the next batch that is written.
+struct Trouble {
+    n_dropped: u64,
+    was_reported: bool,
+}
+
+impl LogFile {
+    /// Opens nothing yet.
+    pub(super) fn new(path: PathBuf, metrics: Arc<Metrics>) -> Self {
+        Self {
+            path,
+            file: None,
+            next_open: None,
+            pending: Vec::new(),
+            begun_in: None,
+            trouble: None,
+            complaints: RateLimiter::new(LOG_INTERVAL),
+            metrics,
+        }
+    }
+
+    /// Opens the file unless it is open or was tried a moment ago.
+    pub(super) fn open(&mut self, now: Instant) {
+        if self.file.is_some() || self.next_open.is_some_and(|next| now < next) {
+            return;
+        }
+        let opened = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(&self.path)
+            .and_then(|file| {
+                let meta = file.metadata()?;
+                Ok((OpenFile { file, identity: (meta.dev(), meta.ino()) }, meta.is_file()))
+            });
+        match opened {
+            Ok((open, is_regular)) => {
+                // The rest of a line belongs behind its beginning. The new reader of a FIFO has
+                // not seen the beginning, though the FIFO is the same.
+                if self.begun_in.is_some_and(|begun| begun != open.identity || !is_regular) {
+                    self.drop_begun_line();
+                }
+                self.file = Some(open);
+                self.next_open = None;
+            }
+            Err(error) => {
+                self.next_open = Some(now + REOPEN_INTERVAL);
+                self.complain(&error, now);
+            }
+        }
+    }
+
+    /// Opens the file anew, whatever was tried a moment ago.
+    pub(super) fn reopen(&mut self, now: Instant) {
+        self.file = None;
+        self.next_open = None;
+        self.open(now);
+    }
+
+    /// Writes what is pending; drops what cannot be written now, but for the rest of a line that
+    /// has been begun.
+    pub(super) fn flush(&mut self, now: Instant) {
+        let mut n_done = 0;
+        while n_done < self.pending.len() {
+            self.open(now);
+            let Some(open) = &mut self.file else { break };
+            // `open` may have dropped the begun line from the front, but only before the first
+            // write of this call, because this loop ends at the first error.
+            let rest = self.pending.get(n_done..).unwrap_or_default();
+            match open.file.write(rest) {
+                Ok(0) => {
+                    self.fail(&io::ErrorKind::WriteZero.into(), now);
+                    break;
+                }
+                Ok(n) => {
+                    let written = rest.get(..n).unwrap_or_default();
+                    self.metrics.log_lines_written.add(count_lines(written));
+                    self.begun_in = (written.last() != Some(&b'\n')).then_some(open.identity);
+                    n_done += n;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.fail(&error, now);
+                    break;
+                }
+            }
+        }
+        let was_empty = self.pending.is_empty();
+        self.pending.drain(..n_done.min(self.pending.len()));
+        if !self.pending.is_empty() {
+            self.drop_whole_lines();
+        } else if !was_empty {
+            self.recover();
+        }
+    }
+
+    /// A write failed: keeps the file where waiting helps, closes it where opening it anew may.
+    fn fail(&mut self, error: &io::Error, now: Instant) {
+        self.complain(error, now);
+        let waiting_helps = matches!(
+            error.raw_os_error(),
+            Some(libc::EAGAIN | libc::ENOSPC | libc::EDQUOT | libc::EFBIG)
+        );
+        if !waiting_helps {
+            self.file = None;
+            self.next_open = Some(now + REOPEN_INTERVAL);
+        }
+    }
+
+    fn drop_whole_lines(&mut self) {
+        let n_kept = match self.begun_in {
+            Some(_) => end_of_first_line(&self.pending),
+            None => 0,
+        };
+        let n_dropped = count_lines(self.pending.get(n_kept..).unwrap_or_default());
+        self.pending.truncate(n_kept);
+        self.count_dropped(n_dropped);
+    }
+
+    fn drop_begun_line(&mut self) {
+        self.begun_in = None;
+        self.pending.drain(..end_of_first_line(&self.pending));
+        self.count_dropped(1);
+    }
+
+    /// The end of the thread: what could not be written is lost.
+    pub(super) fn give_up(&mut self) {
+        let n_dropped = count_lines(&self.pending);
+        self.pending.clear();
+        self.count_dropped(n_dropped);
+    }
+
+    fn count_dropped(&mut self, n: u64) {
+        self.metrics.log_lines_dropped.add(n);
+        if let Some(trouble) = &mut self.trouble {
+            trouble.n_dropped += n;
+        }
+    }
+
+    fn complain(&mut self, error: &io::Error, now: Instant) {
+        if self.trouble.is_some() {
+            return;
+        }
+        let was_reported = self.complaints.take(now);
+        if was_reported {
+            tracing::warn!("access log {}: {error}; dropping lines", self.path.display());
+        }
+        self.trouble = Some(Trouble { n_dropped: 0, was_reported });
+    }
+
+    fn recover(&mut self) {
+        if let Some(Trouble { n_dropped, was_reported: true }) = self.trouble.take() {
+            let path = self.path.display();
+            tracing::info!("access log {path}: works again; {n_dropped} lines were dropped");
+        }
+    }
+}
+
+fn count_lines(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|&&b| b == b'\n').count() as u64
+}
+
+/// The length of the first line with its newline.
+fn end_of_first_line(bytes: &[u8]) -> usize {
+    bytes.iter().position(|&b| b == b'\n').map_or(bytes.len(), |at| at + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Puts lines into a log file and tells what became of them.
+    struct Bench {
+        file: LogFile,
+        metrics: Arc<Metrics>,
+    }
+
+    impl Bench {
+        fn new(path: PathBuf) -> Self {
+            let metrics = Arc::new(Metrics::default());
+            Self { file: LogFile::new(path, Arc::clone(&metrics)), metrics }
+        }
+
+        fn put(&mut self, lines: &str, now: Instant) {
+            self.file.pending.extend_from_slice(lines.as_bytes());
+            self.file.flush(now);
+        }
+
+        #[track_caller]
+        fn check(&self, written: u64, dropped: u64) {
+            let counts =
+                (self.metrics.log_lines_written.get(), self.metrics.log_lines_dropped.get());
+            assert_eq!(counts, (written, dropped));
+        }
+    }
+
+    #[test]
+    fn a_full_disk_drops_lines_and_counts_them() {
+        let mut bench = Bench::new("/dev/full".into());
+        let now = Instant::now();
+        bench.put("a\nb\n", now);
+        bench.put("c\n", now);
+        bench.check(0, 3);
+    }
+
+    #[test]
+    fn a_missing_folder_is_tried_again_after_a_second() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("later/access.log");
+        let mut bench = Bench::new(path.clone());
+        let start = Instant::now();
+        bench.put("a\n", start);
+        std::fs::create_dir(folder.path().join("later")).expect("a folder");
+        bench.put("b\n", start + REOPEN_INTERVAL / 2);
+        bench.check(0, 2);
+        bench.put("c\n", start + REOPEN_INTERVAL);
+        bench.check(1, 2);
+        assert_eq!(std::fs::read_to_string(path).expect("the log"), "c\n");
+    }
+
+    #[test]
+    fn a_line_cut_short_is_completed_before_any_other() {
+        use std::io::Read;
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("fifo");
+        let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo");
+        assert!(made.success());
+        let mut bench = Bench::new(path.clone());
+        let now = Instant::now();
+        bench.put("nobody reads\n", now);
+        bench.check(0, 1);
+
+        let mut reader = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(&path)
+            .expect("a FIFO can be opened for reading");
+        // A pipe holds 64 KiB: the second line is cut.
+        let long = format!("{}\n", "x".repeat(40_000));
+        let later = now + REOPEN_INTERVAL;
+        bench.put(&format!("{long}{long}lost\n"), later);
+        bench.check(1, 2);
+        bench.put("lost as well\n", later);
+        bench.check(1, 3);
+        let mut text = String::new();
+        let mut read_all = || drop(reader.read_to_string(&mut text));
+        read_all();
+        bench.put("last\n", later);
+        read_all();
+        bench.check(3, 3);
+        assert_eq!(text, format!("{long}{long}last\n"));
+    }
+
+    #[test]
+    fn a_begun_line_is_given_up_when_its_file_is_rotated_away() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("access.log");
+        let mut bench = Bench::new(path.clone());
+        let now = Instant::now();
+        bench.put("a\n", now);
+        // As a short write would leave it.
+        bench.file.pending = b"rest of b\n".to_vec();
+        bench.file.begun_in = bench.file.file.as_ref().map(|open| open.identity);
+        std::fs::rename(&path, folder.path().join("access.log.1")).expect("a rename");
+        bench.file.reopen(now);
+        bench.put("c\n", now);
+        bench.check(2, 1);
+        assert_eq!(std::fs::read_to_string(path).expect("the log"), "c\n");
+    }
+}

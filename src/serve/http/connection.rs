@@ -1,0 +1,367 @@
+//! One connection: its requests, its limits, its end.
+//!
+//! hyper reads requests and writes responses; [`serve`] answers them in place, on the worker that
+//! read them, without any `.await` between the load of the snapshot and the finished body.
+//!
+//! How a connection ends when the server drains: from that moment every response says
+//! `Connection: close` and is the last one. A connection without a request gets `LAST_CHANCE` to send
+//! one, because a client cannot know, and its request may be on the way; then hyper's graceful
+//! shutdown closes it at once, whether it has been idle between requests or has never sent a byte.
+//! A connection that has sent part of a request is given the time to finish it, until the header's
+//! deadline or the end of the grace period.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::task::{Context as TaskContext, Poll};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, DATE, HeaderName};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+
+use super::access_log::combined;
+use super::access_log::line::DateCache;
+use super::body::{self, Body};
+use super::compress::Coding;
+use super::constant::Constants;
+use super::context::Context;
+use super::date::HttpDate;
+use super::drain::DrainWatch;
+use super::eviction::Activity;
+use super::linger::Lingering;
+use super::origin::ConnectionOrigin;
+use super::preamble::Preamble;
+use super::response::{self, Compression, Headers};
+use super::route::{self, Route};
+use super::socket::Stream;
+use super::watchdog::{Progress, Rules, Verdict, Watchdog, Watched};
+use crate::http::client_address::proxy_protocol::Malformed;
+use crate::metrics::{Answering, RequestKind, StatusClass};
+use answer::query::Countme;
+use answer::{self, CountmeEntry, Format, Scratch};
+use runtime::rate_limiter::{LOG_INTERVAL, RateLimiter};
+
+/// How long a connection without a request may still send one after the drain has begun.
+const LAST_CHANCE: Duration = Duration::from_millis(250);
+/// A header block beyond this is answered with 431. Nothing longer is ever read in one piece, and so
+/// hyper's buffer for reading, which does not shrink, holds no more either: otherwise a client that
+/// pipelines a megabyte leaves 612 kB in it for as long as the connection lasts.
+const MAX_HEADER_BYTES: usize = 16 * 1024;
+
+/// Answers the requests of one connection until it ends.
+pub async fn serve(
+    context: &Context,
+    stream: Stream,
+    origin: &ConnectionOrigin,
+    activity: &Activity,
+) {
+    let progress = Progress::default();
+    let stream =
+        Preamble::new(stream, origin.expected(&context.options.trusted_proxies), &origin.told);
+    let stream = Watched::new(stream, &progress);
+    let stream = Lingering::new(stream, &progress, context.options.linger_bytes);
+    // The answer is made while hyper calls the service, not when it polls.
+    let service = service_fn(|request: Request<Incoming>| {
+        progress.end_header();
+        if !request.body().is_end_stream() {
+            progress.expect_body();
+        }
+        let mut response = answer(context, origin, &request);
+        let n_bytes = response.body().size_hint().lower();
+        if progress.is_blocked() {
+            // Others wait before it: it must not hold more than it is.
+            response = response.map(body::compact);
+            progress.hold(n_bytes);
+        } else {
+            progress.hold(body::max_memory(n_bytes));
+        }
+        Turn { response: Some(response), waits: progress.has_answered(), progress: &progress }
+    });
+    let connection = http1::Builder::new()
+        // The watchdog does this, and what hyper leaves undone.
+        .header_read_timeout(None)
+        .max_headers(context.options.max_headers)
+        .max_header_size(MAX_HEADER_BYTES)
+        .max_buf_size(MAX_HEADER_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    let connection = pin!(connection);
+    let rules = Rules {
+        timeouts: context.options.timeouts,
+        budget: &context.unsent,
+        activity,
+        metrics: &context.metrics,
+    };
+    let watchdog = Watchdog::new(&progress, rules);
+    let mut guarded = Guarded { connection, progress: &progress, watchdog };
+
+    let mut watch = pin!(DrainWatch::new(&context.drain));
+    let drained = poll_fn(|cx| {
+        if let Poll::Ready(end) = Pin::new(&mut guarded).poll(cx) {
+            return Poll::Ready(Some(end));
+        }
+        watch.as_mut().poll_begun(cx).map(|()| None)
+    });
+    let end = match drained.await {
+        Some(end) => {
+            origin.told.end();
+            end
+        }
+        None => match tokio::time::timeout(LAST_CHANCE, &mut guarded).await {
+            Ok(end) => end,
+            Err(_) => {
+                guarded.connection.as_mut().graceful_shutdown();
+                guarded.await
+            }
+        },
+    };
+    let peer = origin.peer.address();
+    // Resets, time-outs and malformed requests: the client's business, and hyper has answered
+    // where an answer was possible.
+    match end {
+        End::Closed(Ok(())) => {}
+        End::Closed(Err(error)) => tracing::trace!("connection from {peer}: {error}"),
+        End::Cut(verdict) => tracing::trace!("connection from {peer}: {verdict:?}"),
+    }
+    if let Some(reason) = origin.told.refusal() {
+        log_refusal(context, peer, reason);
+    }
+}
+
+/// A proxy that is trusted and does not keep to the protocol is the operator's business: every one of
+/// its connections ends so. One a minute is logged, and all are counted.
+fn log_refusal(context: &Context, peer: IpAddr, reason: Malformed) {
+    static LOGGED: RateLimiter = RateLimiter::new(LOG_INTERVAL);
+    if LOGGED.take(Instant::now()) {
+        tracing::warn!("connection from the trusted proxy {peer} closed: {reason}");
+    }
+    context.metrics.proxy_headers_refused.increment();
+}
+
+/// An answer on its way to hyper. Only one goes out in each turn of the connection's task: hyper would
+/// answer up to 16 requests that a client has pipelined, while all others on this worker wait.
+struct Turn<'a> {
+    response: Option<Response<Body>>,
+    /// It is for the next turn.
+    waits: bool,
+    progress: &'a Progress,
+}
+
+impl Future for Turn<'_> {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        if std::mem::take(&mut self.waits) {
+            // Behind those that are ready now.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.progress.end_answer();
+        // hyper does not poll it any more after that.
+        self.response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
+    }
+}
+
+/// A connection and its watchdog.
+struct Guarded<'a, C> {
+    connection: Pin<&'a mut C>,
+    progress: &'a Progress,
+    watchdog: Watchdog<'a>,
+}
+
+/// How a connection ends.
+enum End {
+    /// As hyper says.
+    Closed(hyper::Result<()>),
+    /// As its watchdog says.
+    Cut(Verdict),
+}
+
+impl<C: Future<Output = hyper::Result<()>>> Future for Guarded<'_, C> {
+    type Output = End;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<End> {
+        self.progress.begin_turn();
+        match self.connection.as_mut().poll(cx) {
+            Poll::Ready(result) => Poll::Ready(End::Closed(result)),
+            Poll::Pending => self.watchdog.poll_verdict(cx).map(End::Cut),
+        }
+    }
+}
+
+/// What a worker thread uses again for each answer.
+struct Worker {
+    rng: fastrand::Rng,
+    scratch: Scratch,
+    date: DateCache,
+    http_date: HttpDate,
+    headers: Headers,
+    constants: Constants,
+}
+
+impl Worker {
+    fn new() -> Self {
+        Self {
+            rng: fastrand::Rng::new(),
+            scratch: Scratch::default(),
+            date: DateCache::default(),
+            http_date: HttpDate::default(),
+            headers: Headers::default(),
+            constants: Constants::default(),
+        }
+    }
+}
+
+thread_local! {
+    static WORKER: RefCell<Worker> = RefCell::new(Worker::new());
+}
+
+fn answer(
+    context: &Context,
+    origin: &ConnectionOrigin,
+    request: &Request<Incoming>,
+) -> Response<Body> {
+    let answering = context.metrics.begin_answer();
+    let has_body = !request.body().is_end_stream();
+    let route = route::find_route(request, has_body, context.options.max_target_bytes);
+    let (kind, mut response) = match route {
+        Ok(Route::Options) => (RequestKind::Other, response::options()),
+        Ok(Route::Document(format)) => {
+            let kind = match format {
+                Format::Mirrorlist | Format::Json => RequestKind::Mirrorlist,
+                Format::Metalink | Format::Metalink4 => RequestKind::Metalink,
+            };
+            let response = WORKER.with_borrow_mut(|worker| {
+                respond(context, &answering, origin, request, format, worker)
+            });
+            (kind, response)
+        }
+        Err(refusal) => (RequestKind::Other, response::from_refusal(refusal)),
+    };
+    let date = WORKER.with_borrow_mut(|worker| worker.http_date.at(seconds_since_1970()));
+    response.headers_mut().insert(DATE, date);
+    if context.drain.has_begun() {
+        response::close_after(&mut response);
+    }
+    if let Some(log) = &context.combined_log {
+        let proxies = &context.options.trusted_proxies;
+        let client = origin.client_address(proxies, request);
+        let mut line = Vec::with_capacity(256);
+        combined::format_line(client, seconds_since_1970(), request, &response, &mut line);
+        log.write_line(line);
+    }
+    answering.end(kind, StatusClass::of(response.status().as_u16()));
+    response
+}
+
+fn respond(
+    context: &Context,
+    answering: &Answering<'_>,
+    origin: &ConnectionOrigin,
+    request: &Request<Incoming>,
+    format: Format,
+    worker: &mut Worker,
+) -> Response<Body> {
+    let options = &context.options;
+    let now = seconds_since_1970();
+    let query = request.uri().query().unwrap_or("");
+    let format = format.negotiate(text_of(request, &ACCEPT));
+    let compression = options.compress.then(|| Compression {
+        coding: Coding::negotiate(text_of(request, &ACCEPT_ENCODING)),
+        max_bytes: options.max_compressed_bytes,
+        is_sent: request.method() != Method::HEAD,
+    });
+    let mut body = body::begin();
+
+    let edition = context.live.load();
+    let reply = survive(|| {
+        let proxies = &context.options.trusted_proxies;
+        let asker = origin.asker(proxies, request);
+        if let Some(why) = origin.private_client(proxies, request, asker.address) {
+            answering.private_client(why);
+        }
+        let host = route::host_of(request);
+        let request = answer::Request { format, query, asker, host, now };
+        let Worker { rng, scratch, .. } = worker;
+        answer::respond(&edition, &options.answer, &request, rng, scratch, &mut body)
+    });
+    match reply {
+        Ok(mut reply) => {
+            if let (Some(log), Some(entry)) = (&context.access_log, reply.log.take()) {
+                log.write(&entry, worker.date.date(now));
+            }
+            if let Some(tier) = reply.found {
+                answering.found(tier);
+            }
+            if let Some(CountmeEntry { repository, bucket }) = reply.countme.take() {
+                let bucket = match bucket {
+                    Countme::Bucket(bucket) => Some(bucket),
+                    Countme::Other => None,
+                };
+                context.metrics.countme.count(repository.as_deref(), bucket);
+            }
+            let generation = edition.snapshot().generation();
+            let Worker { headers, constants, .. } = worker;
+            response::from_reply(reply, generation, body, compression, headers, constants)
+        }
+        Err(reason) => {
+            // Whatever the answer left behind is not to be trusted.
+            *worker = Worker::new();
+            context.metrics.panics.increment();
+            log_panic(&reason, query);
+            response::internal_error()
+        }
+    }
+}
+
+/// Whoever finds a request that panics sends it again and again: one a minute is logged, and all are
+/// counted.
+fn log_panic(reason: &str, query: &str) {
+    static LOGGED: RateLimiter = RateLimiter::new(LOG_INTERVAL);
+    if LOGGED.take(Instant::now()) {
+        tracing::error!("an answer panicked ({reason}); query: {query:?}");
+    }
+}
+
+/// A clock before 1970 gives a wrong `pubdate`, and an answer.
+fn seconds_since_1970() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// The first value of a header; empty where there is none, or none that is text.
+fn text_of<'r, B>(request: &'r Request<B>, name: &HeaderName) -> &'r str {
+    request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
+}
+
+/// Runs `f`; a panic becomes its message. It costs one request, never a worker.
+fn survive<R>(f: impl FnOnce() -> R) -> Result<R, String> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| panic_message(payload.as_ref()))
+}
+
+fn panic_message(payload: &(dyn Any + Send)) -> String {
+    let text = payload
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| payload.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "no message".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_its_message() {
+        let numbers: Vec<u32> = Vec::new();
+        let outcome = survive(|| numbers[fastrand::usize(3..9)]);
+        assert!(outcome.is_err_and(|reason| reason.contains("out of bounds")));
+        assert_eq!(survive(|| 7), Ok(7));
+    }
+}

@@ -1,0 +1,432 @@
+//! The public listeners and the loop that accepts from them.
+//!
+//! The loop ends only when the server drains. An error of `accept` is waited out: some belong to
+//! one connection that its peer has already given up (ECONNABORTED, EPROTO), some to the process or
+//! the host (EMFILE, ENFILE, ENOBUFS, ENOMEM), and since a level-triggered socket stays ready, going
+//! on at once would spin. The wait doubles up to `LONGEST_WAIT` and starts anew with the first
+//! connection that succeeds.
+//!
+//! The number of connections is bounded by a semaphore. When the limit is near, those that have been
+//! idle longest give way ([`super::eviction`]); where all are in the middle of a request, one accepted
+//! connection waits for a permit, and further ones in the kernel's backlog instead of being refused.
+//! All permits being free again is also how the drain knows that the last connection has ended. One
+//! loop serves all listeners, because each loop would hold a connection while it waits; they take
+//! turns.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::unconstrained;
+
+use super::connection;
+use super::context::Context;
+use super::eviction::{Activity, Registry};
+use super::origin::ConnectionOrigin;
+use super::socket::{Listener, Stream};
+use super::workers::Workers;
+use crate::http::client_address::Source;
+use runtime::rate_limiter::{LOG_INTERVAL, RateLimiter};
+
+/// The first wait after a failed `accept`.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+/// The longest one. Some 60 failing calls a second cost nothing, and a hiccup of 50 errors in a row
+/// is over within a second: measured with `strace -e inject=accept4:error=EMFILE:when=1..50`, the
+/// first answer came after 0.8 s, and after 10.8 s with waits of up to 250 ms.
+const LONGEST_WAIT: Duration = Duration::from_millis(15);
+/// Files that the process needs in any case: logs, data being reloaded, epoll, signals.
+const BASE_FILES: usize = 64;
+/// What the runtime of a thread takes: epoll, its wake-up, and a share in the signals.
+const FILES_PER_WORKER: usize = 3;
+
+/// While every connection is busy, one that has become idle is looked for so often.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+
+/// A listener and the rules for its connections.
+pub struct Public {
+    /// The socket.
+    pub listener: Listener,
+    /// Where the clients' addresses are found.
+    pub source: Source,
+}
+
+/// What else takes open files, beside public connections.
+#[derive(Clone, Copy, Debug)]
+pub struct Neighbours {
+    /// Threads that answer.
+    pub n_workers: usize,
+    /// Public listeners.
+    pub n_listeners: usize,
+    /// Connections and listeners of the operator, at most.
+    pub n_admin: usize,
+}
+
+impl Neighbours {
+    fn n_files(self) -> u64 {
+        let workers = self.n_workers.max(1).saturating_mul(FILES_PER_WORKER);
+        let files = BASE_FILES.saturating_add(workers).saturating_add(self.n_listeners);
+        files.saturating_add(self.n_admin) as u64
+    }
+}
+
+/// Raises the soft limit of open files as far as `max_connections` needs it, and says how many
+/// connections fit.
+pub fn connections_within_file_limit(max_connections: usize, neighbours: Neighbours) -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let reserved = neighbours.n_files();
+    let wanted = (max_connections as u64).saturating_add(reserved);
+    let limit = getrlimit(Resource::Nofile);
+    let mut soft = limit.current.unwrap_or(u64::MAX);
+    if soft < wanted {
+        // systemd's default is 1,024 with a hard limit of 524,288: meant to be raised by programs
+        // that do not use select(2), and this one does not.
+        let raised = wanted.min(limit.maximum.unwrap_or(u64::MAX));
+        if raised > soft
+            && setrlimit(Resource::Nofile, Rlimit { current: Some(raised), ..limit }).is_ok()
+        {
+            soft = raised;
+        }
+    }
+    fit(max_connections, soft, reserved)
+}
+
+/// `max_connections`, or what `files` leaves after the reserve, but never less than half of it.
+fn fit(max_connections: usize, files: u64, reserved: u64) -> usize {
+    let room = files.saturating_sub(reserved).max(files / 2).max(1);
+    max_connections.min(usize::try_from(room).unwrap_or(usize::MAX))
+}
+
+/// The accept loop and what it counts its connections with.
+pub struct Server {
+    context: Arc<Context>,
+    permits: Arc<Semaphore>,
+    n_permits: u32,
+    workers: Workers,
+    crowds: RateLimiter,
+    slow_readers: RateLimiter,
+}
+
+impl Server {
+    /// A server for at most `context.options.max_connections` connections, on these threads.
+    pub fn new(context: Arc<Context>, workers: Workers) -> Self {
+        let n_permits = u32::try_from(context.options.max_connections.min(Semaphore::MAX_PERMITS))
+            .unwrap_or(u32::MAX)
+            .max(1);
+        let permits = Arc::new(Semaphore::new(n_permits as usize));
+        context.metrics.connections_limit.add(n_permits.into());
+        context.metrics.unsent_limit.add(context.options.unsent_bytes);
+        let limiter = || RateLimiter::new(LOG_INTERVAL);
+        let (crowds, slow_readers) = (limiter(), limiter());
+        Self { context, permits, n_permits, workers, crowds, slow_readers }
+    }
+
+    /// Accepts and serves until the drain begins, then takes what the kernel has already accepted
+    /// on our behalf (their requests may be on the way; closing the socket would reset them),
+    /// closes the sockets, and returns when the last connection has ended.
+    ///
+    /// A socket that was handed to this process stays open elsewhere: what waits there is for the
+    /// process that comes next, and has more time than this one.
+    pub async fn run(&self, mut listeners: Vec<Public>) {
+        let mut registry = Registry::new(now());
+        let mut waiting = None;
+        tokio::select! {
+            biased;
+            () = self.context.drain.begun() => {}
+            () = self.accept_for_ever(&listeners, &mut registry, &mut waiting) => {}
+        }
+        for public in listeners.iter_mut().filter(|public| !public.listener.is_handed()) {
+            public.listener.remove_file();
+            self.empty_backlog(public, &mut registry).await;
+        }
+        drop(listeners);
+        if let Some((stream, origin)) = waiting
+            && let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await
+        {
+            self.serve(stream, origin, permit, registry.add(now()));
+        }
+        // Nobody closes the semaphore and nobody else takes permits any more.
+        drop(self.permits.acquire_many(self.n_permits).await);
+    }
+
+    /// `waiting` holds the connection that has been accepted and has no permit yet.
+    async fn accept_for_ever(
+        &self,
+        listeners: &[Public],
+        registry: &mut Registry,
+        waiting: &mut Option<(Stream, ConnectionOrigin)>,
+    ) {
+        let mut trouble = Trouble::new();
+        let mut first = 0;
+        loop {
+            let accepted = tokio::select! {
+                accepted = accept_any(listeners, &mut first) => accepted,
+                () = self.context.unsent.exceeded() => {
+                    self.evict_readers(registry);
+                    continue;
+                }
+            };
+            match accepted {
+                Ok(accepted) => {
+                    trouble.end();
+                    *waiting = Some(accepted);
+                    let Some(permit) = self.wait_for_permit(registry).await else {
+                        return;
+                    };
+                    if let Some((stream, origin)) = waiting.take() {
+                        self.serve(stream, origin, permit, registry.add(now()));
+                    }
+                    self.keep_reserve(registry);
+                }
+                Err(error) => {
+                    self.context.metrics.accept_errors.increment();
+                    tokio::time::sleep(trouble.next_wait(&error, Instant::now())).await;
+                }
+            }
+        }
+    }
+
+    /// A permit for a connection that has come; somebody idle gives way if there is none.
+    async fn wait_for_permit(&self, registry: &mut Registry) -> Option<OwnedSemaphorePermit> {
+        loop {
+            if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+                return Some(permit);
+            }
+            let n_evicted = registry.evict_idle(1, now());
+            self.log_crowd(n_evicted);
+            tokio::select! {
+                permit = Arc::clone(&self.permits).acquire_owned() => return permit.ok(),
+                () = self.context.unsent.exceeded() => self.evict_readers(registry),
+                () = tokio::time::sleep(LOOK_INTERVAL) => {}
+            }
+        }
+    }
+
+    /// Keeps up to a sixteenth of the permits free, so that nobody has to wait for one. Many give way
+    /// at once, because each look for them is one at all connections.
+    fn keep_reserve(&self, registry: &mut Registry) {
+        let reserve = self.n_permits as usize / 16;
+        let n_free = self.permits.available_permits();
+        if n_free < reserve / 2 {
+            let n_evicted = registry.evict_idle(reserve - n_free, now());
+            self.log_crowd(n_evicted);
+        }
+    }
+
+    fn evict_readers(&self, registry: &mut Registry) {
+        let total = self.context.metrics.unsent_bytes.get();
+        let excess = self.context.unsent.excess(total);
+        // What was too much has been given back meanwhile.
+        if excess == 0 {
+            return;
+        }
+        registry.evict_readers(excess);
+        if self.slow_readers.take(Instant::now()) {
+            tracing::warn!(
+                "{total} bytes wait for clients that do not read: the slowest are closed \
+                 (limits.unsent_bytes)"
+            );
+        }
+    }
+
+    fn log_crowd(&self, n_evicted: usize) {
+        if self.crowds.take(Instant::now()) {
+            let what = match n_evicted {
+                0 => "all are in use, and further ones wait",
+                _ => "those that have been idle longest are closed",
+            };
+            let limit = self.n_permits;
+            tracing::warn!(
+                "the limit of {limit} connections is near: {what} (limits.max_connections)"
+            );
+        }
+    }
+
+    async fn empty_backlog(&self, public: &Public, registry: &mut Registry) {
+        // One look for each free permit: a flood of new connections cannot hold the drain.
+        while let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            let Some(Ok((stream, peer))) = now_or_never(public.listener.accept()).await else {
+                return;
+            };
+            let origin = ConnectionOrigin::new(peer, public.source);
+            self.serve(stream, origin, permit, registry.add(now()));
+        }
+    }
+
+    fn serve(
+        &self,
+        stream: Stream,
+        origin: ConnectionOrigin,
+        permit: OwnedSemaphorePermit,
+        activity: Arc<Activity>,
+    ) {
+        self.context.metrics.connections_accepted.increment();
+        // A socket belongs to the runtime that polls it: it leaves this one. That fails only where
+        // the system is out of everything, and costs this one connection.
+        let (Some(place), Ok(stream)) = (self.workers.take_place(), stream.detach()) else {
+            return;
+        };
+        let context = Arc::clone(&self.context);
+        // The task's owner is `run`, which awaits it through the permit.
+        place.runtime().clone().spawn(async move {
+            let open = OpenConnection::new(&context);
+            if let Ok(stream) = stream.attach() {
+                connection::serve(&context, stream, &origin, &activity).await;
+            }
+            drop(place);
+            // Before the permit: never more are counted than there may be.
+            drop(open);
+            drop(permit);
+        });
+    }
+}
+
+/// The next connection of any listener. `first` is the one that is asked first, and moves on, so that
+/// no listener waits for ever behind one that always has a connection, or always an error.
+async fn accept_any(
+    listeners: &[Public],
+    first: &mut usize,
+) -> io::Result<(Stream, ConnectionOrigin)> {
+    poll_fn(|cx| {
+        let turns = listeners.iter().enumerate().cycle().skip(*first).take(listeners.len());
+        for (index, public) in turns {
+            if let Poll::Ready(accepted) = public.listener.poll_accept(cx) {
+                *first = index + 1;
+                let accepted = accepted
+                    .map(|(stream, peer)| (stream, ConnectionOrigin::new(peer, public.source)));
+                return Poll::Ready(accepted);
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// The clock of timers and activities.
+fn now() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}
+
+/// Polls a future once. Unconstrained: a task that has used up its budget would be told to come again,
+/// which looks like never.
+async fn now_or_never<F: Future>(future: F) -> Option<F::Output> {
+    tokio::select! {
+        biased;
+        output = unconstrained(future) => Some(output),
+        () = std::future::ready(()) => None,
+    }
+}
+
+/// Counts an open connection for as long as it lives, also through a panic.
+struct OpenConnection<'a>(&'a Context);
+
+impl<'a> OpenConnection<'a> {
+    fn new(context: &'a Context) -> Self {
+        context.metrics.connections_open.increment();
+        Self(context)
+    }
+}
+
+impl Drop for OpenConnection<'_> {
+    fn drop(&mut self) {
+        self.0.metrics.connections_open.decrement();
+    }
+}
+
+/// Consecutive failures of `accept`.
+struct Trouble {
+    n_errors: u32,
+    was_logged: bool,
+    limiter: RateLimiter,
+}
+
+impl Trouble {
+    fn new() -> Self {
+        Self { n_errors: 0, was_logged: false, limiter: RateLimiter::new(LOG_INTERVAL) }
+    }
+
+    /// How long to wait before the next try. Logs the first error of an episode, but no more than one
+    /// a minute: where files are short, errors and successes alternate.
+    fn next_wait(&mut self, error: &io::Error, now: Instant) -> Duration {
+        let wait = SHORTEST_WAIT.saturating_mul(1 << self.n_errors.min(8)).min(LONGEST_WAIT);
+        self.n_errors = self.n_errors.saturating_add(1);
+        // A client that gives up early is none of the operator's business, and must not be able to
+        // fill the log.
+        if !self.was_logged && !concerns_one_client(error) && self.limiter.take(now) {
+            self.was_logged = true;
+            tracing::warn!("cannot accept connections: {error}; trying on");
+        }
+        wait
+    }
+
+    /// A connection was accepted.
+    fn end(&mut self) {
+        if self.was_logged {
+            tracing::info!("accepting connections again after {} errors", self.n_errors);
+        }
+        (self.n_errors, self.was_logged) = (0, false);
+    }
+}
+
+fn concerns_one_client(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::ECONNABORTED | libc::ECONNRESET | libc::EPROTO | libc::EINTR | libc::EPERM)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_a_limit_and_start_anew_after_success() {
+        let error = io::Error::from_raw_os_error(libc::EMFILE);
+        let now = Instant::now();
+        let mut trouble = Trouble::new();
+        let waits: Vec<_> = (0..2_000).map(|_| trouble.next_wait(&error, now)).collect();
+        assert_eq!(waits[..3], [1, 2, 4].map(Duration::from_millis));
+        assert!(waits.iter().all(|&wait| wait <= LONGEST_WAIT));
+        assert_eq!(waits.last(), Some(&LONGEST_WAIT));
+        trouble.end();
+        assert_eq!(trouble.next_wait(&error, now), SHORTEST_WAIT);
+    }
+
+    #[test]
+    fn errors_that_alternate_with_successes_are_logged_once_a_minute() {
+        let error = io::Error::from_raw_os_error(libc::EMFILE);
+        let start = Instant::now();
+        let mut trouble = Trouble::new();
+        let mut n_logged = 0;
+        // 100 seconds, ten errors in each of them.
+        for tenth in 0..1_000 {
+            trouble.next_wait(&error, start + Duration::from_millis(100) * tenth);
+            n_logged += u32::from(trouble.was_logged);
+            trouble.end();
+        }
+        assert_eq!(n_logged, 2);
+    }
+
+    #[test]
+    fn connections_leave_room_for_other_files() {
+        assert_eq!(fit(10_000, 524_288, 64), 10_000);
+        assert_eq!(fit(10_000, 1_024, 64), 960);
+        assert_eq!(fit(10_000, 1_024, 300), 724);
+        assert_eq!(fit(10_000, 64, 64), 32);
+        assert_eq!(fit(10_000, 0, 64), 1);
+        assert_eq!(fit(100, 1_024, 64), 100);
+    }
+
+    #[test]
+    fn everything_that_takes_files_is_reckoned_with() {
+        let n_files = |n_workers, n_listeners, n_admin| {
+            Neighbours { n_workers, n_listeners, n_admin }.n_files()
+        };
+        assert_eq!(n_files(1, 1, 0), 68);
+        assert_eq!(n_files(64, 3, 65), 64 + 192 + 3 + 65);
+        assert_eq!(n_files(0, 0, 0), 67);
+    }
+}

@@ -1,0 +1,259 @@
+//! Replies as HTTP responses.
+//!
+//! Every answer may be read by scripts of any site (`Access-Control-Allow-Origin: *`): there is
+//! nothing in it that its client could not have asked for itself, and no cookie decides about it.
+//!
+//! Headers stay small, because a proxy gives up an answer whose headers exceed its buffer, and takes
+//! this server for broken ([`MAX_HEADER_BYTES`]). Only those of a redirect have a length that anybody
+//! else decides, and they are bounded where they are made ([`redirect::MAX_BYTES`]).
+//!
+//! `connection` adds Date, hyper adds Content-Length and Connection. The answer to HEAD is made like the one to GET;
+//! hyper sends its headers, Content-Length included, and leaves the body out.
+
+use http_body_util::Full;
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH,
+    CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, VARY,
+};
+use hyper::{Response, StatusCode};
+
+use super::body::{self, Block, Body};
+use super::compress::{Coding, MIN_BYTES, compress};
+use super::constant::Constants;
+use super::route::Refusal;
+use answer::redirect::{self, Redirect};
+use answer::{Reply, Status};
+use encode::text::{Append, Text};
+use snapshot::Generation;
+
+/// The status line and all headers of an answer, those of hyper included, have at most so many bytes.
+/// nginx's buffer for them has 4 KB where pages have, and keeps what else it needs there.
+pub const MAX_HEADER_BYTES: usize = 3_000;
+/// What redirects leave for all other headers: the longest are 540 bytes together.
+const _: () = assert!(redirect::MAX_BYTES + 600 <= MAX_HEADER_BYTES);
+
+/// Methods that are answered.
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+const ANY: HeaderValue = HeaderValue::from_static("*");
+/// For so many seconds, a day, browsers need not ask again; they cap it at two hours or at a day.
+const PREFLIGHT_SECONDS: HeaderValue = HeaderValue::from_static("86400");
+
+/// Names the snapshot that an answer was made from.
+pub static GENERATION: HeaderName = HeaderName::from_static("mirrorlist-generation");
+
+/// How a body may be compressed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Compression {
+    /// The coding that the client asked for, if any.
+    pub coding: Option<Coding>,
+    /// Longer bodies are left as they are.
+    pub max_bytes: usize,
+    /// Whether the body is sent. Otherwise, only its coding is named.
+    pub is_sent: bool,
+}
+
+/// The headers of answers: made once for each snapshot and kind of answer, and copied.
+///
+/// Inserting four headers one by one hashes their names and moves the table twice.
+#[derive(Default)]
+pub struct Headers {
+    generation: Option<Generation>,
+    /// A few: the kinds are the formats, with compression or without.
+    kinds: Vec<(Kind, HeaderMap)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Kind {
+    content_type: &'static str,
+    vary: &'static str,
+}
+
+impl Headers {
+    fn of(&mut self, kind: Kind, generation: Generation) -> HeaderMap {
+        if self.generation != Some(generation) {
+            self.kinds.clear();
+            self.generation = Some(generation);
+        }
+        if let Some((_, headers)) = self.kinds.iter().find(|(known, _)| *known == kind) {
+            return headers.clone();
+        }
+        let mut headers = HeaderMap::with_capacity(8);
+        // Room for what each answer sets: a header that is added to a copy moves all of them.
+        headers.insert(DATE, HeaderValue::from_static(""));
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind.content_type));
+        // The answer depends on who asks.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
+        headers.insert(VARY, HeaderValue::from_static(kind.vary));
+        // Hexadecimal digits are a valid value.
+        if let Ok(value) = HeaderValue::try_from(generation.to_string()) {
+            headers.insert(GENERATION.clone(), value);
+        }
+        self.kinds.push((kind, headers.clone()));
+        headers
+    }
+}
+
+/// The response for a reply and the body that was written with it.
+pub fn from_reply(
+    reply: Reply<'_>,
+    generation: Generation,
+    body: Text,
+    compression: Option<Compression>,
+    headers: &mut Headers,
+    constants: &mut Constants,
+) -> Response<Body> {
+    let vary = match compression {
+        None => "accept",
+        Some(_) => "accept, accept-encoding",
+    };
+    let is_empty = body.is_empty();
+    let compressed = compression.and_then(|compression| {
+        let is_sizeable = (MIN_BYTES..=compression.max_bytes).contains(&body.len());
+        let coding = compression.coding.filter(|_| is_sizeable)?;
+        if !compression.is_sent {
+            return Some((coding, Vec::new()));
+        }
+        let constant = (reply.n_constant > 0).then(|| {
+            let (kind, n_constant) = (reply.content_type, reply.n_constant);
+            constants.compress(generation, kind, coding, body.as_bytes(), n_constant)
+        });
+        let bytes = constant.flatten().or_else(|| compress(coding, body.as_bytes()))?;
+        Some((coding, bytes))
+    });
+    let (encoding, body) = match compressed {
+        Some((coding, bytes)) => {
+            // Its memory goes back to the worker.
+            drop(Block::new(body));
+            (Some(coding.name()), Text::written(bytes))
+        }
+        None => (None, body),
+    };
+    let mut response = Response::new(Full::new(Block::new(body)));
+    *response.status_mut() = match reply.status {
+        Status::Ok => StatusCode::OK,
+        Status::Found => StatusCode::FOUND,
+        Status::BadRequest => StatusCode::BAD_REQUEST,
+        Status::NotFound => StatusCode::NOT_FOUND,
+    };
+    *response.headers_mut() =
+        headers.of(Kind { content_type: reply.content_type, vary }, generation);
+    let headers = response.headers_mut();
+    if let Some(encoding) = encoding {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    }
+    if is_empty {
+        // hyper writes it for GET only.
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+    for (name, value) in reply.redirect.into_iter().flat_map(|redirect| redirect_headers(*redirect))
+    {
+        // `answer` promises visible ASCII. If it breaks its word, this one request fails.
+        let Ok(value) = HeaderValue::try_from(value) else {
+            return internal_error();
+        };
+        headers.insert(name, value);
+    }
+    response
+}
+
+fn redirect_headers(redirect: Redirect) -> impl Iterator<Item = (HeaderName, String)> {
+    let Redirect { location, link, digest } = redirect;
+    let headers =
+        [(LOCATION, Some(location)), (LINK, link), (HeaderName::from_static("digest"), digest)];
+    headers.into_iter().filter_map(|(name, value)| Some((name, value?)))
+}
+
+/// The response to a request that the router refused.
+pub fn from_refusal(refusal: Refusal) -> Response<Body> {
+    let mut response = text(refusal.status(), refusal.message());
+    match refusal {
+        Refusal::Method => {
+            response.headers_mut().insert(ALLOW, METHODS);
+        }
+        Refusal::Body => close_after(&mut response),
+        _ => {}
+    }
+    response
+}
+
+/// The response to OPTIONS: which methods there are, and that scripts of any site may use them.
+pub fn options() -> Response<Body> {
+    let mut response = Response::new(Full::new(Block::new(Text::default())));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().extend([
+        (ALLOW, METHODS),
+        (ACCESS_CONTROL_ALLOW_ORIGIN, ANY),
+        (ACCESS_CONTROL_ALLOW_METHODS, METHODS),
+        (ACCESS_CONTROL_ALLOW_HEADERS, ANY),
+        (ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS),
+    ]);
+    response
+}
+
+/// What a request gets whose answer panicked.
+pub fn internal_error() -> Response<Body> {
+    text(StatusCode::INTERNAL_SERVER_ERROR, "internal error\n")
+}
+
+/// Makes hyper close the connection after this response, and says so to the client.
+pub fn close_after(response: &mut Response<Body>) {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+}
+
+fn text(status: StatusCode, message: &'static str) -> Response<Body> {
+    let mut body = body::begin();
+    body.push_str(message);
+    let mut response = Response::new(Full::new(Block::new(body)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_impossible_location_costs_one_request_and_no_panic() {
+        let reply = Reply {
+            status: Status::Found,
+            content_type: "text/plain",
+            n_constant: 0,
+            redirect: Some(Box::new(Redirect {
+                location: "http://a/\r\nSet-Cookie: x".into(),
+                link: None,
+                digest: None,
+            })),
+            found: None,
+            log: None,
+            countme: None,
+        };
+        let response = from_reply(
+            reply,
+            Generation::new(0),
+            Text::default(),
+            None,
+            &mut Headers::default(),
+            &mut Constants::default(),
+        );
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+
+    #[test]
+    fn headers_follow_the_snapshot_and_the_kind() {
+        let mut headers = Headers::default();
+        for generation in [0xab, 0xab, 7].map(Generation::new) {
+            for vary in ["accept", "accept, accept-encoding", "accept"] {
+                let kind = Kind { content_type: "text/plain", vary };
+                let made = headers.of(kind, generation);
+                assert_eq!(made[&GENERATION], generation.to_string());
+                assert_eq!(made[VARY], vary);
+                assert_eq!(made.len(), 6);
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Which requests get an answer, and what the others are told.
+//!
+//! hyper checks the syntax of a request; it accepts a missing, repeated or malformed Host, any
+//! method, and a body that nobody reads. Those are refused here, before any data is looked at, with
+//! a line of text each that says why. A proxy in front and this server must agree where a request
+//! ends, so a request with a body is never answered, and its connection is closed.
+
+use hyper::header::{HOST, HeaderMap, HeaderValue};
+use hyper::http::uri::Authority;
+use hyper::{Method, Request, StatusCode, Version};
+
+use answer::Format;
+
+/// Why a request is not answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// Neither GET, HEAD nor OPTIONS.
+    Method,
+    /// HTTP/1.1 without Host.
+    NoHost,
+    /// More than one Host.
+    SeveralHosts,
+    /// A Host that cannot be one.
+    BadHost,
+    /// The target is longer than the limit.
+    LongTarget,
+    /// A body, or the announcement of one.
+    Body,
+    /// A path that means nothing.
+    Path,
+}
+
+impl Refusal {
+    /// The status that says so.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NoHost | Self::SeveralHosts | Self::BadHost => StatusCode::BAD_REQUEST,
+            Self::LongTarget => StatusCode::URI_TOO_LONG,
+            Self::Body => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Path => StatusCode::NOT_FOUND,
+        }
+    }
+
+    /// The line that the client reads.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::Method => "only GET, HEAD and OPTIONS are served here\n",
+            Self::NoHost => "an HTTP/1.1 request needs a Host header\n",
+            Self::SeveralHosts => "more than one Host header\n",
+            Self::BadHost => "the Host header is malformed\n",
+            Self::LongTarget => "the request target is too long\n",
+            Self::Body => "requests with a body are not served here\n",
+            Self::Path => "not found: paths here end in /mirrorlist, /metalink or /metalink4\n",
+        }
+    }
+}
+
+/// What a request is answered with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Route {
+    /// A document.
+    Document(Format),
+    /// What may be asked: OPTIONS, with which browsers ask before a request of another site.
+    Options,
+}
+
+/// What `request` asks for, or why it gets nothing.
+pub fn find_route<B>(
+    request: &Request<B>,
+    has_body: bool,
+    max_target_bytes: usize,
+) -> Result<Route, Refusal> {
+    if has_body {
+        return Err(Refusal::Body);
+    }
+    if ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()) {
+        return Err(Refusal::Method);
+    }
+    check_host(request.headers(), request.version())?;
+    if target_len(request) > max_target_bytes {
+        return Err(Refusal::LongTarget);
+    }
+    let path = request.uri().path();
+    match Format::of_path(path) {
+        Some(_) if request.method() == Method::OPTIONS => Ok(Route::Options),
+        Some(format) => Ok(Route::Document(format)),
+        // The whole server (RFC 9110, section 9.3.7).
+        None if request.method() == Method::OPTIONS && path == "*" => Ok(Route::Options),
+        None => Err(Refusal::Path),
+    }
+}
+
+fn check_host(headers: &HeaderMap, version: Version) -> Result<(), Refusal> {
+    let mut hosts = headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        // HAProxy's health checks are HTTP/1.0 without Host.
+        (None, _) if version < Version::HTTP_11 => Ok(()),
+        (None, _) => Err(Refusal::NoHost),
+        (Some(_), Some(_)) => Err(Refusal::SeveralHosts),
+        (Some(host), None) if is_plausible_host(host) => Ok(()),
+        (Some(_), None) => Err(Refusal::BadHost),
+    }
+}
+
+/// The characters of RFC 3986 `host [":" port]`; their order is not checked, as nothing here
+/// depends on it. An empty Host is allowed.
+fn is_plausible_host(host: &HeaderValue) -> bool {
+    host.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(b))
+}
+
+/// The server that `request` is meant for: that of an absolute target, else that of `Host`.
+pub fn host_of<B>(request: &Request<B>) -> &str {
+    let host = || request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    request.uri().authority().map(Authority::as_str).or_else(host).unwrap_or("")
+}
+
+fn target_len<B>(request: &Request<B>) -> usize {
+    let uri = request.uri();
+    let path_and_query = uri.path_and_query().map_or(0, |p| p.as_str().len());
+    // Only a request to a proxy (`GET http://…`) has an authority.
+    path_and_query + uri.authority().map_or(0, |a| a.as_str().len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(head: &str, expected: Result<Route, Refusal>) {
+        let mut words = head.split('|');
+        let mut request = Request::builder();
+        let mut line = words.next().unwrap_or_default().split(' ');
+        request = request.method(line.next().unwrap_or_default());
+        request = request.uri(line.next().unwrap_or_default());
+        if line.next() == Some("1.0") {
+            request = request.version(Version::HTTP_10);
+        }
+        for host in words {
+            request = request.header(HOST, host);
+        }
+        let request = request.body(()).expect("a valid literal");
+        assert_eq!(find_route(&request, false, 8_000), expected, "{head}");
+    }
+
+    #[test]
+    fn options_are_asked_of_a_path_or_of_the_server() {
+        check("OPTIONS /metalink|a", Ok(Route::Options));
+        check("OPTIONS /deep/down/mirrorlist?repo=x|a", Ok(Route::Options));
+        check("OPTIONS *|a", Ok(Route::Options));
+        check("OPTIONS /|a", Err(Refusal::Path));
+        check("GET *|a", Err(Refusal::Path));
+        check("OPTIONS /metalink", Err(Refusal::NoHost));
+    }
+
+    #[test]
+    fn the_end_of_the_path_decides() {
+        check("GET /mirrorlist?repo=x|a", Ok(Route::Document(Format::Mirrorlist)));
+        check("HEAD /deep/down/metalink|a:80", Ok(Route::Document(Format::Metalink)));
+        check("GET http://other/metalink|a", Ok(Route::Document(Format::Metalink)));
+        check("GET /|a", Err(Refusal::Path));
+        check("GET /metalink/|a", Err(Refusal::Path));
+    }
+
+    #[test]
+    fn odd_requests_are_refused() {
+        check("POST /metalink|a", Err(Refusal::Method));
+        check("GET /metalink", Err(Refusal::NoHost));
+        check("GET /metalink 1.0", Ok(Route::Document(Format::Metalink)));
+        check("GET /metalink|a|b", Err(Refusal::SeveralHosts));
+        check("GET /metalink|a|a", Err(Refusal::SeveralHosts));
+        check("GET /metalink 1.0|a|a", Err(Refusal::SeveralHosts));
+        check("GET /metalink|a b", Err(Refusal::BadHost));
+        check("GET /metalink|[2001:db8::1]:3000", Ok(Route::Document(Format::Metalink)));
+        check("GET /metalink|", Ok(Route::Document(Format::Metalink)));
+        check(
+            &format!("GET /metalink?{}|a", "x".repeat(7_990)),
+            Ok(Route::Document(Format::Metalink)),
+        );
+        check(&format!("GET /metalink?{}|a", "x".repeat(7_991)), Err(Refusal::LongTarget));
+        let request = Request::get("/metalink").body(()).expect("a valid literal");
+        assert_eq!(find_route(&request, true, 8_000), Err(Refusal::Body));
+    }
+}

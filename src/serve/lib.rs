@@ -1,0 +1,14 @@
+//! Everything around an answer: HTTP, the published snapshot, reloads, counters, the operator's listener,
+//! signals and the supervisor.
+//!
+//! Modules import downwards only, in this order: `systemd`, `admin`, `reload` and `http`, `live`, `pipeline`
+//! and `metrics`. tokio and hyper are here and in no room below.
+
+pub mod metrics;
+pub mod pipeline;
+pub mod live;
+pub mod http;
+pub mod reload;
+pub mod admin;
+pub mod signal;
+pub mod systemd;

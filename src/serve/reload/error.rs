@@ -1,0 +1,71 @@
+//! Why data may not be published.
+
+use std::io;
+use std::time::Duration;
+
+use rustix::io::Errno;
+
+use crate::pipeline;
+use snapshot::format;
+
+/// Why data may not be published: one line that names the file or the figure.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Error(Box<Reason>);
+
+impl From<Reason> for Error {
+    fn from(reason: Reason) -> Self {
+        Self(Box::new(reason))
+    }
+}
+
+/// The same, with its data.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Reason {
+    #[error("{0}: changed while it was read; still being written?")]
+    Changed(String),
+    #[error("{0}")]
+    Snapshot(#[from] format::Error),
+    #[error("{0}")]
+    Build(#[from] pipeline::Error),
+    #[error("{newest}; nor can the snapshot before it be served: {previous}")]
+    Both { newest: Error, previous: Error },
+    #[error("implausible shrink: {what} fell from {old} to {new} (--allow-shrink accepts it)")]
+    Shrunk { what: &'static str, old: usize, new: usize },
+    #[error("loading panicked; this is a bug in mirrorlistd")]
+    Panicked,
+    #[error("loading takes longer than {0:?} and is given up; does the file system hang?")]
+    Hangs(Duration),
+    #[error("{0} loads that were given up still hang; no other is started before one ends")]
+    AllHang(usize),
+    #[error("no thread can be started to load: {0}")]
+    NoThread(io::Error),
+}
+
+impl Error {
+    /// Whether the same files may load in a moment: the system could not read them, and not because
+    /// of what they are.
+    pub(super) fn may_pass(&self) -> bool {
+        let cause = match &*self.0 {
+            Reason::Hangs(_) | Reason::AllHang(_) | Reason::NoThread(_) => return true,
+            Reason::Snapshot(error) => error.io_error(),
+            Reason::Build(error) => error.io_error(),
+            _ => return false,
+        };
+        let errno = cause.and_then(Errno::from_io_error);
+        // Which errors pass depends on the file system and the network behind it. These say what the
+        // file is, and another file has another state.
+        errno.is_some_and(|errno| {
+            ![
+                Errno::NOENT,
+                Errno::ACCESS,
+                Errno::PERM,
+                Errno::ISDIR,
+                Errno::NOTDIR,
+                Errno::LOOP,
+                Errno::NAMETOOLONG,
+            ]
+            .contains(&errno)
+        })
+    }
+}
