@@ -24,11 +24,11 @@ use serve::http::Drain;
 use serve::http::access_log::{AccessLog, Keeper};
 use serve::http::eviction::UnsentBudget;
 use serve::http::listener::{self, Neighbours, Public, Server};
-use serve::http::socket::{Address, Listener, Mode};
+use serve::http::socket::{Address, ListeningSocket, Mode};
 use serve::http::workers::{Pulse, Workers};
 use serve::http::{self, Context};
 use serve::live::Live;
-use serve::metrics::clients::{ClientCheck, Verdict};
+use serve::metrics::clients::{ClientCheck, ClientVerdict};
 use serve::metrics::{Metrics, ReloadTrigger};
 use serve::reload::history::History;
 use serve::reload::watch::Watch;
@@ -283,7 +283,7 @@ async fn serve(
 /// Binds the public addresses, the first one first.
 fn bind((first, others): (Listen, Vec<Listen>), mode: Mode) -> Result<Vec<Public>, Error> {
     let listens = std::iter::once(first).chain(others);
-    let bind = |listen: Listen| match Listener::bind(&listen.address, mode) {
+    let bind = |listen: Listen| match ListeningSocket::bind(&listen.address, mode) {
         Ok(listener) => Ok(Public { listener, source: listen.client_address }),
         Err(error) => Err(Error::Listen { address: listen.address, error }),
     };
@@ -315,7 +315,8 @@ fn adopt(
     }
     let adopt = |Socket { name, socket }: Socket| {
         let rules = find_rules(&name);
-        let listener = Listener::adopt(socket).map_err(failed_to("use an inherited socket"))?;
+        let listener =
+            ListeningSocket::adopt(socket).map_err(failed_to("use an inherited socket"))?;
         let (address, replaced) = (listener.address(), &rules.address);
         tracing::info!("inherited socket `{name}` at {address} has the rules of {replaced}");
         Ok(Public { listener, source: rules.client_address })
@@ -330,13 +331,13 @@ fn is_default_name(name: &str) -> bool {
 }
 
 /// Says what is the matter with the addresses of clients, or that it is over.
-fn log_clients(verdict: Verdict) {
+fn log_clients(verdict: ClientVerdict) {
     match verdict {
-        Verdict::Sound => tracing::info!("most clients have public addresses again"),
-        Verdict::Private { percent } => tracing::warn!(
+        ClientVerdict::Sound => tracing::info!("most clients have public addresses again"),
+        ClientVerdict::Private { percent } => tracing::warn!(
             "{percent} % of clients have private addresses: is a proxy missing from trusted_proxy?"
         ),
-        Verdict::Unnamed { percent } => tracing::warn!(
+        ClientVerdict::Unnamed { percent } => tracing::warn!(
             "{percent} % of requests come from a trusted proxy that names no client: does it send the \
              header that client_address says? If it is no proxy but forwards ports, as for rootless \
              containers, anybody can claim any address: set trusted_proxy = [\"none\"]"

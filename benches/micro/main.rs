@@ -344,7 +344,7 @@ mod request {
 
     use answer::Options;
     use answer::query::Query;
-    use serve::http::client_address::{Header, Peer, TrustedProxies, proxy_protocol};
+    use serve::http::client_address::{AddressHeader, Peer, TrustedProxies, proxy_protocol};
 
     use super::corpus::CORPUS;
     use super::*;
@@ -374,7 +374,7 @@ mod request {
 
     const PEER: Peer = Peer::Address(IpAddr::V4(Ipv4Addr::LOCALHOST));
 
-    fn client_address_in(bencher: Bencher<'_, '_>, header: Header, line: String) {
+    fn client_address_in(bencher: Bencher<'_, '_>, header: AddressHeader, line: String) {
         let proxies = TrustedProxies::default();
         bencher.bench_local(|| {
             let lines = std::iter::once(black_box(&line).as_bytes());
@@ -385,13 +385,13 @@ mod request {
     #[divan::bench]
     fn client_address(bencher: Bencher<'_, '_>) {
         let line = CORPUS.usual.client.to_string();
-        client_address_in(bencher, Header::XForwardedFor, line);
+        client_address_in(bencher, AddressHeader::XForwardedFor, line);
     }
 
     #[divan::bench]
     fn client_address_forwarded(bencher: Bencher<'_, '_>) {
         let line = format!("for=\"{}:4711\";proto=https", CORPUS.usual.client);
-        client_address_in(bencher, Header::Forwarded, line);
+        client_address_in(bencher, AddressHeader::Forwarded, line);
     }
 
     #[divan::bench]
@@ -403,18 +403,18 @@ mod request {
     /// Every hop a trusted proxy, so that the walk goes to the end.
     #[divan::bench]
     fn hostile_client_address(bencher: Bencher<'_, '_>) {
-        client_address_in(bencher, Header::XForwardedFor, ["127.0.0.1"; 790].join(","));
+        client_address_in(bencher, AddressHeader::XForwardedFor, ["127.0.0.1"; 790].join(","));
     }
 
     #[divan::bench]
     fn hostile_client_address_forwarded(bencher: Bencher<'_, '_>) {
-        client_address_in(bencher, Header::Forwarded, ["for=\"127.0.0.1\""; 530].join(","));
+        client_address_in(bencher, AddressHeader::Forwarded, ["for=\"127.0.0.1\""; 530].join(","));
     }
 
     /// Quotation marks that never open a string.
     #[divan::bench]
     fn hostile_client_address_quotes(bencher: Bencher<'_, '_>) {
-        client_address_in(bencher, Header::Forwarded, "\\\"".repeat(4_000));
+        client_address_in(bencher, AddressHeader::Forwarded, "\\\"".repeat(4_000));
     }
 }
 

@@ -1,11 +1,11 @@
 //! The way into the catalog: records as sources find them, in any order.
 
+use super::bad_catalog::BadCatalog;
 use super::directories::Directories;
 use super::entry::{Entry, Missing, Record};
 use super::geography::Geography;
 use super::origin::Origin;
 use super::records::{Catalog, File};
-use super::refusal::Refusal;
 use super::report::Report;
 use super::{files, joins, locations, mirrors, networks, repositories, urls};
 use model::mirror_key::MirrorKey;
@@ -87,7 +87,7 @@ impl Builder {
 
     /// Checks all records together. What is wrong is reported kind by kind of record, whatever the order
     /// in which they came.
-    pub fn finish(self, geography: Geography, report: &mut Report) -> Result<Catalog, Refusal> {
+    pub fn finish(self, geography: Geography, report: &mut Report) -> Result<Catalog, BadCatalog> {
         let Self { mut directories, missing, created, files, .. } = self;
         let name = &*missing.input;
         let created = match created {
@@ -111,10 +111,10 @@ impl Builder {
         );
         let paths = repositories::read_paths(&self.repositories, report);
         if directories.is_too_large {
-            return Err(Refusal::Contradictory(name.into()));
+            return Err(BadCatalog::Contradictory(name.into()));
         }
         if mirrors.is_empty() {
-            return Err(Refusal::NoDirectories(name.into()));
+            return Err(BadCatalog::NoDirectories(name.into()));
         }
         let mut records = std::mem::take(&mut directories.records);
         records.sort_by(|a, b| a.name.cmp(&b.name));

@@ -31,12 +31,12 @@ mod files;
 mod locations;
 mod networks;
 mod joins;
-mod refusal;
+mod bad_catalog;
 
+pub use bad_catalog::BadCatalog;
 pub use builder::Builder;
 pub use entry::Record;
 pub use geography::Geography;
 pub use origin::{Origin, Place};
 pub use records::Catalog;
-pub use refusal::Refusal;
 pub use report::{Report, Severity};

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::bad_catalog::{BadCatalog, refuse_if_dangling};
 use super::entry::Entry;
 use super::first::first_of_each_name;
 use super::origin::Origin;
 use super::records::{Directory, Repository};
-use super::refusal::{Refusal, refuse_if_dangling};
 use super::report::Report;
 use model::ids::DirectoryId;
 use model::path::{self, split_repodata};
@@ -98,7 +98,7 @@ pub(super) fn resolve(
     paths: Paths<'_>,
     records: &[Directory],
     report: &mut Report,
-) -> Result<Vec<Repository>, Refusal> {
+) -> Result<Vec<Repository>, BadCatalog> {
     let mut repositories = Vec::with_capacity(paths.len());
     let mut dangling = 0;
     for (key, Path { origin, path }) in paths {

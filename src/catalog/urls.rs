@@ -4,9 +4,9 @@ use std::collections::hash_map::Entry as Known;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::bad_catalog::{BadCatalog, refuse_if_dangling};
 use super::directories::Directories;
 use super::entry::{Entry, Missing};
-use super::refusal::{Refusal, refuse_if_dangling};
 use super::report::Report;
 use model::base_url::{BaseUrl, Redacted};
 
@@ -67,7 +67,7 @@ pub(super) fn check_lists(
     directories: &Directories,
     usable: &FxHashMap<i64, Option<u32>>,
     report: &mut Report,
-) -> Result<Vec<Vec<u32>>, Refusal> {
+) -> Result<Vec<Vec<u32>>, BadCatalog> {
     let mut ids = FxHashSet::default();
     let mut listed: FxHashSet<u32> = FxHashSet::default();
     let mut lists = Vec::with_capacity(directories.url_lists.len());

@@ -10,7 +10,7 @@ use crate::cli::ServeArgs;
 use crate::config::Config;
 use crate::daemon::{self, Threads};
 use runtime::log;
-use runtime::log::writer::{LineWriter, Stream};
+use runtime::log::writer::{LineWriter, LogStream};
 use runtime::supervise::Thread;
 use serve::http::socket::Address;
 use serve::reload::Source;
@@ -28,7 +28,7 @@ pub(super) fn run(args: &ServeArgs) -> ExitCode {
     };
     let threads = Threads::default();
     let started = log::start(config.log_level, config.log_queue_bytes, &threads.supervisor);
-    let stdout = Stream::of(io::stdout()).and_then(|stdout| {
+    let stdout = LogStream::of(io::stdout()).and_then(|stdout| {
         LineWriter::start(&threads.supervisor, Thread::Announce, stdout, MAX_ANNOUNCEMENT)
     });
     let (log, stdout) = match started.and_then(|log| Ok((log, stdout?))) {

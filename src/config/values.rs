@@ -19,7 +19,7 @@ use model::base_url::Redacted;
 use model::embedded;
 use model::net::Prefix;
 use model::url;
-use serve::http::client_address::{Header, Source};
+use serve::http::client_address::{AddressHeader, AddressSource};
 use serve::http::socket::Address;
 
 /// Where to listen: an IPv4 or IPv6 address, in brackets or not, `localhost`, or `unix:PATH`.
@@ -60,11 +60,11 @@ pub enum ClientAddress {
     Peer,
 }
 
-impl From<ClientAddress> for Source {
+impl From<ClientAddress> for AddressSource {
     fn from(written: ClientAddress) -> Self {
         match written {
-            ClientAddress::XForwardedFor => Self::Header(Header::XForwardedFor),
-            ClientAddress::Forwarded => Self::Header(Header::Forwarded),
+            ClientAddress::XForwardedFor => Self::Header(AddressHeader::XForwardedFor),
+            ClientAddress::Forwarded => Self::Header(AddressHeader::Forwarded),
             ClientAddress::ProxyProtocol => Self::ProxyProtocol,
             ClientAddress::Peer => Self::Peer,
         }

@@ -50,7 +50,7 @@ pub enum Keep {
 
 /// What else is to be said of a file that is written and in its place.
 #[derive(Default, Debug)]
-pub struct Written {
+pub struct WriteOutcome {
     /// Why the file before could not be kept, if so: new data count for more than a second copy of old
     /// ones.
     pub not_kept: Option<Error>,
@@ -60,7 +60,7 @@ pub struct Written {
 
 /// Writes bytes that [`format::encode`] made, so that `path` is wholly old or wholly new at any moment.
 /// After an error it is the old one.
-pub fn write(path: &Path, bytes: &[u8], keep: Keep) -> Result<Written, Error> {
+pub fn write(path: &Path, bytes: &[u8], keep: Keep) -> Result<WriteOutcome, Error> {
     write_atomically(path, bytes, keep).map_err(|error| at(path, error))
 }
 
@@ -71,7 +71,7 @@ pub fn previous_of(path: &Path) -> PathBuf {
     name.into()
 }
 
-fn write_atomically(path: &Path, bytes: &[u8], keep: Keep) -> io::Result<Written> {
+fn write_atomically(path: &Path, bytes: &[u8], keep: Keep) -> io::Result<WriteOutcome> {
     if fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
         // A rename would put a file in the place of /dev/null just as well.
         return Err(io::Error::other("exists and is no regular file"));
@@ -93,7 +93,7 @@ fn write_atomically(path: &Path, bytes: &[u8], keep: Keep) -> io::Result<Written
     temporary.name.rename(path)?;
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
     let not_synced = synced.err().map(|error| at(folder, error));
-    Ok(Written { not_kept, not_synced })
+    Ok(WriteOutcome { not_kept, not_synced })
 }
 
 /// Gives the file at `path` its second name, if it is worth keeping.

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use catalog::{Refusal, report};
+use catalog::{BadCatalog, report};
 use runtime::regular_file::{self, ReadError};
 
 /// Why there is no catalog: one line that names the file and the reason.
@@ -28,7 +28,7 @@ pub enum Error {
     },
     /// Each record is sound, but together they cannot be served.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(#[from] BadCatalog),
 }
 
 impl Error {

@@ -9,7 +9,7 @@ use crate::config::option::names_in;
 use crate::config::section::{Section, section};
 use crate::config::table::Table;
 use crate::config::values::{ClientAddress, ListenAddress, SocketMode};
-use serve::http::client_address::Source as ClientSource;
+use serve::http::client_address::AddressSource;
 use serve::http::socket::{Address, Mode};
 
 section! {
@@ -122,7 +122,7 @@ pub struct Listen {
     /// Port 0 takes any free one.
     pub address: Address,
     /// Where the addresses of its clients are found.
-    pub client_address: ClientSource,
+    pub client_address: AddressSource,
     /// The name of a socket that takes its place.
     pub name: Option<String>,
 }

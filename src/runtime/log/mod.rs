@@ -22,7 +22,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::supervise::{Supervisor, Thread};
 
-use writer::{LineWriter, Stream};
+use writer::{LineWriter, LogStream};
 
 /// The server's; none while a command runs.
 static SERVER_LOG: OnceLock<LineWriter> = OnceLock::new();
@@ -40,7 +40,7 @@ pub fn start(
     capacity: usize,
     supervisor: &Supervisor,
 ) -> io::Result<LineWriter> {
-    let stderr = Stream::of(io::stderr())?;
+    let stderr = LogStream::of(io::stderr())?;
     let writer = LineWriter::start(supervisor, Thread::Log, stderr, capacity)?;
     let writer = SERVER_LOG.get_or_init(|| writer);
     subscribe(level, || writer.clone());

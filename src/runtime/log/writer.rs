@@ -191,16 +191,16 @@ fn count_lines(lines: &[u8]) -> u64 {
 
 /// A standard stream by a descriptor of its own, past the locks of the standard library. Somebody who
 /// shares it may have made it non-blocking: then the thread waits for room here.
-pub struct Stream(File);
+pub struct LogStream(File);
 
-impl Stream {
+impl LogStream {
     /// The stream behind `descriptor`.
     pub fn of(descriptor: impl AsFd) -> io::Result<Self> {
         descriptor.as_fd().try_clone_to_owned().map(|own| Self(own.into()))
     }
 }
 
-impl Write for Stream {
+impl Write for LogStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
             match self.0.write(bytes) {
@@ -234,7 +234,7 @@ mod tests {
     fn a_pipe_that_nobody_reads_costs_lines_and_no_time_and_each_is_counted() {
         const N: u64 = 20_000;
         let (reader, writer) = io::pipe().expect("a pipe");
-        let log = start(Stream::of(writer).expect("a descriptor"), 10_000);
+        let log = start(LogStream::of(writer).expect("a descriptor"), 10_000);
         for n in 0..N {
             log.write_lines(format!("line {n} of a log with some length\n").as_bytes());
         }

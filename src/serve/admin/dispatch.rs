@@ -7,8 +7,8 @@ use hyper::{Request, StatusCode};
 
 use super::hosts::Hosts;
 use super::page_threads::{NoPage, PageThreads};
-use super::reply::{Reply, failed, text};
-use super::route::{Answer, NoRoute, Route, find, index};
+use super::reply::{AdminReply, failed, text};
+use super::route::{AdminRoute, Answer, NoRoute, find, index};
 use super::state::State;
 
 const UNKNOWN_HOST: &str = "\
@@ -19,7 +19,7 @@ the name to `hosts` in the table [admin] of the configuration (--admin-host)
 /// What requests are answered from.
 pub(super) struct Dispatcher {
     pub(super) state: Arc<State>,
-    pub(super) routes: &'static [Route],
+    pub(super) routes: &'static [AdminRoute],
     pub(super) page_threads: PageThreads,
     /// The names to be asked by; `None` where no page can reach the socket.
     pub(super) hosts: Option<Hosts>,
@@ -27,7 +27,7 @@ pub(super) struct Dispatcher {
 
 impl Dispatcher {
     /// Answers one request.
-    pub(super) async fn answer<B>(&self, request: &Request<B>) -> Reply {
+    pub(super) async fn answer<B>(&self, request: &Request<B>) -> AdminReply {
         if self.hosts.as_ref().is_some_and(|hosts| !hosts.allow(request)) {
             return text(StatusCode::MISDIRECTED_REQUEST, UNKNOWN_HOST);
         }
@@ -41,7 +41,7 @@ impl Dispatcher {
         }
     }
 
-    async fn answer_on_page_thread(&self, make: fn(&Arc<State>) -> Reply) -> Reply {
+    async fn answer_on_page_thread(&self, make: fn(&Arc<State>) -> AdminReply) -> AdminReply {
         let state = Arc::clone(&self.state);
         match self.page_threads.run(move || make(&state)).await {
             Ok(reply) => reply,
@@ -56,7 +56,7 @@ impl Dispatcher {
     }
 }
 
-fn refuse_method(allowed: &[&str]) -> Reply {
+fn refuse_method(allowed: &[&str]) -> AdminReply {
     let reason = format!("only {} are served here\n", allowed.join(" and "));
     let mut reply = text(StatusCode::METHOD_NOT_ALLOWED, reason);
     // Names of methods are valid in a header.

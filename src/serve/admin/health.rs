@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::display::duration;
 use super::state::State;
 use crate::metrics::{Metrics, ReloadOutcome, ReloadTrigger};
-use crate::reload::history::{Attempt, Record};
+use crate::reload::history::{Attempt, LoadRecord};
 use crate::reload::source::StandIn;
 use model::date::Timestamp;
 
@@ -32,7 +32,7 @@ pub struct Health {
     /// Reloads that were published and refused.
     pub reloads: Reloads,
     /// Whether changes of the data files are taken up without a signal; absent if not.
-    pub watch: Option<Watch>,
+    pub watch: Option<WatchHealth>,
 }
 
 /// Whether requests should be sent here.
@@ -119,7 +119,7 @@ pub struct Reloads {
 
 /// Data files that are watched.
 #[derive(Debug, Serialize)]
-pub struct Watch {
+pub struct WatchHealth {
     /// How long they must be left alone before a change is taken up.
     pub quiet_seconds: u64,
     /// When a change was last seen; absent since the start.
@@ -135,7 +135,7 @@ impl Health {
     }
 
     /// Puts together what is known at `now`, when `record` is what became of loads.
-    pub(super) fn new(state: &State, record: &Record, now: SystemTime) -> Self {
+    pub(super) fn new(state: &State, record: &LoadRecord, now: SystemTime) -> Self {
         let data = state.live.get().map(|live| {
             let edition = live.load();
             let snapshot = edition.snapshot();
@@ -168,7 +168,7 @@ impl Health {
             loading_seconds: state.history.running().map(|running| running.as_secs()),
             loading_threads: state.history.n_loading(),
             reloads: reloads(&state.metrics),
-            watch: state.history.watched().map(|watched| Watch {
+            watch: state.history.watched().map(|watched| WatchHealth {
                 quiet_seconds: watched.quiet.as_secs(),
                 last_change: watched.last_change.map(time),
                 waiting: watched.is_waiting,

@@ -1,9 +1,9 @@
 //! What the pages share: links to the other pages, and to what programs read, from the table of routes.
 
-use super::route::{Link, Route};
+use super::route::{AdminRoute, Link};
 
 /// The frame of a page.
-pub(super) struct Layout {
+pub(super) struct PageLayout {
     /// Where the page is.
     pub(super) path: &'static str,
     /// The pages, this one as well.
@@ -18,9 +18,9 @@ pub(super) struct Labelled {
     pub(super) label: &'static str,
 }
 
-impl Layout {
+impl PageLayout {
     /// The frame of the page at `path`.
-    pub(super) fn new(routes: &'static [Route], path: &'static str) -> Self {
+    pub(super) fn new(routes: &'static [AdminRoute], path: &'static str) -> Self {
         let mut layout = Self { path, pages: Vec::new(), for_programs: Vec::new() };
         for route in routes {
             match route.link {

@@ -20,13 +20,13 @@ use tokio::time::Instant;
 use super::dispatch::Dispatcher;
 use super::options::Options;
 use super::page_threads::PageThreads;
-use super::route::Route;
+use super::route::AdminRoute;
 use super::slots::{Slot, Slots, Taken};
 use super::state::State;
 use crate::http::eviction::{Activity, UnsentBudget};
-use crate::http::preamble::{Expect, Preamble, Told};
-use crate::http::socket::{Listener, Stream};
-use crate::http::watchdog::{Progress, Rules, Timeouts, Watchdog, Watched};
+use crate::http::preamble::{Expect, Preamble, ProxyHeaderState};
+use crate::http::socket::{ListeningSocket, Stream};
+use crate::http::watchdog::{ConnectionProgress, Rules, Timeouts, Watchdog, WatchedStream};
 use crate::metrics::Metrics;
 
 /// Connections at the same time; beyond them, the longest silent gives way.
@@ -53,10 +53,10 @@ struct Shared {
 
 /// Accepts and answers for ever.
 pub(super) async fn serve(
-    listener: Listener,
+    listener: ListeningSocket,
     options: Options,
     state: Arc<State>,
-    routes: &'static [Route],
+    routes: &'static [AdminRoute],
     page_threads: PageThreads,
 ) {
     let hosts = (!listener.address().is_unix()).then_some(options.hosts);
@@ -98,9 +98,9 @@ impl Shared {
     }
 
     async fn serve_until_end(&self, stream: Stream, slot: &Slot<'_>) {
-        let (told, progress) = (Told::default(), Progress::default());
+        let (told, progress) = (ProxyHeaderState::default(), ConnectionProgress::default());
         let stream = Preamble::new(stream, Expect::Request, &told);
-        let stream = Watched::new(stream, &progress);
+        let stream = WatchedStream::new(stream, &progress);
         let service = service_fn(|request| {
             progress.end_header();
             slot.note_request();
@@ -126,7 +126,7 @@ impl Shared {
         // How it ends is the client's business.
         poll_fn(|cx| match connection.as_mut().poll(cx) {
             Poll::Ready(_) => Poll::Ready(()),
-            Poll::Pending => watchdog.poll_verdict(cx).map(drop),
+            Poll::Pending => watchdog.poll_close(cx).map(drop),
         })
         .await;
     }
@@ -144,7 +144,7 @@ mod tests {
 
     use super::*;
     use crate::admin::hosts::Hosts;
-    use crate::admin::reply::{Reply, text};
+    use crate::admin::reply::{AdminReply, text};
     use crate::admin::route::Answer::{AtOnce, OnPageThread};
     use crate::admin::route::Link;
     use crate::http::socket::Address;
@@ -154,15 +154,15 @@ mod tests {
     /// A permit for each slow page that has begun.
     static BEGUN: Semaphore = Semaphore::const_new(0);
 
-    const ROUTES: &[Route] = &[
-        Route {
+    const ROUTES: &[AdminRoute] = &[
+        AdminRoute {
             method: Method::GET,
             path: "/healthz",
             about: "",
             link: Link::None,
             answer: AtOnce(|_| text(StatusCode::OK, "alive")),
         },
-        Route {
+        AdminRoute {
             method: Method::GET,
             path: "/slow",
             about: "",
@@ -171,7 +171,7 @@ mod tests {
         },
     ];
 
-    fn slow(_: &Arc<State>) -> Reply {
+    fn slow(_: &Arc<State>) -> AdminReply {
         BEGUN.add_permits(1);
         drop(GATE.blocking_lock());
         text(StatusCode::OK, "at last")
@@ -199,7 +199,7 @@ mod tests {
         let day = Duration::from_secs(86_400);
         let timeouts = Timeouts { header: day, idle: day, write: day, linger: day };
         let options = Options { address: address.clone(), hosts: Hosts::default(), timeouts };
-        let listener = Listener::bind(&address, None).expect("a free path");
+        let listener = ListeningSocket::bind(&address, None).expect("a free path");
         let page_threads = PageThreads::new(N_THREADS as usize, Duration::ZERO);
         let state = Arc::new(State::for_tests());
         let serving = tokio::spawn(serve(listener, options, state, ROUTES, page_threads));

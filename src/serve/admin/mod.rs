@@ -43,7 +43,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
-use crate::http::socket::{Address, Listener};
+use crate::http::socket::{Address, ListeningSocket};
 use runtime::supervise::{Supervisor, Thread};
 
 use page_threads::{MAX_PAGES, MAX_WAIT, PageThreads};
@@ -104,7 +104,7 @@ fn serve(
     builder.enable_all().max_blocking_threads(MAX_PAGES).thread_name("admin-page");
     let runtime = AdminRuntime(Some(builder.build()?));
     runtime.block_on(async {
-        let listener = Listener::bind(&options.address, None)?;
+        let listener = ListeningSocket::bind(&options.address, None)?;
         tracing::info!("admin listener on {}", listener.address().url());
         report_bound(listener.address());
         let page_threads = PageThreads::new(MAX_PAGES, MAX_WAIT);

@@ -6,7 +6,7 @@ use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, Header
 use hyper::{Response, StatusCode};
 
 /// An answer whose body is complete.
-pub(super) type Reply = Response<Full<Bytes>>;
+pub(super) type AdminReply = Response<Full<Bytes>>;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 /// Nothing on a page is fetched from anywhere, and no text in it can change that.
@@ -17,7 +17,7 @@ pub(super) fn respond(
     status: StatusCode,
     content_type: &'static str,
     body: impl Into<Bytes>,
-) -> Reply {
+) -> AdminReply {
     let mut reply = Response::new(Full::new(body.into()));
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -26,18 +26,18 @@ pub(super) fn respond(
 }
 
 /// Plain text.
-pub(super) fn text(status: StatusCode, body: impl Into<Bytes>) -> Reply {
+pub(super) fn text(status: StatusCode, body: impl Into<Bytes>) -> AdminReply {
     respond(status, TEXT, body)
 }
 
 /// A page.
-pub(super) fn html(body: String) -> Reply {
+pub(super) fn html(body: String) -> AdminReply {
     let mut reply = respond(StatusCode::OK, "text/html; charset=utf-8", body);
     reply.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     reply
 }
 
 /// What a page becomes that cannot be made.
-pub(super) fn failed(reason: &'static str) -> Reply {
+pub(super) fn failed(reason: &'static str) -> AdminReply {
     text(StatusCode::INTERNAL_SERVER_ERROR, reason)
 }

@@ -16,7 +16,7 @@ use runtime::supervise::Thread;
 
 /// Everything.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub struct StatusReport {
     /// This program's.
     pub version: &'static str,
     /// When this was collected.
@@ -121,7 +121,7 @@ pub struct Lines {
     pub dropped: u64,
 }
 
-impl Report {
+impl StatusReport {
     /// Looks at everything now.
     pub fn collect(state: &State) -> Self {
         let metrics = &*state.metrics;

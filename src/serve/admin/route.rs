@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use hyper::Method;
 
-use super::reply::Reply;
+use super::reply::AdminReply;
 use super::state::State;
 
 /// One thing that can be asked for.
-pub(super) struct Route {
+pub(super) struct AdminRoute {
     /// By which method; what GET serves, HEAD does as well.
     pub(super) method: Method,
     /// Where.
@@ -38,9 +38,9 @@ pub(super) enum Link {
 #[derive(Clone, Copy)]
 pub(super) enum Answer {
     /// The listener itself, at once: for probes, whose answer takes microseconds and waits for nobody.
-    AtOnce(fn(&Arc<State>) -> Reply),
+    AtOnce(fn(&Arc<State>) -> AdminReply),
     /// One of a few threads for pages, so that it may take its time.
-    OnPageThread(fn(&Arc<State>) -> Reply),
+    OnPageThread(fn(&Arc<State>) -> AdminReply),
 }
 
 /// Why a request has no row.
@@ -54,10 +54,10 @@ pub(super) enum NoRoute {
 
 /// Finds the row of a request.
 pub(super) fn find<'r>(
-    routes: &'r [Route],
+    routes: &'r [AdminRoute],
     method: &Method,
     path: &str,
-) -> Result<&'r Route, NoRoute> {
+) -> Result<&'r AdminRoute, NoRoute> {
     let mut allowed = Vec::new();
     for route in routes.iter().filter(|route| route.path == path) {
         let methods = methods_of(route);
@@ -72,7 +72,7 @@ pub(super) fn find<'r>(
     }
 }
 
-fn methods_of(route: &Route) -> &'static [&'static str] {
+fn methods_of(route: &AdminRoute) -> &'static [&'static str] {
     match route.method {
         Method::POST => &["POST"],
         _ => &["GET", "HEAD"],
@@ -80,7 +80,7 @@ fn methods_of(route: &Route) -> &'static [&'static str] {
 }
 
 /// The table for people, without the row of the index.
-pub(super) fn index(routes: &[Route]) -> String {
+pub(super) fn index(routes: &[AdminRoute]) -> String {
     let rows = || routes.iter().filter(|route| route.path != "/");
     let width = rows().map(|route| route.path.len()).max().unwrap_or(0);
     rows().map(|route| format!("{:width$}  {}\n", route.path, route.about)).collect()
@@ -93,15 +93,15 @@ mod tests {
     use super::*;
     use crate::admin::reply::text;
 
-    fn answer(_: &Arc<State>) -> Reply {
+    fn answer(_: &Arc<State>) -> AdminReply {
         text(StatusCode::OK, "")
     }
 
-    const fn route(method: Method, path: &'static str, about: &'static str) -> Route {
-        Route { method, path, about, link: Link::None, answer: Answer::AtOnce(answer) }
+    const fn route(method: Method, path: &'static str, about: &'static str) -> AdminRoute {
+        AdminRoute { method, path, about, link: Link::None, answer: Answer::AtOnce(answer) }
     }
 
-    const ROUTES: [Route; 4] = [
+    const ROUTES: [AdminRoute; 4] = [
         route(Method::GET, "/", "this list"),
         route(Method::GET, "/tasks", "what is to do"),
         route(Method::POST, "/tasks", "one more"),

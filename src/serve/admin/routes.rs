@@ -5,16 +5,16 @@ use std::sync::Arc;
 use hyper::{Method, StatusCode};
 
 use super::health::{Health, Readiness};
-use super::layout::Layout;
-use super::reply::{Reply, failed, html, respond, text};
-use super::report::Report;
+use super::layout::PageLayout;
+use super::reply::{AdminReply, failed, html, respond, text};
+use super::report::StatusReport;
 use super::route::Answer::{AtOnce, OnPageThread};
-use super::route::{Answer, Link, Route, index};
+use super::route::{AdminRoute, Answer, Link, index};
 use super::state::State;
 use super::{prometheus, status};
 
 /// What is where, in the order of the index.
-pub(super) const ROUTES: &[Route] = &[
+pub(super) const ROUTES: &[AdminRoute] = &[
     get("/", "this list", Link::None, AtOnce(|_| text(StatusCode::OK, index(ROUTES)))),
     get("/healthz", "200 while the process is alive", Link::None, AtOnce(health)),
     get(
@@ -33,15 +33,15 @@ pub(super) const ROUTES: &[Route] = &[
     ),
 ];
 
-const fn get(path: &'static str, about: &'static str, link: Link, answer: Answer) -> Route {
-    Route { method: Method::GET, path, about, link, answer }
+const fn get(path: &'static str, about: &'static str, link: Link, answer: Answer) -> AdminRoute {
+    AdminRoute { method: Method::GET, path, about, link, answer }
 }
 
-fn health(_: &Arc<State>) -> Reply {
+fn health(_: &Arc<State>) -> AdminReply {
     text(StatusCode::OK, "alive\n")
 }
 
-fn readiness(state: &Arc<State>) -> Reply {
+fn readiness(state: &Arc<State>) -> AdminReply {
     let health = Health::collect(state);
     let status = match health.readiness {
         Readiness::Ready => StatusCode::OK,
@@ -50,22 +50,22 @@ fn readiness(state: &Arc<State>) -> Reply {
     text(status, health.to_text())
 }
 
-fn metrics(state: &Arc<State>) -> Reply {
+fn metrics(state: &Arc<State>) -> AdminReply {
     match prometheus::render(state) {
         Ok(text) => respond(StatusCode::OK, prometheus::CONTENT_TYPE, text),
         Err(_) => failed("cannot write metrics\n"),
     }
 }
 
-fn status_page(state: &Arc<State>) -> Reply {
-    match status::render(&Report::collect(state), Layout::new(ROUTES, "/status")) {
+fn status_page(state: &Arc<State>) -> AdminReply {
+    match status::render(&StatusReport::collect(state), PageLayout::new(ROUTES, "/status")) {
         Ok(page) => html(page),
         Err(_) => failed("cannot write the page\n"),
     }
 }
 
-fn status_json(state: &Arc<State>) -> Reply {
-    match serde_json::to_string_pretty(&Report::collect(state)) {
+fn status_json(state: &Arc<State>) -> AdminReply {
+    match serde_json::to_string_pretty(&StatusReport::collect(state)) {
         Ok(json) => respond(StatusCode::OK, "application/json", json + "\n"),
         Err(_) => failed("cannot write JSON\n"),
     }

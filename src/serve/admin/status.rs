@@ -4,14 +4,14 @@ use askama::Template;
 
 use super::display::{duration, number, rate};
 use super::health::{Health, Previous};
-use super::layout::Layout;
-use super::report::{Report, Requests, Share};
+use super::layout::PageLayout;
+use super::report::{Requests, Share, StatusReport};
 
 /// What the template is filled with. Text is escaped by the template.
 #[derive(Template)]
 #[template(path = "status.html")]
 struct StatusPage<'r> {
-    layout: Layout,
+    layout: PageLayout,
     health: &'r Health,
     version: &'static str,
     uptime: String,
@@ -34,7 +34,7 @@ struct StatusPage<'r> {
 type Pair = (&'static str, String);
 
 /// The page of `/status`.
-pub(super) fn render(report: &Report, layout: Layout) -> askama::Result<String> {
+pub(super) fn render(report: &StatusReport, layout: PageLayout) -> askama::Result<String> {
     let health = &report.health;
     let refused_load = health.last_load.as_ref().and_then(|load| {
         let reason = load.refused.as_deref()?;
@@ -65,7 +65,7 @@ pub(super) fn render(report: &Report, layout: Layout) -> askama::Result<String> 
     page.render()
 }
 
-fn faults(report: &Report) -> Vec<String> {
+fn faults(report: &StatusReport) -> Vec<String> {
     let restarts = (report.thread_restarts > 0).then(|| {
         let restarts = number(report.thread_restarts);
         format!("Threads panicked and were started again: {restarts}; see the log.")
@@ -98,7 +98,7 @@ fn data(health: &Health) -> Vec<Pair> {
     pairs
 }
 
-fn requests(report: &Report) -> Vec<[String; 6]> {
+fn requests(report: &StatusReport) -> Vec<[String; 6]> {
     let row = |requests: &Requests| {
         let count = |class| {
             let count = requests.by_status.get(class).and_then(serde_json::Value::as_u64);
@@ -110,7 +110,7 @@ fn requests(report: &Report) -> Vec<[String; 6]> {
     report.requests.iter().map(row).collect()
 }
 
-fn tiers(report: &Report) -> Vec<[String; 4]> {
+fn tiers(report: &StatusReport) -> Vec<[String; 4]> {
     let total: u64 = report.tiers.iter().map(|share| share.total).sum();
     let row = |share: &Share| {
         #[allow(clippy::cast_precision_loss, reason = "it is rounded for display")]
@@ -121,7 +121,7 @@ fn tiers(report: &Report) -> Vec<[String; 4]> {
     report.tiers.iter().map(row).collect()
 }
 
-fn serving(report: &Report) -> Vec<Pair> {
+fn serving(report: &StatusReport) -> Vec<Pair> {
     let micros = |value: Option<f64>| value.map_or("–".into(), |value| format!("{value:.0} µs"));
     let mebibytes =
         |bytes: Option<u64>| bytes.map_or("–".into(), |bytes| number(bytes >> 20) + " MiB");
@@ -151,7 +151,7 @@ fn serving(report: &Report) -> Vec<Pair> {
     ]
 }
 
-fn diagnostics_title(report: &Report) -> Option<String> {
+fn diagnostics_title(report: &StatusReport) -> Option<String> {
     let (shown, count) = (report.diagnostics.lines.len(), report.diagnostics.count);
     if count == 0 {
         None
@@ -173,8 +173,8 @@ mod tests {
     fn what_is_not_ours_is_escaped() {
         let state = State::for_tests();
         state.history.refuse(Duration::ZERO, "<script>'\"&".into());
-        let layout = Layout::new(&[], "/status");
-        let page = render(&Report::collect(&state), layout).expect("a page");
+        let layout = PageLayout::new(&[], "/status");
+        let page = render(&StatusReport::collect(&state), layout).expect("a page");
         assert!(page.contains("are served. &#60;script&#62;&#39;&#34;&#38;</div>"), "{page}");
         assert!(!page.contains("<script"), "{page}");
     }

@@ -16,7 +16,7 @@ use http_body_util::Full;
 use encode::text::Text;
 
 /// What a response carries.
-pub type Body = Full<Block>;
+pub type Body = Full<BodyBytes>;
 
 /// Blocks that a worker keeps for the next bodies. One is in use at a time, and a few more are where
 /// the sockets of their clients are full.
@@ -44,24 +44,24 @@ pub fn max_memory(n_bytes: u64) -> u64 {
 /// The body in memory of its own length; the block that it was written to goes back to the worker.
 pub fn compact(body: Body) -> Body {
     let Some(block) = body.into_inner() else { return Body::default() };
-    Body::new(Block::new(Text::written(block.chunk().to_vec())))
+    Body::new(BodyBytes::new(Text::written(block.chunk().to_vec())))
 }
 
 /// A body, some of which may have been sent.
 #[derive(Debug)]
-pub struct Block {
+pub struct BodyBytes {
     text: Text,
     n_sent: usize,
 }
 
-impl Block {
+impl BodyBytes {
     /// A body of this text.
     pub fn new(text: Text) -> Self {
         Self { text, n_sent: 0 }
     }
 }
 
-impl Buf for Block {
+impl Buf for BodyBytes {
     fn remaining(&self) -> usize {
         self.text.as_bytes().len() - self.n_sent
     }
@@ -75,7 +75,7 @@ impl Buf for Block {
     }
 }
 
-impl Drop for Block {
+impl Drop for BodyBytes {
     fn drop(&mut self) {
         let mut text = std::mem::take(&mut self.text);
         if text.capacity() == 0 || text.capacity() > MAX_BYTES {
@@ -97,11 +97,11 @@ mod tests {
     use super::*;
     use encode::text::Append;
 
-    fn write(text: &str) -> Block {
+    fn write(text: &str) -> BodyBytes {
         let mut body = begin();
         assert!(body.is_empty());
         body.push_str(text);
-        Block::new(body)
+        BodyBytes::new(body)
     }
 
     #[test]
@@ -120,7 +120,7 @@ mod tests {
     fn a_worker_keeps_few_blocks_and_none_that_is_huge() {
         let blocks: Vec<_> = (0..100).map(|_| write("x")).collect();
         drop(blocks);
-        drop(Block::new(Text::written(Vec::with_capacity(MAX_BYTES + 1))));
+        drop(BodyBytes::new(Text::written(Vec::with_capacity(MAX_BYTES + 1))));
         BLOCKS.with_borrow(|blocks| {
             assert_eq!(blocks.len(), SPARE);
             assert!(blocks.iter().all(|block| block.capacity() <= MAX_BYTES));

@@ -42,9 +42,9 @@ use super::preamble::Preamble;
 use super::response::{self, Compression, Headers};
 use super::route::{self, Route};
 use super::socket::Stream;
-use super::watchdog::{Progress, Rules, Verdict, Watchdog, Watched};
+use super::watchdog::{CloseReason, ConnectionProgress, Rules, Watchdog, WatchedStream};
 use crate::http::client_address::proxy_protocol::Malformed;
-use crate::metrics::{Answering, RequestKind, StatusClass};
+use crate::metrics::{AnswerTimer, RequestKind, StatusClass};
 use answer::query::Countme;
 use answer::{self, CountmeEntry, Format, Scratch};
 use runtime::rate_limiter::{LOG_INTERVAL, RateLimiter};
@@ -63,10 +63,10 @@ pub async fn serve(
     origin: &ConnectionOrigin,
     activity: &Activity,
 ) {
-    let progress = Progress::default();
+    let progress = ConnectionProgress::default();
     let stream =
         Preamble::new(stream, origin.expected(&context.options.trusted_proxies), &origin.told);
-    let stream = Watched::new(stream, &progress);
+    let stream = WatchedStream::new(stream, &progress);
     let stream = Lingering::new(stream, &progress, context.options.linger_bytes);
     // The answer is made while hyper calls the service, not when it polls.
     let service = service_fn(|request: Request<Incoming>| {
@@ -151,7 +151,7 @@ struct Turn<'a> {
     response: Option<Response<Body>>,
     /// It is for the next turn.
     waits: bool,
-    progress: &'a Progress,
+    progress: &'a ConnectionProgress,
 }
 
 impl Future for Turn<'_> {
@@ -172,7 +172,7 @@ impl Future for Turn<'_> {
 /// A connection and its watchdog.
 struct Guarded<'a, C> {
     connection: Pin<&'a mut C>,
-    progress: &'a Progress,
+    progress: &'a ConnectionProgress,
     watchdog: Watchdog<'a>,
 }
 
@@ -181,7 +181,7 @@ enum End {
     /// As hyper says.
     Closed(hyper::Result<()>),
     /// As its watchdog says.
-    Cut(Verdict),
+    Cut(CloseReason),
 }
 
 impl<C: Future<Output = hyper::Result<()>>> Future for Guarded<'_, C> {
@@ -191,13 +191,13 @@ impl<C: Future<Output = hyper::Result<()>>> Future for Guarded<'_, C> {
         self.progress.begin_turn();
         match self.connection.as_mut().poll(cx) {
             Poll::Ready(result) => Poll::Ready(End::Closed(result)),
-            Poll::Pending => self.watchdog.poll_verdict(cx).map(End::Cut),
+            Poll::Pending => self.watchdog.poll_close(cx).map(End::Cut),
         }
     }
 }
 
 /// What a worker thread uses again for each answer.
-struct Worker {
+struct WorkerMemory {
     rng: fastrand::Rng,
     scratch: Scratch,
     date: DateCache,
@@ -206,7 +206,7 @@ struct Worker {
     constants: Constants,
 }
 
-impl Worker {
+impl WorkerMemory {
     fn new() -> Self {
         Self {
             rng: fastrand::Rng::new(),
@@ -220,7 +220,7 @@ impl Worker {
 }
 
 thread_local! {
-    static WORKER: RefCell<Worker> = RefCell::new(Worker::new());
+    static WORKER: RefCell<WorkerMemory> = RefCell::new(WorkerMemory::new());
 }
 
 fn answer(
@@ -263,11 +263,11 @@ fn answer(
 
 fn respond(
     context: &Context,
-    answering: &Answering<'_>,
+    answering: &AnswerTimer<'_>,
     origin: &ConnectionOrigin,
     request: &Request<Incoming>,
     format: Format,
-    worker: &mut Worker,
+    worker: &mut WorkerMemory,
 ) -> Response<Body> {
     let options = &context.options;
     let now = seconds_since_1970();
@@ -289,7 +289,7 @@ fn respond(
         }
         let host = route::host_of(request);
         let request = answer::Request { format, query, asker, host, now };
-        let Worker { rng, scratch, .. } = worker;
+        let WorkerMemory { rng, scratch, .. } = worker;
         answer::respond(&edition, &options.answer, &request, rng, scratch, &mut body)
     });
     match reply {
@@ -308,12 +308,12 @@ fn respond(
                 context.metrics.countme.count(repository.as_deref(), bucket);
             }
             let generation = edition.snapshot().generation();
-            let Worker { headers, constants, .. } = worker;
+            let WorkerMemory { headers, constants, .. } = worker;
             response::from_reply(reply, generation, body, compression, headers, constants)
         }
         Err(reason) => {
             // Whatever the answer left behind is not to be trusted.
-            *worker = Worker::new();
+            *worker = WorkerMemory::new();
             context.metrics.panics.increment();
             log_panic(&reason, query);
             response::internal_error()

@@ -15,15 +15,15 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::watchdog::{Progress, Watched};
+use super::watchdog::{ConnectionProgress, WatchedStream};
 
 /// Read at a time while lingering.
 const CHUNK_BYTES: usize = 4 * 1024;
 
 /// A socket that does not close in the middle of what its client sends.
 pub struct Lingering<'a> {
-    stream: Watched<'a>,
-    progress: &'a Progress,
+    stream: WatchedStream<'a>,
+    progress: &'a ConnectionProgress,
     state: State,
     /// Bytes that are still thrown away.
     left: u64,
@@ -43,7 +43,11 @@ enum State {
 
 impl<'a> Lingering<'a> {
     /// Wraps a connection; at its end at most `max_bytes` are read that nobody wants.
-    pub fn new(stream: Watched<'a>, progress: &'a Progress, max_bytes: u64) -> Self {
+    pub fn new(
+        stream: WatchedStream<'a>,
+        progress: &'a ConnectionProgress,
+        max_bytes: u64,
+    ) -> Self {
         Self { stream, progress, state: State::Open, left: max_bytes }
     }
 

@@ -26,9 +26,9 @@ use super::connection;
 use super::context::Context;
 use super::eviction::{Activity, Registry};
 use super::origin::ConnectionOrigin;
-use super::socket::{Listener, Stream};
+use super::socket::{ListeningSocket, Stream};
 use super::workers::Workers;
-use crate::http::client_address::Source;
+use crate::http::client_address::AddressSource;
 use runtime::rate_limiter::{LOG_INTERVAL, RateLimiter};
 
 /// The first wait after a failed `accept`.
@@ -48,9 +48,9 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// A listener and the rules for its connections.
 pub struct Public {
     /// The socket.
-    pub listener: Listener,
+    pub listener: ListeningSocket,
     /// Where the clients' addresses are found.
-    pub source: Source,
+    pub source: AddressSource,
 }
 
 /// What else takes open files, beside public connections.
@@ -159,7 +159,7 @@ impl Server {
         registry: &mut Registry,
         waiting: &mut Option<(Stream, ConnectionOrigin)>,
     ) {
-        let mut trouble = Trouble::new();
+        let mut trouble = AcceptFailure::new();
         let mut first = 0;
         loop {
             let accepted = tokio::select! {
@@ -266,7 +266,7 @@ impl Server {
         self.context.metrics.connections_accepted.increment();
         // A socket belongs to the runtime that polls it: it leaves this one. That fails only where
         // the system is out of everything, and costs this one connection.
-        let (Some(place), Ok(stream)) = (self.workers.take_place(), stream.detach()) else {
+        let (Some(place), Ok(stream)) = (self.workers.take_permit(), stream.detach()) else {
             return;
         };
         let context = Arc::clone(&self.context);
@@ -337,13 +337,13 @@ impl Drop for OpenConnection<'_> {
 }
 
 /// Consecutive failures of `accept`.
-struct Trouble {
+struct AcceptFailure {
     n_errors: u32,
     was_logged: bool,
     limiter: RateLimiter,
 }
 
-impl Trouble {
+impl AcceptFailure {
     fn new() -> Self {
         Self { n_errors: 0, was_logged: false, limiter: RateLimiter::new(LOG_INTERVAL) }
     }
@@ -386,7 +386,7 @@ mod tests {
     fn waits_grow_to_a_limit_and_start_anew_after_success() {
         let error = io::Error::from_raw_os_error(libc::EMFILE);
         let now = Instant::now();
-        let mut trouble = Trouble::new();
+        let mut trouble = AcceptFailure::new();
         let waits: Vec<_> = (0..2_000).map(|_| trouble.next_wait(&error, now)).collect();
         assert_eq!(waits[..3], [1, 2, 4].map(Duration::from_millis));
         assert!(waits.iter().all(|&wait| wait <= LONGEST_WAIT));
@@ -399,7 +399,7 @@ mod tests {
     fn errors_that_alternate_with_successes_are_logged_once_a_minute() {
         let error = io::Error::from_raw_os_error(libc::EMFILE);
         let start = Instant::now();
-        let mut trouble = Trouble::new();
+        let mut trouble = AcceptFailure::new();
         let mut n_logged = 0;
         // 100 seconds, ten errors in each of them.
         for tenth in 0..1_000 {

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use hyper::Request;
 use hyper::header::{HOST, HeaderName, HeaderValue};
 
-use super::client_address::{Header, Peer, Source, TrustedProxies};
-use super::preamble::{Expect, Told};
+use super::client_address::{AddressHeader, AddressSource, Peer, TrustedProxies};
+use super::preamble::{Expect, ProxyHeaderState};
 use crate::metrics::PrivateClient;
 use answer::asker::Asker;
 use model::scope::is_private;
@@ -19,15 +19,15 @@ pub struct ConnectionOrigin {
     /// Who has connected.
     pub(super) peer: Peer,
     /// Where to find the client's address.
-    source: Source,
+    source: AddressSource,
     /// What a PROXY header says about it.
-    pub(super) told: Told,
+    pub(super) told: ProxyHeaderState,
 }
 
 impl ConnectionOrigin {
     /// The origin of a connection that has just been accepted.
-    pub fn new(peer: Peer, source: Source) -> Self {
-        Self { peer, source, told: Told::default() }
+    pub fn new(peer: Peer, source: AddressSource) -> Self {
+        Self { peer, source, told: ProxyHeaderState::default() }
     }
 
     /// Whoever sends `request`.
@@ -44,13 +44,13 @@ impl ConnectionOrigin {
         request: &Request<B>,
     ) -> IpAddr {
         match self.source {
-            Source::Header(header) => {
+            AddressSource::Header(header) => {
                 let lines = request.headers().get_all(header_name(header)).iter();
                 let lines = lines.map(HeaderValue::as_bytes);
                 proxies.client_address(self.peer, header, lines)
             }
-            Source::ProxyProtocol => self.told.client().unwrap_or(self.peer.address()),
-            Source::Peer => self.peer.address(),
+            AddressSource::ProxyProtocol => self.told.client().unwrap_or(self.peer.address()),
+            AddressSource::Peer => self.peer.address(),
         }
     }
 
@@ -65,7 +65,7 @@ impl ConnectionOrigin {
         if !is_private(client) || !request.headers().contains_key(HOST) {
             return None;
         }
-        let Source::Header(header) = self.source else { return Some(PrivateClient::Seen) };
+        let AddressSource::Header(header) = self.source else { return Some(PrivateClient::Seen) };
         let names_somebody = request.headers().contains_key(header_name(header));
         let is_unnamed = !names_somebody && proxies.trusts(self.peer);
         Some(if is_unnamed { PrivateClient::Unnamed } else { PrivateClient::Seen })
@@ -76,15 +76,15 @@ impl ConnectionOrigin {
     pub(super) fn expected(&self, proxies: &TrustedProxies) -> Expect {
         let is_proxy = || proxies.trusts(self.peer);
         match self.source {
-            Source::ProxyProtocol if is_proxy() => Expect::Header,
+            AddressSource::ProxyProtocol if is_proxy() => Expect::Header,
             _ => Expect::Request,
         }
     }
 }
 
-fn header_name(header: Header) -> &'static HeaderName {
+fn header_name(header: AddressHeader) -> &'static HeaderName {
     match header {
-        Header::XForwardedFor => &X_FORWARDED_FOR,
-        Header::Forwarded => &FORWARDED,
+        AddressHeader::XForwardedFor => &X_FORWARDED_FOR,
+        AddressHeader::Forwarded => &FORWARDED,
     }
 }

@@ -32,11 +32,11 @@ pub struct Reading {
 #[derive(Debug)]
 pub struct Placement {
     measured: Instant,
-    threads: Vec<Load>,
+    threads: Vec<ThreadLoad>,
 }
 
 #[derive(Clone, Default, Debug)]
-struct Load {
+struct ThreadLoad {
     /// Its busy time when it was last measured.
     busy: Duration,
     /// In thousandths of its time.
@@ -46,7 +46,7 @@ struct Load {
 impl Placement {
     /// For so many threads that begin now.
     pub fn new(n_threads: usize, now: Instant) -> Self {
-        Self { measured: now, threads: vec![Load::default(); n_threads] }
+        Self { measured: now, threads: vec![ThreadLoad::default(); n_threads] }
     }
 
     /// Chooses the thread for a new connection: the index of one of `readings`, if there are any.
@@ -70,7 +70,7 @@ impl Placement {
     }
 }
 
-impl Load {
+impl ThreadLoad {
     fn measure(&mut self, busy: Duration, elapsed: Duration) {
         let share = busy.saturating_sub(self.busy).as_micros().saturating_mul(ALL.into());
         let share = share.checked_div(elapsed.as_micros()).unwrap_or(0).min(ALL.into());

@@ -25,13 +25,13 @@ const CHUNK_BYTES: usize = 1_024;
 
 /// What has become of the PROXY header.
 #[derive(Default)]
-pub struct Told {
+pub struct ProxyHeaderState {
     /// Whether its first byte has come.
     has_begun: AtomicBool,
     outcome: OnceLock<Result<Option<IpAddr>, Malformed>>,
 }
 
-impl Told {
+impl ProxyHeaderState {
     /// Whom it names; `None` where there is none, or it names nobody.
     pub fn client(&self) -> Option<IpAddr> {
         self.outcome.get().copied().and_then(Result::ok).flatten()
@@ -59,7 +59,7 @@ impl Told {
 pub struct Preamble<'a> {
     stream: Stream,
     state: State,
-    told: &'a Told,
+    told: &'a ProxyHeaderState,
 }
 
 enum State {
@@ -82,7 +82,7 @@ pub enum Expect {
 
 impl<'a> Preamble<'a> {
     /// Wraps a connection that has just been accepted.
-    pub fn new(stream: Stream, expect: Expect, told: &'a Told) -> Self {
+    pub fn new(stream: Stream, expect: Expect, told: &'a ProxyHeaderState) -> Self {
         let state = match expect {
             Expect::Header => State::Expected(Vec::new()),
             Expect::Request => State::Passed,

@@ -18,10 +18,10 @@ use hyper::header::{
 };
 use hyper::{Response, StatusCode};
 
-use super::body::{self, Block, Body};
+use super::body::{self, Body, BodyBytes};
 use super::compress::{Coding, MIN_BYTES, compress};
 use super::constant::Constants;
-use super::route::Refusal;
+use super::route::RouteRefusal;
 use answer::redirect::{self, Redirect};
 use answer::{Reply, Status};
 use encode::text::{Append, Text};
@@ -125,12 +125,12 @@ pub fn from_reply(
     let (encoding, body) = match compressed {
         Some((coding, bytes)) => {
             // Its memory goes back to the worker.
-            drop(Block::new(body));
+            drop(BodyBytes::new(body));
             (Some(coding.name()), Text::written(bytes))
         }
         None => (None, body),
     };
-    let mut response = Response::new(Full::new(Block::new(body)));
+    let mut response = Response::new(Full::new(BodyBytes::new(body)));
     *response.status_mut() = match reply.status {
         Status::Ok => StatusCode::OK,
         Status::Found => StatusCode::FOUND,
@@ -166,13 +166,13 @@ fn redirect_headers(redirect: Redirect) -> impl Iterator<Item = (HeaderName, Str
 }
 
 /// The response to a request that the router refused.
-pub fn from_refusal(refusal: Refusal) -> Response<Body> {
+pub fn from_refusal(refusal: RouteRefusal) -> Response<Body> {
     let mut response = text(refusal.status(), refusal.message());
     match refusal {
-        Refusal::Method => {
+        RouteRefusal::Method => {
             response.headers_mut().insert(ALLOW, METHODS);
         }
-        Refusal::Body => close_after(&mut response),
+        RouteRefusal::Body => close_after(&mut response),
         _ => {}
     }
     response
@@ -180,7 +180,7 @@ pub fn from_refusal(refusal: Refusal) -> Response<Body> {
 
 /// The response to OPTIONS: which methods there are, and that scripts of any site may use them.
 pub fn options() -> Response<Body> {
-    let mut response = Response::new(Full::new(Block::new(Text::default())));
+    let mut response = Response::new(Full::new(BodyBytes::new(Text::default())));
     *response.status_mut() = StatusCode::NO_CONTENT;
     response.headers_mut().extend([
         (ALLOW, METHODS),
@@ -205,7 +205,7 @@ pub fn close_after(response: &mut Response<Body>) {
 fn text(status: StatusCode, message: &'static str) -> Response<Body> {
     let mut body = body::begin();
     body.push_str(message);
-    let mut response = Response::new(Full::new(Block::new(body)));
+    let mut response = Response::new(Full::new(BodyBytes::new(body)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));

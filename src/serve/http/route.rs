@@ -13,7 +13,7 @@ use answer::Format;
 
 /// Why a request is not answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Refusal {
+pub enum RouteRefusal {
     /// Neither GET, HEAD nor OPTIONS.
     Method,
     /// HTTP/1.1 without Host.
@@ -30,7 +30,7 @@ pub enum Refusal {
     Path,
 }
 
-impl Refusal {
+impl RouteRefusal {
     /// The status that says so.
     pub fn status(self) -> StatusCode {
         match self {
@@ -70,16 +70,16 @@ pub fn find_route<B>(
     request: &Request<B>,
     has_body: bool,
     max_target_bytes: usize,
-) -> Result<Route, Refusal> {
+) -> Result<Route, RouteRefusal> {
     if has_body {
-        return Err(Refusal::Body);
+        return Err(RouteRefusal::Body);
     }
     if ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()) {
-        return Err(Refusal::Method);
+        return Err(RouteRefusal::Method);
     }
     check_host(request.headers(), request.version())?;
     if target_len(request) > max_target_bytes {
-        return Err(Refusal::LongTarget);
+        return Err(RouteRefusal::LongTarget);
     }
     let path = request.uri().path();
     match Format::of_path(path) {
@@ -87,19 +87,19 @@ pub fn find_route<B>(
         Some(format) => Ok(Route::Document(format)),
         // The whole server (RFC 9110, section 9.3.7).
         None if request.method() == Method::OPTIONS && path == "*" => Ok(Route::Options),
-        None => Err(Refusal::Path),
+        None => Err(RouteRefusal::Path),
     }
 }
 
-fn check_host(headers: &HeaderMap, version: Version) -> Result<(), Refusal> {
+fn check_host(headers: &HeaderMap, version: Version) -> Result<(), RouteRefusal> {
     let mut hosts = headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
         // HAProxy's health checks are HTTP/1.0 without Host.
         (None, _) if version < Version::HTTP_11 => Ok(()),
-        (None, _) => Err(Refusal::NoHost),
-        (Some(_), Some(_)) => Err(Refusal::SeveralHosts),
+        (None, _) => Err(RouteRefusal::NoHost),
+        (Some(_), Some(_)) => Err(RouteRefusal::SeveralHosts),
         (Some(host), None) if is_plausible_host(host) => Ok(()),
-        (Some(_), None) => Err(Refusal::BadHost),
+        (Some(_), None) => Err(RouteRefusal::BadHost),
     }
 }
 
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(head: &str, expected: Result<Route, Refusal>) {
+    fn check(head: &str, expected: Result<Route, RouteRefusal>) {
         let mut words = head.split('|');
         let mut request = Request::builder();
         let mut line = words.next().unwrap_or_default().split(' ');
@@ -148,9 +148,9 @@ mod tests {
         check("OPTIONS /metalink|a", Ok(Route::Options));
         check("OPTIONS /deep/down/mirrorlist?repo=x|a", Ok(Route::Options));
         check("OPTIONS *|a", Ok(Route::Options));
-        check("OPTIONS /|a", Err(Refusal::Path));
-        check("GET *|a", Err(Refusal::Path));
-        check("OPTIONS /metalink", Err(Refusal::NoHost));
+        check("OPTIONS /|a", Err(RouteRefusal::Path));
+        check("GET *|a", Err(RouteRefusal::Path));
+        check("OPTIONS /metalink", Err(RouteRefusal::NoHost));
     }
 
     #[test]
@@ -158,27 +158,27 @@ mod tests {
         check("GET /mirrorlist?repo=x|a", Ok(Route::Document(Format::Mirrorlist)));
         check("HEAD /deep/down/metalink|a:80", Ok(Route::Document(Format::Metalink)));
         check("GET http://other/metalink|a", Ok(Route::Document(Format::Metalink)));
-        check("GET /|a", Err(Refusal::Path));
-        check("GET /metalink/|a", Err(Refusal::Path));
+        check("GET /|a", Err(RouteRefusal::Path));
+        check("GET /metalink/|a", Err(RouteRefusal::Path));
     }
 
     #[test]
     fn odd_requests_are_refused() {
-        check("POST /metalink|a", Err(Refusal::Method));
-        check("GET /metalink", Err(Refusal::NoHost));
+        check("POST /metalink|a", Err(RouteRefusal::Method));
+        check("GET /metalink", Err(RouteRefusal::NoHost));
         check("GET /metalink 1.0", Ok(Route::Document(Format::Metalink)));
-        check("GET /metalink|a|b", Err(Refusal::SeveralHosts));
-        check("GET /metalink|a|a", Err(Refusal::SeveralHosts));
-        check("GET /metalink 1.0|a|a", Err(Refusal::SeveralHosts));
-        check("GET /metalink|a b", Err(Refusal::BadHost));
+        check("GET /metalink|a|b", Err(RouteRefusal::SeveralHosts));
+        check("GET /metalink|a|a", Err(RouteRefusal::SeveralHosts));
+        check("GET /metalink 1.0|a|a", Err(RouteRefusal::SeveralHosts));
+        check("GET /metalink|a b", Err(RouteRefusal::BadHost));
         check("GET /metalink|[2001:db8::1]:3000", Ok(Route::Document(Format::Metalink)));
         check("GET /metalink|", Ok(Route::Document(Format::Metalink)));
         check(
             &format!("GET /metalink?{}|a", "x".repeat(7_990)),
             Ok(Route::Document(Format::Metalink)),
         );
-        check(&format!("GET /metalink?{}|a", "x".repeat(7_991)), Err(Refusal::LongTarget));
+        check(&format!("GET /metalink?{}|a", "x".repeat(7_991)), Err(RouteRefusal::LongTarget));
         let request = Request::get("/metalink").body(()).expect("a valid literal");
-        assert_eq!(find_route(&request, true, 8_000), Err(Refusal::Body));
+        assert_eq!(find_route(&request, true, 8_000), Err(RouteRefusal::Body));
     }
 }

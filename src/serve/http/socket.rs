@@ -42,7 +42,7 @@ pub enum Handed {
 }
 
 /// A listening socket.
-pub struct Listener {
+pub struct ListeningSocket {
     socket: Listening,
     address: Address,
     /// The file of a unix socket that was bound here.
@@ -55,7 +55,7 @@ enum Listening {
     Unix(UnixListener),
 }
 
-impl Listener {
+impl ListeningSocket {
     /// Binds and listens; port 0 takes any free port. Needs a tokio runtime around it.
     pub fn bind(address: &Address, mode: Mode) -> io::Result<Self> {
         match address {
@@ -131,7 +131,7 @@ impl Listener {
     }
 }
 
-impl Drop for Listener {
+impl Drop for ListeningSocket {
     fn drop(&mut self) {
         self.remove_file();
     }
@@ -293,8 +293,8 @@ mod tests {
         assert_eq!(url("unix:/run/a"), Ok("unix:/run/a".into()));
     }
 
-    fn bind(path: &Path, mode: Mode) -> io::Result<Listener> {
-        Listener::bind(&Address::Unix(path.to_owned()), mode)
+    fn bind(path: &Path, mode: Mode) -> io::Result<ListeningSocket> {
+        ListeningSocket::bind(&Address::Unix(path.to_owned()), mode)
     }
 
     #[tokio::test]

@@ -3,8 +3,8 @@
 //!
 //! hyper has one limit, for headers, which also runs while a connection is idle and is set up and
 //! taken down again for each request, and none for writing. So hyper's is off, and this takes its
-//! place: [`Watched`] stands between hyper and the socket and notes in [`Progress`] what happens;
-//! [`Watchdog`] looks at that once after each poll of the connection, when it is settled in which
+//! place: [`WatchedStream`] stands between hyper and the socket and notes in [`ConnectionProgress`] what
+//! happens; [`Watchdog`] looks at that once after each poll of the connection, when it is settled in which
 //! [`Phase`] the connection waits for its client.
 //!
 //! There is one timer per connection, and it is lazy. A phase that ends later than the timer is set
@@ -56,7 +56,7 @@ pub struct Timeouts {
 /// Only the task of the connection uses it; the atomics are there because the task may move from
 /// one thread to another, and cost as much as plain fields.
 #[derive(Default)]
-pub struct Progress {
+pub struct ConnectionProgress {
     /// Bytes have come since the end of the last header.
     in_header: AtomicBool,
     /// Headers that have ended.
@@ -78,7 +78,7 @@ pub struct Progress {
     is_given_up: AtomicBool,
 }
 
-impl Progress {
+impl ConnectionProgress {
     /// To be called for each request.
     pub fn end_header(&self) {
         self.in_header.store(false, Ordering::Relaxed);
@@ -162,14 +162,14 @@ impl Progress {
 }
 
 /// A socket whose progress is noted.
-pub struct Watched<'a> {
+pub struct WatchedStream<'a> {
     stream: Preamble<'a>,
-    progress: &'a Progress,
+    progress: &'a ConnectionProgress,
 }
 
-impl<'a> Watched<'a> {
+impl<'a> WatchedStream<'a> {
     /// Watches `stream`.
-    pub fn new(stream: Preamble<'a>, progress: &'a Progress) -> Self {
+    pub fn new(stream: Preamble<'a>, progress: &'a ConnectionProgress) -> Self {
         Self { stream, progress }
     }
 
@@ -184,7 +184,7 @@ impl<'a> Watched<'a> {
     }
 }
 
-impl AsyncRead for Watched<'_> {
+impl AsyncRead for WatchedStream<'_> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -199,7 +199,7 @@ impl AsyncRead for Watched<'_> {
     }
 }
 
-impl AsyncWrite for Watched<'_> {
+impl AsyncWrite for WatchedStream<'_> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -231,7 +231,7 @@ impl AsyncWrite for Watched<'_> {
     }
 }
 
-impl Drop for Watched<'_> {
+impl Drop for WatchedStream<'_> {
     fn drop(&mut self) {
         if self.progress.is_given_up.load(Ordering::Relaxed) {
             self.stream.stream().give_up();
@@ -241,7 +241,7 @@ impl Drop for Watched<'_> {
 
 /// Looks at the progress of one connection, and at the clock.
 pub struct Watchdog<'a> {
-    progress: &'a Progress,
+    progress: &'a ConnectionProgress,
     rules: Rules<'a>,
     /// What the connection waits for.
     phase: Phase,
@@ -274,7 +274,7 @@ pub struct Rules<'a> {
 
 /// Why a connection must end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Verdict {
+pub enum CloseReason {
     /// It has waited for too long.
     Overdue(Phase),
     /// Others need its place or its memory.
@@ -283,7 +283,7 @@ pub enum Verdict {
 
 impl<'a> Watchdog<'a> {
     /// The watchdog of a connection that begins now.
-    pub fn new(progress: &'a Progress, rules: Rules<'a>) -> Self {
+    pub fn new(progress: &'a ConnectionProgress, rules: Rules<'a>) -> Self {
         let now = Instant::now();
         rules.metrics.change_phase(None, Some(Phase::New));
         Self {
@@ -302,7 +302,7 @@ impl<'a> Watchdog<'a> {
 
     /// Ready when the connection has waited for too long in a phase, or must go for others. To be
     /// called after every poll of the connection, with the same waker.
-    pub fn poll_verdict(&mut self, cx: &mut Context<'_>) -> Poll<Verdict> {
+    pub fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
         let now = Instant::now();
         self.look(now);
         if !self.count_unsent() {
@@ -329,7 +329,7 @@ impl<'a> Watchdog<'a> {
         if deadline <= now {
             self.give_up();
             self.rules.metrics.count_overdue(self.phase);
-            return Poll::Ready(Verdict::Overdue(self.phase));
+            return Poll::Ready(CloseReason::Overdue(self.phase));
         }
         let deadline = last_look.map_or(deadline, |last_look| deadline.min(last_look));
         let set_for = self.timer.deadline();
@@ -349,10 +349,10 @@ impl<'a> Watchdog<'a> {
         Poll::Pending
     }
 
-    fn evict(&self) -> Verdict {
+    fn evict(&self) -> CloseReason {
         self.give_up();
         self.rules.metrics.count_evicted(self.phase);
-        Verdict::Evicted(self.phase)
+        CloseReason::Evicted(self.phase)
     }
 
     fn give_up(&self) {

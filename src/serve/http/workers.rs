@@ -26,18 +26,18 @@ const EVENT_INTERVAL: u32 = 8;
 
 /// The threads. They live as long as the process.
 pub struct Workers {
-    workers: Vec<Worker>,
+    workers: Vec<WorkerThread>,
     /// Only the accept loop locks it.
     placement: Mutex<Placement>,
 }
 
-struct Worker {
+struct WorkerThread {
     runtime: Handle,
     n_connections: Arc<AtomicUsize>,
 }
 
 /// A place on a thread, for as long as it is held.
-pub struct Place {
+pub struct Permit {
     runtime: Handle,
     n_connections: Arc<AtomicUsize>,
 }
@@ -45,7 +45,7 @@ pub struct Place {
 impl Workers {
     /// Starts `n_workers` threads, at least one.
     pub fn start(n_workers: usize, supervisor: &Supervisor) -> io::Result<Self> {
-        let workers = (0..n_workers.max(1)).map(|_| Worker::start(supervisor));
+        let workers = (0..n_workers.max(1)).map(|_| WorkerThread::start(supervisor));
         let workers: Vec<_> = workers.collect::<io::Result<_>>()?;
         let placement = Mutex::new(Placement::new(workers.len(), Instant::now()));
         Ok(Self { workers, placement })
@@ -57,12 +57,12 @@ impl Workers {
     }
 
     /// A place on the thread with the least work.
-    pub fn take_place(&self) -> Option<Place> {
-        let readings = self.workers.iter().map(Worker::read);
+    pub fn take_permit(&self) -> Option<Permit> {
+        let readings = self.workers.iter().map(WorkerThread::read);
         let mut placement = self.placement.lock().unwrap_or_else(PoisonError::into_inner);
         let worker = self.workers.get(placement.choose(Instant::now(), readings)?)?;
         worker.n_connections.fetch_add(1, Ordering::Relaxed);
-        Some(Place {
+        Some(Permit {
             runtime: worker.runtime.clone(),
             n_connections: Arc::clone(&worker.n_connections),
         })
@@ -82,7 +82,7 @@ impl Pulse {
     }
 }
 
-impl Worker {
+impl WorkerThread {
     fn start(supervisor: &Supervisor) -> io::Result<Self> {
         let runtime = Builder::new_current_thread()
             .enable_all()
@@ -105,14 +105,14 @@ impl Worker {
     }
 }
 
-impl Place {
+impl Permit {
     /// The runtime of the thread.
     pub fn runtime(&self) -> &Handle {
         &self.runtime
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.n_connections.fetch_sub(1, Ordering::Relaxed);
     }
@@ -127,7 +127,7 @@ mod tests {
         let workers = Workers::start(3, &Supervisor::default()).expect("threads can be started");
         let n_connections =
             || -> usize { workers.workers.iter().map(|worker| worker.read().n_connections).sum() };
-        let mut places: Vec<_> = (0..7).filter_map(|_| workers.take_place()).collect();
+        let mut places: Vec<_> = (0..7).filter_map(|_| workers.take_permit()).collect();
         assert_eq!(n_connections(), 7);
         places.remove(0);
         places.remove(2);

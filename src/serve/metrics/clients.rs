@@ -13,7 +13,7 @@ pub const WINDOW: u64 = 1_000;
 
 /// What is the matter with the addresses of clients.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Verdict {
+pub enum ClientVerdict {
     /// Nothing.
     Sound,
     /// More than half of the clients, so many per cent, have private addresses.
@@ -54,7 +54,7 @@ enum Kind {
 impl ClientCheck {
     /// The verdict on what has happened since the last one, if that is enough to judge and the verdict
     /// is another one. A sound beginning is no news.
-    pub fn look(&mut self, metrics: &Metrics) -> Option<Verdict> {
+    pub fn look(&mut self, metrics: &Metrics) -> Option<ClientVerdict> {
         let kinds = [RequestKind::Mirrorlist, RequestKind::Metalink];
         self.judge(Counts {
             requests: kinds.iter().map(|&kind| metrics.requests_of(kind)).sum(),
@@ -63,7 +63,7 @@ impl ClientCheck {
         })
     }
 
-    fn judge(&mut self, now: Counts) -> Option<Verdict> {
+    fn judge(&mut self, now: Counts) -> Option<ClientVerdict> {
         let requests = now.requests.saturating_sub(self.last.requests);
         if requests < WINDOW {
             return None;
@@ -76,9 +76,9 @@ impl ClientCheck {
         let unnamed = percent(now.unnamed, self.last.unnamed);
         self.last = now;
         let (kind, verdict) = match (seen + unnamed).min(100) {
-            0..=50 => (Kind::Sound, Verdict::Sound),
-            percent if seen >= unnamed => (Kind::Private, Verdict::Private { percent }),
-            percent => (Kind::Unnamed, Verdict::Unnamed { percent }),
+            0..=50 => (Kind::Sound, ClientVerdict::Sound),
+            percent if seen >= unnamed => (Kind::Private, ClientVerdict::Private { percent }),
+            percent => (Kind::Unnamed, ClientVerdict::Unnamed { percent }),
         };
         let is_news = self.was.unwrap_or(Kind::Sound) != kind;
         self.was = Some(kind);
@@ -102,15 +102,15 @@ mod tests {
         };
         // Too few to judge; what they were counts with the next ones.
         assert_eq!(judge(999, 999, 0), None);
-        assert_eq!(judge(1, 1, 0), Some(Verdict::Private { percent: 100 }));
+        assert_eq!(judge(1, 1, 0), Some(ClientVerdict::Private { percent: 100 }));
         assert_eq!(judge(100_000, 99_000, 500), None);
-        assert_eq!(judge(1_000, 500, 0), Some(Verdict::Sound));
+        assert_eq!(judge(1_000, 500, 0), Some(ClientVerdict::Sound));
         assert_eq!(judge(1_000, 500, 0), None);
-        assert_eq!(judge(1_000, 200, 500), Some(Verdict::Unnamed { percent: 70 }));
+        assert_eq!(judge(1_000, 200, 500), Some(ClientVerdict::Unnamed { percent: 70 }));
         assert_eq!(judge(1_000, 0, 1_000), None);
-        assert_eq!(judge(1_000, 1_000, 0), Some(Verdict::Private { percent: 100 }));
+        assert_eq!(judge(1_000, 1_000, 0), Some(ClientVerdict::Private { percent: 100 }));
         assert_eq!(judge(0, 0, 0), None);
-        assert_eq!(judge(2_000, 0, 0), Some(Verdict::Sound));
+        assert_eq!(judge(2_000, 0, 0), Some(ClientVerdict::Sound));
     }
 
     #[test]
@@ -118,8 +118,8 @@ mod tests {
         let mut check = ClientCheck::default();
         assert_eq!(check.judge(Counts { requests: 5_000, seen: 2_500, unnamed: 0 }), None);
         let ahead = Counts { requests: 6_000, seen: 9_000, unnamed: 0 };
-        assert_eq!(check.judge(ahead), Some(Verdict::Private { percent: 100 }));
+        assert_eq!(check.judge(ahead), Some(ClientVerdict::Private { percent: 100 }));
         let back = Counts { requests: 7_000, seen: 0, unnamed: 0 };
-        assert_eq!(check.judge(back), Some(Verdict::Sound));
+        assert_eq!(check.judge(back), Some(ClientVerdict::Sound));
     }
 }

@@ -89,12 +89,12 @@ impl Default for Metrics {
 }
 
 /// A request that is being answered.
-pub struct Answering<'a> {
+pub struct AnswerTimer<'a> {
     shard: &'a Shard,
     start: Instant,
 }
 
-impl Answering<'_> {
+impl AnswerTimer<'_> {
     /// Counts how its first mirror was found.
     pub fn found(&self, tier: Tier) {
         self.shard.tiers[tier as usize].increment();
@@ -112,7 +112,7 @@ impl Answering<'_> {
     }
 }
 
-impl Drop for Answering<'_> {
+impl Drop for AnswerTimer<'_> {
     fn drop(&mut self) {
         self.shard.answering.decrement();
     }
@@ -120,10 +120,10 @@ impl Drop for Answering<'_> {
 
 impl Metrics {
     /// Counts a request whose header is complete; its time runs from here.
-    pub fn begin_answer(&self) -> Answering<'_> {
+    pub fn begin_answer(&self) -> AnswerTimer<'_> {
         let shard = self.shard();
         shard.answering.increment();
-        Answering { shard, start: Instant::now() }
+        AnswerTimer { shard, start: Instant::now() }
     }
 
     /// Counts bytes that a socket has taken.

@@ -25,7 +25,7 @@ mod counts;
 pub mod clients;
 
 pub use counter::Counter;
-pub use counts::{Answering, Metrics};
+pub use counts::{AnswerTimer, Metrics};
 pub use labels::{
     Label, Phase, PrivateClient, ReloadOutcome, ReloadTrigger, RequestKind, StatusClass,
 };

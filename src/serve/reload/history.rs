@@ -13,7 +13,7 @@ const MAX_WARNINGS: usize = 200;
 /// The last load that was published, and the last one that was tried.
 #[derive(Default, Debug)]
 pub struct History {
-    record: Mutex<Record>,
+    record: Mutex<LoadRecord>,
     n_begun: AtomicU64,
     /// When the load began that somebody waits for.
     running: Mutex<Option<Instant>>,
@@ -26,7 +26,7 @@ pub struct History {
 
 /// What is known at one moment.
 #[derive(Clone, Default, Debug)]
-pub struct Record {
+pub struct LoadRecord {
     /// When the data that are served were published.
     pub published: Option<SystemTime>,
     /// The length of their file, or of the file that `compile` would write.
@@ -69,7 +69,7 @@ pub struct Watched {
 
 impl History {
     /// What is known now.
-    pub fn get(&self) -> Record {
+    pub fn get(&self) -> LoadRecord {
         lock(&self.record).clone()
     }
 
@@ -134,7 +134,7 @@ impl History {
     /// A load was published.
     pub fn publish(&self, took: Duration, loaded: &Loaded) {
         let now = SystemTime::now();
-        *lock(&self.record) = Record {
+        *lock(&self.record) = LoadRecord {
             published: Some(now),
             bytes: loaded.bytes,
             stand_in: loaded.stand_in.clone(),

@@ -3,19 +3,19 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use serve::http::client_address::proxy_protocol::parse;
-use serve::http::client_address::{Header, Peer, TrustedProxies};
+use serve::http::client_address::{AddressHeader, Peer, TrustedProxies};
 
 /// Lines of the header X-Forwarded-For.
 pub fn x_forwarded_for(bytes: &[u8]) {
-    check_header(Header::XForwardedFor, bytes, "198.51.100.7");
+    check_header(AddressHeader::XForwardedFor, bytes, "198.51.100.7");
 }
 
 /// Lines of the header Forwarded.
 pub fn forwarded(bytes: &[u8]) {
-    check_header(Header::Forwarded, bytes, "for=198.51.100.7");
+    check_header(AddressHeader::Forwarded, bytes, "for=198.51.100.7");
 }
 
-fn check_header(header: Header, bytes: &[u8], appended: &str) {
+fn check_header(header: AddressHeader, bytes: &[u8], appended: &str) {
     let proxies = TrustedProxies::default();
     let client_address = |peer, lines: &[&[u8]]| {
         proxies.client_address(Peer::Address(peer), header, lines.iter().copied())

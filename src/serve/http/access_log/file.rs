@@ -26,7 +26,7 @@ pub(super) struct LogFile {
     pub(super) pending: Vec<u8>,
     /// The file that holds the beginning of the first pending line.
     begun_in: Option<Identity>,
-    trouble: Option<Trouble>,
+    trouble: Option<WriteFailure>,
     /// A reader that keeps stalling must not fill the error log.
     complaints: RateLimiter,
     metrics: Arc<Metrics>,
@@ -41,7 +41,7 @@ struct OpenFile {
 type Identity = (u64, u64);
 
 /// An episode of failures, from the first one to the next batch that is written.
-struct Trouble {
+struct WriteFailure {
     n_dropped: u64,
     was_reported: bool,
 }
@@ -187,11 +187,11 @@ impl LogFile {
         if was_reported {
             tracing::warn!("access log {}: {error}; dropping lines", self.path.display());
         }
-        self.trouble = Some(Trouble { n_dropped: 0, was_reported });
+        self.trouble = Some(WriteFailure { n_dropped: 0, was_reported });
     }
 
     fn recover(&mut self) {
-        if let Some(Trouble { n_dropped, was_reported: true }) = self.trouble.take() {
+        if let Some(WriteFailure { n_dropped, was_reported: true }) = self.trouble.take() {
             let path = self.path.display();
             tracing::info!("access log {path}: works again; {n_dropped} lines were dropped");
         }

@@ -41,14 +41,14 @@ const LINE_OVERHEAD: usize = 64;
 
 /// The workers' end: where lines are put.
 pub struct AccessLog {
-    queue: Sender<Message>,
+    queue: Sender<QueuedLine>,
     room: Arc<Room>,
     metrics: Arc<Metrics>,
 }
 
 /// The owner's end: reopens the file and stops the thread.
 pub struct Keeper {
-    queue: Sender<Message>,
+    queue: Sender<QueuedLine>,
     room: Arc<Room>,
     metrics: Arc<Metrics>,
     orders: Arc<Orders>,
@@ -56,7 +56,7 @@ pub struct Keeper {
     ended: Receiver<()>,
 }
 
-enum Message {
+enum QueuedLine {
     Line(Vec<u8>),
     /// Look at the orders.
     Wake,
@@ -154,7 +154,7 @@ impl AccessLog {
     /// Logs a line that is formatted already, with its end; never waits.
     pub fn write_line(&self, line: Vec<u8>) {
         // The thread ends before the workers do when the process ends.
-        let is_queued = self.room.take(&line) && self.queue.send(Message::Line(line)).is_ok();
+        let is_queued = self.room.take(&line) && self.queue.send(QueuedLine::Line(line)).is_ok();
         if !is_queued {
             self.metrics.log_lines_dropped.increment();
         }
@@ -184,13 +184,13 @@ impl Keeper {
 
     fn wake(&self) {
         // Fails where the thread has ended.
-        drop(self.queue.send(Message::Wake));
+        drop(self.queue.send(QueuedLine::Wake));
     }
 }
 
 /// The thread.
 struct Writer {
-    inbox: Receiver<Message>,
+    inbox: Receiver<QueuedLine>,
     room: Arc<Room>,
     /// Bytes and lines that are with the file and have not given their room back.
     taken: (usize, usize),
@@ -236,7 +236,7 @@ impl Writer {
     /// Counts what has come after the end as dropped.
     fn drop_the_rest(&mut self) {
         while let Ok(message) = self.inbox.try_recv() {
-            if let Message::Line(line) = message {
+            if let QueuedLine::Line(line) = message {
                 self.room.give_back(line.len().saturating_add(LINE_OVERHEAD), 1);
                 self.metrics.log_lines_dropped.increment();
             }
@@ -244,8 +244,8 @@ impl Writer {
     }
 
     /// Returns how many bytes of the queue it was.
-    fn take(&mut self, message: Message) -> usize {
-        let Message::Line(line) = message else {
+    fn take(&mut self, message: QueuedLine) -> usize {
+        let QueuedLine::Line(line) = message else {
             return LINE_OVERHEAD;
         };
         self.file.pending.extend_from_slice(&line);

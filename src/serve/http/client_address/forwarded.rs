@@ -167,12 +167,12 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::{Header, Peer, TrustedProxies};
+    use super::super::{AddressHeader, Peer, TrustedProxies};
     use super::*;
     use model::net::Prefix;
 
     fn client(proxies: &TrustedProxies, peer: Peer, lines: &[&[u8]]) -> String {
-        proxies.client_address(peer, Header::Forwarded, lines.iter().copied()).to_string()
+        proxies.client_address(peer, AddressHeader::Forwarded, lines.iter().copied()).to_string()
     }
 
     /// The truth table: peer, lines of the header, client.

@@ -1,7 +1,7 @@
 //! Whose request it is: the address behind the proxies that are trusted.
 //!
 //! A proxy tells it in one of three ways, and each listener believes exactly one of them
-//! ([`Source`]): two that may contradict each other are an invitation to use the one that the proxy
+//! ([`AddressSource`]): two that may contradict each other are an invitation to use the one that the proxy
 //! does not set. A header is believed only as far as the chain of trusted proxies reaches: from the
 //! peer, through the addresses that proxies appended, from the right to the left, to the first
 //! address that is no trusted proxy. Whatever a client put before that is never looked at.
@@ -21,24 +21,24 @@ use hop::parse_hop;
 
 /// Where a listener looks for the client's address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Source {
+pub enum AddressSource {
     /// In a header that each proxy appends to.
-    Header(Header),
+    Header(AddressHeader),
     /// In the header of the PROXY protocol, once for the whole connection.
     ProxyProtocol,
     /// Nowhere: who has connected is the client.
     Peer,
 }
 
-impl Default for Source {
+impl Default for AddressSource {
     fn default() -> Self {
-        Self::Header(Header::XForwardedFor)
+        Self::Header(AddressHeader::XForwardedFor)
     }
 }
 
 /// A header that names clients.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Header {
+pub enum AddressHeader {
     /// The usual one: addresses with commas between them.
     XForwardedFor,
     /// The one of RFC 7239.
@@ -96,7 +96,7 @@ impl TrustedProxies {
     pub fn client_address<'h>(
         &self,
         peer: Peer,
-        header: Header,
+        header: AddressHeader,
         lines: impl DoubleEndedIterator<Item = &'h [u8]>,
     ) -> IpAddr {
         if !self.trusts(peer) {
@@ -104,11 +104,11 @@ impl TrustedProxies {
         }
         let lines = lines.rev();
         match header {
-            Header::XForwardedFor => {
+            AddressHeader::XForwardedFor => {
                 let tokens = lines.flat_map(|line| line.rsplit(|&byte| byte == b','));
                 self.walk(peer, tokens.map(parse_hop))
             }
-            Header::Forwarded => self.walk(peer, lines.flat_map(forwarded::hops)),
+            AddressHeader::Forwarded => self.walk(peer, lines.flat_map(forwarded::hops)),
         }
     }
 
@@ -187,7 +187,7 @@ mod tests {
                 "unix" => Peer::Unix,
                 peer => Peer::Address(peer.parse().expect("a valid literal")),
             };
-            let client = proxies.client_address(peer, Header::XForwardedFor, lines);
+            let client = proxies.client_address(peer, AddressHeader::XForwardedFor, lines);
             assert_eq!(client.to_string(), *expected, "{peer:?}");
         }
     }
@@ -199,7 +199,7 @@ mod tests {
     fn x_forwarded_for(peer: Peer, lines: &[&[u8]]) -> String {
         let lines = lines.iter().copied();
         let proxies = TrustedProxies::default();
-        proxies.client_address(peer, Header::XForwardedFor, lines).to_string()
+        proxies.client_address(peer, AddressHeader::XForwardedFor, lines).to_string()
     }
 
     #[test]
@@ -213,9 +213,9 @@ mod tests {
         assert!(nobody.trusts(Peer::Unix));
         assert!(!nobody.trusts(LOOPBACK));
         let lines = || [&b"198.51.100.7"[..]].into_iter();
-        let client = nobody.client_address(Peer::Unix, Header::XForwardedFor, lines());
+        let client = nobody.client_address(Peer::Unix, AddressHeader::XForwardedFor, lines());
         assert_eq!(client.to_string(), "198.51.100.7");
-        let client = nobody.client_address(LOOPBACK, Header::XForwardedFor, lines());
+        let client = nobody.client_address(LOOPBACK, AddressHeader::XForwardedFor, lines());
         assert_eq!(client.to_string(), "127.0.0.1");
     }
 

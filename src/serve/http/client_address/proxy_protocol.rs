@@ -24,7 +24,7 @@ const FIXED_V2_BYTES: usize = 16;
 
 /// A header that is complete.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Header {
+pub struct ProxyHeader {
     /// Who has connected to the proxy, canonical; `None` where it speaks for itself, as in its
     /// health checks, or does not know.
     pub client: Option<IpAddr>,
@@ -59,7 +59,7 @@ pub enum Malformed {
 }
 
 /// Reads the header at the beginning of `bytes`; `None` if they are only the beginning of one.
-pub fn parse(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
+pub fn parse(bytes: &[u8]) -> Result<Option<ProxyHeader>, Malformed> {
     if begins_alike(bytes, SIGNATURE_V2) {
         parse_v2(bytes)
     } else if begins_alike(bytes, SIGNATURE_V1) {
@@ -74,7 +74,7 @@ fn begins_alike(bytes: &[u8], signature: &[u8]) -> bool {
     bytes.iter().zip(signature).all(|(byte, expected)| byte == expected)
 }
 
-fn parse_v1(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
+fn parse_v1(bytes: &[u8]) -> Result<Option<ProxyHeader>, Malformed> {
     let window = bytes.get(..MAX_V1_BYTES).unwrap_or(bytes);
     let Some(length) = window.windows(2).position(|pair| pair == b"\r\n") else {
         let is_full = window.len() == MAX_V1_BYTES;
@@ -83,7 +83,7 @@ fn parse_v1(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
     let line = window.get(..length).ok_or(Malformed::Line)?;
     let line = std::str::from_utf8(line).map_err(|_| Malformed::Line)?;
     let client = parse_line(line).ok_or(Malformed::Line)?;
-    Ok(Some(Header { client: client.map(canonical), n_bytes: length + 2 }))
+    Ok(Some(ProxyHeader { client: client.map(canonical), n_bytes: length + 2 }))
 }
 
 /// The client that a line names, if it names one; `None` if it is no such line.
@@ -115,7 +115,7 @@ fn parse_port(text: &str) -> Option<u16> {
     text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-fn parse_v2(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
+fn parse_v2(bytes: &[u8]) -> Result<Option<ProxyHeader>, Malformed> {
     let Some((fixed, rest)) = bytes.split_first_chunk::<FIXED_V2_BYTES>() else {
         return Ok(None);
     };
@@ -136,7 +136,7 @@ fn parse_v2(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
     };
     let Some(block) = rest.get(..n_block) else { return Ok(None) };
     let client = find_client(block)?;
-    Ok(Some(Header { client: client.map(canonical), n_bytes }))
+    Ok(Some(ProxyHeader { client: client.map(canonical), n_bytes }))
 }
 
 type FoundClient = Result<Option<IpAddr>, Malformed>;
@@ -166,8 +166,10 @@ mod tests {
 
     fn show(bytes: &[u8]) -> String {
         match parse(bytes) {
-            Ok(Some(Header { client: Some(client), n_bytes })) => format!("{client} {n_bytes}"),
-            Ok(Some(Header { client: None, n_bytes })) => format!("nobody {n_bytes}"),
+            Ok(Some(ProxyHeader { client: Some(client), n_bytes })) => {
+                format!("{client} {n_bytes}")
+            }
+            Ok(Some(ProxyHeader { client: None, n_bytes })) => format!("nobody {n_bytes}"),
             Ok(None) => "more".into(),
             Err(reason) => format!("{reason:?}"),
         }
@@ -322,7 +324,7 @@ mod tests {
         /// However the bytes are cut on the way, the answer is the same, and comes with the last one.
         #[test]
         fn what_is_written_is_read_and_its_beginnings_ask_for_more((bytes, client) in header()) {
-            let expected = Header { client: Some(canonical(client)), n_bytes: bytes.len() };
+            let expected = ProxyHeader { client: Some(canonical(client)), n_bytes: bytes.len() };
             prop_assert_eq!(parse(&bytes), Ok(Some(expected)));
             for n in 0..bytes.len() {
                 prop_assert_eq!(parse(&bytes[..n]), Ok(None), "{} bytes", n);
@@ -335,7 +337,7 @@ mod tests {
             (bytes, client) in header(),
             attack in prop::collection::vec(any::<u8>(), 0..200),
         ) {
-            let expected = Header { client: Some(canonical(client)), n_bytes: bytes.len() };
+            let expected = ProxyHeader { client: Some(canonical(client)), n_bytes: bytes.len() };
             prop_assert_eq!(parse(&[bytes, attack].concat()), Ok(Some(expected)));
         }
     }

@@ -2,7 +2,7 @@
 
 /// Why there is no catalog although each record could be read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum BadCatalog {
     /// Nothing to list.
     #[error("{0}: holds no directory that a mirror carries")]
     NoDirectories(String),
@@ -33,9 +33,9 @@ pub(super) fn refuse_if_dangling(
     all: usize,
     one_in: usize,
     what: &'static str,
-) -> Result<(), Refusal> {
+) -> Result<(), BadCatalog> {
     if dangling > TOLERATED.max(all / one_in) {
-        return Err(Refusal::Dangling { file: file.into(), dangling, all, what });
+        return Err(BadCatalog::Dangling { file: file.into(), dangling, all, what });
     }
     Ok(())
 }
