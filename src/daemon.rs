@@ -28,7 +28,7 @@ use serve::http::socket::{Address, ListeningSocket, Mode};
 use serve::http::workers::{Pulse, Workers};
 use serve::http::{self, Context};
 use serve::live::Live;
-use serve::metrics::clients::{ClientCheck, ClientVerdict};
+use serve::metrics::client_check::{ClientCheck, ClientVerdict};
 use serve::metrics::{Metrics, ReloadTrigger};
 use serve::reload::history::History;
 use serve::reload::watch::Watch;

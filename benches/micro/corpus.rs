@@ -17,7 +17,7 @@ use compile::Compiled;
 use encode::text::Text;
 use fastrand::Rng;
 use model::url::ProtocolSet;
-use serve::pipeline::build;
+use serve::build_snapshot::build;
 use snapshot::{FileView, Snapshot};
 use sources::Inputs;
 use testdata::fedora::Shape;

@@ -203,7 +203,8 @@ mod choose {
 
 /// From mirrors to the document.
 mod render {
-    use answer::{Format, metalink, mirrorlist};
+    use answer::Format;
+    use answer::formats::{metalink, mirrorlist};
     use encode::text::{Pieces, Text};
     use fastrand::Rng;
 
@@ -460,7 +461,7 @@ mod compile {
     use std::sync::LazyLock;
 
     use catalog::Report;
-    use serve::pipeline::build;
+    use serve::build_snapshot::build;
     use sources::Inputs;
     use sources::geography::{country_continent, country_database, global_netblocks};
     use sources::mirrormanager::cache;

@@ -2,7 +2,8 @@
 //!
 //! A request passes through [`query`] (what was asked), [`target`] (which directory), [`select`] and
 //! [`order`] (which mirrors), [`shape`] (how many of them), and the format: [`mirrorlist`],
-//! [`metalink`], [`metalink4`] or [`json`], all written from one [`document`], or a [`redirect`].
+//! [`metalink`], [`metalink4`] or [`json`] ([`formats`]), all written from one [`document`], or a
+//! [`redirect`].
 //! Why a mirror is in an answer or not, [`trace`] keeps and [`explain`](mod@explain) tells.
 //! Whose request it is, the transport says ([`asker`]). Everything is looked up in one [`Edition`]: a
 //! snapshot, and what is prepared from it for the formats ([`prepared`]). Nothing in it is parsed, and
@@ -31,10 +32,7 @@ pub mod spread;
 pub mod unique;
 pub mod redirect;
 pub mod document;
-pub mod mirrorlist;
-pub mod metalink;
-pub mod metalink4;
-pub mod json;
+pub mod formats;
 mod message;
 
 use std::borrow::Cow;
@@ -50,6 +48,8 @@ use model::ids::FileId;
 use model::net::canonical;
 use model::url::ProtocolSet;
 use snapshot::FileView;
+
+use formats::{json, metalink, metalink4, mirrorlist};
 
 pub use format::Format;
 pub use options::Options;

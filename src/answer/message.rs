@@ -1,8 +1,8 @@
 //! Messages in the place of a list, in words.
 
-use super::metalink;
-use super::mirrorlist;
 use super::target::Message;
+use crate::formats::metalink;
+use crate::formats::mirrorlist;
 use encode::text::{Append, Text};
 
 /// Writes a message as text, but for the list of repositories that ends one of them.

@@ -8,7 +8,7 @@ use crate::cli::CompileArgs;
 use crate::config::resolved::resolve_inputs;
 use compile::Compiled;
 use runtime::log;
-use serve::pipeline::build;
+use serve::build_snapshot::build;
 use snapshot::Stats;
 use snapshot::replace::{self, Keep};
 

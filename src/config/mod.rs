@@ -8,9 +8,9 @@ pub mod values;
 pub mod option;
 mod kinds;
 pub mod table;
-pub mod section;
+pub mod section_macro;
 pub mod sections;
-mod contradiction;
+mod source_conflict;
 pub mod written;
 pub mod resolved;
 

@@ -1,6 +1,6 @@
 //! What is told about an option: the one place that help, manual page, example file and reference read.
 //!
-//! A [`Definition`] is made from a row of [`section!`](super::section), together with the field that
+//! A [`Definition`] is made from a row of [`section!`](super::section_macro), together with the field that
 //! holds the option's value. So a row is all that there is to write when an option is added.
 
 use clap::ValueEnum;

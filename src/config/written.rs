@@ -8,9 +8,8 @@ use std::sync::LazyLock;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess};
 
-use super::contradiction;
 use super::option::{Definition, names_in};
-use super::section::Section;
+use super::section_macro::Section;
 use super::sections::admin::AdminOptions;
 use super::sections::answer::AnswerOptions;
 use super::sections::data::{InputOptions, SourceOptions};
@@ -18,6 +17,7 @@ use super::sections::http::HttpOptions;
 use super::sections::listen::{ListenOptions, Listener, ListenerKeys};
 use super::sections::log::LogOptions;
 use super::sections::process::ProcessOptions;
+use super::source_conflict;
 use super::table::{Keys, Table};
 use runtime::regular_file::{self, ReadError};
 
@@ -168,7 +168,7 @@ impl Written {
             at(line, "is no UTF-8 text".into())
         })?;
         let written = Self::parse(&text, path)?;
-        match contradiction::find(&text) {
+        match source_conflict::find(&text) {
             Some((offset, message)) => Err(at(line_of(&text, offset), message)),
             None => Ok(written),
         }

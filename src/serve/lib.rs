@@ -5,7 +5,7 @@
 //! and `metrics`. tokio and hyper are here and in no room below.
 
 pub mod metrics;
-pub mod pipeline;
+pub mod build_snapshot;
 pub mod live;
 pub mod http;
 pub mod reload;

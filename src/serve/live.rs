@@ -98,7 +98,7 @@ fn reap(inbox: &Receiver<Arc<Edition>>, waiting: &mut Vec<Arc<Edition>>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::build;
+    use crate::build_snapshot::build;
     use sources::Inputs;
 
     fn edition() -> Arc<Edition> {

@@ -7,7 +7,7 @@ use answer::asker::Asker;
 use answer::query::Countme;
 use answer::shape::{Fallback, Shaping};
 use answer::{Edition, Format, Options, Reply, Request, Scratch, Status, respond};
-use serve::pipeline::build;
+use serve::build_snapshot::build;
 use sources::Inputs;
 
 use crate::fixture::used_text;

@@ -1,4 +1,4 @@
-//! `src/README.md` is the map of the sources: every room is on it.
+//! `src/README.md` is the map of the sources: every room is on it. What it and CONTRIBUTING name is there.
 
 use std::fs;
 use std::path::Path;
@@ -21,4 +21,22 @@ fn every_room_is_on_the_map() {
         let is_named = named.iter().any(|room| room == name || format!("{room}.rs") == name);
         assert!(is_named || NOT_ROOMS.contains(&name), "src/{name} is not on the map: {named:?}");
     }
+}
+
+#[test]
+fn what_is_named_to_contributors_is_there() {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut n_paths = 0;
+    for file in [".github/CONTRIBUTING.md", "src/README.md"] {
+        let text = fs::read_to_string(top.join(file)).unwrap();
+        for path in text.split('`').skip(1).step_by(2) {
+            let is_path =
+                ["src/", "tests/", "contrib/", "benches/"].iter().any(|top| path.starts_with(top));
+            if is_path && !path.contains(' ') {
+                n_paths += 1;
+                assert!(top.join(path).exists(), "{file} names {path}");
+            }
+        }
+    }
+    assert!(n_paths > 30, "paths are found: {n_paths}");
 }

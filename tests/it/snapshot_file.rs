@@ -5,7 +5,7 @@ use std::path::Path;
 use answer::Edition;
 use compile::Compiled;
 use encode::text::Text;
-use serve::pipeline::build;
+use serve::build_snapshot::build;
 use snapshot::format::{self, Broken};
 use snapshot::replace::{self, Keep};
 use sources::Inputs;

@@ -10,7 +10,7 @@ use std::path::Path;
 use compile::Compiled;
 use model::base_url::BaseUrl;
 use model::geo::Country;
-use serve::pipeline::build;
+use serve::build_snapshot::build;
 use snapshot::{Snapshot, contains, members};
 use sources::{Inputs, MirrorManagerFiles};
 use testdata::Message as _;

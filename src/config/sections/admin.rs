@@ -1,9 +1,9 @@
 //! The listener of the operator.
 
-use crate::config::section::section;
+use crate::config::section_macro::section;
 use crate::config::values::HostName;
 use serve::admin;
-use serve::admin::hosts::Hosts;
+use serve::admin::allowed_hosts::Hosts;
 use serve::http::socket::Address;
 use serve::http::watchdog::Timeouts;
 

@@ -1,5 +1,5 @@
 //! Which mirrors are listed, and how answers are shaped.
-use crate::config::section::section;
+use crate::config::section_macro::section;
 use crate::config::values::{
     AliasTable, Askers, Count, Fallback, FallbackParser, Nat64Prefix, Profile, Protocol,
 };
@@ -184,7 +184,7 @@ impl AnswerOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::section::Section;
+    use crate::config::section_macro::Section;
     use crate::config::written::Written;
 
     #[track_caller]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::ArgAction;
 
-use crate::config::section::{Section, section};
+use crate::config::section_macro::{Section, section};
 use crate::config::values::Count;
 use serve::reload::{Shrink, Source};
 use sources::{Inputs, MirrorManagerFiles};

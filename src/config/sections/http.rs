@@ -1,5 +1,5 @@
 //! How connections and requests are treated.
-use crate::config::section::section;
+use crate::config::section_macro::section;
 use crate::config::values::{Count, TrustedProxy};
 use serve::http;
 use serve::http::client_address::TrustedProxies;

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _};
 
 use crate::config::option::names_in;
-use crate::config::section::{Section, section};
+use crate::config::section_macro::{Section, section};
 use crate::config::table::Table;
 use crate::config::values::{ClientAddress, ListenAddress, SocketMode};
 use serve::http::client_address::AddressSource;

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use crate::config::section::section;
+use crate::config::section_macro::section;
 use crate::config::values::Count;
 
 section! {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use hyper::{Request, StatusCode};
 
-use super::hosts::Hosts;
+use super::allowed_hosts::Hosts;
 use super::page_threads::{NoPage, PageThreads};
 use super::reply::{AdminReply, failed, text};
-use super::route::{AdminRoute, Answer, NoRoute, find, index};
+use super::route_lookup::{AdminRoute, Answer, NoRoute, find, index};
 use super::state::State;
 
 const UNKNOWN_HOST: &str = "\

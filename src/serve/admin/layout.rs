@@ -1,6 +1,6 @@
 //! What the pages share: links to the other pages, and to what programs read, from the table of routes.
 
-use super::route::{AdminRoute, Link};
+use super::route_lookup::{AdminRoute, Link};
 
 /// The frame of a page.
 pub(super) struct PageLayout {

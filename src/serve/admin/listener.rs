@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use super::dispatch::Dispatcher;
 use super::options::Options;
 use super::page_threads::PageThreads;
-use super::route::AdminRoute;
+use super::route_lookup::AdminRoute;
 use super::slots::{Slot, Slots, Taken};
 use super::state::State;
 use crate::http::eviction::{Activity, UnsentBudget};
@@ -143,10 +143,10 @@ mod tests {
     use tokio::task::spawn_blocking;
 
     use super::*;
-    use crate::admin::hosts::Hosts;
+    use crate::admin::allowed_hosts::Hosts;
     use crate::admin::reply::{AdminReply, text};
-    use crate::admin::route::Answer::{AtOnce, OnPageThread};
-    use crate::admin::route::Link;
+    use crate::admin::route_lookup::Answer::{AtOnce, OnPageThread};
+    use crate::admin::route_lookup::Link;
     use crate::http::socket::Address;
 
     /// Held while slow pages must not end.

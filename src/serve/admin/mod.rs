@@ -5,7 +5,7 @@
 //! answers when all workers are busy or stuck, and when it is scraped too often no worker notices.
 //!
 //! Reading order: [`Options`] and [`State`] are what it is given, [`listener`] accepts into `slots`,
-//! `dispatch` finds the `route` of a request in the table of `routes`, asks [`hosts`] whether it may be
+//! `dispatch` finds the `route` of a request in the table of `routes`, asks [`allowed_hosts`] whether it may be
 //! answered, and hands what takes its time to `page_threads`. [`health`] and [`report`] collect what
 //! there is to say, `status` and [`prometheus`] write it with the help of `display`, [`rates`] and
 //! [`process`], and a `reply` carries it.
@@ -19,17 +19,17 @@ mod options;
 mod state;
 pub mod listener;
 mod slots;
-pub mod hosts;
+pub mod allowed_hosts;
 mod dispatch;
 mod page_threads;
-mod route;
+mod route_lookup;
 mod routes;
 mod reply;
 pub mod health;
 pub mod report;
 mod display;
 mod layout;
-mod status;
+mod status_page;
 pub mod prometheus;
 pub mod rates;
 pub mod process;

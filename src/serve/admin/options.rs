@@ -1,6 +1,6 @@
 //! What the admin listener must be told.
 
-use super::hosts::Hosts;
+use super::allowed_hosts::Hosts;
 use crate::http::socket::Address;
 use crate::http::watchdog::Timeouts;
 

@@ -8,10 +8,10 @@ use super::health::{Health, Readiness};
 use super::layout::PageLayout;
 use super::reply::{AdminReply, failed, html, respond, text};
 use super::report::StatusReport;
-use super::route::Answer::{AtOnce, OnPageThread};
-use super::route::{AdminRoute, Answer, Link, index};
+use super::route_lookup::Answer::{AtOnce, OnPageThread};
+use super::route_lookup::{AdminRoute, Answer, Link, index};
 use super::state::State;
-use super::{prometheus, status};
+use super::{prometheus, status_page};
 
 /// What is where, in the order of the index.
 pub(super) const ROUTES: &[AdminRoute] = &[
@@ -58,7 +58,7 @@ fn metrics(state: &Arc<State>) -> AdminReply {
 }
 
 fn status_page(state: &Arc<State>) -> AdminReply {
-    match status::render(&StatusReport::collect(state), PageLayout::new(ROUTES, "/status")) {
+    match status_page::render(&StatusReport::collect(state), PageLayout::new(ROUTES, "/status")) {
         Ok(page) => html(page),
         Err(_) => failed("cannot write the page\n"),
     }

@@ -23,9 +23,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::unconstrained;
 
 use super::connection;
+use super::connection_origin::ConnectionOrigin;
 use super::context::Context;
 use super::eviction::{Activity, Registry};
-use super::origin::ConnectionOrigin;
 use super::socket::{ListeningSocket, Stream};
 use super::workers::Workers;
 use crate::http::client_address::AddressSource;

@@ -21,7 +21,7 @@ pub mod listener;
 pub mod workers;
 pub mod placement;
 pub mod drain;
-mod origin;
+mod connection_origin;
 pub mod connection;
 pub mod preamble;
 pub mod watchdog;
@@ -36,7 +36,7 @@ mod date;
 pub mod client_address;
 pub mod access_log;
 
+pub use connection_origin::ConnectionOrigin;
 pub use context::Context;
 pub use drain::Drain;
 pub use options::Options;
-pub use origin::ConnectionOrigin;

@@ -21,11 +21,11 @@ pub mod labels;
 mod counter;
 pub mod histogram;
 pub mod countme;
-mod counts;
-pub mod clients;
+mod all_counters;
+pub mod client_check;
 
+pub use all_counters::{AnswerTimer, Metrics};
 pub use counter::Counter;
-pub use counts::{AnswerTimer, Metrics};
 pub use labels::{
     Label, Phase, PrivateClient, ReloadOutcome, ReloadTrigger, RequestKind, StatusClass,
 };

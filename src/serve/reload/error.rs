@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use crate::pipeline;
+use crate::build_snapshot;
 use snapshot::format;
 
 /// Why data may not be published: one line that names the file or the figure.
@@ -27,7 +27,7 @@ pub(super) enum Reason {
     #[error("{0}")]
     Snapshot(#[from] format::Error),
     #[error("{0}")]
-    Build(#[from] pipeline::Error),
+    Build(#[from] build_snapshot::Error),
     #[error("{newest}; nor can the snapshot before it be served: {previous}")]
     Both { newest: Error, previous: Error },
     #[error("implausible shrink: {what} fell from {old} to {new} (--allow-shrink accepts it)")]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::error::{Error, Reason};
-use crate::pipeline::build;
+use crate::build_snapshot::build;
 use answer::Edition;
 use catalog::Report;
 use snapshot::{Snapshot, format, replace};

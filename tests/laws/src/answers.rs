@@ -8,7 +8,7 @@ use answer::query::Query;
 use answer::shape::Shaping;
 use answer::{Edition, Format, Options, Request, Scratch, Status, respond};
 use encode::text::{Append, Text};
-use serve::pipeline::build;
+use serve::build_snapshot::build;
 use sources::Inputs;
 
 use super::xml;

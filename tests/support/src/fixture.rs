@@ -14,7 +14,7 @@ use answer::{Edition, Format, Options, Reply, Request, Scratch, Status, explain,
 use catalog::Report;
 use compile::Compiled;
 use encode::text::{Append, Text};
-use serve::pipeline::{self, build};
+use serve::build_snapshot::{self, build};
 use snapshot::Snapshot;
 use sources::{Inputs, MirrorManagerFiles};
 use testdata::Message as _;
@@ -219,12 +219,12 @@ impl World {
     }
 
     /// Compiles the four files as the program does.
-    pub fn compile(&self) -> Result<Compiled, pipeline::Error> {
+    pub fn compile(&self) -> Result<Compiled, build_snapshot::Error> {
         self.compile_bytes(&self.list.encode_to_vec())
     }
 
     /// Compiles with these bytes for the protobuf.
-    pub fn compile_bytes(&self, cache: &[u8]) -> Result<Compiled, pipeline::Error> {
+    pub fn compile_bytes(&self, cache: &[u8]) -> Result<Compiled, build_snapshot::Error> {
         let folder = tempfile::tempdir().unwrap();
         let files = self.write(folder.path(), cache);
         build(&Inputs::MirrorManager(files), None)

@@ -5,7 +5,7 @@
 //! [`ClientCheck`] looks at them now and then. It counts requests and no time, so a quiet server says
 //! nothing, and it tells a change and no state, so a network that is private on purpose costs one line.
 
-use super::counts::Metrics;
+use super::all_counters::Metrics;
 use super::labels::{PrivateClient, RequestKind};
 
 /// Requests that are looked at together, at least.

@@ -5,7 +5,7 @@ use std::path::Path;
 use answer::Edition;
 use compile::Compiled;
 use proptest::prelude::*;
-use serve::pipeline::build;
+use serve::build_snapshot::build;
 use sources::Inputs;
 use testdata::Message as _;
 use testdata::mmdb::{self, Layout};

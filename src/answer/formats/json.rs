@@ -12,7 +12,7 @@
 //! (the client's country), `continent`, `global`, `fallback`. `country` is `null` where it is not
 //! known. Each line is an object, so that a person can read it.
 
-use super::document::Document;
+use crate::document::Document;
 use encode::text::{Append, Text};
 use encode::write::{push_json_escaped, push_json_string, push_number};
 use model::tier::Tier;

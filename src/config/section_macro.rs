@@ -78,7 +78,7 @@ macro_rules! section {
             )*
         }
 
-        impl $crate::config::section::Section for $Name {
+        impl $crate::config::section_macro::Section for $Name {
             fn about() -> (&'static str, Vec<String>) {
                 ($heading, $crate::config::option::paragraphs(&[$($about),*]))
             }
@@ -92,8 +92,8 @@ macro_rules! section {
                     value: $value,
                     kind: <$Type as Value>::kind(),
                     absent: None::<Absent>
-                        $(.or(Some($crate::config::section::shown::<$Type>($default))))?
-                        $(.or(Some($crate::config::section::by_profile::<$Type>($compatible, $modern))))?
+                        $(.or(Some($crate::config::section_macro::shown::<$Type>($default))))?
+                        $(.or(Some($crate::config::section_macro::by_profile::<$Type>($compatible, $modern))))?
                         $(.or(Some(Absent::Words($otherwise))))?
                         .unwrap_or(Absent::Nothing),
                     example: None::<&'static str>$(.or(Some($example)))?,

@@ -5,7 +5,7 @@
 //! document order: dnf reads the order, yum and aria2 the number. `type` repeats `protocol` because
 //! aria2 needs the one and old yum the other.
 
-use super::document::{Document, NO_MIRROR_COMMENT};
+use crate::document::{Document, NO_MIRROR_COMMENT};
 use encode::text::{Append, Digits, Pieces, Prepared, Text};
 use encode::xml::{escape_comment_into, escape_into};
 use snapshot::FileView;

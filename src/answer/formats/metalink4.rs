@@ -4,7 +4,7 @@
 //! `priority` that counts up from 1, hashes under their IANA names, and no place for alternates, so
 //! that only the current version is described.
 
-use super::document::{Document, NO_MIRROR_COMMENT};
+use crate::document::{Document, NO_MIRROR_COMMENT};
 use encode::text::{Append, Text};
 use encode::write::{push_hex, push_number};
 use encode::xml::escape_into;

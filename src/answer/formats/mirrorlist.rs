@@ -3,10 +3,10 @@
 //! Lines end in `\n` alone, none is blank, and no URL holds a blank or a control character: dnf and
 //! zypper break on either.
 
-use super::document::Document;
-use super::query::Protocols;
-use super::select::Contribution;
-use super::target::Subject;
+use crate::document::Document;
+use crate::query::Protocols;
+use crate::select::Contribution;
+use crate::target::Subject;
 use encode::text::{Append, Pieces, Text};
 use encode::write::push_number;
 
@@ -63,7 +63,7 @@ pub fn render(document: &Document<'_>, details: &Details<'_>, tails: &mut Pieces
 }
 
 /// How the first line of a text list begins.
-pub(super) fn push_subject(subject: &Subject<'_, '_>, body: &mut impl Append) {
+pub(crate) fn push_subject(subject: &Subject<'_, '_>, body: &mut impl Append) {
     match subject {
         Subject::Path(path) => body.push_all(["# path = ", path, " "]),
         Subject::Repository(name, arch) => {
