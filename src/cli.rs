@@ -108,11 +108,13 @@ pub enum Command {
     #[command(args_override_self = true)]
     Check(Box<CheckArgs>),
     /// Print completions, the manual page, an example configuration or the reference of options
+    #[cfg(feature = "generate")]
     #[command(subcommand)]
     Generate(Generate),
 }
 
 /// What the definitions of this file can be turned into.
+#[cfg(feature = "generate")]
 #[derive(Subcommand, Clone, Copy, Debug)]
 pub enum Generate {
     /// Completions for a shell

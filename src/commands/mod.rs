@@ -6,6 +6,7 @@ pub mod inspect;
 pub mod check;
 mod output;
 mod surroundings;
+#[cfg(feature = "generate")]
 pub mod generate;
 
 use std::process::ExitCode;
@@ -22,6 +23,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Compile(args)) => compile::run(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Check(args)) => check::run(&args),
+        #[cfg(feature = "generate")]
         Some(Command::Generate(what)) => generate::run(what),
     }
 }

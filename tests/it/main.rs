@@ -36,6 +36,7 @@ mod client_address;
 mod command_line;
 mod compression;
 mod corpus;
+mod dependencies;
 mod drain;
 mod formats;
 mod http;

@@ -28,6 +28,11 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("install.md", "contrib/package/build", "`built` runs it for all tests of this suite"),
     (
         "install.md",
+        "cargo build --release --no-default-features",
+        "`.ci/run` checks it without building everything once more",
+    ),
+    (
+        "install.md",
         "dnf install ./target/package/mirrorlistd-*.rpm",
         "Debian's dnf knows none of Debian's packages; `service` installs the RPM with rpm",
     ),
