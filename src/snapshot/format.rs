@@ -12,7 +12,8 @@
 //! agree, so the decoder never meets damaged input, and what decodes is checked again for meaning
 //! ([`Tables::validate`]). Integers have a fixed width:
 //! most of the file is bit sets and addresses, which a variable one would not shorten. A forged file
-//! can still name huge lengths; the decoder's limit bounds what it may allocate.
+//! can still name huge lengths, for which the decoder reserves up to 4 GiB of addresses, and no memory,
+//! before it finds that the bytes are not there.
 //!
 //! A file is read in the same order: the header first, whose length is compared with that of the file
 //! before anything else is read.

@@ -1,12 +1,13 @@
 //! How mirrors serve groups of directories, with the sets that selection intersects.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use rustc_hash::FxHashSet;
 
 use super::tables::{Layout, Slot, Tables};
 use model::geo::{Continent, Country};
-use model::host_set::{empty_set, insert};
+use model::host_set::{empty_set, insert, words_for};
 use model::ids::HostId;
 use model::url::{Protocol, ProtocolSet};
 
@@ -67,9 +68,14 @@ impl LayoutIndex {
 const MAX_LISTED: usize = 64 * 1024 * 1024;
 /// What is prepared for a URL besides its text, at least.
 const PER_URL: usize = 128;
+/// Sets of mirrors by country and continent take 0.1 MB in Fedora's data. A forged file of 1 MB could ask
+/// for gigabytes: many layouts that list a mirror in every country.
+const MAX_SETS: usize = 64 * 1024 * 1024;
+/// What a set takes besides its words, at most.
+const PER_SET: usize = 64;
 
 /// Makes the sets of all layouts. Fails with the name of the table where the mirrors have more URLs
-/// than anybody can mean.
+/// or more countries than anybody can mean.
 pub(super) fn build(tables: &Tables) -> Result<Vec<LayoutIndex>, &'static str> {
     let mut left = MAX_LISTED;
     let mut seen = FxHashSet::default();
@@ -84,21 +90,40 @@ pub(super) fn build(tables: &Tables) -> Result<Vec<LayoutIndex>, &'static str> {
             }
         }
     }
-    Ok(tables.layouts.iter().map(|layout| LayoutIndex::new(tables, layout)).collect())
+    let spoken: Vec<ProtocolSet> = (0..tables.url_lists.len())
+        .map(|list| protocols_of(tables, tables.url_lists.get(list)))
+        .collect();
+    let mut left = MAX_SETS;
+    let index = |layout| LayoutIndex::new(tables, layout, &spoken, &mut left).ok_or("layouts");
+    tables.layouts.iter().map(index).collect()
+}
+
+fn protocols_of(tables: &Tables, urls: &[u32]) -> ProtocolSet {
+    let protocols = urls.iter().filter_map(|&url| Protocol::of_url(tables.urls.get(url as usize)));
+    protocols.fold(ProtocolSet::EMPTY, ProtocolSet::with)
 }
 
 impl LayoutIndex {
-    fn new(tables: &Tables, layout: &Layout) -> Self {
+    /// `spoken` has the protocols of each URL list. `None` where the sets take more than is `left`.
+    fn new(
+        tables: &Tables,
+        layout: &Layout,
+        spoken: &[ProtocolSet],
+        left: &mut usize,
+    ) -> Option<Self> {
         let n_hosts = tables.hosts.len();
+        let set_bytes = words_for(n_hosts) * 8 + PER_SET;
+        let mut take = || {
+            *left = left.checked_sub(set_bytes)?;
+            Some(empty_set(n_hosts))
+        };
         let mut public = empty_set(n_hosts);
         let mut by_protocol: [Box<[u64]>; 4] = std::array::from_fn(|_| empty_set(n_hosts));
         let mut by_country: BTreeMap<Country, Box<[u64]>> = BTreeMap::new();
         for (host, slot) in (0..).map(HostId).zip(&layout.slots) {
             let Some(slot) = slot else { continue };
-            for &url in tables.url_lists.get(slot.urls as usize) {
-                if let Some(protocol) = Protocol::of_url(tables.urls.get(url as usize))
-                    && let Some(set) = by_protocol.get_mut(protocol as usize)
-                {
+            for protocol in spoken.get(slot.urls as usize)?.iter() {
+                if let Some(set) = by_protocol.get_mut(protocol as usize) {
                     insert(set, host);
                 }
             }
@@ -106,22 +131,29 @@ impl LayoutIndex {
                 insert(&mut public, host);
             }
             for &country in tables.country_sets.get(slot.countries as usize) {
-                insert(by_country.entry(country).or_insert_with(|| empty_set(n_hosts)), host);
+                let hosts = match by_country.entry(country) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(new) => new.insert(take()?),
+                };
+                insert(hosts, host);
             }
         }
         let mut by_continent: BTreeMap<Continent, Box<[u64]>> = BTreeMap::new();
         for &(country, continent) in &tables.continents {
             let Some(hosts) = by_country.get(&country) else { continue };
-            let all = by_continent.entry(continent).or_insert_with(|| empty_set(n_hosts));
+            let all = match by_continent.entry(continent) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(take()?),
+            };
             all.iter_mut().zip(hosts).for_each(|(all, hosts)| *all |= hosts);
         }
-        Self {
+        Some(Self {
             slots: layout.slots.clone(),
             public,
             by_protocol,
             by_country: by_country.into_iter().collect(),
             by_continent: by_continent.into_iter().collect(),
-        }
+        })
     }
 }
 
@@ -144,5 +176,25 @@ mod tests {
         tables.layouts = vec![Layout { slots: vec![Some(slot); 10_000] }];
         assert_eq!(tables.validate(), Ok(()));
         assert_eq!(build(&tables).err(), Some("layouts"));
+    }
+
+    #[test]
+    fn nobody_can_list_a_mirror_everywhere_in_every_layout() {
+        let mut tables = Tables::default();
+        tables.urls.push("https://m.example/pub").expect("room");
+        tables.url_lists.push([0]).expect("room");
+        let letters = || ('A'..='Z').chain('0'..='9');
+        let codes = letters().flat_map(|a| letters().map(move |b| format!("{a}{b}")));
+        let countries: Vec<_> = codes.filter_map(|code| Country::parse(&code)).collect();
+        assert!(countries.len() > 600, "{}", countries.len());
+        tables.country_sets.push(countries).expect("room");
+        tables.hosts = vec![Host { key: MirrorKey::Number(1), country: None, weight: 1 }];
+        tables.carriers = HostSets::new(1);
+        let slot = Slot { urls: 0, countries: 0, public: true };
+        tables.layouts = vec![Layout { slots: vec![Some(slot)] }; 10_000];
+        assert_eq!(tables.validate(), Ok(()));
+        assert_eq!(build(&tables).err(), Some("layouts"));
+        tables.layouts.truncate(100);
+        assert!(build(&tables).is_ok(), "what somebody may mean is none of that");
     }
 }

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashSet;
+
 use model::geo::Country;
 use model::host_set::{contains, empty_set, members};
 use model::ids::{HostId, LayoutId};
@@ -55,10 +57,12 @@ impl Snapshot {
     }
 
     fn add_urls<'a>(&'a self, mirrors: &mut [MirrorView<'a>]) {
+        let (mut lists, mut listed) = (FxHashSet::default(), FxHashSet::default());
         for layout in &self.layouts {
-            for (slot, mirror) in layout.slots().iter().zip(&mut *mirrors) {
-                for (_, url) in slot.iter().flat_map(|&slot| self.urls(slot)) {
-                    if !mirror.urls.contains(&url) {
+            for (host, (slot, mirror)) in layout.slots().iter().zip(&mut *mirrors).enumerate() {
+                let new = slot.filter(|slot| lists.insert((host, slot.urls)));
+                for (number, url) in new.iter().flat_map(|&slot| self.urls(slot)) {
+                    if listed.insert((host, number)) {
                         mirror.urls.push(url);
                     }
                 }

@@ -72,6 +72,13 @@ pub struct Tables {
     pub location_overrides: Prefixes<Location>,
 }
 
+/// Fedora's data have some thousand versions of files. What a metalink says of all of them must stay well
+/// below 4 GiB: some 700 bytes for each.
+const MAX_VERSIONS: usize = 1 << 20;
+/// Fedora's networks have some thousand mirrors together. A forged file of 1 MB could list billions: many
+/// networks that share one long list.
+const MAX_MIRRORS_OF_NETWORKS: usize = 1 << 22;
+
 /// The value of networks in [`Tables::asn_prefixes`] whose system hosts no mirror.
 pub const NO_ASN: u32 = u32::MAX;
 
@@ -228,6 +235,7 @@ impl Tables {
             (
                 "files",
                 self.files.iter().all(|file| range(&file.versions, self.versions.len()))
+                    && self.versions.len() <= MAX_VERSIONS
                     && self.versions_are_not_shared(),
             ),
             ("repository_names", self.repository_names.is_sound()),
@@ -261,7 +269,8 @@ impl Tables {
             ),
             (
                 "netblocks",
-                self.netblocks.is_sound(|list| (list as usize) < self.netblock_hosts.len()),
+                self.netblocks.is_sound(|list| (list as usize) < self.netblock_hosts.len())
+                    && self.mirrors_of_networks() <= MAX_MIRRORS_OF_NETWORKS,
             ),
             ("netblock_hosts", self.netblock_hosts.is_sound(host)),
             (
@@ -286,6 +295,12 @@ impl Tables {
     fn keys_differ(&self) -> bool {
         let keys: FxHashSet<_> = self.hosts.iter().map(|host| &host.key).collect();
         keys.len() == self.hosts.len()
+    }
+
+    /// How many mirrors all preferred networks have together.
+    fn mirrors_of_networks(&self) -> usize {
+        let lists = self.netblocks.iter().map(|(_, list)| self.netblock_hosts.get(list as usize));
+        lists.map(<[HostId]>::len).fold(0, usize::saturating_add)
     }
 
     /// A forged file of 1 MB could ask for terabytes of details: many files that share all versions.

@@ -80,6 +80,7 @@ fn the_source_of_the_file_gives_the_same_bytes() {
         *CURRENT == *BYTES,
         "The standard world gives other bytes than it did. Has the layout changed? Raise VERSION \
          (see snapshot::format). Has the world changed, or the order in which compile puts things? \
-         UPDATE_GOLDEN=1 writes the file anew; all generations change with the program."
+         UPDATE_GOLDEN=1 writes the file anew; the generation in the test above is then another one, as \
+         all generations are."
     );
 }

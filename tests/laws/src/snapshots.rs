@@ -40,4 +40,6 @@ fn exercise(edition: &Edition) {
     for query in ["repo=demo-9&arch=x86_64&country=de,us", &format!("path={name}")] {
         answers::exercise(edition, query);
     }
+    let n_mirrors = edition.snapshot().mirrors().len();
+    assert_eq!(n_mirrors, edition.snapshot().hosts().len());
 }
