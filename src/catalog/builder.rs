@@ -110,10 +110,10 @@ impl Builder {
             report,
         );
         let paths = repositories::read_paths(&self.repositories, report);
-        if directories.is_too_large {
+        if directories.is_too_large() {
             return Err(BadCatalog::Contradictory(name.into()));
         }
-        if mirrors.is_empty() {
+        if hosts.is_empty() {
             return Err(BadCatalog::NoDirectories(name.into()));
         }
         let mut records = std::mem::take(&mut directories.records);

@@ -50,7 +50,7 @@ pub struct Directories {
     /// The directories, in the order in which they were read.
     pub(super) records: Vec<Directory>,
     /// Directories were left out because their layouts or sets would take too much memory.
-    pub(super) is_too_large: bool,
+    has_left_out: bool,
 
     known_mirrors: FxHashMap<MirrorKey, HostId>,
     known_url_lists: FxHashMap<Box<[i64]>, u32>,
@@ -88,7 +88,7 @@ impl Default for Directories {
             layouts: Vec::new(),
             sets: Vec::new(),
             records: Vec::new(),
-            is_too_large: false,
+            has_left_out: false,
             known_mirrors: FxHashMap::default(),
             known_url_lists: FxHashMap::default(),
             known_country_sets: std::iter::once((Box::default(), 0)).collect(),
@@ -247,10 +247,8 @@ impl Directories {
 
     fn push(&mut self, origin: &Origin, name: Box<str>, subpath: Box<str>) {
         let n_hosts = self.mirrors.len();
-        if (self.layouts.len() + 1).saturating_mul(n_hosts) > MAX_SLOTS
-            || (self.sets.len() + 1).saturating_mul(words_for(n_hosts)) > MAX_SET_WORDS
-        {
-            self.is_too_large = true;
+        if self.exceeds_with(1) {
+            self.has_left_out = true;
             return;
         }
         let layout = self.find_layout(origin);
@@ -263,6 +261,19 @@ impl Directories {
         let carriers = intern(&mut self.sets, &mut self.known_sets, &set);
         let (origin, files) = (origin.clone(), Vec::new());
         self.records.push(Directory { origin, name, subpath, layout, carriers, files });
+    }
+
+    /// Whether directories were left out because their layouts or sets would take too much memory, or all
+    /// would with the mirrors that were met later.
+    pub(super) fn is_too_large(&self) -> bool {
+        self.has_left_out || self.exceeds_with(0)
+    }
+
+    /// Whether the layouts and sets, and so many more, take more memory than anybody can mean.
+    fn exceeds_with(&self, n_more: usize) -> bool {
+        let n_hosts = self.mirrors.len();
+        (self.layouts.len() + n_more).saturating_mul(n_hosts) > MAX_SLOTS
+            || (self.sets.len() + n_more).saturating_mul(words_for(n_hosts)) > MAX_SET_WORDS
     }
 
     /// The mirrors that carry a directory: those that were only met in one that is left out do not.
@@ -325,4 +336,38 @@ fn intern<T: Clone + Eq + std::hash::Hash>(
     all.push(items.into());
     known.insert(items.into(), index);
     index
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Directories of one mirror each, which contradict each other: so many layouts.
+    fn contradicting(n_layouts: i64, directories: &mut Directories, report: &mut Report) {
+        let origin = Origin::table("cache", "MirrorListCache");
+        let mirror = directories.mirror(&MirrorKey::Number(0));
+        for number in 0..n_layouts {
+            let urls = directories.url_list(&origin, &[number]);
+            directories.carry(&origin, mirror, urls, report);
+            directories.end(&origin, format!("pub/{number}").as_bytes(), b"", report);
+        }
+    }
+
+    #[test]
+    fn layouts_that_nobody_can_mean_are_too_large() {
+        let (mut directories, mut report) = (Directories::default(), Report::default());
+        contradicting(5_000, &mut directories, &mut report);
+        assert_eq!(directories.layouts.len(), 5_000);
+        assert!(!directories.is_too_large());
+        // A directory that is left out leaves its mirrors, of which every layout has a slot.
+        let origin = Origin::table("cache", "MirrorListCache");
+        let urls = directories.url_list(&origin, &[0]);
+        for number in 1..=4_000 {
+            let mirror = directories.mirror(&MirrorKey::Number(number));
+            directories.carry(&origin, mirror, urls, &mut report);
+        }
+        directories.end(&origin, b"", b"", &mut report);
+        assert_eq!(directories.records.len(), 5_000);
+        assert!(directories.is_too_large());
+    }
 }

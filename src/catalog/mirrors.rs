@@ -21,7 +21,7 @@ use model::mirror_key::MirrorKey;
 /// No mirror has more Mbit/s. A larger number is of another unit, and would draw all clients there.
 const MAX_BANDWIDTH: u32 = 100_000_000;
 
-/// The mirrors that carry a directory, with their country and weight.
+/// The mirrors with their country and weight, and the ids of those that carry a directory.
 pub(super) fn check(
     missing: &Missing,
     directories: &Directories,
@@ -34,13 +34,16 @@ pub(super) fn check(
     let mut mirrors = Vec::with_capacity(directories.mirrors.len());
     let mut hosts = HostIds::default();
     let carrying = directories.carrying();
+    let mut unheard = Report::default();
     for (id, key) in (0..).map(HostId).zip(&directories.mirrors) {
-        if !contains(&carrying, id) {
-            // It was met in a directory that is left out.
-            mirrors.push(Mirror { key: key.clone(), country: None, weight: 1 });
-            continue;
-        }
-        hosts.insert(key.clone(), id);
+        let report = match contains(&carrying, id) {
+            true => {
+                hosts.insert(key.clone(), id);
+                &mut *report
+            }
+            // It was met in a directory that is left out, and is in no answer.
+            false => &mut unheard,
+        };
         let country = match countries.get(key) {
             Some(Entry { origin, value: code, .. }) => {
                 let country = Country::parse(code);

@@ -15,7 +15,8 @@ pub struct Catalog {
     pub name: String,
     /// When the data were made, in seconds since 1970.
     pub created: u64,
-    /// Mirrors that carry a directory, by [`HostId`].
+    /// Mirrors, by [`HostId`]: those that carry a directory, and those that were only met in one that is
+    /// left out.
     pub mirrors: Vec<Mirror>,
     /// Base URLs in their one form, each once.
     pub urls: Vec<Box<str>>,

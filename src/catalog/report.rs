@@ -77,7 +77,7 @@ impl Report {
             Place::Line(line) => (Some(line), ""),
             Place::Table(table) => (None, table),
         };
-        // There are a few dozen kinds at most: each is a literal of this crate.
+        // There are a few dozen kinds at most: each is a literal of this program.
         let known = self
             .kinds
             .iter_mut()

@@ -62,8 +62,9 @@ fn find(records: &[Directory], name: &str) -> Option<usize> {
 /// the index serves the repository, and a text list names its directory.
 pub(super) fn add_parents(paths: &Paths<'_>, records: &mut Vec<Directory>, report: &mut Report) {
     let mut parents = Vec::new();
-    for path in paths.values().map(|path| &*path.path).collect::<BTreeSet<_>>() {
-        let (path, repodata) = split_repodata(path);
+    // Two repositories may lead to one directory, by itself and by that of its index.
+    let named: BTreeSet<_> = paths.values().map(|path| split_repodata(&path.path)).collect();
+    for (path, repodata) in named {
         if find(records, path).is_some() {
             continue;
         }

@@ -122,6 +122,7 @@ fn push_mirror(mirror: &MirrorView<'_>, text: &mut String) -> std::fmt::Result {
         None => {}
     }
     let audience = match mirror.public_directories {
+        _ if mirror.directories == 0 => "nobody".to_owned(),
         0 => "its own networks".to_owned(),
         n if n == mirror.directories => "everybody".to_owned(),
         n => format!("everybody in {n} of its directories, its own networks in the others"),

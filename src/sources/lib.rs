@@ -39,7 +39,7 @@ impl Inputs {
         }
     }
 
-    /// What is there now. Two equal revisions are the same data.
+    /// What is there now. Where two differ, the data may.
     pub fn revision(&self) -> Revision {
         match self {
             Self::MirrorManager(files) => Revision::of_files(files.paths()),

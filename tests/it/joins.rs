@@ -164,3 +164,17 @@ fn a_mirror_that_only_a_directory_names_that_is_left_out_carries_nothing() {
         assert!(lines.iter().any(|line| line.starts_with(told)), "{lines:#?}");
     }
 }
+
+/// One by its own name and one by that of its index: a directory that is taken from its index is taken
+/// once.
+#[test]
+fn two_repositories_of_a_directory_that_is_missing_are_one_directory() {
+    let mut world = World::standard();
+    world.directory("pub/test/new/repodata", "new/repodata", &[1]);
+    world.repository("new-1+x86_64", "pub/test/new");
+    world.repository("new-2+x86_64", "pub/test/new/repodata/repodata");
+    let told = "cache.proto: MirrorListCache: directory of a repository is missing, taken from that of \
+                its index: pub/test/new";
+    let lines = world.serve().report.lines();
+    assert_eq!(lines.iter().filter(|line| line.starts_with(told)).count(), 1, "{lines:#?}");
+}
