@@ -43,7 +43,7 @@
 //! | this one | options, the command line, the wiring of all parts | all of them |
 //!
 //! Within a room no module imports another in a circle, and some outside crates are behind one module:
-//! `tests/it/rooms.rs` reads the sources and says so. tokio and hyper appear in [`serve`] and here. Clock,
+//! `tests/it/rooms.rs` reads the sources and says so. hyper appears in [`serve`] only, tokio there and here. Clock,
 //! randomness and the output buffer come into [`answer`] as arguments, so that every answer can be tested
 //! to the byte.
 //!

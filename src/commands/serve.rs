@@ -17,7 +17,7 @@ use serve::reload::Source;
 use sources::Inputs;
 
 /// How long the end of the process waits for what is still to be written to stderr and stdout.
-const FLUSH_PATIENCE: Duration = Duration::from_millis(500);
+const FLUSH_PATIENCE: Duration = Duration::from_secs(2);
 /// More than the addresses of any configuration take.
 const MAX_ANNOUNCEMENT: usize = 64 * 1024;
 

@@ -10,11 +10,16 @@ const NOT_ROOMS: [&str; 2] = ["README.md", "lib.rs"];
 fn every_room_is_on_the_map() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let map = fs::read_to_string(source.join("README.md")).unwrap();
-    let rows = map.lines().filter_map(|line| line.strip_prefix("| `")?.split(" |").next());
+    let rows = map.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next());
+    let rows = rows.map(|row| row.trim_start_matches("&emsp; ")).filter(|row| row.starts_with('`'));
     let named: Vec<String> = rows
         .flat_map(|rooms| rooms.split(", "))
         .map(|room| room.trim_matches('`').trim_end_matches('/').to_owned())
         .collect();
+    for room in &named {
+        let is_there = [room.clone(), format!("{room}.rs")].iter().any(|p| source.join(p).exists());
+        assert!(is_there, "the map names {room}");
+    }
     for entry in fs::read_dir(&source).unwrap() {
         let name = entry.unwrap().file_name();
         let name = name.to_str().unwrap();

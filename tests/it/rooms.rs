@@ -1,5 +1,6 @@
 //! What Cargo does not enforce about the rooms in `src/`, read from the sources: no circles inside a
-//! room, outside crates behind the module that stands for them, files that can be read.
+//! room, outside crates behind the module that stands for them, files that can be read. Paths within calls
+//! of macros are not seen.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -15,7 +15,7 @@ An option is a key of the configuration file (`--config FILE`, TOML), and most a
 line as well; the command line beats the file. Keys below stand with their table: `limits.max_headers`
 is `max_headers` in the table `[limits]`. An unknown key is an error that names its line. Flags may be
 written with dashes or underscores; of a repeated one the last counts, except where it says that it may
-be repeated. [mirrorlistd.toml](../mirrorlistd.toml) is a file with every key in it.
+be repeated. `mirrorlistd generate example-config` prints a file with every key in it.
 ";
 
 const WIDTH: usize = 105;

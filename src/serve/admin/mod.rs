@@ -5,9 +5,9 @@
 //! answers when all workers are busy or stuck, and when it is scraped too often no worker notices.
 //!
 //! Reading order: [`Options`] and [`State`] are what it is given, [`listener`] accepts into `slots`,
-//! `dispatch` finds the `route` of a request in the table of `routes`, asks [`allowed_hosts`] whether it may be
+//! `dispatch` finds the route of a request in the table of `routes`, asks [`allowed_hosts`] whether it may be
 //! answered, and hands what takes its time to `page_threads`. [`health`] and [`report`] collect what
-//! there is to say, `status` and [`prometheus`] write it with the help of `display`, [`rates`] and
+//! there is to say, `status_page` and [`prometheus`] write it with the help of `display`, [`rates`] and
 //! [`process`], and a `reply` carries it.
 //!
 //! Pages are HTML templates (`templates/`), checked by the compiler and escaped by askama; `layout`
@@ -93,6 +93,10 @@ impl Admin {
     }
 }
 
+/// Longer than any process: where the system gives no new thread, tokio makes do with those that there
+/// are, and fails where there is none.
+const PAGE_THREAD_LIFE: Duration = Duration::from_secs(10 * 365 * 86_400);
+
 /// The thread. The runtime lives and dies here: dropped in a worker, it would panic.
 fn serve(
     options: Options,
@@ -102,8 +106,10 @@ fn serve(
 ) -> io::Result<()> {
     let mut builder = Builder::new_current_thread();
     builder.enable_all().max_blocking_threads(MAX_PAGES).thread_name("admin-page");
+    builder.thread_keep_alive(PAGE_THREAD_LIFE);
     let runtime = AdminRuntime(Some(builder.build()?));
     runtime.block_on(async {
+        page_threads::start_one().await?;
         let listener = ListeningSocket::bind(&options.address, None)?;
         tracing::info!("admin listener on {}", listener.address().url());
         report_bound(listener.address());

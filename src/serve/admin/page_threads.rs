@@ -1,7 +1,7 @@
 //! The threads that make pages: a few, so that a page that takes its time delays no probe.
 //!
-//! They are those of tokio's pool for what blocks; each ends when it has had nothing to do for some
-//! seconds. A request for a page waits for one of them, and is told to come back when that takes too
+//! They are those of tokio's pool for what blocks. One is there from the start and none ends, so that pages
+//! are made when the system has no thread to give any more. A request for a page waits for one of them, and is told to come back when that takes too
 //! long. So pages that hang cost all other pages, but neither `/healthz` nor `/readyz`, which the
 //! listener answers itself. What waits is bounded by the connections of the listener, and who made a
 //! page is of no interest: a client that is gone leaves its page to be finished for nobody.
@@ -9,6 +9,7 @@
 //! A page that panics costs its request. Nothing can end a page that hangs; its thread is left behind
 //! when the listener ends.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +58,11 @@ impl PageThreads {
         });
         page.await.map_err(|_| NoPage::Panicked)
     }
+}
+
+/// Starts the first thread. Fails where the system gives none.
+pub(super) async fn start_one() -> io::Result<()> {
+    spawn_blocking(|| ()).await.map_err(io::Error::other)
 }
 
 #[cfg(test)]
