@@ -1,6 +1,6 @@
 //! SIGTERM under load.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -30,21 +30,26 @@ enum Last {
 fn ask_to_the_end(stream: TcpStream, mut sent: Instant, n_answers: &AtomicUsize) -> Last {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut stream = BufReader::new(stream);
+    // Until all are busy, and until the server has ended.
+    let deadline = Instant::now() + 2 * PATIENCE;
     loop {
+        assert!(Instant::now() < deadline, "no answer says that it is the last one");
         let before = std::mem::replace(&mut sent, Instant::now());
         let request = format!("GET {DEMO} HTTP/1.1\r\nHost: a\r\n\r\n");
-        let answer = stream
-            .get_mut()
-            .write_all(request.as_bytes())
-            .and_then(|()| stream.fill_buf().map(|bytes| !bytes.is_empty()));
+        let sent = stream.get_mut().write_all(request.as_bytes());
+        // The answer before it was made before the drain began, and asked for before that.
+        let elapsed = before.elapsed();
+        let answer = sent.and_then(|()| stream.fill_buf().map(|bytes| !bytes.is_empty()));
+        if let Err(error) = &answer {
+            let hangs = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+            assert!(!hangs, "neither an answer nor an end after {PATIENCE:?}: {error}");
+        }
         // The server cannot know of a request that is on its way when it closes an idle connection.
         // On a machine that has no time for this thread, a busy connection looks idle.
-        if !answer.is_ok_and(|has_begun| has_begun) {
-            // The answer before it was made before the drain began, and asked for before that.
-            let elapsed = before.elapsed();
+        if !matches!(answer, Ok(true)) {
             assert!(
                 elapsed >= LINGER,
-                "a request that was sent in time got no answer: {elapsed:?}"
+                "a request that was sent in time got no answer: {elapsed:?}, {answer:?}"
             );
             return Last::Late;
         }
