@@ -1,7 +1,7 @@
 //! What a supervisor hands over and is told: socket activation, and messages to `NOTIFY_SOCKET`.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
@@ -16,7 +16,7 @@ use socket2::SockRef;
 use tempfile::TempDir;
 
 use crate::server::{
-    DEMO, PATIENCE, Server, command, patient, patient_config, run, without_supervisor,
+    DEMO, PATIENCE, Server, command, patient, patient_config, run, wait_until, without_supervisor,
 };
 
 /// Makes the standard descriptors 0 and 2 the ones from 3 on, as systemd would, and becomes the
@@ -60,7 +60,8 @@ const LAST_CHANCE: Duration = Duration::from_millis(250);
 
 /// One request on a connection of its own; the answer, until its end. `None` where the server has
 /// closed the connection before it has seen the request, which it does to clients that take longer than
-/// [`LAST_CHANCE`] to send one: on a busy machine any may.
+/// [`LAST_CHANCE`] to send one: on a busy machine any may. What was sent sooner is answered, however
+/// long the connection waits for a server.
 #[track_caller]
 fn get(address: SocketAddr) -> Option<String> {
     let start = Instant::now();
@@ -68,11 +69,15 @@ fn get(address: SocketAddr) -> Option<String> {
     stream.set_read_timeout(Some(PATIENCE)).expect("a valid timeout");
     let request = format!("GET {DEMO} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     let mut bytes = Vec::new();
-    let outcome =
-        stream.write_all(request.as_bytes()).and_then(|()| stream.read_to_end(&mut bytes));
+    let sent = stream.write_all(request.as_bytes());
+    let elapsed = start.elapsed();
+    let outcome = sent.and_then(|()| stream.read_to_end(&mut bytes));
+    if let Err(error) = &outcome {
+        let hangs = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+        assert!(!hangs, "neither an answer nor an end after {PATIENCE:?}: {error}");
+    }
     if bytes.is_empty() {
-        let elapsed = start.elapsed();
-        assert!(elapsed >= LAST_CHANCE, "closed without an answer after {elapsed:?}: {outcome:?}");
+        assert!(elapsed >= LAST_CHANCE, "sent within {elapsed:?} and not answered: {outcome:?}");
         return None;
     }
     outcome.expect("an answer that has begun is completed");
@@ -90,8 +95,8 @@ fn an_inherited_socket_replaces_the_configured_address() {
     assert_eq!(server.get(DEMO).status(), 200);
     // Options are those of the socket, which both processes hold.
     assert!(SockRef::from(&listener).tcp_nodelay().expect("an option"));
+    server.wait_for_log("1 inherited sockets replace the configured addresses");
     server.stop();
-    assert!(server.stderr().contains("1 inherited sockets replace the configured addresses"));
     // It is still open here, so a client waits for the next process.
     assert!(TcpStream::connect(address).is_ok());
 }
@@ -147,12 +152,11 @@ fn a_name_that_no_listener_has_ends_the_start_and_who_is_not_served_is_named() {
     let mut handing = handing(folder.path(), listener.into(), None, &args);
     handing.env("LISTEN_FDNAMES", "unknown");
     let mut server = Server::launch(folder, handing);
+    server.wait_for_log("no inherited socket replaces 127.0.0.1:2: it is not served");
+    let adopted = format!("inherited socket `unknown` at {address} has the rules of 127.0.0.1:1");
+    server.wait_for_log(&adopted);
     server.stop();
     let stderr = server.stderr();
-    let adopted = format!("inherited socket `unknown` at {address} has the rules of 127.0.0.1:1");
-    assert!(stderr.contains(&adopted), "{stderr}");
-    let left = "no inherited socket replaces 127.0.0.1:2: it is not served";
-    assert!(stderr.contains(left), "{stderr}");
     assert_eq!(stderr.matches("it is not served").count(), 1, "{stderr}");
 }
 
@@ -197,6 +201,15 @@ fn what_is_handed_over_must_be_listening_sockets() {
     check(listening(), "1", Some("a:b"), names);
 }
 
+/// Set when it is dropped, by a panic as well: the end of a scope waits for threads that wait for it.
+struct SetAtTheEnd<'a>(&'a AtomicBool);
+
+impl Drop for SetAtTheEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 #[test]
 fn a_restart_on_an_inherited_socket_refuses_no_connection() {
     let (listener, address) = tcp();
@@ -215,13 +228,14 @@ fn a_restart_on_an_inherited_socket_refuses_no_connection() {
                 n_answers.fetch_add(1, Ordering::SeqCst);
             }
         };
+        let asking = SetAtTheEnd(&stop);
         let clients: Vec<_> = (0..8).map(|_| scope.spawn(ask_on)).collect();
         // Some more answers, from whichever process.
         let go_on = || {
             let n = n_answers.load(Ordering::SeqCst) + 50;
-            while n_answers.load(Ordering::SeqCst) < n && !clients.iter().any(|c| c.is_finished()) {
-                thread::sleep(Duration::from_millis(1));
-            }
+            wait_until("more requests are answered", || {
+                n_answers.load(Ordering::SeqCst) >= n || clients.iter().any(|c| c.is_finished())
+            });
         };
         let mut server = start();
         for round in 0..6 {
@@ -239,7 +253,7 @@ fn a_restart_on_an_inherited_socket_refuses_no_connection() {
             };
         }
         go_on();
-        stop.store(true, Ordering::SeqCst);
+        drop(asking);
         clients.into_iter().for_each(|client| client.join().expect("a client without errors"));
         server.stop();
     });
@@ -372,9 +386,7 @@ fn a_supervisor_that_does_not_read_stops_nothing() {
     let supervisor = Supervisor::new();
     let mut server = supervisor.start(&["--demo"], &[("WATCHDOG_USEC", "1000")]);
     // The queue is full.
-    crate::server::wait_until("messages are dropped", || {
-        server.stderr().contains("cannot notify the supervisor")
-    });
+    wait_until("messages are dropped", || server.stderr().contains("cannot notify the supervisor"));
     assert_eq!(server.get(DEMO).status(), 200);
     server.signal(Signal::HUP);
     check_served_with_one_complaint(&mut server);
@@ -388,8 +400,6 @@ fn a_supervisor_that_is_late_hears_that_the_server_is_ready() {
     let address = supervisor.folder.path().join("notify");
     while other.send_to(b"X_OTHER=1\n", &address).is_ok() {}
     let server = supervisor.start(&["--demo"], &[]);
-    crate::server::wait_until("a message is dropped", || {
-        server.stderr().contains("cannot notify the supervisor")
-    });
+    wait_until("a message is dropped", || server.stderr().contains("cannot notify the supervisor"));
     while supervisor.next()[0] != "READY=1" {}
 }
