@@ -94,11 +94,20 @@ fn an_idle_connection_ends_at_its_own_limit() {
     check_closed_at_the_limit(&mut client, start, "idle");
 }
 
-/// Sends requests as long as the socket takes them, and reads no answer.
-fn send_on(client: &mut Client) {
+/// Sends requests as long as the socket takes them, and reads no answer. `n_sent` bytes have gone
+/// before: the last request may have gone in part.
+#[track_caller]
+fn send_on(client: &mut Client, n_sent: &mut usize) {
     let requests = request().repeat(100);
     client.stream().set_nonblocking(true).expect("a socket");
-    while client.stream().write(requests.as_bytes()).is_ok() {}
+    let deadline = Instant::now() + PATIENCE;
+    while let Ok(n) = client.stream().write(&requests.as_bytes()[*n_sent % requests.len()..]) {
+        *n_sent += n;
+        assert!(
+            Instant::now() < deadline,
+            "the server reads on from who reads no answer: {n_sent} bytes"
+        );
+    }
 }
 
 #[test]
@@ -111,8 +120,9 @@ fn a_client_that_does_not_read_is_cut() {
     let overdue =
         |phase| watched.metric("mirrorlistd_connections_overdue_total", &[("for", phase)]);
     let mut client = watched.server.connect_with_little_room();
+    let mut n_sent = 0;
     wait_until("it is cut", || {
-        send_on(&mut client);
+        send_on(&mut client, &mut n_sent);
         overdue("write") == 1.0
     });
     wait_until("the connection is reset", || {
@@ -133,14 +143,17 @@ fn a_client_that_reads_slowly_is_served() {
         let config = SHORT_WRITE.replace("write_timeout_seconds = 1", &limit);
         let server = Server::start_with(&config, &[]);
         let mut client = server.connect_with_little_room();
-        send_on(&mut client);
+        let mut n_sent = 0;
+        send_on(&mut client, &mut n_sent);
         let start = Instant::now();
         let mut n_read = 0;
         while start.elapsed() < Duration::from_secs(seconds * 5 / 2) {
             match client.stream().read(&mut [0; 4 * 1_024]) {
                 Ok(0) => return false,
                 Ok(n) => n_read += n,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => send_on(&mut client),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    send_on(&mut client, &mut n_sent);
+                }
                 Err(error) => {
                     assert_eq!(error.kind(), ErrorKind::ConnectionReset, "after {n_read} bytes");
                     return false;

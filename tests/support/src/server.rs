@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -80,14 +80,15 @@ pub fn patient_config(folder: &Path) -> PathBuf {
 /// got. The kernel gives it to nobody: it is below those that it chooses from.
 #[track_caller]
 pub fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
+    static NEXT: AtomicU32 = AtomicU32::new(0);
     const FIRST: u16 = 10_000;
     const LAST: u16 = 30_000;
-    // Another test process begins elsewhere.
-    let begin = std::process::id() as u16 % (LAST - FIRST);
+    const N_PORTS: u32 = (LAST - FIRST) as u32;
+    // Another test process begins elsewhere, and those that are started together not side by side.
+    let begin = std::process::id().wrapping_mul(97) % N_PORTS;
     for _ in FIRST..LAST {
-        let n = NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = FIRST + begin.wrapping_add(n) % (LAST - FIRST);
+        let n = NEXT.fetch_add(1, Ordering::Relaxed) % N_PORTS;
+        let port = FIRST + ((begin + n) % N_PORTS) as u16;
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }
@@ -320,6 +321,7 @@ impl Client {
     /// host is too busy to send it within a limit of a second, it is tried again.
     #[track_caller]
     pub fn connect_and_send(address: SocketAddr, text: &str) -> Self {
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let start = Instant::now();
             let mut client = Self::connect(address);
@@ -330,6 +332,7 @@ impl Client {
             }
             let elapsed = start.elapsed();
             assert!(elapsed >= Duration::from_secs(1), "no answer after {elapsed:?}: {begun:?}");
+            assert!(start + elapsed < deadline, "nothing that was sent is answered: {begun:?}");
         }
     }
 
