@@ -150,8 +150,8 @@ fn a_trusted_proxy_without_a_valid_header_is_cut_off_and_logged_once_a_minute() 
         // Of the first connection, before another one can be faster.
         wait_until("it is logged", || server.stderr().contains("closed: no PROXY header"));
     }
-    server.stop();
     server.wait_for_log("the trusted proxy 127.0.0.1 closed: no PROXY header");
+    server.stop();
     server.check_logged_once_a_minute("PROXY", start);
 }
 
