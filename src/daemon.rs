@@ -1,10 +1,10 @@
-//! The serving process: puts the parts together, reacts to events, and ends in order.
+//! The serving process: starts all parts, handles events, and shuts down gracefully.
 //!
-//! In this order: the sockets that it was started with, while there is only one thread; signal
-//! handlers, so that no signal kills the process any more; the operator's listener, which says from
-//! then on what goes on; the first data, without which there is nothing to serve; the public
-//! sockets; then events until one says stop. The drain lets requests finish, and cuts what is left at
-//! the end of the grace period or at a second stop.
+//! The order of the start: inherited sockets, while there is only one thread; signal handlers, so that
+//! no signal kills the process any more; the admin listener, which reports the state from then on; the
+//! first data, without which there is nothing to serve; the public sockets. Then it handles events until
+//! a stop signal. The drain lets requests finish, and cuts the remaining connections at the end of the
+//! grace period or at a second stop signal.
 
 use std::io;
 use std::path::PathBuf;
@@ -38,29 +38,29 @@ use serve::systemd::notify::Notifier;
 use serve::systemd::report::Reporter;
 use serve::systemd::sockets::{self, Socket};
 
-/// How often the addresses of clients are looked at.
+/// How often the counters of client addresses are checked.
 const CLIENT_CHECK_INTERVAL: Duration = Duration::from_secs(5);
-/// How long the end of the process waits for the access log.
+/// How long the process waits at its end for each access log.
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Why the process cannot serve: one line.
+/// The reason why the process cannot serve; the message is one line.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no data to start with.
+    /// The first data could not be loaded.
     #[error("{0}")]
     Load(#[from] reload::Error),
-    /// The address cannot be had.
+    /// An address cannot be listened on.
     #[error("cannot listen on {address}: {error}")]
     Listen {
-        /// What was asked for.
+        /// The configured address.
         address: Address,
-        /// Why not.
+        /// The system's error.
         error: io::Error,
     },
-    /// The sockets that the process was started with are none to serve on.
+    /// The inherited sockets cannot be used to serve.
     #[error("{0}")]
     Handed(#[from] sockets::Error),
-    /// A socket that the process was started with bears a name, but that of no listener.
+    /// An inherited socket has a name that no listener has.
     #[error("inherited socket `{name}`: no [[listener]] has this name; there are {known}")]
     UnknownName {
         /// The socket's name.
@@ -68,36 +68,36 @@ pub enum Error {
         /// The names of listeners.
         known: String,
     },
-    /// The system lacks something.
+    /// A call to the system failed.
     #[error("cannot {what}: {error}")]
     System {
-        /// What was tried.
+        /// What was tried, as in "cannot …".
         what: &'static str,
-        /// Why it failed.
+        /// The system's error.
         error: io::Error,
     },
-    /// A part that runs until the end has ended before.
+    /// A part that should run as long as the process ended earlier.
     #[error("{0} ended unexpectedly")]
     Ended(&'static str),
-    /// A thread without which nothing is right any more.
+    /// A thread that the process needs was given up after repeated panics.
     #[error("the thread `{}` panicked again and again; what had begun was finished", .0.as_str())]
     GaveUp(Thread),
 }
 
-/// The threads of a process that serves, from its first one on.
+/// The supervisor of all threads, and its reports of those that it has given up.
 pub struct Threads {
-    /// Starts them.
+    /// Starts the threads.
     pub supervisor: Supervisor,
-    /// Those that it has given up.
+    /// Receives the threads that were given up.
     given_up: mpsc::UnboundedReceiver<Thread>,
 }
 
 impl Default for Threads {
     fn default() -> Self {
-        // Unbounded, but each thread that is given up comes once.
+        // Unbounded, but each thread is given up once at most.
         let (sender, given_up) = mpsc::unbounded_channel();
         let tell = move |thread| {
-            // Nobody listens once the process ends.
+            // Fails only when the process ends and the receiver is gone.
             let _ = sender.send(thread);
         };
         Self { supervisor: Supervisor::new(tell), given_up }
@@ -105,18 +105,18 @@ impl Default for Threads {
 }
 
 impl Threads {
-    /// The next thread that is given up.
+    /// Waits for the next thread that is given up.
     async fn next_given_up(&mut self) -> Thread {
         match self.given_up.recv().await {
             Some(thread) => thread,
-            // The supervisor lives as long as this.
+            // Cannot happen: the supervisor holds a sender and lives as long as `self`.
             None => std::future::pending().await,
         }
     }
 }
 
-/// Serves until a signal says stop. Calls `announce` with the real addresses once the sockets listen;
-/// the first one is that of the options.
+/// Serves until a stop signal. Calls `announce` with the real addresses once the sockets listen; the
+/// first one is that of the options.
 pub fn run(
     config: Config,
     threads: Threads,
@@ -149,7 +149,7 @@ async fn serve(
     let supervisor = threads.supervisor.clone();
     let state = State::new(parts.0, parts.1, parts.2, supervisor.clone(), log);
     let state = Arc::new(state);
-    // Before the data, so that somebody can be told that they are being loaded; and until the end.
+    // Started before the data are loaded, so that it can report the load; it runs until the end.
     let admin = match config.admin {
         Some(options) => {
             let address = options.address.clone();
@@ -232,7 +232,7 @@ async fn serve(
     let pulse = workers.pulse();
     let server = Server::new(Arc::clone(&context), workers);
     let mut serving = tokio::spawn(async move { server.run(listeners).await });
-    // Nobody has published anything before.
+    // Cannot fail: this is the only place that sets it.
     drop(state.live.set(Arc::clone(&context.live)));
     announce(&addresses);
     let mut reporter = Reporter::begin(Arc::clone(&context.live), Arc::clone(&state.history));
@@ -290,7 +290,7 @@ fn bind((first, others): (Listen, Vec<Listen>), mode: Mode) -> Result<Vec<Public
     listens.map(bind).collect()
 }
 
-/// Goes on with sockets that are already open, in place of the configured addresses.
+/// Uses inherited sockets in place of the configured addresses.
 fn adopt(
     handed: Vec<Socket>,
     (first, others): &(Listen, Vec<Listen>),
@@ -324,13 +324,13 @@ fn adopt(
     handed.into_iter().map(adopt).collect()
 }
 
-/// Whether a socket has this name because nobody has given it one: systemd then takes that of the
-/// unit, and says `unknown` where it does not know any more.
+/// Whether a socket has this name because none was configured: systemd then uses the name of the unit,
+/// or `unknown` if it no longer knows the unit.
 fn is_default_name(name: &str) -> bool {
     name.is_empty() || name == "unknown" || name.ends_with(".socket")
 }
 
-/// Says what is the matter with the addresses of clients, or that it is over.
+/// Logs a problem with the addresses of clients, or that it is over.
 fn log_clients(verdict: ClientVerdict) {
     match verdict {
         ClientVerdict::Sound => tracing::info!("most clients have public addresses again"),
@@ -345,7 +345,7 @@ fn log_clients(verdict: ClientVerdict) {
     }
 }
 
-/// Sends signs of life while all threads are alive, this one included.
+/// Sends watchdog notifications to systemd while all workers and this thread respond.
 fn keep_alive(pulse: Pulse, notifier: Notifier) {
     let Some(interval) = notifier.watchdog_interval() else { return };
     // Runs until the process ends, also through the drain.
@@ -353,7 +353,7 @@ fn keep_alive(pulse: Pulse, notifier: Notifier) {
         loop {
             pulse.beat().await;
             notifier.alive();
-            // Twice as often as is asked for, as systemd recommends.
+            // Twice as often as required, as systemd recommends.
             tokio::time::sleep(interval / 2).await;
         }
     });
@@ -366,8 +366,8 @@ enum WantsReload {
     No,
 }
 
-/// Loads the first data on a thread of its own, so that signals are heard meanwhile; `None` if one
-/// of them said stop.
+/// Loads the first data on a thread of its own, so that signals are handled meanwhile; `None` after a
+/// stop signal.
 async fn load_first(
     source: &Source,
     history: &Arc<History>,
@@ -381,7 +381,7 @@ async fn load_first(
             let _loading = history.loading();
             history.begin();
             history.found(source.revision());
-            // Nobody is left to hear about it only if the process is ending.
+            // Fails only when the process ends and the receiver is gone.
             drop(sender.send(source.load_first()));
         })
         .map_err(failed_to("start a thread"))?;
@@ -401,7 +401,7 @@ async fn load_first(
     }
 }
 
-/// Waits for the last connection, but no longer than `grace`, and not beyond a second stop.
+/// Waits until all connections are closed, but no longer than `grace` or until a second stop signal.
 async fn drain(serving: JoinHandle<()>, events: &mut Events, grace: Duration, metrics: &Metrics) {
     let second_stop = async { while events.next().await != Event::Stop {} };
     let cut = tokio::select! {

@@ -1,18 +1,18 @@
-//! A mirror director: it answers which mirrors a Linux machine should use.
+//! A mirror director: an HTTP server that tells Linux machines which mirrors to use.
 //!
 //! # What it does
 //!
 //! Package managers ask one URL of their distribution for mirrors. The answer is a text list or a
-//! metalink, ordered for the client by where it is in the network and in the world, and it depends
-//! on data that are replaced every few minutes while thousands of requests a second are answered.
-//! So the program has two halves that never mix:
+//! metalink, ordered for the client by its network and its location. It depends on data that are
+//! replaced every few minutes while thousands of requests a second are answered. So the program has two
+//! separate halves:
 //!
 //! - [`sources`], `catalog` and [`compile`]: everything that can be decided once is decided here.
-//!   Sources read files, the catalog checks their records, which become diagnostics where they are bad,
-//!   and the compiler lays the rest out as an immutable [`snapshot`].
-//! - [`answer`]: a request looks up, orders and writes. It parses no data, allocates nothing for each
-//!   mirror, takes no lock, never waits, and sees exactly one snapshot. What is the same in every answer is
-//!   prepared once, when a snapshot is loaded ([`answer::prepared`]).
+//!   Sources read files, the catalog checks their records and reports bad ones as diagnostics, and the
+//!   compiler stores the rest as an immutable [`snapshot`].
+//! - [`answer`]: a request looks up mirrors, orders them and writes the answer. It parses no data files,
+//!   allocates nothing per mirror, takes no lock, never waits, and uses exactly one snapshot. Text that
+//!   is the same in every answer is prepared once, when a snapshot is loaded ([`answer::prepared`]).
 //!
 //! ```text
 //! input files ─▶ sources ─▶ catalog::Builder ─▶ Catalog ─▶ compile ─▶ snapshot::tables ─▶ Snapshot
@@ -27,51 +27,52 @@
 //!
 //! # Rooms
 //!
-//! Each room is a crate of the workspace, so Cargo lets imports point one way only. From the bottom:
+//! Each room is a crate of the workspace, so Cargo allows imports in one direction only. From the
+//! bottom:
 //!
-//! | room | what it is | stands on |
+//! | room | contents | builds on |
 //! |---|---|---|
 //! | `encode` | writing: text blocks, numbers, escapes | |
-//! | [`model`] | the vocabulary: types that cannot be wrong | `encode` |
-//! | [`runtime`] | threads that have an owner, opening files, the log, how often a line may repeat | |
+//! | [`model`] | the types of the domain, always valid | `encode` |
+//! | [`runtime`] | supervised threads, opening files, the log, a rate limiter | |
 //! | `catalog` | records and diagnostics, whatever their source | [`model`] |
-//! | [`sources`] | inputs to a catalog | `catalog`, [`runtime`] |
+//! | [`sources`] | turns input files into a catalog | `catalog`, [`runtime`] |
 //! | [`snapshot`] | the compiled state, its lookups and its file | [`model`], [`runtime`] |
-//! | [`compile`] | a catalog to a snapshot | `catalog`, [`snapshot`] |
-//! | [`answer`] | a request to an answer; pure | [`snapshot`], `encode` |
-//! | [`serve`] | the network, what is published, reloads, counters, the operator's listener | all of them |
+//! | [`compile`] | turns a catalog into a snapshot | `catalog`, [`snapshot`] |
+//! | [`answer`] | turns a request into an answer; pure | [`snapshot`], `encode` |
+//! | [`serve`] | the network, the published data, reloads, counters, the admin listener | all of them |
 //! | this one | options, the command line, the wiring of all parts | all of them |
 //!
-//! Within a room no module imports another in a circle, and some outside crates are behind one module:
-//! `tests/it/rooms.rs` reads the sources and says so. hyper appears in [`serve`] only, tokio there and here. Clock,
-//! randomness and the output buffer come into [`answer`] as arguments, so that every answer can be tested
-//! to the byte.
+//! Modules of a room do not import each other in a circle, and some outside crates are used by a single
+//! module: `tests/it/rooms.rs` checks this in the sources. hyper is used in [`serve`] only, tokio there
+//! and here. Clock, randomness and the output buffer are arguments of [`answer`], so that tests can
+//! compare every answer byte for byte.
 //!
 //! # Invariants
 //!
-//! 1. A request sees one generation of data; every answer names it in a header.
-//! 2. Nothing from a request or a data file reaches a panic. One that happens all the same costs its
-//!    request (500, a counter, a log line), never a worker.
+//! 1. A request uses one generation of data; every answer names it in a header.
+//! 2. Nothing in a request or a data file can cause a panic. If one happens all the same, its request
+//!    fails (500, a counter, a log line), and the worker goes on.
 //! 3. A failed reload changes nothing that is served.
 //! 4. Lookups never mutate, and netblocks are found by a covering-prefix search.
-//! 5. What goes into XML, JSON, a header or a log line is escaped by the writer.
-//! 6. Logging and metrics never slow or stop an answer.
+//! 5. The writer escapes all text in XML, JSON, headers and log lines.
+//! 6. Logging and metrics never delay or block an answer.
 //! 7. No byte of a snapshot file is decoded before its checksum is verified.
 //! 8. No `unsafe`.
 //!
-//! # Where this differs from the first design, and why
+//! # Design decisions
 //!
 //! - The protobuf is not decoded with prost: for Fedora's 305 MB that takes 3.6 to 7 s and 2.6 GB,
-//!   because it holds 17 million tiny messages. [`sources::mirrormanager::wire`] walks the bytes instead;
-//!   the whole compilation takes about 1.9 s. The tests compare it with prost.
+//!   because it holds 17 million tiny messages. [`sources::mirrormanager::wire`] scans the bytes
+//!   instead; the whole compilation takes about 1.9 s. The tests compare it with prost.
 //! - `ip_network_table` allocates to find all covering prefixes, so [`snapshot::trie`] links each
 //!   netblock to the next wider one and follows the links from the longest match.
-//! - A walk down its trie meets several lines of memory that no cache holds, and building and freeing
-//!   it is most of a reload. So a table of the blocks /16 of IPv4 answers before it where a block is
-//!   not divided, and snapshots of equal networks share both (`snapshot::networks`). Where mirrors
-//!   have no network at all, a bit says so ([`snapshot::trie::SparseTable`]).
-//! - Bodies are bytes and not `String`s, put together from blocks of fixed size
-//!   (`encode::text`) in memory that was used a moment ago ([`serve::http::body`]).
+//! - A lookup in its trie has several cache misses, and building and freeing the trie takes most of a
+//!   reload. So a table of the IPv4 blocks of length /16 is read first, and suffices where a block is
+//!   not divided; snapshots with equal networks share both (`snapshot::networks`). A bit marks the
+//!   blocks in which mirrors have no network at all ([`snapshot::trie::SparseTable`]).
+//! - Bodies are bytes and not `String`s. They are put together from blocks of fixed size
+//!   (`encode::text`), in memory that is reused while it is still in the cache ([`serve::http::body`]).
 
 pub mod config;
 pub mod cli;

@@ -1,10 +1,10 @@
-//! `mirrorlistd check`: whether a configuration and its data can be served, without serving them.
+//! `mirrorlistd check`: checks whether a configuration and its data can be served, without serving them.
 //!
-//! What would fail at the start is a fault, and so are data with which some client fails
-//! (`catalog::Severity::Harmful`); what would cost something else, such as lines of a log, is a warning,
-//! and what was mended or skipped in the data is listed. Nothing is written, and nobody is kept from
-//! anything: addresses are bound for a moment at most, and never listened on. So it runs beside the server
-//! that is to be reloaded.
+//! A problem that would make the start fail is a fault, and so are data with which some client fails
+//! (`catalog::Severity::Harmful`). A lesser problem, such as a log that cannot be written, is a warning.
+//! Data that were mended or skipped are listed. The check writes nothing and disturbs no other process:
+//! addresses are bound for a moment at most, and never listened on. So it can run beside the server that
+//! is to be reloaded.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -23,13 +23,13 @@ use serve::reload::{Loaded, Shrink, Source, check_shrink, find_future};
 use snapshot::{format, replace};
 use sources::Inputs;
 
-/// What was found, in the order in which it is told.
+/// The findings, in the order in which they are printed.
 #[derive(Default)]
 struct Outcome {
     configuration: Value,
     data: Value,
     findings: Findings,
-    /// Why the data cannot be served, or what some client fails with.
+    /// The reason why the data cannot be served, or the data with which some client fails.
     data_faults: Vec<String>,
 }
 
@@ -44,7 +44,7 @@ pub(super) fn run(args: &CheckArgs) -> ExitCode {
     }
     let status = outcome.tell(args.json);
     match finish_with(&outcome, status, args.json) {
-        // Standard output cannot be written: that is told, and no verdict.
+        // Standard output cannot be written: that was reported instead of the verdict.
         code if code != ExitCode::SUCCESS => code,
         _ => ExitCode::from(status),
     }
@@ -122,7 +122,7 @@ impl Outcome {
         }
     }
 
-    /// Looks at what a start would serve in the place of a broken snapshot.
+    /// Checks the previous snapshot, which a start serves in the place of a broken one.
     fn check_stand_in(&mut self, path: &Path) {
         let previous = replace::previous_of(path);
         let stand_in = match format::read(&previous) {
@@ -146,7 +146,7 @@ impl Outcome {
         self.findings.warnings.push(warning);
     }
 
-    /// Tells on stderr what is wrong, and gives the exit status back.
+    /// Prints diagnostics, warnings and faults to stderr, and returns the exit status.
     fn tell(&self, as_json: bool) -> u8 {
         if !as_json {
             let lines =
@@ -188,7 +188,7 @@ fn finish_with(outcome: &Outcome, status: u8, as_json: bool) -> ExitCode {
     }
     let mut data = data.clone();
     if let Some(data) = data.as_object_mut() {
-        // They have been told on stderr.
+        // They were printed to stderr.
         data.remove("diagnostic_lines");
     }
     let warnings = match findings.warnings.len() {

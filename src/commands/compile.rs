@@ -1,4 +1,4 @@
-//! `mirrorlistd compile`: inputs to one snapshot file.
+//! `mirrorlistd compile`: compiles the inputs to a snapshot file.
 
 use std::process::ExitCode;
 use std::time::Instant;

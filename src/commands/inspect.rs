@@ -1,4 +1,4 @@
-//! `mirrorlistd inspect`: what a snapshot file holds, and whether it is intact.
+//! `mirrorlistd inspect`: shows what a snapshot file holds, and whether it is intact.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -29,7 +29,7 @@ pub(super) fn run(args: &InspectArgs) -> ExitCode {
                 "intact": false,
                 "reason": error.to_string(),
             });
-            // A reader that has gone does not mend the file.
+            // The file is broken even if the output cannot be written.
             finish(format_args!("{verdict:#}\n"));
             return ExitCode::from(FAILURE);
         }
@@ -132,13 +132,14 @@ fn push_mirror(mirror: &MirrorView<'_>, text: &mut String) -> std::fmt::Result {
     writeln!(text, "  repositories: {}", mirror.repositories)
 }
 
-/// A date for people; `None` where there is no such year.
+/// Formats a Unix time as an HTTP date; `None` after the year 9999.
 pub(super) fn date(seconds: u64) -> Option<String> {
     (seconds <= LAST_DATE)
         .then(|| httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds)))
 }
 
-/// A line for each value, those of inner objects as well; `null` and empty lists are left out.
+/// Formats a JSON object as text: a line for each value, also of inner objects; `null` and empty
+/// lists are left out.
 pub(super) fn as_text(value: &Value) -> String {
     let mut text = String::new();
     push_lines(value, &mut text);

@@ -1,4 +1,4 @@
-//! The subcommands: each takes its arguments, prints, and says how the process exits.
+//! The subcommands: each takes its arguments, prints its output, and returns the exit status.
 
 pub mod serve;
 pub mod compile;
@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use crate::cli::{Cli, Command};
 use ::serve::signal;
 
-/// Does what the command line says.
+/// Runs the command of the command line.
 pub fn run(cli: Cli) -> ExitCode {
     signal::ignore_file_size_limit();
     match cli.command {

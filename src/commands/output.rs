@@ -1,4 +1,4 @@
-//! What a command prints, and the status that it exits with.
+//! Output and exit status of commands.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -6,19 +6,19 @@ use std::process::ExitCode;
 
 use runtime::log;
 
-/// The data or the system is at fault.
+/// Exit status when the data or the system is at fault.
 pub(super) const FAILURE: u8 = 1;
-/// The command line or the configuration is.
+/// Exit status when the command line or the configuration is at fault.
 pub(super) const USAGE: u8 = 2;
 
-/// Writes to stdout, at once.
+/// Writes to stdout, and flushes it.
 fn print(text: impl Display) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     write!(stdout, "{text}")?;
     stdout.flush()
 }
 
-/// Prints the result of a command. A reader that has seen enough (`| head`) is no failure.
+/// Prints the result of a command. A reader that has closed the pipe (`| head`) is no failure.
 pub(super) fn finish(text: impl Display) -> ExitCode {
     match print(text) {
         Ok(()) => ExitCode::SUCCESS,
@@ -27,7 +27,7 @@ pub(super) fn finish(text: impl Display) -> ExitCode {
     }
 }
 
-/// Says in one line why the command failed.
+/// Writes the reason for a failure to stderr in one line, and returns the exit status.
 pub(super) fn fail(code: u8, reason: impl Display) -> ExitCode {
     complain(format_args!("mirrorlistd: {reason}"));
     ExitCode::from(code)

@@ -1,4 +1,4 @@
-//! `mirrorlistd serve`, also without saying so.
+//! `mirrorlistd serve`, the command that runs if none is named.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -16,9 +16,9 @@ use serve::http::socket::Address;
 use serve::reload::Source;
 use sources::Inputs;
 
-/// How long the end of the process waits for what is still to be written to stderr and stdout.
+/// How long the process waits at its end until stderr and stdout are written.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(2);
-/// More than the addresses of any configuration take.
+/// Capacity of the queue for stdout in bytes: more than the addresses of any configuration take.
 const MAX_ANNOUNCEMENT: usize = 64 * 1024;
 
 pub(super) fn run(args: &ServeArgs) -> ExitCode {
@@ -40,7 +40,7 @@ pub(super) fn run(args: &ServeArgs) -> ExitCode {
         let notice = addresses.first().filter(|_| is_demo).map(demo_notice).unwrap_or_default();
         let lines: String =
             addresses.iter().map(|address| format!("Listening on {}\n", address.url())).collect();
-        // A stdout that is closed, or that nobody reads, is no reason not to serve.
+        // The server also runs if stdout is closed or not read.
         stdout.write_lines(format!("{notice}{lines}").as_bytes());
     };
     let status = match daemon::run(config, threads, log.clone(), announce) {

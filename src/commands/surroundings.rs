@@ -1,4 +1,4 @@
-//! What a configuration needs of the host, looked at without leaving a trace.
+//! Checks what a configuration needs of the host, without changing anything there.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -12,17 +12,17 @@ use crate::config::Config;
 use serve::http::socket::{Address, bind_tcp};
 use serve::http::socket_file::{self, Occupant};
 
-/// What is wrong with a configuration on this host.
+/// The problems of a configuration on this host.
 #[derive(Default)]
 pub(super) struct Findings {
-    /// What would keep the server from starting.
+    /// Problems that would keep the server from starting.
     pub(super) faults: Vec<String>,
-    /// What would not.
+    /// Problems with which the server would start.
     pub(super) warnings: Vec<String>,
 }
 
-/// Looks at addresses and logs; gives the addresses back that somebody listens on, which are the
-/// server's own when it is running.
+/// Checks addresses and logs. Returns the addresses that are in use, which are the server's own when it
+/// is running.
 pub(super) fn look(config: &Config, findings: &mut Findings) -> Vec<String> {
     let admin = config.admin.as_ref().map(|admin| &admin.address);
     let addresses: Vec<_> = config.public_addresses().chain(admin).collect();
@@ -64,9 +64,9 @@ pub(super) fn look(config: &Config, findings: &mut Findings) -> Vec<String> {
     in_use
 }
 
-/// Whether one of two different addresses includes the other, so that the second to be listened on is
-/// in use. The system would not say so before one listens (sockets that may reuse addresses, as the
-/// server's, can be bound together), nor while the server is running, when each is in use.
+/// Whether one of two different addresses includes the other, so that listening on the second one fails.
+/// Binding does not show this: sockets that may reuse addresses, as the server's, can both be bound
+/// until one listens, and while the server is running, each is in use anyway.
 fn overlap(one: &Address, other: &Address) -> bool {
     let (Address::Tcp(one), Address::Tcp(other)) = (one, other) else { return false };
     if one.port() != other.port() || one.port() == 0 {
@@ -81,20 +81,21 @@ fn overlap(one: &Address, other: &Address) -> bool {
     one == other || includes(one, other) || includes(other, one)
 }
 
-/// Whether an address can be listened on.
+/// The result of checking whether an address can be listened on.
 enum Availability {
     Free,
-    /// Not now; the normal case beside a server that runs.
+    /// It is in use; the normal case beside a running server.
     InUse,
-    /// Not as this user or not at this moment, which may differ for the server.
+    /// It fails for this user or at this moment, which may differ for the server.
     Doubtful(String),
-    /// Never.
+    /// It always fails.
     None(String),
 }
 
 fn look_at_address(address: &Address) -> Availability {
     match address {
-        // Never listened on: a server that starts meanwhile is not disturbed, and no client gets here.
+        // The socket never listens: a server that starts meanwhile is not disturbed, and no client
+        // can connect.
         Address::Tcp(address) => match bind_tcp(*address) {
             Ok(_) => Availability::Free,
             Err(error) => match error.kind() {
@@ -120,7 +121,7 @@ fn look_at_socket(path: &Path) -> Availability {
         Occupant::Abandoned => Availability::Free,
         Occupant::Nobody => match find_folder_trouble(path) {
             None => Availability::Free,
-            // systemd makes it with RuntimeDirectory=.
+            // systemd creates the directory with RuntimeDirectory=.
             Some(reason) => Availability::Doubtful(format!("{reason}; does the unit make it?")),
         },
     }
@@ -135,7 +136,7 @@ fn find_log_trouble(path: &Path) -> Option<String> {
     }
 }
 
-/// Why no file can be made at `path`.
+/// Finds the reason why no file can be created at `path`, if there is one.
 fn find_folder_trouble(path: &Path) -> Option<String> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

@@ -1,4 +1,4 @@
-//! Which values the types of [`super::values`] take, and how each is shown as a default.
+//! Describes the types of [`super::values`]: the values that each takes, and how a default is shown.
 
 use std::path::PathBuf;
 

@@ -1,8 +1,8 @@
 //! Configuration, in two forms: what the operator wrote, and what the program uses.
 //!
-//! [`sections`] hold the options, one section for each component, each option defined once; [`values`]
-//! are their types, read alike from the command line and from TOML. [`written`] is all of them as they
-//! were written in one place, with the TOML file; [`resolved`] puts both places and the defaults together.
+//! [`sections`] define the options, one section for each component, each option once; [`values`] are
+//! their types, parsed alike from the command line and from TOML. [`written`] holds the options of one
+//! place, the command line or the TOML file; [`resolved`] merges both places and the defaults.
 
 pub mod values;
 pub mod option;

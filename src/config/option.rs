@@ -1,7 +1,7 @@
-//! What is told about an option: the one place that help, manual page, example file and reference read.
+//! Definitions of options, from which help, manual page, example file and reference are generated.
 //!
-//! A [`Definition`] is made from a row of [`section!`](super::section_macro), together with the field that
-//! holds the option's value. So a row is all that there is to write when an option is added.
+//! A [`Definition`] is made from a row of [`section!`](super::section_macro), together with the field
+//! that holds the option's value. So adding an option takes one row.
 
 use clap::ValueEnum;
 
@@ -12,57 +12,57 @@ pub struct Definition {
     pub key: &'static str,
     /// The identifier of its flag in the command line, if it has one.
     pub id: &'static str,
-    /// Its documentation: one paragraph that stands alone, then what else there is to say.
+    /// Its documentation: a paragraph that can stand alone, then any others.
     pub paragraphs: Vec<String>,
     /// The name of its value, which says the unit: `SECONDS`, `FILE`, `N`.
     pub value: &'static str,
-    /// Which values there are.
+    /// The values that it takes.
     pub kind: Kind,
-    /// What counts where it is not written.
+    /// What applies if it is not set.
     pub absent: Absent,
-    /// A value for the example file, as TOML, where the default is none to show.
+    /// A value for the example file, as TOML, if the default cannot be shown there.
     pub example: Option<&'static str>,
     /// The value that the example file sets, as TOML.
     pub shipped: Option<&'static str>,
 }
 
-/// Which values an option takes.
+/// The kind of values that an option takes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Kind {
     /// On or off.
     Switch,
     /// A whole number, both bounds included.
     Number {
-        /// The least one.
+        /// The least value.
         min: u32,
-        /// The greatest one.
+        /// The greatest value.
         max: u32,
     },
     /// One of these words.
     Choice(Vec<String>),
-    /// A text whose form the name of the value tells.
+    /// A text; the name of the value describes its form.
     Text,
-    /// Several of a kind.
+    /// A list of values of one kind.
     List(Box<Kind>),
-    /// Names and what they stand for.
+    /// A table of names and their values.
     Table,
 }
 
-/// What counts where an option is not written.
+/// What applies if an option is not set.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Absent {
     /// A value.
     Value(Shown),
     /// A value for each profile of answers.
     ByProfile {
-        /// With `compatible`.
+        /// The value with the profile `compatible`.
         compatible: Shown,
-        /// With `modern`.
+        /// The value with the profile `modern`.
         modern: Shown,
     },
-    /// What these words say.
+    /// Behaviour that these words describe.
     Words(&'static str),
-    /// Nothing.
+    /// No default.
     Nothing,
 }
 
@@ -76,7 +76,7 @@ pub struct Shown {
 }
 
 impl Definition {
-    /// The table of its key (empty at the top), and its name there.
+    /// The table of its key (empty for the top level), and its name in that table.
     pub fn place(&self) -> (&'static str, &'static str) {
         self.key.split_once('.').unwrap_or(("", self.key))
     }
@@ -88,21 +88,21 @@ pub fn names_in(table: &str, definitions: &[Definition]) -> Vec<&'static str> {
     places.filter(|(of, _)| *of == table).map(|(_, name)| name).collect()
 }
 
-/// Joins the lines of a doc comment to paragraphs.
+/// Joins the lines of a doc comment into paragraphs.
 pub fn paragraphs(lines: &[&str]) -> Vec<String> {
     let blocks = lines.split(|line| line.trim().is_empty());
     let join = |block: &[&str]| block.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
     blocks.filter(|block| !block.is_empty()).map(join).collect()
 }
 
-/// The values of an option.
+/// A type of the values of options.
 pub trait Value: Sized {
-    /// Which ones there are.
+    /// The kind of its values.
     fn kind() -> Kind {
         Kind::Text
     }
 
-    /// What counts of two layers of configuration, the upper one first.
+    /// Merges the values of two layers of configuration; the upper layer wins.
     fn over(upper: Option<Self>, lower: Option<Self>) -> Option<Self> {
         upper.or(lower)
     }
@@ -121,20 +121,20 @@ impl Shown {
         Self { toml: format!("\"{plain}\""), plain }
     }
 
-    /// A number or a switch: the same in both.
+    /// A number or a switch, which is written alike in both.
     pub fn bare(value: impl ToString) -> Self {
         let plain = value.to_string();
         Self { toml: plain.clone(), plain }
     }
 }
 
-/// The words of an enum.
+/// The kind of an enum: a choice of its words.
 pub fn choices<T: ValueEnum>() -> Kind {
     let names = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
     Kind::Choice(names.map(|value| value.get_name().to_owned()).collect())
 }
 
-/// A word of an enum.
+/// The word of a variant, as it is shown.
 pub fn choice<T: ValueEnum>(value: &T) -> Shown {
     Shown::text(value.to_possible_value().map_or_else(String::new, |v| v.get_name().to_owned()))
 }
@@ -144,7 +144,7 @@ impl Value for bool {
         Kind::Switch
     }
 
-    /// A switch that is absent from the command line reads as `false` there.
+    /// A `false` in the upper layer does not count: clap reads an absent switch as `false`.
     fn over(upper: Option<Self>, lower: Option<Self>) -> Option<Self> {
         upper.filter(|&on| on).or(lower)
     }

@@ -1,4 +1,4 @@
-//! The configuration that the program uses: flags before the file before the defaults.
+//! The configuration that the program uses: flags override the file, and the file the defaults.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,10 +14,10 @@ use serve::http::socket::{Address, Mode};
 use serve::reload::{Shrink, Source};
 use sources::Inputs;
 
-/// Everything that `serve` needs to know.
+/// The complete configuration of `serve`.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where to listen: first the address of the options, then those of the tables.
+    /// Where to listen: the address of the options, then those of the `[[listener]]` tables.
     pub listen: (Listen, Vec<Listen>),
     /// The mode of public unix sockets.
     pub socket_mode: Mode,
@@ -25,39 +25,39 @@ pub struct Config {
     pub source: Source,
     /// Whether to publish data that has shrunk implausibly.
     pub shrink: Shrink,
-    /// How long changed data files must be left alone before they are taken up; `None` leaves it
-    /// to a signal.
+    /// How long changed data files must stay unchanged before they are loaded; `None` reloads on a
+    /// signal only.
     pub watch: Option<Duration>,
-    /// Threads that answer.
+    /// How many threads answer requests.
     pub workers: usize,
-    /// Where to answer the operator; `None` is nowhere.
+    /// The admin listener; `None` starts none.
     pub admin: Option<admin::Options>,
     /// How long a reload may take.
     pub reload_timeout: Duration,
-    /// Bytes of the log that may wait for stderr.
+    /// The most bytes of the log that may wait for stderr.
     pub log_queue_bytes: usize,
     /// How long a drain may take.
     pub grace: Duration,
     /// The access log's file; `None` writes none.
     pub access_log: Option<PathBuf>,
-    /// Where every request is logged in the combined format, if anywhere.
+    /// The file where every request is logged in the combined format; `None` writes none.
     pub combined_log: Option<PathBuf>,
-    /// Bytes of their lines that may wait for the disk, for each of the two.
+    /// The most bytes of lines that may wait for the disk, for each of these two logs.
     pub access_log_queue_bytes: usize,
     /// Limits and rules of the transport.
     pub http: http::Options,
-    /// `None` leaves it to `RUST_LOG`.
+    /// The log level; `None` leaves it to `RUST_LOG`.
     pub log_level: Option<LevelFilter>,
 }
 
 impl Config {
-    /// Puts the command line, the file that it names, and the defaults together.
+    /// Merges the command line, the file that it names, and the defaults.
     pub fn resolve(flags: &Written, file: Option<&Path>) -> Result<Self, written::Error> {
         let written = read_file(file)?;
         Ok(Self::merge(flags, written, Path::exists))
     }
 
-    /// Where to listen for clients.
+    /// The addresses to listen on for clients.
     pub fn public_addresses(&self) -> impl Iterator<Item = &Address> {
         let (first, others) = &self.listen;
         std::iter::once(first).chain(others).map(|listen| &listen.address)
@@ -89,10 +89,10 @@ impl Config {
     }
 }
 
-/// What `compile` compiles.
+/// The inputs of `compile`: those of the command line, the file and the defaults.
 pub fn resolve_inputs(flags: &InputOptions, file: Option<&Path>) -> Result<Inputs, written::Error> {
     let written = read_file(file)?;
-    // Whoever compiles a file means real data, or says `--demo`: nothing stands in for it.
+    // `compile` uses demo data only with `--demo`, never because files are missing.
     Ok(data::inputs(flags, &written.inputs, |_| true))
 }
 

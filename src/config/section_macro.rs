@@ -1,21 +1,21 @@
 //! A section of the configuration: the options of one component, each defined once.
 //!
-//! `section!` makes from a list of rows: a struct with a field for each, which is read from the
+//! From a list of rows, `section!` makes a struct with a field for each, which is read from the
 //! command line by clap and from the file by [`super::table`]; a function for each default; and the
-//! [`Definition`]s, from which everything that is told about options is made. A row is
+//! [`Definition`]s, from which all documentation of options is generated. A row is
 //!
 //! ```text
 //! /// One paragraph that says what it is
 //! ///
-//! /// What else there is to say.
+//! /// Further paragraphs.
 //! name: Type {
 //!     key: "table.key",             // its place in the file
 //!     flag: (long),                 // clap's attributes; (skip) is none
 //!     value: "SECONDS",             // the name or unit of its value
-//!     default: 5,                   // at most one of: what counts where it is not written,
-//!     profiles: (0, 1),             //   what counts with each profile of answers,
+//!     default: 5,                   // at most one of: the default value,
+//!     profiles: (0, 1),             //   the default with each profile of answers,
 //!     otherwise: "what that means", //   what is done without it, in words
-//!     example: "7",                 // TOML for the example file, where the default shows nothing
+//!     example: "7",                 // TOML for the example file, if the default cannot be shown
 //!     shipped: "7",                 // TOML that the example file sets
 //! }
 //! ```
@@ -26,19 +26,19 @@
 use super::option::{Absent, Definition, Show};
 use super::table::Keys;
 
-/// Options that belong together, as somebody wrote them: every one may be absent.
+/// Options that belong together, as the operator wrote them: every option may be absent.
 pub trait Section: Keys + Sized {
-    /// Its name, and what it is about.
+    /// Its name, and paragraphs on what it is about.
     fn about() -> (&'static str, Vec<String>);
 
     /// Its options, in reading order.
     fn definitions() -> Vec<Definition>;
 
-    /// Puts two layers together; what is written in the upper one counts.
+    /// Merges two layers; a value in the upper layer wins.
     fn over(self, lower: Self) -> Self;
 }
 
-/// A default.
+/// A default that is a value.
 pub(super) fn shown<T: Show>(default: T) -> Absent {
     Absent::Value(default.show())
 }
@@ -125,13 +125,13 @@ macro_rules! section {
         impl $Name {
             $(
                 $(
-                    /// What was written, or the default.
+                    /// The value that was written, or the default.
                     pub fn $field(&self) -> $Type {
                         self.$field.clone().unwrap_or_else(|| $default)
                     }
                 )?
                 $(
-                    /// What was written, or what the profile says.
+                    /// The value that was written, or the default of the profile.
                     pub fn $field(&self, profile: $crate::config::values::Profile) -> $Type {
                         use $crate::config::values::Profile;
                         self.$field.clone().unwrap_or_else(|| match profile {

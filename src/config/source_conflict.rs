@@ -1,15 +1,14 @@
-//! Which data a configuration file names: one source, or none.
+//! Checks that a configuration file names at most one source of data.
 //!
-//! A file that names two would have one of them ignored, and whoever reads it could not say which: demo
-//! data in the place of real ones, say. So that is an error. The command line is another matter: a source
-//! that is named there takes the place of whatever the file names, as every option does; two on the
-//! command line are refused by its parser.
+//! If a file named two, one of them would be ignored, and readers could not see which: demo data might
+//! be served in place of real data. So that is an error. A source on the command line replaces the one
+//! in the file, as every option does; the parser of the command line refuses two of them.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use toml::Spanned;
 
-/// The keys that name data, with their places. All others are let pass.
+/// The keys that name data, with their positions. All other keys are ignored.
 #[derive(Deserialize)]
 struct Sources {
     demo: Option<Spanned<bool>>,
@@ -20,7 +19,7 @@ struct Sources {
     geoip: Option<Spanned<IgnoredAny>>,
 }
 
-/// Where a valid file names a second source, and what to say of it.
+/// Finds a second source in a valid file: its position, and the error message.
 pub(super) fn find(text: &str) -> Option<(usize, String)> {
     let Sources { demo, snapshot, cache, global_netblocks, cccsv, geoip } =
         toml::from_str(text).ok()?;

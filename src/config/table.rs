@@ -1,12 +1,12 @@
-//! Reads a table of a TOML file key by key, and refuses keys that nothing knows.
+//! Reads a table of a TOML file key by key, and refuses unknown keys.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 
-/// What tables are read into.
+/// A type that tables are read into.
 pub trait Keys {
-    /// Takes the value of a key, given by its path in the file. False if the key is none of its own.
+    /// Reads the value of a key, given by its path in the file. False if the type does not have the key.
     fn read<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error>;
 }
 
@@ -16,7 +16,7 @@ pub(super) struct Table<'a, T> {
     pub(super) name: &'static str,
     /// The keys that it may hold.
     pub(super) known: &'static [&'static str],
-    /// What takes their values.
+    /// Where their values are stored.
     pub(super) target: &'a mut T,
 }
 
@@ -49,7 +49,8 @@ impl<'de, T: Keys> Visitor<'de> for Table<'_, T> {
     }
 }
 
-/// A key out of these. It is refused where it is read, so that the error has its place.
+/// Reads a key that must be one of these. An unknown key is refused here, so that the error has its
+/// position.
 struct Key(&'static [&'static str]);
 
 impl<'de> DeserializeSeed<'de> for Key {

@@ -1,4 +1,4 @@
-//! Laws that every row of the table of options obeys.
+//! Properties that every option has.
 
 use std::path::Path;
 
@@ -9,14 +9,14 @@ use super::option::{Absent, Definition, Kind};
 use super::written::{LISTENER, TABLES, Written};
 use answer::shape::Shaping;
 
-/// Under which every option has an effect: real data, watched, with a listener for the operator.
+/// A configuration in which every option has an effect: real data, watched, with an admin listener.
 const BASE: &str = "demo = false\nwatch = true\nadmin.listen = 'unix:/run/admin'\n";
 
 fn options() -> Vec<Definition> {
     Written::chapters().into_iter().flat_map(|chapter| chapter.options).collect()
 }
 
-/// Every option that stands once in a file; `[[listener]]` may stand several times.
+/// Every option but those of `[[listener]]`, which may occur several times in a file.
 fn single_options() -> Vec<Definition> {
     options().into_iter().filter(|option| option.place().0 != LISTENER).collect()
 }
@@ -30,7 +30,7 @@ fn parse(text: &str) -> Written {
     Written::parse(text, Path::new("m.toml")).expect(text)
 }
 
-/// What is used with these flags and this file, as text that can be compared.
+/// The configuration that results from these flags and this file, as text that can be compared.
 #[track_caller]
 fn resolved(flags: &[String], file: &str) -> String {
     let words = std::iter::once("serve".to_owned()).chain(flags.iter().cloned());
@@ -39,7 +39,7 @@ fn resolved(flags: &[String], file: &str) -> String {
     format!("{:#?}", Config::merge(&flags, parse(file), |_| false))
 }
 
-/// What is used with this file; `key` is written in it, in place of what the base says of it.
+/// The configuration that results from the base with `key` set to `value`.
 #[track_caller]
 fn with(key: &str, value: &str) -> String {
     let kept = BASE.lines().filter(|line| !line.starts_with(&format!("{key} ")));
@@ -90,7 +90,7 @@ fn an_unknown_key_is_refused_in_each_table() {
         let error = Written::parse(&text, Path::new("m.toml")).expect_err(&text).to_string();
         assert!(error.starts_with("m.toml:2: unknown key `no_such_key`, "), "{error}");
     }
-    // The key of one table is none of another.
+    // A key of one table is unknown in another.
     for option in single_options() {
         let (table, name) = option.place();
         let elsewhere = if table == "admin" { "limits" } else { "admin" };

@@ -1,4 +1,4 @@
-//! Values of options, checked where they are read, with the same message from everywhere.
+//! Types of the values of options. Parsing checks them, with the same message for flags and file.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -85,10 +85,10 @@ impl FromStr for SocketMode {
     }
 }
 
-/// Who is believed about the addresses of clients.
+/// The proxies that are trusted to name the addresses of clients.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TrustedProxy {
-    /// Nobody's; only there to replace the default.
+/// No proxy; it only replaces the default.
     None,
     /// Every address in this network.
     Network(Prefix),
@@ -140,7 +140,7 @@ impl FromStr for Nat64Prefix {
     }
 }
 
-/// A number with bounds, both inclusive.
+/// A number between two bounds, both inclusive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Count<const MIN: u32, const MAX: u32>(u32);
 
@@ -150,13 +150,13 @@ impl<const MIN: u32, const MAX: u32> Count<MIN, MAX> {
         self.0
     }
 
-    /// A number that is within the bounds by its definition, such as a default.
+    /// A number that is known to be within the bounds, such as a default; panics if it is not.
     pub const fn of(number: u32) -> Self {
         assert!(MIN <= number && number <= MAX, "a default is within its bounds");
         Self(number)
     }
 
-    /// The number, as a time.
+    /// The number, as seconds.
     pub fn as_seconds(self) -> Duration {
         Duration::from_secs(self.0.into())
     }
@@ -188,7 +188,7 @@ impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Count<MIN, MAX> {
     }
 }
 
-/// What is always listed last: a base URL.
+/// The base URL that is always listed last.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fallback(pub shape::Fallback);
 
@@ -201,7 +201,7 @@ impl FromStr for Fallback {
     }
 }
 
-/// Reads `--fallback`. clap's own message repeats the value, and with it a password that may be in it.
+/// Parses `--fallback`. clap's own error message would repeat the value, and a password in it.
 #[derive(Clone)]
 pub struct FallbackParser;
 

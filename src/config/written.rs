@@ -1,7 +1,8 @@
-//! What the operator wrote, on the command line or in the configuration file: every option may be absent.
+//! The options that the operator wrote, on the command line or in the configuration file; each may be
+//! absent.
 //!
-//! The file is TOML. Keys have the names of the long options, with underscores; unknown ones are errors.
-//! What is wrong is told in one line with the place: `mirrorlistd.toml:7: unknown key `lisen`, …`.
+//! The file is TOML. Keys have the names of the long options, with underscores; unknown keys are errors.
+//! An error is reported in one line with its position: `mirrorlistd.toml:7: unknown key `lisen`, …`.
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -21,10 +22,10 @@ use super::source_conflict;
 use super::table::{Keys, Table};
 use runtime::regular_file::{self, ReadError};
 
-/// More than anybody writes.
+/// The greatest length of a configuration file in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// The tables of the file beside its top, and what they hold.
+/// The tables of the file below its top level, and what they hold.
 pub const TABLES: [(&str, &str); 3] = [
     ("answer", "How answers are shaped."),
     ("limits", "Limits: beyond them, requests are refused or connections closed."),
@@ -34,12 +35,12 @@ pub const TABLES: [(&str, &str); 3] = [
     ),
 ];
 
-/// The tables of which there may be several, one for each further public address.
+/// The name of the tables that may occur several times, one for each further public address.
 pub const LISTENER: &str = "listener";
 
-/// A section, with all that is told about it.
+/// The documentation of a section.
 pub struct Chapter {
-    /// Its name; neighbours may share it.
+    /// Its name; adjacent sections may share it.
     pub title: &'static str,
     /// What it is about.
     pub about: Vec<String>,
@@ -70,7 +71,7 @@ macro_rules! written {
                 vec![$(chapter::<$Section>(),)* chapter::<ListenerKeys>()]
             }
 
-            /// Puts two layers together; what is written in the upper one counts.
+            /// Merges two layers; a value in the upper layer wins.
             pub fn over(self, lower: Self) -> Self {
                 let mut listeners = self.listeners;
                 listeners.extend(lower.listeners);
@@ -99,7 +100,7 @@ written! {
     log: LogOptions,
 }
 
-/// The keys of each table, that at the top first.
+/// The keys of each table, those of the top level first.
 static KEYS: LazyLock<Vec<(&str, Vec<&str>)>> = LazyLock::new(|| {
     let chapters = Written::chapters();
     let options: Vec<_> = chapters.into_iter().flat_map(|chapter| chapter.options).collect();
@@ -133,7 +134,7 @@ impl<'de> Deserialize<'de> for Written {
     }
 }
 
-/// Why a configuration file cannot be used; names the file, the line and the value.
+/// The reason why a configuration file cannot be used; it names the file, the line and the value.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It cannot be read.
@@ -141,10 +142,10 @@ pub enum Error {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         error: ReadError,
     },
-    /// It says something that makes no sense.
+    /// It is no valid configuration.
     #[error("{}:{line}: {message}", .path.display())]
     Content {
         /// The file.
@@ -188,12 +189,12 @@ fn line_of(text: &str, offset: usize) -> usize {
     n_lines(text.as_bytes().get(..offset).unwrap_or_default())
 }
 
-/// The number of the line that follows these bytes.
+/// The number, from 1, of the line in which these bytes end.
 fn n_lines(before: &[u8]) -> usize {
     before.iter().filter(|&&b| b == b'\n').count() + 1
 }
 
-/// serde's message in the words of somebody who writes a configuration.
+/// Rewrites serde's message in the terms of the configuration file.
 fn one_line(message: &str) -> String {
     if message.starts_with("unknown field `access_log_queue`") {
         return "`access_log_queue` counted lines and is gone: write `access_log_queue_bytes`, about \
@@ -208,7 +209,7 @@ fn one_line(message: &str) -> String {
             1,
         ),
     };
-    // A value may stand in it as it is written, and hold anything.
+    // The message may quote a value, which can contain line breaks and control characters.
     message.replace('\n', "; ").replace(char::is_control, " ")
 }
 

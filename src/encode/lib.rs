@@ -1,8 +1,8 @@
-//! Writing text: every escape and every number goes through here, so that no caller can forget one.
+//! Writing text: all escaping and number formatting is done here, so that no caller can forget it.
 //!
-//! [`text`] holds what an answer is written into, and prepared pieces that are copied to it fast.
+//! [`text`] holds the output buffer of an answer, and prepared pieces that are copied to it fast.
 //! [`mod@write`] writes numbers, hex, base64 and the percent-encoding of URLs; [`xml`] escapes for XML.
-//! No room is below this one: it knows bytes and characters only.
+//! This crate imports no other of the workspace: it handles bytes and characters only.
 
 pub mod text;
 pub mod write;

@@ -1,13 +1,13 @@
-//! Text that is only appended to, and prepared pieces that are appended to it fast.
+//! An append-only output buffer, and prepared pieces of text that are appended to it fast.
 //!
 //! An answer is put together from some hundred pieces of 40 to 80 bytes. Copying each by its length
-//! costs a call and an unforeseeable branch in `memcpy`; copying a block of fixed length, and then
-//! forgetting what is too much of it, costs ten moves in place. Rendering 28 KB takes 1.7 µs so
-//! (`render/metalink_28_kb` in `benches/results`): 79 instructions for a line of a metalink.
+//! costs a call of `memcpy` and a branch that the processor mispredicts. Copying a block of fixed
+//! length, then truncating to the real length, costs ten inlined moves. The bench
+//! `render/metalink_28_kb` measures it; see `benches/results`.
 
 use std::fmt;
 
-/// What can be appended to: a [`Text`], or a `String` where the text is read again.
+/// A buffer that text is appended to: a [`Text`], or a `String` where the text is read again.
 pub trait Append {
     /// Appends text.
     fn push_str(&mut self, text: &str);
@@ -33,31 +33,31 @@ impl Append for String {
     }
 }
 
-/// Bytes of text, to be sent.
+/// A buffer for the text of an answer.
 ///
-/// Its memory is initialised ahead of what is written, by zeros or by an earlier text, so that a
-/// block can be copied to it in one piece. Nobody sees what stands there.
+/// Its memory is initialised beyond the end of the text, by zeros or by an earlier text, so that a
+/// block can be copied to it in one piece. The bytes beyond the end are never returned.
 #[derive(Default, Debug)]
 pub struct Text {
-    /// What is written, and initialised room for more.
+    /// The text, followed by initialised bytes that are free.
     memory: Vec<u8>,
-    /// How much is written.
+    /// Length of the text in bytes.
     end: usize,
 }
 
 impl Text {
-    /// A text that is written already, or what a content coding has made of one.
+    /// A buffer that holds a finished body, such as a compressed one.
     pub fn written(bytes: Vec<u8>) -> Self {
         Self { end: bytes.len(), memory: bytes }
     }
 
-    /// Makes room for so many more bytes.
+    /// Reserves capacity for `n_bytes` more bytes, without initialising them.
     pub fn reserve(&mut self, n_bytes: usize) {
         let needed = self.end.saturating_add(n_bytes);
         self.memory.reserve(needed.saturating_sub(self.memory.len()));
     }
 
-    /// Initialises room for so many more bytes, and for as much again as there is.
+    /// Initialises space for at least `n_bytes` more bytes, and doubles it where the capacity allows.
     #[cold]
     fn grow(&mut self, n_bytes: usize) {
         let needed = self.end.saturating_add(n_bytes);
@@ -68,38 +68,38 @@ impl Text {
         self.memory.resize(length, 0);
     }
 
-    /// Removes everything, and keeps the memory.
+    /// Removes the text, and keeps the memory.
     pub fn clear(&mut self) {
         self.end = 0;
     }
 
-    /// Whether there is nothing.
+    /// Whether the text is empty.
     pub fn is_empty(&self) -> bool {
         self.end == 0
     }
 
-    /// How many bytes there are.
+    /// Length of the text in bytes.
     pub fn len(&self) -> usize {
         self.end
     }
 
-    /// How many bytes there is memory for.
+    /// How many bytes fit without another allocation.
     pub fn capacity(&self) -> usize {
         self.memory.capacity()
     }
 
-    /// The bytes.
+    /// The text, as bytes.
     pub fn as_bytes(&self) -> &[u8] {
         self.memory.get(..self.end).unwrap_or(&[])
     }
 
-    /// The bytes.
+    /// The text, as bytes, without the free memory behind it.
     pub fn into_bytes(mut self) -> Vec<u8> {
         self.memory.truncate(self.end);
         self.memory
     }
 
-    /// The room for the next `N` bytes, which are not part of the text yet. There always is.
+    /// The next `N` bytes of memory, which are not part of the text yet. Never `None`: it grows first.
     fn room<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
         if self.memory.len().saturating_sub(self.end) < N {
             self.grow(N);
@@ -133,11 +133,11 @@ impl Text {
         }
     }
 
-    /// Appends two prepared pieces, after one look at how much room there is.
+    /// Appends two prepared pieces, with one check of the capacity.
     pub fn push_pair(&mut self, first: Prepared<'_>, second: Prepared<'_>) {
         match (first.0, second.0) {
             (Form::Short(first, first_length), Form::Short(second, second_length)) => {
-                // Never more; with this the compiler sees that both fit.
+                // A no-op that shows the compiler that both blocks fit.
                 let at_second = first_length.min(BLOCK);
                 if let Some(room) = self.room::<PAIR>() {
                     put(room, 0, Some(first));
@@ -160,7 +160,7 @@ impl Text {
         }
     }
 
-    /// Appends a line, its digits, and what it ends with, after one look at how much room there is.
+    /// Appends a line with its digits, then `tail`, with one check of the capacity.
     pub fn push_line(&mut self, pieces: &Pieces, line: Line, digits: Digits, tail: Prepared<'_>) {
         let (head, middle) = (line.head as usize, line.middle as usize);
         let source = pieces.text.as_bytes().get(line.from as usize..);
@@ -198,12 +198,12 @@ impl Text {
     }
 }
 
-/// The block that begins at a place; the compiler sees that there is one.
+/// The block that begins at `at`. Fixed lengths let the compiler remove the bounds check.
 fn find_block(source: &[u8; PAIR], at: usize) -> Option<&[u8; BLOCK]> {
     source.get(at..)?.first_chunk()
 }
 
-/// Copies a block to a place; the compiler sees that there is room for it.
+/// Copies a block to position `at`. Fixed lengths let the compiler remove the bounds check.
 fn put<const N: usize, const ROOM: usize>(
     room: &mut [u8; ROOM],
     at: usize,
@@ -236,32 +236,32 @@ impl fmt::Write for Text {
     }
 }
 
-/// A multiple of what a vector register holds, and longer than most pieces.
+/// Length of a block in bytes: a multiple of a vector register's, and longer than most pieces.
 const BLOCK: usize = 80;
-/// Two short pieces.
+/// Length of two blocks in bytes.
 const PAIR: usize = 2 * BLOCK;
-/// What fits one move.
+/// Bytes that are copied for a number: three digits, padded to the size of one move.
 const DIGITS: usize = 4;
 
-/// Stands behind the last piece: a line is read as two blocks.
+/// Padding behind the last piece, because a line is read as two whole blocks.
 const PADDING: &str = match str::from_utf8(&[b' '; PAIR]) {
     Ok(padding) => padding,
     Err(_) => "",
 };
 
-/// A piece, ready to be appended.
+/// The text of a piece, in the form that is appended fastest.
 #[derive(Clone, Copy, Debug)]
 pub struct Prepared<'a>(Form<'a>);
 
 #[derive(Clone, Copy, Debug)]
 enum Form<'a> {
-    /// The first bytes of a block, so many.
+    /// A block, and how many bytes at its beginning are the piece.
     Short(&'a [u8; BLOCK], usize),
-    /// One that is longer than a block.
+    /// A piece that is longer than a block.
     Long(&'a str),
 }
 
-/// A number in decimal.
+/// A number from 0 to 255 in decimal.
 #[derive(Clone, Copy, Debug)]
 pub struct Digits {
     bytes: [u8; DIGITS],
@@ -281,27 +281,27 @@ impl Digits {
         Self { bytes, length }
     }
 
-    /// At most three; with this the compiler sees that they fit.
+    /// The number of digits, at most three. The `min` shows the compiler that they fit.
     fn length(self) -> usize {
         usize::from(self.length).min(DIGITS)
     }
 }
 
-/// Prepared pieces of text.
+/// The text of all prepared pieces, one after the other.
 #[derive(Debug)]
 pub struct Pieces {
-    /// The pieces, and `PADDING`.
+    /// The pieces, then `PADDING`.
     text: String,
 }
 
-/// Where a piece is. The default is the empty one.
+/// Position and length of a piece within [`Pieces`], in bytes. The default is the empty piece.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub struct Piece {
     from: u32,
     length: u32,
 }
 
-/// Where a line is: two pieces, with digits between them in a text.
+/// Position of a line within [`Pieces`]: two adjacent pieces, between which digits are written.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Line {
     from: u32,
@@ -324,14 +324,14 @@ impl Default for Pieces {
 }
 
 impl Pieces {
-    /// Adds what `write` appends. Beyond 4 GiB, a piece is merely empty.
+    /// Adds what `write` appends as a piece. Beyond 4 GiB in all, the piece is empty.
     pub fn add(&mut self, write: impl FnOnce(&mut String)) -> Piece {
         let from = self.text.len().saturating_sub(PADDING.len());
         self.text.truncate(from);
         write(&mut self.text);
         let length = self.text.len() - from;
         self.text.push_str(PADDING);
-        // Where the end can be told, so can every place before it.
+        // If the end fits in 32 bits, so do the position and the length.
         match u32::try_from(from + length) {
             #[allow(clippy::cast_possible_truncation, reason = "less than the end")]
             Ok(_) => Piece { from: from as u32, length: length as u32 },
@@ -345,7 +345,7 @@ impl Pieces {
         self.text.get(from..from + piece.length as usize).unwrap_or("")
     }
 
-    /// A piece, ready to be appended.
+    /// Looks up a piece, ready to be appended.
     pub fn prepare(&self, piece: Piece) -> Prepared<'_> {
         let (from, length) = (piece.from as usize, piece.length as usize);
         match self.text.as_bytes().get(from..).and_then(<[u8]>::first_chunk) {
@@ -354,7 +354,7 @@ impl Pieces {
         }
     }
 
-    /// Adds what `head` and then `middle` append as a line.
+    /// Adds a line: `head` appends the text before the digits, `middle` the text after them.
     pub fn add_line(
         &mut self,
         head: impl FnOnce(&mut String),
@@ -367,17 +367,17 @@ impl Pieces {
             head_length = out.len() - from;
             middle(out);
         });
-        // What fits the one fits the other; an empty piece has an empty head.
+        // The head is no longer than the piece, so it fits in 32 bits; an empty piece has an empty head.
         let head = u32::try_from(head_length).unwrap_or(0).min(piece.length);
         Line { from: piece.from, head, middle: piece.length - head }
     }
 
-    /// How many bytes the pieces have.
+    /// Length of all pieces in bytes.
     pub fn len(&self) -> usize {
         self.text.len().saturating_sub(PADDING.len())
     }
 
-    /// Whether there is nothing in any piece.
+    /// Whether all pieces are empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -388,7 +388,7 @@ impl Pieces {
         self.text.push_str(PADDING);
     }
 
-    /// Gives back the memory that no piece needs.
+    /// Frees the memory that no piece needs.
     pub fn shrink_to_fit(&mut self) {
         self.text.shrink_to_fit();
     }
@@ -427,7 +427,7 @@ mod tests {
         assert_eq!(pieces.get(line.end(100)), "\">https://m.example/");
     }
 
-    /// A text with room for so many bytes, which an earlier text has left behind.
+    /// An empty text whose memory of `n_bytes` holds the bytes of an earlier text.
     fn used(n_bytes: usize) -> Text {
         let mut text = Text::default();
         text.push_str(&"#".repeat(n_bytes));

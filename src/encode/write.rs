@@ -1,4 +1,4 @@
-//! Small writers that all documents share.
+//! Functions that append numbers, hex, base64, JSON strings and URL paths.
 
 use super::text::Append;
 
@@ -11,8 +11,8 @@ pub fn push_number(number: u64, out: &mut impl Append) {
     out.push(char::from(b'0' + (number % 10) as u8));
 }
 
-/// Appends bytes as lower-case hex: librepo compares checksums as text, and repomd.xml's own are in
-/// lower case.
+/// Appends bytes as lower-case hex: librepo compares checksums as text, and those in repomd.xml are
+/// in lower case.
 pub fn push_hex(bytes: &[u8], out: &mut impl Append) {
     const DIGITS: [u8; 16] = *b"0123456789abcdef";
     for byte in bytes {
@@ -22,7 +22,7 @@ pub fn push_hex(bytes: &[u8], out: &mut impl Append) {
     }
 }
 
-/// Appends bytes in base64 (RFC 4648, section 4), as HTTP digests are written.
+/// Appends bytes in base64 (RFC 4648, section 4), the encoding of HTTP digests.
 pub fn push_base64(bytes: &[u8], out: &mut impl Append) {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for group in bytes.chunks(3) {
@@ -43,7 +43,7 @@ pub fn push_json_string(text: &str, out: &mut impl Append) {
     out.push('"');
 }
 
-/// Appends the inside of a JSON string.
+/// Appends the content of a JSON string, escaped, without quotes.
 pub fn push_json_escaped(text: &str, out: &mut impl Append) {
     for character in text.chars() {
         match character {
@@ -60,10 +60,10 @@ pub fn push_json_escaped(text: &str, out: &mut impl Append) {
     }
 }
 
-/// Appends a path as it stands in a URL (RFC 3986, section 3.3): what a path cannot hold is
+/// Appends a path in its URL form (RFC 3986, section 3.3): characters that a URL path cannot hold are
 /// percent-encoded. A `%` is a character of the name here, not an escape.
 pub fn push_url_path(path: &str, out: &mut impl Append) {
-    // Nearly all paths are plain, and asking for all bytes at once takes vector instructions.
+    // Nearly all paths are plain, and a check of all bytes without branches is vectorised.
     if path.bytes().fold(true, |plain, byte| plain & is_path(byte)) {
         return out.push_str(path);
     }
@@ -91,13 +91,13 @@ pub fn push_percent_encoded(character: char, out: &mut impl Append) {
     }
 }
 
-/// Whether a character may stand in a path as it is.
+/// Whether a character may stand in a URL path unencoded.
 pub fn is_plain_in_path(character: char) -> bool {
     u8::try_from(character).is_ok_and(is_path)
 }
 
-/// Whether a byte is a character that may stand in a path. A `$` may as well (RFC 3986), but dnf and
-/// yum take it for the beginning of a variable.
+/// Whether a byte may stand in a URL path unencoded. RFC 3986 allows `$` as well, but dnf and yum
+/// take it for the beginning of a variable.
 fn is_path(byte: u8) -> bool {
     matches!(byte, b'a'..=b'z' | b'@'..=b'Z' | b'&'..=b';' | b'_' | b'=' | b'!' | b'~')
 }

@@ -1,4 +1,4 @@
-//! Escaping for XML, used by everything that writes a document, so that no caller can forget.
+//! Escaping for XML. Everything that writes a document uses it.
 
 use super::text::Append;
 
@@ -6,7 +6,7 @@ use super::text::Append;
 ///
 /// Characters that XML 1.0 cannot hold at all (most controls, U+FFFE, U+FFFF) become U+FFFD.
 pub fn escape_into(text: &str, out: &mut impl Append) {
-    // Nearly all text is plain ASCII, and asking for all bytes at once takes vector instructions.
+    // Nearly all text is plain ASCII, and a check of all bytes without branches is vectorised.
     if text.bytes().fold(true, |plain, byte| plain & is_plain(byte)) {
         return out.push_str(text);
     }
@@ -33,8 +33,8 @@ pub fn escape_into(text: &str, out: &mut impl Append) {
     out.push_str(rest);
 }
 
-/// Appends `text` as the inside of a comment: it can neither close the comment nor end in a hyphen,
-/// because two hyphens in a row are parted by a blank (XML 1.0, section 2.5).
+/// Appends `text` as the content of a comment: it can neither close the comment nor end in a hyphen,
+/// because a blank separates two hyphens in a row (XML 1.0, section 2.5).
 pub fn escape_comment_into(text: &str, out: &mut impl Append) {
     let mut after_hyphen = false;
     for character in text.chars() {
@@ -49,12 +49,12 @@ pub fn escape_comment_into(text: &str, out: &mut impl Append) {
     }
 }
 
-/// Whether a byte is a character that stands for itself.
+/// Whether a byte is an ASCII character that needs no escaping.
 fn is_plain(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') & !matches!(byte, b'&' | b'<' | b'>' | b'"')
 }
 
-/// The `Char` production of XML 1.0 (surrogates are no `char`s anyway).
+/// Whether XML 1.0 allows a character: its `Char` production (a `char` is never a surrogate).
 fn is_xml(character: char) -> bool {
     matches!(character, '\t' | '\n' | '\r' | '\u{20}'..='\u{fffd}' | '\u{10000}'..)
 }

@@ -1,11 +1,11 @@
-//! Whether two host names with ports, as URLs and `Host` headers write them, are one server.
+//! Compares host names with ports, as URLs and `Host` headers write them.
 
 use std::net::Ipv6Addr;
 
 /// Whether a URL with the authority `one` leads to the server that was asked as `other`.
 ///
-/// Neither says which protocol the other speaks: a proxy that ends TLS passes on the host alone. So no
-/// port, 80 and 443 are one, and every other port is itself.
+/// Neither text shows the protocol of the other: a proxy that terminates TLS passes on the host alone.
+/// So a missing port, 80 and 443 are equal; other ports are equal to themselves only.
 pub fn is_same_server(one: &str, other: &str) -> bool {
     match (Server::parse(one), Server::parse(other)) {
         (Some(one), Some(other)) => one.port == other.port && one.has_same_name(&other),
@@ -14,14 +14,14 @@ pub fn is_same_server(one: &str, other: &str) -> bool {
 }
 
 struct Server<'a> {
-    /// Without a dot at its end.
+    /// The host, without a dot at its end.
     name: &'a str,
-    /// `None` is that of http or https.
+    /// `None` for the default port of http or https.
     port: Option<u16>,
 }
 
 impl<'a> Server<'a> {
-    /// Reads `[USER@]HOST[:PORT]`; `None` where there is no host, or a port that is none.
+    /// Reads `[USER@]HOST[:PORT]`; `None` if the host is missing or the port is not valid.
     fn parse(text: &'a str) -> Option<Self> {
         let text = text.rsplit_once('@').map_or(text, |(_, server)| server);
         let end = text.rfind(']').map_or(0, |bracket| bracket + 1);

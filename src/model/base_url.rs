@@ -1,9 +1,10 @@
-//! Base URLs of mirrors: one form, made when data enter, that every client takes.
+//! Base URLs of mirrors, normalised when data are read to a form that every client accepts.
 //!
-//! A base URL is `SCHEME://HOST[:PORT][/PATH]`, and a directory and a file are appended to it. One that
-//! some client cannot read costs more than itself: zypper gives a whole repository up that lists a
-//! host with an open bracket early, and aria2 knows no `HTTP://`. So [`BaseUrl::parse`] takes a text
-//! apart wholly (RFC 3986), mends what has one meaning only, and refuses the rest:
+//! A base URL is `SCHEME://HOST[:PORT][/PATH]`, and a directory and a file are appended to it. A URL
+//! that one client cannot read can break more than that mirror: zypper gives up a whole repository when
+//! a host with an open bracket is listed early, and aria2 does not know `HTTP://`. So
+//! [`BaseUrl::parse`] parses the whole text (RFC 3986), mends what has one meaning only, and refuses the
+//! rest:
 //!
 //! | mended | refused |
 //! |---|---|
@@ -15,11 +16,11 @@
 //! | `rsync://host::module`: `rsync://host/module` | an IPv6 address without brackets |
 //! | characters that a path cannot hold, a lone `%`, `$` | a user, with or without a password; a backslash |
 //!
-//! What is encoded stays as it is: `%2F` is no slash and `%7E` stands as it was written. A URL that is
-//! in this form already is kept byte for byte.
+//! Percent-encoded characters stay encoded: `%2F` is no slash, and `%7E` stays `%7E`. A URL that is in
+//! this form already is kept byte for byte.
 //!
-//! Runs of slashes count as one, which RFC 3986 leaves to the server: nginx, Apache and lighttpd do
-//! so, and to some clients a `//` is where another host begins.
+//! Runs of slashes become one. RFC 3986 leaves this to the server: nginx, Apache and lighttpd merge
+//! them, and some clients read a `//` as the beginning of a host.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -29,32 +30,32 @@ use ::url::Host;
 use super::url::Protocol;
 use encode::write::{is_plain_in_path, push_percent_encoded};
 
-/// Base URLs have at most so many bytes.
+/// The greatest length of a base URL in bytes.
 const MAX_LEN: usize = 1_000;
 
-/// A base URL in the form that is listed: no slash at its end.
+/// A normalised base URL, without a slash at its end.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BaseUrl {
     text: String,
     protocol: Protocol,
 }
 
-/// Why a text is no base URL that can be listed.
+/// The reason why a text is refused as a base URL.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum BadUrl {
-    /// Nothing there.
+    /// The text is empty.
     #[error("is empty")]
     Empty,
-    /// A control character would break a text list or be no XML at all.
+    /// A control character would break a text list, and XML cannot hold most of them.
     #[error("holds a control character")]
     Control,
-    /// libzypp decodes them, and fails.
+    /// libzypp decodes an encoded control character, and fails.
     #[error("holds an encoded control character")]
     EncodedControl,
     /// A blank ends the URL for some clients.
     #[error("holds a blank")]
     Blank,
-    /// Some clients take it for a slash, some do not.
+    /// Some clients take a backslash for a slash, some do not.
     #[error("holds a backslash")]
     Backslash,
     /// librepo reads lines of text lists of less than 4,095 bytes: a base URL, a directory and a
@@ -64,31 +65,31 @@ pub enum BadUrl {
     /// No `scheme://`, or a scheme that no client fetches from.
     #[error("has no scheme out of https, http, ftp, rsync")]
     Scheme,
-    /// Nothing between `://` and the path.
+    /// There is nothing between `://` and the path.
     #[error("names no host")]
     NoHost,
-    /// What stands there is neither.
+    /// The host is neither a valid name nor an address.
     #[error("has a host that is neither a name nor an address")]
     Host,
-    /// `1.2.3`, `0x7f000001`, `0177.0.0.1`: clients read different addresses.
+    /// Clients read an address such as `1.2.3`, `0x7f000001` or `0177.0.0.1` in different ways.
     #[error("has a host that is an address in an odd form")]
     OddAddress,
-    /// Not a number from 1 to 65535.
+    /// The port is not a number from 1 to 65535.
     #[error("has a port that is not in 1 to 65535")]
     Port,
-    /// It would be published.
+    /// A user name or password would be published.
     #[error("holds a user name or a password")]
     UserInfo,
-    /// It would swallow the directory.
+    /// The directory would become a part of the query.
     #[error("holds a query (`?`)")]
     Query,
-    /// No client would send the directory.
+    /// The directory would become a part of the fragment, which clients do not send.
     #[error("holds a fragment (`#`)")]
     Fragment,
 }
 
 impl BaseUrl {
-    /// Reads a base URL and brings it into its one form.
+    /// Reads a base URL and normalises it.
     pub fn parse(text: &str) -> Result<Self, BadUrl> {
         let text = text.trim_matches(' ');
         if text.is_empty() {
@@ -140,13 +141,13 @@ impl BaseUrl {
         &self.text
     }
 
-    /// What it speaks.
+    /// The protocol of its scheme.
     pub fn protocol(&self) -> Protocol {
         self.protocol
     }
 }
 
-/// A host, and what stands behind its colon.
+/// Splits an authority into the host and the text after the port's colon.
 fn split_port(authority: &str) -> Result<(&str, &str), BadUrl> {
     if authority.starts_with('[') {
         let end = authority.find(']').ok_or(BadUrl::Host)?;
@@ -180,9 +181,9 @@ fn parse_host(text: &str) -> Result<String, BadUrl> {
         Host::Ipv4(_) => Err(BadUrl::OddAddress),
         Host::Ipv6(address) => Ok(format!("[{address}]")),
         Host::Domain(name) => {
-            // The dot of the root is no part of the name that a server knows itself by.
+            // Servers do not expect the dot of the DNS root in the name they are asked for.
             let name = name.strip_suffix('.').unwrap_or(&name);
-            // URLs may hold more, and libzypp refuses it.
+            // URLs allow more characters here, but libzypp refuses them.
             let is_character =
                 |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
             let is_label =
@@ -196,7 +197,7 @@ fn parse_host(text: &str) -> Result<String, BadUrl> {
     }
 }
 
-/// Appends a path without empty segments and dots (RFC 3986, section 5.2.4), encoded.
+/// Appends a path, percent-encoded, without empty and dot segments (RFC 3986, section 5.2.4).
 fn push_path(path: &str, out: &mut String) -> Result<(), BadUrl> {
     let mut segments = Vec::new();
     for segment in path.split('/') {
@@ -213,7 +214,7 @@ fn push_path(path: &str, out: &mut String) -> Result<(), BadUrl> {
     Ok(())
 }
 
-/// Appends a segment; what is encoded already stays so.
+/// Appends a segment, percent-encoded; valid escapes in it are kept.
 fn push_segment(segment: &str, out: &mut String) -> Result<(), BadUrl> {
     let mut rest = segment.chars();
     while let Some(character) = rest.next() {
@@ -235,8 +236,8 @@ fn parse_byte(digits: &str) -> Option<u8> {
     is_hex.then(|| u8::from_str_radix(digits, 16).ok())?
 }
 
-/// Shows a text that should be a URL without what may be secret in it: what stands before the last
-/// `@` after the scheme, and what follows a `?` or `#`.
+/// Shows a text that should be a URL without the parts that may be secret: those before the last `@`
+/// after the scheme, and those after a `?` or `#`.
 pub struct Redacted<'a>(pub &'a str);
 
 impl fmt::Display for Redacted<'_> {
@@ -247,8 +248,8 @@ impl fmt::Display for Redacted<'_> {
             Some((shown, query)) if query.len() > 1 => (shown, "#…"),
             _ => (self.0, ""),
         };
-        // Behind an `@` in the query there may be the end of a password with a `?` in it: with the
-        // host, that is not shown then.
+        // If an `@` follows a `?`, the `?` may belong to a password, and the text before it is the
+        // beginning of that password: then the host is not shown either.
         let has_user = self.0.contains('@') || self.0.to_ascii_lowercase().contains("%40");
         let (scheme, rest) = match shown.split_once("://") {
             Some((scheme, rest)) => (scheme, Some(rest)),
@@ -266,7 +267,7 @@ impl fmt::Display for Redacted<'_> {
     }
 }
 
-/// The host and port of a base URL, which tell servers apart; empty where there is none.
+/// The host and port of a base URL; empty if there is none.
 pub fn authority(url: &str) -> &str {
     let rest = url.split_once("://").map_or("", |(_, rest)| rest);
     rest.split('/').next().unwrap_or("")

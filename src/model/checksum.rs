@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The checksums of one version of a file; those that are not known are absent.
+/// The checksums of one version of a file; `None` for those that are not known.
 ///
-/// Bytes, not text: librepo compares checksums as text and needs lower-case hex, whatever the data
-/// holds, so the case is decided where they are written.
+/// They are stored as bytes: librepo compares checksums as text and needs lower-case hex, whatever
+/// case the data use, so they are formatted where they are written.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Checksums {
     /// MD5.

@@ -4,7 +4,7 @@ use std::fmt;
 
 const SECONDS_PER_DAY: u64 = 86_400;
 
-/// A moment, shown as RFC 3339 writes it: `2026-11-21T11:01:29Z`.
+/// A time, shown in the form of RFC 3339: `2026-11-21T11:01:29Z`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Timestamp {
     /// Seconds since 1970.
@@ -19,7 +19,7 @@ pub struct Date {
     day: u64,
 }
 
-/// A moment, shown as access logs write it: `21/Nov/2026:11:01:29 +0000`.
+/// A time, shown in the form of access logs: `21/Nov/2026:11:01:29 +0000`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LogTime {
     /// Seconds since 1970.
@@ -29,10 +29,10 @@ pub struct LogTime {
 impl Date {
     /// The day of `seconds` since 1970.
     ///
-    /// Years of 400 always have 146,097 days. Counted from a 1 March, leap days come last, so that
-    /// the months before them have fixed lengths: 153 days in each five months.
+    /// Every 400 years have 146,097 days. A year that begins on 1 March has its leap day at the end,
+    /// so the months before it have fixed lengths: 153 days in each five months.
     pub fn of(seconds: u64) -> Self {
-        // From 0000-03-01.
+        // Days since 0000-03-01.
         let days = seconds / SECONDS_PER_DAY + 719_468;
         let (era, day_of_era) = (days / 146_097, days % 146_097);
         let leap_days = day_of_era / 1_460 + day_of_era / 146_096 - day_of_era / 36_524;

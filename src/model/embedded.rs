@@ -1,7 +1,7 @@
-//! IPv4 addresses within IPv6 addresses: under which addresses a client is looked up.
+//! IPv4 addresses that are embedded in IPv6 addresses, and the addresses that a client is looked up by.
 //!
-//! Translators and tunnels give a host of IPv4 an IPv6 address that holds its own. Tables of
-//! networks, systems and countries know the IPv4 address only, so both are looked up.
+//! Translators and tunnels give an IPv4 host an IPv6 address that contains its IPv4 address. Tables of
+//! networks, systems and countries list the IPv4 address only, so both are looked up.
 //!
 //! | mechanism | prefix | the IPv4 address |
 //! |---|---|---|
@@ -10,15 +10,15 @@
 //! | 6to4 (RFC 3056) | `2002::/16` | bits 16 to 47 |
 //! | Teredo (RFC 4380) | `2001::/32` | the last 32 bits, inverted; the others name its server |
 //!
-//! [`LookupAddresses`] is the one rule for every table: first the IPv6 address, for networks longer
-//! than the prefix of the mechanism, then the IPv4 address. Networks as long as that prefix or wider,
-//! such as the route of a 6to4 relay, say where the relay is and not where the client is.
+//! [`LookupAddresses`] is the one rule for every table: first the IPv6 address, in networks longer than
+//! the prefix of the mechanism, then the IPv4 address. Networks as long as that prefix or shorter, such
+//! as the route of a 6to4 relay, locate the relay and not the client.
 //!
-//! IPv4-mapped addresses (`::ffff:192.0.2.1`) never get here: they *are* IPv4 addresses
-//! ([`canonical`](super::net::canonical)). IPv4-compatible ones (`::192.0.2.1`) are left alone, as
-//! RFC 4291 deprecates them and nobody routes them; so are ISATAP interface identifiers, as their
-//! prefix is that of the site already. What is embedded never makes anybody a trusted proxy: a 6to4
-//! address with any IPv4 address in it can be had by anybody.
+//! IPv4-mapped addresses (`::ffff:192.0.2.1`) are converted to IPv4 before
+//! ([`canonical`](super::net::canonical)). IPv4-compatible ones (`::192.0.2.1`) are not handled, as
+//! RFC 4291 deprecates them and they are not routed; neither are ISATAP interface identifiers, as their
+//! prefix is that of the site already. An embedded address never makes a peer a trusted proxy: any host
+//! can send from a 6to4 address with any IPv4 address in it.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -30,13 +30,13 @@ use super::scope::is_private;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LookupAddresses {
     own: IpAddr,
-    /// Networks of `own` count from this length on.
+    /// The shortest length of a network that locates `own`.
     min_length: u8,
     embedded: Option<Ipv4Addr>,
 }
 
 impl LookupAddresses {
-    /// Those of a client (canonical); `nat64` are prefixes beside the well-known ones.
+    /// The addresses of a client (canonical); `nat64` are prefixes beside the well-known ones.
     pub fn of(client: IpAddr, nat64: &[Nat64Prefix]) -> Self {
         let IpAddr::V6(v6) = client else {
             return Self { own: client, min_length: 0, embedded: None };
@@ -53,7 +53,7 @@ impl LookupAddresses {
         self.own
     }
 
-    /// The shortest length of a network that says something of the client's own address.
+    /// The shortest length of a network that locates the client's own address.
     pub fn min_length(self) -> u8 {
         self.min_length
     }
@@ -63,9 +63,9 @@ impl LookupAddresses {
         self.embedded.map(IpAddr::V4)
     }
 
-    /// Which of these addresses lies in a network that was found for the client.
+    /// Returns which of these addresses lies in `network`, which was found for the client.
     pub fn form_in(self, network: Prefix) -> AddressForm {
-        // An address that holds another is of IPv6, and what it holds is of IPv4.
+        // The own address is IPv6 if there is an embedded one, and that is IPv4.
         match self.own.is_ipv4() == network.address().is_ipv4() {
             true => AddressForm::Own,
             false => AddressForm::Embedded,
@@ -83,13 +83,13 @@ pub enum AddressForm {
 }
 
 impl From<IpAddr> for LookupAddresses {
-    /// Without prefixes of the operator's own.
+    /// The addresses of a client, with the well-known prefixes only.
     fn from(client: IpAddr) -> Self {
         Self::of(client, &[])
     }
 }
 
-/// The length of the mechanism's prefix, and the address behind it.
+/// Finds the mechanism of an address: the length of its prefix, and the embedded address.
 fn find_mechanism(address: Ipv6Addr, nat64: &[Nat64Prefix]) -> Option<(u8, Option<Ipv4Addr>)> {
     let own = nat64.iter().filter(|nat64| nat64.0.contains(address.into()));
     if let Some(nat64) = own.max_by_key(|nat64| nat64.0.len()) {
@@ -113,7 +113,8 @@ fn bits_from(bits: u128, n: u8) -> Ipv4Addr {
     Ipv4Addr::from_bits((bits << n >> 96) as u32)
 }
 
-/// RFC 6052, section 2.2: the bits behind the prefix, but for bits 64 to 71, which are zero.
+/// Extracts the IPv4 address behind a prefix of `length` bits. It skips bits 64 to 71, which are zero
+/// (RFC 6052, section 2.2).
 fn extract(address: Ipv6Addr, length: u8) -> Option<Ipv4Addr> {
     let bits = address.to_bits();
     if length == 96 {
@@ -123,17 +124,17 @@ fn extract(address: Ipv6Addr, length: u8) -> Option<Ipv4Addr> {
     if reserved != 0 {
         return None;
     }
-    // The eight reserved bits are taken out: what is behind them moves up.
+    // Removes the eight reserved bits, and shifts the bits behind them up.
     let low = bits & ((1 << 56) - 1);
     let joined = (bits >> 64 << 64) | (low << 8);
     Some(bits_from(joined, length))
 }
 
-/// Whether an address may be a client's on the Internet: an embedded one that is not was made up, or
-/// is of a network that our tables do not mean. Blocks for documentation are let through.
+/// Whether an address may be a client's on the Internet. An embedded address that may not was made up,
+/// or is of a private network, which no table lists. Blocks for documentation are accepted.
 fn is_public(address: &Ipv4Addr) -> bool {
     let [first, ..] = address.octets();
-    // From 224 on: groups, and what was kept for later.
+    // From 224 on: multicast and reserved blocks.
     first < 224 && !is_private((*address).into())
 }
 
@@ -141,22 +142,22 @@ fn is_public(address: &Ipv4Addr) -> bool {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Nat64Prefix(Prefix);
 
-/// Why a text is no such prefix.
+/// The reason why a text is no NAT64 prefix.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum BadNat64Prefix {
-    /// Not IPv6, or no prefix.
+    /// The text is no prefix, or not one of IPv6.
     #[error("is no prefix of IPv6")]
     Prefix,
-    /// RFC 6052 knows six lengths.
+    /// The length is none of the six that RFC 6052 allows.
     #[error("has none of the lengths /32, /40, /48, /56, /64 and /96")]
     Length,
-    /// Bits behind the length, or within bits 64 to 71.
+    /// Bits are set behind the length, or within bits 64 to 71.
     #[error("has bits set where RFC 6052 wants zeros")]
     Bits,
 }
 
 impl Nat64Prefix {
-    /// Reads `2001:db8:64::/96`.
+    /// Reads a prefix such as `2001:db8:64::/96`.
     pub fn parse(text: &str) -> Result<Self, BadNat64Prefix> {
         let (prefix, host_bits) = Prefix::parse(text).map_err(|_| BadNat64Prefix::Prefix)?;
         let IpAddr::V6(address) = prefix.address() else { return Err(BadNat64Prefix::Prefix) };
@@ -180,7 +181,7 @@ impl fmt::Display for Nat64Prefix {
     }
 }
 
-/// The length of the well-known prefix that lies around a network, where there is one.
+/// The length of the well-known prefix that contains a network, if there is one.
 pub fn length_around(network: Prefix) -> Option<u8> {
     let IpAddr::V6(address) = network.address() else { return None };
     let (length, _) = find_mechanism(address, &[])?;

@@ -25,8 +25,8 @@ macro_rules! two_letter_code {
 
             /// The code in upper case.
             pub fn as_str(&self) -> &str {
-                // A decoded snapshot is checked by `is_valid`, so this cannot fail; an empty code
-                // is a better answer than a panic all the same.
+                // A decoded snapshot is checked by `is_valid`, so this cannot fail. If it did, an
+                // empty code would be better than a panic.
                 std::str::from_utf8(&self.0).unwrap_or("")
             }
 
@@ -53,8 +53,8 @@ macro_rules! two_letter_code {
 two_letter_code! {
     /// A country: ISO 3166-1 alpha-2, plus the codes that GeoIP data adds (`EU`, `A1`).
     ///
-    /// `UK` and `EL` are read as `GB` and `GR`: ISO reserves them for these very countries, and
-    /// data that use both spellings would never meet.
+    /// `UK` and `EL` are read as `GB` and `GR`: ISO reserves them for these countries, and clients and
+    /// mirrors in one country would not match if the data spelled it in two ways.
     Country
 }
 two_letter_code! {
@@ -78,10 +78,10 @@ impl Continent {
     }
 }
 
-/// Where an address is: in a country, or on a continent where no more is known.
+/// The location of an address: a country, or a continent if the country is not known.
 ///
-/// It takes two bytes, as a snapshot holds hundreds of thousands: those of the code, the highest bit
-/// of the first set for a continent.
+/// It takes two bytes, as a snapshot holds hundreds of thousands of them: the code, with the highest
+/// bit of the first byte set for a continent.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Location([u8; 2]);
 
@@ -100,7 +100,7 @@ impl Location {
         (first & IS_CONTINENT != 0).then_some(Continent([first & !IS_CONTINENT, second]))
     }
 
-    /// False for bytes that are neither (a forged snapshot file).
+    /// False for bytes that are neither a country nor a continent (a forged snapshot file).
     pub fn is_valid(self) -> bool {
         self.country().is_some_and(Country::is_valid)
             || self.continent().is_some_and(Continent::is_valid)

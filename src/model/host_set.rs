@@ -2,7 +2,7 @@
 
 use super::ids::HostId;
 
-/// A set of `n_hosts` mirrors without members.
+/// An empty set with space for `n_hosts` mirrors.
 pub fn empty_set(n_hosts: usize) -> Box<[u64]> {
     vec![0; words_for(n_hosts)].into_boxed_slice()
 }
@@ -12,7 +12,7 @@ pub fn words_for(n_hosts: usize) -> usize {
     n_hosts.div_ceil(64)
 }
 
-/// Adds a member; ids of other snapshots are left out.
+/// Adds a member to a set; ids beyond its last word are ignored.
 pub fn insert(set: &mut [u64], host: HostId) {
     if let Some(word) = set.get_mut(host.index() / 64) {
         *word |= 1 << (host.index() % 64);

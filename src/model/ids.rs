@@ -35,6 +35,6 @@ dense_id! {
     FileId
 }
 dense_id! {
-    /// A layout: how the mirrors of a group of directories serve them. See the room `snapshot`.
+    /// A layout: how the mirrors of a group of directories serve them. See the crate `snapshot`.
     LayoutId
 }

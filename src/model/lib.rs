@@ -1,7 +1,8 @@
-//! The vocabulary: types that cannot be wrong, built from text once, at the edge.
+//! The types of the domain: text is parsed into them once, where it enters, and they are always valid.
 //!
-//! No I/O, no clock, nothing but `std`, serde's derives, because the snapshot file holds these types,
-//! and the crate `url`, which reads names of hosts. Everything else in the crate speaks in these words.
+//! This crate does no I/O and reads no clock. It uses serde, because the snapshot file holds these
+//! types, the crate `url`, which reads host names, and `encode`. All other crates of the server but
+//! `encode` and `runtime` use these types.
 
 pub mod authority;
 pub mod geo;
@@ -19,6 +20,6 @@ pub mod host_set;
 pub mod mirror_key;
 pub mod tier;
 
-/// Names of directories, repositories and files have at most so many bytes, so that no URL made of
-/// them is longer than a client's line (see [`base_url::BadUrl::TooLong`]).
+/// The greatest length of the name of a directory, repository or file in bytes. With it, no URL made of
+/// them is longer than the lines that clients read (see [`base_url::BadUrl::TooLong`]).
 pub const MAX_NAME: usize = 500;

@@ -1,24 +1,24 @@
-//! The key of a mirror: what its source calls it, from one snapshot to the next.
+//! The key of a mirror: its identifier in the source, which is stable across snapshots.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Names have at most so many bytes: they stand in URLs, file names and log lines.
+/// The greatest length of a name in bytes: names are used in URLs, file names and log lines.
 pub const MAX_NAME: usize = 64;
 
-/// What a mirror is called in its source. Unlike a [`HostId`](super::ids::HostId), it stays with the
-/// mirror when others come and go.
+/// The identifier of a mirror in its source. Unlike a [`HostId`](super::ids::HostId), it stays the same
+/// when other mirrors are added or removed.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum MirrorKey {
-    /// MirrorManager's number of the host.
+    /// The id of the host in MirrorManager.
     Number(i64),
     /// The key in a catalog.
     Name(MirrorName),
 }
 
 /// A mirror's name in a catalog: 1 to [`MAX_NAME`] letters, digits, `.`, `_` and `-` of ASCII. It
-/// begins with a letter or a digit, and is no number, so that no two keys look the same.
+/// begins with a letter or a digit, and is no number, so that it cannot be confused with one.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct MirrorName(Box<str>);
 
@@ -33,7 +33,7 @@ impl MirrorKey {
 }
 
 impl MirrorName {
-    /// Reads a name; `None` for a text that is none.
+    /// Reads a name; `None` if the text is no valid name.
     pub fn parse(text: &str) -> Option<Self> {
         is_name(text).then(|| Self(text.into()))
     }

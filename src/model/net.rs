@@ -14,7 +14,7 @@ pub struct Prefix {
     length: u8,
 }
 
-/// Why a text is no prefix.
+/// The reason why a text is no prefix.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum BadPrefix {
     /// The part before `/` is neither an IPv4 nor an IPv6 address.
@@ -56,7 +56,7 @@ impl Prefix {
         };
         let address: IpAddr = address.parse().map_err(|_| BadPrefix::Address)?;
         let length = match length {
-            // `+8` and `-0` are numbers to Rust, not to anybody who writes prefixes.
+            // Rust parses `+8` and `-0` as numbers, but they are no prefix lengths.
             Some(text) if text.bytes().all(|b| b.is_ascii_digit()) => {
                 text.parse().map_err(|_| BadPrefix::Length)?
             }
@@ -112,13 +112,13 @@ impl fmt::Display for Prefix {
 /// Whether a prefix was written with bits behind its length.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum HostBits {
-    /// As it should be.
+    /// No bits were set behind the length.
     Clear,
-    /// They were set; the parsed prefix has them cleared.
+    /// Bits were set behind the length; the parsed prefix has them cleared.
     WereSet,
 }
 
-/// The address that decides: an IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) is the IPv4 address.
+/// Converts an IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) to IPv4; returns any other unchanged.
 pub fn canonical(address: IpAddr) -> IpAddr {
     address.to_canonical()
 }

@@ -1,14 +1,14 @@
-//! Names of directories in their one form: segments parted by single slashes.
+//! Names of directories in canonical form: segments separated by single slashes.
 //!
-//! Data and requests are read by the same function, so that what is asked for is found under the name
-//! that it was given: `/pub//fedora/./linux/` is `pub/fedora/linux`. A name is text, not a URL: a `%`
-//! is a character of it, and what a URL cannot hold is encoded where URLs are written
+//! The same function normalises names in data and in requests, so that they match:
+//! `/pub//fedora/./linux/` becomes `pub/fedora/linux`. A name is text, not a URL: a `%` is an ordinary
+//! character, and names are percent-encoded where URLs are written
 //! ([`push_url_path`](encode::write::push_url_path)).
 
 use std::borrow::Cow;
 
-/// The path without slashes around it, empty segments and dots. `..` at the beginning lead nowhere, as
-/// in URLs (RFC 3986, section 5.2.4).
+/// The path without slashes around it, empty segments and dot segments. A `..` at the beginning is
+/// removed, as in URLs (RFC 3986, section 5.2.4).
 pub fn canonical(path: &str) -> Cow<'_, str> {
     let trimmed = path.trim_matches('/');
     let bytes = trimmed.as_bytes();
@@ -28,8 +28,8 @@ pub fn canonical(path: &str) -> Cow<'_, str> {
     Cow::Owned(segments.join("/"))
 }
 
-/// Whether the `..` of a path lead above where it begins: data that say so mean another place than
-/// its canonical form.
+/// Whether the `..` segments of a path lead above its beginning. Data with such a path do not mean the
+/// directory that its canonical form names.
 pub fn leads_above(path: &str) -> bool {
     let mut depth = 0_usize;
     for segment in path.split('/') {
@@ -43,7 +43,7 @@ pub fn leads_above(path: &str) -> bool {
     false
 }
 
-/// The directory that holds a repository and the one with its index, for a path to either.
+/// Returns the directory of a repository and that of its index (`repodata`), for a path to either.
 pub fn split_repodata(path: &str) -> (&str, Cow<'_, str>) {
     match path.strip_suffix("/repodata") {
         Some(parent) => (parent, Cow::Borrowed(path)),

@@ -1,9 +1,9 @@
-//! Which addresses exist on a private network only: the internet has no client with one.
+//! Recognises addresses of private networks, which no client on the Internet has.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether an address (canonical) is of this host or of a private network, carriers' included. No
-/// country database and no netblock of a mirror knows it.
+/// Whether an address (canonical) is of this host or of a private network, including those of carriers.
+/// No country database lists such an address.
 pub fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_private_v4(v4),
@@ -13,8 +13,8 @@ pub fn is_private(address: IpAddr) -> bool {
 
 fn is_private_v4(v4: Ipv4Addr) -> bool {
     let [a, b, ..] = v4.octets();
-    // 0.0.0.0/8 is this network (RFC 1122), 100.64.0.0/10 is between a carrier and its customers
-    // (RFC 6598).
+    // 0.0.0.0/8 is "this network" (RFC 1122), 100.64.0.0/10 is shared between a carrier and its
+    // customers (RFC 6598).
     a == 0
         || v4.is_loopback()
         || v4.is_private()
@@ -23,7 +23,7 @@ fn is_private_v4(v4: Ipv4Addr) -> bool {
 }
 
 fn is_private_v6(v6: Ipv6Addr) -> bool {
-    // fec0::/10 is what site-local addresses were before fc00::/7 (RFC 3879).
+    // fec0::/10 was for site-local addresses, which RFC 3879 deprecates; fc00::/7 replaces it.
     v6.is_unspecified()
         || v6.is_loopback()
         || v6.is_unique_local()

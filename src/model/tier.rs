@@ -1,19 +1,19 @@
-//! How mirrors are found: from the client's own network to the whole world.
+//! The tiers in which mirrors are found, from the client's own network to the whole world.
 
-/// A step on the way from near to far.
+/// The reason why a mirror was selected for a client, from near to far.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Tier {
-    /// A preferred network of theirs contains the client.
+    /// A preferred network of the mirror contains the client.
     Netblock,
-    /// They stand in the client's autonomous system.
+    /// The mirror is in the client's autonomous system.
     Asn,
-    /// They stand in a country that was asked for, or on its continent.
+    /// The mirror is in a country that the request names, or on its continent.
     Country,
-    /// They stand in the client's country.
+    /// The mirror is in the client's country.
     Geoip,
-    /// They stand in another country of the client's continent.
+    /// The mirror is in another country of the client's continent.
     Continent,
-    /// Everybody, because there were too few before.
+    /// The mirror is anywhere; used when the tiers before have too few mirrors.
     Global,
 }
 

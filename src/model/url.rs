@@ -1,4 +1,4 @@
-//! Protocols that mirrors speak, and sets of them.
+//! Protocols that mirrors offer, and sets of them.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ pub enum Protocol {
     Http,
     /// FTP.
     Ftp,
-    /// rsync; listed in metalinks, and in text only where it is asked for.
+    /// rsync; listed in metalinks, and in text lists only if the request asks for it.
     Rsync,
 }
 
@@ -31,14 +31,14 @@ impl Protocol {
         }
     }
 
-    /// The protocol of a base URL in its one form (see [`super::base_url::BaseUrl`]).
+    /// The protocol of a normalised base URL (see [`super::base_url::BaseUrl`]).
     pub fn of_url(url: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|protocol| {
             url.strip_prefix(protocol.as_str()).is_some_and(|rest| rest.starts_with("://"))
         })
     }
 
-    /// The port that is meant where a URL names none.
+    /// The port of a URL that names none.
     pub fn default_port(self) -> u16 {
         match self {
             Self::Https => 443,
@@ -67,12 +67,12 @@ pub struct ProtocolSet(u8);
 impl ProtocolSet {
     /// No protocol.
     pub const EMPTY: Self = Self(0);
-    /// Every protocol: what a metalink lists unasked.
+    /// Every protocol: the default of metalinks.
     pub const ALL: Self = Self(0b1111);
-    /// What a text list offers unasked.
+    /// The default of text lists.
     pub const TEXT: Self =
         Self::EMPTY.with(Protocol::Https).with(Protocol::Http).with(Protocol::Ftp);
-    /// What a redirect may point to.
+    /// The protocols that a redirect may point to.
     pub const WEB: Self = Self::EMPTY.with(Protocol::Https).with(Protocol::Http);
 
     /// This set and `protocol`.
@@ -85,12 +85,12 @@ impl ProtocolSet {
         self.0 & 1 << protocol as u8 != 0
     }
 
-    /// What both sets hold.
+    /// The protocols that are in both sets.
     pub const fn intersect(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// What this set holds and the other does not.
+    /// The protocols that are in this set and not in the other.
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
@@ -100,7 +100,7 @@ impl ProtocolSet {
         self.0.count_ones() as usize
     }
 
-    /// Whether the set holds nothing.
+    /// Whether the set is empty.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }

@@ -1,5 +1,5 @@
-//! What every part needs of its process: threads that have an owner, files that are what they seem, the
-//! log, and how often a line may repeat. It knows nothing of mirrors.
+//! Services of the process that every part uses: supervised threads, opening regular files, the log, and
+//! a rate limiter for its lines. This crate knows nothing of mirrors.
 
 pub mod supervise;
 pub mod regular_file;

@@ -1,16 +1,16 @@
 //! Limits how often something happens, such as a line of the log that clients can cause.
 //!
-//! Only time lifts the limit. A success in between does not: where failures and successes alternate,
-//! each of them would otherwise begin a new episode with a line of its own.
+//! Only time resets the limiter. A success in between does not: if failures and successes alternate,
+//! every failure would otherwise be logged.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How often a line is logged at most that clients can cause.
+/// The shortest time between two log lines of one kind that clients can cause.
 pub const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Lets something happen once per interval. It has a lock, and so no place where requests are answered
-/// as usual.
+/// Lets something happen once per interval. It takes a lock, so it is not used where requests are
+/// answered normally.
 #[derive(Debug)]
 pub struct RateLimiter {
     interval: Duration,
@@ -18,7 +18,7 @@ pub struct RateLimiter {
 }
 
 impl RateLimiter {
-    /// A limiter that lets the first one pass.
+    /// A limiter that lets the first event pass.
     pub const fn new(interval: Duration) -> Self {
         Self { interval, last: Mutex::new(None) }
     }

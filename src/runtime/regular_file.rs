@@ -1,12 +1,12 @@
-//! Opening files whose content is given to this program: data, snapshots, the configuration.
+//! Opens and reads the program's input files: data, snapshots, the configuration.
 //!
 //! Only regular files are read. Opening a FIFO waits for a writer, a device may never end, and a
-//! terminal may become the controlling one; whoever puts such a thing in the place of a file must not
-//! be able to hold a thread. So a file is opened without waiting, and looked at before anything is
-//! read. A size limit is compared with the length that the file system tells, before memory is taken:
-//! a sparse file of any length costs nothing to make.
+//! terminal may become the controlling one; such a file in the place of an input must not block a
+//! thread. So a file is opened with `O_NONBLOCK`, and its type is checked before anything is read. A
+//! size limit is compared with the length that the file system reports, before memory is allocated: a
+//! sparse file of any length costs nothing to make.
 //!
-//! A read that fails names the byte where it did: see [`ReadError`].
+//! The error of a failed read names the byte offset: see [`ReadError`].
 
 use std::fs::{File, FileType, OpenOptions};
 use std::io::{self, Read};
@@ -15,35 +15,35 @@ use std::path::Path;
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
-/// Why a file cannot be read. The message does not name it; whoever asked knows.
+/// The reason why a file cannot be read. The message does not name the file; the caller adds that.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// It cannot be opened.
     #[error("{0}")]
     Open(io::Error),
-    /// It is something else than a regular file.
+    /// It is not a regular file.
     #[error("is {0}, not a regular file; write what it gives to a file first")]
     Kind(&'static str),
-    /// It is longer than anything of its kind.
+    /// It is longer than the limit for its kind of file.
     #[error("is {length} bytes long, more than the {limit} that are accepted")]
     TooLong {
-        /// Its bytes.
+        /// Its length in bytes.
         length: u64,
-        /// The most that there may be.
+        /// The greatest length that is accepted.
         limit: u64,
     },
     /// It cannot be read to its end.
     #[error("cannot be read beyond byte {offset}: {error}")]
     Read {
-        /// Bytes that were read before.
+        /// How many bytes were read before the error.
         offset: u64,
-        /// Why no more were.
+        /// The system's error.
         error: io::Error,
     },
 }
 
 impl ReadError {
-    /// The same where `n` bytes had been read before.
+    /// Adds `n` bytes that had been read before to the offset of a `Read` error.
     #[must_use]
     pub fn after(self, n: u64) -> Self {
         match self {
@@ -52,7 +52,7 @@ impl ReadError {
         }
     }
 
-    /// What the system said, where that is the reason.
+    /// The system's error, if that is the reason.
     pub fn io_error(&self) -> Option<&io::Error> {
         match self {
             Self::Open(error) | Self::Read { error, .. } => Some(error),
@@ -61,7 +61,7 @@ impl ReadError {
     }
 }
 
-/// Opens a regular file for reading, and gives its length.
+/// Opens a regular file for reading, and returns it with its length in bytes.
 pub fn open(path: &Path) -> Result<(File, u64), ReadError> {
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
     let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
@@ -74,7 +74,7 @@ pub fn open(path: &Path) -> Result<(File, u64), ReadError> {
     if let Some(kind) = name_of_other(meta.file_type()) {
         return Err(ReadError::Kind(kind));
     }
-    // It says nothing about regular files, but a file system in user space might heed it.
+    // The flag has no effect on regular files, but a file system in user space may respect it.
     let flags = fcntl_getfl(&file).and_then(|flags| fcntl_setfl(&file, flags - OFlags::NONBLOCK));
     flags.map_err(|error| ReadError::Open(error.into()))?;
     Ok((file, meta.len()))
@@ -86,7 +86,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
     if length > limit {
         return Err(ReadError::TooLong { length, limit });
     }
-    // A file that grows meanwhile is read to the limit.
+    // The file may grow meanwhile: one byte beyond the limit shows that.
     let bytes = read_up_to(file, length, limit + 1)?;
     match bytes.len() as u64 > limit {
         true => Err(ReadError::TooLong { length: bytes.len() as u64, limit }),
@@ -94,10 +94,10 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
     }
 }
 
-/// Reads at most `limit` bytes, `expected` of them probably.
+/// Reads at most `limit` bytes; memory is allocated for `expected` of them.
 pub fn read_up_to(input: impl Read, expected: u64, limit: u64) -> Result<Vec<u8>, ReadError> {
     let mut bytes = Vec::new();
-    // One more: the end is then seen without another allocation.
+    // One byte more, so that the end is detected without another allocation.
     let room = usize::try_from(expected.min(limit).saturating_add(1)).unwrap_or(usize::MAX);
     if bytes.try_reserve_exact(room).is_err() {
         return Err(ReadError::Read { offset: 0, error: io::ErrorKind::OutOfMemory.into() });
@@ -108,7 +108,7 @@ pub fn read_up_to(input: impl Read, expected: u64, limit: u64) -> Result<Vec<u8>
     }
 }
 
-/// What something is called that is no regular file.
+/// Names the kind of a file that is not regular; `None` for a regular file.
 fn name_of_other(kind: FileType) -> Option<&'static str> {
     match kind {
         _ if kind.is_file() => None,

@@ -1,9 +1,9 @@
-//! Threads with an owner: one that panics is started again, or the process ends and says why.
+//! Supervised threads: one that panics is restarted, or the process shuts down and logs the reason.
 //!
 //! Every thread that lives as long as the process is started by [`Supervisor::spawn`]. When it
-//! panics, the panic is logged (by the hook of the log), counted, and its work begins anew after a
-//! short wait. A thread that panics [`MAX_IN_A_ROW`] times without running for [`STEADY`] in between
-//! would go on doing so: it is given up, and the owner of the supervisor ends the process in order.
+//! panics, the panic is logged (by the hook of the log) and counted, and its work is started again after
+//! a short wait. A thread that panics [`MAX_IN_A_ROW`] times without running for [`STEADY`] in between
+//! is given up, and the owner of the supervisor shuts the process down gracefully.
 //!
 //! | thread | its work | started by |
 //! |---|---|---|
@@ -13,18 +13,18 @@
 //! | `worker` | answers clients | `serve::http::workers` |
 //! | `access-log` | writes an access log | `serve::http::access_log` |
 //! | `reload` | waits for loads and publishes them | `serve::reload` |
-//! | `watch` | looks at the data files | `serve::reload::watch` |
+//! | `watch` | checks the data files for changes | `serve::reload::watch` |
 //! | `reaper` | frees snapshots | `serve::live` |
 //!
-//! Threads that live for one job have an owner who waits for them, and takes a panic as the failure of
-//! that job: `load` (a load of data; the start of the process or the thread `reload` waits),
-//! `tables` and `read-ahead` (within a load), `admin-page` (a page of the admin listener). Tasks of tokio
-//! are caught by tokio: the accept loop is awaited by `daemon`, and a connection's task costs that
-//! connection.
+//! A thread that lives for one job has an owner that waits for it, and a panic is a failure of that job:
+//! `load` (a load of data; the start of the process or the thread `reload` waits for it), `tables` and
+//! `read-ahead` (within a load). tokio catches panics of its tasks and of its blocking pool: `daemon`
+//! awaits the accept loop, a panic in the task of a connection closes that connection, and one on a
+//! thread `admin-page` fails a page of the admin listener.
 //!
-//! It does not notice threads that hang. Workers are watched by the heartbeat of the service
-//! manager's watchdog, loads by their time limit (see `serve::reload`), and `watch` by the time of
-//! its last look, a metric.
+//! The supervisor does not detect threads that hang. Workers are checked by the heartbeat of the
+//! service manager's watchdog, loads have a time limit (see `serve::reload`), and a metric shows the
+//! time of the last check by `watch`.
 
 use std::any::Any;
 use std::io;
@@ -34,11 +34,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// After so many panics in a row a thread is given up.
+/// How many panics in a row make a thread be given up.
 pub const MAX_IN_A_ROW: u32 = 5;
-/// A thread that has run for so long begins to count anew.
+/// How long a thread must run to reset its count of panics.
 pub const STEADY: Duration = Duration::from_secs(60);
-/// The wait before the first restart; each further one is four times as long.
+/// The wait before the first restart; each further wait is four times as long.
 const FIRST_WAIT: Duration = Duration::from_millis(10);
 
 /// The supervised threads: a closed set of labels.
@@ -56,7 +56,7 @@ pub enum Thread {
 }
 
 impl Thread {
-    /// All of them.
+    /// All supervised threads.
     pub const ALL: [Self; 8] = [
         Self::Log,
         Self::Announce,
@@ -68,7 +68,7 @@ impl Thread {
         Self::Reaper,
     ];
 
-    /// The name that the system shows, which is the label of the metric as well.
+    /// The name of the thread in the system and in the label of the metric.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Log => "log",
@@ -93,20 +93,21 @@ struct Shared {
 }
 
 impl Default for Supervisor {
-    /// Nobody is told of a thread that is given up.
+    /// A supervisor that does not report threads that are given up.
     fn default() -> Self {
         Self::new(drop)
     }
 }
 
 impl Supervisor {
-    /// Calls `give_up`, on the thread that is concerned, when it will not be started again.
+    /// A supervisor that calls `give_up`, on the thread that panicked, when it is given up.
     pub fn new(give_up: impl Fn(Thread) + Send + Sync + 'static) -> Self {
         Self(Arc::new(Shared { restarts: Default::default(), give_up: Box::new(give_up) }))
     }
 
-    /// Starts a thread that does `work` until that returns. After a panic `work` is called again, so
-    /// what it owns must be fit for that: channels, atomics, and values that are replaced as a whole.
+    /// Starts a thread that runs `work` until it returns. After a panic `work` is called again, so it
+    /// must own only state that a panic cannot leave inconsistent: channels, atomics, and values that
+    /// are replaced as a whole.
     pub fn spawn(
         &self,
         name: Thread,
@@ -116,7 +117,7 @@ impl Supervisor {
         thread::Builder::new().name(name.as_str().into()).spawn(move || shared.run(name, work))
     }
 
-    /// How often threads of this name were started again.
+    /// How often threads of this name were restarted.
     pub fn n_restarts(&self, name: Thread) -> u64 {
         self.0.counter(name).map_or(0, |counter| counter.load(Ordering::Relaxed))
     }
@@ -148,18 +149,18 @@ impl Shared {
     }
 }
 
-/// What a panic says.
+/// The message of a panic.
 pub fn message_of(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
-/// Panics in a row.
+/// Counts panics in a row.
 #[derive(Default)]
 struct Streak(u32);
 
 impl Streak {
-    /// How long to wait before the next start; `None` when there is none. `ran` is how long the thread
+    /// How long to wait before the next start; `None` if the thread is given up. `ran` is how long it
     /// has run since it was started.
     fn next_wait(&mut self, ran: Duration) -> Option<Duration> {
         if ran >= STEADY {

@@ -1,23 +1,23 @@
-//! The words that example file, manual page and reference have in common.
+//! Texts about options that example file, manual page and reference share.
 
 use clap::{Arg, Command};
 
 use crate::config::option::{Absent, Definition, Kind};
 
-/// Prose as sentences: the first paragraph of an option has no final dot.
+/// Adds a final dot where it is missing: the first paragraph of an option has none.
 pub(super) fn sentence(text: &str) -> String {
     let end = if text.ends_with(['.', ':']) { "" } else { "." };
     format!("{text}{end}")
 }
 
-/// Everything that is told about an option, as one paragraph.
+/// The whole documentation of an option, as one paragraph.
 pub(super) fn prose(option: &Definition) -> String {
     let sentences = option.paragraphs.iter().map(|paragraph| sentence(paragraph));
     sentences.collect::<Vec<_>>().join(" ")
 }
 
-/// Which values an option takes, where the name of the value does not say it. `quote` is how words are
-/// written.
+/// Describes the values of an option; `None` if the name of the value says enough. `quote` is put
+/// around words.
 pub(super) fn values(option: &Definition, quote: &str) -> Option<String> {
     of_kind(&option.kind, option.value, quote)
 }
@@ -49,7 +49,7 @@ fn of_kind(kind: &Kind, value: &str, quote: &str) -> Option<String> {
     }
 }
 
-/// A number, with a comma for each three digits.
+/// A number, with commas between groups of three digits.
 fn grouped(number: u32) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -62,7 +62,7 @@ fn grouped(number: u32) -> String {
     text
 }
 
-/// What counts where an option is not written; `quote` is how values are written.
+/// Describes the default of an option; `quote` is put around values.
 pub(super) fn default(option: &Definition, quote: &str) -> Option<String> {
     match &option.absent {
         Absent::Value(value) => Some(format!("{quote}{}{quote}", value.toml)),
@@ -80,7 +80,7 @@ pub(super) fn flag(command: &Command, option: &Definition) -> Option<Vec<String>
     command.get_arguments().find(|arg| arg.get_id() == option.id).map(spellings)
 }
 
-/// How an argument is written: its short form, and its long one with the name of its value.
+/// The spellings of an argument: its short form, and its long form with the name of its value.
 pub(super) fn spellings(arg: &Arg) -> Vec<String> {
     let names = || arg.get_value_names().unwrap_or_default().iter();
     let value = match arg.get_action().takes_values() {
@@ -92,7 +92,7 @@ pub(super) fn spellings(arg: &Arg) -> Vec<String> {
     short.into_iter().chain([format!("--{long}{value}")]).collect()
 }
 
-/// Text broken into lines of at most `width` bytes where that is possible, each begun with `prefix`.
+/// Wraps text into lines of at most `width` bytes where that is possible, each with `prefix`.
 pub(super) fn wrap(text: &str, prefix: &str, width: usize) -> String {
     let mut wrapped = String::new();
     let mut line = String::from(prefix);

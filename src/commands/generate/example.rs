@@ -1,4 +1,4 @@
-//! The example of a configuration file: every key there is, explained.
+//! The example configuration file, which explains every key.
 
 use super::entry;
 use crate::config::option::{Absent, Definition, Kind};
@@ -64,7 +64,7 @@ fn entry(option: &Definition) -> String {
     format!("\n{prose}{comment}{} = {value}\n", option.place().1)
 }
 
-/// Which values there are, where the one that stands there does not tell.
+/// Describes the values of an option; `None` if the value that is shown makes them clear.
 fn range(option: &Definition) -> Option<String> {
     let kind = match &option.kind {
         Kind::List(kind) => kind,
@@ -75,7 +75,8 @@ fn range(option: &Definition) -> Option<String> {
     Some(format!("Values: {values}."))
 }
 
-/// Whether a key is commented out, its value, and what is told about its default.
+/// Returns the comment sign of a key (empty if it is not commented out), its value, and a text about
+/// its default.
 fn shown(option: &Definition) -> (&'static str, &str, Option<String>) {
     let default = match &option.absent {
         Absent::Value(value) => Some(value.plain.as_str()),
@@ -94,7 +95,7 @@ fn shown(option: &Definition) -> (&'static str, &str, Option<String>) {
         Absent::ByProfile { compatible, modern } => {
             ("#", &compatible.toml, Some(format!("Modern: {}.", modern.toml)))
         }
-        // Such a row lacks an example; a test says so.
+        // Such a row lacks an example; a test fails then.
         Absent::Words(_) | Absent::Nothing => ("#", "", None),
     }
 }

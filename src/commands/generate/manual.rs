@@ -1,4 +1,4 @@
-//! The manual page: what clap knows, and the keys of the configuration file.
+//! The manual page: the commands and flags from clap, and the keys of the configuration file.
 
 use std::io;
 
@@ -46,7 +46,7 @@ fn told(command: &Command, option: &Definition) -> String {
     escape(&format!("{prose}{}{}", values.unwrap_or_default(), default.unwrap_or_default()))
 }
 
-/// One line of text that roff takes for nothing else.
+/// Escapes a line of text for roff.
 fn escape(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
     match text.starts_with(['.', '\'']) {

@@ -1,4 +1,4 @@
-//! `mirrorlistd generate`: what is told about options, each time from their definitions.
+//! `mirrorlistd generate`: generates documents about options from their definitions.
 
 mod entry;
 mod example;

@@ -20,7 +20,7 @@ be repeated. `mirrorlistd generate example-config` prints a file with every key 
 
 const WIDTH: usize = 105;
 
-/// Chapters of the handbook that tell more about sections, by the title of these.
+/// Chapters of the handbook that say more about sections, by the title of the section.
 const CHAPTERS: [(&str, &str, &str); 6] = [
     ("Data", "Data and snapshots", "data.md"),
     ("Serving", "Listeners, proxies and client addresses", "listeners.md"),
@@ -83,7 +83,7 @@ fn option_entry(command: &Command, option: &Definition) -> String {
     text
 }
 
-/// A command, the arguments that are none of the options above, and what stands below it.
+/// The entry of a command: its arguments that are none of the options above, then its subcommands.
 fn command_entry(path: &str, command: &Command, is_option: &impl Fn(&Arg) -> bool) -> String {
     let path = format!("{path} {}", command.get_name());
     let mut text = format!("\n### `{path}`\n");

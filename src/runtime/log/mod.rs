@@ -1,12 +1,12 @@
-//! The log: what the server has to say to its operator, on stderr, one line each.
+//! The log: messages to the operator on stderr, one line each.
 //!
-//! A server logs through a [`LineWriter`]: nothing that happens to stderr (a full disk, a reader
-//! that is gone or does not read, a terminal that has vanished) can hold or end any of its threads.
-//! A command (`compile`, `check`, …) writes at once and waits, as people expect of a pipeline; what
-//! cannot be written is lost, and changes no exit status.
+//! A server logs through a [`LineWriter`]: no failure of stderr (a full disk, a reader that is gone or
+//! does not read, a terminal that has vanished) can block or end any of its threads. A command
+//! (`compile`, `check`, …) writes synchronously, as users expect in a pipeline; lines that cannot be
+//! written are lost, and do not change the exit status.
 //!
-//! Colours only on a terminal, and not where NO_COLOR forbids them; no time stamps where the journal
-//! adds its own. It is not the access log; see `serve::http::access_log`.
+//! Colours are used only on a terminal, and not if NO_COLOR forbids them; time stamps are left out if
+//! the journal adds its own. The access log is separate; see `serve::http::access_log`.
 
 pub mod writer;
 
@@ -24,7 +24,7 @@ use crate::supervise::{Supervisor, Thread};
 
 use writer::{LineWriter, LogStream};
 
-/// The server's; none while a command runs.
+/// The writer of the server's log; not set while a command runs.
 static SERVER_LOG: OnceLock<LineWriter> = OnceLock::new();
 
 /// Sets up logging for a command. `level` (from the command line or the configuration) beats
@@ -47,11 +47,11 @@ pub fn start(
     Ok(writer.clone())
 }
 
-/// Says a line that is for people whatever the level.
+/// Writes a line to the log, whatever the log level.
 pub fn say(line: impl Display) {
     match SERVER_LOG.get() {
         Some(log) => log.write_lines(format!("{line}\n").as_bytes()),
-        // If that is impossible, nobody listens.
+        // A line that cannot be written to stderr is lost.
         None => drop(writeln!(io::stderr(), "{line}")),
     }
 }
@@ -70,7 +70,7 @@ where
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(writer)
-        // It would print them to stderr, and panic where that fails.
+        // It would print its own errors to stderr, and panic if that fails.
         .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal() && !no_color)
         .with_target(false);
@@ -81,7 +81,7 @@ where
     install_panic_hook();
 }
 
-/// A panic becomes one line of the log, with its place; a backtrace only where it is asked for.
+/// Logs a panic as one line with its source location; with a backtrace if `RUST_BACKTRACE` asks for it.
 fn install_panic_hook() {
     std::panic::set_hook(Box::new(|info| {
         let backtrace = Backtrace::capture();
@@ -92,7 +92,7 @@ fn install_panic_hook() {
     }));
 }
 
-/// Stderr for commands: what cannot be written is lost.
+/// Stderr for commands: write errors are ignored.
 struct Lossy(io::Stderr);
 
 impl Write for Lossy {
@@ -106,8 +106,8 @@ impl Write for Lossy {
     }
 }
 
-/// Whether stderr is the socket that systemd names in `JOURNAL_STREAM` (`device:inode`): the
-/// variable alone is inherited by programs whose stderr goes elsewhere.
+/// Whether stderr is the socket that systemd names in `JOURNAL_STREAM` (`device:inode`). That the
+/// variable is set is not enough: programs whose stderr goes elsewhere inherit it as well.
 fn stderr_is_journal() -> bool {
     let Some(stream) = std::env::var_os("JOURNAL_STREAM") else {
         return false;

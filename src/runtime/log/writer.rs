@@ -1,12 +1,12 @@
-//! A thread that writes lines to stderr or stdout, so that nobody else ever waits for them.
+//! A thread that writes lines to stderr or stdout, so that no other thread waits for them.
 //!
-//! Whoever logs appends to a buffer that is bounded in bytes; the thread takes all of it and writes.
-//! A reader that has stopped reading blocks the thread and nobody else, and a full disk or a reader
-//! that is gone costs the lines that could not be written. They are counted, and a line says how many
-//! there were as soon as one can be written again.
+//! Other threads append to a buffer that is bounded in bytes; the thread takes all of it and writes it.
+//! A reader that has stopped reading blocks this thread only. If the disk is full or the reader is gone,
+//! the lines that could not be written are dropped and counted, and their number is logged as soon as
+//! writing succeeds again.
 //!
-//! `tracing-appender` has such a thread as well, but counts its queue in lines of any length, writes
-//! nothing about what it dropped, and ends at the first panic.
+//! `tracing-appender` has such a thread as well, but it bounds its queue in lines of any length, does
+//! not report how many it dropped, and ends at the first panic.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -19,35 +19,35 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::supervise::{Supervisor, Thread};
 
-/// The end where lines are put; clones share the thread.
+/// The sending half of the queue of lines; clones share the thread.
 #[derive(Clone)]
 pub struct LineWriter(Arc<Shared>);
 
 struct Shared {
-    /// Bytes that may wait.
+    /// The most bytes that may wait.
     capacity: usize,
     state: Mutex<State>,
-    /// There is something to write, or nothing left to write.
+    /// Notified when there are lines to write, and when they have been written.
     changed: Condvar,
     n_dropped: AtomicU64,
 }
 
 #[derive(Default)]
 struct State {
-    /// Whole lines.
+    /// Whole lines that wait for the thread.
     pending: Vec<u8>,
-    /// The thread has taken lines and not written them yet.
+    /// Whether the thread has taken lines and not written them yet.
     is_writing: bool,
-    /// The last write failed. The next line is the next try.
+    /// Whether the last write failed. The next line causes the next attempt.
     has_failed: bool,
-    /// Lines that were dropped since that was told.
+    /// Lines that were dropped and not reported yet.
     n_untold: u64,
-    /// Why the last of them was.
+    /// The reason why the last of them was dropped.
     reason: String,
 }
 
 impl State {
-    /// Nothing is to be written now.
+    /// Whether there is nothing to write now.
     fn is_idle(&self) -> bool {
         self.pending.is_empty() && (self.n_untold == 0 || self.has_failed)
     }
@@ -69,7 +69,7 @@ impl LineWriter {
         let (state, changed) = (Mutex::default(), Condvar::new());
         let shared = Arc::new(Shared { capacity, state, changed, n_dropped: AtomicU64::new(0) });
         let (ours, mut target) = (Arc::clone(&shared), target);
-        // Nobody waits for its end: it may be blocked, and lives as long as the process.
+        // The thread is not joined: it may be blocked, and lives as long as the process.
         drop(supervisor.spawn(thread, move || ours.run(&mut target))?);
         Ok(Self(shared))
     }
@@ -88,7 +88,7 @@ impl LineWriter {
         self.0.changed.notify_all();
     }
 
-    /// Lines that were dropped since the start.
+    /// How many lines were dropped since the start.
     pub fn n_dropped(&self) -> u64 {
         self.0.n_dropped.load(Ordering::Relaxed)
     }
@@ -100,7 +100,7 @@ impl LineWriter {
     }
 }
 
-/// What a subscriber of tracing writes: whole lines, one call for each event.
+/// The writer of a tracing subscriber, which writes whole lines, one call for each event.
 impl Write for LineWriter {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
         self.write_lines(lines);
@@ -114,12 +114,12 @@ impl Write for LineWriter {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // No panic leaves anything half done in it.
+        // A panic cannot leave the state inconsistent, so poisoning is ignored.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn run(&self, target: &mut impl Write) {
-        // The target holds the beginning of a line that was cut off.
+        // Whether the last line in the target is incomplete.
         let mut is_cut = false;
         loop {
             let (lines, n_told) = self.take();
@@ -128,7 +128,7 @@ impl Shared {
             state.is_writing = false;
             state.has_failed = outcome.is_err();
             if let Err((rest, error)) = outcome {
-                // The line about dropped lines is none of them.
+                // The line that reports dropped lines does not count as one.
                 let n_lost = count_lines(rest) - u64::from(n_told > 0 && !rest.is_empty());
                 self.n_dropped.fetch_add(n_lost, Ordering::Relaxed);
                 state.drop_lines(n_lost + n_told, error);
@@ -138,7 +138,8 @@ impl Shared {
         }
     }
 
-    /// Waits for lines, and for how many have been dropped that nobody knows of; the last line tells.
+    /// Waits for lines to write, or for dropped lines to report. Returns the lines, of which the last
+    /// one is the report if there is one, and the number that it reports.
     fn take(&self) -> (Vec<u8>, u64) {
         let mut state = self.lock();
         state.is_writing = false;
@@ -156,7 +157,7 @@ impl Shared {
     }
 }
 
-/// Writes everything, or gives back what is left from the first line that is not there as a whole.
+/// Writes everything, or returns the rest from the first line that was not written completely.
 fn write_all<'a>(
     target: &mut impl Write,
     lines: &'a [u8],
@@ -164,7 +165,7 @@ fn write_all<'a>(
 ) -> Result<(), (&'a [u8], io::Error)> {
     let mut rest = lines;
     while !rest.is_empty() {
-        // First of all, the line that was cut off is ended.
+        // An incomplete line in the target is ended first.
         let written = match target.write(if *is_cut { b"\n" } else { rest }) {
             Ok(0) => Err(io::ErrorKind::WriteZero.into()),
             written => written,
@@ -189,8 +190,9 @@ fn count_lines(lines: &[u8]) -> u64 {
     lines.iter().filter(|&&byte| byte == b'\n').count() as u64
 }
 
-/// A standard stream by a descriptor of its own, past the locks of the standard library. Somebody who
-/// shares it may have made it non-blocking: then the thread waits for room here.
+/// A standard stream with a descriptor of its own, which bypasses the locks of the standard library.
+/// Another process that shares the stream may have made it non-blocking: then a write polls until it is
+/// writable.
 pub struct LogStream(File);
 
 impl LogStream {

@@ -1,4 +1,4 @@
-//! Law: whatever is asked, every format tells the same mirrors, in lines that clients can read.
+//! Law: for any query, all formats list the same mirrors, in lines that clients can read.
 
 use std::net::IpAddr;
 use std::sync::OnceLock;
@@ -13,12 +13,13 @@ use sources::Inputs;
 
 use super::xml;
 
-/// dnf reads lines of 4,096 bytes with their end.
+/// The longest line that dnf reads, in bytes without its end.
 const MAX_LINE: usize = 4_095;
-/// The limit of a request target.
+/// The longest query that is tried, in bytes.
 const MAX_QUERY: usize = 8_000;
 
-/// In a private mirror's network, in an autonomous system with a mirror, of IPv6, and nowhere.
+/// Clients in a private mirror's network, in an autonomous system with a mirror, with IPv6, and in no
+/// network.
 const CLIENTS: [&str; 4] = ["192.0.2.200", "198.51.100.7", "2001:db8:2000::1", "198.18.255.1"];
 
 pub fn query(bytes: &[u8]) {
@@ -31,7 +32,7 @@ pub fn query(bytes: &[u8]) {
     }
 }
 
-/// Asks for everything that a query can be an answer to.
+/// Answers a query in all formats, with both profiles and for all clients, and checks the answers.
 pub fn check(edition: &Edition, query: &str) {
     for options in [Options::default(), modern()] {
         for client in CLIENTS {
@@ -44,7 +45,7 @@ fn modern() -> Options {
     Options { shaping: Shaping::modern(), ..Options::default() }
 }
 
-/// Answers without asking whether the answers are right.
+/// Answers a query in all formats, without checking the answers.
 pub fn exercise(edition: &Edition, query: &str) {
     for format in [Format::Mirrorlist, Format::Json, Format::Metalink, Format::Metalink4] {
         for client in CLIENTS {
@@ -77,11 +78,11 @@ fn answer(
 ) -> Answer {
     let request =
         Request { format, query, asker: Asker::stranger(client), host: "", now: 1_795_258_889 };
-    // Memory that has held another body, as a worker's has.
+    // Reused memory that has held another body, as that of a worker.
     let mut body = Text::default();
     body.push_str(&"#".repeat(4_096));
     body.clear();
-    // The same luck for each format.
+    // The same seed for each format.
     let mut rng = fastrand::Rng::with_seed(7);
     let mut scratch = Scratch::default();
     let reply = respond(edition, options, &request, &mut rng, &mut scratch, &mut body);
@@ -112,7 +113,7 @@ fn check_formats(edition: &Edition, options: &Options, query: &str, client: IpAd
 
     let understood = Query::parse(query, options).ok();
     let asks_for_protocols = understood.as_ref().is_some_and(|query| query.protocols.is_some());
-    // Otherwise the one lists rsync and the other does not, and what is left is another selection.
+    // Otherwise only one of them lists rsync, and the mirrors selected differ.
     let lists_the_same = asks_for_protocols || !options.shaping.unlisted.is_empty();
     if lists_the_same {
         assert_eq!(metalink.1, metalink4.1, "{query}");
@@ -127,7 +128,7 @@ fn check_formats(edition: &Edition, options: &Options, query: &str, client: IpAd
             assert_eq!(&lines, best, "{query}");
         }
     }
-    // A repository's list is about its folder, its metalink about its index.
+    // The list of a repository has URLs of its folder, its metalink those of its index file.
     let is_one_file = understood.is_some_and(|query| query.path.is_some());
     if let Some((_, all)) = &json
         && is_one_file
@@ -137,7 +138,7 @@ fn check_formats(edition: &Edition, options: &Options, query: &str, client: IpAd
     }
 }
 
-/// The best URL of each mirror, and all of them; `None` for an error.
+/// The best URL of each mirror, and all URLs; `None` if the answer is an error.
 fn json_urls(body: &str) -> Option<(Vec<String>, Vec<String>)> {
     let value: serde_json::Value = serde_json::from_str(body).expect("JSON");
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();

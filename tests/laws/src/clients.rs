@@ -1,16 +1,16 @@
-//! Law: nobody but a trusted proxy can say who the client is, and what it says counts.
+//! Law: only a trusted proxy can name the client's address, and the address that it names is used.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use serve::http::client_address::proxy_protocol::parse;
 use serve::http::client_address::{AddressHeader, Peer, TrustedProxies};
 
-/// Lines of the header X-Forwarded-For.
+/// Checks the bytes as lines of the header X-Forwarded-For.
 pub fn x_forwarded_for(bytes: &[u8]) {
     check_header(AddressHeader::XForwardedFor, bytes, "198.51.100.7");
 }
 
-/// Lines of the header Forwarded.
+/// Checks the bytes as lines of the header Forwarded.
 pub fn forwarded(bytes: &[u8]) {
     check_header(AddressHeader::Forwarded, bytes, "for=198.51.100.7");
 }
@@ -27,7 +27,7 @@ fn check_header(header: AddressHeader, bytes: &[u8], appended: &str) {
     let client = client_address(proxy, &lines);
     assert!(!matches!(client, IpAddr::V6(address) if address.to_ipv4_mapped().is_some()));
 
-    // What the proxy appends wins, on a line of its own and after a comma.
+    // The address that the proxy appends is used, on a line of its own and after a comma.
     let expected: IpAddr = "198.51.100.7".parse().unwrap();
     let joined = [*lines.last().unwrap(), b", ", appended.as_bytes()].concat();
     lines.push(appended.as_bytes());
@@ -35,9 +35,9 @@ fn check_header(header: AddressHeader, bytes: &[u8], appended: &str) {
     assert_eq!(client_address(proxy, &[&joined]), expected);
 }
 
-/// What stands before the first request.
+/// Checks the bytes as a PROXY protocol header before the first request.
 ///
-/// Law: it does not matter in which pieces a header comes, nor what follows it.
+/// Law: the result does not depend on the pieces in which a header arrives, nor on what follows it.
 pub fn proxy_protocol(bytes: &[u8]) {
     let whole = parse(bytes);
     let n_bytes = match whole {

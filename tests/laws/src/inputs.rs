@@ -1,4 +1,5 @@
-//! Law: any bytes are data or are refused with a reason of one line, and data can be served.
+//! Law: any bytes are either accepted or refused with a reason of one line, and accepted data can be
+//! served.
 
 use std::path::Path;
 
@@ -28,8 +29,8 @@ fn check_line(line: &str) {
     assert!(!line.chars().any(char::is_control), "{line:?}");
 }
 
-/// The protobuf: what can be read can be compiled or is refused; what can be compiled comes back
-/// from its file, and answers keep their law.
+/// Checks the bytes as MirrorManager's protobuf: it is compiled or refused, a compiled snapshot can be
+/// decoded again, and its answers keep their law.
 pub fn mirrormanager(bytes: &[u8]) {
     let mut report = Report::default();
     let builder = match cache::parse(FILE, bytes, &mut report) {
@@ -68,7 +69,7 @@ pub fn mirrormanager(bytes: &[u8]) {
     }
 }
 
-/// `192.0.2.0/24` is German.
+/// A table of countries with one network: `192.0.2.0/24` in Germany.
 fn countries_of_one() -> CountryNetworks {
     let country = model::geo::Country::parse("DE");
     CountryNetworks {
@@ -77,7 +78,7 @@ fn countries_of_one() -> CountryNetworks {
     }
 }
 
-/// Every byte as an escape.
+/// Percent-encodes every byte.
 fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02x}")).collect()
 }
@@ -108,7 +109,7 @@ pub fn country_database(bytes: &[u8]) {
     check_report(&report);
 }
 
-/// The configuration file.
+/// Checks the bytes as a configuration file: an error is one line with a valid line number.
 pub fn config(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if let Err(error) = Written::parse(text, Path::new("m.toml")) {

@@ -1,8 +1,8 @@
-//! What the fuzz targets do, as functions of bytes.
+//! The bodies of the fuzz targets, as functions that take bytes.
 //!
-//! Each asserts a law and never only that nothing panics. `tests/fuzz/fuzz_targets/` hands them the
-//! inputs of libFuzzer, `tests/it/corpus.rs` those of `tests/fuzz/corpus/`, so that a finding stays found
-//! where cargo-fuzz is not installed.
+//! Each asserts a law, and not only that nothing panics. `tests/fuzz/fuzz_targets/` calls them with the
+//! inputs of libFuzzer, `tests/it/corpus.rs` with those in `tests/fuzz/corpus/`, so that findings are
+//! tested again where cargo-fuzz is not installed.
 
 pub mod xml;
 pub mod answers;
@@ -11,10 +11,10 @@ pub mod inputs;
 pub mod requests;
 pub mod snapshots;
 
-/// Takes any bytes; panics when a law is broken.
+/// A function that takes any bytes, and panics when a law is broken.
 pub type Target = fn(&[u8]);
 
-/// Every target by the name of its file in `fuzz_targets/` and its folder in `corpus/`.
+/// Every target, with the name of its file in `fuzz_targets/` and its folder in `corpus/`.
 pub const TARGETS: [(&str, Target); 13] = [
     ("query", answers::query),
     ("x_forwarded_for", clients::x_forwarded_for),

@@ -1,4 +1,4 @@
-//! Law: what a request asks for is found where it says it, and nothing else is.
+//! Law: targets and headers of requests are parsed correctly, and nothing else is read from them.
 
 use answer::Format;
 use hyper::header::{HOST, HeaderValue};
@@ -6,7 +6,7 @@ use hyper::{Request, Uri};
 use serve::http::compress::Coding;
 use serve::http::route::{Route, find_route};
 
-/// Accept on the first line, Accept-Encoding on the second.
+/// Checks content negotiation: Accept is on the first line, Accept-Encoding on the second.
 pub fn negotiation(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let (accept, encoding) = text.split_once('\n').unwrap_or((text, ""));
@@ -15,7 +15,7 @@ pub fn negotiation(bytes: &[u8]) {
         let chosen = own.negotiate(accept);
         if chosen != own {
             assert!(names(accept, chosen.content_type()), "{accept:?}: {chosen:?}");
-            // Negotiated is negotiated.
+            // Negotiating again changes nothing.
             assert_eq!(chosen.negotiate(accept), chosen, "{accept:?}");
         }
     }
@@ -24,7 +24,7 @@ pub fn negotiation(bytes: &[u8]) {
     }
 }
 
-/// The target on the first line, a Host on each further one.
+/// Checks routing: the target is on the first line, a Host on each further one.
 pub fn route(bytes: &[u8]) {
     const MAX_TARGET: usize = 200;
     let mut lines = bytes.split(|&byte| byte == b'\n');
@@ -43,8 +43,7 @@ pub fn route(bytes: &[u8]) {
     assert!(find_route(&request, true, MAX_TARGET).is_err(), "a body is never served");
     if let Ok(route) = route {
         assert_eq!(n_hosts, 1, "HTTP/1.1 needs one");
-        // hyper drops a fragment before anybody sees it: nothing is read there, and the limit of
-        // the head counts it.
+        // hyper removes a fragment, so nothing is read from it; the limit of the head counts it.
         assert!(!request.uri().to_string().contains('#'));
         let read = target.split(|&byte| byte == b'#').next().unwrap_or_default();
         assert!(read.len() <= MAX_TARGET + "https://".len());

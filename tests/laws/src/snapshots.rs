@@ -1,11 +1,11 @@
-//! Law: a snapshot file is read as it was written or refused, and a forged one harms nobody.
+//! Law: a snapshot file is decoded as it was written or refused, and a forged one causes no panic.
 
 use answer::Edition;
 use snapshot::format::{self, Broken};
 
 use super::answers;
 
-/// Any file. That the checksum of damaged bytes fits by chance would take 2^64 tries.
+/// Checks the bytes as a file. Damaged bytes have a matching checksum by chance once in 2^64 tries.
 pub fn snapshot(bytes: &[u8]) {
     match format::decode(bytes) {
         Ok(snapshot) => {
@@ -16,7 +16,7 @@ pub fn snapshot(bytes: &[u8]) {
     }
 }
 
-/// A file whose header is made to fit, so that the decoder and the check for meaning are met.
+/// Checks the bytes as a file whose header is corrected, so that decoder and semantic check are reached.
 pub fn forged_snapshot(bytes: &[u8]) {
     const HEADER: usize = 28;
     let Some((_, payload)) = bytes.split_at_checked(HEADER) else { return };
@@ -33,7 +33,8 @@ pub fn forged_snapshot(bytes: &[u8]) {
     }
 }
 
-/// What the checksum vouches for is not escaped again, so only panics count here.
+/// Answers requests from a forged snapshot. Only panics count: text in a snapshot with a valid checksum
+/// is not escaped again.
 fn exercise(edition: &Edition) {
     let name = edition.snapshot().directory_names().iter().next().unwrap_or_default().to_owned();
     let name: String = name.bytes().map(|byte| format!("%{byte:02x}")).collect();

@@ -1,4 +1,4 @@
-//! A metalink, as a parser sees it that is not ours.
+//! Reads metalinks with an independent XML parser.
 
 use quick_xml::events::Event;
 
@@ -37,7 +37,7 @@ pub fn urls(text: &str) -> Vec<String> {
         }
     }
     assert_eq!(depth, 0, "{text}");
-    // The parser does not check which characters stand there.
+    // The parser does not check that XML allows the characters.
     let is_xml = |c| matches!(c, '\n' | ' '..'\u{fffe}' | '\u{10000}'..);
     assert!(text.chars().all(is_xml), "{text:?}");
     urls

@@ -1,7 +1,7 @@
-//! Folders of generated input files, made once and kept under `target/bench-data`.
+//! Folders of generated input files, generated once and kept under `target/bench-data`.
 //!
-//! A folder is made again when its shape or the generator has changed: its stamp holds the shape and
-//! a fingerprint of what the generator makes of a small shape.
+//! A folder is generated again when its shape or the generator has changed: its stamp holds the shape
+//! and a fingerprint of the generator's output for a small shape.
 
 use std::error::Error;
 use std::fs;
@@ -20,7 +20,7 @@ pub fn cache_folder() -> PathBuf {
     target.join("bench-data")
 }
 
-/// The folder with data of this shape.
+/// Returns the folder with data of this shape, and generates them if needed.
 pub fn prepare(name: &str, shape: &Shape) -> Result<PathBuf, Box<dyn Error>> {
     let folder = cache_folder().join(name);
     let stamp = format!("{shape:?} {:016x}", fingerprint()?);

@@ -1,9 +1,9 @@
-//! How the tests state inputs and read answers: data in, text out.
+//! Inputs of tests as data, and answers as text.
 //!
-//! A [`World`] is what MirrorManager and its neighbours would export; [`World::standard`] is a small
-//! one in which every kind of mirror, network and repository occurs once, so that most answers have
-//! only one possible order. [`World::serve`] compiles it as the program does, and [`Server::get`] is
-//! the only place that knows how requests are answered.
+//! A [`World`] holds all input files, as MirrorManager and other tools export them; [`World::standard`]
+//! is a small one in which every kind of mirror, network and repository occurs once, so that most
+//! answers have only one possible order. [`World::serve`] compiles it as the program does, and
+//! [`Server::get`] answers requests, so that tests need not know how.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -27,12 +27,12 @@ use testdata::mmdb::{self, Layout};
 
 use crate::golden;
 
-/// In no network of the standard world.
+/// A client's address in no network of the standard world.
 pub const NOWHERE: &str = "198.18.255.1";
-/// Sat, 21 Nov 2026 11:01:29 GMT.
+/// The time of requests: Sat, 21 Nov 2026 11:01:29 GMT.
 pub const NOW: u64 = 1_795_258_889;
 
-/// Who sees a mirror.
+/// The clients that a mirror is listed for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
     Public,
@@ -51,7 +51,7 @@ pub struct World {
     /// Prefix and country of the country database.
     pub countries: Vec<(&'static str, &'static str)>,
     pub layout: Layout,
-    /// Takes the place of these countries: the bytes of a country database.
+    /// The bytes of a country database that replaces `countries`.
     pub database: Option<Vec<u8>>,
     pub options: Options,
     /// Number, country and audience of each mirror, for [`World::directory`].
@@ -93,9 +93,9 @@ impl World {
         }
     }
 
-    /// One of everything. Networks: `192.0.2.0/24` is German, its upper half is campus, the upper
-    /// quarter the lab within it; `198.51.100.0/24` is French and the ISP's own system, but for
-    /// `.64/26`; `203.0.113.0/24` is Japanese, `198.18.0.0/24` American.
+    /// A world with one of everything. Its networks: `192.0.2.0/24` is German, its upper half is the
+    /// campus, and the upper quarter the lab within it; `198.51.100.0/24` is French and the ISP's own
+    /// system, but for `.64/26`; `203.0.113.0/24` is Japanese, `198.18.0.0/24` American.
     pub fn standard() -> Self {
         let mut world = Self::empty();
         world.mirror(1, "DE", 1_000, Public, &["https", "http", "rsync"], "berlin");
@@ -131,7 +131,7 @@ impl World {
             let name = format!("pub/test/{path}");
             world.repository(repo, &name);
             world.directory(&name, path, &all);
-            // Not by the rsync mirror: a metalink would list it, in one of two possible orders.
+            // Without the rsync mirror: a metalink would list it, in one of two possible orders.
             world.directory(
                 &format!("{name}/repodata"),
                 &format!("{path}/repodata"),
@@ -170,7 +170,7 @@ impl World {
         self.mirrors.push((number, country, audience, protocols.len()));
     }
 
-    /// Lets a mirror serve these countries only.
+    /// Restricts a mirror to clients in these countries.
     pub fn restrict(&mut self, number: i64, countries: &[&str]) {
         let countries: Vec<_> = countries.iter().map(|&country| country.to_owned()).collect();
         self.list.host_country_allowed_cache.push(IntRepeatedStringMap::new(number, countries));
@@ -242,7 +242,7 @@ impl World {
         files
     }
 
-    /// Compiles, and is ready to answer.
+    /// Compiles the world, and returns a server that answers from it.
     #[track_caller]
     pub fn serve(&self) -> Server {
         match self.compile() {
@@ -252,7 +252,7 @@ impl World {
     }
 }
 
-/// The names by which messages call the files.
+/// The four files in a folder, with the names that tests expect in messages.
 pub fn files_in(folder: &Path) -> MirrorManagerFiles {
     MirrorManagerFiles {
         cache: folder.join("cache.proto"),
@@ -262,7 +262,7 @@ pub fn files_in(folder: &Path) -> MirrorManagerFiles {
     }
 }
 
-/// Details with digests of one digit: recognisable, and of the right length.
+/// Details of a file version whose digests repeat one digit, at the right length.
 pub fn details(age: u64, digit: char) -> FileDetailsType {
     let hex = |n: usize| Some(String::from(digit).repeat(n));
     FileDetailsType {
@@ -275,7 +275,7 @@ pub fn details(age: u64, digit: char) -> FileDetailsType {
     }
 }
 
-/// A compiled world.
+/// A compiled world that answers requests.
 pub struct Server {
     pub edition: Edition,
     pub report: Report,
@@ -296,24 +296,24 @@ pub struct Answer {
 }
 
 impl Server {
-    /// Ready to answer with these options.
+    /// A server that answers with these options.
     pub fn new(compiled: Compiled, options: &Options) -> Self {
         let Compiled { snapshot, report, .. } = compiled;
         Self { edition: Edition::new(snapshot), report, options: options.clone() }
     }
 
-    /// What answers are looked up in.
+    /// The snapshot that requests are answered from.
     pub fn snapshot(&self) -> &Snapshot {
         self.edition.snapshot()
     }
 
-    /// Answers `/mirrorlist?repo=… from ADDRESS`; nowhere where no address is given.
+    /// Answers `/mirrorlist?repo=… from ADDRESS`; the default address is `NOWHERE`.
     #[track_caller]
     pub fn get(&self, request: &str) -> Answer {
         self.get_seeded(request, 1)
     }
 
-    /// The same with other luck.
+    /// Answers a request as `get` does, with this seed.
     #[track_caller]
     pub fn get_seeded(&self, request: &str, seed: u64) -> Answer {
         let request = parse_request(request);
@@ -325,7 +325,7 @@ impl Server {
         Answer::new(reply, String::from_utf8(body.into_bytes()).expect("documents are UTF-8"))
     }
 
-    /// What decides the answer to a request, with that luck.
+    /// Explains the answer to a request with this seed.
     #[track_caller]
     pub fn explain_seeded(&self, request: &str, seed: u64) -> Result<Explanation<'_>, String> {
         let mut rng = fastrand::Rng::with_seed(seed);
@@ -344,7 +344,7 @@ fn parse_request(request: &str) -> Request<'_> {
     Request { format, query, asker, host: "", now: NOW }
 }
 
-/// Memory of a body that has held another, as a worker's has.
+/// A buffer whose memory has held another body, as that of a worker.
 pub fn used_text() -> Text {
     let mut text = Text::default();
     text.push_str(&"#".repeat(4_096));
@@ -409,19 +409,20 @@ impl Answer {
     }
 }
 
-/// What the standard world answers: the status on the first line, then the body.
+/// Checks the answer of the standard world: the status on the first line, then the body.
 #[track_caller]
 pub fn check(request: &str, expected: &str) {
     check_in(&World::standard(), request, expected);
 }
 
-/// What `world` answers.
+/// Checks the answer of `world`.
 #[track_caller]
 pub fn check_in(world: &World, request: &str, expected: &str) {
     assert_eq!(world.serve().get(request).text(), expected, "{request}");
 }
 
-/// Which mirrors `world` names, whatever the luck: tiers parted by ` / `, in any order within one.
+/// Checks the mirrors in answers of `world` with several seeds: tiers are separated by ` / `, and the
+/// mirrors of a tier may have any order.
 #[track_caller]
 pub fn check_mirrors(world: &World, request: &str, tiers: &str) {
     let server = world.serve();
@@ -441,7 +442,7 @@ pub fn check_mirrors(world: &World, request: &str, tiers: &str) {
     }
 }
 
-/// The body equals a golden file.
+/// Checks that the body equals a golden file.
 #[track_caller]
 pub fn check_golden(name: &str, answer: &Answer) {
     golden::check(name, &answer.body);

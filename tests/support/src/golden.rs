@@ -1,4 +1,4 @@
-//! Expected answers as files in `tests/golden/`, and files elsewhere that the program makes.
+//! Compares texts with files: expected answers in `tests/golden/`, and generated files elsewhere.
 
 use crate::repository;
 
@@ -9,7 +9,7 @@ pub fn check(name: &str, actual: &str) {
     check_file(&format!("tests/golden/{name}"), actual);
 }
 
-/// Compares a text with a file that is checked in, given by its path in the repository, likewise.
+/// Compares a text with a file of the repository, given by its path there, as `check` does.
 #[track_caller]
 pub fn check_file(name: &str, actual: &str) {
     let path = repository().join(name);

@@ -1,11 +1,11 @@
-//! What the suites and benches share.
+//! Code that the suites and benches share.
 //!
-//! [`server`] runs the program and talks HTTP to it, [`fixture`] states inputs and answers requests
-//! without a server, [`golden`] keeps expected answers in files, [`lint`] says what is wrong with an
-//! answer, [`proxy`] runs real reverse proxies, [`debian`] installs what a suite runs and has the runner
-//! that can leave tests out, [`data`] keeps generated inputs of full size.
+//! [`server`] runs the program and talks HTTP to it, [`fixture`] builds inputs and answers requests
+//! without a server, [`golden`] compares answers with files, [`lint`] finds errors in an answer,
+//! [`proxy`] runs real reverse proxies, [`debian`] installs packages that a suite needs and has the
+//! runner that can ignore tests, [`data`] keeps generated inputs of full size.
 //!
-//! It fails by panicking, as tests do. What only one suite needs stays there.
+//! Functions panic on failure, as tests do. Code that only one suite needs is in that suite.
 
 #[macro_use]
 pub mod debian;
@@ -19,8 +19,8 @@ pub mod server;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-/// Makes a suite one of the package whose program it runs: only for those does Cargo build the program
-/// before the tests, so that what [`program`] finds is never an old one.
+/// Ties a suite to the package whose program it runs: only for such suites does Cargo build the program
+/// before the tests, so that [`program`] never finds an old one.
 #[macro_export]
 macro_rules! runs_the_program {
     () => {
@@ -28,7 +28,7 @@ macro_rules! runs_the_program {
     };
 }
 
-/// The program under test. Cargo puts it beside the folder of the tests' own programs.
+/// The path of the program under test. Cargo puts it beside the folder of the test programs.
 pub fn program() -> &'static Path {
     static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
         let own = std::env::current_exe().expect("a program knows where it is");

@@ -1,25 +1,25 @@
-//! What is wrong with an answer, in words that name the cause.
+//! Finds errors in answers, and describes the cause of each.
 //!
-//! Every check is something that a client stumbles over; which one is told where it is made.
+//! Every check is for an error with which some client fails; a comment at the check names the client.
 
 use std::collections::HashSet;
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-/// One `<url>`.
+/// The content and attributes of a `<url>` element.
 #[derive(Clone, Debug, Default)]
 pub struct Url {
     pub protocol: String,
     pub kind: String,
     pub location: String,
     pub preference: String,
-    /// Of version 4 only.
+    /// In metalinks of version 4 only.
     pub priority: String,
     pub url: String,
 }
 
-/// What clients read in a metalink.
+/// The parts of a metalink that clients read.
 #[derive(Clone, Debug, Default)]
 pub struct Metalink {
     pub file: Option<String>,
@@ -88,8 +88,8 @@ fn open(name: &str, start: &BytesStart<'_>, metalink: &mut Metalink) -> Result<(
     Ok(())
 }
 
-/// What is wrong with any metalink, of whatever version and file, also one without mirrors or one that
-/// says why there is none; empty if nothing is.
+/// Finds errors in a metalink of any version and for any file, also one without mirrors or one that is
+/// an error message. Empty if there are none.
 pub fn any_metalink(body: &str) -> Vec<String> {
     let metalink = match parse_metalink(body) {
         Ok(metalink) => metalink,
@@ -110,7 +110,7 @@ pub fn any_metalink(body: &str) -> Vec<String> {
     }
     let flat: String = body.split_whitespace().collect();
     if flat.contains("<verification></verification>") {
-        // dnf takes no mirror that has a version without checksums.
+        // dnf uses no mirror if a version has no checksums.
         causes.push("a version has an empty verification".to_owned());
     }
     if flat.contains("<mm0:alternates></mm0:alternates>") {
@@ -124,7 +124,7 @@ pub fn any_metalink(body: &str) -> Vec<String> {
     causes
 }
 
-/// What is wrong with a metalink of repomd.xml; empty if nothing is.
+/// Finds errors in a metalink of repomd.xml; empty if there are none.
 pub fn metalink(body: &str) -> Vec<String> {
     let mut causes = Vec::new();
     let metalink = match parse_metalink(body) {
@@ -154,7 +154,7 @@ pub fn metalink(body: &str) -> Vec<String> {
     causes
 }
 
-/// What is wrong with a metalink 4 (RFC 5854) of repomd.xml; empty if nothing is.
+/// Finds errors in a metalink 4 (RFC 5854) of repomd.xml; empty if there are none.
 pub fn metalink4(body: &str) -> Vec<String> {
     let metalink = match parse_metalink(body) {
         Ok(metalink) => metalink,
@@ -279,11 +279,11 @@ fn host_of(url: &str) -> String {
     rest.split(['/', ':']).next().unwrap_or_default().to_owned()
 }
 
-/// What is wrong with a text list; empty if nothing is.
+/// Finds errors in a text list; empty if there are none.
 pub fn text_list(body: &str) -> Vec<String> {
     let mut causes = Vec::new();
     if body.contains('\r') {
-        // dnf and zypper take it for a part of the URL.
+        // dnf and zypper take a carriage return for a part of the URL.
         causes.push("text list holds a carriage return".to_owned());
     }
     if !body.ends_with('\n') {
@@ -296,7 +296,7 @@ pub fn text_list(body: &str) -> Vec<String> {
     let mut seen = HashSet::new();
     for line in body.trim_end_matches('\n').split('\n').map(|line| line.trim_end_matches('\r')) {
         if line.is_empty() {
-            // libzypp 17.38 throws the whole list away.
+            // libzypp 17.38 ignores the whole list.
             causes.push("text list holds a blank line".to_owned());
         } else if line.len() >= 4_095 {
             causes.push(format!("text list has a line of {} bytes", line.len()));

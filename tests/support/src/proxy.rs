@@ -1,6 +1,5 @@
-//! Real reverse proxies with the configurations of `contrib/`, in which only addresses, ports and
-//! certificate paths are replaced, and time limits for what a busy machine may be late with. Shared by
-//! the suites that need them.
+//! Runs real reverse proxies with the configurations in `contrib/`. Only addresses, ports, certificate
+//! paths, and time limits that a busy machine may exceed are replaced.
 
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
@@ -12,16 +11,16 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::server::free_port;
 
-/// Names in the shipped configurations.
+/// Host names in the shipped configurations.
 pub const LISTS_HOST: &str = "mirrors.example.org";
 pub const DOWNLOAD_HOST: &str = "download.example.org";
 
-/// Which program.
+/// A proxy program, with a variant of its configuration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Program {
     Nginx,
-    /// nginx with its own defaults in place of the lines that keep failures small: whoever writes a
-    /// configuration from scratch has those.
+    /// nginx with its own defaults in place of the lines that limit the effect of failures, as in a
+    /// configuration that is written from scratch.
     NginxDefaults,
     Haproxy,
     /// HAProxy with the line `option httpclose` uncommented.
@@ -29,18 +28,18 @@ pub enum Program {
     Apache,
 }
 
-/// A running proxy; ends when dropped.
+/// A running proxy; it is stopped when dropped.
 pub struct Proxy {
     pub http: SocketAddr,
     pub https: SocketAddr,
-    /// The certificate authority that clients must trust.
+    /// The file of the certificate authority that clients must trust.
     pub authority: PathBuf,
     folder: PathBuf,
     child: Child,
 }
 
 impl Proxy {
-    /// Starts a proxy before two servers.
+    /// Starts a proxy in front of two servers.
     pub fn start(program: Program, folder: &Path, upstreams: [SocketAddr; 2]) -> Self {
         make_certificates(folder);
         for _ in 0..5 {
@@ -76,7 +75,7 @@ impl Proxy {
                 return proxy;
             }
             let log = proxy.log();
-            // Somebody else took the port in the meantime.
+            // Another process took the port in the meantime.
             assert!(log.to_lowercase().contains("in use"), "{program:?} did not start:\n{log}");
         }
         panic!("{program:?} found no free port in five attempts");
@@ -96,7 +95,7 @@ impl Proxy {
         false
     }
 
-    /// What the proxy reported.
+    /// The text of the proxy's logs.
     pub fn log(&self) -> String {
         let read = |name| fs::read_to_string(self.folder.join(name)).unwrap_or_default();
         read("log") + &read("error.log")
@@ -129,7 +128,7 @@ fn free_addresses() -> [SocketAddr; 2] {
     [(); 2].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())))
 }
 
-/// A certificate authority and a certificate of it for the names of the configurations.
+/// Creates a certificate authority, and a certificate for the names in the configurations.
 fn make_certificates(folder: &Path) {
     let names = format!("subjectAltName=DNS:{LISTS_HOST},DNS:{DOWNLOAD_HOST},IP:127.0.0.1");
     fs::write(folder.join("names"), names).unwrap();
@@ -145,7 +144,7 @@ fn make_certificates(folder: &Path) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// A program that knows nothing of who runs the tests.
+/// A command that gets nothing from the environment of the user who runs the tests.
 pub fn command(program: &str, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command
@@ -157,7 +156,7 @@ pub fn command(program: &str, folder: &Path) -> Command {
     command
 }
 
-/// Writes the shipped configuration with the addresses of this test; returns what to start with.
+/// Writes the shipped configuration with the addresses of this test; returns the command to start.
 fn configure(
     program: Program,
     folder: &Path,
@@ -186,7 +185,7 @@ fn configure(
                     replace(line, String::new());
                 }
             }
-            // What Debian's nginx.conf has around conf.d, with own paths.
+            // The part of Debian's nginx.conf around conf.d, with paths of this test.
             let wrapper = format!(
                 "daemon off;\nworker_processes 1;\nuser root;\npid {here}/nginx.pid;\n\
                  error_log {here}/error.log;\nevents {{}}\nhttp {{\naccess_log off;\n\

@@ -1,8 +1,8 @@
 //! The harness: runs the program on a free port and talks HTTP to it, byte by byte.
 //!
-//! Nothing here asserts how long something takes; every wait has a generous end, so that a hang is
-//! a failure and not a stuck test run. The time limits of the program are as generous ([`patient`]):
-//! a test that needs one to pass sets that one, and only waits for what follows.
+//! Nothing here asserts how long something takes. Every wait has a generous time limit, so that a hang
+//! fails the test and does not block the run. The time limits of the program are as generous
+//! ([`patient`]): a test in which one must expire sets that one, and only waits for the effect.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -17,15 +17,16 @@ use rustix::process::{Pid, Signal, kill_process};
 use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
-/// After this, something hangs. A machine that is busy with other things is slow, but not so slow.
+/// The time limit of every wait: longer than any step takes on a busy machine, so that only a hang
+/// exceeds it.
 pub const PATIENCE: Duration = Duration::from_secs(120);
-/// So often is logged at most what clients can cause.
+/// The shortest time between two log lines of one kind that clients can cause.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A request that the demo data answers with a list and a line in the access log.
 pub const DEMO: &str = "/mirrorlist?repo=demo-9&arch=x86_64&ip=192.0.2.10";
 
-/// The program, for a run that ends by itself.
+/// Runs the program until it ends by itself, and returns its output.
 #[track_caller]
 pub fn run(args: &[&str]) -> Output {
     command(args).stdin(Stdio::null()).output().expect("the program can be started")
@@ -38,7 +39,7 @@ pub fn command(args: &[&str]) -> Command {
     command
 }
 
-/// What a supervisor of the tests has put into the environment is not for the program.
+/// Removes variables that a supervisor of the tests may have set and that would affect the program.
 pub fn without_supervisor(command: &mut Command) {
     for variable in [
         "RUST_LOG",
@@ -54,8 +55,8 @@ pub fn without_supervisor(command: &mut Command) {
     }
 }
 
-/// A configuration with time limits beyond [`PATIENCE`] wherever it has none of its own: a client that
-/// gets no processor for a while is not cut.
+/// Adds time limits beyond [`PATIENCE`] to a configuration where it sets none, so that the server does
+/// not close the connection of a client that is not scheduled for a while.
 pub fn patient(config: &str) -> String {
     let mut limits = String::new();
     for key in ["header_timeout", "idle_timeout", "write_timeout", "linger_timeout", "grace"] {
@@ -69,22 +70,22 @@ pub fn patient(config: &str) -> String {
     }
 }
 
-/// A file in `folder` that says nothing else.
+/// Writes a configuration file in `folder` that sets only these time limits.
 pub fn patient_config(folder: &Path) -> PathBuf {
     let path = folder.join("patient.toml");
     std::fs::write(&path, patient("")).expect("a write");
     path
 }
 
-/// A port of a loopback address that nobody listens on, for programs that cannot say which one they
-/// got. The kernel gives it to nobody: it is below those that it chooses from.
+/// A free port on loopback, for programs that cannot report which port they got. It is below the range
+/// from which the kernel assigns ports, so no other process gets it by chance.
 #[track_caller]
 pub fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     const FIRST: u16 = 10_000;
     const LAST: u16 = 30_000;
     const N_PORTS: u32 = (LAST - FIRST) as u32;
-    // Another test process begins elsewhere, and those that are started together not side by side.
+    // Test processes begin at different ports, and those with adjacent ids not at adjacent ports.
     let begin = std::process::id().wrapping_mul(97) % N_PORTS;
     for _ in FIRST..LAST {
         let n = NEXT.fetch_add(1, Ordering::Relaxed) % N_PORTS;
@@ -96,27 +97,27 @@ pub fn free_port() -> u16 {
     panic!("all ports from {FIRST} to {LAST} are in use");
 }
 
-/// A running server. Killed when dropped.
+/// A running server, killed when dropped.
 pub struct Server {
     child: Child,
-    /// Where it listens.
+    /// The address that it listens on.
     pub address: SocketAddr,
-    /// What it printed up to the line that says so.
+    /// Its output up to the line with this address.
     pub greeting: String,
     /// Its own folder, for logs and data.
     pub folder: TempDir,
-    /// What it prints of further addresses.
+    /// Receives the further addresses that it prints, each with the output up to its line.
     addresses: mpsc::Receiver<(String, String)>,
 }
 
 impl Server {
-    /// Starts with demo data on a free port and waits until it listens.
+    /// Starts a server with demo data on a free port, and waits until it listens.
     #[track_caller]
     pub fn start(args: &[&str]) -> Self {
         Self::start_in(tempfile::tempdir().expect("a temporary folder"), args)
     }
 
-    /// The same, with demo data and a configuration file, whose time limits are [`patient`].
+    /// Starts a server with demo data and a configuration file, whose time limits are [`patient`].
     #[track_caller]
     pub fn start_with(config: &str, args: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -126,8 +127,8 @@ impl Server {
         Self::start_in(folder, &[&["--demo", "--config", &path], args].concat())
     }
 
-    /// The same, with a folder that the test has prepared. Who names no configuration gets one that
-    /// says nothing but that the program is [`patient`].
+    /// Starts a server with a folder that the test has prepared. If `args` name no configuration, it
+    /// gets one that only makes the program [`patient`].
     #[track_caller]
     pub fn start_in(folder: TempDir, args: &[&str]) -> Self {
         let mut command = command(&["--port", "0"]);
@@ -139,8 +140,8 @@ impl Server {
         Self::launch(folder, command)
     }
 
-    /// Runs a command that becomes the program, and waits until it listens. Its stderr goes to the
-    /// file of that name in `folder`, if anybody is to see it.
+    /// Runs a command that executes the program, and waits until it listens. A command whose stderr is
+    /// needed redirects it to the file `stderr` in `folder`.
     #[track_caller]
     pub fn launch(folder: TempDir, mut command: Command) -> Self {
         let child = command.stdout(Stdio::piped()).spawn();
@@ -153,12 +154,12 @@ impl Server {
                 let line = line.expect("stdout is UTF-8");
                 greeting = greeting + &line + "\n";
                 if let Some(address) = line.strip_prefix("Listening on ") {
-                    // The rest of stdout is read, so that the program never blocks on it.
+                    // Reads stdout to its end, so that the program never blocks on it.
                     drop(sender.send((address.to_owned(), std::mem::take(&mut greeting))));
                 }
             }
         });
-        // Made before it listens, so that it is killed if it never does.
+        // Created before it listens, so that drop kills it if it never listens.
         let address = SocketAddr::from(([0, 0, 0, 0], 0));
         let mut server = Self { child, address, greeting: String::new(), folder, addresses };
         match server.addresses.recv_timeout(PATIENCE) {
@@ -173,7 +174,7 @@ impl Server {
         server
     }
 
-    /// Runs a command that becomes the program, whose stdout says nothing.
+    /// Runs a command that executes the program, without reading its stdout.
     #[track_caller]
     pub fn of(folder: TempDir, mut command: Command, address: SocketAddr) -> Self {
         let child = command.spawn().expect("the program can be started");
@@ -193,7 +194,7 @@ impl Server {
         self.folder.path().join(name)
     }
 
-    /// What it has written to stderr so far.
+    /// The text that it has written to stderr so far.
     pub fn stderr(&self) -> String {
         std::fs::read_to_string(self.path("stderr")).unwrap_or_default()
     }
@@ -202,22 +203,22 @@ impl Server {
         Pid::from_child(&self.child)
     }
 
-    /// Waits until its log says this.
+    /// Waits until its log contains this text.
     #[track_caller]
     pub fn wait_for_log(&self, text: &str) {
         wait_until(&format!("the log says {text:?}"), || self.stderr().contains(text));
     }
 
-    /// Waits until a file in its folder has so many lines, as those of an access log: a thread writes it,
-    /// for which a stop does not wait for ever.
+    /// Waits until a file in its folder, such as an access log, has `n` lines. A thread writes the log,
+    /// and a stop waits for it for a limited time only.
     #[track_caller]
     pub fn wait_for_lines(&self, name: &str, n: usize) {
         let read = || std::fs::read_to_string(self.path(name)).unwrap_or_default();
         wait_until(&format!("{name} has {n} lines"), || read().lines().count() >= n);
     }
 
-    /// Waits until its log says this, and checks that it does so once a minute at most. `since` is
-    /// before it could.
+    /// Waits until its log contains this text, and checks that it does so once a minute at most. `since`
+    /// is a time before the first such line.
     #[track_caller]
     pub fn check_logged_once_a_minute(&self, text: &str, since: Instant) {
         self.wait_for_log(text);
@@ -231,7 +232,7 @@ impl Server {
         kill_process(self.pid(), signal).expect("a running child");
     }
 
-    /// Lines of the access log that were written and dropped, as the program says at its end.
+    /// How many lines of the access log were written and dropped, as the program logs at its end.
     #[track_caller]
     pub fn logged(&self) -> (usize, usize) {
         let stderr = self.stderr();
@@ -265,8 +266,8 @@ impl Server {
         Client::connect(self.address)
     }
 
-    /// A connection whose receiving end holds little, so that the server soon notices when the
-    /// client does not read.
+    /// A connection with a small receive buffer, so that the server soon notices when the client does
+    /// not read.
     #[track_caller]
     pub fn connect_with_little_room(&self) -> Client {
         let socket = Socket::new(Domain::for_address(self.address), Type::STREAM, None);
@@ -276,13 +277,13 @@ impl Server {
         Client::new(TcpStream::from(socket))
     }
 
-    /// One request on a connection of its own.
+    /// Sends a GET request on a new connection.
     #[track_caller]
     pub fn get(&self, target: &str) -> Response {
         self.ask(&format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"))
     }
 
-    /// One request, as written, on a connection of its own.
+    /// Sends a request, as written, on a new connection.
     #[track_caller]
     pub fn ask(&self, request: &str) -> Response {
         let mut client = self.connect();
@@ -293,13 +294,13 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Both fail if it has ended already.
+        // Both may fail if it has ended already.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
-/// Whether a response brings the body that its Content-Length announces.
+/// Whether a response has the body that its Content-Length announces.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum HasBody {
     Yes,
@@ -317,8 +318,9 @@ impl Client {
         Self::new(TcpStream::connect(address).expect("the server listens"))
     }
 
-    /// A connection on which something is sent that is answered, which is still to be read. Where this
-    /// host is too busy to send it within a limit of a second, it is tried again.
+    /// Connects, sends a text and waits for the first byte of the answer, which is still to be read.
+    /// If the host is too busy to send within a second, which a time limit of the server may be, it
+    /// tries again.
     #[track_caller]
     pub fn connect_and_send(address: SocketAddr, text: &str) -> Self {
         let deadline = Instant::now() + PATIENCE;
@@ -375,12 +377,12 @@ impl Client {
         response
     }
 
-    /// Everything until the server closes; a reset is an error.
+    /// Reads everything until the server closes; a reset is an error.
     pub fn read_rest(&mut self, out: &mut Vec<u8>) -> std::io::Result<usize> {
         self.stream.read_to_end(out)
     }
 
-    /// Everything until the server closes; a reset is an end as well.
+    /// Reads everything until the server closes; a reset counts as a close.
     #[track_caller]
     pub fn read_to_end(&mut self) -> String {
         let mut bytes = Vec::new();
@@ -413,19 +415,19 @@ impl Response {
         })
     }
 
-    /// Bytes of the status line and all headers.
+    /// Length of the status line and all headers in bytes.
     pub fn header_bytes(&self) -> usize {
         self.lines.iter().map(|line| line.len() + 2).sum::<usize>() + 2
     }
 
-    /// Names and values, but for the date, which differs between two requests.
+    /// Names and values of the headers but the date, which differs between two requests.
     pub fn headers(&self) -> Vec<&str> {
         let lines = self.lines.iter().skip(1).map(String::as_str);
         lines.filter(|line| !line.starts_with("date: ")).collect()
     }
 }
 
-/// Polls for a condition that will come true; panics if it does not.
+/// Polls until a condition is true; panics after `PATIENCE`.
 #[track_caller]
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;

@@ -1,9 +1,9 @@
-//! Debian packages that a suite runs: installs what is missing, or says exactly what that is.
+//! Debian packages that a suite needs: installs the missing ones, or reports which they are.
 //!
-//! Whether a test that misses something is ignored or fails is decided here, in
-//! [`Packages::require`]: where nobody could install it, as without root or on another system, it is
-//! ignored and says what it needs. A suite that skips itself proves nothing, though: with `CI=true` in
-//! the environment, and where an installation fails, it is a failure.
+//! [`Packages::require`] decides whether a test without its packages is ignored or fails. If they cannot
+//! be installed here, as without root or on another system, the test is ignored and reports what it
+//! needs. With `CI=true` in the environment it fails instead, because an ignored test proves nothing;
+//! it also fails if an installation fails.
 
 #[macro_use]
 pub mod suite;
@@ -16,8 +16,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::geteuid;
 
-/// Started services would stand in the way of the host, so none is started: the tests run servers
-/// themselves, from their own configuration.
+/// The script that installs packages. It prevents them from starting services on the host: the tests run
+/// servers themselves, with their own configuration.
 const INSTALL: &str = r#"
 export DEBIAN_FRONTEND=noninteractive
 policy=/usr/sbin/policy-rc.d
@@ -30,55 +30,55 @@ apt-get update &&
 apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 "$@"
 "#;
 
-/// What installs.
+/// The program that installs packages.
 const APT_GET: &str = "/usr/bin/apt-get";
 
-/// What comes of looking for packages, and of installing them.
+/// The result of looking for packages, and of installing them.
 pub type Outcome = Result<(), Missing>;
 
-/// Why a test cannot run.
+/// The reason why a test cannot run.
 pub enum Missing {
-    /// Nobody could install it here.
+/// A package is missing and cannot be installed on this host.
     Unmet(String),
-    /// It could not be installed.
+/// The installation failed.
     Failed(String),
 }
 
-/// With this a test ends that is to be ignored: one line that says what it needs.
+/// The panic payload of a test that is to be ignored: one line that says what it needs.
 pub struct Unmet(pub String);
 
-/// Whether tests fail that could be ignored.
+/// Whether tests that could be ignored fail instead.
 static INSISTS: AtomicBool = AtomicBool::new(false);
 
-/// From now on tests fail that could be ignored.
+/// Makes tests that could be ignored fail from now on.
 pub fn insist() {
     INSISTS.store(true, Ordering::Relaxed);
 }
 
-/// Whether this run is to prove something: nothing may be ignored then.
+/// Whether no test may be ignored in this run.
 fn must_run() -> bool {
     let ci = std::env::var_os("CI");
     let is_ci = ci.is_some_and(|value| !["", "0", "false"].iter().any(|no| value == *no));
     is_ci || INSISTS.load(Ordering::Relaxed)
 }
 
-/// What a suite cannot do without.
+/// The requirements of a suite.
 pub struct Packages {
     /// The suite, for messages.
     pub suite: &'static str,
-    /// Why it must run as root, if it must even where nothing is missing.
+    /// Why it must run as root even if no package is missing; `None` if it need not.
     pub why_root: Option<&'static str>,
-    /// Package, and a file that shows that it is there.
+    /// Each package, and a file that exists if it is installed.
     pub needed: &'static [(&'static str, &'static str)],
 }
 
 impl Packages {
-    /// Returns when everything is installed, and ends the test otherwise: it is ignored, or fails.
-    /// `outcome` keeps what came of it, so that one test installs and the others wait.
+    /// Returns if everything is installed; otherwise the test ends, ignored or failed. `outcome` stores
+    /// the result, so that one test installs and the others wait.
     pub fn require(&self, outcome: &OnceLock<Outcome>) {
         match outcome.get_or_init(|| self.install()) {
             Ok(()) => {}
-            // No panic, of which the hook would tell: the runner does.
+            // Unwinds without the panic hook, which would print a message: the runner prints its own.
             Err(Missing::Unmet(needs)) if !must_run() => {
                 resume_unwind(Box::new(Unmet(needs.clone())));
             }
@@ -86,7 +86,7 @@ impl Packages {
         }
     }
 
-    /// What nobody could install here, in one line.
+    /// The requirements that cannot be met on this host, in one line.
     fn find_unmet(&self, missing: &[&str]) -> Option<String> {
         let to_install = (!missing.is_empty()).then_some("it installs what it needs");
         let needs_root = self.why_root.or(to_install).filter(|_| !geteuid().is_root());
@@ -110,7 +110,7 @@ impl Packages {
             return Ok(());
         }
         eprintln!("installing {}", missing.join(" "));
-        // Two runs at the same time: the second waits, and then finds them installed.
+        // If two runs install at the same time, the second waits, and finds the packages installed.
         let output = Command::new("flock")
             .arg("/run/mirrorlistd-clients-apt.lock")
             .args(["sh", "-c", INSTALL, "sh"])

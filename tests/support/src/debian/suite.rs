@@ -1,13 +1,14 @@
 //! Runs a suite that needs a prepared host, with the options and the output of Rust's own runner.
 //!
-//! That one cannot leave a test out when it is run. This one can: where the packages of a suite are
-//! missing and cannot be installed, as without root or on another system, the tests that need them
-//! are *ignored*, each with a line that says what it needs, and the others run. So `cargo test` is
-//! green on every machine, and says what it has not tested. With `CI=true` in the environment, or
-//! with `--include-ignored`, the same tests fail.
+//! Rust's runner cannot ignore a test at run time; this one can. If packages of a suite are missing and
+//! cannot be installed, as without root or on another system, the tests that need them are *ignored*,
+//! each with a line that says what it needs, and the others run. So `cargo test` passes on every
+//! machine, and reports what it has not tested. With `CI=true` in the environment, or with
+//! `--include-ignored`, the same tests fail.
 //!
-//! `#[test]` means nothing in such a suite. Its modules name their tests in [`crate::tests!`], and one that is
-//! forgotten there is dead code, of which the compiler warns; `tests/it/suites.rs` looks for the rest.
+//! `#[test]` has no effect in such a suite. Its modules list their tests in [`crate::tests!`]. A test
+//! that is missing there is dead code, of which the compiler warns; `tests/it/suites.rs` checks the
+//! rest.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::ExitCode;
@@ -19,7 +20,7 @@ use super::{Unmet, insist};
 /// A test and its name, with the modules that it is in.
 pub type Test = (&'static str, fn());
 
-/// Names the tests of a module: its `TESTS`.
+/// Defines `TESTS`, the list of a module's tests.
 #[macro_export]
 macro_rules! tests {
     ($($test:ident),* $(,)?) => {
@@ -65,7 +66,7 @@ impl Suite {
         }
     }
 
-    /// Runs what was chosen, and prints what became of it.
+    /// Runs the selected tests, and prints their results.
     pub fn run(self) -> ExitCode {
         libtest_mimic::run(&self.arguments, self.trials).exit_code()
     }
