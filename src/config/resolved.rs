@@ -92,7 +92,7 @@ impl Config {
 /// The inputs of `compile`: those of the command line, the file and the defaults.
 pub fn resolve_inputs(flags: &InputOptions, file: Option<&Path>) -> Result<Inputs, written::Error> {
     let written = read_file(file)?;
-    // `compile` uses demo data only with `--demo`, never because files are missing.
+    // `compile` uses demo data only if the options ask for them, never because files are missing.
     Ok(data::inputs(flags, &written.inputs, |_| true))
 }
 

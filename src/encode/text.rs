@@ -294,14 +294,14 @@ pub struct Pieces {
     text: String,
 }
 
-/// Position and length of a piece within [`Pieces`], in bytes. The default is the empty piece.
+/// Position and length of a piece within `Pieces`, in bytes. The default is the empty piece.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub struct Piece {
     from: u32,
     length: u32,
 }
 
-/// Position of a line within [`Pieces`]: two adjacent pieces, between which digits are written.
+/// Position of a line within `Pieces`: two adjacent pieces, between which digits are written.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Line {
     from: u32,

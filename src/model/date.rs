@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(LogTime { seconds }.to_string(), "21/Nov/2026:11:01:29 +0000");
     }
 
-    /// The slow, obvious twin: count day by day.
+    /// Compares with a slow reference implementation that counts day by day.
     #[test]
     fn every_day_of_four_centuries_follows_the_one_before() {
         let is_leap =

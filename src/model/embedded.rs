@@ -211,10 +211,10 @@ mod tests {
             ("64:ff9b:2::c000:201", None),
             ("2002:c000:201::1", Some("192.0.2.1")),
             ("2002:c000:201:ffff:ffff:ffff:ffff:ffff", Some("192.0.2.1")),
-            // The server's address does not count.
+            // The address of the Teredo server is not used.
             ("2001:0:c633:6401:8000:63bf:3fff:fdfe", Some("192.0.2.1")),
             ("2001:0:c000:201::1", None),
-            // Left alone.
+            // IPv4-compatible addresses and ISATAP are not handled.
             ("::192.0.2.1", None),
             ("2001:db8::5efe:c000:201", None),
             ("fe80::5efe:c000:201", None),
@@ -255,7 +255,7 @@ mod tests {
         assert_eq!(embedded("64:ff9b::6480:1", &[]).as_deref(), Some("100.128.0.1"));
     }
 
-    /// The table of RFC 6052, section 2.4.
+    /// Checks the examples in the table of RFC 6052, section 2.4.
     #[test]
     fn every_length_of_rfc_6052_is_known() {
         for (prefix, address) in [
@@ -271,7 +271,7 @@ mod tests {
         }
         // Bits 64 to 71 are not zero.
         assert_eq!(embedded("2001:db8:122:c000:102:2100::", &["2001:db8:122::/48"]), None);
-        // The longest of several counts.
+        // The longest of several matching prefixes is used.
         let both = ["2001:db8::/32", "2001:db8:122:344::/96"];
         let address = "2001:db8:122:344::192.0.2.33";
         assert_eq!(embedded(address, &both).as_deref(), Some("192.0.2.33"));

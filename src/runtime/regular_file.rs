@@ -160,7 +160,7 @@ mod tests {
         file.set_len(12 << 30).expect("a sparse file");
         let expected = "is 12884901888 bytes long, more than the 1000 that are accepted";
         assert_eq!(refused(&path, 1_000), expected);
-        // The length that is told may be anything: some files say 0 and hold more.
+        // The reported length may be wrong: some files report 0 and hold more.
         assert_eq!(read_up_to(&b"123"[..], 0, 2).expect("memory can be read"), b"12");
         assert_eq!(read_up_to(&b"123"[..], 9, 9).expect("memory can be read"), b"123");
         let error = read_up_to(&b"123"[..], u64::MAX, u64::MAX).expect_err("no such memory");

@@ -258,7 +258,7 @@ mod tests {
         assert_eq!((n_read + n_told, n_told), (N, n_dropped));
     }
 
-    /// Takes bytes up to a limit, then fails until it is told otherwise.
+    /// A target that takes bytes up to a limit, then fails until the limit is raised.
     struct Disk {
         room: usize,
         more: mpsc::Receiver<usize>,
