@@ -1,44 +1,44 @@
 //! Other names of directories and repositories, as the operator gives them: `pub/epel/7Server` is
 //! `pub/epel/7`, the repository `epel-7Server` is `epel-7`.
 //!
-//! They are looked up where a name as it was asked for leads nowhere, so that requests that find
-//! something pay nothing. An alias of a directory holds for everything below it, segment by segment,
-//! and the longest one counts. Targets that are aliases themselves are followed when the table is
-//! made: a request follows one step.
+//! An alias is looked up only if no directory or repository has the requested name, so requests for
+//! those pay nothing; it takes precedence over a file of that name. An alias of a directory holds for
+//! everything below it, segment by segment, and the longest one counts. Targets that are aliases
+//! themselves are resolved when the table is built, so a request follows one step.
 
 use std::collections::BTreeMap;
 
 use model::path;
 use snapshot::Snapshot;
 
-/// Names and what they stand for.
+/// Table from aliases to the names that they stand for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Aliases {
-    /// In their one form, followed to the end.
+    /// The target of each alias, both in canonical form; targets are fully resolved.
     targets: BTreeMap<String, String>,
-    /// Bytes of the longest name: what begins longer names need not be looked up.
+    /// Bytes of the longest alias; longer prefixes of a path need no lookup.
     longest: usize,
 }
 
-/// Why a table of aliases makes no sense.
+/// The reason why a table of aliases is rejected.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum BadAlias {
-    /// It names nothing, or is named after nothing.
+    /// The alias or its target is empty.
     #[error("the alias `{0}` or its target is empty")]
     Empty(String),
-    /// It would break the lines of a text list.
+    /// The alias or its target holds a control character, which would break the lines of a text list.
     #[error("the alias `{}` or its target holds a control character", .0.escape_default())]
     Control(String),
-    /// Two spellings of one name.
+    /// The alias is given twice, perhaps in two spellings.
     #[error("the alias `{0}` is given twice")]
     Twice(String),
-    /// It leads back to itself, or below itself.
+    /// The alias leads back to itself, or below itself.
     #[error("the alias `{0}` leads round in a circle")]
     Circle(String),
 }
 
 impl Aliases {
-    /// Takes pairs of a name and what it stands for.
+    /// Builds the table from pairs of an alias and its target.
     pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, BadAlias> {
         let mut written = Self::default();
         for (name, target) in pairs {
@@ -58,7 +58,7 @@ impl Aliases {
         let mut targets = BTreeMap::new();
         for (name, target) in &written.targets {
             let mut end = target.clone();
-            // Each step uses an alias; one that is used twice leads in a circle.
+            // Each step uses one alias, so more steps than aliases mean a cycle.
             for step in 0.. {
                 match written.rename(&end) {
                     None => break,
@@ -73,17 +73,17 @@ impl Aliases {
         Ok(Self { targets, longest: written.longest })
     }
 
-    /// Whether that is the name of an alias.
+    /// Whether `name` is an alias.
     pub fn has(&self, name: &str) -> bool {
         !self.targets.is_empty() && self.targets.contains_key(name)
     }
 
-    /// What a whole name stands for.
+    /// The target of `name`, if the whole name is an alias.
     pub fn find(&self, name: &str) -> Option<&str> {
         self.targets.get(name).map(String::as_str)
     }
 
-    /// The path with its longest beginning that is an alias replaced.
+    /// The path with its longest prefix that is an alias replaced by the target.
     pub fn rename(&self, path: &str) -> Option<String> {
         if self.targets.is_empty() {
             return None;
@@ -100,15 +100,16 @@ impl Aliases {
         }
     }
 
-    /// A line for each of [`Self::dangling`], for the operator.
+    /// A log line for each of [`Self::dangling`].
     pub fn faults<'a>(&'a self, snapshot: &'a Snapshot) -> impl Iterator<Item = String> {
         self.dangling(snapshot).map(|(name, target)| {
             format!("the alias `{name}` stands for `{target}`, which is no directory or repository")
         })
     }
 
-    /// The aliases whose targets are neither a directory, nor the beginning of one, nor a file of which
-    /// details are known, nor a repository, be it an old name of one or switched off.
+    /// The aliases whose targets do not exist, with these targets. A target exists if it is a directory,
+    /// the prefix of one, a file with known details, or a repository, including old names and disabled
+    /// ones.
     pub fn dangling<'a>(
         &'a self,
         snapshot: &'a Snapshot,

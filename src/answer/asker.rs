@@ -1,41 +1,41 @@
-//! Who may ask what: whose `ip=` counts, and who sees private mirrors with it.
+//! Permissions of askers: whose `ip=` counts, and who sees private mirrors with it.
 //!
-//! With `ip=` anybody can ask for the mirrors of any network, one address after another. That is of
-//! use to people and to tests, and it must not tell strangers where the mirrors are that serve their
-//! own network only. So each of the two is open to everybody, to trusted askers, or to nobody.
+//! With `ip=` an asker can request the mirrors of any network, one address after another. That helps
+//! people and tests, but it must not show private mirrors to clients outside their networks. So each
+//! of the two permissions is given to all askers, to trusted ones, or to none.
 
 use std::net::IpAddr;
 
-/// Whoever sends a request.
+/// The sender of a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Asker {
     /// The peer's address or the forwarded one (see `serve::http::client_address::TrustedProxies`).
     pub address: IpAddr,
-    /// Whether it is trusted as a proxy is: an address out of their networks, or a process of this
-    /// host on a unix socket.
+    /// Whether it is trusted like a proxy: its address is in the proxies' networks, or it is a process
+    /// of this host on a unix socket.
     pub is_trusted: bool,
 }
 
 impl Asker {
-    /// Somebody who is not trusted.
+    /// An asker that is not trusted.
     pub fn stranger(address: IpAddr) -> Self {
         Self { address, is_trusted: false }
     }
 }
 
-/// Some askers.
+/// The set of askers that have a permission.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Askers {
-    /// Everybody.
+    /// Every asker.
     All,
-    /// Those that are trusted.
+    /// Trusted askers only.
     Trusted,
-    /// Nobody.
+    /// No asker.
     Nobody,
 }
 
 impl Askers {
-    /// Whether `asker` is one of them.
+    /// Whether `asker` is in the set.
     pub fn include(self, asker: Asker) -> bool {
         match self {
             Self::All => true,

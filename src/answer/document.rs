@@ -1,4 +1,4 @@
-//! What every document is made of: the mirrors that were chosen, and which of their URLs to list.
+//! The input of every format: the mirrors that were chosen, and which of their URLs to list.
 
 use super::prepared::Edition;
 use super::prepared::listings::LayoutListings;
@@ -9,35 +9,35 @@ use encode::write::push_url_path;
 use model::tier::Tier;
 use model::url::ProtocolSet;
 
-/// Stands in a metalink without mirrors: an empty list without a reason would be a riddle.
+/// The comment in a metalink without mirrors, which gives the reader a reason for the empty list.
 pub(super) const NO_MIRROR_COMMENT: &str =
     " <!-- no mirror offers this file in a protocol that was asked for -->\n";
 
 /// A list of mirrors, before it is written in a format.
 #[derive(Clone, Copy)]
 pub struct Document<'a> {
-    /// Where everything is looked up.
+    /// The data from which the document is written.
     pub edition: &'a Edition,
-    /// What is listed.
+    /// The directory or file that is listed.
     pub target: &'a Target<'a, 'a>,
     /// The mirrors, best first.
     pub selection: &'a Selection,
-    /// Which of their URLs.
+    /// Which URLs of the mirrors are listed.
     pub choice: Choice<'a>,
-    /// What stands last, if anything.
+    /// The server that is listed last, if any.
     pub fallback: Option<&'a Fallback>,
-    /// What follows a mirror's base URL (see [`push_url_tail`]).
+    /// The text after a mirror's base URL (see [`push_url_tail`]).
     pub url_tail: &'a str,
 }
 
-/// Appends what follows a mirror's base URL: the subpath and the file, or a slash for a directory.
+/// Appends the text after a mirror's base URL: the subpath and the file, or a slash for a directory.
 pub fn push_url_tail(target: &Target<'_, '_>, out: &mut String) {
     push_tail_below(target.directory.subpath, &target.file, out);
 }
 
 impl Document<'_> {
-    /// About how much room the mirrors take. Bodies are written to memory that has held others, so
-    /// a better estimate is not worth a look at every URL.
+    /// Roughly how many bytes the mirrors take. Buffers are reused and large enough as a rule, so a
+    /// better estimate is not worth a pass over all URLs.
     pub fn size_hint(&self) -> usize {
         const BYTES_PER_MIRROR: usize = 256;
         self.selection.hosts.len() * BYTES_PER_MIRROR
@@ -48,7 +48,7 @@ impl Document<'_> {
         self.edition.listings().layout(self.target.directory.layout_id)
     }
 
-    /// Whether there is nothing to list.
+    /// Whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.selection.hosts.is_empty() && self.fallback.is_none()
     }
@@ -66,9 +66,9 @@ impl Document<'_> {
         100_usize.saturating_sub(place).max(1) as u64
     }
 
-    /// URLs to redirect to, best first, and how their mirrors were found; one of each mirror, https
-    /// before http; those of which `is_usable` holds, which is asked about base URLs. Percent-encoded
-    /// to plain ASCII, as header values are.
+    /// URLs to redirect to, best first, with the tier of their mirrors. Each mirror gives one URL,
+    /// preferably https, whose base URL satisfies `is_usable`. URLs are percent-encoded to plain
+    /// ASCII, because they become header values.
     pub fn redirect_urls(
         &self,
         is_usable: impl Fn(&str) -> bool,
@@ -95,7 +95,7 @@ fn push_tail_below(path: &str, file: &str, out: &mut String) {
     push_url_path(file, out);
 }
 
-/// A URL with everything percent-encoded that is not ASCII; what is encoded already stays.
+/// Percent-encodes every character of a URL that is not ASCII; existing escapes stay.
 pub(super) fn plain_ascii(url: &str) -> String {
     let mut plain = String::with_capacity(url.len());
     for character in url.chars() {

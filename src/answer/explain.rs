@@ -1,4 +1,4 @@
-//! Why a client gets the mirrors that it gets: the reasons behind an answer, as data.
+//! The reasons behind an answer, as data.
 
 use std::net::IpAddr;
 
@@ -9,27 +9,27 @@ use model::ids::HostId;
 use model::url::ProtocolSet;
 use snapshot::provenance::Found;
 
-/// What decided an answer.
+/// The data that decided an answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Explanation<'s> {
-    /// For whom mirrors were chosen: who asked, or whom `ip=` names.
+    /// The client for which mirrors were chosen: the asker, or the address in `ip=`.
     pub client: IpAddr,
-    /// Under which addresses the client was looked up.
+    /// The addresses by which the client was looked up.
     pub lookup: LookupAddresses,
-    /// Where the client is, and which network says so; `None` where none does.
+    /// The client's location, and the network that gives it; `None` if no network does.
     pub location: Option<Found<Location>>,
-    /// The continent on which that is, if known.
+    /// The continent of that location, if known.
     pub continent: Option<Continent>,
-    /// Which network decides about the client's autonomous system; `None` where none does, and within
-    /// it where the system hosts no mirror.
+    /// The network that decides about the client's autonomous system; `None` if no network does. The
+    /// value in it is `None` if the system hosts no mirror.
     pub asn: Option<Found<Option<u32>>>,
-    /// The preferred networks that have the client and their mirrors, in the order in which they
+    /// The preferred networks that contain the client, with their mirrors, in the order in which they
     /// count.
     pub netblocks: Vec<Found<&'s [HostId]>>,
     /// The full name of the directory.
     pub directory: &'s str,
     /// The protocols of which a mirror must offer one.
     pub protocols: ProtocolSet,
-    /// What became of each mirror of the snapshot, by its id.
+    /// The verdict about each mirror of the snapshot, by its id.
     pub verdicts: Vec<Verdict>,
 }

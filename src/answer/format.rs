@@ -9,13 +9,13 @@ pub enum Format {
     Metalink,
     /// A metalink of version 4 (RFC 5854).
     Metalink4,
-    /// A list with everything that is known, for programs.
+    /// A JSON array with everything that is known of the listed mirrors, for programs.
     Json,
 }
 
 impl Format {
-    /// The format that a path asks for: `/mirrorlist`, `/metalink` or `/metalink4` at its end,
-    /// whatever stands before.
+    /// The format that a path asks for by its end: `/mirrorlist`, `/metalink` or `/metalink4`. The
+    /// part before that does not count.
     pub fn of_path(path: &str) -> Option<Self> {
         match path.rsplit_once('/')?.1 {
             "mirrorlist" => Some(Self::Mirrorlist),
@@ -25,8 +25,8 @@ impl Format {
         }
     }
 
-    /// The format that the client prefers, as its `Accept` header says: a metalink can be one of
-    /// version 4, and a list can be JSON, for clients that name them.
+    /// The format that the client prefers according to its `Accept` header. A metalink can become one
+    /// of version 4, and a text list can become JSON, for clients that name those types.
     pub fn negotiate(self, accept: &str) -> Self {
         let (own, other) = match self {
             Self::Metalink => (self.content_type(), Self::Metalink4),
@@ -44,7 +44,7 @@ impl Format {
         }
     }
 
-    /// The media type of the document, as clients compare it.
+    /// The media type of the document, which clients compare literally.
     pub fn content_type(self) -> &'static str {
         match self {
             Self::Mirrorlist => "text/plain",
@@ -54,21 +54,21 @@ impl Format {
         }
     }
 
-    /// Whether it describes a file, with its checksums.
+    /// Whether the format describes a file, with its checksums.
     pub(super) fn describes_file(self) -> bool {
         matches!(self, Self::Metalink | Self::Metalink4)
     }
 }
 
-/// The quality of a media type that is named in an `Accept` header, in thousandths; wildcards name
-/// nothing (RFC 9110, section 12.5.1).
+/// The quality of a media type that an `Accept` header names, in thousandths (RFC 9110, section
+/// 12.5.1). Wildcards do not count as names.
 fn quality_of(accept: &str, media_type: &str) -> Option<u32> {
     let item = accept.split(',').find_map(|item| {
         let (name, parameters) = item.split_once(';').unwrap_or((item, ""));
         name.trim().eq_ignore_ascii_case(media_type).then_some(parameters)
     })?;
     let quality = item.split(';').find_map(|parameter| parameter.trim().strip_prefix("q="));
-    // `0.5` as 500; what is no quality counts as 1.
+    // `0.5` becomes 500; a value that cannot be read counts as 1.
     let quality = quality.and_then(|text| text.parse::<f32>().ok()).unwrap_or(1.0);
     #[allow(
         clippy::cast_possible_truncation,

@@ -1,13 +1,15 @@
-//! Request to reply, pure: the clock, the randomness and the buffer come in as arguments.
+//! Computes the reply to a request, without I/O: the clock, the random numbers and the buffer are
+//! arguments.
 //!
 //! A request passes through [`query`] (what was asked), [`target`] (which directory), [`select`] and
 //! [`order`] (which mirrors), [`shape`] (how many of them), and the format: [`mirrorlist`],
 //! [`metalink`], [`metalink4`] or [`json`] ([`formats`]), all written from one [`document`], or a
-//! [`redirect`].
-//! Why a mirror is in an answer or not, [`trace`] keeps and [`explain`](mod@explain) tells.
-//! Whose request it is, the transport says ([`asker`]). Everything is looked up in one [`Edition`]: a
-//! snapshot, and what is prepared from it for the formats ([`prepared`]). Nothing in it is parsed, and
-//! nothing is allocated per mirror: what grows is in [`Scratch`], which a worker uses again.
+//! [`redirect`]. [`trace`] records why a mirror is in an answer or not, and [`explain`](mod@explain)
+//! returns it. The transport passes the sender of the request ([`asker`]).
+//!
+//! All data come from one [`Edition`]: a snapshot, and the parts prepared from it for the formats
+//! ([`prepared`]). Requests parse none of it. [`mirrorlist`] and [`metalink`] allocate nothing per
+//! mirror: buffers that grow are in [`Scratch`], which a worker reuses.
 //!
 //! The writers escape: text that came from a request or a data file goes into XML only through
 //! [`encode::xml`], into a URL only through percent-encoding, and control characters were
@@ -68,17 +70,17 @@ use target::{Message, Refusal, Subject, Target};
 use trace::{NoTrace, Recorder, Tracer};
 use unique::Repeated;
 
-/// Memory that is used again for each answer of one worker.
+/// Buffers that a worker reuses for each answer.
 #[derive(Default)]
 pub struct Scratch {
     workspace: Workspace,
     selection: Selection,
     repeated: Repeated,
     pubdate: Pubdate,
-    /// The key of a repository.
+    /// The key `repo+arch` of the repository that is asked for.
     key: String,
     url_tail: String,
-    /// What follows a URL, as the format writes it.
+    /// The text after each URL, escaped for the format.
     tails: Pieces,
 }
 
@@ -93,7 +95,7 @@ impl Pubdate {
     /// `Sat, 21 Nov 2026 11:01:29 GMT`.
     fn at(&mut self, now: u64) -> &str {
         if self.text.is_empty() || self.second != now {
-            // The last second that the format can hold (year 9999) stands for later ones.
+            // Later times become the last second that the format can express (year 9999).
             let time = UNIX_EPOCH + Duration::from_secs(now.min(253_402_300_799));
             self.text = httpdate::fmt_http_date(time);
             self.second = now;
@@ -141,7 +143,7 @@ pub fn respond<'q>(
         let xml = |body: &mut Text| {
             push_xml_message(message, body);
             if let Some(list) = repositories {
-                // It is long and always the same: it was made safe before.
+                // The list is long and constant, so it was escaped when the edition was built.
                 repositories_at = Some(body.len());
                 body.push_str(&list.xml_comment);
             }
@@ -171,10 +173,10 @@ pub fn respond<'q>(
     reply
 }
 
-/// Says what decides the answer to a request: for the same `rng`, that of [`respond`]. Fails with what
-/// the client is told where it gets no mirrors.
+/// Explains the answer to a request; with the same `rng`, that of [`respond`]. Fails with the message
+/// that the client gets instead of mirrors.
 ///
-/// Of a redirect it explains the list of mirrors that it chooses from, before that is cut.
+/// For a redirect it explains the list of mirrors before that is limited.
 pub fn explain<'s>(
     edition: &'s Edition,
     options: &Options,
@@ -194,7 +196,7 @@ pub fn explain<'s>(
         })
 }
 
-/// The format of the answer to a request with that query.
+/// The format of the answer to `request`, of which `query` is the parsed query.
 fn format_of(request: &Request<'_>, query: &Query<'_>) -> Format {
     match request.format {
         Format::Mirrorlist if query.json => Format::Json,
@@ -202,13 +204,13 @@ fn format_of(request: &Request<'_>, query: &Query<'_>) -> Format {
     }
 }
 
-/// For whom mirrors are chosen.
+/// The client for which mirrors are chosen.
 struct Client {
-    /// Who asks, or whom `ip=` names.
+    /// The asker's address, or the one in `ip=`.
     address: IpAddr,
-    /// Under which addresses it is looked up.
+    /// The addresses by which it is looked up.
     lookup: LookupAddresses,
-    /// Where it is, if known.
+    /// Its location, if known.
     location: Option<Location>,
 }
 
@@ -236,9 +238,9 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         let asker = self.request.asker;
         let own = canonical(asker.address);
         let client = self.find_client();
-        // Whatever the answer is, also to names that nobody knows.
+        // The request is logged whatever the answer is, even if the repository does not exist.
         if let (Ok(client), Some(repo), Some(arch)) = (&client, &query.repo, &query.arch) {
-            // Whoever counts clients by the log counts those that there are.
+            // The log is used to count clients, so `ip=` of an untrusted asker is not logged.
             let is_told = client.address == own || asker.is_trusted;
             let (client, place) = match is_told {
                 true => (client.address, client.location),
@@ -319,7 +321,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         })
     }
 
-    /// Who asks, or whom a trusted asker names, and where that is.
+    /// The client and its location: the asker, or the address in `ip=` if the asker may use it.
     fn find_client(&self) -> Result<Client, Refusal<'s, 'q>> {
         let Self { edition, options, query, .. } = *self;
         let snapshot = edition.snapshot();
@@ -336,7 +338,8 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         self.query.redirect && self.format == Format::Mirrorlist
     }
 
-    /// Chooses the mirrors that are listed, and what of their URLs is not: into `scratch`.
+    /// Chooses the mirrors that are listed and the repeated URLs that are not, and stores both in
+    /// `scratch`.
     fn choose(
         &self,
         target: &Target<'s, 'q>,
@@ -372,7 +375,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         }
         repeated.find(edition.listings(), &target.directory, choice, selection);
         if !redirects {
-            // A redirect passes mirrors over before it counts.
+            // A redirect skips unusable mirrors first and applies the limit afterwards.
             let max = shaping.max_mirrors();
             let left_out = &repeated.hosts;
             select::limit(max, left_out, snapshot, &criteria, workspace, selection, tracer);
@@ -380,7 +383,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         choice
     }
 
-    /// Which URLs of a mirror are of use for this request.
+    /// Decides which URLs of a mirror are listed for this request.
     fn choose_urls(&self, redirects: bool) -> Choice<'static> {
         let shaping = &self.options.shaping;
         let usable = match self.format {
@@ -388,7 +391,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             _ if self.query.protocols.is_some() => ProtocolSet::ALL,
             Format::Mirrorlist | Format::Json => ProtocolSet::TEXT.without(shaping.unlisted),
             Format::Metalink => ProtocolSet::ALL.without(shaping.unlisted),
-            // aria2, its one reader, takes what curl would.
+            // Its only reader, aria2, accepts the same protocols as curl.
             Format::Metalink4 => ProtocolSet::TEXT.without(shaping.unlisted),
         };
         let asked = self.query.protocols.as_ref().map(|protocols| protocols.set);
@@ -403,7 +406,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         Choice { protocols, per_host, repeated: &[] }
     }
 
-    /// The file, which a metalink cannot do without; other formats say nothing of it.
+    /// Finds the file, which a metalink requires; returns an empty view for other formats.
     fn find_file(&self, target: &Target<'s, 'q>) -> Result<FileView<'s>, Refusal<'s, 'q>> {
         const NONE: FileView<'_> = FileView { id: FileId(u32::MAX), versions: &[] };
         if !self.format.describes_file() {

@@ -1,11 +1,11 @@
-//! Messages in the place of a list, in words.
+//! The text of messages that are returned instead of a list.
 
 use super::target::Message;
 use crate::formats::metalink;
 use crate::formats::mirrorlist;
 use encode::text::{Append, Text};
 
-/// Writes a message as text, but for the list of repositories that ends one of them.
+/// Writes a message as text, without the list of repositories that follows one of them.
 pub(super) fn push_message(message: &Message<'_, '_>, body: &mut impl Append) {
     match message {
         Message::Fixed(text) => body.push_str(text),
@@ -30,7 +30,7 @@ pub(super) fn push_message(message: &Message<'_, '_>, body: &mut impl Append) {
     }
 }
 
-/// Writes a message as the inside of an XML comment.
+/// Writes a message, escaped for an XML comment.
 pub(super) fn push_xml_message(message: &Message<'_, '_>, body: &mut Text) {
     let mut text = String::new();
     push_message(message, &mut text);

@@ -10,23 +10,23 @@ use model::embedded::Nat64Prefix;
 pub struct Options {
     /// Global mirrors are added when fewer mirrors than this were found.
     pub minimum: usize,
-    /// At most so many query parameters.
+    /// The most query parameters of a request.
     pub max_parameters: usize,
-    /// At most so many distinct countries in `country=`.
+    /// The most distinct countries in `country=`.
     pub max_countries: usize,
-    /// At most so many protocols in `protocol=`.
+    /// The most protocols in `protocol=`.
     pub max_protocols: usize,
-    /// A redirect names so many further mirrors in its `Link` header; 0 leaves the header out.
+    /// The most further mirrors in the `Link` header of a redirect; 0 leaves the header out.
     pub redirect_links: usize,
-    /// Prefixes behind which translators put the IPv4 addresses of clients, beside the well-known.
+    /// NAT64 prefixes in which translators embed the IPv4 addresses of clients, besides the well-known.
     pub nat64: Vec<Nat64Prefix>,
     /// How much of a selection is listed, and how.
     pub shaping: Shaping,
     /// Other names of directories and repositories.
     pub aliases: Aliases,
-    /// Whose `ip=` counts; that of others is left unread.
+    /// Askers whose `ip=` counts; that of others is ignored.
     pub allow_ip: Askers,
-    /// Whose `ip=` shows private mirrors of the network that it names.
+    /// Askers whose `ip=` shows the private mirrors of the network that it names.
     pub private_for_ip: Askers,
 }
 

@@ -1,17 +1,17 @@
-//! Order within a tier: by chance, weighted by bandwidth.
+//! Order within a tier: random, weighted by bandwidth.
 
 use fastrand::Rng;
 
 use model::ids::HostId;
 use snapshot::hosts::Weight;
 
-/// Appends `hosts` in a random order in which each next one is drawn with a chance of its share of
-/// the weight that is left.
+/// Appends `hosts` in random order. Each next one is drawn with a probability equal to its share of
+/// the remaining weight.
 ///
 /// Drawing one by one costs a pass over the rest for each draw. The same distribution comes from
 /// giving each mirror an exponential variate divided by its weight and sorting once (Efraimidis and
-/// Spirakis, 2006, in its equivalent form): the least of independent exponentials is each one with a
-/// chance proportional to its rate, and what is left has no memory.
+/// Spirakis, 2006, in its equivalent form): each of several independent exponentials is the least with
+/// a probability proportional to its rate, and the others are memoryless.
 pub fn weighted(
     hosts: impl Iterator<Item = HostId>,
     weight: impl Fn(HostId) -> Weight,

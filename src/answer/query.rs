@@ -1,7 +1,7 @@
-//! The query of a request, turned once into a type that cannot be wrong.
+//! The query of a request, parsed once into a type that holds only valid values.
 //!
-//! Parameters are separated by `&`; of equal ones the last counts; unknown ones are tolerated
-//! unread (`countme=`, `infra=`, whatever a client invents). Values are percent-decoded once. A
+//! Parameters are separated by `&`; of equal ones the last counts; unknown ones (`infra=` and others)
+//! are ignored, and `countme=` is read apart (`Countme::find`). Values are percent-decoded once. A
 //! literal `+` stays a plus sign, because proxies rewrite paths such as `…/c++/…` into `path=`.
 
 use std::borrow::Cow;
@@ -10,7 +10,7 @@ use super::options::Options;
 use model::geo::Country;
 use model::url::{Protocol, ProtocolSet};
 
-/// What a request asks for.
+/// The parsed parameters of a request.
 #[derive(Debug, Default)]
 pub struct Query<'a> {
     /// `repo=`.
@@ -25,18 +25,18 @@ pub struct Query<'a> {
     pub countries: Option<Countries>,
     /// `protocol=`, if not empty.
     pub protocols: Option<Protocols<'a>>,
-    /// False for `netblock=0`: netblocks and autonomous systems do not count. As in the reference,
-    /// every value but `1` is a no.
+    /// Whether netblocks and autonomous systems count. As in the reference, every value of `netblock=`
+    /// but `1` turns them off.
     pub netblocks: bool,
-    /// `time` is there, with or without a value.
+    /// Whether `time` is given, with or without a value.
     pub time: bool,
-    /// `redirect` is there, with or without a value.
+    /// Whether `redirect` is given, with or without a value.
     pub redirect: bool,
-    /// `format=json`; other values ask for nothing.
+    /// Whether `format=json` is given; other values are ignored.
     pub json: bool,
 }
 
-/// The value of `countme=`: how old an installation is, as dnf tells once a week (1 is the first
+/// The value of `countme=`: the age of an installation, which dnf sends once a week (1 is the first
 /// week, 4 more than half a year).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Countme {
@@ -47,7 +47,8 @@ pub enum Countme {
 }
 
 impl Countme {
-    /// Reads it off a raw query, also one that is refused: a request counts whatever its answer is.
+    /// Finds the value in a raw query. The query may be invalid, because a request is counted
+    /// whatever its answer is.
     pub fn find(query: &str) -> Option<Self> {
         let value =
             query.split('&').rev().find_map(|parameter| parameter.strip_prefix("countme="))?;
@@ -61,27 +62,27 @@ impl Countme {
 /// The countries of `country=`.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Countries {
-    /// Distinct, in ascending order. Codes that cannot be a country's are not in it, and match no
-    /// mirror, as a country without mirrors does.
+    /// Distinct codes in ascending order. Codes that cannot be a country's are left out; like a
+    /// country without mirrors they match no mirror.
     pub codes: Vec<Country>,
-    /// `global` stands among them.
+    /// Whether `global` is one of the values.
     pub global: bool,
 }
 
 /// The protocols of `protocol=`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Protocols<'a> {
-    /// Those that mirrors can offer; unknown ones match nothing.
+    /// The known protocols; unknown ones match no mirror.
     pub set: ProtocolSet,
-    /// As the client wrote them, for the first line of the answer.
+    /// The text that the client sent, for the first line of the answer.
     pub text: Cow<'a, str>,
 }
 
-/// A decoded value may have so many bytes. Longer ones name nothing that exists (see
-/// [`model::MAX_NAME`]) and could make lines that clients cannot read.
+/// The most bytes of a decoded value. Longer ones name nothing that exists (see [`model::MAX_NAME`])
+/// and could make lines that clients cannot read.
 const MAX_VALUE: usize = model::MAX_NAME;
 
-/// Why a query is answered with 400. The text is for the client.
+/// The reason for which a query is answered with 400. The text is sent to the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadQuery {
     /// More parameters than [`Options::max_parameters`].
@@ -93,7 +94,7 @@ pub enum BadQuery {
     /// More protocols than [`Options::max_protocols`].
     #[error("more than {0} protocols")]
     Protocols(usize),
-    /// A value that is no text.
+    /// A value that is not UTF-8.
     #[error("the value of {0}= is not UTF-8")]
     NotUtf8(&'static str),
     /// A value that is longer than any name.
@@ -172,7 +173,7 @@ fn not_empty(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     (!text.is_empty()).then_some(text)
 }
 
-/// Percent-decodes a value. A `%` that is not followed by two hex digits stands for itself.
+/// Percent-decodes a value. A `%` that is not followed by two hex digits is kept.
 fn decode<'a>(name: &'static str, value: &'a str) -> Result<Cow<'a, str>, BadQuery> {
     let decoded = if value.contains('%') {
         let mut bytes = Vec::with_capacity(value.len());

@@ -1,11 +1,11 @@
-//! Redirects: to the best mirror, with the next ones and the checksum of the file beside it.
+//! Redirects to the best mirror, with further mirrors and the checksum of the file as headers.
 //!
-//! Their headers are the only ones whose length a client or the data decide, so their sum is bounded
-//! ([`MAX_BYTES`]): further mirrors give way first, then the checksum. A mirror whose URL does not
-//! fit even alone is passed over.
+//! The length of no other header depends on a client or the data, so the total length of these is
+//! limited ([`MAX_BYTES`]): further mirrors are dropped first, then the checksum. A mirror whose URL
+//! exceeds the limit by itself is skipped.
 //!
-//! The server that was asked is passed over as well: a download host that is a mirror itself would
-//! send its clients round in circles.
+//! The server that was asked is skipped as well: a download host that is a mirror itself would
+//! redirect its clients in a loop.
 
 use super::document::{Document, plain_ascii};
 use super::options::Options;
@@ -16,12 +16,12 @@ use model::authority::is_same_server;
 use model::base_url::authority;
 use model::tier::Tier;
 
-/// `Location`, `Link` and `Digest` together have at most so many bytes, with their names.
+/// The most bytes of `Location`, `Link` and `Digest` together, with their names.
 ///
-/// Proxies give up an answer whose headers exceed their buffer, and count that as a failure of the
+/// Proxies drop an answer whose headers exceed their buffer, and count that as a failure of the
 /// server: by default nginx has 4 KB (8 KB on some platforms), Apache 8 KB for a line, HAProxy 15 KB.
-/// The other headers of an answer have less than 600 bytes, which makes 3,000 together; what is left
-/// of 4 KB is for what a proxy keeps in the same buffer.
+/// The other headers of an answer have less than 600 bytes, which makes 3,000 together; the rest of
+/// 4 KB is left for other data that a proxy keeps in the same buffer.
 pub const MAX_BYTES: usize = 2_400;
 
 /// The headers of a redirect: valid header values (visible ASCII).
@@ -35,8 +35,8 @@ pub struct Redirect {
     pub digest: Option<String>,
 }
 
-/// The headers of a redirect to the best mirror that is not `host`, the server that was asked; and
-/// how that mirror was found, if it is not the fallback.
+/// The headers of a redirect to the best mirror other than `host`, the server that was asked, and
+/// the tier of that mirror; `None` for the fallback.
 pub(super) fn make<'s, 'q>(
     document: &Document<'_>,
     options: &Options,
@@ -66,7 +66,7 @@ pub(super) fn make<'s, 'q>(
     Ok((Redirect { location, link, digest }, found))
 }
 
-/// The value of `Link` in at most `room` bytes.
+/// The value of `Link`, of at most `room` bytes.
 fn link(urls: impl Iterator<Item = String>, room: usize) -> Option<String> {
     let mut link = String::new();
     let mut priority = 2;
@@ -126,7 +126,7 @@ mod tests {
                 prop_assert!(urls.iter().any(|known| known == url));
                 prop_assert_eq!(rest, format!("; rel=duplicate; pri={priority}"));
             }
-            // Nothing that would have fitted at the end was dropped.
+            // No URL was dropped that would have fitted at the end.
             let entry = |url: &String| format!(", <{url}>; rel=duplicate; pri=9").len();
             let dropped = urls.iter().filter(|url| !link.contains(&format!("<{url}>")));
             prop_assert!(dropped.map(entry).all(|bytes| link.len() + bytes > room || bytes > room));

@@ -1,4 +1,4 @@
-//! What the transport needs to know of an answer besides its body.
+//! The parts of an answer besides its body: status, headers, and what to log and count.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -9,10 +9,10 @@ use super::status::Status;
 use model::geo::Country;
 use model::tier::Tier;
 
-/// What to write to the access log for a request.
+/// The fields of a request that go into the access log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogEntry<'a> {
-    /// The client's own address, or what a trusted asker names with `ip=`.
+    /// The client's own address, or the one that a trusted asker gives with `ip=`.
     pub client: IpAddr,
     /// Its country, if known.
     pub country: Option<Country>,
@@ -22,30 +22,30 @@ pub struct LogEntry<'a> {
     pub arch: Cow<'a, str>,
 }
 
-/// What the transport needs to know of an answer besides its body.
+/// An answer without its body.
 #[derive(Debug)]
 pub struct Reply<'a> {
     /// HTTP status.
     pub status: Status,
     /// The media type of the body.
     pub content_type: &'static str,
-    /// So many bytes at the end of the body are the same in every answer of this media type from this
-    /// snapshot that has any of them.
+    /// The number of constant bytes at the end of the body; 0 if there are none. All answers of this
+    /// media type from this snapshot that have such an end have the same one.
     pub n_constant: usize,
-    /// Present for a redirect.
+    /// The headers of a redirect; `None` for other answers.
     pub redirect: Option<Box<Redirect>>,
-    /// How the first mirror that is listed was found; `None` where none is.
+    /// The tier of the first listed mirror; `None` if no mirror is listed.
     pub found: Option<Tier>,
-    /// Present when the request is to be logged: it named `repo` and `arch`, and an address.
+    /// The log entry; `None` unless the request has `repo`, `arch` and a valid address.
     pub log: Option<LogEntry<'a>>,
-    /// Present when the request is to be counted.
+    /// The entry for the `countme` statistics; `None` for requests without `countme=`.
     pub countme: Option<CountmeEntry>,
 }
 
-/// What a request with `countme=` counts for.
+/// The repository and the age for which a request with `countme=` is counted.
 #[derive(Debug, PartialEq, Eq)]
 pub struct CountmeEntry {
-    /// The key `repo+arch` of a repository that exists; nothing that a client invented.
+    /// The key `repo+arch`; `None` unless that repository exists.
     pub repository: Option<String>,
     /// How old the installation is.
     pub bucket: Countme,

@@ -1,17 +1,17 @@
-//! A request, as the transport understood it.
+//! A request, as parsed by the transport.
 
 use super::asker::Asker;
 use super::format::Format;
 
-/// One request, as the transport understood it.
+/// One request, as parsed by the transport.
 pub struct Request<'a> {
-    /// Which document; `format=json` in the query makes JSON of a list.
+    /// The requested format; `format=json` in the query turns a text list into JSON.
     pub format: Format,
     /// The raw query, without `?`.
     pub query: &'a str,
-    /// Who asks.
+    /// The sender of the request.
     pub asker: Asker,
-    /// The server that was asked, as `Host` says; empty where nothing does.
+    /// The server that was asked, from the `Host` header; empty without one.
     pub host: &'a str,
     /// Now, in seconds since 1970 (for `pubdate`).
     pub now: u64,

@@ -1,13 +1,15 @@
-//! Which mirrors, in which order: the tiers from the client's own network to the whole world.
+//! Chooses and orders mirrors, tier by tier from the client's own network to the whole world.
 //!
-//! Sets of mirrors are bit sets, so a tier is an intersection: carriers of the directory, that offer
-//! an asked protocol, that are public, that serve the client's country, in the tier's countries. A
-//! tier *contributed* if that leaves any mirror; only then is it named in the answer.
+//! Sets of mirrors are bit sets, and a tier by location is their intersection: the public mirrors that
+//! carry the directory, offer a requested protocol, serve the client's country, and are in the tier's
+//! countries. The tiers of netblocks and autonomous systems also take private mirrors and those that do
+//! not serve the client's country. A tier *contributed* if it has any mirror; only then is it named in
+//! the answer.
 //!
-//! The protocols asked for take part in every tier, and so a protocol that the nearest mirrors do not
-//! offer leads to mirrors farther away, never to another protocol.
+//! Every tier is restricted to the requested protocols. If the nearest mirrors do not offer one, the
+//! answer has mirrors farther away, never another protocol.
 //!
-//! What is decided here about a mirror is reported to a [`Tracer`] where it is decided.
+//! Each decision about a mirror is reported to a [`Tracer`].
 
 use fastrand::Rng;
 
@@ -21,11 +23,11 @@ use model::tier::Tier;
 use model::url::ProtocolSet;
 use snapshot::{DirectoryView, Snapshot, contains, insert, members, remove};
 
-/// What a selection depends on.
+/// The criteria of a selection.
 pub struct Criteria<'a> {
-    /// Where the content is.
+    /// The directory that mirrors must carry.
     pub directory: DirectoryView<'a>,
-    /// Who asks.
+    /// The addresses by which the client is looked up.
     pub client: LookupAddresses,
     /// Where the client is, if known.
     pub location: Option<Location>,
@@ -33,20 +35,20 @@ pub struct Criteria<'a> {
     pub countries: Option<&'a Countries>,
     /// Whether netblocks and autonomous systems count.
     pub netblocks: bool,
-    /// Whether private mirrors are listed where a network of theirs has the client.
+    /// Whether private mirrors are listed if one of their networks contains the client.
     pub private: bool,
-    /// Mirrors that are left out: the server that is listed last in any case.
+    /// Mirrors that are left out: those of the fallback, which is listed last in any case.
     pub excluded: &'a [HostId],
     /// The protocols of which a mirror must offer one.
     pub protocols: ProtocolSet,
-    /// Global mirrors are added to fewer mirrors than this.
+    /// Global mirrors are added if fewer mirrors than this were found.
     pub minimum: usize,
-    /// Whether the answer names what contributed. Where it does not, a continent is one set and
-    /// not fifty.
+    /// Whether the answer names the contributions. If not, a continent is added as one set instead
+    /// of country by country.
     pub names_contributions: bool,
 }
 
-/// What contributed mirrors, as the first line of a text list names it.
+/// A source of mirrors, as named in the first line of a text list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Contribution {
     /// Preferred networks.
@@ -62,17 +64,17 @@ pub enum Contribution {
 /// The chosen mirrors.
 #[derive(Default, Debug)]
 pub struct Selection {
-    /// Distinct, best first.
+    /// The mirrors, best first, each once.
     pub hosts: Vec<HostId>,
-    /// How a stretch of `hosts` was found, and where it ends. None is empty.
+    /// The tiers of `hosts`, each with the place where it ends (exclusive). None is empty.
     pub tiers: Vec<(Tier, usize)>,
-    /// What contributed a mirror that is listed, in the order of tiers; empty unless
+    /// The contributions that gave a listed mirror, in the order of tiers; empty unless
     /// [`Criteria::names_contributions`].
     pub contributions: Vec<Contribution>,
 }
 
 impl Selection {
-    /// How the mirror at `place` was found.
+    /// The tier of the mirror at `place`.
     pub fn tier(&self, place: usize) -> Option<Tier> {
         self.tiers.iter().find(|&&(_, end)| place < end).map(|&(tier, _)| tier)
     }
@@ -91,7 +93,7 @@ impl Selection {
         if own == other {
             return;
         }
-        // All between move back by one place.
+        // The tiers in between move back by one place.
         for (_, end) in self.tiers.iter_mut().take(own).skip(other) {
             *end += 1;
         }
@@ -99,7 +101,7 @@ impl Selection {
         self.drop_empty_tiers();
     }
 
-    /// Removes these mirrors, which stand in the order of the selection; says whether there are any.
+    /// Removes these mirrors, which are in the order of the selection; returns whether there are any.
     fn remove(&mut self, left_out: &[HostId]) -> bool {
         if left_out.is_empty() {
             return false;
@@ -120,7 +122,7 @@ impl Selection {
         true
     }
 
-    /// Keeps the first `max` mirrors; says whether there were more.
+    /// Keeps the first `max` mirrors; returns whether there were more.
     fn truncate(&mut self, max: usize) -> bool {
         if self.hosts.len() <= max {
             return false;
@@ -143,21 +145,21 @@ impl Selection {
     }
 }
 
-/// Memory that is used again for each selection.
+/// Buffers that are reused for each selection.
 #[derive(Default)]
 pub struct Workspace {
     /// Mirrors that carry the directory and offer a protocol.
     candidates: Vec<u64>,
-    /// Of those, the ones that are listed for this client without a network of theirs.
+    /// The candidates that are public and serve the client's country.
     open: Vec<u64>,
     /// Mirrors that are in the selection already.
     taken: Vec<u64>,
-    /// The mirrors of the tier at work.
+    /// The mirrors of the current tier.
     tier: Vec<u64>,
     keys: Vec<u64>,
 }
 
-/// Chooses and orders; replaces what `selection` held.
+/// Chooses and orders mirrors; replaces the content of `selection`.
 pub fn select(
     snapshot: &Snapshot,
     criteria: &Criteria<'_>,
@@ -191,8 +193,9 @@ pub fn select(
     }
 }
 
-/// Keeps the first `max` mirrors of the last selection in this workspace, without those in `left_out`
-/// (in the order of the selection), and names only what contributed one of them.
+/// Removes the mirrors in `left_out` (in the order of the selection) and keeps the first `max` of the
+/// others. Drops contributions of which no mirror is left. `workspace` and `selection` must be those
+/// of the last `select`.
 pub fn limit(
     max: usize,
     left_out: &[HostId],
@@ -226,7 +229,7 @@ pub fn limit(
         Contribution::Netblock => has_tier(Tier::Netblock),
         Contribution::Asn(_) => has_asn().unwrap_or(false),
         Contribution::Country(country) => has_country(country),
-        // Asked for, everybody is in the tier of countries.
+        // With `country=global`, all mirrors are in the tier of countries.
         Contribution::Global => has_tier(Tier::Global) || has_tier(Tier::Country),
     });
 }
@@ -271,7 +274,7 @@ struct Selecting<'a, 's, T> {
 }
 
 impl<T: Tracer> Selecting<'_, '_, T> {
-    /// Mirrors whose network contains the client; the most specific network first.
+    /// Takes mirrors whose network contains the client, the most specific network first.
     fn netblocks(&mut self) {
         let mut any = false;
         for (prefix, hosts) in self.snapshot.netblocks(self.criteria.client) {
@@ -283,7 +286,7 @@ impl<T: Tracer> Selecting<'_, '_, T> {
         }
     }
 
-    /// Mirrors in the client's autonomous system.
+    /// Takes mirrors in the client's autonomous system.
     fn asn(&mut self) {
         if let Some((asn, hosts)) = self.snapshot.find_asn(self.criteria.client)
             && self.take_shuffled(hosts, FoundVia::Asn(asn))
@@ -293,7 +296,8 @@ impl<T: Tracer> Selecting<'_, '_, T> {
         }
     }
 
-    /// Mirrors in the countries asked for, else on their continents. Says whether there are any.
+    /// Takes mirrors in the requested countries, or else on their continents. Returns whether there
+    /// are any.
     fn countries(&mut self, countries: &Countries) -> bool {
         let snapshot = self.snapshot;
         let mut any = false;
@@ -319,7 +323,7 @@ impl<T: Tracer> Selecting<'_, '_, T> {
         self.take_weighted(Tier::Geoip);
     }
 
-    /// Mirrors on the client's continent, but for those in its own country, if that is known.
+    /// Takes mirrors on the client's continent outside its own country, if that is known.
     fn continent(&mut self, continent: Option<Continent>, own: Option<Country>) {
         let Some(continent) = continent else { return };
         let snapshot = self.snapshot;
@@ -329,7 +333,7 @@ impl<T: Tracer> Selecting<'_, '_, T> {
                 self.add_country(country);
             }
         } else {
-            // With those of the client's own country, which are taken already.
+            // The set includes those of the client's own country, which are taken already.
             let there = self.criteria.directory.layout.on_continent(continent);
             self.add(there, FoundVia::Continent(continent));
         }
@@ -341,7 +345,7 @@ impl<T: Tracer> Selecting<'_, '_, T> {
         self.take_weighted(Tier::Global);
     }
 
-    /// Adds the open mirrors of a country to the tier; says whether there are any.
+    /// Adds the open mirrors of a country to the tier; returns whether there are any.
     fn add_country(&mut self, country: Country) -> bool {
         let there = self.criteria.directory.layout.in_country(country);
         let any = self.add(there, FoundVia::Country(country));
@@ -351,7 +355,7 @@ impl<T: Tracer> Selecting<'_, '_, T> {
         any
     }
 
-    /// Adds all open mirrors to the tier; says whether there are any.
+    /// Adds all open mirrors to the tier; returns whether there are any.
     fn add_everybody(&mut self) -> bool {
         let any = self.add(self.criteria.directory.layout.public(), FoundVia::Global);
         if any {
@@ -360,7 +364,7 @@ impl<T: Tracer> Selecting<'_, '_, T> {
         any
     }
 
-    /// Adds the open mirrors of a set to the tier; says whether there are any.
+    /// Adds the open mirrors of a set to the tier; returns whether there are any.
     fn add(&mut self, set: &[u64], via: FoundVia) -> bool {
         let mut any = 0;
         let Workspace { tier, open, .. } = &mut *self.workspace;
@@ -373,7 +377,7 @@ impl<T: Tracer> Selecting<'_, '_, T> {
         any != 0
     }
 
-    /// Notes what contributed, each only once: countries that are asked for may share a continent.
+    /// Records a contribution once: requested countries may share a continent.
     fn name(&mut self, contribution: Contribution) {
         let contributions = &mut self.selection.contributions;
         if self.criteria.names_contributions && !contributions.contains(&contribution) {
@@ -381,7 +385,7 @@ impl<T: Tracer> Selecting<'_, '_, T> {
         }
     }
 
-    /// Notes that the mirrors up to here were found that way.
+    /// Records that the mirrors since the last tier belong to `tier`.
     fn end_tier(&mut self, tier: Tier) {
         let end = self.selection.hosts.len();
         let before = self.selection.tiers.last().map_or(0, |&(_, before)| before);
@@ -404,8 +408,8 @@ impl<T: Tracer> Selecting<'_, '_, T> {
         self.end_tier(name);
     }
 
-    /// Selects those of `hosts` that are candidates and not selected yet, shuffled; says whether any
-    /// is a candidate.
+    /// Selects those of `hosts` that are candidates and not selected yet, shuffled. Returns whether
+    /// any is a candidate.
     fn take_shuffled(&mut self, hosts: &[HostId], via: FoundVia) -> bool {
         let mut any = false;
         let from = self.selection.hosts.len();

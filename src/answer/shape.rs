@@ -1,13 +1,14 @@
-//! How much of a selection is listed, and in which shape: off by default, where every URL of every
-//! mirror is listed as in the reference.
+//! Rules that shorten and reorder a list for today's clients. They are off by default: then every URL
+//! of every mirror is listed as in the reference.
 //!
-//! What clients do is the reason for each rule (measured with dnf 4.14, zypper 1.14, aria2 1.36):
+//! The reason for each rule is the behaviour of clients (measured with dnf 4.14, zypper 1.14, aria2
+//! 1.36):
 //!
-//! - dnf, yum and zypper take one URL of a host after another; when the host is down, each costs a
-//!   time-out. One URL for each host is what they can use: [`Shaping::urls_per_host`].
+//! - dnf, yum and zypper try one URL of a host after another; when the host is down, each costs a
+//!   time-out. One URL per host is enough for them: [`Shaping::urls_per_host`].
 //! - An answer beyond about 14 KB does not fit the first flight of a TCP connection, and no client
 //!   gets to the hundredth mirror: [`Shaping::max_mirrors`].
-//! - rsync and ftp are skipped by all of them, or cost a failure: [`Shaping::unlisted`].
+//! - All of them skip rsync and ftp, or fail with them: [`Shaping::unlisted`].
 //! - After a time-out dnf swaps the mirror with the *last* entry, so the last URL is tried second:
 //!   [`Shaping::fallback`] puts the most reliable one there.
 //! - zypper reads four URLs only, and mirrors of one network fail together: [`Shaping::spread`].
@@ -19,30 +20,30 @@ use model::ids::HostId;
 use model::url::{Protocol, ProtocolSet};
 use snapshot::Snapshot;
 
-/// How answers are shaped. The default changes nothing.
+/// The rules that shape answers. The default changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Shaping {
-    /// At most so many URLs of a host, https before http; `None` lists all of them in metalinks,
-    /// and one in text unless several protocols are asked for.
+    /// The most URLs of a host, https before http; `None` lists all of them in metalinks, and one in
+    /// text unless several protocols are asked for.
     pub urls_per_host: Option<usize>,
-    /// At most so many mirrors, besides the fallback.
+    /// The most mirrors, without the fallback; `None` sets no limit.
     pub max_mirrors: Option<usize>,
     /// Protocols that are listed only when `protocol=` asks for them.
     pub unlisted: ProtocolSet,
-    /// Whether the first four mirrors should be of different networks, and offer https, or what was
-    /// asked for in its place.
+    /// Whether the first four mirrors should be of different networks and offer https, or the
+    /// requested protocol instead.
     pub spread: bool,
-    /// What is always listed last.
+    /// The server that is always listed last.
     pub fallback: Option<Fallback>,
 }
 
 impl Shaping {
-    /// At most so many mirrors, besides the fallback.
+    /// The most mirrors, without the fallback.
     pub fn max_mirrors(&self) -> usize {
         self.max_mirrors.unwrap_or(usize::MAX)
     }
 
-    /// Everything that suits today's clients, but for the fallback, which only the operator knows.
+    /// All rules that suit today's clients. The fallback is not set: only the operator knows it.
     pub fn modern() -> Self {
         Self {
             urls_per_host: Some(1),
@@ -53,7 +54,7 @@ impl Shaping {
         }
     }
 
-    /// The fallback, if there is one that offers a protocol that counts.
+    /// The fallback, if it offers one of `protocols`.
     pub fn fallback_for(&self, protocols: ProtocolSet) -> Option<&Fallback> {
         self.fallback.as_ref().filter(|fallback| protocols.contains(fallback.protocol()))
     }
@@ -74,7 +75,7 @@ impl Fallback {
         self.0.as_str()
     }
 
-    /// What it speaks.
+    /// The protocol of the fallback.
     pub fn protocol(&self) -> Protocol {
         self.0.protocol()
     }
@@ -88,12 +89,11 @@ impl Fallback {
 /// Which URLs of a mirror are listed, and in which order.
 #[derive(Clone, Copy, Debug)]
 pub struct Choice<'a> {
-    /// Of these protocols only.
+    /// Only URLs of these protocols are listed.
     pub protocols: ProtocolSet,
-    /// At most so many, the most preferred protocol first; `None` takes all in the order of the
-    /// data.
+    /// The most URLs, the most preferred protocol first; `None` lists all in the order of the data.
     pub per_host: Option<usize>,
-    /// But not these URLs, sorted: another mirror lists them (see [`super::unique`]).
+    /// Sorted URLs that are left out because another mirror lists them (see [`super::unique`]).
     pub repeated: &'a [Piece],
 }
 

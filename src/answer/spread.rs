@@ -1,4 +1,5 @@
-//! Mirrors of different networks at the front of a list ([`Shaping`](super::shape::Shaping::spread)).
+//! Moves mirrors of different networks to the front of a list
+//! ([`Shaping`](super::shape::Shaping::spread)).
 
 use super::select::Selection;
 use model::ids::HostId;
@@ -6,14 +7,14 @@ use model::tier::Tier;
 use model::url::ProtocolSet;
 use snapshot::{DirectoryView, Snapshot, contains};
 
-/// How many mirrors at the front are spread: as many URLs as zypper reads.
+/// The number of mirrors at the front that are spread, which is the number of URLs that zypper reads.
 const FRONT: usize = 4;
-/// How far back the spread looks for a better mirror: nearness counts for more than variety.
+/// The number of next mirrors that are considered for a place: nearness counts more than variety.
 const WINDOW: usize = 16;
 
-/// Brings mirrors of different networks to the front, with the most preferred of the protocols that
-/// count: https, unless others were asked for. Mirrors of the client's own network stay before all
-/// others: they were chosen by name.
+/// Moves mirrors of different networks to the front, preferably those with the most preferred of
+/// `protocols`: https, unless others were asked for. Mirrors of the client's own network stay before
+/// all others.
 pub fn spread(
     snapshot: &Snapshot,
     directory: &DirectoryView<'_>,

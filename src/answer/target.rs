@@ -1,4 +1,4 @@
-//! What a request is about: `path=`, or `repo=` and `arch=`, turned into a directory and a file.
+//! The target of a request: `path=`, or `repo=` and `arch=`, resolved to a directory and a file.
 
 use std::borrow::Cow;
 
@@ -10,17 +10,17 @@ use model::path;
 use model::repository::fixed_arch;
 use snapshot::{DirectoryView, Snapshot};
 
-/// The directory that is asked for.
+/// The directory that is asked for, and perhaps a file in it.
 pub struct Target<'s, 'q> {
-    /// Where it is.
+    /// The directory.
     pub directory: DirectoryView<'s>,
-    /// The file within it, or nothing for the directory itself.
+    /// The name of the file in it; empty for the directory itself.
     pub file: Cow<'q, str>,
-    /// How the first line of a text list begins.
+    /// The subject in the first line of a text list.
     pub subject: Subject<'s, 'q>,
 }
 
-/// What the first line of a text list names.
+/// The subject that the first line of a text list names.
 pub enum Subject<'s, 'q> {
     /// `# path = P `.
     Path(Cow<'q, str>),
@@ -30,7 +30,7 @@ pub enum Subject<'s, 'q> {
 
 /// A repository's name: as asked for, or where the snapshot redirects it.
 pub enum Name<'s, 'q> {
-    /// As asked for, or what that is an alias of.
+    /// The name as asked for, or the target of that alias.
     Asked(Cow<'q, str>),
     /// The name it has now.
     Redirected(&'s str),
@@ -40,30 +40,30 @@ pub enum Name<'s, 'q> {
 pub struct Refusal<'s, 'q> {
     /// HTTP status; some are 200, because old clients take the text for an empty list.
     pub status: Status,
-    /// What to say.
+    /// The message of the answer.
     pub message: Message<'s, 'q>,
 }
 
-/// What to say instead of a list.
+/// A message that is returned instead of a list.
 pub enum Message<'s, 'q> {
     /// A fixed text.
     Fixed(&'static str),
-    /// Why the query cannot be read.
+    /// The query cannot be read, for this reason.
     BadQuery(super::query::BadQuery),
-    /// `ip=` is no address.
+    /// The value of `ip=` is no address.
     BadAddress(Cow<'q, str>),
-    /// No such repository; lists those there are.
+    /// The repository does not exist; the answer lists those that do.
     UnknownRepository(Subject<'s, 'q>),
-    /// The repository is known, but nobody carries its directory.
+    /// The repository is known, but no mirror carries its directory.
     NotCarried(Subject<'s, 'q>),
-    /// The file has no checksums to make a metalink of.
+    /// The file has no known checksums, so there is no metalink.
     NoMetalink(&'s str, Cow<'q, str>),
-    /// The repository is known, but nobody carries its index.
+    /// The repository is known, but no mirror carries its index.
     NoRepodata(&'s str),
 }
 
 impl<'s, 'q> Refusal<'s, 'q> {
-    /// The request itself is at fault.
+    /// A refusal with status 400.
     pub fn bad_request(message: Message<'s, 'q>) -> Self {
         Self { status: Status::BadRequest, message }
     }
@@ -79,12 +79,12 @@ impl Name<'_, '_> {
     }
 }
 
-/// The architecture that counts: repositories of sources have only one.
+/// The architecture to look up; source repositories have only one.
 pub fn effective_arch<'q>(repo: &str, arch: &Cow<'q, str>) -> Cow<'q, str> {
     fixed_arch(repo).map_or_else(|| arch.clone(), Cow::Borrowed)
 }
 
-/// Finds the directory and the file. `key` is memory that is used again.
+/// Finds the directory and the file. `key` is a reused buffer.
 pub fn resolve<'s, 'q>(
     snapshot: &'s Snapshot,
     aliases: &Aliases,
@@ -100,7 +100,7 @@ pub fn resolve<'s, 'q>(
             let found = resolve_repository(snapshot, asked, own_arch, format, key);
             match (&found, aliases.find(repo)) {
                 (Err(Refusal { message: Message::UnknownRepository(_), .. }), Some(target)) => {
-                    // Whether it is one of sources is up to the name that it stands for.
+                    // The target of the alias decides whether this is a source repository.
                     let arch = effective_arch(target, arch);
                     let renamed = Name::Asked(Cow::Owned(target.to_owned()));
                     resolve_repository(snapshot, renamed, arch, format, key)
@@ -132,8 +132,8 @@ fn resolve_path<'s, 'q>(
         })
 }
 
-/// The directory of that name, or else the file of that name in one, unless the name is an alias: any
-/// name may be a file's. Gives the path back where there is neither.
+/// Finds the directory `path`, or else the file `path` in its parent directory. An alias is not taken
+/// for a file, because any name may be a file's. Returns the path if neither exists.
 fn find_path<'s, 'q>(
     snapshot: &'s Snapshot,
     aliases: &Aliases,
@@ -153,8 +153,8 @@ fn find_path<'s, 'q>(
     }
 }
 
-/// The path in the form in which directories are named ([`path::canonical`]): some proxies do so
-/// before they pass a path on and some do not, and clients must not see a difference.
+/// The path in the canonical form of directory names ([`path::canonical`]). Some proxies normalize
+/// paths and some do not; the answer must be the same for both.
 fn normalize<'q>(path: &Cow<'q, str>) -> Cow<'q, str> {
     match path {
         Cow::Borrowed(path) => path::canonical(path),

@@ -1,13 +1,13 @@
-//! Why each mirror is in an answer or not: what a selection tells as it goes, and a listener that
-//! keeps it.
+//! Records why each mirror is in an answer or not: the trait to which a selection reports, and an
+//! implementation that stores the reports.
 //!
 //! [`select`](super::select::select) and [`limit`](super::select::limit) report what they do to a
-//! [`Tracer`]. Answers run them with [`NoTrace`], whose methods are empty, so that nothing of it is
-//! left in the compiled code. An explanation runs the same code with a [`Recorder`]: there is no second
-//! selection that could differ from the first.
+//! [`Tracer`]. Answers run them with [`NoTrace`], whose empty methods cost nothing in the compiled
+//! code. An explanation runs the same code with a [`Recorder`], so no second selection can differ from
+//! the first.
 //!
-//! Reports come in the order of the decisions, and a later one about a mirror takes the place of an
-//! earlier one: a mirror that is private is left out, until a network of its own takes it.
+//! Reports come in the order of the decisions, and a later one about a mirror replaces an earlier one:
+//! a private mirror is left out until one of its own networks takes it.
 
 use model::geo::{Continent, Country};
 use model::ids::HostId;
@@ -15,10 +15,10 @@ use model::net::Prefix;
 use model::tier::Tier;
 use snapshot::members;
 
-/// Learns what a selection does. Does nothing by default.
+/// Receives the decisions of a selection. The default methods do nothing.
 pub trait Tracer {
-    /// These mirrors, the `word`-th word of a set, are left out, unless a network of theirs takes
-    /// them. Bits beyond the last mirror of the snapshot mean nothing.
+    /// These mirrors, the `word`-th word of a set, are left out unless one of their networks takes
+    /// them. Bits beyond the last mirror of the snapshot are ignored.
     #[inline]
     fn left_out(&mut self, word: usize, hosts: u64, reason: Reason) {
         let _ = (word, hosts, reason);
@@ -30,20 +30,20 @@ pub trait Tracer {
         let _ = host;
     }
 
-    /// These mirrors, the `word`-th word of a set, are of the tier at work, unless they were taken
+    /// These mirrors, the `word`-th word of a set, are of the current tier unless they were taken
     /// before.
     #[inline]
     fn added(&mut self, word: usize, hosts: u64, via: FoundVia) {
         let _ = (word, hosts, via);
     }
 
-    /// This mirror is of the tier at work, and was not taken before.
+    /// This mirror is of the current tier, and was not taken before.
     #[inline]
     fn taken(&mut self, host: HostId, via: FoundVia) {
         let _ = (host, via);
     }
 
-    /// A tier is complete: these mirrors, in this order, behind the first `n_before`.
+    /// A tier is complete: it has these mirrors, in this order, after the first `n_before`.
     #[inline]
     fn ordered(&mut self, tier: Tier, n_before: usize, hosts: &[HostId]) {
         let _ = (tier, n_before, hosts);
@@ -56,12 +56,12 @@ pub trait Tracer {
     }
 }
 
-/// Learns nothing: the tracer of answers.
+/// The tracer of answers, which ignores all reports.
 pub struct NoTrace;
 
 impl Tracer for NoTrace {}
 
-/// What brought a mirror into a tier: the first that did, where there are several.
+/// The rule that brought a mirror into a tier; the first one if there are several.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FoundVia {
     /// A preferred network of its own.
@@ -70,32 +70,33 @@ pub enum FoundVia {
     Asn(u32),
     /// A country, in which it is listed.
     Country(Country),
-    /// A continent, of which it is listed in a country. Answers that name what contributed go by its
-    /// countries.
+    /// A continent with a country in which it is listed. Answers that name contributions use
+    /// countries instead.
     Continent(Continent),
     /// The whole world.
     Global,
 }
 
-/// Why a mirror was not selected: the first reason that holds, in the order of these.
+/// The reason why a mirror was not selected: the first that holds, in this order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reason {
     /// It is the server of the fallback, which is listed last in any case.
     IsFallback,
     /// It does not carry the directory.
     NotCarried,
-    /// None of its URLs is of a protocol that counts.
+    /// None of its URLs has a usable protocol.
     NoProtocol,
-    /// It is private, and no network of its own that counts has the client.
+    /// It is private, and none of its own networks that count contains the client.
     Private,
-    /// It does not serve the client's country, and no network of its own that counts has the client.
+    /// It does not serve the client's country, and none of its own networks that count contains the
+    /// client.
     RefusesCountry,
-    /// It would do, but nothing led to it: there were enough nearer ones, or other countries were
-    /// asked for.
+    /// It is usable, but no tier reached it: there were enough nearer mirrors, or other countries
+    /// were asked for.
     NotReached,
 }
 
-/// Why a mirror that was selected is not listed.
+/// The reason why a selected mirror is not listed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cut {
     /// All of its URLs are listed for mirrors before it.
@@ -107,22 +108,22 @@ pub enum Cut {
 /// How a mirror was selected.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Selected {
-    /// In which tier.
+    /// The tier in which it was selected.
     pub tier: Tier,
-    /// What brought it there.
+    /// The rule that brought it there.
     pub via: FoundVia,
     /// Its place after the tiers were ordered, from 0 on, before the list was shaped.
     pub drawn: usize,
 }
 
-/// What became of a mirror.
+/// The verdict about a mirror.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {
     /// It is listed at `place`, from 0 on.
     Listed {
         /// How it was selected.
         selected: Selected,
-        /// Where it is listed. Not where it was drawn if the list was shaped.
+        /// Its place in the list, which can differ from `drawn` if the list was shaped.
         place: usize,
     },
     /// It was selected and is not listed.
@@ -136,24 +137,24 @@ pub enum Verdict {
     Out(Reason),
 }
 
-/// Keeps the verdict about each mirror.
+/// Stores the verdict about each mirror.
 pub struct Recorder {
     /// By [`HostId`].
     fates: Vec<Fate>,
 }
 
-/// What is known of a mirror so far.
+/// The state of a mirror during the selection.
 #[derive(Clone, Copy)]
 enum Fate {
     Out(Reason),
-    /// In the tier at work.
+    /// It is in the current tier.
     Taken(FoundVia),
     Selected(Selected),
     Cut(Selected, Cut),
 }
 
 impl Recorder {
-    /// For a snapshot of so many mirrors.
+    /// A recorder for a snapshot of `n_hosts` mirrors.
     pub fn new(n_hosts: usize) -> Self {
         Self { fates: vec![Fate::Out(Reason::NotReached); n_hosts] }
     }
@@ -170,13 +171,14 @@ impl Recorder {
             (Fate::Selected(selected), Some(place)) => Verdict::Listed { selected, place },
             (Fate::Cut(selected, cut), _) => Verdict::Cut { selected, cut },
             (Fate::Out(reason), _) => Verdict::Out(reason),
-            // Every tier is ordered, and who is not listed was cut: see `tests/it/select_twin.rs`.
+            // This does not happen: every tier is ordered, and every selected mirror that is not listed
+            // was cut (see `tests/it/select_twin.rs`).
             (Fate::Taken(_) | Fate::Selected(_), _) => Verdict::Out(Reason::NotReached),
         };
         self.fates.into_iter().zip(places).map(verdict).collect()
     }
 
-    /// Decides anew about a mirror; nothing about one that is not of the snapshot.
+    /// Updates the state of a mirror; ignores ids that are not of the snapshot.
     fn decide(&mut self, host: HostId, decide: impl FnOnce(Fate) -> Fate) {
         if let Some(fate) = self.fates.get_mut(host.index()) {
             *fate = decide(*fate);

@@ -1,9 +1,9 @@
-//! Each URL is listed once, where it ranks best.
+//! Finds URLs that several mirrors have, so that each is listed once, where it ranks best.
 //!
-//! Two records of one server give its URL to two mirrors. A client that fails there would try it again,
-//! and yum drops mirrors of a host that it knows. Which of two ranks best differs from answer to answer,
-//! so it cannot be decided when compiling; what can be is which mirrors share a URL with another one.
-//! There are none in tidy data, and then nothing is done here.
+//! If two records describe one server, two mirrors have its URL. A client that fails there would try it
+//! again, and yum drops mirrors of a host that it knows. The better of the two ranks differs from answer
+//! to answer, so the compiler cannot decide it. The mirrors that share URLs are known beforehand
+//! (`Listings::sharing`); if there are none, as in tidy data, this module does nothing.
 
 use rustc_hash::FxHashSet;
 
@@ -14,10 +14,10 @@ use encode::text::Piece;
 use model::ids::HostId;
 use snapshot::{DirectoryView, contains};
 
-/// What is left out of an answer; memory that is used again.
+/// The URLs and mirrors that an answer leaves out; a reused buffer.
 #[derive(Default)]
 pub struct Repeated {
-    /// Where the URLs of listings are that another mirror lists before, sorted.
+    /// The sorted URLs of listings that an earlier mirror lists already.
     pub urls: Vec<Piece>,
     /// The mirrors that have no other URL to list.
     pub hosts: Vec<HostId>,

@@ -1,21 +1,21 @@
-//! Why sound records cannot be served together.
+//! Errors of a catalog whose records are valid one by one but cannot be served together.
 
-/// Why there is no catalog although each record could be read.
+/// The reason why there is no catalog although each record could be read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadCatalog {
-    /// Nothing to list.
+    /// No mirror carries any directory.
     #[error("{0}: holds no directory that a mirror carries")]
     NoDirectories(String),
-    /// So many references lead nowhere that part of the input must be missing or damaged.
+    /// So many references are dangling that part of the input must be missing or damaged.
     #[error("{file}: {dangling} of {all} {what}; is it cut off or damaged?")]
     Dangling {
-        /// Which input.
+        /// Name of the input.
         file: String,
-        /// How many lead nowhere.
+        /// Number of dangling references.
         dangling: usize,
-        /// How many there are.
+        /// Number of all references.
         all: usize,
-        /// What leads where.
+        /// Kind of the references, for the message.
         what: &'static str,
     },
     /// Mirrors are described differently in every directory.
@@ -23,10 +23,10 @@ pub enum BadCatalog {
     Contradictory(String),
 }
 
-/// References that lead nowhere are diagnostics up to this number, and up to a share of all.
+/// Dangling references are only reported up to this number, or up to a share of all.
 const TOLERATED: usize = 5;
 
-/// Refuses more references that lead nowhere than a few, or than one in `one_in`.
+/// Fails if more than `TOLERATED` references and more than one in `one_in` are dangling.
 pub(super) fn refuse_if_dangling(
     file: &str,
     dangling: usize,

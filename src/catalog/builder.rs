@@ -1,4 +1,4 @@
-//! The way into the catalog: records as sources find them, in any order.
+//! The builder of the catalog, which takes records from sources in any order.
 
 use super::bad_catalog::BadCatalog;
 use super::directories::Directories;
@@ -10,9 +10,9 @@ use super::report::Report;
 use super::{files, joins, locations, mirrors, networks, repositories, urls};
 use model::mirror_key::MirrorKey;
 
-/// Records met so far.
+/// The records read so far.
 pub struct Builder {
-    /// Directories and who carries them.
+    /// Directories and the mirrors that carry them.
     pub directories: Directories,
     missing: Missing,
     created: Option<(Origin, u64)>,
@@ -31,7 +31,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// No records yet.
+    /// A builder without records.
     pub fn new(missing: Missing) -> Self {
         Self {
             directories: Directories::default(),
@@ -52,7 +52,7 @@ impl Builder {
         }
     }
 
-    /// Takes a record that was read at `origin`.
+    /// Adds a record that was read at `origin`.
     pub fn add(&mut self, origin: &Origin, record: Record) {
         match record {
             Record::Created(time) => self.created = Some((origin.clone(), time)),
@@ -85,8 +85,8 @@ impl Builder {
         }
     }
 
-    /// Checks all records together. What is wrong is reported kind by kind of record, whatever the order
-    /// in which they came.
+    /// Checks all records together. Faults are reported by kind of record, in an order that does not
+    /// depend on that of the records.
     pub fn finish(self, geography: Geography, report: &mut Report) -> Result<Catalog, BadCatalog> {
         let Self { mut directories, missing, created, files, .. } = self;
         let name = &*missing.input;
@@ -185,7 +185,7 @@ mod tests {
     use model::geo::{Continent, Country};
     use model::mirror_key::{MirrorKey, MirrorName};
 
-    /// No source that there is: mirrors have names, and each record a line.
+    /// Records of an imaginary source, in which mirrors have names and each record has a line.
     fn builder() -> Builder {
         Builder::new(Missing {
             input: "mirrors.toml".into(),

@@ -1,16 +1,15 @@
-//! Directories, collapsed while they are read: who carries each, and how its mirrors serve it.
+//! Directories, compacted while they are read: the mirrors that carry each, and how these serve it.
 //!
-//! Sources say of every directory the URLs and the countries of every mirror. A directory joins the
-//! first recent [`Layout`] that it does not contradict: each of its mirrors has there the same URL
-//! list, countries and privacy, or no entry yet. Directories of one category never contradict each
-//! other in real data, so a handful of layouts is enough; data that contradicts itself only costs more
-//! layouts, never a wrong answer.
+//! For every directory, sources give the URLs and the countries of every mirror. A directory joins the
+//! first recent [`Layout`] that it does not contradict: each of its mirrors has the same URL list,
+//! countries and privacy there, or no entry yet. Directories of one category do not contradict each
+//! other in real data, so a few layouts are enough. Contradictory data costs more layouts, but gives no
+//! wrong answer.
 //!
 //! A source describes one directory at a time: [`Directories::carry`] for each mirror,
 //! [`Directories::set_public`] and [`Directories::list_in`] for mirrors that carry it, and then
-//! [`Directories::end`]. Mirrors are numbered in the order in which they are first met, and so are URL
-//! lists, which hold the source's ids of URLs: which URLs exist is checked later, when all records are
-//! there.
+//! [`Directories::end`]. Mirrors and URL lists are numbered in the order in which they first occur. URL
+//! lists hold the source's ids of URLs, which are checked later, when all records are read.
 
 use rustc_hash::FxHashMap;
 
@@ -23,33 +22,33 @@ use model::ids::HostId;
 use model::mirror_key::MirrorKey;
 use model::{MAX_NAME, path};
 
-/// How many layouts a directory is compared with before it gets one of its own. Categories come
-/// interleaved in the file, and there are a handful.
+/// The number of layouts with which a directory is compared before it gets one of its own. Categories
+/// are interleaved in the file, and there are only a few.
 const RECENT_LAYOUTS: usize = 32;
 
-/// How many slots all layouts may have together, and how many words all sets of mirrors. Fedora has
-/// 3,000 and 760,000. Data that contradicts itself in every directory would fill the memory of the
-/// host with them; 100 times what any distribution needs is refused instead.
+/// The most slots of all layouts together, and the most words of all sets of mirrors. Fedora has 3,000
+/// and 760,000. Data that contradicts itself in every directory would exhaust the memory of the host, so
+/// implausible amounts are refused.
 const MAX_SLOTS: usize = 20_000_000;
 const MAX_SET_WORDS: usize = 50_000_000;
 
-/// Directories met so far.
+/// The directories read so far.
 pub struct Directories {
     /// The key of each mirror that carries a directory, by [`HostId`].
     pub(super) mirrors: Vec<MirrorKey>,
-    /// Lists of the source's URL ids, and where each was first met.
+    /// Lists of the source's URL ids, and where each first occurred.
     pub(super) url_lists: Vec<Box<[i64]>>,
     pub(super) url_list_origins: Vec<Origin>,
-    /// Sets of countries, the first is empty; and where each of the others was first met.
+    /// Sets of countries, of which the first is empty, and where each of the others first occurred.
     pub(super) country_sets: Vec<Box<[Country]>>,
     pub(super) country_set_origins: Vec<Option<Origin>>,
-    /// Layouts; slots of mirrors that were met later are missing at the end.
+    /// Layouts; slots of mirrors that occurred later are missing at the end.
     pub(super) layouts: Vec<Layout>,
-    /// Sets of mirrors; words of mirrors that were met later are missing at the end.
+    /// Sets of mirrors; words of mirrors that occurred later are missing at the end.
     pub(super) sets: Vec<Box<[u64]>>,
     /// The directories, in the order in which they were read.
     pub(super) records: Vec<Directory>,
-    /// Directories were left out because their layouts or sets would take too much memory.
+    /// Whether directories were left out because their layouts or sets would take too much memory.
     has_left_out: bool,
 
     known_mirrors: FxHashMap<MirrorKey, HostId>,
@@ -57,12 +56,12 @@ pub struct Directories {
     known_country_sets: FxHashMap<Box<[Country]>, u32>,
     known_sets: FxHashMap<Box<[u64]>, u32>,
     known_names: FxHashMap<Box<str>, ()>,
-    /// Indexes of layouts, the one that was used last at the end.
+    /// Indexes of recent layouts; the last one was used last.
     recent: Vec<u32>,
     current: Current,
 }
 
-/// A country, and the set that holds nothing else.
+/// A country, and the set that holds only it.
 #[derive(Clone, Copy)]
 pub struct ListedCountry {
     country: Country,
@@ -72,7 +71,7 @@ pub struct ListedCountry {
 /// The directory that is being read.
 #[derive(Default)]
 struct Current {
-    /// By mirror: how it serves the directory.
+    /// The slot of each mirror, by [`HostId`]; `None` for those that do not carry the directory.
     slots: Vec<Option<Slot>>,
     carriers: Vec<HostId>,
 }
@@ -101,13 +100,13 @@ impl Default for Directories {
 }
 
 impl Directories {
-    /// The number of a mirror, which exists from now on.
+    /// The number of a mirror, which is added if it is new.
     pub fn mirror(&mut self, key: &MirrorKey) -> HostId {
         if let Some(&host) = self.known_mirrors.get(key) {
             return host;
         }
-        // A file of less than 4 billion entries has less than 4 billion mirrors; were there more,
-        // they would share the last slot, which `current.slots.get_mut` does not have.
+        // Real files have far fewer than 4 billion mirrors. Further ones would share the last id,
+        // for which `current.slots` has no slot, so they would be skipped.
         let host = HostId::new(self.mirrors.len()).unwrap_or(HostId(u32::MAX));
         self.mirrors.push(key.clone());
         self.known_mirrors.insert(key.clone(), host);
@@ -115,7 +114,7 @@ impl Directories {
         host
     }
 
-    /// The number of a list of the source's URL ids.
+    /// The number of a list of the source's URL ids, which is added if it is new.
     pub fn url_list(&mut self, origin: &Origin, urls: &[i64]) -> u32 {
         let index = intern(&mut self.url_lists, &mut self.known_url_lists, urls);
         if self.url_list_origins.len() < self.url_lists.len() {
@@ -124,7 +123,7 @@ impl Directories {
         index
     }
 
-    /// A mirror carries the directory, at the URLs of a list.
+    /// Records that a mirror carries the directory, at the URLs of a list.
     pub fn carry(&mut self, origin: &Origin, host: HostId, urls: u32, report: &mut Report) {
         match self.current.slots.get_mut(host.index()) {
             Some(slot @ None) => {
@@ -141,19 +140,21 @@ impl Directories {
         }
     }
 
-    /// A mirror offers the directory to everybody. Of no effect if it does not carry it.
+    /// Records that a mirror offers the directory to all clients. Does nothing if it does not carry
+    /// the directory.
     pub fn set_public(&mut self, host: HostId) {
         if let Some(Some(slot)) = self.current.slots.get_mut(host.index()) {
             slot.public = true;
         }
     }
 
-    /// A country in which mirrors are to be listed.
+    /// Prepares a country in which mirrors will be listed.
     pub fn country(&mut self, origin: &Origin, country: Country) -> ListedCountry {
         ListedCountry { country, alone: self.with_country(origin, 0, country) }
     }
 
-    /// A mirror is listed in a country for the directory. Of no effect if it does not carry it.
+    /// Records that a mirror is listed in a country for the directory. Does nothing if it does not
+    /// carry the directory.
     pub fn list_in(&mut self, origin: &Origin, host: HostId, listed: ListedCountry) {
         let Some(Some(slot)) = self.current.slots.get(host.index()) else { return };
         let countries = match slot.countries {
@@ -165,7 +166,7 @@ impl Directories {
         }
     }
 
-    /// Forgets the directory that is being read.
+    /// Discards the directory that is being read.
     pub fn discard(&mut self) {
         for host in self.current.carriers.drain(..) {
             if let Some(slot) = self.current.slots.get_mut(host.index()) {
@@ -174,8 +175,8 @@ impl Directories {
         }
     }
 
-    /// Takes the directory that is being read. One that was met before is reported and skipped: the
-    /// first counts, as in the reference.
+    /// Adds the directory that is being read. If its name occurred before, it is reported and skipped:
+    /// the first counts, as in the reference.
     pub fn end(&mut self, origin: &Origin, name: &[u8], subpath: &[u8], report: &mut Report) {
         if let Some((name, subpath)) = self.check_names(origin, name, subpath, report) {
             self.push(origin, name, subpath);
@@ -196,7 +197,7 @@ impl Directories {
         set
     }
 
-    /// The names of a directory in their one form, if it can be listed.
+    /// The canonical names of a directory; `None` if it cannot be listed.
     fn check_names(
         &mut self,
         origin: &Origin,
@@ -210,7 +211,7 @@ impl Directories {
             report.skipped(origin, "directory name is not UTF-8, skipped", name);
             return None;
         };
-        // It would break the lines of a text list.
+        // A control character would break the lines of a text list.
         if name.chars().chain(subpath.chars()).any(char::is_control) {
             report.skipped(origin, "directory name holds a control character, skipped", name);
             return None;
@@ -263,20 +264,20 @@ impl Directories {
         self.records.push(Directory { origin, name, subpath, layout, carriers, files });
     }
 
-    /// Whether directories were left out because their layouts or sets would take too much memory, or all
-    /// would with the mirrors that were met later.
+    /// Whether layouts or sets take too much memory: directories were left out for that, or all would
+    /// exceed the limit with the mirrors that occurred later.
     pub(super) fn is_too_large(&self) -> bool {
         self.has_left_out || self.exceeds_with(0)
     }
 
-    /// Whether the layouts and sets, and so many more, take more memory than anybody can mean.
+    /// Whether the layouts and sets, with `n_more` added, exceed the limits.
     fn exceeds_with(&self, n_more: usize) -> bool {
         let n_hosts = self.mirrors.len();
         (self.layouts.len() + n_more).saturating_mul(n_hosts) > MAX_SLOTS
             || (self.sets.len() + n_more).saturating_mul(words_for(n_hosts)) > MAX_SET_WORDS
     }
 
-    /// The mirrors that carry a directory: those that were only met in one that is left out do not.
+    /// The mirrors that carry a directory. Those that occur only in skipped directories do not.
     pub(super) fn carrying(&self) -> Vec<u64> {
         let mut all = vec![0; words_for(self.mirrors.len())];
         for set in &self.sets {
@@ -285,7 +286,7 @@ impl Directories {
         all
     }
 
-    /// The layout of the current directory, which is made part of it.
+    /// Finds or adds the layout of the current directory, and adds its slots to the layout.
     fn find_layout(&mut self, origin: &Origin) -> u32 {
         let Current { slots, carriers } = &self.current;
         let fits = |&layout: &u32| {
@@ -342,7 +343,7 @@ fn intern<T: Clone + Eq + std::hash::Hash>(
 mod tests {
     use super::*;
 
-    /// Directories of one mirror each, which contradict each other: so many layouts.
+    /// Adds `n_layouts` directories of one mirror that contradict each other.
     fn contradicting(n_layouts: i64, directories: &mut Directories, report: &mut Report) {
         let origin = Origin::table("cache", "MirrorListCache");
         let mirror = directories.mirror(&MirrorKey::Number(0));

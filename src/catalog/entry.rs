@@ -1,4 +1,4 @@
-//! Records as sources find them, before anything of them has been checked.
+//! Records as read from sources, not yet checked.
 
 use rustc_hash::FxHashMap;
 
@@ -7,7 +7,7 @@ use super::records::File;
 use model::ids::HostId;
 use model::mirror_key::MirrorKey;
 
-/// A record as it is written: nothing of it has been checked.
+/// A record as written in the source, not yet checked.
 pub enum Record {
     /// When the data were made, in seconds since 1970; 0 where that is not known. The last one counts.
     Created(u64),
@@ -44,15 +44,15 @@ pub(super) struct Entry<K, V> {
     pub(super) value: V,
 }
 
-/// How a source speaks of records that it does not have: they have no origin of their own.
+/// How diagnostics refer to records that a source lacks, which have no origin of their own.
 pub struct Missing {
     /// The name of the main input, for errors.
     pub input: String,
-    /// Where the countries of mirrors are.
+    /// Origin of the countries of mirrors.
     pub mirror_countries: Origin,
-    /// Where their bandwidths are.
+    /// Origin of the bandwidths of mirrors.
     pub bandwidths: Origin,
-    /// What to say of a URL that a directory refers to and that is not there.
+    /// The diagnostic for a URL that a directory refers to and that does not exist.
     pub url: &'static str,
 }
 

@@ -1,9 +1,9 @@
-//! Files and their versions: in the order of their times, and only what clients can verify together.
+//! Checks and sorts the versions of files.
 //!
-//! The first version is the current one: aria2 takes it for the truth, and dnf takes the others for
-//! equally good. So they are put in the order of their own times, the newest first. A version without
-//! any checksum never stands beside one that has some: dnf would refuse every mirror that serves the
-//! one without, and take an outdated mirror. Where that is the newest, it is listed alone.
+//! The first version is the current one: aria2 accepts only that, and dnf accepts the others as well.
+//! So versions are sorted by their times, the newest first. A version without any checksum is never
+//! listed together with one that has some: dnf would reject every mirror that serves the one without,
+//! and use an outdated mirror. If the newest version has no checksum, it is listed alone.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -14,21 +14,20 @@ use super::records::{Directory, File, Version};
 use super::report::Report;
 use model::{MAX_NAME, path};
 
-/// Versions of a file that are listed. MirrorManager keeps a handful; each costs every metalink of
-/// the file about 600 bytes.
+/// The most versions of a file that are listed. MirrorManager keeps a few; each adds about 600 bytes to
+/// every metalink of the file.
 const MAX_VERSIONS: usize = 32;
-/// Seconds by which a version may be newer than the data: clocks differ.
+/// Seconds by which a version may be newer than the data, because clocks differ.
 const TOLERANCE: u64 = 86_400;
-/// The last second of year 9999: later ones are no times.
+/// The last second of year 9999; later times are invalid.
 const LAST_SECOND: u64 = 253_402_300_799;
-/// Clients read sizes as signed numbers.
+/// The largest size: clients read sizes as signed numbers.
 const LARGEST: u64 = i64::MAX as u64;
 
 /// Files of a directory by name, and where they were first read.
 type Files = (Origin, BTreeMap<String, Vec<Version>>);
 
-/// Gives the directories their files; the data were made at the time `created`. What is said of one
-/// file in several places is joined.
+/// Adds the files to the directories; records of one file are joined. `created` is the time of the data.
 pub(super) fn collect(
     records: Vec<Entry<String, Vec<File>>>,
     created: u64,
@@ -120,7 +119,7 @@ impl<N: Display> Review<'_, N> {
         }
         if !versions.is_sorted_by(|one, other| one.timestamp >= other.timestamp) {
             self.mended("versions out of order, sorted by their times", "");
-            // Those of equal times stay in order.
+            // The sort is stable: versions of equal times keep their order.
             versions.sort_by_key(|version| std::cmp::Reverse(version.timestamp));
         }
         let n_read = versions.len();
@@ -163,8 +162,8 @@ impl<N: Display> Review<'_, N> {
         }
     }
 
-    /// A repository's index: dnf keeps its copy only where the sha256 or sha512 is the same, and
-    /// hosts that follow FIPS compute no other.
+    /// Checks a repository's index. dnf keeps its copy only if the sha256 or sha512 is the same, and
+    /// hosts in FIPS mode compute no other hash.
     fn look_at_index(&mut self, versions: &[Version]) {
         let Some(current) = versions.first() else { return };
         let sums = &current.checksums;
@@ -173,7 +172,7 @@ impl<N: Display> Review<'_, N> {
             self.report.harmful(self.origin, problem, &self.name);
         }
         if current.timestamp == 0 || current.size == 0 {
-            // yum 3 finds both mandatory.
+            // yum 3 requires both.
             self.mended("repomd.xml without a time or a size", "");
         }
     }

@@ -1,4 +1,4 @@
-//! Records of equal keys: the first counts.
+//! Keeps the first of several records with equal keys.
 
 use std::collections::BTreeMap;
 

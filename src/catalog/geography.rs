@@ -1,10 +1,11 @@
-//! What is known of all networks, whatever mirrors there are: their systems and countries.
+//! The autonomous systems and countries of all networks, with or without mirrors.
 
 use super::origin::Origin;
 use model::geo::{Continent, Country};
 use model::net::Prefix;
 
-/// Stands for a system whose number has more than 16 bits, where somebody cannot write that.
+/// The placeholder for a system number of more than 16 bits, used by software that cannot express it
+/// (RFC 6793).
 pub const AS_TRANS: u32 = 23_456;
 
 /// Networks, countries and continents.
@@ -13,9 +14,9 @@ pub struct Geography {
     pub systems: SystemNetworks,
     /// Countries and their continents; the last of equal countries counts.
     pub continents: Vec<(Country, Continent)>,
-    /// In which countries networks are.
+    /// Networks and their countries.
     pub countries: CountryNetworks,
-    /// Where `countries` was read.
+    /// The origin of `countries`.
     pub countries_origin: Origin,
 }
 
@@ -27,14 +28,14 @@ pub struct SystemNetworks {
     sets: Vec<Box<[u32]>>,
 }
 
-/// To which system a network belongs.
+/// The system to which a network belongs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Owner {
-    /// Said to be none.
+    /// None, as the data state explicitly.
     Nobody,
-    /// Its number.
+    /// One system, by its number.
     System(u32),
-    /// One of several: the index of their numbers in the table.
+    /// One of several systems, by the index of their numbers in the table.
     Set(u32),
 }
 
@@ -52,7 +53,7 @@ impl SystemNetworks {
         }
     }
 
-    /// What `find` makes of the systems of an owner, in their order, until it finds one.
+    /// Calls `find` with each system of an owner, in order, and returns its first result.
     pub fn find_map<T>(&self, owner: Owner, mut find: impl FnMut(u32) -> Option<T>) -> Option<T> {
         match owner {
             Owner::Nobody => None,
@@ -72,7 +73,7 @@ impl SystemNetworks {
     }
 }
 
-/// Networks, each with what a country database says of its place.
+/// Networks, each with its place according to a country database.
 #[derive(Default)]
 pub struct CountryNetworks {
     /// Disjoint networks in order; the value indexes `places`.
@@ -81,21 +82,21 @@ pub struct CountryNetworks {
     pub places: Vec<NetworkPlace>,
 }
 
-/// What a country database says of where networks are. Codes are as the file has them.
+/// The place of networks according to a country database, with the codes of the file.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct NetworkPlace {
-    /// Where they are.
+    /// The country in which they are.
     pub country: Option<Country>,
-    /// Where their operator registered them.
+    /// The country in which they are registered.
     pub registered: Option<Country>,
-    /// Whom their users represent, as a base abroad does.
+    /// The country that their users represent, such as that of a military base abroad.
     pub represented: Option<Country>,
-    /// Where they are.
+    /// The continent on which they are.
     pub continent: Option<Continent>,
 }
 
-/// Appends a network, and joins it with its neighbour as long as both halves of a network have the
-/// same value. The networks come in order and do not overlap.
+/// Appends a network, and merges it with its neighbour while both halves of a network have the same
+/// value. The networks must be in order and must not overlap.
 pub fn push_merged<T: Copy + PartialEq>(merged: &mut Vec<(Prefix, T)>, prefix: Prefix, value: T) {
     let mut upper = prefix;
     while let Some(&(lower, other)) = merged.last() {
@@ -123,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_network_takes_as_much_memory_as_it_must() {
-        // Ten million of them are a lot.
+        // The size matters because there can be ten million of them.
         assert_eq!(size_of::<(Prefix, Owner)>(), 28);
     }
 

@@ -1,11 +1,10 @@
-//! What does not join: records of one table that find nothing in another, counted with an example.
+//! Reports records that have no counterpart in another table.
 //!
-//! None of it makes an answer wrong, but where a repository is `harmful`, and some of it is usual:
-//! MirrorManager exports mirrors that carry nothing yet.
+//! Such records do not make an answer wrong, unless a repository is reported as `harmful`, and some are
+//! usual: MirrorManager exports mirrors that carry nothing yet.
 //!
-//! Where a reference is followed, what it does not find is reported there. Here stands what nobody
-//! asks for while tables are made: records that nothing refers to, and repositories that exist in one
-//! format only or for nobody.
+//! Dangling references are reported where they are followed. This module reports the rest: records to
+//! which nothing refers, and repositories that exist in one format only or that no public mirror offers.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -19,7 +18,7 @@ use model::ids::{DirectoryId, HostId};
 use model::mirror_key::MirrorKey;
 use model::url::Protocol;
 
-/// Reports what is of no use in the finished records, and what clients fail with.
+/// Reports finished records that are of no use, and repositories with which clients fail.
 pub(super) fn report(
     urls: &[Entry<i64, String>],
     directories: &Directories,
@@ -33,7 +32,7 @@ pub(super) fn report(
             report.skipped(origin, "URL that no mirror uses", value);
         }
     }
-    // Directories share sets of mirrors and layouts, so that there are few pairs to look at.
+    // Directories share sets of mirrors and layouts, so there are few distinct pairs to check.
     let mut known = FxHashMap::default();
     let mut offer_of = |directory: &Directory| {
         *known
@@ -53,7 +52,7 @@ pub(super) fn report(
         let directory = repository.directory.and_then(found);
         let repodata = repository.repodata.and_then(found);
         if directory.or(repodata).is_none() {
-            // That has been reported.
+            // This has been reported already.
             continue;
         }
         let offers = [directory, repodata].map(|found| found.map(&mut offer_of));
@@ -77,7 +76,7 @@ pub(super) fn report(
     }
 }
 
-/// Looks at the tables of mirrors.
+/// Reports unused and inconsistent records in the tables of mirrors.
 pub(super) fn report_mirrors(
     countries: &[Entry<MirrorKey, String>],
     bandwidths: &[Entry<MirrorKey, i64>],
@@ -96,8 +95,8 @@ fn report_unknown<V>(entries: &[Entry<MirrorKey, V>], hosts: &HostIds, report: &
     }
 }
 
-/// Mirrors that a directory lists in another country than their own: clients find them there, and
-/// metalinks call the other their location.
+/// Reports mirrors that a directory lists in another country than their own. Clients are sent to them
+/// by the listed country, but metalinks give their own as the location.
 fn report_moved(catalog: &Catalog, report: &mut Report) {
     let mut told = FxHashSet::default();
     for layout in &catalog.layouts {
@@ -115,14 +114,14 @@ fn report_moved(catalog: &Catalog, report: &mut Report) {
     }
 }
 
-/// For whom a directory is listed.
+/// The clients for which a directory is listed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Offer {
-    /// For everybody, over http or https.
+    /// All clients, over http or https.
     Web,
-    /// For everybody, over protocols that package managers do not speak.
+    /// All clients, but only over protocols that package managers do not support.
     NotWeb,
-    /// For the networks of private mirrors.
+    /// Only clients in the networks of private mirrors.
     Private,
 }
 

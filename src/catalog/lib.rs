@@ -1,20 +1,21 @@
-//! The catalog: mirrors, what they carry and for whom, in one form whatever the source.
+//! The catalog: mirrors, the directories that they carry, and the clients that they serve, independent
+//! of the source.
 //!
-//! Every source hands its records to a [`Builder`], each with the [`Origin`] at which diagnostics
-//! point. The builder takes records in any order and keeps them as they are written, but for
-//! directories ([`directories`]), of which there are too many. When all are there, [`Builder::finish`]
-//! checks them: names and addresses are brought into one form, references are followed, and what is
-//! wrong is reported and left out. What it returns, a [`Catalog`], refers to nothing that is not in it,
-//! and the compiler makes a snapshot of it.
+//! Every source passes its records to a [`Builder`], each with the [`Origin`] that diagnostics name. The
+//! builder takes records in any order and stores them unchanged, except for directories
+//! ([`directories`]), which are compacted at once because there are too many. When all are read,
+//! [`Builder::finish`] checks them: names and addresses are made canonical, references are resolved, and
+//! faulty records are reported and left out. It returns a [`Catalog`] without dangling references, which
+//! the compiler turns into a snapshot.
 //!
-//! Here is no input and no output: sources read files, and know their formats.
+//! This crate does no input or output: sources read files, and know their formats.
 //!
 //! # Which of several equal keys counts
 //!
-//! The first, as in the reference (where it depends on the order of the data as well, but is not said),
-//! except that mirrors of equal netblocks and of equal countries of a directory are joined, and so are
-//! versions of equal file names of a directory. The last, among networks of systems and rows of the
-//! table of continents, as in the reference.
+//! The first counts, as in the reference (which also depends on the order of the data, but does not
+//! document it). Mirrors of equal netblocks and of equal countries of a directory are joined, and so
+//! are versions of equal file names of a directory. Among networks of systems and rows of the table of
+//! continents the last counts, as in the reference.
 
 pub mod origin;
 pub mod report;

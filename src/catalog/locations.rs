@@ -1,5 +1,4 @@
-//! Where addresses are: the country database and what is set by hand, as far as a client can be sent
-//! to a country or a continent.
+//! Resolves the country database and locations set by hand to countries and continents.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +13,7 @@ use model::geo::{Continent, Country, Location};
 use model::mirror_key::MirrorKey;
 use model::net::Prefix;
 
-/// What is told of a country without neighbours.
+/// The diagnostic for a country without a known continent.
 const NO_CONTINENT: &str = "country whose continent no table knows";
 
 /// The countries whose continent is known.
@@ -27,9 +26,9 @@ impl KnownCountries<'_> {
         self.0.get(index).map(|&(_, continent)| continent)
     }
 
-    /// Where clients are of which a database says this code. Some codes are no countries: `EU` and
-    /// `AP` are continents, unless the table of continents makes countries of them, as MaxMind's
-    /// does; `A1` (proxies), `A2` (satellites), `O1`, `T1` (Tor), `XX` and `ZZ` are no places.
+    /// The location that a code in a database means. Some codes are no countries: `EU` and `AP` are
+    /// continents, unless the table of continents has them as countries, as MaxMind's does; `A1`
+    /// (proxies), `A2` (satellites), `O1`, `T1` (Tor), `XX` and `ZZ` are no places.
     fn locate(&self, code: Country) -> Option<Location> {
         if self.continent(code).is_some() {
             return Some(code.into());
@@ -42,9 +41,9 @@ impl KnownCountries<'_> {
         }
     }
 
-    /// Where the networks of a record are: in its country, else where they are registered, else on
-    /// its continent, else where those come from whom they serve. A registration on another
-    /// continent than the network itself says nothing of the network.
+    /// The location of the networks of a record: its country, else the country of registration, else
+    /// its continent, else the country that its users represent. A registration on another continent
+    /// than that of the record is ignored.
     fn locate_place(&self, place: &NetworkPlace) -> Option<Location> {
         let NetworkPlace { country, registered, represented, continent } = *place;
         let locate = |country: Option<Country>| country.and_then(|country| self.locate(country));
@@ -59,7 +58,7 @@ impl KnownCountries<'_> {
     }
 }
 
-/// The continents of countries, as geography says or as they are set by hand.
+/// The continents of countries: those set by hand, else those of the geography files.
 pub(super) fn resolve_continents(
     continents: Vec<(Country, Continent)>,
     by_hand: &[Entry<String, String>],
@@ -80,7 +79,7 @@ pub(super) fn resolve_continents(
     by_country.into_iter().collect()
 }
 
-/// The country database.
+/// The locations of networks in the country database.
 pub(super) fn resolve_database(
     origin: &Origin,
     database: &CountryNetworks,
@@ -101,7 +100,7 @@ pub(super) fn resolve_database(
     merged
 }
 
-/// Networks whose place is set by hand. Of equal prefixes the first counts.
+/// The locations of networks that are set by hand. Of equal prefixes the first counts.
 pub(super) fn resolve_by_hand(
     records: &[Entry<String, String>],
     known: &KnownCountries<'_>,
@@ -131,7 +130,7 @@ pub(super) fn resolve_by_hand(
     by_prefix.into_iter().collect()
 }
 
-/// Tells of the countries of mirrors that no client finds by its continent.
+/// Reports countries of mirrors without a known continent: no client finds those by its continent.
 pub(super) fn report_lonely_mirrors(
     mirror_countries: &[Entry<MirrorKey, String>],
     hosts: &HostIds,

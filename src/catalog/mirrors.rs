@@ -1,9 +1,8 @@
-//! Mirrors: where they stand, their share of the load, and whom they serve.
+//! Mirrors: their country, their share of the load, and the clients that they serve.
 //!
-//! An entry of the countries that a mirror allows is a country that is served (`DE`), or one that is
-//! not (`!CN`). A mirror with any entry of the first kind serves those countries, less the denied ones,
-//! and nobody whose country is unknown. A mirror with entries of the second kind only serves everybody
-//! else.
+//! An entry in the list of allowed countries is a country that is served (`DE`) or denied (`!CN`). A
+//! mirror with any entry of the first kind serves those countries, less the denied ones, and no client
+//! whose country is unknown. A mirror with only denied countries serves all other clients.
 
 use rustc_hash::FxHashMap;
 
@@ -18,7 +17,8 @@ use model::host_set::contains;
 use model::ids::HostId;
 use model::mirror_key::MirrorKey;
 
-/// No mirror has more Mbit/s. A larger number is of another unit, and would draw all clients there.
+/// The largest plausible bandwidth in Mbit/s. A larger number is in another unit, and would send all
+/// clients to that mirror.
 const MAX_BANDWIDTH: u32 = 100_000_000;
 
 /// The mirrors with their country and weight, and the ids of those that carry a directory.
@@ -41,7 +41,7 @@ pub(super) fn check(
                 hosts.insert(key.clone(), id);
                 &mut *report
             }
-            // It was met in a directory that is left out, and is in no answer.
+            // It occurs only in skipped directories, so it is in no answer.
             false => &mut unheard,
         };
         let country = match countries.get(key) {
@@ -103,10 +103,10 @@ pub(super) fn resolve_audiences(
                 report.mended(origin, problem, value);
             }
             serves_only |= serves;
-            // What is denied stays denied.
+            // A denied country stays denied if it is also allowed.
             *is_served.entry(country).or_insert(serves) &= serves;
         }
-        // It asked to be restricted, and nothing of that can be read.
+        // The mirror is restricted, but no entry can be read: it serves no country.
         serves_only |= is_served.is_empty();
         let countries = is_served.iter().filter(|&(_, &serves)| serves == serves_only);
         let mut countries: Vec<_> = countries.map(|(&country, _)| country).collect();

@@ -14,7 +14,7 @@ use model::mirror_key::MirrorKey;
 use model::net::{HostBits, Prefix};
 use model::scope::is_private;
 
-/// More mirrors than this in one network are no neighbours of its clients.
+/// The most mirrors that one network plausibly has; more are hardly neighbours of its clients.
 const MAX_NEIGHBOURS: usize = 50;
 
 /// Reads a prefix that is the key of a record.
@@ -69,7 +69,7 @@ pub(super) fn resolve_netblocks(
     netblocks
 }
 
-/// Tells of netblocks that are used, and are hardly what somebody meant.
+/// Reports netblocks that are used but are probably mistakes.
 fn report_odd_netblock(origin: &Origin, prefix: Prefix, n_mirrors: usize, report: &mut Report) {
     let is_wide = prefix.len() < if prefix.address().is_ipv4() { 8 } else { 16 };
     if is_wide {

@@ -1,9 +1,9 @@
-//! Where a record was read.
+//! The place where a record was read.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// Where a record was read. Records of one place share it, so it is as small as a pointer.
+/// The place where a record was read. Records of one place share it, so it is as small as a pointer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(Arc<Inner>);
 
@@ -13,10 +13,10 @@ struct Inner {
     place: Place,
 }
 
-/// Where in a file something was found.
+/// A place within a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Place {
-    /// Counted from 1.
+    /// A line, counted from 1.
     Line(u64),
     /// A part of the file by its name, such as a field of the protobuf.
     Table(&'static str),
@@ -43,7 +43,7 @@ impl Origin {
         &self.0.file
     }
 
-    /// Where in the file.
+    /// The place within the file.
     pub fn place(&self) -> Place {
         self.0.place
     }

@@ -1,4 +1,4 @@
-//! What a catalog holds when its builder has finished it: records that refer to one another by index.
+//! The records of a finished catalog, which refer to one another by index.
 
 use super::geography::SystemNetworks;
 use super::origin::Origin;
@@ -8,17 +8,16 @@ use model::ids::{DirectoryId, HostId};
 use model::mirror_key::MirrorKey;
 use model::net::Prefix;
 
-/// Mirrors, what they carry and for whom. Every reference leads somewhere, every name is in its one
-/// form, and everything is in the order in which a snapshot needs it.
+/// Mirrors, the directories that they carry, and the clients that they serve. Every reference is valid,
+/// every name is canonical, and all records are in the order that a snapshot needs.
 pub struct Catalog {
     /// The name of the source's main input, for messages.
     pub name: String,
     /// When the data were made, in seconds since 1970.
     pub created: u64,
-    /// Mirrors, by [`HostId`]: those that carry a directory, and those that were only met in one that is
-    /// left out.
+    /// Mirrors, by [`HostId`]: those that carry a directory, and those that occur only in skipped ones.
     pub mirrors: Vec<Mirror>,
-    /// Base URLs in their one form, each once.
+    /// Base URLs in canonical form, each once.
     pub urls: Vec<Box<str>>,
     /// Lists of indexes into `urls`, in the order in which a mirror's URLs are listed.
     pub url_lists: Vec<Vec<u32>>,
@@ -39,7 +38,7 @@ pub struct Catalog {
     pub disabled: Vec<String>,
     /// The continent of each country, in ascending order of countries.
     pub continents: Vec<(Country, Continent)>,
-    /// Whom mirrors serve that do not serve every country, in the order of their keys.
+    /// The audiences of mirrors that do not serve every country, in the order of their keys.
     pub audiences: Vec<(HostId, Audience)>,
     /// Preferred networks of mirrors, each once, in ascending order.
     pub netblocks: Vec<(Prefix, Vec<HostId>)>,
@@ -47,7 +46,7 @@ pub struct Catalog {
     pub systems: Vec<System>,
     /// Networks of all systems, in the order of the source.
     pub system_networks: SystemNetworks,
-    /// Where networks are, from a country database; disjoint and in order.
+    /// The locations of networks from a country database; disjoint and in order.
     pub locations: Vec<(Prefix, Location)>,
     /// Networks whose place is set by hand, in ascending order.
     pub locations_by_hand: Vec<(Prefix, Location)>,
@@ -56,24 +55,24 @@ pub struct Catalog {
 /// A mirror.
 #[derive(Debug)]
 pub struct Mirror {
-    /// What the source calls it.
+    /// Its key in the source.
     pub key: MirrorKey,
-    /// Where it stands; absent where that is not said.
+    /// Its country; `None` if unknown.
     pub country: Option<Country>,
     /// Its bandwidth in Mbit/s as its share of the load; at least 1.
     pub weight: u32,
 }
 
-/// Whom a mirror serves.
+/// The clients that a mirror serves.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Audience {
-    /// Clients in these countries, in ascending order, and nobody whose country is unknown.
+    /// Clients in these countries, in ascending order, and none whose country is unknown.
     Only(Vec<Country>),
-    /// All others than clients in these countries, and everybody whose country is unknown.
+    /// Clients in all other countries, and those whose country is unknown.
     NotIn(Vec<Country>),
 }
 
-/// How each mirror serves a group of directories; which of them carry one directory stands there.
+/// How each mirror serves a group of directories. Each directory has the set of mirrors that carry it.
 #[derive(Debug)]
 pub struct Layout {
     /// Where the first directory of the group was read.
@@ -90,7 +89,7 @@ pub struct Slot {
     pub urls: u32,
     /// Index into [`Catalog::country_sets`].
     pub countries: u32,
-    /// Listed for everybody; a private mirror is listed for its own networks only.
+    /// Whether it is listed for all clients; a private mirror is listed for its own networks only.
     pub public: bool,
 }
 
@@ -101,7 +100,7 @@ pub struct Directory {
     pub origin: Origin,
     /// Its full name.
     pub name: Box<str>,
-    /// What stands between a base URL and a file.
+    /// The path between a base URL and a file.
     pub subpath: Box<str>,
     /// Index into [`Catalog::layouts`].
     pub layout: u32,
@@ -127,11 +126,11 @@ pub struct Version {
     pub timestamp: u64,
     /// Bytes; 0 where unknown.
     pub size: u64,
-    /// What is known of its contents.
+    /// The known checksums.
     pub checksums: Checksums,
 }
 
-/// What `repo=` and `arch=` lead to.
+/// The directories of a pair of `repo=` and `arch=`.
 #[derive(Debug)]
 pub struct Repository {
     /// Where it was read.

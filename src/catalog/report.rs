@@ -1,25 +1,25 @@
-//! What was mended or skipped, or is warned of: counted always, kept as examples up to a limit.
+//! Diagnostics of records that were mended or skipped, or with which clients fail. All are counted; a
+//! limited number is kept as examples.
 
 use std::fmt::{self, Display, Write};
 
 use super::origin::{Origin, Place};
 
-/// How many diagnostics of a kind are kept with their value; the others are only counted.
+/// The most diagnostics of a kind that are kept with their value; further ones are only counted.
 const KEPT_PER_KIND: usize = 100;
-/// Longer values are cut: a diagnostic is one line.
+/// The longest value in a diagnostic, which is one line; longer ones are cut.
 const MAX_VALUE: usize = 160;
 
-/// What a diagnostic means for what is served.
+/// The effect of a fault on answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Severity {
     /// The record is used, in a form that every client takes.
     Mended,
-    /// The record is left out. Nothing else is lost, and no answer is wrong: what is missing is
-    /// answered as any other thing that does not exist.
+    /// The record is left out. No other record is lost and no answer is wrong: requests for the
+    /// missing record are answered like those for anything else that does not exist.
     Skipped,
-    /// An answer would be given (status 200) with which some client fails, or with which it installs
-    /// what it cannot verify. The data are served all the same, because most answers are sound;
-    /// `check` calls them at fault.
+    /// Some answer with status 200 makes a client fail, or install files that it cannot verify. The
+    /// data are served nevertheless, because most answers are correct; `check` reports them as faulty.
     Harmful,
 }
 
@@ -49,8 +49,8 @@ struct Diagnostic {
 }
 
 impl Report {
-    /// Adds a diagnostic of a record that is used all the same: `problem` says what is wrong and what
-    /// was done about it, `value` is what was found.
+    /// Adds a diagnostic of a record that is used: `problem` describes the fault and what was done
+    /// about it, `value` is the faulty value.
     pub fn mended(&mut self, origin: &Origin, problem: &'static str, value: impl Display) {
         self.add(Severity::Mended, origin, problem, value);
     }
@@ -60,7 +60,7 @@ impl Report {
         self.add(Severity::Skipped, origin, problem, value);
     }
 
-    /// Adds a diagnostic of something with which clients fail.
+    /// Adds a diagnostic of a record with which clients fail.
     pub fn harmful(&mut self, origin: &Origin, problem: &'static str, value: impl Display) {
         self.add(Severity::Harmful, origin, problem, value);
     }
@@ -106,7 +106,7 @@ impl Report {
         }
     }
 
-    /// Adds what another report holds, as after reading files side by side.
+    /// Adds the diagnostics of another report, such as one made on another thread.
     pub fn append(&mut self, other: Report) {
         self.kinds.extend(other.kinds);
     }
@@ -116,7 +116,7 @@ impl Report {
         self.kinds.iter().map(|kind| kind.count).sum()
     }
 
-    /// Whether there is nothing to tell.
+    /// Whether there are no diagnostics.
     pub fn is_empty(&self) -> bool {
         self.kinds.is_empty()
     }
@@ -126,12 +126,12 @@ impl Report {
         self.lines_where(|_| true)
     }
 
-    /// A line for each kind of what clients fail with.
+    /// A line for each kind of fault with which clients fail.
     pub fn harmful_lines(&self) -> Vec<String> {
         self.lines_where(|severity| severity == Severity::Harmful)
     }
 
-    /// A line for each kind of what was mended or skipped.
+    /// A line for each kind of fault that was mended or skipped.
     pub fn harmless_lines(&self) -> Vec<String> {
         self.lines_where(|severity| severity != Severity::Harmful)
     }
@@ -175,7 +175,7 @@ impl Kind {
     }
 }
 
-/// A value as it can stand in a log: no control characters, not too long.
+/// A value made fit for a log line: without control characters, and cut if too long.
 pub fn one_line(value: &impl Display) -> String {
     struct Cut(String);
     impl fmt::Write for Cut {
@@ -195,7 +195,7 @@ pub fn one_line(value: &impl Display) -> String {
         }
     }
     let mut cut = Cut(String::new());
-    // The error only says that the value was cut.
+    // An error only means that the value was cut.
     let _ = write!(cut, "{value}");
     cut.0
 }

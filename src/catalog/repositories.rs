@@ -15,14 +15,14 @@ use model::repository::{fixed_arch, split_key};
 /// The directory of each `repo+arch`.
 pub(super) type Paths<'a> = BTreeMap<&'a str, Path<'a>>;
 
-/// A directory, and where it was read that a repository is in it.
+/// The directory of a repository, and the origin of that record.
 pub(super) struct Path<'a> {
     origin: &'a Origin,
     path: String,
 }
 
-/// Reads the directory of each repository, under its own name: a path to the index leads to the
-/// directory that holds it, whatever the format.
+/// Reads the directory of each repository. For a path to the index, that is the directory that holds
+/// it, whatever the format.
 pub(super) fn read_paths<'a>(
     records: &'a [Entry<String, String>],
     report: &mut Report,
@@ -53,13 +53,13 @@ pub(super) fn read_paths<'a>(
     paths
 }
 
-/// The directory of that name, by its position in `records`, which are in order.
+/// The position of the directory `name` in `records`, which are sorted by name.
 fn find(records: &[Directory], name: &str) -> Option<usize> {
     records.binary_search_by(|record| (*record.name).cmp(name)).ok()
 }
 
-/// Adds the directories of repositories that are not there although their `repodata` is: who carries
-/// the index serves the repository, and a text list names its directory.
+/// Adds missing directories of repositories whose `repodata` exists: mirrors that carry the index serve
+/// the repository, and a text list names its directory.
 pub(super) fn add_parents(paths: &Paths<'_>, records: &mut Vec<Directory>, report: &mut Report) {
     let mut parents = Vec::new();
     // Two repositories may lead to one directory, by itself and by that of its index.
@@ -118,7 +118,7 @@ pub(super) fn resolve(
     Ok(repositories)
 }
 
-/// Old names with their new ones, and names that are switched off. Redirects are followed to their end
+/// Old names with their new ones, and names that are switched off. Chains of redirects are resolved
 /// here, so that a request follows one step.
 pub(super) fn resolve_names(
     repositories: &[Repository],
@@ -165,8 +165,7 @@ pub(super) fn resolve_names(
     (ends, disabled.into_keys().map(str::to_owned).collect())
 }
 
-/// The name at the end of a chain of redirects; `None` where it has no end. More steps than
-/// `MAX_STEPS` are none that anybody means.
+/// The name at the end of a chain of redirects; `None` for a cycle or more than `MAX_STEPS` steps.
 fn follow<'a>(
     redirects: &BTreeMap<&str, &'a Entry<String, String>>,
     to: &'a str,

@@ -13,13 +13,13 @@ use model::base_url::{BaseUrl, Redacted};
 /// The usable URLs.
 #[derive(Default)]
 pub(super) struct Urls {
-    /// In their one form, each once.
+    /// The URLs in canonical form, each once.
     pub(super) urls: Vec<Box<str>>,
     /// Index of each by the source's id; `None` for URLs that were refused.
     pub(super) by_id: FxHashMap<i64, Option<u32>>,
 }
 
-/// Brings URLs into their one form.
+/// Makes URLs canonical, and reports those that cannot be used.
 pub(super) fn check(records: &[Entry<i64, String>], report: &mut Report) -> Urls {
     let Urls { mut urls, mut by_id } = Urls::default();
     let mut known: FxHashMap<String, u32> = FxHashMap::default();
@@ -44,7 +44,7 @@ pub(super) fn check(records: &[Entry<i64, String>], report: &mut Report) -> Urls
                     }
                     Known::Vacant(new) => {
                         urls.push(base.as_str().into());
-                        // No memory holds as many URLs as that.
+                        // More than 2^32 URLs do not fit into memory.
                         *new.insert(u32::try_from(urls.len() - 1).unwrap_or(u32::MAX))
                     }
                 };
@@ -61,7 +61,7 @@ pub(super) fn check(records: &[Entry<i64, String>], report: &mut Report) -> Urls
     Urls { urls, by_id }
 }
 
-/// Lists of ids become lists of indexes.
+/// Converts lists of ids into lists of indexes.
 pub(super) fn check_lists(
     missing: &Missing,
     directories: &Directories,

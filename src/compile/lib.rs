@@ -1,7 +1,7 @@
-//! A catalog becomes a snapshot: everything that can be decided once is decided here.
+//! Compiles a catalog into a snapshot: everything that can be decided before a request is decided here.
 //!
-//! `tables` lays the catalog out as a snapshot holds it, and `systems` leaves out networks that can
-//! decide no answer. What is wrong with the data has been reported when the catalog was made.
+//! `tables` converts the catalog into the tables of a snapshot, and `systems` leaves out networks that
+//! cannot change an answer. Faults of the data were reported when the catalog was made.
 //!
 //! Compiling is synchronous; with reading, it takes about two seconds for Fedora's data. Equal catalogs
 //! give equal snapshots, byte for byte, and so equal generations.
@@ -14,27 +14,27 @@ use snapshot::{Snapshot, format};
 
 /// A compiled snapshot with its encoded form.
 pub struct Compiled {
-    /// Ready to be served.
+    /// The snapshot, ready to be served.
     pub snapshot: Snapshot,
     /// The bytes of its file.
     pub bytes: Vec<u8>,
-    /// What was skipped or mended.
+    /// The records that were skipped or mended.
     pub report: Report,
 }
 
-/// Why a catalog does not become a snapshot.
+/// The reason why a catalog cannot be compiled.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// More of something than a snapshot can number.
+    /// A table would have more bytes or entries than a snapshot can number.
     #[error("{0}: is too large: more than 4 billion bytes or entries in a table")]
     TooLarge(String),
-    /// The compiled tables do not make a snapshot: a defect of this program.
+    /// The compiled tables fail the checks of a snapshot: a defect of this program.
     #[error("the compiled tables are not sound: {0}")]
     Unsound(String),
 }
 
-/// Makes a snapshot in memory, and adds to the report what decides nothing. For a process that has the
-/// snapshot `before`, the new one shares with it what it can.
+/// Compiles a snapshot in memory, and adds records that change no answer to the report. The new
+/// snapshot shares equal indexes with `before`, if that is given.
 pub fn compile(
     catalog: Catalog,
     mut report: Report,

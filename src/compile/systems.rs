@@ -1,4 +1,4 @@
-//! Networks of autonomous systems, as far as they can decide an answer.
+//! Selects the networks of autonomous systems that can change an answer.
 
 use catalog::Report;
 use catalog::geography::SystemNetworks;
@@ -7,7 +7,7 @@ use model::embedded::length_around;
 use model::net::Prefix;
 use snapshot::tables::{NO_ASN, Tables};
 
-/// Systems that host mirrors, and the part of all networks that can decide an answer.
+/// Adds the systems that host mirrors, and the networks that can change an answer.
 pub(super) fn lay_out(
     systems: Vec<System>,
     networks: SystemNetworks,
@@ -38,12 +38,12 @@ pub(super) fn lay_out(
     Some(())
 }
 
-/// Keeps the networks that can decide an answer: those of systems that host a mirror (`find_index`),
-/// and those of others below them, which hide them. Of equal networks the last counts. A network
-/// that says the same as the next wider kept one is left out: Fedora's 730,000 become about 36,000.
+/// Keeps the networks that can change an answer: those of systems that host a mirror (`find_index`),
+/// and narrower networks of other systems within them. Of equal networks the last counts. A network
+/// with the same value as the next wider kept one is left out: Fedora's 730,000 become about 36,000.
 ///
-/// The widest networks within 6to4, Teredo and the like are kept whatever they say: they decide before
-/// the IPv4 address of a client, and those around them do not.
+/// The widest networks within 6to4, Teredo and similar prefixes are always kept: they take precedence
+/// over the IPv4 address of a client, and the networks around them do not.
 fn prune(
     mut table: SystemNetworks,
     mut find_index: impl FnMut(u32) -> Option<u32>,

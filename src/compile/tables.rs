@@ -1,4 +1,4 @@
-//! The catalog's records, laid out as tables.
+//! Converts the catalog's records into the tables of a snapshot.
 
 use super::systems;
 use catalog::Report;
@@ -10,8 +10,8 @@ use snapshot::tables::{
     Subpath, Tables, Version,
 };
 
-/// Lays out everything; leaves out networks of systems that decide nothing. `None` where a table would
-/// hold more than it can number.
+/// Converts all records; leaves out networks of systems that cannot change an answer. `None` if a table
+/// would have more entries than it can number.
 pub(super) fn lay_out(catalog: Catalog, report: &mut Report) -> Option<Tables> {
     let n_hosts = catalog.mirrors.len();
     let mut tables = Tables {

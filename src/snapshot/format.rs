@@ -1,4 +1,4 @@
-//! The snapshot file: tables behind a header that proves they are whole.
+//! The snapshot file: a header with length and checksum, then the tables.
 //!
 //! ```text
 //! bytes  0..8    magic "mirrors\n"
@@ -8,28 +8,25 @@
 //! bytes 28..     payload: the tables in bincode, little endian, fixed-width integers
 //! ```
 //!
-//! Reading goes in that order: not one byte of the payload is decoded before length and checksum
-//! agree, so the decoder never meets damaged input, and what decodes is checked again for meaning
-//! ([`Tables::validate`]). Integers have a fixed width:
-//! most of the file is bit sets and addresses, which a variable one would not shorten. A forged file
-//! can still name huge lengths, for which the decoder reserves up to 4 GiB of addresses, and no memory,
-//! before it finds that the bytes are not there.
+//! No byte of the payload is decoded before length and checksum are verified, so the decoder never
+//! reads damaged input. The decoded tables are then checked for consistency ([`Tables::validate`]).
+//! Integers have a fixed width: most of the file is bit sets and addresses, which a variable width
+//! would not shorten. A forged file can still give huge lengths. For those the decoder reserves up to
+//! 4 GiB of address space, without using that memory, before it finds that the bytes are missing.
 //!
-//! A file is read in the same order: the header first, whose length is compared with that of the file
-//! before anything else is read.
+//! The header is read from a file first, and its length is compared with that of the file before
+//! the payload is read. [`super::replace`] describes how a file is written.
 //!
-//! How a file is written is told in [`super::replace`].
-//!
-//! The checksum finds damage, not malice: whoever can write the file can make a valid one.
+//! The checksum detects damage, not malice: an attacker who can write the file can make a valid one.
 //!
 //! # The next version
 //!
-//! A program reads one version only: a snapshot is made again in seconds, and a reader of old layouts
-//! would be code that nobody runs. Whoever changes the layout of [`Tables`] or of anything in them
-//! raises [`VERSION`] and tells, in the list below, what has changed. `tests/fixtures/snapshot/` keeps a
-//! small file of each version, of which `tests/it/snapshot_versions.rs` says what happens to it;
-//! `UPDATE_GOLDEN=1 cargo test --test it` writes the one of the new version, and the seeds of the
-//! fuzzer. The files of the versions before stay as the programs of their time made them.
+//! A program reads one version only: a snapshot is compiled again in seconds, and code for old layouts
+//! would hardly ever run. A change to the layout of [`Tables`] or of anything in them raises
+//! [`VERSION`] and adds an entry to the list below. `tests/fixtures/snapshot/` has a small file of each
+//! version since 2, and `tests/it/snapshot_versions.rs` tests how each is handled.
+//! `UPDATE_GOLDEN=1 cargo test --test it` writes the file of the new version and the seeds of the
+//! fuzzer. The files of earlier versions are not changed.
 //!
 //! - 3: mirrors have a key ([`model::mirror_key`]).
 //! - 2: locations of two bytes, which can be a continent as well as a country.
@@ -45,14 +42,14 @@ use super::tables::Tables;
 use runtime::regular_file::{self, ReadError};
 
 const MAGIC: &[u8; 8] = b"mirrors\n";
-/// Raised whenever the layout of [`Tables`] changes: a program refuses the files of other versions by
-/// their number.
+/// Format version of the file, raised whenever the layout of [`Tables`] changes. A program refuses files
+/// of other versions.
 pub const VERSION: u32 = 3;
 const HEADER: usize = 28;
-/// More than any distribution needs (Fedora's takes 20 MB).
+/// The most bytes of a payload: more than any distribution needs (Fedora's has 20 MB).
 const MAX_PAYLOAD: usize = 4 << 30;
 
-/// Why a snapshot file cannot be read or written. The message names the file.
+/// The error of reading or writing a snapshot file. The message names the file.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {reason}", path.display())]
 pub struct Error {
@@ -61,7 +58,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// What the system said, where that is the reason.
+    /// The I/O error, if that is the reason.
     pub fn io_error(&self) -> Option<&io::Error> {
         match &self.reason {
             Reason::Read(error) => error.io_error(),
@@ -83,7 +80,7 @@ pub(super) enum Reason {
     Encode(#[from] EncodeError),
 }
 
-/// Why bytes are no snapshot.
+/// The reason why bytes are no valid snapshot.
 #[derive(Debug, thiserror::Error)]
 pub enum Broken {
     /// Too short for a header, or another kind of file.
@@ -92,7 +89,7 @@ pub enum Broken {
     /// Written by another version of the program.
     #[error("has format version {0}, but this program reads version {VERSION}; compile it again")]
     Version(u32),
-    /// Cut off, or with something appended.
+    /// The file is cut off, or bytes are appended.
     #[error("is damaged: {found} bytes long where its header says {expected}")]
     Length {
         /// Bytes in the file.
@@ -100,18 +97,18 @@ pub enum Broken {
         /// Bytes according to the header.
         expected: u64,
     },
-    /// Longer than this program would write one.
+    /// The payload is longer than this program would write.
     #[error("is damaged: its header says that {0} bytes follow")]
     TooLong(u64),
-    /// Some bit is not what was written.
+    /// The checksum does not match: the file was changed after it was written.
     #[error("is damaged: its checksum is {found:016x} where its header says {expected:016x}")]
     Checksum {
-        /// Of what is there.
+        /// Checksum of the bytes in the file.
         found: u64,
-        /// According to the header.
+        /// Checksum according to the header.
         expected: u64,
     },
-    /// The checksum holds but the payload is not bincode of our tables.
+    /// The checksum matches, but the payload is not bincode of the tables.
     #[error("cannot be decoded: {0}")]
     Decode(String),
     /// It decodes, but a table points outside another.
@@ -119,7 +116,7 @@ pub enum Broken {
     Meaning(&'static str),
 }
 
-/// The tables hold something that bincode cannot write; none of ours do.
+/// The tables hold a value that bincode cannot write, which does not happen with these types.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct EncodeError(String);
@@ -160,9 +157,9 @@ fn decode_payload(payload: &[u8]) -> Result<Tables, Broken> {
     Ok(tables)
 }
 
-/// What stands before the payload.
+/// The parsed header of a file.
 struct Header<'a> {
-    /// What the checksum covers of the header.
+    /// The part of the header that the checksum covers.
     fields: &'a [u8],
     /// Bytes of the payload.
     length: u64,
@@ -170,7 +167,7 @@ struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
-    /// Reads magic, version and length; nothing is proven yet.
+    /// Reads magic, version and length; does not verify the checksum.
     fn parse(header: &'a [u8]) -> Result<Self, Broken> {
         let (magic, fields) = header.split_first_chunk().ok_or(Broken::Magic)?;
         if magic != MAGIC {
@@ -198,7 +195,7 @@ impl<'a> Header<'a> {
         }
     }
 
-    /// Proves that the payload is whole, and gives its generation.
+    /// Verifies the checksum of the payload, and returns its generation.
     fn verify(&self, payload: &[u8]) -> Result<Generation, Broken> {
         self.check_length(payload.len() as u64 + HEADER as u64)?;
         let (found, expected) = (checksum(self.fields, payload), self.checksum);
@@ -214,25 +211,26 @@ pub fn read(path: &Path) -> Result<Snapshot, Error> {
     read_after(path, None).map(|(snapshot, _)| snapshot)
 }
 
-/// The same for a process that has the snapshot `before`, with the number of bytes that were read.
+/// Reads a snapshot file and returns the number of bytes read. The new snapshot shares equal indexes
+/// with `before`.
 pub fn read_after(path: &Path, before: Option<&Snapshot>) -> Result<(Snapshot, u64), Error> {
     let (payload, generation) = read_payload(path)?;
     let n_bytes = (payload.len() + HEADER) as u64;
     let tables = decode_payload(&payload).map_err(|error| at(path, error))?;
-    // A reload holds the old snapshot, the bytes and the new tables at once; the indexes need not
-    // come on top of all three.
+    // A reload holds the old snapshot, the bytes and the new tables at once. The bytes are freed
+    // before the indexes are built, to lower the peak.
     drop(payload);
     let snapshot = Snapshot::new(tables, generation, before);
     let snapshot = snapshot.map_err(|table| at(path, Broken::Meaning(table)))?;
     Ok((snapshot, n_bytes))
 }
 
-/// The generation of a file that is whole. What it holds is not decoded.
+/// Verifies a file and returns its generation, without decoding the payload.
 pub fn read_generation(path: &Path) -> Result<Generation, Error> {
     read_payload(path).map(|(_, generation)| generation)
 }
 
-/// The payload of a file, proven to be whole.
+/// Reads the payload of a file and verifies it.
 fn read_payload(path: &Path) -> Result<(Vec<u8>, Generation), Error> {
     let (mut file, length) = regular_file::open(path).map_err(|error| at(path, error))?;
     let size = HEADER as u64;
@@ -240,7 +238,7 @@ fn read_payload(path: &Path) -> Result<(Vec<u8>, Generation), Error> {
         regular_file::read_up_to(&mut file, size, size).map_err(|error| at(path, error))?;
     let header = Header::parse(&header).map_err(|error| at(path, error))?;
     header.check_length(length).map_err(|error| at(path, error))?;
-    // One byte more than there should be: a file that grows meanwhile is found out.
+    // One byte more than expected is read, to detect a file that grows meanwhile.
     let payload = regular_file::read_up_to(file, header.length, header.length.saturating_add(1));
     let payload = payload.map_err(|error| at(path, error.after(size)))?;
     let generation = header.verify(&payload).map_err(|error| at(path, error))?;
@@ -252,7 +250,7 @@ pub fn generation_of(bytes: &[u8]) -> Option<Generation> {
     Header::parse(bytes.get(..HEADER)?).ok().map(|header| Generation::new(header.checksum))
 }
 
-/// The snapshot that a program would read from bytes that [`encode`] made of `tables`.
+/// The snapshot that a program would read from the bytes that [`encode`] returned for `tables`.
 pub fn publish(
     tables: Tables,
     bytes: &[u8],

@@ -1,8 +1,8 @@
-//! What names the data of a snapshot.
+//! The generation: an identifier of a snapshot's data.
 
 use std::fmt;
 
-/// Names what a snapshot holds: equal data has equal generations, on every host.
+/// Identifies the data of a snapshot: equal data has equal generations, on every host.
 ///
 /// It is the checksum of the encoded tables, shown as 16 hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

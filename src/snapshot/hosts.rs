@@ -1,5 +1,4 @@
-//! What is known of single mirrors: their share of the load, their country, their networks, and
-//! their names.
+//! Data of single mirrors: their share of the load, their country, their networks, and their names.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -21,12 +20,12 @@ pub struct HostIndex {
     authorities: Vec<(Box<str>, Vec<HostId>)>,
 }
 
-/// The share of the load that a mirror takes, kept as what the order needs of it.
+/// The share of the load that a mirror takes, stored as its reciprocal, which ordering needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Weight(f32);
 
 impl Weight {
-    /// A share; none at all counts as 1.
+    /// The weight of a share; 0 counts as 1.
     #[allow(clippy::cast_precision_loss, reason = "a weight needs no more than 24 bits")]
     pub fn new(share: u32) -> Self {
         Self(1.0 / share.max(1) as f32)
@@ -38,14 +37,13 @@ impl Weight {
     }
 }
 
-/// A mirror is known by so many of its networks; more say nothing new of where it stands.
+/// The most networks that are kept of a mirror; further ones hardly tell more about its location.
 const MAX_NETWORKS: usize = 64;
 
-/// The networks in which each mirror stands, as far as the data says: its netblocks and its
-/// autonomous systems, numbered together.
+/// The known networks of each mirror: its netblocks and its autonomous systems, in one numbering.
 #[derive(Default)]
 struct Networks {
-    /// Sorted, by mirror.
+    /// Sorted network numbers of each mirror, by its id.
     of_host: Vec<Box<[u32]>>,
 }
 
@@ -54,7 +52,7 @@ impl Networks {
         let mut of_host = vec![Vec::new(); tables.hosts.len()];
         let netblocks = (0..tables.netblock_hosts.len()).map(|n| tables.netblock_hosts.get(n));
         let asns = (0..tables.asn_hosts.len()).map(|n| tables.asn_hosts.get(n));
-        // Systems first: they are few, and so within the limit.
+        // Systems come first: they are few, so the limit does not drop them.
         for (number, hosts) in (0_u32..).zip(asns.chain(netblocks)) {
             for host in hosts {
                 if let Some(networks) = of_host.get_mut(host.index())
@@ -97,7 +95,7 @@ impl HostIndex {
         &self.table
     }
 
-    /// What the source calls a mirror; `None` for an id of another snapshot.
+    /// The key of a mirror in its source; `None` for an id of another snapshot.
     pub fn key(&self, host: HostId) -> Option<&MirrorKey> {
         self.table.get(host.index()).map(|host| &host.key)
     }
@@ -107,7 +105,7 @@ impl HostIndex {
         self.weights.get(host.index()).copied().unwrap_or(Weight(1.0))
     }
 
-    /// Where a mirror stands, if known.
+    /// The country of a mirror, if known.
     pub fn country(&self, host: HostId) -> Option<Country> {
         self.table.get(host.index()).and_then(|host| host.country)
     }

@@ -1,4 +1,4 @@
-//! How mirrors serve groups of directories, with the sets that selection intersects.
+//! Indexes of layouts: how mirrors serve groups of directories, with the sets that selection intersects.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -30,7 +30,7 @@ impl LayoutIndex {
         &self.slots
     }
 
-    /// The mirrors that are listed for everybody.
+    /// The mirrors that are listed for all clients.
     pub fn public(&self) -> &[u64] {
         &self.public
     }
@@ -63,19 +63,19 @@ impl LayoutIndex {
     }
 }
 
-/// Base URLs of mirrors take 0.6 MB in Fedora's data. A forged file of 1 MB could ask for terabytes:
-/// many mirrors that share one long list of URLs.
+/// The most bytes of listed base URLs, which take 0.6 MB in Fedora's data. A forged file of 1 MB could
+/// ask for terabytes: many mirrors that share one long list of URLs.
 const MAX_LISTED: usize = 64 * 1024 * 1024;
-/// What is prepared for a URL besides its text, at least.
+/// The least bytes that are prepared for a URL besides its text.
 const PER_URL: usize = 128;
-/// Sets of mirrors by country and continent take 0.1 MB in Fedora's data. A forged file of 1 MB could ask
-/// for gigabytes: many layouts that list a mirror in every country.
+/// The most bytes of sets by country and continent, which take 0.1 MB in Fedora's data. A forged file of
+/// 1 MB could ask for gigabytes: many layouts that list a mirror in every country.
 const MAX_SETS: usize = 64 * 1024 * 1024;
-/// What a set takes besides its words, at most.
+/// The most bytes that a set takes besides its words.
 const PER_SET: usize = 64;
 
-/// Makes the sets of all layouts. Fails with the name of the table where the mirrors have more URLs
-/// or more countries than anybody can mean.
+/// Builds the sets of all layouts. If the mirrors have implausibly many URLs or countries, fails with
+/// the name of that table.
 pub(super) fn build(tables: &Tables) -> Result<Vec<LayoutIndex>, &'static str> {
     let mut left = MAX_LISTED;
     let mut seen = FxHashSet::default();
@@ -104,7 +104,8 @@ fn protocols_of(tables: &Tables, urls: &[u32]) -> ProtocolSet {
 }
 
 impl LayoutIndex {
-    /// `spoken` has the protocols of each URL list. `None` where the sets take more than is `left`.
+    /// Builds the index of one layout. `spoken` has the protocols of each URL list. `None` if the sets
+    /// take more bytes than are `left`.
     fn new(
         tables: &Tables,
         layout: &Layout,

@@ -7,16 +7,16 @@
 //!
 //! # Why it is small
 //!
-//! MirrorManager lists for each of about 100,000 directories every mirror with its URLs and its
-//! country. All that differs from directory to directory is *who carries it*; *how* a mirror serves
-//! it (URL list, country, public or private) is the same for all directories of a category. So a
+//! For each of about 100,000 directories, MirrorManager lists every mirror with its URLs and its
+//! country. Only the *set of mirrors* differs from directory to directory; *how* a mirror serves it
+//! (URL list, country, public or private) is the same for all directories of a category. So a
 //! directory is a bit set of mirrors and the number of a [`tables::Layout`], and there are about as
 //! many layouts as categories.
 //!
 //! # What it does not do
 //!
-//! It does not choose or order mirrors and prepares nothing for a format of answers (that is
-//! the room `answer`), and it knows no input formats.
+//! It does not choose or order mirrors and prepares nothing for the formats of answers (the crate
+//! `answer` does), and it knows no input formats.
 
 mod generation;
 mod packed;

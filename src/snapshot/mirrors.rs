@@ -1,5 +1,4 @@
-//! The mirrors of a snapshot one by one, with everything that is known of each: for people, not for
-//! answers.
+//! Lists the mirrors of a snapshot with everything that is known of each, for reports to people.
 
 use std::collections::BTreeMap;
 
@@ -18,9 +17,9 @@ use super::tables::{Host, Restriction};
 /// Everything about a mirror.
 #[derive(Clone, Debug)]
 pub struct MirrorView<'a> {
-    /// What its source calls it.
+    /// Its key in the source.
     pub key: &'a MirrorKey,
-    /// Where it stands, if known.
+    /// Its country, if known.
     pub country: Option<Country>,
     /// Its bandwidth in Mbit/s as its share of the load; at least 1.
     pub weight: u32,
@@ -30,19 +29,19 @@ pub struct MirrorView<'a> {
     pub netblocks: Vec<Prefix>,
     /// Its autonomous systems, in ascending order.
     pub asns: Vec<u32>,
-    /// Which countries it serves; `None` for all.
+    /// The countries that it serves; `None` for all.
     pub restriction: Option<&'a Restriction>,
     /// How many directories it carries.
     pub directories: usize,
-    /// For how many of them it is listed for everybody, and not for its own networks only.
+    /// How many of them it offers to all clients, and not to its own networks only.
     pub public_directories: usize,
-    /// How many repositories it carries: those of which it has the directory or the index.
+    /// How many repositories it carries: it has their directory or their index.
     pub repositories: usize,
 }
 
 impl Snapshot {
-    /// Every mirror, in the order of their keys. Looks at every directory: milliseconds, and so not
-    /// for a request.
+    /// Every mirror, in the order of their keys. This takes milliseconds, because it reads every
+    /// directory, so it is not for answers.
     pub fn mirrors(&self) -> Vec<MirrorView<'_>> {
         let mut mirrors: Vec<_> = self.hosts.table().iter().map(MirrorView::new).collect();
         self.add_urls(&mut mirrors);
@@ -84,7 +83,7 @@ impl Snapshot {
     }
 
     fn count_directories(&self, mirrors: &mut [MirrorView<'_>]) {
-        // Many directories are carried by the same mirrors.
+        // Directories with equal mirrors are counted first, because many have the same.
         let mut alike: BTreeMap<(LayoutId, u32), usize> = BTreeMap::new();
         for directory in &self.directories {
             *alike.entry((directory.layout, directory.carriers)).or_default() += 1;

@@ -1,8 +1,8 @@
-//! Finding names: a hash table of ranks beside the sorted names.
+//! Name lookup: a hash table of ranks beside the sorted names.
 //!
-//! A binary search for a directory's name compares 17 names, most of them in memory that no cache
-//! holds; a repository's takes ten. The table leads to the one name that can be right, in one look.
-//! Who asks cannot add names, so no request makes it slow.
+//! A binary search for a directory's name compares 17 names, most of them not in a processor cache;
+//! one for a repository's compares ten. The table usually finds the only candidate with one probe.
+//! Requests cannot add names, so they cannot make the table slow.
 
 use std::hash::BuildHasher;
 
@@ -10,11 +10,11 @@ use rustc_hash::FxBuildHasher;
 
 use super::tables::Names;
 
-/// Sorted names, and where to find each.
+/// Sorted names with a hash table of their ranks.
 pub(super) struct NameIndex {
     names: Names,
-    /// Ranks, each in the place that its name's hash says, or in the next free one behind. At least
-    /// half of the places are `FREE`; their number is a power of two.
+    /// Ranks, each at the place given by its name's hash, or the next free one (linear probing). At
+    /// least half of the places are `FREE`; their number is a power of two.
     places: Box<[u32]>,
 }
 

@@ -1,4 +1,4 @@
-//! The large tables of networks: shared by snapshots, and with an answer at once for most of IPv4.
+//! The large tables of networks: shared by snapshots, with a direct index for most of IPv4.
 
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv4Addr};
@@ -14,12 +14,12 @@ use model::net::Prefix;
 
 /// Finds the value of the most specific network that contains an address.
 ///
-/// Networks change once a day, mirrors every few minutes. Building the tables of 350,000 networks
-/// and freeing them again is about half of the processor time that decoding and freeing a snapshot
-/// take (by perf): so snapshots whose networks are equal share one table.
+/// Networks change once a day, mirrors every few minutes. Building and freeing the tables of 350,000
+/// networks takes about half of the processor time of decoding and freeing a snapshot (by perf), so
+/// snapshots whose networks are equal share one table.
 ///
-/// A walk down the trie meets several lines of memory that no cache holds. Where a block of 65,536
-/// addresses (a /16) is all one network, or none, that is known before.
+/// A walk down the trie causes several cache misses. Blocks of 65,536 addresses (a /16) that lie in
+/// one network or in none are stored in an array, which answers without the trie.
 pub(super) struct Networks<T> {
     trie: PrefixTable<T>,
     blocks: Blocks<T>,
@@ -28,7 +28,7 @@ pub(super) struct Networks<T> {
 }
 
 impl<T: Copy + Eq + Hash> Networks<T> {
-    /// The table of `prefixes`: `before`, if that was built of equal ones.
+    /// The table of `prefixes`; returns `before` if that was built from equal ones.
     pub(super) fn new(prefixes: &Prefixes<T>, before: Option<&Arc<Self>>) -> Arc<Self> {
         let mut hasher = Xxh3::new();
         prefixes.hash(&mut hasher);
@@ -49,13 +49,13 @@ impl<T: Copy + Eq + Hash> Networks<T> {
         self.find(client.own(), client.min_length()).or_else(|| self.find(client.embedded()?, 0))
     }
 
-    /// As [`Self::find_client`], with that prefix. It asks the trie, which alone knows prefixes.
+    /// As [`Self::find_client`], with that prefix. Only the trie has prefixes, so this is slower.
     pub(super) fn find_client_entry(&self, client: LookupAddresses) -> Option<(Prefix, T)> {
         self.trie.find_client_entry(client).map(|(prefix, &value)| (prefix, value))
     }
 
-    /// The value of the longest prefix that contains `address` (canonical), if that prefix has
-    /// `min_length` bits at least; 0 for IPv4.
+    /// The value of the longest prefix that contains `address` (canonical), if that prefix has at
+    /// least `min_length` bits. `min_length` must be 0 for IPv4.
     fn find(&self, address: IpAddr, min_length: u8) -> Option<T> {
         match address {
             IpAddr::V4(v4) => match self.blocks.get(v4) {
@@ -72,18 +72,18 @@ impl<T: Copy + Eq + Hash> Networks<T> {
     }
 }
 
-/// What is known of a /16.
+/// The content of a /16.
 enum Block<T> {
     /// All of its addresses have this value, or none.
     Whole(Option<T>),
-    /// It holds smaller networks, or there are too many values: the trie knows.
+    /// It holds smaller networks, or there are too many values: the trie has the answer.
     Divided,
 }
 
-/// What is known of each /16, in two bytes: clients come from everywhere, and so every byte of this
-/// competes for the cache.
+/// The content of each /16, in two bytes. Clients come from all networks, so every byte of this table
+/// competes for the processor cache.
 struct Blocks<T> {
-    /// By the first half of an address: `NOTHING`, `DIVIDED`, or one more than an index of a value.
+    /// A code for each /16, by its number: `NOTHING`, `DIVIDED`, or an index into `values` plus 1.
     codes: Box<[u16]>,
     values: Vec<T>,
 }
@@ -108,7 +108,7 @@ impl<T: Copy + Eq + Hash> Blocks<T> {
             if let Some(&value) = trie.find(IpAddr::V4((first_half << 16).into())) {
                 *code = *known.entry(value).or_insert_with(|| {
                     values.push(value);
-                    // Beyond 65,534 values the trie is asked.
+                    // Further values than 65,534 are looked up in the trie.
                     u16::try_from(values.len()).unwrap_or(DIVIDED)
                 });
             }

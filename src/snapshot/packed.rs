@@ -1,12 +1,12 @@
-//! Containers that lie in few pieces of memory, and in a file as they lie there: texts, lists, sets of
-//! mirrors and prefixes.
+//! Containers of texts, lists, sets of mirrors and prefixes, each in a few allocations, and stored in
+//! the file in the same layout.
 
 use serde::{Deserialize, Serialize};
 
 use model::host_set::words_for;
 use model::net::Prefix;
 
-/// Texts in one piece of memory.
+/// Texts in one buffer.
 #[derive(Clone, Serialize, Deserialize, Default)]
 pub struct Texts {
     text: String,
@@ -113,7 +113,7 @@ impl Names {
     }
 }
 
-/// Lists in one piece of memory.
+/// Lists in one buffer.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Lists<T> {
     items: Vec<T>,
@@ -170,7 +170,7 @@ pub struct HostSets {
 }
 
 impl HostSets {
-    /// No sets yet, for `n_hosts` mirrors.
+    /// An empty collection of sets for `n_hosts` mirrors.
     pub fn new(n_hosts: usize) -> Self {
         Self {
             words_per_set: u32::try_from(words_for(n_hosts)).unwrap_or(u32::MAX),
@@ -178,7 +178,7 @@ impl HostSets {
         }
     }
 
-    /// Appends a set, cut or filled to the common width, and returns its index.
+    /// Appends a set, truncated or padded to the common width, and returns its index.
     pub fn push(&mut self, set: &[u64]) -> Option<u32> {
         let index = u32::try_from(self.len()).ok()?;
         let width = self.words_per_set as usize;

@@ -1,18 +1,18 @@
-//! Where the result of a lookup came from: which prefix of which table matched which address.
+//! The provenance of a lookup's result: the table, the prefix and the address that matched.
 //!
 //! The ordinary lookups of a [`Snapshot`](super::Snapshot) return values only. Each that depends on
 //! the client's address has a sibling (`find_location` has `trace_location`) that returns the same
-//! value as a [`Found`]. It may be slower, and is for explanations, not for answers.
+//! value as a [`Found`]. The sibling may be slower; it is for explanations, not for answers.
 
 use model::embedded::{AddressForm, LookupAddresses};
 use model::net::Prefix;
 
-/// The result of a lookup, and where it came from.
+/// The result of a lookup, with its provenance.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Found<T> {
-    /// What was found.
+    /// The result.
     pub value: T,
-    /// In which table.
+    /// The table in which it was found.
     pub table: Table,
     /// The prefix that matched.
     pub prefix: Prefix,
@@ -34,7 +34,7 @@ pub enum Table {
 }
 
 impl Table {
-    /// What to call it before an operator.
+    /// The name of the table in output for operators.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Netblocks => "netblocks of mirrors",
@@ -46,7 +46,7 @@ impl Table {
 }
 
 impl<T> Found<T> {
-    /// What was found for a client at `prefix` of `table`.
+    /// The result for a client at `prefix` of `table`.
     pub(super) fn new(value: T, table: Table, prefix: Prefix, client: LookupAddresses) -> Self {
         Self { value, table, prefix, form: client.form_in(prefix) }
     }

@@ -1,24 +1,23 @@
-//! Writing a snapshot file in the place of another one.
+//! Replaces a snapshot file atomically.
 //!
-//! The bytes go to a temporary file in the same folder, which is synced and renamed over the old one.
-//! Whoever opens the name sees the old file or the new one, never a part. Then the folder is synced,
-//! so that a power cut cannot bring the old one back. When that fails, the new file is in its place all
-//! the same and the old one cannot be had back, so this is a warning and no failure: readers see the new
-//! data, and what a power cut could do is to show them the old ones, whole.
+//! The bytes are written to a temporary file in the same folder, which is synced and renamed over the
+//! old one. A reader that opens the name sees the old file or the new one, never a part. Then the folder
+//! is synced, so that a power cut cannot bring the old file back. If that sync fails, the new file is in
+//! place and the old one is gone, so this is a warning and no error: readers see the new data, and after
+//! a power cut at worst the complete old file.
 //!
-//! A temporary file has a name that nobody else has (`.NAME.` and 16 random hex digits and `.tmp`) and is
-//! made anew, with mode 0644 less the umask, whatever lies there: a file, link or FIFO that somebody
-//! else has put into the folder is neither adopted nor opened nor waited for. So writers need no lock:
-//! each has its own file, and of two at the same time the one that renames last is seen. A lock would
-//! let anybody who can open the file hold it, and with it all compilers, for ever.
+//! A temporary file has a unique name (`.NAME.`, 16 random hex digits, `.tmp`) and mode 0644 less the
+//! umask. It is always created: an existing file, link or FIFO of that name is never opened. So writers
+//! need no lock: each has its own file, and of two at the same time the last rename counts. With a lock,
+//! any process that can open the file could hold it and block all compilers forever.
 //!
-//! A writer that is killed leaves its temporary file behind. The next one removes those that have not
-//! been written to for an hour ([`ABANDONED`]), as far as it may.
+//! A writer that is killed leaves its temporary file behind. The next writer removes those that have
+//! not been written to for an hour ([`ABANDONED`]), if it has permission.
 //!
-//! The file that is replaced can be kept beside the new one, as `NAME.previous` ([`Keep::Previous`]).
-//! It gets that name as a second one before the new file takes the first, so that `NAME` is there at
-//! any moment. Only an intact file of another generation is kept: a broken one would push out the one
-//! that is to help when a file is broken, and an equal one would be of no more help than the new one.
+//! The replaced file can be kept beside the new one, as `NAME.previous` ([`Keep::Previous`]). It gets
+//! that name as an additional link before the new file is renamed, so `NAME` always exists. Only an
+//! intact file of another generation is kept: a damaged one would replace the backup that is needed
+//! when a file is damaged, and an equal one would not help more than the new file.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
@@ -31,40 +30,39 @@ use std::time::{Duration, SystemTime};
 use super::format::{self, Error, at};
 use runtime::regular_file;
 
-/// A temporary file that has not been written to for so long belongs to nobody any more: writing takes
-/// seconds.
+/// The age from which a temporary file counts as abandoned; writing takes seconds.
 pub const ABANDONED: Duration = Duration::from_secs(3_600);
-/// What anybody may do with a snapshot; the umask takes from it.
+/// Mode of a new snapshot file, before the umask.
 const MODE: u32 = 0o644;
-/// Names that are tried; with 64 random bits the first one is free.
+/// The most names that are tried; with 64 random bits the first one is free as a rule.
 const MAX_NAMES: usize = 8;
 
-/// What becomes of the file that is replaced.
+/// Whether the replaced file is kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Keep {
     /// It is kept under the name that [`previous_of`] gives.
     Previous,
-    /// It goes.
+    /// It is removed.
     Nothing,
 }
 
-/// What else is to be said of a file that is written and in its place.
+/// Warnings about a file that was written and is in place.
 #[derive(Default, Debug)]
 pub struct WriteOutcome {
-    /// Why the file before could not be kept, if so: new data count for more than a second copy of old
-    /// ones.
+    /// The reason why the old file could not be kept, if so. That is no error: new data are more
+    /// important than a copy of old ones.
     pub not_kept: Option<Error>,
-    /// Why a power cut may bring the file before back, if so.
+    /// The reason why a power cut may bring the old file back, if so.
     pub not_synced: Option<Error>,
 }
 
-/// Writes bytes that [`format::encode`] made, so that `path` is wholly old or wholly new at any moment.
-/// After an error it is the old one.
+/// Atomically replaces the file at `path` with bytes from [`format::encode`]. After an error the old
+/// file is in place.
 pub fn write(path: &Path, bytes: &[u8], keep: Keep) -> Result<WriteOutcome, Error> {
     write_atomically(path, bytes, keep).map_err(|error| at(path, error))
 }
 
-/// Where the snapshot is kept that the one at `path` has replaced.
+/// The path at which the previous snapshot of `path` is kept.
 pub fn previous_of(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".previous");
@@ -73,7 +71,7 @@ pub fn previous_of(path: &Path) -> PathBuf {
 
 fn write_atomically(path: &Path, bytes: &[u8], keep: Keep) -> io::Result<WriteOutcome> {
     if fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
-        // A rename would put a file in the place of /dev/null just as well.
+        // A rename would also replace a device such as /dev/null.
         return Err(io::Error::other("exists and is no regular file"));
     }
     let folder = match path.parent() {
@@ -96,16 +94,16 @@ fn write_atomically(path: &Path, bytes: &[u8], keep: Keep) -> io::Result<WriteOu
     Ok(WriteOutcome { not_kept, not_synced })
 }
 
-/// Gives the file at `path` its second name, if it is worth keeping.
+/// Keeps the file at `path` under its second name if it is intact and of another generation.
 fn keep_previous(path: &Path, names: &Names<'_>, next: &[u8]) -> Result<(), Error> {
     let previous = previous_of(path);
     let failed = |error| at(&previous, error);
     let Some(second) = names.link_or_copy(path).map_err(failed)? else { return Ok(()) };
-    // What is verified is what is kept, whatever happens to `path` meanwhile.
+    // The link is verified and kept, so a change of `path` meanwhile has no effect.
     match format::read_generation(&second.0) {
         Ok(generation) if Some(generation) == format::generation_of(next) => Ok(()),
         Ok(_) => second.rename(&previous).map_err(failed),
-        // It cannot be read; a broken one is not worth a word.
+        // An unreadable file is reported; a damaged one is silently not kept.
         Err(error) if error.io_error().is_some() => Err(error),
         Err(_) => Ok(()),
     }
@@ -122,25 +120,26 @@ struct Temporary {
     file: File,
 }
 
-/// A name of a file that is ours; the name is removed unless the file gets another one.
+/// A temporary name that this writer made. It is removed on drop, unless the file was renamed.
 struct TemporaryName(PathBuf);
 
 impl TemporaryName {
     fn rename(self, to: &Path) -> io::Result<()> {
-        // Nothing is left to remove afterwards, except where both are names of one file already.
+        // The temporary name is gone afterwards, except if both names are links of one file.
         fs::rename(&self.0, to)
     }
 }
 
 impl Drop for TemporaryName {
     fn drop(&mut self) {
-        // What failed is what the caller must hear of, not that there is nothing to remove.
+        // This error is ignored: after a rename the name does not exist, and after a failure the caller
+        // gets the first error.
         let _ = fs::remove_file(&self.0);
     }
 }
 
 impl Names<'_> {
-    /// Makes something under a fresh name.
+    /// Calls `make` with fresh names until one is free.
     fn with_fresh_name<T>(
         &self,
         make: impl Fn(&Path) -> io::Result<T>,
@@ -171,7 +170,7 @@ impl Names<'_> {
         Ok(Temporary { name: TemporaryName(path), file })
     }
 
-    /// A second name of a file, or of a copy; `None` where there is no such file.
+    /// A hard link of a file, or else a copy; `None` if there is no such file.
     fn link_or_copy(&self, path: &Path) -> io::Result<Option<TemporaryName>> {
         match self.with_fresh_name(|name| fs::hard_link(path, name)) {
             Ok((name, ())) => Ok(Some(TemporaryName(name))),
@@ -188,13 +187,13 @@ impl Names<'_> {
         }
     }
 
-    /// Removes what writers have left behind that were killed. What cannot be removed is in nobody's
-    /// way.
+    /// Removes files that killed writers have left behind. Errors are ignored, because such files do
+    /// not disturb a writer.
     fn remove_abandoned(&self) {
         let Ok(entries) = fs::read_dir(self.folder) else { return };
         for entry in entries.flatten().filter(|entry| self.is_temporary(&entry.file_name())) {
             let Ok(meta) = entry.metadata() else { continue };
-            // A second name of an old file may be a moment old, and its writer at work.
+            // A link has the age of its file, so its writer may still be at work.
             let is_only_name = meta.nlink() == 1;
             let age = meta.modified().map(|at| SystemTime::now().duration_since(at));
             let is_old = age.is_ok_and(|age| age.is_ok_and(|age| age >= ABANDONED));
@@ -204,7 +203,7 @@ impl Names<'_> {
         }
     }
 
-    /// Whether a name is one of ours. Versions before used the names without digits.
+    /// Whether a name is a temporary one. Earlier versions used names without digits.
     fn is_temporary(&self, name: &OsStr) -> bool {
         let rest = name.as_bytes().strip_prefix(&self.prefix()[..]);
         match rest.and_then(|rest| rest.strip_suffix(b"tmp")) {

@@ -1,7 +1,6 @@
-//! Which mirrors refuse clients of which countries.
+//! Sets of mirrors that refuse clients, by the client's country.
 //!
-//! Whatever the data say of a mirror is decided here for each country that any mirror names, so a
-//! request looks one set up.
+//! A set is built for each country that any mirror names, so a request looks up one set.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +10,8 @@ use model::host_set::{empty_set, insert, remove};
 
 /// Sets of mirrors that refuse a client.
 pub(super) struct RestrictionIndex {
-    /// Where the country is unknown, or one that no mirror names: the mirrors that serve some
-    /// countries only.
+    /// For clients of an unknown country, or of one that no mirror names: the mirrors that serve
+    /// some countries only.
     others: Box<[u64]>,
     /// For each country that a mirror names; sorted by country.
     by_country: Vec<(Country, Box<[u64]>)>,

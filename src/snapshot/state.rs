@@ -1,4 +1,4 @@
-//! The immutable compiled state itself: tables, their indexes, and the lookups.
+//! The immutable compiled state: tables, their indexes, and the lookups.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use super::tables::{
 };
 use super::trie::{CoveringTable, SparseTable};
 
-/// How much a snapshot holds.
+/// Numbers of records in a snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Stats {
     /// Mirrors.
@@ -93,12 +93,12 @@ pub struct Snapshot {
     pub(super) layouts: Vec<LayoutIndex>,
 }
 
-/// Where a directory's mirrors are: everything an answer needs to know of it.
+/// Everything that an answer needs of a directory.
 #[derive(Clone, Copy)]
 pub struct DirectoryView<'a> {
     /// Its full name.
     pub name: &'a str,
-    /// What stands between a base URL and a file; may be empty.
+    /// The path between a base URL and a file; may be empty.
     pub subpath: &'a str,
     /// The mirrors that carry it, private ones too, as bits by [`HostId`].
     pub carriers: &'a [u64],
@@ -109,19 +109,19 @@ pub struct DirectoryView<'a> {
     files: (u32, u32),
 }
 
-/// What is known of a file.
+/// The details of a file.
 #[derive(Clone, Copy)]
 pub struct FileView<'a> {
-    /// Which of [`Snapshot::files`] it is.
+    /// Its index in [`Snapshot::files`].
     pub id: FileId,
     /// Its versions, the current one first.
     pub versions: &'a [Version],
 }
 
 impl Snapshot {
-    /// Checks `tables` and builds the indexes; shares those with `before` that would be equal. Fails
-    /// with the name of the broken table, which only a forged file can have: a damaged one fails its
-    /// checksum before.
+    /// Checks `tables` and builds the indexes; shares those that are equal with `before`. Fails with
+    /// the name of the inconsistent table. Only a forged file gets here with one: the checksum detects
+    /// a damaged file before.
     pub fn new(
         tables: Tables,
         generation: Generation,
@@ -196,7 +196,7 @@ impl Snapshot {
         })
     }
 
-    /// What names this data.
+    /// The identifier of this data.
     pub fn generation(&self) -> Generation {
         self.generation
     }
@@ -206,7 +206,7 @@ impl Snapshot {
         self.created
     }
 
-    /// How much it holds.
+    /// Its numbers of records.
     pub fn stats(&self) -> &Stats {
         &self.stats
     }
@@ -216,12 +216,12 @@ impl Snapshot {
         words_for(self.hosts.len())
     }
 
-    /// What is known of single mirrors.
+    /// The data of single mirrors.
     pub fn hosts(&self) -> &HostIndex {
         &self.hosts
     }
 
-    /// The directory of that name.
+    /// The id of the directory `name`.
     pub fn find_directory(&self, name: &str) -> Option<DirectoryId> {
         self.directory_names.find(name).and_then(DirectoryId::new)
     }
@@ -271,8 +271,7 @@ impl Snapshot {
         &self.layouts
     }
 
-    /// The base URLs of a mirror in a layout, each with a number that no other URL has, in the order
-    /// of the data.
+    /// The base URLs of a mirror in a layout, each with its unique index, in the order of the data.
     pub fn urls(&self, slot: Slot) -> impl Iterator<Item = (u32, &str)> {
         let list = self.url_lists.get(slot.urls as usize);
         list.iter().map(|&url| (url, self.urls.get(url as usize)))
@@ -283,7 +282,7 @@ impl Snapshot {
         self.directory_names.names()
     }
 
-    /// What `key` (`repo+arch`) leads to.
+    /// The repository of `key` (`repo+arch`).
     pub fn find_repository(&self, key: &str) -> Option<&Repository> {
         self.repositories.get(self.repository_names.find(key)?)
     }
@@ -321,14 +320,13 @@ impl Snapshot {
         Some((asn, self.asn_hosts.get(index as usize)))
     }
 
-    /// Where a client is: set by hand, or from the country database.
+    /// The location of a client: set by hand, or else from the country database.
     pub fn find_location(&self, client: LookupAddresses) -> Option<Location> {
         let by_hand = self.location_overrides.find_client(client).copied();
         by_hand.or_else(|| self.location_prefixes.find_client(client))
     }
 
-    /// The preferred networks that contain a client with their mirrors, in the order of
-    /// [`Self::netblocks`], and where each was found.
+    /// The same networks as [`Self::netblocks`], in the same order, with the prefix that matched.
     pub fn trace_netblocks(
         &self,
         client: LookupAddresses,
@@ -337,18 +335,18 @@ impl Snapshot {
         self.netblocks(client).map(found)
     }
 
-    /// The network that decides about a client's autonomous system, as [`Self::find_asn`] does: `None`
-    /// within it where the network is of none that hosts a mirror.
+    /// The network that decides about a client's autonomous system in [`Self::find_asn`]. Its value is
+    /// `None` if the system hosts no mirror.
     ///
-    /// The compiler leaves out networks that say the same as the next wider one, so it may be wider
-    /// than the one in the data.
+    /// The compiler leaves out networks with the same value as the next wider one, so the prefix may
+    /// be wider than the one in the data.
     pub fn trace_asn(&self, client: LookupAddresses) -> Option<Found<Option<u32>>> {
         let (prefix, index) = self.asn_prefixes.find_client_entry(client)?;
         let asn = (index != NO_ASN).then(|| self.asns.get(index as usize).copied()).flatten();
         Some(Found::new(asn, Table::AsnPrefixes, prefix, client))
     }
 
-    /// Where a client is, as [`Self::find_location`] says, and which network of which table says so.
+    /// The result of [`Self::find_location`], with the table and the network that give it.
     pub fn trace_location(&self, client: LookupAddresses) -> Option<Found<Location>> {
         let by_hand = self.location_overrides.find_client_entry(client);
         let by_hand = by_hand.map(|(prefix, &location)| {
@@ -382,7 +380,7 @@ impl Snapshot {
             .map(|&(_, country)| country)
     }
 
-    /// The mirrors that do not serve clients of `country`; without one, those that serve some
+    /// The mirrors that do not serve clients of `country`. If it is `None`, those that serve some
     /// countries only.
     pub fn refusing(&self, country: Option<Country>) -> &[u64] {
         self.restrictions.refusing(country)

@@ -1,4 +1,4 @@
-//! What a snapshot file holds: flat tables, interned texts, bit sets.
+//! The content of a snapshot file: flat tables, interned texts, bit sets.
 //!
 //! Everything here is plain data with serde derives. [`super::Snapshot`] checks it once
 //! ([`Tables::validate`]) and builds its indexes from it.
@@ -21,7 +21,8 @@ pub struct Tables {
     pub created: u64,
     /// Mirrors, by [`HostId`].
     pub hosts: Vec<Host>,
-    /// Base URLs in their one form ([`BaseUrl`]), each once; without the slash that listing adds.
+    /// Base URLs in canonical form ([`BaseUrl`]), each once, without the trailing slash, which
+    /// listings add.
     pub urls: Texts,
     /// Lists of indexes into `urls`, in the order in which a mirror's URLs are listed.
     pub url_lists: Lists<u32>,
@@ -63,20 +64,20 @@ pub struct Tables {
     pub asns: Vec<u32>,
     /// The mirrors of each of `asns`.
     pub asn_hosts: Lists<HostId>,
-    /// Networks of those systems and the more specific networks of others under them; the value
-    /// indexes `asns`, or is [`NO_ASN`].
+    /// Networks of those systems, and the more specific networks of other systems within them; the
+    /// value indexes `asns`, or is [`NO_ASN`].
     pub asn_prefixes: Prefixes<u32>,
     /// Where each network is, from the country database.
     pub location_prefixes: Prefixes<Location>,
-    /// Networks whose place is set by hand; they beat the country database.
+    /// Networks whose place is set by hand, which take precedence over the country database.
     pub location_overrides: Prefixes<Location>,
 }
 
-/// Fedora's data have some thousand versions of files. What a metalink says of all of them must stay well
-/// below 4 GiB: some 700 bytes for each.
+/// The most versions of files; Fedora's data have some thousand. The prepared metalink text of all of
+/// them, some 700 bytes for each, must stay well below 4 GiB.
 const MAX_VERSIONS: usize = 1 << 20;
-/// Fedora's networks have some thousand mirrors together. A forged file of 1 MB could list billions: many
-/// networks that share one long list.
+/// The most mirrors of all preferred networks together; Fedora's have some thousand. A forged file of
+/// 1 MB could list billions: many networks that share one long list.
 const MAX_MIRRORS_OF_NETWORKS: usize = 1 << 22;
 
 /// The value of networks in [`Tables::asn_prefixes`] whose system hosts no mirror.
@@ -85,9 +86,9 @@ pub const NO_ASN: u32 = u32::MAX;
 /// A mirror.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Host {
-    /// What its source calls it; no other mirror of the snapshot has the same.
+    /// Its key in the source, unique in the snapshot.
     pub key: MirrorKey,
-    /// Where it stands; absent where the data does not say.
+    /// Its country; `None` if unknown.
     pub country: Option<Country>,
     /// Its bandwidth in Mbit/s as its share of the load; at least 1.
     pub weight: u32,
@@ -99,17 +100,17 @@ impl Host {
     }
 }
 
-/// Which countries a mirror serves.
+/// The countries that a mirror serves.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Restriction {
-    /// These only; nobody whose country is unknown. One whose countries are all unreadable serves
-    /// none: it asked to be restricted, and listing it for everybody would be the worse mistake.
+    /// Only clients in these countries, and none whose country is unknown. If all countries of a
+    /// mirror are unreadable, the list is empty: listing it for all clients would be the worse mistake.
     Only(Vec<Country>),
-    /// All others, and everybody whose country is unknown.
+    /// Clients in all other countries, and those whose country is unknown.
     NotIn(Vec<Country>),
 }
 
-/// How each mirror serves a group of directories; which of them carry one directory stands there.
+/// How each mirror serves a group of directories. Each directory has the set of mirrors that carry it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Layout {
     /// A slot for each mirror, by [`HostId`]; `None` for those that carry none of the directories.
@@ -123,18 +124,18 @@ pub struct Slot {
     pub urls: u32,
     /// Index into [`Tables::country_sets`].
     pub countries: u32,
-    /// Listed for everybody; a private mirror is listed for its own networks only.
+    /// Whether it is listed for all clients; a private mirror is listed for its own networks only.
     pub public: bool,
 }
 
 /// A directory of the content tree.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Directory {
-    /// How its mirrors serve it.
+    /// Its layout: how its mirrors serve it.
     pub layout: LayoutId,
     /// Index into [`Tables::carriers`].
     pub carriers: u32,
-    /// What stands between a base URL and a file.
+    /// The path between a base URL and a file.
     pub subpath: Subpath,
     /// Its files in [`Tables::files`], from and to (exclusive), in ascending order of names.
     pub files: (u32, u32),
@@ -143,7 +144,7 @@ pub struct Directory {
 /// A path below a mirror's base URL.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Subpath {
-    /// The last so many bytes of the directory's name: the usual case.
+    /// The number of bytes at the end of the directory's name that form the path: the usual case.
     Suffix(u32),
     /// Index into [`Tables::subpaths`].
     Other(u32),
@@ -165,11 +166,11 @@ pub struct Version {
     pub timestamp: u64,
     /// Bytes; 0 where unknown.
     pub size: u64,
-    /// What is known of its contents.
+    /// The known checksums.
     pub checksums: Checksums,
 }
 
-/// What `repo=` and `arch=` lead to.
+/// The directories of a pair of `repo=` and `arch=`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Repository {
     /// The directory as the data names it, for messages.
@@ -180,14 +181,14 @@ pub struct Repository {
     pub repodata: Option<DirectoryId>,
 }
 
-/// Whether a base URL is in its one form.
+/// Whether a base URL is in canonical form.
 fn is_canonical(url: &str) -> bool {
     BaseUrl::parse(url).is_ok_and(|parsed| parsed.as_str() == url)
 }
 
 impl Tables {
-    /// Checks what decoding cannot: every index points to something, every list is whole. Returns
-    /// the name of the first table that is broken.
+    /// Checks the consistency of the tables: every index is in range, every list is complete. Fails
+    /// with the name of the first inconsistent table.
     pub fn validate(&self) -> Result<(), &'static str> {
         let n_hosts = self.hosts.len();
         let host = |host: &HostId| host.index() < n_hosts;
@@ -303,7 +304,8 @@ impl Tables {
         lists.map(<[HostId]>::len).fold(0, usize::saturating_add)
     }
 
-    /// A forged file of 1 MB could ask for terabytes of details: many files that share all versions.
+    /// Whether the files list no more versions than there are. A forged file of 1 MB could ask for
+    /// terabytes of details: many files that share all versions.
     fn versions_are_not_shared(&self) -> bool {
         let n_listed: u64 =
             self.files.iter().map(|file| u64::from(file.versions.1 - file.versions.0)).sum();

@@ -1,10 +1,10 @@
 //! Prefix tables: which prefixes contain an address, most specific first.
 //!
-//! All tables stand on [`ip_network_table`], whose longest match takes about 50 ns in 700,000
-//! prefixes. [`SparseTable`] asks it only where there is anything. Its search for *all* covering
+//! All tables use [`ip_network_table`], whose longest match takes about 50 ns in 700,000 prefixes.
+//! [`SparseTable`] calls it only for blocks of addresses with a prefix. Its search for *all* covering
 //! prefixes allocates a vector for each call, so [`CoveringTable`] finds the longest match and then
-//! follows links to the next shorter covering prefix, which are computed once when the table is
-//! built: no allocation, and as many steps as there are prefixes to report. Lookups never mutate.
+//! follows links to the next shorter covering prefix, which are computed when the table is built:
+//! no allocation, and as many steps as there are prefixes to report. Lookups never mutate.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -40,7 +40,8 @@ impl<T> PrefixTable<T> {
         self.find_from_length(address, 0)
     }
 
-    /// The same, unless that prefix is shorter than `min_length`.
+    /// The value of the longest prefix that contains `address`, if that prefix has at least
+    /// `min_length` bits.
     pub fn find_from_length(&self, address: IpAddr, min_length: u8) -> Option<&T> {
         self.find_longest(address, min_length).map(|(_, value)| value)
     }
@@ -86,8 +87,8 @@ impl<T> PrefixTable<T> {
 
 /// A [`PrefixTable`] of prefixes that cover little of IPv4, as the networks of mirrors do.
 ///
-/// Most clients are in none of them: one look at 8 KB says so, where a walk down the trie costs 300
-/// instructions.
+/// Most clients are in none of them. A bit set of 8 KB answers for those, where a walk down the trie
+/// costs 300 instructions.
 pub struct SparseTable<T> {
     table: PrefixTable<T>,
     occupied: OccupiedBlocks,
@@ -150,7 +151,7 @@ impl OccupiedBlocks {
             self.blocks = vec![0; (1 << 16) / 64].into_boxed_slice();
         }
         let first = (address.to_bits() >> 16) as usize;
-        // Aligned, as prefixes are: within one word, or some whole ones.
+        // Prefixes are aligned, so the blocks lie within one word or fill whole words.
         let n_blocks = 1 << 16_u8.saturating_sub(prefix.len());
         if let Some(words) = self.blocks.get_mut(first / 64..(first + n_blocks).div_ceil(64)) {
             match n_blocks {
@@ -185,7 +186,7 @@ impl<T> CoveringTable<T> {
     /// Builds the table; of equal prefixes the first wins.
     pub fn new(entries: impl IntoIterator<Item = (Prefix, T)>) -> Self {
         let mut entries: Vec<_> = entries.into_iter().collect();
-        // By address, then shorter first: whatever covers a prefix stands before it.
+        // Sorted by address, then length: every prefix comes after those that cover it.
         entries.sort_by_key(|(prefix, _)| *prefix);
         entries.dedup_by_key(|(prefix, _)| *prefix);
         let mut nodes: Vec<Node<T>> = Vec::with_capacity(entries.len());

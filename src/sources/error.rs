@@ -1,4 +1,4 @@
-//! Why an input cannot be read, and reading files as far as they may be.
+//! Errors of reading an input, and reading files up to a limit.
 
 use std::fmt::Display;
 use std::io;
@@ -7,32 +7,32 @@ use std::path::{Path, PathBuf};
 use catalog::{BadCatalog, report};
 use runtime::regular_file::{self, ReadError};
 
-/// Why there is no catalog: one line that names the file and the reason.
+/// The reason why there is no catalog: one line that names the file and the cause.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file cannot be opened or read.
     #[error("{}: {source}", path.display())]
     Read {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why, and how far it was read.
+        /// The cause, and how far the file was read.
         source: ReadError,
     },
-    /// A file is not what it should be.
+    /// The content of a file is invalid.
     #[error("{}: {reason}", path.display())]
     Broken {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why, as the rest of a sentence about the file.
+        /// The cause, as the rest of a sentence about the file.
         reason: String,
     },
-    /// Each record is sound, but together they cannot be served.
+    /// Each record is valid, but together they cannot be served.
     #[error(transparent)]
     Refused(#[from] BadCatalog),
 }
 
 impl Error {
-    /// What the system said, where that is the reason.
+    /// The I/O error, if that is the cause.
     pub fn io_error(&self) -> Option<&io::Error> {
         match self {
             Self::Read { source, .. } => source.io_error(),
@@ -49,12 +49,12 @@ impl Error {
     }
 }
 
-/// Reads a file of at most so many bytes.
+/// Reads a file of at most `limit` bytes.
 pub(super) fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     regular_file::read(path, limit).map_err(|source| Error::Read { path: path.into(), source })
 }
 
-/// The name by which diagnostics call a file: its last component, as the operator wrote it.
+/// The name of a file in diagnostics: the last component of its path, as the operator wrote it.
 pub(super) fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }

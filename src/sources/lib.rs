@@ -1,9 +1,9 @@
-//! Where data come from: one module for each kind of input.
+//! Sources of the catalog: one module for each kind of input.
 //!
-//! A source reads its input and hands every record to the catalog's [builder](catalog::Builder),
-//! with the place where it was read. It skips and reports bad records, and fails only where the input
-//! as a whole cannot be what it should be. It also says which [`Revision`] of its input is there, so
-//! that whoever watches it need not know what it is.
+//! A source reads its input and passes every record to the catalog's [builder](catalog::Builder), with
+//! the place where it was read. It reports and skips bad records, and fails only if the input as a whole
+//! is invalid. It also returns the current [`Revision`] of its input, so that code that watches for
+//! changes need not know the kind of input.
 //!
 //! A new source is a module here, and a variant of [`Inputs`].
 
@@ -21,7 +21,7 @@ pub use error::Error;
 pub use mirrormanager::MirrorManagerFiles;
 pub use revision::Revision;
 
-/// What a catalog is made from.
+/// The input of a catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inputs {
     /// MirrorManager's files.
@@ -31,7 +31,7 @@ pub enum Inputs {
 }
 
 impl Inputs {
-    /// Reads everything; blocks, for seconds with Fedora's data.
+    /// Reads the whole input. Blocks, for seconds with Fedora's data.
     pub fn read(&self, report: &mut Report) -> Result<Catalog, Error> {
         match self {
             Self::MirrorManager(files) => mirrormanager::read(files, report),
@@ -39,7 +39,7 @@ impl Inputs {
         }
     }
 
-    /// What is there now. Where two differ, the data may.
+    /// The current revision of the input. If two revisions differ, the data may differ.
     pub fn revision(&self) -> Revision {
         match self {
             Self::MirrorManager(files) => Revision::of_files(files.paths()),

@@ -1,4 +1,4 @@
-//! What tells two states of an input apart, without reading it.
+//! The revision of an input, which detects changes without reading it.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// The state of an input at one moment. The default is that of an input that never changes.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Revision {
-    /// By file; `None` where one cannot be looked at, and its reader will say why.
+    /// The state of each file; `None` if it cannot be examined. Reading it then returns the error.
     files: Vec<(PathBuf, Option<FileState>)>,
 }
 
@@ -30,15 +30,16 @@ impl Revision {
     }
 }
 
-/// What tells two states of a file apart. A change that keeps all of it escapes, such as an
-/// overwrite with equal length within the resolution of the file system's clock.
+/// Metadata that detects a change of a file. It misses a change that keeps all of it, such as an
+/// overwrite of equal length within the resolution of the file system's clock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct FileState {
     device: u64,
     inode: u64,
     len: u64,
     modified: (i64, i64),
-    /// Of the inode: nobody can set it back, as copies that keep times do with the other.
+    /// Time of change of the inode. It cannot be set back, as copies that preserve times do with
+    /// `modified`.
     changed: (i64, i64),
 }
 

@@ -1,4 +1,4 @@
-//! The same as JSON: an array with an object for each mirror, best first.
+//! The JSON answer: an array with an object for each mirror, best first.
 //!
 //! ```json
 //! [
@@ -9,8 +9,8 @@
 //!
 //! `url` is the best of `urls`: libzypp (17.38) takes an array of objects with `url` for a mirror
 //! list. `tier` says how the mirror was found: `netblock`, `asn`, `country` (asked for), `geoip`
-//! (the client's country), `continent`, `global`, `fallback`. `country` is `null` where it is not
-//! known. Each line is an object, so that a person can read it.
+//! (the client's country), `continent`, `global`, `fallback`. `country` is `null` if it is not
+//! known. Each object has a line of its own, so that people can read the array.
 
 use crate::document::Document;
 use encode::text::{Append, Text};
@@ -59,7 +59,8 @@ pub fn render(document: &Document<'_>, body: &mut Text) {
     body.push_str(if separator == "\n " { "]\n" } else { "\n]\n" });
 }
 
-/// Appends the object that says why there is no list; returns where `repositories` begin in it.
+/// Appends the object with the error message; returns the offset in `body` at which `repositories`
+/// begin.
 pub fn render_error(message: &str, repositories: &str, body: &mut Text) -> usize {
     let message = if repositories.is_empty() { message.trim_end() } else { message };
     body.push_str("{\"error\":\"");

@@ -2,7 +2,7 @@
 //!
 //! The layout is MirrorManager's to the byte: old clients depend on indentation, attribute order and
 //! the literal prefix `mm0:`. `preference` falls by one for each mirror, from 100 down to 1, in
-//! document order: dnf reads the order, yum and aria2 the number. `type` repeats `protocol` because
+//! document order: dnf uses the order, yum and aria2 use the number. `type` repeats `protocol` because
 //! aria2 needs the one and old yum the other.
 
 use crate::document::{Document, NO_MIRROR_COMMENT};
@@ -10,12 +10,12 @@ use encode::text::{Append, Digits, Pieces, Prepared, Text};
 use encode::xml::{escape_comment_into, escape_into};
 use snapshot::FileView;
 
-/// What stands around the lines, about.
+/// Approximate bytes of a metalink without its URL lines.
 const FIXED_PARTS: usize = 640;
 
 /// Appends a metalink of a file.
 ///
-/// `tails` is memory that is used again.
+/// `tails` is a reused buffer.
 pub fn render(
     document: &Document<'_>,
     file: &FileView<'_>,
@@ -44,7 +44,7 @@ pub fn render(
     body.push_str("   </resources>\n  </file>\n </files>\n</metalink>\n");
 }
 
-/// Appends the metalink that says why there is none. The message stands in a comment.
+/// Appends a metalink without a file, with the error message in a comment.
 pub fn render_error(pubdate: &str, write_message: impl FnOnce(&mut Text), body: &mut Text) {
     push_opening(pubdate, body);
     body.push_str("<!-- ");
@@ -52,7 +52,7 @@ pub fn render_error(pubdate: &str, write_message: impl FnOnce(&mut Text), body: 
     body.push_str("\n-->\n</metalink>\n");
 }
 
-/// Appends text to a message of [`render_error`].
+/// Appends text to the error message of [`render_error`], escaped for an XML comment.
 pub fn push_comment(text: &str, body: &mut Text) {
     escape_comment_into(text, body);
 }

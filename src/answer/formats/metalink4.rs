@@ -1,4 +1,4 @@
-//! The same as a Metalink 4 document (RFC 5854), which aria2 reads.
+//! The Metalink 4 answer (RFC 5854), which aria2 reads.
 //!
 //! It differs from MirrorManager's format in what RFC 5854 defines: locations in lower case,
 //! `priority` that counts up from 1, hashes under their IANA names, and no place for alternates, so
@@ -31,7 +31,7 @@ pub fn render(document: &Document<'_>, file: &FileView<'_>, now: u64, body: &mut
     body.push_str(" </file>\n</metalink>\n");
 }
 
-/// Appends the document that says why there is none. The message stands in a comment.
+/// Appends a document without a file, with the error message in a comment.
 pub fn render_error(write_message: impl FnOnce(&mut Text), body: &mut Text) {
     push_opening(body);
     body.push_str("<!-- ");
@@ -51,7 +51,7 @@ fn push_version(version: &Version, body: &mut Text) {
         body.push_str("</size>\n");
     }
     let sums = &version.checksums;
-    // The strongest first: a reader may stop at the first one that it knows.
+    // The strongest hash is first, because a reader may stop at the first one that it knows.
     push_hash("sha-512", sums.sha512.as_ref().map(|sum| sum.as_flattened()), body);
     push_hash("sha-256", sums.sha256.as_ref().map(|sum| &sum[..]), body);
     push_hash("sha-1", sums.sha1.as_ref().map(|sum| &sum[..]), body);

@@ -1,4 +1,4 @@
-//! The text answer: a comment line that says how, then one URL a line.
+//! The text answer: a comment line that says how mirrors were chosen, then one URL a line.
 //!
 //! Lines end in `\n` alone, none is blank, and no URL holds a blank or a control character: dnf and
 //! zypper break on either.
@@ -10,10 +10,10 @@ use crate::target::Subject;
 use encode::text::{Append, Pieces, Text};
 use encode::write::push_number;
 
-/// The first line is seldom longer.
+/// Bytes reserved for the first line, which is seldom longer.
 const FIRST_LINE: usize = 1_024;
 
-/// What a text list says besides the mirrors.
+/// Content of a text list besides the mirrors.
 pub struct Details<'a> {
     /// The protocols asked for.
     pub protocols: Option<&'a Protocols<'a>>,
@@ -23,7 +23,7 @@ pub struct Details<'a> {
 
 /// Appends a text list.
 ///
-/// `tails` is memory that is used again.
+/// `tails` is a reused buffer.
 pub fn render(document: &Document<'_>, details: &Details<'_>, tails: &mut Pieces, body: &mut Text) {
     let Document { edition, target, selection, choice, url_tail, .. } = *document;
     tails.clear();
@@ -62,7 +62,7 @@ pub fn render(document: &Document<'_>, details: &Details<'_>, tails: &mut Pieces
     }
 }
 
-/// How the first line of a text list begins.
+/// Appends the beginning of the first line of a text list.
 pub(crate) fn push_subject(subject: &Subject<'_, '_>, body: &mut impl Append) {
     match subject {
         Subject::Path(path) => body.push_all(["# path = ", path, " "]),

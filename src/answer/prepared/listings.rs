@@ -1,4 +1,4 @@
-//! How mirrors are listed: the parts of an answer that are the same in every answer, made once.
+//! The parts of a mirror list that are the same in every answer, prepared once.
 //!
 //! A line of a metalink is
 //!
@@ -27,7 +27,7 @@ use snapshot::{Snapshot, insert};
 /// One URL of one mirror, as [`Listings::pieces`].
 #[derive(Clone, Copy, Debug)]
 pub struct Listing {
-    /// What the URL speaks.
+    /// The protocol of the URL.
     pub protocol: Protocol,
     /// The base URL as the data has it.
     pub url: Piece,
@@ -35,7 +35,7 @@ pub struct Listing {
     pub metalink_line: Line,
 }
 
-/// The URLs of a mirror in a layout: a range of [`Listings`]. Empty for one that has none.
+/// The URLs of a mirror in a layout, as a range of [`Listings`]; empty if it has none.
 #[derive(Clone, Copy, Default, Debug)]
 struct Group {
     from: u32,
@@ -48,7 +48,7 @@ pub struct Listings {
     listings: Vec<Listing>,
     /// The URLs of each mirror, by layout.
     layouts: Vec<Vec<Group>>,
-    /// What a metalink says of each file.
+    /// The details of each file in metalinks.
     files: Vec<Piece>,
     /// The listings of URLs that several mirrors have: where each URL is, and its index.
     shared: Vec<(Piece, u32)>,
@@ -73,7 +73,7 @@ impl<'a> LayoutListings<'a> {
 }
 
 impl Listings {
-    /// Makes all pieces. How many there can be, the snapshot has bounded.
+    /// Prepares all pieces. Their number is bounded by the checks of the snapshot.
     pub fn new(snapshot: &Snapshot) -> Self {
         let sharing = vec![0; snapshot.words_per_set()].into_boxed_slice();
         let mut all = Self { sharing, ..Self::default() };
@@ -117,7 +117,7 @@ impl Listings {
                 |out| metalink::push_head(protocol, country, out),
                 |out| metalink::push_middle(slot.public, url, out),
             );
-            // Nearly all URLs are their own escapes, and so the end of the line.
+            // Nearly all URLs need no escaping, so the end of the line also serves as the plain URL.
             let end = u32::try_from(url.len()).map_or(Piece::default(), |n| metalink_line.end(n));
             let is_plain = pieces.get(end) == url;
             let url = if is_plain { end } else { pieces.add(|out| out.push_str(url)) };
@@ -138,7 +138,7 @@ impl Listings {
         LayoutListings { groups, listings: &self.listings }
     }
 
-    /// What listings and the details of files are made of.
+    /// The pieces to which listings and details of files refer.
     pub fn pieces(&self) -> &Pieces {
         &self.pieces
     }
@@ -159,13 +159,13 @@ impl Listings {
         self.shared.get(place).map(|&(_, url)| url)
     }
 
-    /// What a metalink says of a file.
+    /// The details of a file in a metalink.
     pub fn file_details(&self, file: FileId) -> &str {
         self.files.get(file.index()).map_or("", |&piece| self.pieces.get(piece))
     }
 }
 
-/// What was made before and serves again.
+/// Lookup tables with which equal parts are stored once while the listings are built.
 #[derive(Default)]
 struct Known {
     groups: FxHashMap<(HostId, u32, bool), Group>,

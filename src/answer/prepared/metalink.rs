@@ -22,7 +22,7 @@ pub(super) fn push_middle(is_public: bool, url: &str, out: &mut String) {
     escape_into(url, out);
 }
 
-/// Appends what it says of a file.
+/// Appends the details of a file: its current version and the alternates.
 pub(super) fn push_versions(versions: &[Version], out: &mut String) {
     let Some((current, alternates)) = versions.split_first() else { return };
     push_version(current, "   ", out);
@@ -50,7 +50,7 @@ fn push_version(version: &Version, indent: &str, out: &mut String) {
         out.push_str("</size>\n");
     }
     let sums = &version.checksums;
-    // dnf takes none of the mirrors where one is empty.
+    // dnf uses none of the mirrors if this element is empty.
     if *sums == Checksums::default() {
         return;
     }

@@ -1,4 +1,4 @@
-//! What answers are made of that is the same in every answer, prepared once for each snapshot.
+//! The constant parts of answers, prepared once for each snapshot.
 
 mod metalink;
 pub mod listings;
@@ -9,8 +9,8 @@ use snapshot::Snapshot;
 use listings::Listings;
 use repositories::RepositoryList;
 
-/// A snapshot with what is prepared from it for the formats: everything that a request is answered
-/// from, published and replaced as one.
+/// A snapshot with the parts prepared from it for the formats. Requests are answered from it alone,
+/// and it is published and replaced as a whole.
 pub struct Edition {
     snapshot: Snapshot,
     listings: Listings,
@@ -25,17 +25,17 @@ impl Edition {
         Self { snapshot, listings, repositories }
     }
 
-    /// The data.
+    /// The snapshot.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
     }
 
-    /// How mirrors are listed.
+    /// The prepared URLs of the mirrors.
     pub fn listings(&self) -> &Listings {
         &self.listings
     }
 
-    /// What a request for an unknown repository is told.
+    /// The list of repositories for requests that name an unknown one.
     pub fn repositories(&self) -> &RepositoryList {
         &self.repositories
     }

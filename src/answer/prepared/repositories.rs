@@ -3,21 +3,21 @@
 use encode::xml::escape_comment_into;
 use snapshot::tables::Names;
 
-/// What a request for an unknown repository is told, made once.
+/// The list that a request for an unknown repository gets, prepared once.
 #[derive(Default)]
 pub struct RepositoryList {
-    /// A line `# repo=R&arch=A` for each repository, in order of their keys; at the end of a list that
-    /// is too long, one that says how many there are.
+    /// A line `# repo=R&arch=A` for each repository, in order of their keys. A list that is too long
+    /// is cut and ends with a line that gives the number of repositories.
     pub text: String,
-    /// The same, made safe for the inside of an XML comment.
+    /// `text`, escaped for an XML comment.
     pub xml_comment: String,
 }
 
 impl RepositoryList {
-    /// Makes it of the keys `repo+arch`.
+    /// Prepares the list from the keys `repo+arch`.
     pub fn new(keys: &Names) -> Self {
-        /// About 6,000 repositories. dnf asks twelve times for one that does not exist, so what the data
-        /// hold must not decide how long such an answer is.
+        /// Enough for about 6,000 repositories. dnf asks twelve times for one that does not exist, so
+        /// the length of this answer must not grow with the data.
         const MAX_BYTES: usize = 256 * 1_024;
         let mut list = Self::default();
         for key in keys.iter() {

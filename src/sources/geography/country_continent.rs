@@ -1,13 +1,13 @@
 //! `country_continent.csv`: lines `"code","continent"`, quotes optional.
 //!
-//! Rows before the first one with a two-character code are headers. `--` is MaxMind's way to say that
+//! Rows before the first one with a two-character code are headers. In MaxMind's files `--` means that
 //! a code (a proxy, a satellite) has no continent.
 
 use catalog::{Origin, Report};
 use model::geo::{Continent, Country};
 
-/// Reads every row; bad ones are reported and skipped. Of equal countries the last wins, as in the
-/// reference; the table applies that order.
+/// Reads every row; bad ones are reported and skipped. The rows keep their order; of equal countries the
+/// last will count, as in the reference.
 pub fn parse(file: &str, text: &str, report: &mut Report) -> Vec<(Country, Continent)> {
     let mut records = Vec::new();
     for (line, text) in (1..).zip(text.lines()) {

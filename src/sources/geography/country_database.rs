@@ -1,7 +1,7 @@
-//! Country databases in MaxMind's file format, turned into a flat prefix list once.
+//! Reads country databases in MaxMind's file format into a flat list of prefixes.
 //!
-//! A request then needs no decoding, and a server no second file. What a record says of a place is
-//! taken from wherever the vendors put it:
+//! So a request needs no decoding, and a server no second file. Vendors use different fields for the
+//! place of a network:
 //!
 //! | vendor | country | more |
 //! |---|---|---|
@@ -9,9 +9,9 @@
 //! | ip-location-db, IPinfo's newer files | `country_code` | `continent_code` |
 //! | IPinfo's older files | `country` | `continent` |
 //!
-//! A database is a binary tree whose leaves are disjoint networks; neighbours of one record are
+//! A database is a binary tree whose leaves are disjoint networks. Neighbours with the same record are
 //! merged, which leaves about half of them. Aliases of IPv4 in it (`::ffff:0:0/96`, `2002::/16`,
-//! `2001::/32`, `64:ff9b::/96`) are left out, as [`model::embedded`] has one rule for all tables.
+//! `2001::/32`, `64:ff9b::/96`) are left out, because [`model::embedded`] has one rule for all tables.
 
 use rustc_hash::FxHashMap;
 
@@ -22,27 +22,28 @@ use catalog::{Origin, Report};
 use model::geo::{Continent, Country};
 use model::net::Prefix;
 
-/// Where a country database says what it says.
+/// The origin of all records of a country database.
 pub fn origin(file: &str) -> Origin {
     Origin::table(file, "country")
 }
 
-/// Reads every network of which anything is known. Fails on a file that is no such database, or in
-/// which no record holds a place.
+/// Reads every network with a known place. Fails if the file is no such database, or if no record in it
+/// has a place.
 pub fn parse(
     file: &str,
     bytes: &[u8],
     report: &mut Report,
 ) -> Result<CountryNetworks, BadDatabase> {
     let reader = Reader::from_source(bytes).map_err(BadDatabase::Format)?;
-    // A tree of n nodes has n + 1 leaves. One in which several paths lead to a node can have 2^128.
+    // A tree of n nodes has n + 1 leaves. A forged one with shared nodes can have 2^128.
     let max_leaves = reader.metadata().node_count as usize * 2 + 1_000;
     let mut table = CountryNetworks::default();
     let origin = origin(file);
-    // By where a record begins in the file, and by what it says.
+    // Indexes of places, by the offset of a record in the file and by its content.
     let mut at_offset: FxHashMap<usize, Option<u32>> = FxHashMap::default();
     let mut known: FxHashMap<NetworkPlace, u32> = FxHashMap::default();
-    // With those that have no record, or leaves without one could be passed by for ever.
+    // Leaves without a record are included, so that they count towards the limit: otherwise skipping
+    // them could take forever.
     let options = WithinOptions::default().include_networks_without_data();
     let networks = reader.networks(options).map_err(BadDatabase::Format)?;
     for (n_leaves, network) in networks.enumerate() {
@@ -64,7 +65,7 @@ pub fn parse(
             (place != NetworkPlace::default()).then(|| {
                 *known.entry(place).or_insert_with(|| {
                     table.places.push(place);
-                    // There are fewer than 2^32 records, as each has another offset.
+                    // There are fewer than 2^32 records, because each has a different offset.
                     u32::try_from(table.places.len() - 1).unwrap_or(u32::MAX)
                 })
             })
@@ -79,16 +80,16 @@ pub fn parse(
     Ok(table)
 }
 
-/// Why a file is no country database.
+/// The reason why a file is no country database.
 #[derive(Debug, thiserror::Error)]
 pub enum BadDatabase {
-    /// Not the file format, or damaged.
+    /// The file has another format, or is damaged.
     #[error("is no intact MaxMind database: {0}")]
     Format(maxminddb::MaxMindDbError),
-    /// Nodes of its tree are reached on several paths.
+    /// Several paths in its tree lead to one node.
     #[error("is no intact MaxMind database: its search tree is no tree")]
     Tree,
-    /// A database of something else, such as systems.
+    /// The database holds other data than places, such as systems.
     #[error(
         "holds no country: it is of the type \"{0}\", and no record has country.iso_code, \
          country_code, country, or a continent"
@@ -96,13 +97,14 @@ pub enum BadDatabase {
     NoCountry(String),
 }
 
-/// Leaves in `odd` what stands in the place of a country and is none.
+/// Reads the place from a record. Text in the field of a country that is no country code is stored in
+/// `odd`.
 fn read_place<S: AsRef<[u8]>>(
     record: &maxminddb::LookupResult<'_, S>,
     odd: &mut Option<String>,
 ) -> NetworkPlace {
-    // A path that leads to something else than text (GeoLite2's `country` is a map) is another
-    // layout's.
+    // A path to another type than text belongs to another vendor's layout: GeoLite2's `country` is a
+    // map.
     let text = |path: &[&str]| {
         let path: Vec<_> = path.iter().map(|key| PathElement::Key(key)).collect();
         record.decode_path::<&str>(&path).ok().flatten().filter(|text| !text.is_empty())
@@ -125,7 +127,7 @@ fn read_place<S: AsRef<[u8]>>(
     }
 }
 
-/// What vendors write where there is no country.
+/// Whether a code is one of those that vendors write for networks without a country.
 fn is_nothing(code: &str) -> bool {
     matches!(code.trim(), "" | "-" | "--" | "None" | "N/A")
 }

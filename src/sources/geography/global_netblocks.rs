@@ -2,14 +2,14 @@
 //!
 //! Tools write the second column in many ways, and all of these are read: `64500`, `AS64500`,
 //! `"64500"`, `0.64500` (asdot, RFC 5396), and the sets `{64500,64501}`, `64500_64501` and
-//! `64500,64501` of networks with several origins. Columns are parted by blanks, commas, semicolons
-//! or bars; more of them do not count. `ASN PREFIX` (RIPE's riswhois) and `ADDRESS LENGTH ASN` (CAIDA's
-//! pfx2as) are read as well, and lines that begin with `#`, `;`, `%` or `!` are comments.
+//! `64500,64501` of networks with several origins. Columns are separated by blanks, commas, semicolons
+//! or bars; further columns are ignored. `ASN PREFIX` (RIPE's riswhois) and `ADDRESS LENGTH ASN`
+//! (CAIDA's pfx2as) are read as well, and lines that begin with `#`, `;`, `%` or `!` are comments.
 //!
-//! A network of which is said that it belongs to no system (`None`, `NA`, `-`, `0`) hides a wider one
-//! that does, as in the reference. Any other text says nothing: the line is reported and skipped, and
-//! the wider network counts; so is 23456, which stands for a system that somebody could not write
-//! (RFC 6793). A prefix of length 0 is ignored, as in the reference.
+//! A network that explicitly belongs to no system (`None`, `NA`, `-`, `0`) hides a wider one that does,
+//! as in the reference. A line with any other text is reported and skipped, so the wider network counts.
+//! The same holds for 23456, the placeholder of software without 32-bit numbers (RFC 6793). A prefix
+//! of length 0 is ignored, as in the reference.
 
 use std::net::IpAddr;
 
@@ -17,7 +17,7 @@ use catalog::geography::{AS_TRANS, Owner, SystemNetworks};
 use catalog::{Origin, Report};
 use model::net::{HostBits, Prefix};
 
-/// Longer lines are no lines of such a file.
+/// The most bytes of a line; a longer one belongs to another kind of file.
 const MAX_LINE: usize = 4_096;
 
 /// Reads every line; bad ones are reported and skipped.
@@ -38,7 +38,7 @@ pub fn parse(file: &str, bytes: &[u8], report: &mut Report) -> SystemNetworks {
             report.skipped(&origin(), "line is not UTF-8, skipped", text);
             continue;
         };
-        // As nearly all lines are.
+        // Nearly all lines are plain.
         if let Some((prefix, system)) = parse_plain(text) {
             table.networks.push((prefix, Owner::System(system)));
             continue;
@@ -56,7 +56,7 @@ enum Kind {
     Skipped,
 }
 
-/// A line `PREFIX ASN` of which there is nothing to say.
+/// Parses a plain line `PREFIX ASN` that needs no diagnostic; `None` for other lines.
 fn parse_plain(text: &str) -> Option<(Prefix, u32)> {
     let mut columns = text.split_ascii_whitespace();
     let (prefix, system) = (columns.next()?, columns.next()?);
@@ -74,7 +74,7 @@ fn is_system(number: u32) -> bool {
     number != 0 && number != AS_TRANS
 }
 
-/// Any other line.
+/// Parses any other line.
 fn parse_line(text: &str, table: &mut SystemNetworks, mut tell: impl FnMut(Kind, &'static str)) {
     let text = text.trim();
     if text.is_empty() {
@@ -85,7 +85,7 @@ fn parse_line(text: &str, table: &mut SystemNetworks, mut tell: impl FnMut(Kind,
     }
     let (first, rest) = split_column(text, is_separator);
     let separator = text.get(first.len()..).and_then(|rest| rest.trim_start().chars().next());
-    // A comma within a later column is one of a set, unless commas part columns.
+    // A comma within a later column separates the items of a set, unless commas separate columns.
     let ends = |c| c == '|' || (is_separator(c) && Some(c) == separator);
     let (second, rest) = split_column(rest, ends);
     let (third, _) = split_column(rest, ends);
@@ -133,8 +133,8 @@ fn is_separator(character: char) -> bool {
     matches!(character, ',' | ';' | '|')
 }
 
-/// The first column, with quotes or braces around it, and what follows it. A blank ends it, or what
-/// `ends` says.
+/// Splits off the first column, with quotes or braces around it. It ends at a blank, or at a character
+/// for which `ends` returns true.
 fn split_column(text: &str, ends: impl Fn(char) -> bool) -> (&str, &str) {
     let closing = match text.chars().next() {
         Some('{') => Some('}'),
@@ -156,12 +156,12 @@ fn unquote(column: &str) -> &str {
     column.trim_matches(['"', '\'']).trim()
 }
 
-/// What an ASN column says.
+/// The parsed content of an ASN column.
 #[derive(Default)]
 struct Systems {
-    /// In the order of the text, each once.
+    /// The system numbers, in the order of the text, each once.
     numbers: Vec<u32>,
-    /// Whether it says that there is none.
+    /// Whether it states that there is no system.
     is_nobody: bool,
     /// Whether part of it cannot be read.
     has_others: bool,
@@ -171,7 +171,7 @@ impl Systems {
     fn parse(column: &str) -> Self {
         let mut systems = Self::default();
         let inner = column.trim_matches(['{', '}', '[', ']', '(', ')', '"', '\'']);
-        // Several are parted by these; blanks come within braces only.
+        // These characters separate several numbers; blanks occur within braces only.
         for item in inner.split([',', '_', ' ', '\t', ';']).filter(|item| !item.is_empty()) {
             match parse_asn(item) {
                 Some(0) => systems.is_nobody = true,
@@ -186,14 +186,14 @@ impl Systems {
     }
 }
 
-/// What tools write where there is no system.
+/// Whether a text is one of those that tools write for networks without a system.
 fn is_nothing(text: &str) -> bool {
     ["none", "null", "na", "n/a", "-", "nil"]
         .iter()
         .any(|nothing| text.eq_ignore_ascii_case(nothing))
 }
 
-/// `64500`, `AS64500`, or `0.64500`.
+/// Parses `64500`, `AS64500`, or `0.64500`.
 fn parse_asn(text: &str) -> Option<u32> {
     let text = text.trim_matches(['"', '\'']);
     let number = match text.get(..2) {

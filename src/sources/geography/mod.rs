@@ -1,5 +1,5 @@
-//! Files that say where networks are: which systems they belong to, in which countries they are, and
-//! on which continents those.
+//! Reads the geography files: the autonomous systems and countries of networks, and the continents of
+//! countries.
 
 pub mod global_netblocks;
 pub mod country_continent;
@@ -10,12 +10,12 @@ use std::path::Path;
 use super::error::{Error, file_name, read_file};
 use catalog::{Geography, Report};
 
-/// The most bytes of `global_netblocks.txt` and of the country database: tens of times of what there is.
+/// The most bytes of `global_netblocks.txt` and of the country database, far above their real sizes.
 const MAX_TABLE: u64 = 1 << 30;
 /// The most bytes of `country_continent.csv`, which has a line for each country.
 const MAX_CONTINENTS: u64 = 16 << 20;
 
-/// Reads all three.
+/// Reads the three files.
 pub(super) fn read(
     global_netblocks: &Path,
     country_continent: &Path,

@@ -1,9 +1,8 @@
 //! `mirrorlist_cache.proto`: MirrorManager's data as one Protocol Buffers message.
 //!
 //! Field numbers and names are those of the format (proto2, package `mirrormanager`, message
-//! `MirrorList`). The file is walked one top-level field at a time; directories, which are nearly
-//! all of it, are taken apart one by one and are never held as they are in the
-//! file.
+//! `MirrorList`). The file is read one top-level field at a time. Directories, which are nearly all of
+//! it, are parsed one by one, and their encoded form is not kept.
 //!
 //! Unknown fields are skipped, as the format asks. `LocationCache`, `HostMaxConnectionCache`,
 //! `ByCountryInternet2` and `OrderedMirrorList` are known and not used, as in the reference.
@@ -18,21 +17,21 @@ use catalog::{Builder, Origin, Record, Report};
 use model::checksum::{Checksums, parse_hex};
 use model::mirror_key::MirrorKey;
 
-/// Why the file as a whole cannot be used.
+/// The reason why the file as a whole cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BadFile {
-    /// Not the wire format, or cut off.
+    /// The file is not in the wire format, or is cut off.
     #[error("is damaged at byte {position}: {reason}")]
     Wire {
-        /// Bytes read before the damage was met.
+        /// Bytes read before the damage was found.
         position: u64,
-        /// What is wrong.
+        /// The kind of damage.
         reason: BadWire,
     },
-    /// The one top-level field that must be there.
+    /// `Time` is missing, the only required top-level field.
     #[error("is no MirrorManager cache: it has no Time")]
     NoTime,
-    /// An empty file is a valid message, but no data.
+    /// The file is empty: a valid message, but without data.
     #[error("is empty")]
     Empty,
 }
@@ -59,7 +58,7 @@ pub fn parse(file: &str, input: impl BufRead, report: &mut Report) -> Result<Bui
     Ok(builder)
 }
 
-/// Hands the fields of the file to the builder.
+/// Passes the fields of the file to the builder.
 struct CacheReader {
     builder: Builder,
     tables: Tables,
@@ -67,7 +66,7 @@ struct CacheReader {
     time: Option<u64>,
 }
 
-/// Where each table is: everything that is said of its records points there.
+/// The origin of each table, for diagnostics of its records.
 struct Tables {
     time: Origin,
     netblock_countries: Origin,
@@ -186,7 +185,7 @@ impl CacheReader {
     }
 }
 
-/// Reads map entries whose strings must be UTF-8; those that are not are reported and skipped.
+/// Reads map entries. Their strings must be UTF-8; entries with others are reported and skipped.
 struct EntryReader<'a> {
     origin: &'a Origin,
     report: &'a mut Report,
@@ -256,7 +255,7 @@ impl EntryReader<'_> {
         Ok((key, values))
     }
 
-    /// `FileDetailsCacheDirectoryType`.
+    /// Parses a `FileDetailsCacheDirectoryType`.
     fn directory_files(&mut self, message: &[u8]) -> Result<Option<Record>, BadWire> {
         let mut directory = None;
         let mut files = Vec::new();
@@ -271,7 +270,7 @@ impl EntryReader<'_> {
         Ok(directory.map(|directory| Record::Files(directory, files)))
     }
 
-    /// `FileDetailsCacheFilesType`.
+    /// Parses a `FileDetailsCacheFilesType`.
     fn file_versions(&mut self, message: &[u8]) -> Result<Option<File>, BadWire> {
         let mut name = None;
         let mut versions = Vec::new();
@@ -286,7 +285,7 @@ impl EntryReader<'_> {
         Ok(name.map(|name| File { name, versions }))
     }
 
-    /// `FileDetailsType`.
+    /// Parses a `FileDetailsType`.
     fn version(&mut self, message: &[u8]) -> Result<Version, BadWire> {
         let mut version = Version { timestamp: 0, size: 0, checksums: Checksums::default() };
         let sums = &mut version.checksums;

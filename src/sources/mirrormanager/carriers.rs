@@ -1,8 +1,8 @@
-//! Entries of directories that were met before: a mirror and its URLs, known by their bytes.
+//! A cache of parsed directory entries (a mirror and its URLs), by their bytes.
 //!
-//! MirrorManager repeats an entry in each of the thousands of directories that a mirror carries,
-//! and mostly the same entry follows. So the bytes are compared with what followed last time; where
-//! that fails, they are looked up; and only entries that are new are taken apart.
+//! MirrorManager repeats an entry in each of the thousands of directories that a mirror carries, and
+//! mostly the same entry follows. So the bytes are first compared with the entry that followed last
+//! time, then looked up by their hash, and only new entries are parsed.
 
 use std::collections::hash_map;
 use std::hash::BuildHasher;
@@ -11,12 +11,12 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use model::ids::HostId;
 
-/// More entries than this are not remembered, nor longer ones. Fedora has 3,000 of some 20 bytes; a
-/// file whose entries are all different would fill the memory.
+/// The most entries that are cached, and the most bytes of one. Fedora has 3,000 of some 20 bytes; a
+/// file whose entries are all different would exhaust the memory.
 const MAX_ENTRIES: u32 = 1 << 17;
 const MAX_BYTES: usize = 256;
 
-/// What an entry says.
+/// The parsed content of an entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Carrier {
     pub(super) host: HostId,
@@ -27,22 +27,22 @@ pub(super) struct Carrier {
 struct Entry {
     bytes: Box<[u8]>,
     carrier: Carrier,
-    /// The entry that followed last time, or none that exists.
+    /// Index of the entry that followed last time; out of range if none did.
     next: u32,
 }
 
-/// Entries by their bytes.
+/// Parsed entries by their bytes.
 #[derive(Default)]
 pub(super) struct KnownCarriers {
     entries: Vec<Entry>,
-    /// By the hash of their bytes; of two with one hash, the first is remembered.
+    /// Indexes of entries by the hash of their bytes; of two with equal hashes, the first is cached.
     by_hash: FxHashMap<u64, u32>,
-    /// The entry that was found last.
+    /// Index of the entry that was found last.
     last: u32,
 }
 
 impl KnownCarriers {
-    /// What the entry says, if it was met before.
+    /// The content of the entry, if it is cached.
     pub(super) fn find(&mut self, bytes: &[u8]) -> Option<Carrier> {
         let next = self.entries.get(self.last as usize).map_or(u32::MAX, |last| last.next);
         if let Some(entry) = self.entries.get(next as usize)
@@ -58,7 +58,7 @@ impl KnownCarriers {
         Some(carrier)
     }
 
-    /// Remembers what a new entry says.
+    /// Caches the content of a new entry.
     pub(super) fn learn(&mut self, bytes: &[u8], carrier: Carrier) {
         let index = match u32::try_from(self.entries.len()) {
             Ok(index) if index < MAX_ENTRIES && bytes.len() <= MAX_BYTES => index,

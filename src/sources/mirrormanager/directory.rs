@@ -1,8 +1,8 @@
 //! `MirrorListCacheType`: a directory, the URLs of each of its mirrors, and their countries.
 //!
-//! MirrorManager repeats for every directory what it says of every mirror, and Fedora's file has some
-//! 17 million such entries. They are handed on one by one; what is remembered here is only which
-//! mirror an entry or a number stands for.
+//! MirrorManager repeats the entry of a mirror for every directory, and Fedora's file has some 17
+//! million entries. They are passed on one by one; only the mirrors to which entries and numbers refer
+//! are cached.
 
 use rustc_hash::FxHashMap;
 
@@ -14,15 +14,15 @@ use model::geo::Country;
 use model::ids::HostId;
 use model::mirror_key::MirrorKey;
 
-/// Reads one directory after the other.
+/// Reads directories one after the other.
 #[derive(Default)]
 pub(super) struct DirectoryReader {
     hosts: HostNumbers,
     known_carriers: KnownCarriers,
 }
 
-/// Mirrors by MirrorManager's numbers. Those are small, and asked for twice for each mirror of each
-/// directory: nearly all are found by an index.
+/// Mirrors by MirrorManager's numbers. Nearly all numbers are small and are looked up twice for each
+/// mirror of each directory, so small ones index an array.
 #[derive(Default)]
 struct HostNumbers {
     small: Vec<Option<HostId>>,
@@ -30,7 +30,7 @@ struct HostNumbers {
 }
 
 impl HostNumbers {
-    /// Fedora's numbers go to some 3,000.
+    /// Numbers below this index the array; Fedora's go to some 3,000.
     const SMALL: usize = 1 << 16;
 
     fn get(&self, number: i64) -> Option<HostId> {
@@ -56,7 +56,7 @@ impl HostNumbers {
 }
 
 impl DirectoryReader {
-    /// Takes a `MirrorListCacheType` apart.
+    /// Parses a `MirrorListCacheType`.
     pub(super) fn read(
         &mut self,
         origin: &Origin,
@@ -66,8 +66,8 @@ impl DirectoryReader {
     ) -> Result<(), BadWire> {
         let mut name: &[u8] = b"";
         let mut subpath: &[u8] = b"";
-        // Carriers first: a mirror that is public or has a country but no URLs is of no use, and
-        // fields may come in any order.
+        // Carriers are read first: a mirror that is public or has a country but no URLs is of no use,
+        // and fields may come in any order.
         let mut others = false;
         let mut fields = Fields::new(message);
         while let Some((field, value)) = fields.next_field()? {
@@ -101,7 +101,7 @@ impl DirectoryReader {
         Ok(())
     }
 
-    /// What an entry of `ByHostId` says: a mirror and its URLs.
+    /// Parses an entry of `ByHostId`: a mirror and its URLs.
     fn carrier(
         &mut self,
         origin: &Origin,
@@ -131,7 +131,7 @@ impl DirectoryReader {
         Ok(carrier)
     }
 
-    /// An entry of `ByCountry`: a country and its mirrors.
+    /// Parses an entry of `ByCountry`: a country and its mirrors.
     fn read_country(
         &self,
         origin: &Origin,

@@ -1,7 +1,7 @@
-//! MirrorManager's files: its mirrors as one protobuf, and geography beside it.
+//! MirrorManager's files: its mirrors as one protobuf, and the geography files.
 //!
-//! The protobuf is [read ahead](read_ahead), [walked](wire) field by field ([`cache`]), and its
-//! directories are taken apart without being held (`directory`).
+//! The protobuf is [read ahead](read_ahead) on a thread, [split](wire) into fields ([`cache`]), and its
+//! directories are parsed one by one (`directory`).
 
 pub mod cache;
 pub mod wire;
@@ -40,7 +40,8 @@ impl MirrorManagerFiles {
     }
 }
 
-/// Reads the four files. The protobuf is nine tenths of the work, so it has a thread of its own.
+/// Reads the four files. The protobuf is nine tenths of the work, so the other files are read on another
+/// thread meanwhile.
 pub(super) fn read(files: &MirrorManagerFiles, report: &mut Report) -> Result<Catalog, Error> {
     let MirrorManagerFiles { cache, global_netblocks, country_continent, geoip } = files;
     let mut geography_report = Report::default();
@@ -72,7 +73,7 @@ fn read_cache<'scope>(
     let (file, _) = regular_file::open(path).map_err(unread)?;
     let input = ReadAhead::start(scope, file).map_err(|error| Error::no_thread(path, &error))?;
     cache::parse(&file_name(path), input, report).map_err(|error| match error {
-        // What the system could not read may be sound.
+        // After an I/O error the content of the file may still be valid.
         BadFile::Wire { position, reason: BadWire::Io(error) } => {
             unread(ReadError::Read { offset: position, error })
         }

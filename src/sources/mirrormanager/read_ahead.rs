@@ -1,7 +1,7 @@
-//! Reading a file on one thread while another takes it apart.
+//! Reads a file on one thread while another parses it.
 //!
 //! Copying Fedora's 300 MB out of the page cache takes a sixth of the time that the compiler spends
-//! on them (by perf), and from a disk more; the other core does that meanwhile.
+//! on them (by perf), and reading from a disk takes more; another core can do that meanwhile.
 
 use std::io::{self, BufRead, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -18,7 +18,7 @@ pub struct ReadAhead {
     empty: SyncSender<Vec<u8>>,
     block: Vec<u8>,
     at: usize,
-    /// The end of the input, or an error, has been given out.
+    /// Whether the end of the input, or an error, has been returned.
     has_ended: bool,
 }
 
@@ -29,7 +29,7 @@ impl ReadAhead {
         input: impl Read + Send + 'scope,
     ) -> io::Result<Self> {
         let (send_full, full) = sync_channel(AHEAD);
-        // As many as there are blocks, so that giving one back never waits.
+        // Capacity for all blocks that exist, so that returning one never waits.
         let (empty, receive_empty) = sync_channel(AHEAD + 2);
         let thread = thread::Builder::new().name("read-ahead".into());
         thread.spawn_scoped(scope, move || read_all(input, &send_full, &receive_empty))?;
@@ -47,12 +47,13 @@ fn read_all(
         block.clear();
         let read = input.by_ref().take(BLOCK as u64).read_to_end(&mut block);
         let is_end = !matches!(read, Ok(n) if n > 0);
-        // What came before an error comes before it here as well: it says how far the file was read.
+        // Bytes read before an error are sent first, because the error message says how far the file
+        // was read.
         if read.is_err() && !block.is_empty() && full.send(Ok(std::mem::take(&mut block))).is_err()
         {
             return;
         }
-        // Nobody is there to hear any more where the parser has given up.
+        // Sending fails if the parser has stopped.
         if full.send(read.map(|_| block)).is_err() || is_end {
             return;
         }
@@ -70,7 +71,8 @@ impl Read for ReadAhead {
 impl BufRead for ReadAhead {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.at >= self.block.len() && !self.has_ended {
-            // A thread that ends without a word has panicked: what it has read is not all there is.
+            // If the channel closes before the end was sent, the thread has panicked and data are
+            // missing.
             let ended = || Err(io::Error::other("its reader has panicked"));
             let received = self.full.recv().unwrap_or_else(|_| ended());
             self.has_ended = !matches!(&received, Ok(block) if !block.is_empty());

@@ -1,34 +1,33 @@
-//! Protocol Buffers' wire format, read in place.
+//! Parser for the wire format of Protocol Buffers, without decoding into structs.
 //!
 //! Fedora's 300 MB hold about 17 million tiny messages (a mirror and its URL ids, for each mirror of
 //! each directory). Decoding them into structs costs an allocation each: prost takes several seconds
-//! and gigabytes for the file. So the compiler walks the bytes instead, one top-level field at a
-//! time, and never holds more than one directory. The tests decode the same bytes with prost, as the
-//! slow and obvious twin.
+//! and gigabytes for the file. So the compiler parses one top-level field at a time, and never holds
+//! more than one directory. The tests compare the result with that of prost.
 //!
-//! Groups (wire types 3 and 4) have been obsolete since proto2 and are not in the format: an error.
+//! Groups (wire types 3 and 4) are obsolete since proto2 and not in the format, so they are an error.
 
 use std::io::{self, BufRead};
 
-/// A single top-level field larger than this is taken for damage.
+/// The most bytes of a top-level field; a larger one counts as damage.
 const MAX_FIELD: u64 = 256 << 20;
 
-/// Why bytes are no Protocol Buffers message.
+/// The reason why bytes are no Protocol Buffers message.
 #[derive(Debug, thiserror::Error)]
 pub enum BadWire {
     /// A field reaches beyond the end.
     #[error("it ends in the middle of a field")]
     Truncated,
-    /// More than ten bytes, or more than 64 bits.
+    /// A number has more than ten bytes, or more than 64 bits.
     #[error("a number is longer than 64 bits")]
     Varint,
     /// Field number 0, a group, or a wire type that does not exist.
     #[error("a field has the impossible tag {0}")]
     Tag(u64),
-    /// A field of another type than its number says.
+    /// A field has another type than the format gives for its number.
     #[error("field {0} is of another type than expected")]
     Type(u32),
-    /// A length past any real record.
+    /// The length of a field exceeds that of any real record.
     #[error("a field claims to be {0} bytes long")]
     TooLong(u64),
     /// The file cannot be read.
@@ -43,7 +42,7 @@ pub enum Value<'a> {
     Number(u64),
     /// Strings, bytes, messages, packed lists.
     Bytes(&'a [u8]),
-    /// Doubles and fixed-width integers; none of our fields is one.
+    /// Doubles and fixed-width integers, which no used field has.
     Fixed,
 }
 
@@ -109,7 +108,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Calls `each` with every number of a repeated integer field: one, or packed.
+/// Calls `each` with every number of a repeated integer field, packed or not.
 pub fn each_number<'a>(
     field: u32,
     value: Value<'a>,
@@ -127,7 +126,7 @@ pub fn each_number<'a>(
     Ok(())
 }
 
-/// Top-level fields of a file that is larger than one would hold in memory.
+/// Reads the top-level fields of a file that is too large to hold in memory.
 pub struct FieldReader<R> {
     input: R,
     buffer: Vec<u8>,
@@ -140,7 +139,7 @@ impl<R: BufRead> FieldReader<R> {
         Self { input, buffer: Vec::new(), position: 0 }
     }
 
-    /// The number of bytes read so far: where a damaged file is damaged.
+    /// The number of bytes read so far, which is the place of damage in error messages.
     pub fn position(&self) -> u64 {
         self.position
     }
@@ -173,7 +172,8 @@ impl<R: BufRead> FieldReader<R> {
     fn read_bytes(&mut self, length: u64) -> Result<(), BadWire> {
         use std::io::Read;
         self.buffer.clear();
-        // `take` and not a buffer of `length`: a damaged length must not allocate what is not there.
+        // `take` is used instead of a buffer of `length` bytes, so that a damaged length does not
+        // allocate memory for missing bytes.
         let read = self.input.by_ref().take(length).read_to_end(&mut self.buffer)? as u64;
         self.position += read;
         if read == length { Ok(()) } else { Err(BadWire::Truncated) }
@@ -215,7 +215,7 @@ fn split_tag(tag: u64) -> Result<(u32, Kind), BadWire> {
 }
 
 fn take_varint(bytes: &mut &[u8]) -> Result<u64, BadWire> {
-    // Nearly all: tags, lengths, small numbers.
+    // Nearly all numbers have one byte: tags, lengths, small values.
     if let [byte @ 0..0x80, rest @ ..] = *bytes {
         *bytes = rest;
         return Ok(u64::from(*byte));
