@@ -1,4 +1,4 @@
-//! From inputs to a snapshot: a source reads them into a catalog, and the compiler takes that.
+//! Building a snapshot from inputs: a source reads them into a catalog, and the compiler compiles it.
 
 use std::io;
 
@@ -7,19 +7,19 @@ use compile::{self, Compiled};
 use snapshot::Snapshot;
 use sources::{self, Inputs};
 
-/// Why nothing was built: one line that names the input and the reason.
+/// The reason why no snapshot was built: one line that names the input and the cause.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The inputs make no catalog.
+    /// The inputs could not be read into a catalog.
     #[error(transparent)]
     Source(#[from] sources::Error),
-    /// The catalog makes no snapshot.
+    /// The catalog could not be compiled into a snapshot.
     #[error(transparent)]
     Compile(#[from] compile::Error),
 }
 
 impl Error {
-    /// What the system said, where that is the reason.
+    /// The I/O error behind this one, if there is one.
     pub fn io_error(&self) -> Option<&io::Error> {
         match self {
             Self::Source(error) => error.io_error(),
@@ -28,8 +28,8 @@ impl Error {
     }
 }
 
-/// Makes a snapshot in memory. Blocks for seconds on Fedora's data. For a process that has the snapshot
-/// `before`, the new one shares with it what it can.
+/// Builds a snapshot in memory. Blocks for seconds with Fedora's data. If the process already has a
+/// snapshot, `before`, the new one shares unchanged parts with it.
 pub fn build(inputs: &Inputs, before: Option<&Snapshot>) -> Result<Compiled, Error> {
     let mut report = Report::default();
     let catalog = inputs.read(&mut report)?;

@@ -1,8 +1,8 @@
-//! Everything around an answer: HTTP, the published snapshot, reloads, counters, the operator's listener,
-//! signals and the supervisor.
+//! Everything around an answer: HTTP, the published snapshot, reloads, counters, the admin listener,
+//! signals and the protocols of systemd.
 //!
 //! Modules import downwards only, in this order: `systemd`, `admin`, `reload` and `http`, `live`,
-//! `build_snapshot`, and `metrics`. tokio and hyper are here and in no room below.
+//! `build_snapshot`, and `metrics`. The crates below this one use neither tokio nor hyper.
 
 pub mod metrics;
 pub mod build_snapshot;

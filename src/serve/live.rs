@@ -1,14 +1,13 @@
-//! The published edition of the data ([`Edition`]): what every request answers from, replaceable at any moment.
+//! The published edition of the data ([`Edition`]): every request is answered from it, and it can be
+//! replaced at any moment.
 //!
-//! A request calls [`Live::load`] once and works with that edition from start to end, so it sees
-//! one generation. A reload calls [`Live::swap`]; requests that are under way keep the old one
-//! until they are done. Freeing a snapshot of Fedora's size takes tens of milliseconds, so the
-//! retired one goes to a thread of its own, the reaper, which waits until it holds the last
-//! reference: a worker that dropped its guard last would otherwise pay for it in the middle of an
-//! answer.
+//! A request calls [`Live::load`] once and uses that edition from start to end, so it sees one
+//! generation. A reload calls [`Live::swap`]; requests in progress keep the old edition until they end.
+//! Freeing a snapshot of Fedora's size takes tens of milliseconds. So the retired edition goes to a
+//! thread of its own, the reaper, which waits until it holds the last reference. Otherwise the worker
+//! that drops the last guard would free it in the middle of an answer.
 //!
-//! It does not decide what is good enough to be published; that is the business of
-//! [`crate::reload`].
+//! This module does not decide whether data may be published; [`crate::reload`] does.
 
 use std::io;
 use std::sync::Arc;
@@ -20,19 +19,19 @@ use arc_swap::{ArcSwap, Guard};
 use answer::Edition;
 use runtime::supervise::{Supervisor, Thread};
 
-/// How soon the reaper looks whether the last reader has gone. Requests take well under a
-/// millisecond, so the first look nearly always succeeds; after each other one it waits for twice as
-/// long, up to [`LONGEST_INTERVAL`], because a load that hangs holds one for as long.
+/// First interval after which the reaper checks whether the last reader is gone. Requests take well
+/// under a millisecond, so the first check nearly always succeeds. The interval doubles after each
+/// further check, up to [`LONGEST_INTERVAL`], because a load that hangs holds an edition until it ends.
 const REAPER_INTERVAL: Duration = Duration::from_millis(5);
 const LONGEST_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A tenth of a worker's share of a busy core.
+/// The nice value of background threads: it leaves them a tenth of a worker's share of a busy core.
 const NICE: i32 = 10;
 
-/// What is served now.
+/// The data that are served now.
 pub struct Live {
     current: ArcSwap<Edition>,
-    /// Where retired editions go; the reaper ends when this is dropped.
+    /// Channel to the reaper, which ends when this is dropped.
     retired: Sender<Arc<Edition>>,
 }
 
@@ -41,14 +40,14 @@ impl Live {
     pub fn new(first: Arc<Edition>, supervisor: &Supervisor) -> io::Result<Self> {
         let (retired, inbox) = mpsc::channel();
         let mut waiting = Vec::new();
-        // Nobody waits for its end, which comes when this is dropped.
+        // Not joined: the thread ends when this is dropped.
         drop(supervisor.spawn(Thread::Reaper, move || reap(&inbox, &mut waiting))?);
         Ok(Self { current: ArcSwap::new(first), retired })
     }
 
-    /// The edition for this request. Call it once per request, and drop the guard before any
-    /// `.await`: a guard that sleeps keeps a retired one alive, and there are few cheap slots
-    /// for guards per thread.
+    /// Returns the edition for this request. Call it once per request, and drop the guard before any
+    /// `.await`: a guard held across an `.await` keeps a retired edition alive, and each thread has only
+    /// a few cheap slots for guards.
     pub fn load(&self) -> Guard<Arc<Edition>> {
         self.current.load()
     }
@@ -56,24 +55,24 @@ impl Live {
     /// Publishes `next`; requests that load from now on see it. Never blocks on readers.
     pub fn swap(&self, next: Arc<Edition>) {
         let old = self.current.swap(next);
-        // Without a reaper (it cannot end while `self` lives) it would be freed here, on
-        // the caller's thread, which is not a worker either.
+        // Sending fails only without a reaper, which cannot end while `self` lives. Then the edition is
+        // freed here, on the caller's thread, which is not a worker.
         drop(self.retired.send(old));
     }
 }
 
-/// Lets the calling thread, and those that it starts, have only the time that answers leave.
+/// Lowers the priority of the calling thread, and of those that it starts, below that of the workers.
 ///
 /// On two busy cores, a reload every 200 ms took one of them half of the time, and the slowest
 /// hundredth of answers waited four times as long.
 pub fn step_behind_workers() {
-    // On Linux a nice value is a thread's own. Where it may not be changed, everything goes on as
-    // well as it can.
+    // On Linux a nice value belongs to one thread. Where it may not be changed, the thread goes on with
+    // normal priority.
     let _ = rustix::process::nice(NICE);
 }
 
-/// Frees editions from `inbox` once nobody else holds them. Those that somebody still holds wait in
-/// `waiting` and keep none of the others.
+/// Frees editions from `inbox` once this thread holds the last reference. Editions that are still in use
+/// wait in `waiting`; they do not delay the others.
 fn reap(inbox: &Receiver<Arc<Edition>>, waiting: &mut Vec<Arc<Edition>>) {
     step_behind_workers();
     let mut interval = REAPER_INTERVAL;
@@ -117,7 +116,7 @@ mod tests {
     #[test]
     fn an_edition_that_somebody_holds_keeps_no_later_one_in_memory() {
         let live = Live::new(edition(), &Supervisor::default()).expect("a thread can be started");
-        // As a load that hangs holds it.
+        // A load that hangs holds a reference like this one.
         let held = Arc::clone(&live.load());
         live.swap(edition());
         let second = Arc::downgrade(&live.load());

@@ -1,4 +1,4 @@
-//! Signals of the operating system, by their meaning.
+//! Signals of the operating system, mapped to events.
 //!
 //! SIGPIPE needs nothing here: Rust's runtime ignores it, and writes report EPIPE.
 
@@ -11,31 +11,31 @@ use signal_hook::flag;
 use signal_hook_tokio::Signals;
 use tokio_stream::StreamExt;
 
-/// Makes a write beyond the limit of file sizes (RLIMIT_FSIZE) an error, EFBIG, instead of the end of
-/// the process. For every command, as early as possible.
+/// Makes a write beyond the file size limit (RLIMIT_FSIZE) fail with EFBIG instead of ending the
+/// process. Every command calls it as early as possible.
 pub fn ignore_file_size_limit() {
-    // Ignoring takes `unsafe`, and so there is a handler: it sets a flag that nobody reads. A system
-    // that refuses it leaves everything as it was.
+    // Ignoring a signal takes `unsafe`, so this installs a handler that sets an unused flag. If the
+    // system refuses it, nothing changes.
     let _ = flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
 }
 
-/// What the operator wants.
+/// The action that a signal asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Event {
     /// Publish the data as it is now (HUP).
     Reload,
-    /// Open the log files anew (USR1).
+    /// Reopen the log files (USR1).
     ReopenLogs,
     /// Drain and end (TERM, INT).
     Stop,
 }
 
-/// The events as they come. Signals of one kind may merge, as they do in the kernel.
+/// The stream of events. Signals of one kind may merge, as they do in the kernel.
 pub struct Events(Signals);
 
 impl Events {
-    /// Installs the handlers; from now on none of these signals ends the process. Needs a tokio
-    /// runtime around it.
+    /// Installs the handlers; from then on none of these signals ends the process. Needs a tokio
+    /// runtime.
     pub fn install() -> io::Result<Self> {
         Signals::new([SIGHUP, SIGUSR1, SIGTERM, SIGINT]).map(Self)
     }
@@ -45,7 +45,7 @@ impl Events {
         match self.0.next().await {
             Some(SIGHUP) => Event::Reload,
             Some(SIGUSR1) => Event::ReopenLogs,
-            // A stream that ended would leave the process without any way to stop it.
+            // If the stream ended, no signal could stop the process any more.
             Some(_) | None => Event::Stop,
         }
     }

@@ -1,10 +1,11 @@
-//! By which names the admin listener may be asked over TCP.
+//! The host names under which the admin listener may be reached over TCP.
 //!
-//! A page that the operator's browser has loaded from anywhere may ask this listener under the page's
-//! own name, once that name resolves to a loopback address (DNS rebinding), and read what it says. The
-//! browser then sends the page's name in `Host`. So a name that nobody has configured is refused. An
-//! address in `Host` was not resolved by anybody, and `localhost` is the browser's own; a request
-//! without `Host` comes from no browser. A unix socket cannot be reached by a page.
+//! This prevents DNS rebinding. A page that the operator's browser has loaded from any site can send
+//! requests to this listener under the page's own name, once that name resolves to a loopback address,
+//! and can then read the answers. The browser sends the page's name in `Host`, so a name that is not
+//! configured is refused. An address in `Host` involves no name resolution, and browsers resolve
+//! `localhost` themselves. A request without `Host` does not come from a browser. A page cannot reach a
+//! unix socket.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

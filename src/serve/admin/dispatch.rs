@@ -1,4 +1,5 @@
-//! From a request to its answer: who may ask, which row of the table it is, and who makes the answer.
+//! Dispatch of a request: checks its host, finds its route, and makes the answer here or on a page
+//! thread.
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ pub(super) struct Dispatcher {
     pub(super) state: Arc<State>,
     pub(super) routes: &'static [AdminRoute],
     pub(super) page_threads: PageThreads,
-    /// The names to be asked by; `None` where no page can reach the socket.
+    /// The host names that are allowed; `None` where no page can reach the socket.
     pub(super) hosts: Option<Hosts>,
 }
 
@@ -59,7 +60,7 @@ impl Dispatcher {
 fn refuse_method(allowed: &[&str]) -> AdminReply {
     let reason = format!("only {} are served here\n", allowed.join(" and "));
     let mut reply = text(StatusCode::METHOD_NOT_ALLOWED, reason);
-    // Names of methods are valid in a header.
+    // Method names are valid header values.
     if let Ok(allowed) = HeaderValue::try_from(allowed.join(", ")) {
         reply.headers_mut().insert(ALLOW, allowed);
     }

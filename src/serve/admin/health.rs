@@ -1,4 +1,4 @@
-//! Whether it serves, and what: what `/readyz` says, and the first part of the report.
+//! The server's health: the body of `/readyz`, and the first part of the report.
 //!
 //! It is cheap to collect, because `/readyz` is answered on the listener's own task.
 
@@ -14,7 +14,7 @@ use crate::reload::history::{Attempt, LoadRecord};
 use crate::reload::source::StandIn;
 use model::date::Timestamp;
 
-/// Whether it serves, and what.
+/// Whether the server is ready, and which data it serves.
 #[derive(Debug, Serialize)]
 pub struct Health {
     /// Whether requests should be sent here.
@@ -25,13 +25,13 @@ pub struct Health {
     pub data: Option<Data>,
     /// The last load that was tried.
     pub last_load: Option<Load>,
-    /// How long the load that runs has been running; absent while none does.
+    /// How long the current load has been running; absent if none is.
     pub loading_seconds: Option<u64>,
-    /// Threads that load; more than one when loads were given up that hang.
+    /// Threads that load. More than one if loads that were given up still hang.
     pub loading_threads: usize,
-    /// Reloads that were published and refused.
+    /// How many reloads were published, and how many refused.
     pub reloads: Reloads,
-    /// Whether changes of the data files are taken up without a signal; absent if not.
+    /// The state of the file watch; absent if the data files are not watched.
     pub watch: Option<WatchHealth>,
 }
 
@@ -41,9 +41,9 @@ pub struct Health {
 pub enum Readiness {
     /// There are no data yet.
     Loading,
-    /// Yes.
+    /// Requests are answered.
     Ready,
-    /// The server is finishing what it has begun.
+    /// The server is stopping and should get no new requests.
     Stopping,
 }
 
@@ -59,7 +59,7 @@ impl Readiness {
         }
     }
 
-    /// One word.
+    /// Returns the state as one word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Loading => "loading",
@@ -69,26 +69,26 @@ impl Readiness {
     }
 }
 
-/// A snapshot.
+/// The snapshot that is served.
 #[derive(Debug, Serialize)]
 pub struct Data {
-    /// Its name.
+    /// The name of its generation.
     pub generation: String,
-    /// When the data were made, as they say themselves.
+    /// When the data were made, according to the data.
     pub created: String,
-    /// Since then; below zero where they are from the future.
+    /// Seconds since `created`; negative if that is in the future.
     pub age_seconds: i64,
-    /// When it was published here.
+    /// When this process published it.
     pub published: Option<String>,
     /// The length of its file, or of the file that `compile` would write.
     pub bytes: u64,
     /// Why these are not the newest data; absent if they are.
     pub previous: Option<Previous>,
-    /// How much is in it.
+    /// The number of entries of each kind.
     pub entries: Map<String, Value>,
 }
 
-/// The snapshot before is served, because the newest could not be at the start.
+/// The previous snapshot, which is served because the newest could not be read at the start.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct Previous {
@@ -96,7 +96,7 @@ pub struct Previous {
     pub reason: String,
 }
 
-/// A load.
+/// A finished load.
 #[derive(Debug, Serialize)]
 pub struct Load {
     /// When it ended.
@@ -107,34 +107,34 @@ pub struct Load {
     pub refused: Option<String>,
 }
 
-/// How many reloads there were.
+/// The number of reloads since the start, by outcome.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct Reloads {
     pub published: u64,
     pub refused: u64,
-    /// Those of both kinds that were asked for by a change of the data files.
+    /// Reloads of either outcome that a change of the data files triggered.
     pub by_watch: u64,
 }
 
 /// Data files that are watched.
 #[derive(Debug, Serialize)]
 pub struct WatchHealth {
-    /// How long they must be left alone before a change is taken up.
+    /// How long they must stay unchanged before a reload.
     pub quiet_seconds: u64,
-    /// When a change was last seen; absent since the start.
+    /// When a change was last seen; absent if there was none since the start.
     pub last_change: Option<String>,
-    /// Whether a change waits for that time to end.
+    /// Whether a change was seen and the quiet time has not ended yet.
     pub waiting: bool,
 }
 
 impl Health {
-    /// Looks now.
+    /// Collects the health now.
     pub fn collect(state: &State) -> Self {
         Self::new(state, &state.history.get(), SystemTime::now())
     }
 
-    /// Puts together what is known at `now`, when `record` is what became of loads.
+    /// Computes the health at `now` from the state and from `record`, the outcome of the loads.
     pub(super) fn new(state: &State, record: &LoadRecord, now: SystemTime) -> Self {
         let data = state.live.get().map(|live| {
             let edition = live.load();
@@ -204,7 +204,7 @@ impl Health {
         lines.join("\n") + "\n"
     }
 
-    /// What to know of a load that runs, or that was given up and hangs.
+    /// Describes the load that is running, and loads that were given up and hang.
     pub(super) fn loading(&self) -> Option<String> {
         let n_awaited = usize::from(self.loading_seconds.is_some());
         let n_hung = self.loading_threads.saturating_sub(n_awaited);
@@ -214,7 +214,7 @@ impl Health {
         (!parts.is_empty()).then(|| parts.join("; "))
     }
 
-    /// Whether changes of the data files are seen, and when the last one was.
+    /// Describes the watched files: whether changes are seen, and when the last one was.
     pub(super) fn watching(&self) -> String {
         let Some(watch) = &self.watch else { return "not watched".into() };
         match &watch.last_change {
@@ -241,7 +241,8 @@ fn reloads(metrics: &Metrics) -> Reloads {
     }
 }
 
-/// Seconds from `created` to `now`: below zero where that is in the future, because a clock is wrong.
+/// Returns the seconds from `created` to `now`; negative if `created` is in the future because a clock
+/// is wrong.
 pub(super) fn age(created: u64, now: u64) -> i64 {
     let signed = |seconds| i64::try_from(seconds).unwrap_or(i64::MAX);
     signed(now) - signed(created)
@@ -252,7 +253,7 @@ pub(super) fn seconds_of(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// As text.
+/// Formats a time as text.
 pub(super) fn time(time: SystemTime) -> String {
     Timestamp { seconds: seconds_of(time) }.to_string()
 }

@@ -1,14 +1,15 @@
-//! What the pages share: links to the other pages, and to what programs read, from the table of routes.
+//! The layout that the pages share: links to the other pages and to machine-readable routes, from the
+//! table of routes.
 
 use super::route_lookup::{AdminRoute, Link};
 
-/// The frame of a page.
+/// The layout of one page.
 pub(super) struct PageLayout {
-    /// Where the page is.
+    /// The path of the page.
     pub(super) path: &'static str,
-    /// The pages, this one as well.
+    /// Links to all pages, including this one.
     pub(super) pages: Vec<Labelled>,
-    /// What programs read: this page's own first, then what belongs to none.
+    /// Links to machine-readable routes: first those for this page, then the general ones.
     pub(super) for_programs: Vec<Labelled>,
 }
 
@@ -19,7 +20,7 @@ pub(super) struct Labelled {
 }
 
 impl PageLayout {
-    /// The frame of the page at `path`.
+    /// Builds the layout of the page at `path`.
     pub(super) fn new(routes: &'static [AdminRoute], path: &'static str) -> Self {
         let mut layout = Self { path, pages: Vec::new(), for_programs: Vec::new() };
         for route in routes {

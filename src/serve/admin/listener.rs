@@ -1,9 +1,9 @@
 //! The connections of the admin listener.
 //!
-//! Its clients are the operator's own, but whoever can connect may send nothing, or not read. So it
-//! has the time limits of the public listener ([`crate::http::watchdog`]), and a new connection never
-//! waits for an old one (`slots`): `/healthz` is answered whatever else is connected, and whatever else
-//! is asked for (`page_threads`).
+//! Its clients are the operator's own, but anyone who can connect may send nothing, or stop reading. So
+//! it has the time limits of the public listener ([`crate::http::watchdog`]), and a new connection never
+//! waits for an old one (`slots`). `/healthz` is answered however many connections are open, and however
+//! many pages are being made (`page_threads`).
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -29,13 +29,13 @@ use crate::http::socket::{ListeningSocket, Stream};
 use crate::http::watchdog::{ConnectionProgress, Rules, Timeouts, Watchdog, WatchedStream};
 use crate::metrics::Metrics;
 
-/// Connections at the same time; beyond them, the longest silent gives way.
+/// Connections at the same time; beyond that, the connection that has been silent longest is closed.
 pub const MAX_CONNECTIONS: usize = 64;
-/// Between two requests: longer than scrapers wait between two scrapes.
+/// Idle limit between two requests: longer than the usual interval between two scrapes.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 /// Header fields of a request. Those of scrapers and browsers are ten to twenty.
 const MAX_HEADERS: usize = 64;
-/// A longer header block is answered with 431. Also what a connection keeps of what it has read.
+/// A longer header block is answered with 431. It also limits the read buffer of a connection.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 /// After a failed accept.
 const WAIT: Duration = Duration::from_millis(50);
@@ -45,13 +45,14 @@ struct Shared {
     dispatcher: Dispatcher,
     slots: Slots,
     timeouts: Timeouts,
-    /// Phases of connections are counted here, as those of the public listener are in its own.
+    /// Counters for the phases of connections; they are separate from those of the public listener and
+    /// not reported.
     uncounted: Metrics,
-    /// There are too few connections to need one.
+    /// Never exceeded: there are too few connections to need a budget.
     no_budget: UnsentBudget,
 }
 
-/// Accepts and answers for ever.
+/// Accepts and serves connections; never returns.
 pub(super) async fn serve(
     listener: ListeningSocket,
     options: Options,
@@ -71,9 +72,9 @@ pub(super) async fn serve(
         match listener.accept().await {
             Ok((stream, _)) => {
                 let shared = Arc::clone(&shared);
-                // The task's owner is the runtime, which ends with this thread.
+                // The runtime owns the task and ends with this thread.
                 tokio::spawn(async move { shared.serve(stream).await });
-                // A burst of connections must not evict one whose request has not been looked at.
+                // Otherwise a burst of connections could evict one whose request has not been read yet.
                 tokio::task::yield_now().await;
             }
             Err(error) => {
@@ -107,14 +108,14 @@ impl Shared {
             async move { Ok::<_, Infallible>(self.dispatcher.answer(&request).await) }
         });
         let connection = http1::Builder::new()
-            // The watchdog does this.
+            // The watchdog enforces the limit.
             .header_read_timeout(None)
             .max_headers(MAX_HEADERS)
             .max_header_size(MAX_HEADER_BYTES)
             .max_buf_size(MAX_HEADER_BYTES)
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
-        // Who gives way is chosen by the slots.
+        // The slots choose the connection to evict.
         let now = Instant::now();
         let rules = Rules {
             timeouts: self.timeouts,
@@ -123,7 +124,7 @@ impl Shared {
             metrics: &self.uncounted,
         };
         let mut watchdog = Watchdog::new(&progress, rules);
-        // How it ends is the client's business.
+        // Errors of a connection are the client's concern, and not logged.
         poll_fn(|cx| match connection.as_mut().poll(cx) {
             Poll::Ready(_) => Poll::Ready(()),
             Poll::Pending => watchdog.poll_close(cx).map(drop),
@@ -149,7 +150,7 @@ mod tests {
     use crate::admin::route_lookup::Link;
     use crate::http::socket::Address;
 
-    /// Held while slow pages must not end.
+    /// Locked by the test while slow pages must not finish.
     static GATE: Mutex<()> = Mutex::const_new(());
     /// A permit for each slow page that has begun.
     static BEGUN: Semaphore = Semaphore::const_new(0);
@@ -177,7 +178,7 @@ mod tests {
         text(StatusCode::OK, "at last")
     }
 
-    /// Asks from a thread of its own, because the listener runs on this one.
+    /// Sends a request from another thread, because the listener runs on this one.
     async fn ask(path: &Path, target: &'static str) -> String {
         let path = path.to_owned();
         let answer = spawn_blocking(move || {

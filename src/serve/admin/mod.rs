@@ -1,17 +1,18 @@
-//! The operator's window: health, readiness, metrics and a status page, beside the public listener.
+//! The admin listener: health, readiness, metrics and a status page for the operator, beside the public
+//! listener.
 //!
-//! It runs on one thread with a runtime of its own, and a few threads that make pages, and only reads:
-//! atomics, the published snapshot, and a record behind a short lock that no worker takes. So it
-//! answers when all workers are busy or stuck, and when it is scraped too often no worker notices.
+//! It runs on one thread with a runtime of its own, and a few threads that make pages. It only reads:
+//! atomics, the published snapshot, and a record behind a short lock that no worker takes. So it answers
+//! even when all workers are busy or stuck, and scraping it too often does not slow the workers.
 //!
-//! Reading order: [`Options`] and [`State`] are what it is given, [`listener`] accepts into `slots`,
-//! `dispatch` finds the route of a request in the table of `routes`, asks [`allowed_hosts`] whether it may be
-//! answered, and hands what takes its time to `page_threads`. [`health`] and [`report`] collect what
-//! there is to say, `status_page` and [`prometheus`] write it with the help of `display`, [`rates`] and
-//! [`process`], and a `reply` carries it.
+//! Reading order: [`Options`] and [`State`] are its inputs. [`listener`] accepts connections into
+//! `slots`. `dispatch` asks [`allowed_hosts`] whether a request may be answered, finds its route in the
+//! table of `routes`, and hands slow routes to `page_threads`. [`health`] and [`report`] collect the
+//! data; `status_page` and [`prometheus`] write it with the help of `display`, [`rates`] and
+//! [`process`]; `reply` builds the response.
 //!
-//! Pages are HTML templates (`templates/`), checked by the compiler and escaped by askama; `layout`
-//! is what they share. A new page is a row in `routes`, a template, and the type that fills it.
+//! Pages are HTML templates (`templates/`), checked at compile time and escaped by askama; `layout`
+//! holds what they share. A new page is a row in `routes`, a template, and the type that fills it.
 //!
 //! It is for operators: it has no users and no passwords, and belongs on loopback or a unix socket.
 
@@ -52,7 +53,7 @@ use routes::ROUTES;
 pub use options::Options;
 pub use state::State;
 
-/// How often the counters are looked at for rates.
+/// Interval between two samples of the counters, from which rates are computed.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The running thread. It ends when this is dropped.
@@ -75,29 +76,29 @@ impl Admin {
             let is_first = std::mem::take(&mut is_first);
             let asked_for = options.clone();
             let report_bound = |bound: &Address| {
-                // A port that was chosen by the system stays what it is.
+                // A restart after a panic keeps the port that the system chose.
                 options.address = bound.clone();
                 drop(report.send(Ok(())));
             };
             match serve(asked_for, &state, &mut stopped, report_bound) {
                 Ok(()) => {}
                 Err(error) if is_first => drop(report.send(Err(error))),
-                // The thread has panicked before: it is tried again, or given up.
+                // The thread has panicked before: the supervisor starts it again, or gives it up.
                 Err(error) => resume_unwind(Box::new(format!("cannot listen again: {error}"))),
             }
         })?;
         let admin = Self { stop: Some(stop), thread: Some(thread) };
-        // The thread ends without a word only where it is given up.
+        // The channel closes without a message only if the thread was given up.
         bound.recv().unwrap_or_else(|_| Err(io::Error::other("the admin thread panicked")))?;
         Ok(admin)
     }
 }
 
-/// Longer than any process: where the system gives no new thread, tokio makes do with those that there
-/// are, and fails where there is none.
+/// How long an idle page thread is kept: longer than any process runs. If the system gives no new
+/// thread, tokio uses the existing ones, and fails if there are none.
 const PAGE_THREAD_LIFE: Duration = Duration::from_secs(10 * 365 * 86_400);
 
-/// The thread. The runtime lives and dies here: dropped in a worker, it would panic.
+/// The body of the thread. The runtime is created and dropped here: dropped in a worker, it would panic.
 fn serve(
     options: Options,
     state: &Arc<State>,
@@ -119,12 +120,13 @@ fn serve(
             () = sample(state) => {}
             _ = stopped => {}
         }
-        // Requests that are under way are cut: the process ends.
+        // Requests in progress are cut off: the process is ending.
         Ok(())
     })
 }
 
-/// A runtime whose end waits for no page: one that hangs would keep the process, or the next listener.
+/// A runtime that is shut down without waiting for pages: one that hangs would delay the end of the
+/// process, or the next listener.
 struct AdminRuntime(Option<Runtime>);
 
 impl AdminRuntime {
@@ -148,7 +150,7 @@ impl Drop for Admin {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A panic has been logged by the hook.
+            // The panic hook has logged a panic.
             drop(thread.join());
         }
     }

@@ -1,16 +1,16 @@
-//! What the admin listener must be told.
+//! Options of the admin listener.
 
 use super::allowed_hosts::Hosts;
 use crate::http::socket::Address;
 use crate::http::watchdog::Timeouts;
 
-/// Where and how to answer the operator.
+/// Where the admin listener listens and which limits it has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Where to listen.
     pub address: Address,
-    /// The names to be asked by over TCP, beside addresses and `localhost`.
+    /// The host names that are allowed over TCP, besides addresses and `localhost`.
     pub hosts: Hosts,
-    /// How long a connection may wait for its client; the idle limit is the listener's own.
+    /// How long a connection may wait for its client; the idle limit is a constant of the listener.
     pub timeouts: Timeouts,
 }

@@ -1,13 +1,14 @@
-//! The threads that make pages: a few, so that a page that takes its time delays no probe.
+//! A few threads that make pages, so that a slow page delays no probe.
 //!
-//! They are those of tokio's pool for what blocks. One is there from the start and none ends, so that pages
-//! are made when the system has no thread to give any more. A request for a page waits for one of them, and is told to come back when that takes too
-//! long. So pages that hang cost all other pages, but neither `/healthz` nor `/readyz`, which the
-//! listener answers itself. What waits is bounded by the connections of the listener, and who made a
-//! page is of no interest: a client that is gone leaves its page to be finished for nobody.
+//! They are the threads of tokio's pool for blocking work. One is started at once and none ends, so
+//! pages can be made even when the system gives no new thread. A request for a page waits for one of
+//! them; if that takes too long, it gets 503 with `Retry-After`. So pages that hang block all other
+//! pages, but not `/healthz` and `/readyz`, which the listener answers itself. The number of waiting
+//! requests is bounded by the connections of the listener. A page whose client has gone is still made to
+//! its end.
 //!
-//! A page that panics costs its request. Nothing can end a page that hangs; its thread is left behind
-//! when the listener ends.
+//! A page that panics fails only its own request. A page that hangs cannot be ended; its thread is left
+//! behind when the listener ends.
 
 use std::io;
 use std::sync::Arc;
@@ -17,28 +18,28 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-/// Pages that are made at the same time.
+/// The number of pages that can be made at the same time.
 pub(super) const MAX_PAGES: usize = 4;
 /// How long a request waits for a thread: shorter than the ten seconds that Prometheus gives a scrape.
 pub(super) const MAX_WAIT: Duration = Duration::from_secs(5);
 
-/// Who may use a thread.
+/// The page threads and the permits to use them.
 pub(super) struct PageThreads {
     permits: Arc<Semaphore>,
     max_wait: Duration,
 }
 
-/// Why there is no page.
+/// The reason why no page was made.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum NoPage {
-    /// All threads are busy.
+    /// All threads stayed busy for the whole wait.
     Busy,
-    /// It has panicked; the hook of the log has said so.
+    /// Making the page panicked; the panic hook has logged it.
     Panicked,
 }
 
 impl PageThreads {
-    /// So many threads, for each of which a request waits for so long.
+    /// Allows `limit` pages at a time; a request waits at most `max_wait` for a thread.
     pub(super) fn new(limit: usize, max_wait: Duration) -> Self {
         Self { permits: Arc::new(Semaphore::new(limit)), max_wait }
     }
@@ -48,11 +49,11 @@ impl PageThreads {
         &self,
         make: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, NoPage> {
-        // Nobody closes the semaphore.
+        // The semaphore is never closed.
         let permit = timeout(self.max_wait, Arc::clone(&self.permits).acquire_owned()).await;
         let Ok(Ok(permit)) = permit else { return Err(NoPage::Busy) };
         let page = spawn_blocking(move || {
-            // The thread has it, not the request: that may be gone before the page is made.
+            // The thread owns the permit, because the request may be gone before the page is made.
             let _permit = permit;
             make()
         });

@@ -1,8 +1,8 @@
-//! What the kernel says of this process.
+//! Resource usage of this process, as the kernel reports it.
 
 use std::fs;
 
-/// Read from `/proc/self`; a value that cannot be read is absent.
+/// Values from `/proc/self` and system calls; a value that cannot be read is absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
 pub struct Process {
     /// Memory that is resident.
@@ -11,23 +11,23 @@ pub struct Process {
     pub virtual_bytes: Option<u64>,
     /// Files that are open.
     pub open_files: Option<u64>,
-    /// Files that may be open.
+    /// Soft limit of open files.
     pub max_files: Option<u64>,
     /// Processor time, in user and in kernel mode.
     pub cpu_seconds: Option<f64>,
-    /// Threads.
+    /// Number of threads.
     pub threads: Option<u64>,
 }
 
 impl Process {
-    /// Looks now.
+    /// Reads the values now.
     pub fn look() -> Self {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let kilobytes = |key| find_number(&status, key).map(|n: u64| n * 1_024);
         Self {
             resident_bytes: kilobytes("VmRSS:"),
             virtual_bytes: kilobytes("VmSize:"),
-            // Without the one that lists them.
+            // Minus the descriptor of the directory listing itself.
             open_files: fs::read_dir("/proc/self/fd").ok().map(|dir| dir.count() as u64 - 1),
             max_files: rustix::process::getrlimit(rustix::process::Resource::Nofile).current,
             cpu_seconds: cpu_seconds(),

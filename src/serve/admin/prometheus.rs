@@ -1,7 +1,7 @@
 //! The counters in the text format of OpenMetrics, which Prometheus reads.
 //!
-//! Nothing is kept for it between two scrapes: a collector reads the counters that the server keeps
-//! anyway. Names do not change; dashboards and alerts depend on them.
+//! No state is kept between two scrapes: a collector reads the counters that the server keeps anyway.
+//! Names must not change; dashboards and alerts depend on them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -59,7 +59,7 @@ impl Collector for Reader {
     }
 }
 
-/// Writes families: a name, what it means, values by labels.
+/// Writes metric families: a name, a description, and values by labels.
 struct Writer<'e>(DescriptorEncoder<'e>);
 
 impl Writer<'_> {
@@ -296,7 +296,7 @@ fn write_data(state: &State, writer: &mut Writer<'_>) -> fmt::Result {
     writer.known("mirrorlistd_published_timestamp_seconds", help, published)?;
     let help = "Lines about what was skipped or repaired in the data";
     writer.gauge("mirrorlistd_data_diagnostics", help, record.n_warnings)?;
-    // The names of the fields: a set that is closed when the program is built.
+    // Field names of a struct: a set that is fixed at compile time.
     let stats = serde_json::to_value(snapshot.stats()).unwrap_or_default();
     let entries = stats.as_object().into_iter().flatten();
     let entries =
@@ -321,7 +321,7 @@ fn write_countme(metrics: &Metrics, writer: &mut Writer<'_>) -> fmt::Result {
 }
 
 fn write_process(process: &Process, writer: &mut Writer<'_>) -> fmt::Result {
-    // The names that Prometheus's own libraries use.
+    // The names are those of Prometheus's client libraries.
     if let Some(seconds) = process.cpu_seconds {
         writer.counter("process_cpu_seconds", "Processor time, user and system", seconds)?;
     }

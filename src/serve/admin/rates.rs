@@ -1,4 +1,4 @@
-//! How often things happen now: counters, looked at every few seconds for a minute.
+//! Rates of requests and answers, computed from counters sampled every few seconds.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::metrics::{Label, Metrics, RequestKind, StatusClass};
 use model::tier::Tier;
 
-/// How far back rates look.
+/// The time that the rates cover.
 const WINDOW: Duration = Duration::from_secs(60);
 
 /// The counters of the last minute.
@@ -38,7 +38,7 @@ pub(super) fn requests_of(metrics: &Metrics, kind: RequestKind) -> u64 {
 }
 
 impl Rates {
-    /// Looks at the counters; to be called every few seconds.
+    /// Takes a sample of the counters; to be called every few seconds.
     pub fn sample(&mut self, now: Instant, metrics: &Metrics) {
         self.samples.push_back((now, Counts::of(metrics)));
         while self.samples.len() > 1

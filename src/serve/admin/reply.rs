@@ -9,10 +9,10 @@ use hyper::{Response, StatusCode};
 pub(super) type AdminReply = Response<Full<Bytes>>;
 
 const TEXT: &str = "text/plain; charset=utf-8";
-/// Nothing on a page is fetched from anywhere, and no text in it can change that.
+/// The content security policy: a page fetches nothing, and injected text cannot change that.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
-/// An answer of any type. Nobody may store it: it says what is so now.
+/// A response of any content type. It must not be stored by caches: it shows the present state.
 pub(super) fn respond(
     status: StatusCode,
     content_type: &'static str,
@@ -25,19 +25,19 @@ pub(super) fn respond(
     reply
 }
 
-/// Plain text.
+/// A plain text response.
 pub(super) fn text(status: StatusCode, body: impl Into<Bytes>) -> AdminReply {
     respond(status, TEXT, body)
 }
 
-/// A page.
+/// An HTML page.
 pub(super) fn html(body: String) -> AdminReply {
     let mut reply = respond(StatusCode::OK, "text/html; charset=utf-8", body);
     reply.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     reply
 }
 
-/// What a page becomes that cannot be made.
+/// The response if a page could not be made.
 pub(super) fn failed(reason: &'static str) -> AdminReply {
     text(StatusCode::INTERNAL_SERVER_ERROR, reason)
 }

@@ -1,4 +1,4 @@
-//! What there is to say, collected once for each request, as text, HTML and JSON say it.
+//! The report: everything that is shown as text, HTML and JSON, collected once for each request.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -14,17 +14,17 @@ use crate::metrics::{Label, Metrics, Phase, RequestKind, StatusClass};
 use model::tier::Tier;
 use runtime::supervise::Thread;
 
-/// Everything.
+/// The complete report.
 #[derive(Debug, Serialize)]
 pub struct StatusReport {
-    /// This program's.
+    /// The version of this program.
     pub version: &'static str,
     /// When this was collected.
     pub now: String,
-    /// Whether it serves, and what.
+    /// Whether the server is ready, and which data it serves.
     #[serde(flatten)]
     pub health: Health,
-    /// What was skipped or repaired in the data.
+    /// Lines about what was skipped or repaired in the data.
     pub diagnostics: Diagnostics,
     /// Requests by kind.
     pub requests: Vec<Requests>,
@@ -34,41 +34,41 @@ pub struct StatusReport {
     pub private_clients: Map<String, Value>,
     /// How long answers take to make.
     pub latency: Latency,
-    /// Open connections.
+    /// Open and closed connections.
     pub connections: Connections,
     /// Bytes sent.
     pub sent_bytes: u64,
-    /// The access log.
+    /// Lines written to and missing from the access log.
     pub access_log: Lines,
-    /// Lines of the log that stderr did not take.
+    /// Lines of the log that were dropped because stderr did not accept them.
     pub log_dropped: u64,
     /// Threads that panicked and were started again.
     pub thread_restarts: u64,
-    /// Answers that panicked.
+    /// Requests whose answer panicked.
     pub panics: u64,
-    /// What the kernel says.
+    /// Resource usage, as the kernel reports it.
     pub process: Process,
 }
 
-/// Lines about the data.
+/// Diagnostics of the data.
 #[derive(Debug, Serialize)]
 pub struct Diagnostics {
-    /// How many there are.
+    /// The number of lines.
     pub count: usize,
-    /// The first of them.
+    /// The first lines.
     pub lines: Vec<String>,
 }
 
 /// Requests of one kind.
 #[derive(Debug, Serialize)]
 pub struct Requests {
-    /// Which.
+    /// The kind.
     pub kind: &'static str,
-    /// By class of status.
+    /// The number by class of status.
     pub by_status: Map<String, Value>,
-    /// All.
+    /// The number of all.
     pub total: u64,
-    /// In the last minute.
+    /// The average of the last minute.
     pub per_second: f64,
 }
 
@@ -81,7 +81,7 @@ pub struct Share {
     pub per_second: f64,
 }
 
-/// In microseconds; absent where nothing has been answered.
+/// How long answers take to make, in microseconds; absent before the first answer.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct Latency {
@@ -93,21 +93,21 @@ pub struct Latency {
 /// Connections of the public listener.
 #[derive(Debug, Serialize)]
 pub struct Connections {
-    /// Now.
+    /// Connections that are open now.
     pub open: u64,
-    /// What they wait for.
+    /// Open connections, by what they wait for.
     pub waiting: Map<String, Value>,
-    /// Closed because they waited too long for it.
+    /// Connections that were closed because they waited too long, by what they waited for.
     pub overdue: Map<String, Value>,
-    /// How many may be open.
+    /// The limit of open connections.
     pub limit: u64,
-    /// Closed because others needed their place or their memory.
+    /// Connections that were closed to free their slot or memory, by what they waited for.
     pub evicted: Map<String, Value>,
-    /// Bytes that wait for clients that do not read.
+    /// Bytes held for clients that do not read.
     pub unsent_bytes: u64,
-    /// Since the start.
+    /// Connections accepted since the start.
     pub accepted: u64,
-    /// Failed calls of accept.
+    /// Failed calls of `accept`.
     pub accept_errors: u64,
     /// Requests whose answer is not finished.
     pub in_flight: u64,
@@ -122,7 +122,7 @@ pub struct Lines {
 }
 
 impl StatusReport {
-    /// Looks at everything now.
+    /// Collects the whole report now.
     pub fn collect(state: &State) -> Self {
         let metrics = &*state.metrics;
         let (now, instant) = (SystemTime::now(), Instant::now());

@@ -1,4 +1,4 @@
-//! What a row of the table of routes is, and how a request finds its row.
+//! The type of a row in the table of routes, and the lookup of the row for a request.
 
 use std::sync::Arc;
 
@@ -7,48 +7,49 @@ use hyper::Method;
 use super::reply::AdminReply;
 use super::state::State;
 
-/// One thing that can be asked for.
+/// One route of the admin listener.
 pub(super) struct AdminRoute {
-    /// By which method; what GET serves, HEAD does as well.
+    /// The method. A route for GET also answers HEAD.
     pub(super) method: Method,
-    /// Where.
+    /// The path.
     pub(super) path: &'static str,
-    /// What comes back, in one line, for the index.
+    /// What the response holds, in one line, for the index.
     pub(super) about: &'static str,
     /// How pages link to it.
     pub(super) link: Link,
-    /// Who makes the answer.
+    /// How the answer is made, and on which thread.
     pub(super) answer: Answer,
 }
 
 /// How pages link to a route, and with which text.
 #[derive(Clone, Copy)]
 pub(super) enum Link {
-    /// Not at all.
+    /// No page links to it.
     None,
-    /// All of them do: it is a page as well.
+    /// All pages link to it: it is a page as well.
     Page(&'static str),
-    /// The page at this path does: the route says the same for programs.
+    /// The page at this path links to it: the route gives the same content in a machine-readable form.
     Twin(&'static str, &'static str),
-    /// All of them do, after the link to the twin: it is for programs.
+    /// All pages link to it, after the link to the twin: it is a machine-readable route.
     ForPrograms(&'static str),
 }
 
-/// Who makes an answer, and from what.
+/// How an answer is made, and on which thread.
 #[derive(Clone, Copy)]
 pub(super) enum Answer {
-    /// The listener itself, at once: for probes, whose answer takes microseconds and waits for nobody.
+    /// On the thread of the listener, at once: for probes, whose answer takes microseconds and never
+    /// waits.
     AtOnce(fn(&Arc<State>) -> AdminReply),
-    /// One of a few threads for pages, so that it may take its time.
+    /// On a page thread, where it may be slow.
     OnPageThread(fn(&Arc<State>) -> AdminReply),
 }
 
-/// Why a request has no row.
+/// The reason why no route was found.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum NoRoute {
-    /// Nothing is there.
+    /// No route has this path.
     UnknownPath,
-    /// Only these methods are served there.
+    /// The path exists, but only for these methods.
     OtherMethods(Vec<&'static str>),
 }
 
@@ -79,7 +80,7 @@ fn methods_of(route: &AdminRoute) -> &'static [&'static str] {
     }
 }
 
-/// The table for people, without the row of the index.
+/// The table of routes as text, without the row of the index itself.
 pub(super) fn index(routes: &[AdminRoute]) -> String {
     let rows = || routes.iter().filter(|route| route.path != "/");
     let width = rows().map(|route| route.path.len()).max().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! The table of routes: what is where on the admin listener. A new page is one more row.
+//! The table of routes of the admin listener. A new page is one more row.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::route_lookup::{AdminRoute, Answer, Link, index};
 use super::state::State;
 use super::{prometheus, status_page};
 
-/// What is where, in the order of the index.
+/// All routes, in the order of the index.
 pub(super) const ROUTES: &[AdminRoute] = &[
     get("/", "this list", Link::None, AtOnce(|_| text(StatusCode::OK, index(ROUTES)))),
     get("/healthz", "200 while the process is alive", Link::None, AtOnce(health)),

@@ -1,26 +1,27 @@
-//! Which connections the admin listener has: a fixed number of slots, and always room for one more.
+//! The connection slots of the admin listener: a fixed number, from which a new connection always gets
+//! one.
 //!
-//! Whoever can reach the listener can hold slots without asking anything. So nobody waits for a slot:
-//! when all are taken, the connection whose last request is longest ago gives way to the new one. Only
-//! complete requests count, so a client that sends one byte after another, or leaves an answer unread,
-//! is as silent as one that sends nothing.
+//! Anyone who can reach the listener can hold slots without sending a request. So a connection never
+//! waits for a slot: when all are taken, the connection whose last request is oldest is evicted. Only
+//! complete requests count, so a client that sends byte by byte, or leaves an answer unread, counts as
+//! silent.
 //!
-//! The order is one of events and not of the clock: each accepted connection and each complete request
-//! takes the next number.
+//! The order is by events, not by the clock: each accepted connection and each complete request takes
+//! the next number.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// The slots.
+/// A fixed number of slots.
 pub(super) struct Slots {
     limit: usize,
     last_number: AtomicU64,
     taken: Mutex<Vec<Arc<SlotState>>>,
 }
 
-/// One connection's slot, for as long as it is held.
+/// One connection's slot; dropping it frees the slot.
 pub(super) struct Slot<'a> {
     slots: &'a Slots,
     state: Arc<SlotState>,
@@ -28,12 +29,12 @@ pub(super) struct Slot<'a> {
 
 #[derive(Default)]
 struct SlotState {
-    /// The number of its last request, or of its beginning.
+    /// The number of its last request, or of its start if it has sent none.
     last_request: AtomicU64,
     evicted: Notify,
 }
 
-/// Whether somebody else had to give way.
+/// Whether taking a slot evicted another connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Taken {
     Free,
@@ -41,12 +42,12 @@ pub(super) enum Taken {
 }
 
 impl Slots {
-    /// So many slots, at least one.
+    /// Creates `limit` slots, at least one.
     pub(super) fn new(limit: usize) -> Self {
         Self { limit: limit.max(1), last_number: AtomicU64::new(0), taken: Mutex::default() }
     }
 
-    /// Takes a slot; where none is free, that of the connection that has been silent longest.
+    /// Takes a slot. If none is free, evicts the connection that has been silent longest.
     pub(super) fn take(&self) -> (Slot<'_>, Taken) {
         let state = Arc::new(SlotState::default());
         state.last_request.store(self.next_number(), Ordering::Relaxed);
@@ -69,19 +70,19 @@ impl Slots {
         self.last_number.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Only the thread of the listener locks it.
+    /// Only the listener's thread takes this lock.
     fn taken(&self) -> MutexGuard<'_, Vec<Arc<SlotState>>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Slot<'_> {
-    /// To be called for each complete request.
+    /// Records a request. To be called for each complete request.
     pub(super) fn note_request(&self) {
         self.state.last_request.store(self.slots.next_number(), Ordering::Relaxed);
     }
 
-    /// Returns when the slot belongs to somebody else.
+    /// Returns when the slot was given to another connection.
     pub(super) async fn evicted(&self) {
         self.state.evicted.notified().await;
     }
@@ -97,7 +98,7 @@ impl Drop for Slot<'_> {
 mod tests {
     use super::*;
 
-    /// Whether this slot has been given to somebody else. Consumes the notice.
+    /// Returns whether this slot was given to another connection. Consumes the notification.
     async fn is_evicted(slot: &Slot<'_>) -> bool {
         tokio::select! {
             biased;
@@ -129,7 +130,7 @@ mod tests {
         let (_second, _) = slots.take();
         let (third, taken) = slots.take();
         assert_eq!(taken, Taken::Evicted);
-        // It has lost its slot already, and frees nobody else's.
+        // It has lost its slot already, so dropping it frees no other slot.
         drop(first);
         assert_eq!(slots.taken().len(), 2);
         drop(third);

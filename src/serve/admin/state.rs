@@ -1,4 +1,4 @@
-//! What every page is written from: the parts of the running server, shared with them.
+//! The state that every page is written from: the parts of the running server, shared with them.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
@@ -11,7 +11,7 @@ use crate::reload::history::History;
 use runtime::log::writer::LineWriter;
 use runtime::supervise::Supervisor;
 
-/// What is looked at; all of it is shared with the parts that change it.
+/// The parts of the server that pages read, shared with the code that changes them.
 pub struct State {
     /// When the process started.
     pub started: Instant,
@@ -19,11 +19,11 @@ pub struct State {
     pub live: OnceLock<Arc<Live>>,
     /// The counters.
     pub metrics: Arc<Metrics>,
-    /// What became of loads.
+    /// The outcomes of loads.
     pub history: Arc<History>,
     /// Whether the server is stopping.
     pub drain: Arc<Drain>,
-    /// The threads.
+    /// The supervisor of the threads.
     pub supervisor: Supervisor,
     /// The log on stderr.
     pub log: LineWriter,
@@ -61,7 +61,7 @@ impl State {
         Self::new(Arc::default(), Arc::default(), Arc::default(), supervisor, log)
     }
 
-    /// The rates of the last minute, locked for as long as it takes to compute them.
+    /// Returns the rates of the last minute, locked while they are computed.
     pub(super) fn rates(&self) -> MutexGuard<'_, Rates> {
         self.rates.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! The status page: the report as people read it.
+//! The status page: the report as HTML.
 
 use askama::Template;
 
@@ -7,7 +7,7 @@ use super::health::{Health, Previous};
 use super::layout::PageLayout;
 use super::report::{Requests, Share, StatusReport};
 
-/// What the template is filled with. Text is escaped by the template.
+/// The values for the template, which escapes text.
 #[derive(Template)]
 #[template(path = "status.html")]
 struct StatusPage<'r> {
@@ -16,7 +16,7 @@ struct StatusPage<'r> {
     version: &'static str,
     uptime: String,
     now: &'r str,
-    /// When, and why.
+    /// When the last load was refused, and why.
     refused_load: Option<(&'r str, &'r str)>,
     previous: Option<&'r Previous>,
     loading: Option<String>,
@@ -26,7 +26,7 @@ struct StatusPage<'r> {
     tiers: Vec<[String; 4]>,
     serving: Vec<Pair>,
     entries: Option<Vec<(String, String)>>,
-    /// Absent where there is none.
+    /// Absent if there are no diagnostics.
     diagnostics_title: Option<String>,
     diagnostics: &'r [String],
 }

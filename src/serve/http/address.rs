@@ -18,7 +18,7 @@ pub enum Address {
 }
 
 impl Address {
-    /// The path behind `unix:`; `None` where `text` does not begin so.
+    /// Parses `unix:PATH` and returns the path; `None` if `text` does not begin with `unix:`.
     pub fn parse_unix(text: &str) -> Option<Result<PathBuf, String>> {
         match text.strip_prefix("unix:")? {
             "" => Some(Err("`unix:` lacks a path".into())),
@@ -26,12 +26,12 @@ impl Address {
         }
     }
 
-    /// Whether it is a path.
+    /// Returns whether the address is a unix socket.
     pub fn is_unix(&self) -> bool {
         matches!(self, Self::Unix(_))
     }
 
-    /// The address as a client writes it; a path stays what it is.
+    /// Returns the address as a URL for clients; a unix socket stays a path.
     pub fn url(&self) -> impl fmt::Display {
         let scheme = match self {
             Self::Tcp(_) => "http://",

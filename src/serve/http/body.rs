@@ -1,12 +1,12 @@
-//! The memory of bodies, used again by the worker that wrote them.
+//! Memory of response bodies, reused by the worker that wrote them.
 //!
-//! A body lives for some microseconds: until the kernel has copied it. An allocator hands out one
-//! block after another before it comes back to the first, and so each body is written to memory that
-//! no cache holds; measured with metalinks of 14 KB, copying them took twice as long in the kernel
-//! as copying the same bytes again and again. Here the block that came back last is the next one.
+//! A body lives for some microseconds, until the kernel has copied it. An allocator hands out many
+//! blocks before it reuses the first, so each body would be written to memory that is in no cache.
+//! Measured with metalinks of 14 KB, the kernel took twice as long to copy them as to copy the same
+//! bytes again and again. Here the block that was returned last is used next.
 //!
-//! A worker keeps `SPARE` blocks at most. A client that reads slowly holds on to its block, and then
-//! others are allocated.
+//! A worker keeps at most `SPARE` blocks. A client that reads slowly keeps its block, and further bodies
+//! use newly allocated ones.
 
 use std::cell::RefCell;
 
@@ -15,33 +15,33 @@ use http_body_util::Full;
 
 use encode::text::Text;
 
-/// What a response carries.
+/// The body of a response.
 pub type Body = Full<BodyBytes>;
 
-/// Blocks that a worker keeps for the next bodies. One is in use at a time, and a few more are where
-/// the sockets of their clients are full.
+/// The maximum number of blocks that a worker keeps. Usually one is in use at a time; there are more
+/// while the sockets of some clients are full.
 const SPARE: usize = 8;
-/// A block that has grown beyond this is given back: no usual answer needs it, and a small answer that
-/// waits for its client would keep all of it.
+/// A block that has grown beyond this is freed: no usual answer needs it, and a small answer in it would
+/// keep all of its memory while it waits for its client.
 const MAX_BYTES: usize = 64 * 1024;
 
 thread_local! {
     static BLOCKS: RefCell<Vec<Text>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A text to write a body into, without a text in it.
+/// Returns an empty text to write a body into; it may reuse a block.
 pub fn begin() -> Text {
     let block = BLOCKS.try_with(|blocks| blocks.borrow_mut().pop());
     block.ok().flatten().unwrap_or_default()
 }
 
-/// The memory that a body of this length takes at most: that of a block that was used before, or of one
-/// that has doubled while it was written.
+/// Returns the maximum memory of a body of this length: it may be in a reused block, or in one that has
+/// doubled while it was written.
 pub fn max_memory(n_bytes: u64) -> u64 {
     n_bytes.saturating_mul(2).max(MAX_BYTES as u64)
 }
 
-/// The body in memory of its own length; the block that it was written to goes back to the worker.
+/// Copies the body into memory of its own length, and returns its block to the worker.
 pub fn compact(body: Body) -> Body {
     let Some(block) = body.into_inner() else { return Body::default() };
     Body::new(BodyBytes::new(Text::written(block.chunk().to_vec())))
@@ -82,7 +82,7 @@ impl Drop for BodyBytes {
             return;
         }
         text.clear();
-        // A thread that ends keeps nothing.
+        // A thread that ends keeps no blocks.
         let _ = BLOCKS.try_with(|blocks| {
             let mut blocks = blocks.borrow_mut();
             if blocks.len() < SPARE {

@@ -1,32 +1,32 @@
-//! Compressed bodies, for clients that ask for them, where the operator switches it on.
+//! Compression of bodies, for clients that ask for it, if the operator enables it.
 //!
-//! dnf sends no Accept-Encoding and breaks on a compressed body that it did not ask for, so a body
-//! is compressed only for a coding that is named in the request (wildcards name nothing), and every
-//! answer that could have been compressed says `Vary: Accept-Encoding` for caches on the way.
+//! dnf sends no Accept-Encoding and fails on a compressed body that it did not ask for. So a body is
+//! compressed only for a coding that the request names (wildcards do not count), and every answer that
+//! could have been compressed has `Vary: Accept-Encoding` for caches on the way.
 //!
-//! What it may cost is bounded: a worker waits for the compressor, so a longer body than a limit is sent
-//! as it is; the list of all repositories is compressed once ([`super::constant`]); and the answer to
-//! HEAD only names the coding. It has no Content-Length then, which is allowed for what only the content
-//! decides (RFC 9110, section 9.3.2), and two answers to one GET differ in it anyway, as mirrors are
-//! shuffled.
+//! The cost is limited, because a worker waits for the compressor. A body above a maximum length is sent
+//! uncompressed, the list of all repositories is compressed once ([`super::constant`]), and the answer
+//! to HEAD only names the coding. Such an answer has no Content-Length, which is allowed for headers
+//! that depend on the content (RFC 9110, section 9.3.2); two answers to one GET differ in it anyway,
+//! because mirrors are shuffled.
 
 use std::io::{self, Write};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// Smaller bodies fit one packet anyway.
+/// The minimum length for compression: smaller bodies fit into one packet anyway.
 pub(super) const MIN_BYTES: usize = 1_400;
-/// Low levels: the lines of an answer repeat themselves, and a worker waits for the compressor.
+/// Low levels, because the lines of an answer are repetitive, and a worker waits for the compressor.
 pub(super) const GZIP_LEVEL: u32 = 3;
 pub(super) const ZSTD_LEVEL: i32 = 1;
 
 /// A content coding (RFC 9110, section 8.4.1; zstd: RFC 8878).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Coding {
-    /// Preferred: faster, and smaller.
+    /// Preferred, because it is faster and compresses better.
     Zstd,
-    /// Everybody else's.
+    /// The fallback for all other clients.
     Gzip,
 }
 
@@ -44,7 +44,7 @@ impl Coding {
         [Self::Zstd, Self::Gzip].into_iter().find(|coding| accepts(coding.name()))
     }
 
-    /// As in Content-Encoding.
+    /// Returns the name for Content-Encoding.
     pub fn name(self) -> &'static str {
         match self {
             Self::Zstd => "zstd",
@@ -53,7 +53,7 @@ impl Coding {
     }
 }
 
-/// The compressed body; `None` where that does not make it smaller.
+/// Compresses a body; `None` if that does not make it smaller.
 pub fn compress(coding: Coding, body: &[u8]) -> Option<Vec<u8>> {
     if body.len() < MIN_BYTES {
         return None;

@@ -3,12 +3,11 @@
 //! hyper reads requests and writes responses; [`serve`] answers them in place, on the worker that
 //! read them, without any `.await` between the load of the snapshot and the finished body.
 //!
-//! How a connection ends when the server drains: from that moment every response says
-//! `Connection: close` and is the last one. A connection without a request gets `LAST_CHANCE` to send
-//! one, because a client cannot know, and its request may be on the way; then hyper's graceful
-//! shutdown closes it at once, whether it has been idle between requests or has never sent a byte.
-//! A connection that has sent part of a request is given the time to finish it, until the header's
-//! deadline or the end of the grace period.
+//! During a drain, every response has `Connection: close` and is the last one. A connection without a
+//! request still has `LAST_CHANCE` to send one, because the client does not know of the drain, and its
+//! request may be on the way. Then hyper's graceful shutdown closes it at once, whether it was idle
+//! between requests or has never sent a byte. A connection that has sent part of a request may finish
+//! it, until the header's deadline or the end of the grace period.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -49,11 +48,11 @@ use answer::query::Countme;
 use answer::{self, CountmeEntry, Format, Scratch};
 use runtime::rate_limiter::{LOG_INTERVAL, RateLimiter};
 
-/// How long a connection without a request may still send one after the drain has begun.
+/// How long a connection without a request may still send one after the drain began.
 const LAST_CHANCE: Duration = Duration::from_millis(250);
-/// A header block beyond this is answered with 431. Nothing longer is ever read in one piece, and so
-/// hyper's buffer for reading, which does not shrink, holds no more either: otherwise a client that
-/// pipelines a megabyte leaves 612 kB in it for as long as the connection lasts.
+/// A longer header block is answered with 431. No more is ever read in one piece, so this also limits
+/// hyper's read buffer, which does not shrink: otherwise a client that pipelines a megabyte leaves 612
+/// kB in it for as long as the connection lasts.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 
 /// Answers the requests of one connection until it ends.
@@ -77,7 +76,7 @@ pub async fn serve(
         let mut response = answer(context, origin, &request);
         let n_bytes = response.body().size_hint().lower();
         if progress.is_blocked() {
-            // Others wait before it: it must not hold more than it is.
+            // Other answers wait before it, so it must not use more memory than its length.
             response = response.map(body::compact);
             progress.hold(n_bytes);
         } else {
@@ -86,7 +85,7 @@ pub async fn serve(
         Turn { response: Some(response), waits: progress.has_answered(), progress: &progress }
     });
     let connection = http1::Builder::new()
-        // The watchdog does this, and what hyper leaves undone.
+        // The watchdog enforces this limit, and those that hyper lacks.
         .header_read_timeout(None)
         .max_headers(context.options.max_headers)
         .max_header_size(MAX_HEADER_BYTES)
@@ -123,8 +122,8 @@ pub async fn serve(
         },
     };
     let peer = origin.peer.address();
-    // Resets, time-outs and malformed requests: the client's business, and hyper has answered
-    // where an answer was possible.
+    // Resets, timeouts and malformed requests are the client's concern, and hyper has answered where
+    // that was possible.
     match end {
         End::Closed(Ok(())) => {}
         End::Closed(Err(error)) => tracing::trace!("connection from {peer}: {error}"),
@@ -135,8 +134,8 @@ pub async fn serve(
     }
 }
 
-/// A proxy that is trusted and does not keep to the protocol is the operator's business: every one of
-/// its connections ends so. One a minute is logged, and all are counted.
+/// Logs that a trusted proxy violates the protocol: the operator must fix it, because each of its
+/// connections ends like this. At most one is logged per minute; all are counted.
 fn log_refusal(context: &Context, peer: IpAddr, reason: Malformed) {
     static LOGGED: RateLimiter = RateLimiter::new(LOG_INTERVAL);
     if LOGGED.take(Instant::now()) {
@@ -145,11 +144,11 @@ fn log_refusal(context: &Context, peer: IpAddr, reason: Malformed) {
     context.metrics.proxy_headers_refused.increment();
 }
 
-/// An answer on its way to hyper. Only one goes out in each turn of the connection's task: hyper would
-/// answer up to 16 requests that a client has pipelined, while all others on this worker wait.
+/// A future with one answer for hyper. Each turn of the connection's task completes only one: hyper
+/// would answer up to 16 pipelined requests in a row, while all other connections of this worker wait.
 struct Turn<'a> {
     response: Option<Response<Body>>,
-    /// It is for the next turn.
+    /// Whether the answer must wait for the next turn.
     waits: bool,
     progress: &'a ConnectionProgress,
 }
@@ -159,12 +158,12 @@ impl Future for Turn<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         if std::mem::take(&mut self.waits) {
-            // Behind those that are ready now.
+            // The task runs again after those that are ready now.
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         self.progress.end_answer();
-        // hyper does not poll it any more after that.
+        // hyper does not poll this again after it is ready.
         self.response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
     }
 }
@@ -176,11 +175,11 @@ struct Guarded<'a, C> {
     watchdog: Watchdog<'a>,
 }
 
-/// How a connection ends.
+/// The reason for the end of a connection.
 enum End {
-    /// As hyper says.
+    /// hyper ended it, with this result.
     Closed(hyper::Result<()>),
-    /// As its watchdog says.
+    /// The watchdog ended it.
     Cut(CloseReason),
 }
 
@@ -196,7 +195,7 @@ impl<C: Future<Output = hyper::Result<()>>> Future for Guarded<'_, C> {
     }
 }
 
-/// What a worker thread uses again for each answer.
+/// The memory that a worker thread reuses for each answer.
 struct WorkerMemory {
     rng: fastrand::Rng,
     scratch: Scratch,
@@ -312,7 +311,7 @@ fn respond(
             response::from_reply(reply, generation, body, compression, headers, constants)
         }
         Err(reason) => {
-            // Whatever the answer left behind is not to be trusted.
+            // After a panic, this memory may be inconsistent.
             *worker = WorkerMemory::new();
             context.metrics.panics.increment();
             log_panic(&reason, query);
@@ -321,8 +320,8 @@ fn respond(
     }
 }
 
-/// Whoever finds a request that panics sends it again and again: one a minute is logged, and all are
-/// counted.
+/// Logs a panic. At most one is logged per minute, because a client that finds such a request may repeat
+/// it again and again; all are counted.
 fn log_panic(reason: &str, query: &str) {
     static LOGGED: RateLimiter = RateLimiter::new(LOG_INTERVAL);
     if LOGGED.take(Instant::now()) {
@@ -330,17 +329,18 @@ fn log_panic(reason: &str, query: &str) {
     }
 }
 
-/// A clock before 1970 gives a wrong `pubdate`, and an answer.
+/// Returns the present time. A clock before 1970 gives 0: the `pubdate` is wrong, but there is an
+/// answer.
 fn seconds_since_1970() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// The first value of a header; empty where there is none, or none that is text.
+/// Returns the first value of a header; empty if it is missing or not text.
 fn text_of<'r, B>(request: &'r Request<B>, name: &HeaderName) -> &'r str {
     request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
 }
 
-/// Runs `f`; a panic becomes its message. It costs one request, never a worker.
+/// Runs `f` and returns the message of a panic as an error. A panic fails one request, never a worker.
 fn survive<R>(f: impl FnOnce() -> R) -> Result<R, String> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|payload| panic_message(payload.as_ref()))
 }

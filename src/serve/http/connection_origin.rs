@@ -1,4 +1,4 @@
-//! Where a connection comes from, and with it whose request each of its requests is.
+//! The origin of a connection, which determines the client of each of its requests.
 
 use std::net::IpAddr;
 
@@ -14,30 +14,30 @@ use model::scope::is_private;
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static FORWARDED: HeaderName = HeaderName::from_static("forwarded");
 
-/// Where a connection comes from.
+/// The origin of a connection.
 pub struct ConnectionOrigin {
-    /// Who has connected.
+    /// The peer that has connected.
     pub(super) peer: Peer,
-    /// Where to find the client's address.
+    /// The place to find the client's address in.
     source: AddressSource,
-    /// What a PROXY header says about it.
+    /// The state of its PROXY header.
     pub(super) told: ProxyHeaderState,
 }
 
 impl ConnectionOrigin {
-    /// The origin of a connection that has just been accepted.
+    /// Creates the origin of a connection that was just accepted.
     pub fn new(peer: Peer, source: AddressSource) -> Self {
         Self { peer, source, told: ProxyHeaderState::default() }
     }
 
-    /// Whoever sends `request`.
+    /// Returns the client that sent `request`.
     pub(super) fn asker<B>(&self, proxies: &TrustedProxies, request: &Request<B>) -> Asker {
         let address = self.client_address(proxies, request);
         let is_local = self.peer == Peer::Unix && address == self.peer.address();
         Asker { address, is_trusted: is_local || proxies.trusts(Peer::Address(address)) }
     }
 
-    /// The address of whoever sends `request`.
+    /// Returns the address of the client that sent `request`.
     pub(super) fn client_address<B>(
         &self,
         proxies: &TrustedProxies,
@@ -54,8 +54,9 @@ impl ConnectionOrigin {
         }
     }
 
-    /// Why the client behind `request` has the private address `client`; `None` where it has not, and
-    /// for requests without Host: checks of a proxy, which speak for nobody.
+    /// Returns why the client of `request` has the private address `client`; `None` if it is not
+    /// private, or if the request has no Host: such requests are health checks of a proxy, not from a
+    /// client.
     pub(super) fn private_client<B>(
         &self,
         proxies: &TrustedProxies,
@@ -71,8 +72,8 @@ impl ConnectionOrigin {
         Some(if is_unnamed { PrivateClient::Unnamed } else { PrivateClient::Seen })
     }
 
-    /// Only a trusted proxy speaks the PROXY protocol. Anybody else speaks HTTP, and a PROXY header
-    /// is then a malformed request.
+    /// Returns whether a PROXY header is expected. Only trusted proxies send one. Any other peer speaks
+    /// HTTP, and a PROXY header from it is a malformed request.
     pub(super) fn expected(&self, proxies: &TrustedProxies) -> Expect {
         let is_proxy = || proxies.trusts(self.peer);
         match self.source {

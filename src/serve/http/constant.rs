@@ -1,11 +1,10 @@
-//! The end of an answer that is the same for everybody, compressed once for each snapshot.
+//! The end of an answer that is the same for all clients, compressed once per snapshot.
 //!
-//! Whoever asks for an unknown repository is told which there are: a long list behind a line about what
-//! was asked. Anybody can ask, and to compress the list takes ten times as long as to copy it. So each
-//! worker compresses it once, and puts the line in front of it as it is: both codings have blocks that
-//! hold plain bytes (RFC 1951, section 3.2.4; RFC 8878, section 3.1.1.2.2), and what follows such a
-//! block refers to nothing in it. The result is one gzip member or one zstd frame, because not every
-//! client reads several.
+//! The answer to an unknown repository is a line about the request and a long list of all repositories.
+//! Anyone can ask, and compressing the list takes ten times as long as copying it. So each worker
+//! compresses it once and puts the line in front of it uncompressed: both codings have blocks of plain
+//! bytes (RFC 1951, section 3.2.4; RFC 8878, section 3.1.1.2.2), and data after such a block do not
+//! refer to it. The result is one gzip member or one zstd frame, because not every client reads several.
 
 use flate2::{Compression, Crc, write::DeflateEncoder};
 use std::io::Write;
@@ -14,11 +13,11 @@ use zstd::bulk::Compressor;
 use super::compress::{Coding, GZIP_LEVEL, ZSTD_LEVEL};
 use snapshot::Generation;
 
-/// What a worker has compressed of the present snapshot.
+/// The tails that a worker has compressed for the present snapshot.
 #[derive(Default)]
 pub struct Constants {
     generation: Option<Generation>,
-    /// A few: one for each format and coding.
+    /// A short list: one tail for each format and coding.
     tails: Vec<(Kind, Option<Tail>)>,
 }
 
@@ -29,8 +28,8 @@ struct Kind {
 }
 
 impl Constants {
-    /// The compressed form of `body`, whose last `n_constant` bytes are the same in every answer of that
-    /// type and generation; `None` where this way does not work.
+    /// Compresses `body`, whose last `n_constant` bytes are the same in every answer of this type and
+    /// generation. `None` if it cannot be done in this way.
     pub fn compress(
         &mut self,
         generation: Generation,
@@ -55,16 +54,17 @@ impl Constants {
     }
 }
 
-/// A compressed end, to be put behind different beginnings.
+/// A compressed tail, which can follow different heads.
 enum Tail {
     Gzip { deflated: Vec<u8>, crc: Crc },
     Zstd { frame_header: [u8; ZSTD_HEADER], blocks: Vec<u8>, max_head: usize },
 }
 
 const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
-/// The magic number, a descriptor that announces nothing else, and the size of the window.
+/// Length of the frame header: the magic number, a descriptor without optional fields, and the window
+/// size.
 const ZSTD_HEADER: usize = 6;
-/// No block holds more, nor more than the window.
+/// The maximum length of a block; a block is not longer than the window either.
 const ZSTD_MAX_BLOCK: usize = 128 * 1024;
 
 impl Tail {
@@ -102,7 +102,7 @@ impl Tail {
                 let length = u16::try_from(head.len()).ok()?;
                 let mut whole = Vec::with_capacity(head.len() + deflated.len() + 23);
                 whole.extend_from_slice(&GZIP_HEADER);
-                // A block of plain bytes that is not the last one.
+                // A stored block, with more blocks to follow.
                 whole.push(0);
                 whole.extend_from_slice(&length.to_le_bytes());
                 whole.extend_from_slice(&(!length).to_le_bytes());
@@ -117,7 +117,7 @@ impl Tail {
             }
             Self::Zstd { frame_header, blocks, max_head } => {
                 let length = u32::try_from(head.len()).ok().filter(|_| head.len() <= *max_head)?;
-                // A block of plain bytes that is not the last one: its length, in three bytes.
+                // A raw block, with more blocks to follow: its length, in three bytes.
                 let [first, second, third, _] = (length << 3).to_le_bytes();
                 let mut whole = Vec::with_capacity(head.len() + blocks.len() + 9);
                 whole.extend_from_slice(frame_header);
@@ -140,7 +140,7 @@ mod tests {
         match coding {
             Coding::Gzip => {
                 let mut out = Vec::new();
-                // One member only: what follows it would be left.
+                // Reads one member only, so that anything after it is left over.
                 let mut decoder = flate2::bufread::GzDecoder::new(bytes);
                 decoder.read_to_end(&mut out).expect("intact");
                 assert_eq!(decoder.into_inner(), b"");

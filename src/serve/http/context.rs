@@ -1,4 +1,4 @@
-//! What all connections share.
+//! The state that all connections share.
 
 use std::sync::Arc;
 
@@ -9,20 +9,20 @@ use super::options::Options;
 use crate::live::Live;
 use crate::metrics::Metrics;
 
-/// What all connections share.
+/// The state that all connections share.
 pub struct Context {
-    /// The rules.
+    /// Limits and rules of the transport.
     pub options: Options,
     /// The data.
     pub live: Arc<Live>,
     /// The counters.
     pub metrics: Arc<Metrics>,
-    /// Where requests are logged; `None` logs nowhere.
+    /// The access log; `None` if there is none.
     pub access_log: Option<AccessLog>,
-    /// Where all requests are logged as a proxy would; `None` logs nowhere.
+    /// The log of all requests in the format of proxies; `None` if there is none.
     pub combined_log: Option<AccessLog>,
     /// Whether the server is stopping.
     pub drain: Arc<Drain>,
-    /// How much may wait for clients that do not read.
+    /// The limit of bytes held for clients that do not read.
     pub unsent: UnsentBudget,
 }

@@ -1,16 +1,16 @@
-//! The value of the header Date, formatted once a second.
+//! The value of the header Date, formatted at most once per second.
 //!
-//! hyper would write one as well, but goes on with the one it has for as long as a clock was set back.
-//! Only what it refuses by itself, before there is a request, has that one.
+//! hyper would write one too, but keeps its old value while a clock was set back. Only its own refusals,
+//! sent before there is a request, have hyper's value.
 
 use std::time::{Duration, UNIX_EPOCH};
 
 use hyper::header::HeaderValue;
 
-/// The last second that the format can hold, the end of 9999; it stands for later ones.
+/// The last second that the format can hold, the end of 9999; later times are shown as this one.
 const LAST: u64 = 253_402_300_799;
 
-/// The value of the last second for which one was asked.
+/// The value for the last second that was requested.
 pub(super) struct HttpDate {
     second: Option<u64>,
     value: HeaderValue,

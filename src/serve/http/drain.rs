@@ -1,4 +1,4 @@
-//! Stopping: every request and every connection learns that the server drains.
+//! The drain: tells every request and every connection that the server is stopping.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -15,7 +15,7 @@ pub struct Drain {
 }
 
 impl Drain {
-    /// Begins the drain; it never ends.
+    /// Begins the drain, which cannot be cancelled.
     pub fn begin(&self) {
         self.has_begun.store(true, Ordering::SeqCst);
         self.notify.notify_waiters();
@@ -24,7 +24,7 @@ impl Drain {
     /// Returns when the drain has begun.
     pub async fn begun(&self) {
         let mut notified = pin!(self.notify.notified());
-        // Enlist first, look second: a drain that begins in between is then not missed.
+        // Registers before it checks the flag, so that a drain that begins in between is not missed.
         notified.as_mut().enable();
         if !self.has_begun() {
             notified.await;
@@ -37,11 +37,10 @@ impl Drain {
     }
 }
 
-/// [`Drain::begun`], polled without a lock.
+/// Polls [`Drain::begun`] without a lock.
 ///
-/// A connection is polled for every request, and polling a `Notified` takes the lock of all
-/// connections. So it is polled once for each waker, of which a task has one, and then only the
-/// flag is looked at.
+/// A connection is polled for every request, and polling a `Notified` takes a lock that all connections
+/// share. So it is polled once per waker, of which a task has one; after that only the flag is read.
 pub(super) struct DrainWatch<'a, F> {
     drain: &'a Drain,
     begun: Pin<Box<F>>,

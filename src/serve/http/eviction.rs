@@ -1,15 +1,16 @@
-//! Which connections give way: the longest idle when there are too many, and the slowest readers when
-//! too much waits for clients that do not read.
+//! Eviction of connections: of the longest idle when there are too many, and of the slowest readers when
+//! too many bytes wait for clients that do not read.
 //!
-//! Each connection keeps its [`Activity`] up to date: one store into a word of its own when it answers
-//! or begins to wait for something else, without any lock. The `Registry` belongs to the accept loop.
-//! It reads all of them when somebody must go, and picks a whole batch then, so that a look at 10,000
-//! connections is paid for by some hundred evictions.
+//! Each connection updates its [`Activity`] with one store, without a lock, when it answers or begins to
+//! wait for something else. The `Registry` belongs to the accept loop. It reads all activities when
+//! connections must be evicted, and then picks a whole batch, so that one pass over 10,000 connections
+//! serves some hundred evictions.
 //!
-//! A connection is told what it was seen doing, and goes only if that still holds after it has looked
-//! at its socket: a request that has come meanwhile is answered. What is in the middle of an answer never
-//! gives way to a new connection. One that has just come, or is throwing away what its client still
-//! sends, does so after a second; and so does a header that has begun, when nobody is idle.
+//! A connection is asked to end together with the standing in which it was seen, and ends only if that
+//! still holds after it has checked its socket: a request that has come meanwhile is answered. A
+//! connection in the middle of an answer is never evicted for a new one. A new connection, or one that
+//! is discarding input, may be evicted after a second. So may one with an incomplete header, if no other
+//! candidate is left.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,26 +22,26 @@ use tokio::time::Instant;
 
 use crate::metrics::Phase;
 
-/// Whoever has just come, has begun a header or is at its end is left in peace for so long: its request is
-/// on its way, or the rest of one that comes in two packets.
+/// How long a connection that is new, in a header or at its end is protected from eviction: its request
+/// may be on the way, or the rest of one that comes in two packets.
 const PEACE: Duration = Duration::from_secs(1);
-/// Connections that have ended are taken out of the registry when it has grown to this, at least.
+/// The minimum size at which the registry removes connections that have ended.
 const MIN_SWEEP: usize = 64;
 
-/// What a connection is doing, for others to see.
+/// The activity of a connection, visible to the accept loop.
 #[derive(Debug)]
 pub struct Activity {
-    /// What times are counted from.
+    /// The zero point of times.
     origin: Instant,
     standing: AtomicU64,
-    /// Bytes that are held for a client that does not read; 0 while it does.
+    /// Bytes held because the client does not read; 0 while it reads.
     unsent: AtomicU64,
-    /// The standing with which it was told to go; 0 is none.
+    /// The standing with which the connection was asked to end; 0 if it was not asked.
     told: AtomicU64,
     waker: Mutex<Option<Waker>>,
 }
 
-/// A phase and when it began, in one word: microseconds, and three bits for the phase. Never 0.
+/// A phase and its start in one word: microseconds, and three bits for the phase. Never 0.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Standing(u64);
 
@@ -60,7 +61,7 @@ impl Standing {
 }
 
 impl Activity {
-    /// The activity of a connection that begins at `now`.
+    /// Creates the activity of a connection that begins at `now`.
     pub fn new(origin: Instant, now: Instant) -> Self {
         let standing = Standing::new(Phase::New, now.saturating_duration_since(origin));
         Self {
@@ -72,23 +73,25 @@ impl Activity {
         }
     }
 
-    /// The connection is in this phase since then.
+    /// Records that the connection has been in this phase since then.
     pub(super) fn set(&self, phase: Phase, since: Instant) {
         let standing = Standing::new(phase, since.saturating_duration_since(self.origin));
         self.standing.store(standing.0, Ordering::Relaxed);
     }
 
-    /// So many bytes are held for it.
+    /// Records how many bytes are held for the client.
     pub(super) fn set_unsent(&self, n_bytes: u64) {
         self.unsent.store(n_bytes, Ordering::Relaxed);
     }
 
-    /// Whom to wake when it is to go. Once for each waker, and before [`Self::must_end`].
+    /// Sets the waker of the task, which is woken when the connection is asked to end. To be called once
+    /// for each waker, and before [`Self::must_end`].
     pub(super) fn listen(&self, waker: &Waker) {
         *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker.clone());
     }
 
-    /// Whether it has been told to go, and is still where it was then. If not, it may be told again.
+    /// Returns whether the connection was asked to end and its standing is still the same. If it has
+    /// changed, the connection lives on and may be asked again.
     pub(super) fn must_end(&self) -> bool {
         let told = self.told.load(Ordering::Acquire);
         if told == 0 {
@@ -118,7 +121,7 @@ impl Activity {
     }
 }
 
-/// How much may wait for clients that do not read, in the whole process.
+/// A limit of the bytes held for clients that do not read, for the whole process.
 #[derive(Debug)]
 pub struct UnsentBudget {
     limit: u64,
@@ -126,14 +129,14 @@ pub struct UnsentBudget {
 }
 
 impl UnsentBudget {
-    /// A budget of so many bytes.
+    /// Creates a budget of `limit` bytes.
     pub fn new(limit: u64) -> Self {
         Self { limit, exceeded: Notify::new() }
     }
 
-    /// Looks at a total that has grown. Beyond the limit the accept loop is told, which makes the
-    /// slowest readers go; a quarter beyond it there is no time for that, and whoever has made it grow
-    /// must go: then the answer is false.
+    /// Checks a total that has grown. Beyond the limit it notifies the accept loop, which evicts the
+    /// slowest readers. A quarter beyond it there is no time for that: it returns false, and the
+    /// connection that has made the total grow must end.
     pub(super) fn allows(&self, total: u64) -> bool {
         if total > self.limit {
             self.exceeded.notify_one();
@@ -141,12 +144,13 @@ impl UnsentBudget {
         total <= self.limit.saturating_add(self.limit / 4)
     }
 
-    /// Returns when it is exceeded.
+    /// Returns when the budget is exceeded.
     pub(super) async fn exceeded(&self) {
         self.exceeded.notified().await;
     }
 
-    /// How much must go where `total` waits, so that the next one does not exceed it at once.
+    /// Returns how many of `total` bytes must be freed, so that the next one does not exceed the limit
+    /// at once.
     pub(super) fn excess(&self, total: u64) -> u64 {
         match total > self.limit {
             true => total - self.limit + self.limit / 8,
@@ -155,26 +159,28 @@ impl UnsentBudget {
     }
 }
 
-/// All connections of the accept loop.
+/// All connections that the accept loop has accepted.
 pub(super) struct Registry {
     origin: Instant,
     connections: Vec<Arc<Activity>>,
     sweep_at: usize,
-    /// Memory of a look at all of them: rank, standing, index.
+    /// Reused memory for the candidates of one pass: rank, standing, index.
     candidates: Vec<(u8, Standing, usize)>,
 }
 
 impl Registry {
-    /// Without any connection.
+    /// Creates a registry without connections.
     pub(super) fn new(now: Instant) -> Self {
         Self { origin: now, connections: Vec::new(), sweep_at: MIN_SWEEP, candidates: Vec::new() }
     }
 
-    /// Adds a connection that begins now. It leaves when nobody else holds its activity any more.
+    /// Adds a connection that begins now. It is removed when the registry holds the last reference to
+    /// its activity.
     pub(super) fn add(&mut self, now: Instant) -> Arc<Activity> {
         if self.connections.len() >= self.sweep_at {
             self.connections.retain(|activity| Arc::strong_count(activity) > 1);
-            // Half of them must be new before the next sweep, which so costs each of them little.
+            // Half of the connections must be new before the next sweep, which keeps the cost per
+            // connection low.
             self.sweep_at = self.connections.len().saturating_mul(2).max(MIN_SWEEP);
         }
         let activity = Arc::new(Activity::new(self.origin, now));
@@ -182,8 +188,8 @@ impl Registry {
         activity
     }
 
-    /// Tells the `n` connections to go that have been idle longest. Returns how many are on their way
-    /// then, those of an earlier call included.
+    /// Asks the `n` connections that have been idle longest to end. Returns how many are ending then,
+    /// including those of earlier calls.
     pub(super) fn evict_idle(&mut self, n: usize, now: Instant) -> usize {
         let now = now.saturating_duration_since(self.origin);
         let is_stale = |standing: Standing| now.saturating_sub(standing.since()) >= PEACE;
@@ -202,7 +208,7 @@ impl Registry {
         n_before + n_wanted
     }
 
-    /// Tells the slowest readers to go until `excess` bytes are given back.
+    /// Asks the slowest readers to end, until `excess` bytes are freed.
     pub(super) fn evict_readers(&mut self, excess: u64) {
         let mut on_the_way = 0_u64;
         self.find(|activity, standing| {
@@ -229,7 +235,7 @@ impl Registry {
         self.tell(n_wanted);
     }
 
-    /// Collects the candidates with their ranks. Returns how many connections are on their way.
+    /// Collects the candidates with their ranks. Returns how many connections are already asked to end.
     fn find(&mut self, mut rank: impl FnMut(&Activity, Standing) -> Option<u8>) -> usize {
         let mut n_told = 0;
         self.candidates.clear();
@@ -276,7 +282,7 @@ mod tests {
             self.start + Duration::from_secs(second)
         }
 
-        /// A connection in that phase since then.
+        /// Adds a connection that is in that phase since then.
         fn add(&mut self, phase: Phase, second: u64) -> Arc<Activity> {
             let activity = self.registry.add(self.start);
             activity.set(phase, self.at(second));
@@ -300,7 +306,7 @@ mod tests {
         let now = bench.at(10);
         assert_eq!(bench.registry.evict_idle(1, now), 1);
         check(&[&idle, &silent, &reading, &header], &[false, true, false, false]);
-        // Those that went are gone; then a header that does not come on, and never an answer.
+        // Idle connections are chosen first, then incomplete headers, and never an answer.
         drop(silent);
         assert_eq!(bench.registry.evict_idle(5, now), 2);
         check(&[&idle, &reading, &header], &[true, false, true]);
@@ -334,11 +340,11 @@ mod tests {
         let idle = bench.add(Phase::Idle, 1);
         let now = bench.at(10);
         assert_eq!(bench.registry.evict_idle(1, now), 1);
-        // Already on its way: nobody else has to go.
+        // One is already asked to end, so no other is.
         assert_eq!(bench.registry.evict_idle(1, now), 1);
         idle.set(Phase::Idle, bench.at(11));
         check(&[&idle], &[false]);
-        // And it can be told again.
+        // It can be asked again.
         assert_eq!(bench.registry.evict_idle(1, bench.at(12)), 1);
         check(&[&idle], &[true]);
     }
@@ -350,7 +356,7 @@ mod tests {
         let idle = bench.add(Phase::Idle, 0);
         readers.iter().for_each(|reader| reader.set_unsent(100));
         bench.registry.evict_readers(150);
-        // Those two are on their way, and enough.
+        // Those two are already asked to end, and free enough.
         bench.registry.evict_readers(200);
         let all: Vec<_> = readers.iter().chain([&idle]).collect();
         check(&all, &[false, true, false, true, false]);

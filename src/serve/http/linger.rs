@@ -1,13 +1,13 @@
 //! The end of a connection whose client may still be sending: lingering close.
 //!
-//! A socket that is closed with unread input makes the kernel send a reset at once. The client, or the
-//! proxy in front, then loses the answer that was just written (a refusal of a body, of a header that
-//! is too long), or takes this server for broken and keeps everybody away from it. So after the last
-//! answer only the sending half is closed, and what comes is read and thrown away until the client
-//! ends its half as well. Both the bytes ([`Lingering::new`]) and the time
-//! ([`super::watchdog::Timeouts::linger`]) are bounded; beyond them the reset is deserved.
+//! If a socket is closed with unread input, the kernel sends a reset at once. The client, or the proxy
+//! in front, then loses the answer that was just written (a refusal of a body, or of a header that is
+//! too long), or a proxy considers this server broken and sends no more requests. So after the last
+//! answer only the sending half is closed, and input is read and discarded until the client closes its
+//! half as well. Both the bytes ([`Lingering::new`]) and the time
+//! ([`super::watchdog::Timeouts::linger`]) are limited; beyond the limits the connection is reset.
 //!
-//! Most connections end without any of this: the client has closed first, or nothing is on the way.
+//! Most connections end without lingering: the client has closed first, or is not sending.
 
 use std::io;
 use std::pin::Pin;
@@ -20,12 +20,12 @@ use super::watchdog::{ConnectionProgress, WatchedStream};
 /// Read at a time while lingering.
 const CHUNK_BYTES: usize = 4 * 1024;
 
-/// A socket that does not close in the middle of what its client sends.
+/// A socket that is not closed while its client is sending.
 pub struct Lingering<'a> {
     stream: WatchedStream<'a>,
     progress: &'a ConnectionProgress,
     state: State,
-    /// Bytes that are still thrown away.
+    /// Bytes that may still be read and discarded.
     left: u64,
 }
 
@@ -33,16 +33,16 @@ pub struct Lingering<'a> {
 enum State {
     /// Requests may come.
     Open,
-    /// The client has sent all that it ever will.
+    /// The client has closed its sending half.
     AtEnd,
     /// The sending half is closed.
     HalfClosed,
-    /// Nothing more is to be done.
+    /// The connection can be closed.
     Done,
 }
 
 impl<'a> Lingering<'a> {
-    /// Wraps a connection; at its end at most `max_bytes` are read that nobody wants.
+    /// Wraps a connection; at its end at most `max_bytes` are read and discarded.
     pub fn new(
         stream: WatchedStream<'a>,
         progress: &'a ConnectionProgress,
@@ -51,18 +51,18 @@ impl<'a> Lingering<'a> {
         Self { stream, progress, state: State::Open, left: max_bytes }
     }
 
-    /// Reads and throws away. Ready when the client has ended, is not known to be sending, or has sent
-    /// too much.
+    /// Reads and discards input. Ready when the client has closed its half, is not known to be sending,
+    /// or has sent too much.
     fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut chunk = [0; CHUNK_BYTES];
         while self.left > 0 {
             let mut chunk = ReadBuf::new(&mut chunk);
             let read = Pin::new(&mut self.stream).poll_read(cx, &mut chunk);
             match read {
-                // Whatever it was, there is nobody to wait for.
+                // After any error there is nothing left to wait for.
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
                 Poll::Ready(Ok(())) if chunk.filled().is_empty() => return Poll::Ready(()),
-                // Reading has put the connection in the middle of something, if it was not.
+                // Reading marks the connection as in the middle of a request, if it was not.
                 Poll::Ready(Ok(())) => {
                     self.left = self.left.saturating_sub(chunk.filled().len() as u64);
                 }

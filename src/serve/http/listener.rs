@@ -1,17 +1,16 @@
 //! The public listeners and the loop that accepts from them.
 //!
-//! The loop ends only when the server drains. An error of `accept` is waited out: some belong to
-//! one connection that its peer has already given up (ECONNABORTED, EPROTO), some to the process or
-//! the host (EMFILE, ENFILE, ENOBUFS, ENOMEM), and since a level-triggered socket stays ready, going
-//! on at once would spin. The wait doubles up to `LONGEST_WAIT` and starts anew with the first
+//! The loop ends only when the server drains. After an error of `accept` it waits and retries. Some
+//! errors concern one connection that its peer has already closed (ECONNABORTED, EPROTO), others the
+//! process or the host (EMFILE, ENFILE, ENOBUFS, ENOMEM). A level-triggered socket stays ready, so a
+//! retry without a wait would spin. The wait doubles up to `LONGEST_WAIT` and is reset by the first
 //! connection that succeeds.
 //!
-//! The number of connections is bounded by a semaphore. When the limit is near, those that have been
-//! idle longest give way ([`super::eviction`]); where all are in the middle of a request, one accepted
-//! connection waits for a permit, and further ones in the kernel's backlog instead of being refused.
-//! All permits being free again is also how the drain knows that the last connection has ended. One
-//! loop serves all listeners, because each loop would hold a connection while it waits; they take
-//! turns.
+//! A semaphore limits the number of connections. Near the limit, those that have been idle longest are
+//! closed ([`super::eviction`]). If all are in the middle of a request, one accepted connection waits
+//! for a permit, and further ones wait in the kernel's backlog instead of being refused. The drain knows
+//! that the last connection has ended when all permits are free again. One loop serves all listeners in
+//! turn, because each loop would hold a connection while it waits.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -33,27 +32,28 @@ use runtime::rate_limiter::{LOG_INTERVAL, RateLimiter};
 
 /// The first wait after a failed `accept`.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
-/// The longest one. Some 60 failing calls a second cost nothing, and a hiccup of 50 errors in a row
-/// is over within a second: measured with `strace -e inject=accept4:error=EMFILE:when=1..50`, the
-/// first answer came after 0.8 s, and after 10.8 s with waits of up to 250 ms.
+/// The longest wait after a failed `accept`. Some 60 failing calls a second cost nothing, and a series
+/// of 50 errors is over within a second: measured with
+/// `strace -e inject=accept4:error=EMFILE:when=1..50`, the first answer came after 0.8 s, and after 10.8
+/// s with waits of up to 250 ms.
 const LONGEST_WAIT: Duration = Duration::from_millis(15);
-/// Files that the process needs in any case: logs, data being reloaded, epoll, signals.
+/// Files that the process always needs: logs, data being reloaded, epoll, signals.
 const BASE_FILES: usize = 64;
-/// What the runtime of a thread takes: epoll, its wake-up, and a share in the signals.
+/// Files that the runtime of a thread needs: epoll, its wake-up, and a share in the signals.
 const FILES_PER_WORKER: usize = 3;
 
-/// While every connection is busy, one that has become idle is looked for so often.
+/// Interval between searches for an idle connection while all connections are busy.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A listener and the rules for its connections.
 pub struct Public {
     /// The socket.
     pub listener: ListeningSocket,
-    /// Where the clients' addresses are found.
+    /// The place where clients' addresses are found.
     pub source: AddressSource,
 }
 
-/// What else takes open files, beside public connections.
+/// The users of open files other than public connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Neighbours {
     /// Threads that answer.
@@ -72,7 +72,7 @@ impl Neighbours {
     }
 }
 
-/// Raises the soft limit of open files as far as `max_connections` needs it, and says how many
+/// Raises the soft limit of open files as far as `max_connections` needs it, and returns how many
 /// connections fit.
 pub fn connections_within_file_limit(max_connections: usize, neighbours: Neighbours) -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -94,13 +94,13 @@ pub fn connections_within_file_limit(max_connections: usize, neighbours: Neighbo
     fit(max_connections, soft, reserved)
 }
 
-/// `max_connections`, or what `files` leaves after the reserve, but never less than half of it.
+/// Returns `max_connections`, or what `files` leaves after the reserve, but at least half of `files`.
 fn fit(max_connections: usize, files: u64, reserved: u64) -> usize {
     let room = files.saturating_sub(reserved).max(files / 2).max(1);
     max_connections.min(usize::try_from(room).unwrap_or(usize::MAX))
 }
 
-/// The accept loop and what it counts its connections with.
+/// The accept loop and the limit of its connections.
 pub struct Server {
     context: Arc<Context>,
     permits: Arc<Semaphore>,
@@ -124,12 +124,12 @@ impl Server {
         Self { context, permits, n_permits, workers, crowds, slow_readers }
     }
 
-    /// Accepts and serves until the drain begins, then takes what the kernel has already accepted
-    /// on our behalf (their requests may be on the way; closing the socket would reset them),
-    /// closes the sockets, and returns when the last connection has ended.
+    /// Accepts and serves connections until the drain begins. Then it accepts the connections that are
+    /// already in the kernel's backlog (their requests may be on the way; closing the socket would reset
+    /// them), closes the sockets, and returns when the last connection has ended.
     ///
-    /// A socket that was handed to this process stays open elsewhere: what waits there is for the
-    /// process that comes next, and has more time than this one.
+    /// A socket that was handed to this process stays open elsewhere. Connections in its backlog are
+    /// left to the next process, which has more time than this one.
     pub async fn run(&self, mut listeners: Vec<Public>) {
         let mut registry = Registry::new(now());
         let mut waiting = None;
@@ -148,11 +148,11 @@ impl Server {
         {
             self.serve(stream, origin, permit, registry.add(now()));
         }
-        // Nobody closes the semaphore and nobody else takes permits any more.
+        // The semaphore is never closed, and nothing else takes permits any more.
         drop(self.permits.acquire_many(self.n_permits).await);
     }
 
-    /// `waiting` holds the connection that has been accepted and has no permit yet.
+    /// Accepts until cancelled. `waiting` holds the connection that was accepted and has no permit yet.
     async fn accept_for_ever(
         &self,
         listeners: &[Public],
@@ -189,7 +189,7 @@ impl Server {
         }
     }
 
-    /// A permit for a connection that has come; somebody idle gives way if there is none.
+    /// Returns a permit for an accepted connection; evicts an idle connection if there is none.
     async fn wait_for_permit(&self, registry: &mut Registry) -> Option<OwnedSemaphorePermit> {
         loop {
             if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
@@ -205,8 +205,8 @@ impl Server {
         }
     }
 
-    /// Keeps up to a sixteenth of the permits free, so that nobody has to wait for one. Many give way
-    /// at once, because each look for them is one at all connections.
+    /// Keeps up to a sixteenth of the permits free, so that a new connection rarely waits for one.
+    /// Connections are evicted in batches, because each search reads the activity of all of them.
     fn keep_reserve(&self, registry: &mut Registry) {
         let reserve = self.n_permits as usize / 16;
         let n_free = self.permits.available_permits();
@@ -219,7 +219,7 @@ impl Server {
     fn evict_readers(&self, registry: &mut Registry) {
         let total = self.context.metrics.unsent_bytes.get();
         let excess = self.context.unsent.excess(total);
-        // What was too much has been given back meanwhile.
+        // Enough was freed meanwhile.
         if excess == 0 {
             return;
         }
@@ -246,7 +246,8 @@ impl Server {
     }
 
     async fn empty_backlog(&self, public: &Public, registry: &mut Registry) {
-        // One look for each free permit: a flood of new connections cannot hold the drain.
+        // At most one accept for each free permit, so that a flood of new connections cannot delay the
+        // drain.
         while let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
             let Some(Ok((stream, peer))) = now_or_never(public.listener.accept()).await else {
                 return;
@@ -264,28 +265,28 @@ impl Server {
         activity: Arc<Activity>,
     ) {
         self.context.metrics.connections_accepted.increment();
-        // A socket belongs to the runtime that polls it: it leaves this one. That fails only where
-        // the system is out of everything, and costs this one connection.
+        // A socket belongs to the runtime that polls it, so it is detached from this one. That fails
+        // only if the system is out of resources, and then closes only this connection.
         let (Some(place), Ok(stream)) = (self.workers.take_permit(), stream.detach()) else {
             return;
         };
         let context = Arc::clone(&self.context);
-        // The task's owner is `run`, which awaits it through the permit.
+        // `run` owns the task and awaits it through the permit.
         place.runtime().clone().spawn(async move {
             let open = OpenConnection::new(&context);
             if let Ok(stream) = stream.attach() {
                 connection::serve(&context, stream, &origin, &activity).await;
             }
             drop(place);
-            // Before the permit: never more are counted than there may be.
+            // Before the permit, so that the count never exceeds the limit.
             drop(open);
             drop(permit);
         });
     }
 }
 
-/// The next connection of any listener. `first` is the one that is asked first, and moves on, so that
-/// no listener waits for ever behind one that always has a connection, or always an error.
+/// Returns the next connection of any listener. `first` is the listener that is polled first; it
+/// advances, so that no listener waits forever behind one that always has a connection or an error.
 async fn accept_any(
     listeners: &[Public],
     first: &mut usize,
@@ -305,13 +306,13 @@ async fn accept_any(
     .await
 }
 
-/// The clock of timers and activities.
+/// Returns the present time of the clock that timers and activities use.
 fn now() -> tokio::time::Instant {
     tokio::time::Instant::now()
 }
 
-/// Polls a future once. Unconstrained: a task that has used up its budget would be told to come again,
-/// which looks like never.
+/// Polls a future once. Unconstrained, because a task that has used up its budget would get `Pending`,
+/// which would look as if nothing were ready.
 async fn now_or_never<F: Future>(future: F) -> Option<F::Output> {
     tokio::select! {
         biased;
@@ -320,7 +321,7 @@ async fn now_or_never<F: Future>(future: F) -> Option<F::Output> {
     }
 }
 
-/// Counts an open connection for as long as it lives, also through a panic.
+/// Counts an open connection while it lives, even if its task panics.
 struct OpenConnection<'a>(&'a Context);
 
 impl<'a> OpenConnection<'a> {
@@ -348,13 +349,13 @@ impl AcceptFailure {
         Self { n_errors: 0, was_logged: false, limiter: RateLimiter::new(LOG_INTERVAL) }
     }
 
-    /// How long to wait before the next try. Logs the first error of an episode, but no more than one
-    /// a minute: where files are short, errors and successes alternate.
+    /// Returns how long to wait before the next try. Logs the first error of a series, but at most one a
+    /// minute: if files are short, errors and successes alternate.
     fn next_wait(&mut self, error: &io::Error, now: Instant) -> Duration {
         let wait = SHORTEST_WAIT.saturating_mul(1 << self.n_errors.min(8)).min(LONGEST_WAIT);
         self.n_errors = self.n_errors.saturating_add(1);
-        // A client that gives up early is none of the operator's business, and must not be able to
-        // fill the log.
+        // A client that gives up early does not concern the operator, and must not be able to fill the
+        // log.
         if !self.was_logged && !concerns_one_client(error) && self.limiter.take(now) {
             self.was_logged = true;
             tracing::warn!("cannot accept connections: {error}; trying on");
@@ -401,7 +402,7 @@ mod tests {
         let start = Instant::now();
         let mut trouble = AcceptFailure::new();
         let mut n_logged = 0;
-        // 100 seconds, ten errors in each of them.
+        // For 100 seconds, ten errors per second.
         for tenth in 0..1_000 {
             trouble.next_wait(&error, start + Duration::from_millis(100) * tenth);
             n_logged += u32::from(trouble.was_logged);

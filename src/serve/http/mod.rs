@@ -1,16 +1,15 @@
 //! HTTP/1.1 for [`answer`]: from a socket to a request, from a reply to bytes.
 //!
-//! Reading order: [`socket`] binds, also to a [`socket_file`], [`listener`] accepts, [`workers`] are
-//! the threads and [`placement`] chooses one of them, [`connection`] runs one connection and answers
-//! its requests, [`preamble`] reads what a proxy says before the first one and
-//! [`client_address`] whose request it is, [`watchdog`] ends it when
-//! its client keeps it waiting, [`eviction`] when others need its place or its memory, [`linger`] does
-//! not end it in the middle of what its client sends,
-//! [`route`] says which requests get an answer at all, [`response`] turns a reply into headers and a
-//! [`body`], [`access_log`] writes the line about it from a thread of its own.
+//! Reading order: [`socket`] binds, also to a [`socket_file`]; [`listener`] accepts; [`workers`] are the
+//! threads, and [`placement`] chooses one of them. [`connection`] runs one connection and answers its
+//! requests. [`preamble`] reads the PROXY header before the first request, and [`client_address`] finds
+//! the client of a request. [`watchdog`] ends a connection whose client keeps it waiting, [`eviction`]
+//! one whose slot or memory is needed, and [`linger`] lets the client finish sending first. [`route`]
+//! decides which requests get an answer, [`response`] turns a reply into headers and a [`body`], and
+//! [`access_log`] writes a line about it from a thread of its own.
 //!
-//! The server speaks HTTP/1 only, through hyper's own `http1::Builder`: it stands behind reverse
-//! proxies, which speak nothing else to it. TLS ends there as well.
+//! The server supports HTTP/1 only, through hyper's own `http1::Builder`: the reverse proxies in front
+//! of it use nothing else. TLS ends there as well.
 
 mod options;
 mod context;

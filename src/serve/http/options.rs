@@ -12,18 +12,18 @@ pub struct Options {
     pub max_headers: usize,
     /// Bytes of the request target.
     pub max_target_bytes: usize,
-    /// Bytes that are read and thrown away at the end of a connection.
+    /// Bytes that are read and discarded at most at the end of a connection.
     pub linger_bytes: u64,
-    /// Connections at the same time; for further ones those go that have been idle longest.
+    /// Connections at the same time; beyond that, those that have been idle longest are closed.
     pub max_connections: usize,
-    /// Bytes that may wait for clients that do not read, in the whole process.
+    /// Limit of bytes held for clients that do not read, in the whole process.
     pub unsent_bytes: u64,
     /// Whether bodies are compressed for clients that ask for it.
     pub compress: bool,
-    /// Longer bodies are not compressed.
+    /// Maximum length of a body that is compressed, in bytes.
     pub max_compressed_bytes: usize,
-    /// What the answer part must know.
+    /// Options of the crate that makes answers.
     pub answer: answer::Options,
-    /// The proxies that are believed about their clients.
+    /// The proxies whose word about a client's address is trusted.
     pub trusted_proxies: TrustedProxies,
 }

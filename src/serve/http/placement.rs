@@ -1,25 +1,26 @@
-//! Which thread a new connection goes to: the one with the least work.
+//! Chooses the thread for a new connection: the one with the least work.
 //!
-//! Connections are a poor measure of work. Whoever opens 100 and leaves them idle would make all new
-//! ones go to the threads that hold fewer. So a thread's load is the share of its time in which it was
-//! busy, as the runtime measures it anyway, averaged over the last few tenths of a second. What that
-//! cannot show yet, the connections that have just been placed, counts as `NEWCOMER` each; it fades
-//! with the average while the measurement takes its place. Equal loads go by the number of connections.
+//! The number of connections is a poor measure of work: a client that opens 100 and leaves them idle
+//! would move all new ones to the other threads. So a thread's load is the share of its time in which it
+//! was busy, as the runtime measures it anyway, averaged over the last few tenths of a second.
+//! Connections that were placed since the last measurement are not visible in it, so each adds
+//! `NEWCOMER`; this fades with the average while the measurement replaces it. Among threads of equal
+//! load, the one with the fewest connections is chosen.
 //!
 //! The clock and the measurements come in as arguments; nothing here runs for a request.
 
 use std::time::{Duration, Instant};
 
-/// How long a measurement covers at least.
+/// The minimum time that one measurement covers.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// What all of a thread's time is as a load.
+/// The load of a thread that is busy all the time.
 const ALL: u64 = 1_000;
-/// The load that a connection is taken to bring: a hundredth of a thread, about 400 answers a second.
-/// Enough to spread a burst evenly over threads that have nothing to do, and little beside a thread
-/// that is known to be busy.
+/// The load that a new connection is assumed to bring: a hundredth of a thread, about 400 answers a
+/// second. That is enough to spread a burst evenly over idle threads, and little compared with the load
+/// of a busy thread.
 const NEWCOMER: u64 = 10;
 
-/// A thread as it is now.
+/// The present state of a thread.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading {
     /// The time in which it was busy since it began.
@@ -28,7 +29,7 @@ pub struct Reading {
     pub n_connections: usize,
 }
 
-/// What is remembered of each thread.
+/// The loads of all threads.
 #[derive(Debug)]
 pub struct Placement {
     measured: Instant,
@@ -39,17 +40,18 @@ pub struct Placement {
 struct ThreadLoad {
     /// Its busy time when it was last measured.
     busy: Duration,
-    /// In thousandths of its time.
+    /// The share of its time in which it was busy, in thousandths.
     load: u64,
 }
 
 impl Placement {
-    /// For so many threads that begin now.
+    /// Creates a placement for `n_threads` threads that begin now.
     pub fn new(n_threads: usize, now: Instant) -> Self {
         Self { measured: now, threads: vec![ThreadLoad::default(); n_threads] }
     }
 
-    /// Chooses the thread for a new connection: the index of one of `readings`, if there are any.
+    /// Chooses the thread for a new connection: the index of one of `readings`, or `None` if there are
+    /// none.
     pub fn choose(
         &mut self,
         now: Instant,
@@ -101,7 +103,7 @@ mod tests {
             }
         }
 
-        /// Places so many connections, and returns how many each thread got.
+        /// Places `n` connections, and returns how many each thread got.
         fn place(&mut self, n: usize) -> Vec<usize> {
             let mut placed = vec![0; self.readings.len()];
             for _ in 0..n {
@@ -113,7 +115,7 @@ mod tests {
             placed
         }
 
-        /// Lets time pass, of which each thread is busy for so many hundredths.
+        /// Lets time pass, in which each thread is busy for the given percentage.
         fn pass(&mut self, time: Duration, busy: &[u32]) {
             self.now += time;
             for (reading, hundredths) in self.readings.iter_mut().zip(busy) {

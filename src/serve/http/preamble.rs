@@ -1,12 +1,12 @@
-//! What stands before the first request of a connection: the header of the PROXY protocol, or nothing.
+//! The header of the PROXY protocol before the first request of a connection, if one is expected.
 //!
-//! [`Preamble`] stands between the watchdog and the socket, so that reading the header needs neither
-//! a time limit nor a drain of its own: as long as it is incomplete the connection is one that has
-//! not sent a byte, with the same deadline, and hyper is none the wiser. Without a header to wait
-//! for, it costs one comparison for each read.
+//! [`Preamble`] stands between the watchdog and the socket, so reading the header needs no time limit or
+//! drain of its own. While the header is incomplete, the connection counts as one that has not sent a
+//! byte, with the same deadline, and hyper does not see the header. If no header is expected, this costs
+//! one comparison per read.
 //!
-//! A header that is malformed or missing is an error of the stream, which ends the connection without
-//! an answer: what else the bytes could mean is not guessed.
+//! A malformed or missing header is an error of the stream, which ends the connection without an answer:
+//! there is no guess at what else the bytes could mean.
 
 use std::io;
 use std::net::IpAddr;
@@ -20,10 +20,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::socket::Stream;
 use crate::http::client_address::proxy_protocol::{self, Malformed};
 
-/// Read at a time while the header is incomplete: the usual header and the usual request.
+/// Bytes to read at a time while the header is incomplete: enough for a usual header and a usual
+/// request.
 const CHUNK_BYTES: usize = 1_024;
 
-/// What has become of the PROXY header.
+/// The state of the PROXY header of a connection.
 #[derive(Default)]
 pub struct ProxyHeaderState {
     /// Whether its first byte has come.
@@ -32,18 +33,18 @@ pub struct ProxyHeaderState {
 }
 
 impl ProxyHeaderState {
-    /// Whom it names; `None` where there is none, or it names nobody.
+    /// Returns the client that the header names; `None` if there is no header, or it names none.
     pub fn client(&self) -> Option<IpAddr> {
         self.outcome.get().copied().and_then(Result::ok).flatten()
     }
 
-    /// Why it was refused.
+    /// Returns why the header was refused, if it was.
     pub fn refusal(&self) -> Option<Malformed> {
         self.outcome.get().copied().and_then(Result::err)
     }
 
-    /// The connection has ended without being told to: what has begun will not be completed. Whoever
-    /// has not sent a byte was only checking.
+    /// To be called when the connection ends, unless the server drains. A header that has begun is then
+    /// cut short. A peer that has not sent a byte was only checking the port.
     pub fn end(&self) {
         if self.has_begun.load(Ordering::Relaxed) {
             self.outcome.get_or_init(|| Err(Malformed::CutShort));
@@ -55,7 +56,7 @@ impl ProxyHeaderState {
     }
 }
 
-/// A socket whose PROXY header, if one is expected, is taken out of what is read.
+/// A socket from which an expected PROXY header is read and removed.
 pub struct Preamble<'a> {
     stream: Stream,
     state: State,
@@ -63,18 +64,18 @@ pub struct Preamble<'a> {
 }
 
 enum State {
-    /// This much of the header has come.
+    /// The bytes of the incomplete header.
     Expected(Vec<u8>),
-    /// What came in one piece with the header, from this byte on, is to be read next.
+    /// The bytes read together with the header; those from this index on are read next.
     Left(Vec<u8>, usize),
-    /// There is nothing between the reader and the socket.
+    /// Reads go directly to the socket.
     Passed,
 }
 
 /// Whether a connection begins with a PROXY header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Expect {
-    /// It must.
+    /// It must begin with a header.
     Header,
     /// It begins with a request.
     Request,
@@ -90,12 +91,13 @@ impl<'a> Preamble<'a> {
         Self { stream, state, told }
     }
 
-    /// The socket.
+    /// Returns the socket.
     pub fn stream(&self) -> &Stream {
         &self.stream
     }
 
-    /// Reads the header and what comes with it. Ready with nothing in `buf` at the end of the stream.
+    /// Reads the header, then returns the bytes after it. Ready with nothing in `buf` at the end of the
+    /// stream.
     fn poll_header(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
             match &mut self.state {
@@ -109,7 +111,7 @@ impl<'a> Preamble<'a> {
                     self.told.has_begun.store(true, Ordering::Relaxed);
                     bytes.extend_from_slice(chunk.filled());
                     match proxy_protocol::parse(bytes) {
-                        // More is needed; the parser says how much it takes at most.
+                        // More bytes are needed; the parser limits how many.
                         Ok(None) => {}
                         Ok(Some(header)) => {
                             self.told.tell(Ok(header.client));

@@ -1,14 +1,14 @@
-//! Replies as HTTP responses.
+//! Turns replies into HTTP responses.
 //!
-//! Every answer may be read by scripts of any site (`Access-Control-Allow-Origin: *`): there is
-//! nothing in it that its client could not have asked for itself, and no cookie decides about it.
+//! Scripts of any site may read every answer (`Access-Control-Allow-Origin: *`): an answer holds nothing
+//! that its client could not have requested itself, and does not depend on cookies.
 //!
-//! Headers stay small, because a proxy gives up an answer whose headers exceed its buffer, and takes
-//! this server for broken ([`MAX_HEADER_BYTES`]). Only those of a redirect have a length that anybody
-//! else decides, and they are bounded where they are made ([`redirect::MAX_BYTES`]).
+//! Headers stay small, because a proxy rejects an answer whose headers exceed its buffer, and then
+//! considers this server broken ([`MAX_HEADER_BYTES`]). Only the headers of a redirect have a length
+//! that others determine, and it is limited where they are made ([`redirect::MAX_BYTES`]).
 //!
-//! `connection` adds Date, hyper adds Content-Length and Connection. The answer to HEAD is made like the one to GET;
-//! hyper sends its headers, Content-Length included, and leaves the body out.
+//! `connection` adds Date; hyper adds Content-Length and Connection. The answer to HEAD is made like
+//! that to GET; hyper sends its headers, Content-Length included, and leaves the body out.
 
 use http_body_util::Full;
 use hyper::header::{
@@ -27,16 +27,16 @@ use answer::{Reply, Status};
 use encode::text::{Append, Text};
 use snapshot::Generation;
 
-/// The status line and all headers of an answer, those of hyper included, have at most so many bytes.
-/// nginx's buffer for them has 4 KB where pages have, and keeps what else it needs there.
+/// The maximum length of the status line and all headers of an answer, including those of hyper. nginx's
+/// buffer for them is 4 KB on systems with pages of that size, and also holds other data.
 pub const MAX_HEADER_BYTES: usize = 3_000;
-/// What redirects leave for all other headers: the longest are 540 bytes together.
+/// Redirects leave enough for all other headers: the longest are 540 bytes together.
 const _: () = assert!(redirect::MAX_BYTES + 600 <= MAX_HEADER_BYTES);
 
 /// Methods that are answered.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 const ANY: HeaderValue = HeaderValue::from_static("*");
-/// For so many seconds, a day, browsers need not ask again; they cap it at two hours or at a day.
+/// How long browsers may cache a preflight answer: one day. They limit it to two hours or to a day.
 const PREFLIGHT_SECONDS: HeaderValue = HeaderValue::from_static("86400");
 
 /// Names the snapshot that an answer was made from.
@@ -47,19 +47,19 @@ pub static GENERATION: HeaderName = HeaderName::from_static("mirrorlist-generati
 pub struct Compression {
     /// The coding that the client asked for, if any.
     pub coding: Option<Coding>,
-    /// Longer bodies are left as they are.
+    /// The maximum length of a body that is compressed.
     pub max_bytes: usize,
-    /// Whether the body is sent. Otherwise, only its coding is named.
+    /// Whether the body is sent. If not, only its coding is named.
     pub is_sent: bool,
 }
 
-/// The headers of answers: made once for each snapshot and kind of answer, and copied.
+/// Headers of answers: built once for each snapshot and kind of answer, then copied.
 ///
 /// Inserting four headers one by one hashes their names and moves the table twice.
 #[derive(Default)]
 pub struct Headers {
     generation: Option<Generation>,
-    /// A few: the kinds are the formats, with compression or without.
+    /// A short list: one for each format, with and without compression.
     kinds: Vec<(Kind, HeaderMap)>,
 }
 
@@ -79,11 +79,11 @@ impl Headers {
             return headers.clone();
         }
         let mut headers = HeaderMap::with_capacity(8);
-        // Room for what each answer sets: a header that is added to a copy moves all of them.
+        // This reserves an entry for Date: adding a header to a copy would move all of them.
         headers.insert(DATE, HeaderValue::from_static(""));
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind.content_type));
-        // The answer depends on who asks.
+        // Private, because the answer depends on the client's address.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
         headers.insert(VARY, HeaderValue::from_static(kind.vary));
         // Hexadecimal digits are a valid value.
@@ -95,7 +95,7 @@ impl Headers {
     }
 }
 
-/// The response for a reply and the body that was written with it.
+/// Builds the response from a reply and the body that was written with it.
 pub fn from_reply(
     reply: Reply<'_>,
     generation: Generation,
@@ -144,12 +144,12 @@ pub fn from_reply(
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
     }
     if is_empty {
-        // hyper writes it for GET only.
+        // hyper adds this header for GET only.
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
     for (name, value) in reply.redirect.into_iter().flat_map(|redirect| redirect_headers(*redirect))
     {
-        // `answer` promises visible ASCII. If it breaks its word, this one request fails.
+        // `answer` promises visible ASCII. If that is violated, only this request fails.
         let Ok(value) = HeaderValue::try_from(value) else {
             return internal_error();
         };
@@ -178,7 +178,7 @@ pub fn from_refusal(refusal: RouteRefusal) -> Response<Body> {
     response
 }
 
-/// The response to OPTIONS: which methods there are, and that scripts of any site may use them.
+/// Builds the response to OPTIONS: the methods, and permission for scripts of any site.
 pub fn options() -> Response<Body> {
     let mut response = Response::new(Full::new(BodyBytes::new(Text::default())));
     *response.status_mut() = StatusCode::NO_CONTENT;
@@ -192,12 +192,12 @@ pub fn options() -> Response<Body> {
     response
 }
 
-/// What a request gets whose answer panicked.
+/// Builds the response to a request whose answer panicked.
 pub fn internal_error() -> Response<Body> {
     text(StatusCode::INTERNAL_SERVER_ERROR, "internal error\n")
 }
 
-/// Makes hyper close the connection after this response, and says so to the client.
+/// Makes hyper close the connection after this response and tell the client so.
 pub fn close_after(response: &mut Response<Body>) {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
 }

@@ -1,9 +1,9 @@
-//! Which requests get an answer, and what the others are told.
+//! Routing: decides which requests get an answer, and how the others are refused.
 //!
-//! hyper checks the syntax of a request; it accepts a missing, repeated or malformed Host, any
-//! method, and a body that nobody reads. Those are refused here, before any data is looked at, with
-//! a line of text each that says why. A proxy in front and this server must agree where a request
-//! ends, so a request with a body is never answered, and its connection is closed.
+//! hyper checks the syntax of a request, but accepts a missing, repeated or malformed Host, any method,
+//! and a body that is never read. Those requests are refused here, before any data is read, each with a
+//! line of text that gives the reason. A proxy in front and this server must agree where a request ends,
+//! so a request with a body is never answered, and its connection is closed.
 
 use hyper::header::{HOST, HeaderMap, HeaderValue};
 use hyper::http::uri::Authority;
@@ -11,7 +11,7 @@ use hyper::{Method, Request, StatusCode, Version};
 
 use answer::Format;
 
-/// Why a request is not answered.
+/// The reason why a request is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RouteRefusal {
     /// Neither GET, HEAD nor OPTIONS.
@@ -24,14 +24,14 @@ pub enum RouteRefusal {
     BadHost,
     /// The target is longer than the limit.
     LongTarget,
-    /// A body, or the announcement of one.
+    /// The request has a body, or announces one.
     Body,
-    /// A path that means nothing.
+    /// No route has this path.
     Path,
 }
 
 impl RouteRefusal {
-    /// The status that says so.
+    /// Returns the status of the refusal.
     pub fn status(self) -> StatusCode {
         match self {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
@@ -42,7 +42,7 @@ impl RouteRefusal {
         }
     }
 
-    /// The line that the client reads.
+    /// Returns the line of text that the client gets.
     pub fn message(self) -> &'static str {
         match self {
             Self::Method => "only GET, HEAD and OPTIONS are served here\n",
@@ -56,16 +56,16 @@ impl RouteRefusal {
     }
 }
 
-/// What a request is answered with.
+/// The kind of answer that a request gets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Route {
-    /// A document.
+    /// A document in this format.
     Document(Format),
-    /// What may be asked: OPTIONS, with which browsers ask before a request of another site.
+    /// The allowed methods, for OPTIONS, which browsers send before a request to another site.
     Options,
 }
 
-/// What `request` asks for, or why it gets nothing.
+/// Returns the route of `request`, or the reason for refusing it.
 pub fn find_route<B>(
     request: &Request<B>,
     has_body: bool,
@@ -103,8 +103,8 @@ fn check_host(headers: &HeaderMap, version: Version) -> Result<(), RouteRefusal>
     }
 }
 
-/// The characters of RFC 3986 `host [":" port]`; their order is not checked, as nothing here
-/// depends on it. An empty Host is allowed.
+/// Returns whether all characters may occur in RFC 3986 `host [":" port]`. Their order is not checked,
+/// because nothing here depends on it. An empty Host is allowed.
 fn is_plausible_host(host: &HeaderValue) -> bool {
     host.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(b))
 }

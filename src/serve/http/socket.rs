@@ -1,12 +1,13 @@
 //! Sockets: addresses, listening sockets of either family, and the streams that they accept.
 //!
-//! A listening socket is bound here, or was bound by somebody else and handed over ([`Handed`]).
-//! The difference matters at the end: a socket that was handed over is left alone, with whatever
-//! waits in its backlog, because its owner keeps it open and another process goes on with it.
+//! A listening socket is bound here, or was bound by another process and handed over ([`Handed`]). The
+//! difference matters at the end: a socket that was handed over is left open with its backlog, because
+//! its owner keeps it open for the next process.
 //!
-//! A unix socket is a file as well. One that a killed process has left behind is replaced; one that
-//! somebody listens on is not, nor is a file of any other kind. At the end it is removed, before the
-//! socket is closed and only while it is still ours, so that a successor's file is never taken away.
+//! A unix socket is also a file. A file that a killed process has left behind is replaced; a socket that
+//! another process listens on is not, and neither is any other kind of file. At the end the file is
+//! removed, before the socket is closed and only if it is still ours, so that a successor's file is
+//! never removed.
 
 use std::future::poll_fn;
 use std::io;
@@ -24,12 +25,12 @@ pub use super::address::{Address, Mode};
 use super::socket_file::{self, SocketFile};
 use crate::http::client_address::Peer;
 
-/// Connections that may wait for `accept`; the kernel lowers it to `net.core.somaxconn`.
+/// The length of the accept backlog; the kernel lowers it to `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
-/// What the kernel takes of an answer before the client has taken what was sent. Several usual
-/// answers: those are still handed over in one piece. Without it, a client that pipelines requests
-/// and reads no answer would fill 4 MB of kernel memory; and one that reads slowly would show
-/// progress only after each third of that, and be cut for making none.
+/// The limit of unsent bytes in the kernel's buffer of a connection. It holds several usual answers, so
+/// those are still written in one piece. Without the limit, a client that pipelines requests and reads
+/// no answer would fill 4 MB of kernel memory. A client that reads slowly would show progress only after
+/// each third of that, and be cut off for making none.
 pub(super) const UNSENT_BYTES: u32 = 128 * 1024;
 
 /// A listening socket that the process was started with.
@@ -45,7 +46,7 @@ pub enum Handed {
 pub struct ListeningSocket {
     socket: Listening,
     address: Address,
-    /// The file of a unix socket that was bound here.
+    /// The file of a unix socket that was bound here; `None` for other sockets.
     file: Option<SocketFile>,
     is_handed: bool,
 }
@@ -74,7 +75,7 @@ impl ListeningSocket {
         }
     }
 
-    /// Goes on with a socket that somebody else has bound. Needs a tokio runtime around it.
+    /// Takes over a listening socket that another process has bound. Needs a tokio runtime.
     pub fn adopt(handed: Handed) -> io::Result<Self> {
         let (socket, address) = match handed {
             Handed::Tcp(socket) => {
@@ -100,13 +101,13 @@ impl ListeningSocket {
         &self.address
     }
 
-    /// Whether somebody else has bound it, and keeps it open.
+    /// Returns whether another process has bound the socket and keeps it open.
     pub fn is_handed(&self) -> bool {
         self.is_handed
     }
 
-    /// Removes the file, so that nobody finds the way here any more. Those who have are still there
-    /// to be accepted.
+    /// Removes the file, so that no new client finds the socket. Connections in the backlog can still be
+    /// accepted.
     pub fn remove_file(&mut self) {
         self.file = None;
     }
@@ -116,7 +117,7 @@ impl ListeningSocket {
         poll_fn(|cx| self.poll_accept(cx)).await
     }
 
-    /// The next connection, polled.
+    /// Polls for the next connection.
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Stream, Peer)>> {
         match &self.socket {
             Listening::Tcp(socket) => {
@@ -137,13 +138,13 @@ impl Drop for ListeningSocket {
     }
 }
 
-/// Binds as the server does, and does not listen yet.
+/// Binds like the server, without listening.
 pub fn bind_tcp(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // A restart must not wait for the TIME_WAIT of the connections before it.
+    // A restart must not wait until connections of the previous process leave TIME_WAIT.
     socket.set_reuse_address(true)?;
     if address.ip() == IpAddr::from([0_u16; 8]) {
-        // `::` means everything, IPv4 too, whatever net.ipv6.bindv6only says.
+        // `::` includes IPv4, whatever the value of net.ipv6.bindv6only.
         socket.set_only_v6(false)?;
     }
     set_tcp_options(&socket)?;
@@ -151,7 +152,7 @@ pub fn bind_tcp(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// What accepted sockets inherit on Linux: one system call for all of them.
+/// Sets options that accepted sockets inherit on Linux: one system call for all of them.
 fn set_tcp_options(socket: &Socket) -> io::Result<()> {
     // An answer leaves in one write, and its last segment must not wait for the acknowledgement of
     // the one before.
@@ -162,8 +163,8 @@ fn set_tcp_options(socket: &Socket) -> io::Result<()> {
 
 /// An accepted connection, registered with the runtime of the current thread.
 ///
-/// An enum and no type parameter: hyper's connection would be compiled twice, and the branch that
-/// this costs is taken a few times per request, always to the same side.
+/// An enum instead of a type parameter: with the latter, hyper's connection would be compiled twice. The
+/// extra branch runs a few times per request and always goes the same way.
 pub enum Stream {
     /// TCP.
     Tcp(TcpStream),
@@ -171,7 +172,7 @@ pub enum Stream {
     Unix(UnixStream),
 }
 
-/// An accepted connection on its way to another runtime.
+/// An accepted connection, detached for another runtime.
 pub struct Detached(DetachedStream);
 
 enum DetachedStream {
@@ -180,7 +181,7 @@ enum DetachedStream {
 }
 
 impl Stream {
-    /// Leaves the runtime.
+    /// Detaches the stream from its runtime.
     pub fn detach(self) -> io::Result<Detached> {
         let stream = match self {
             Self::Tcp(stream) => DetachedStream::Tcp(stream.into_std()?),
@@ -189,20 +190,19 @@ impl Stream {
         Ok(Detached(stream))
     }
 
-    /// Makes the end of the connection a reset, where there is such a thing: what the kernel still
-    /// holds of an answer is not to be sent any more.
+    /// Makes the end of a TCP connection a reset: what the kernel still holds of an answer is not sent.
     pub fn give_up(&self) {
         match self {
             // If it fails, the kernel's own limits apply.
             Self::Tcp(stream) => drop(stream.set_zero_linger()),
-            // What is unread belongs to the reader, and goes with it.
+            // Unread data belongs to the peer, and is freed with its socket.
             Self::Unix(_) => {}
         }
     }
 }
 
 impl Detached {
-    /// Joins the runtime that this is called in.
+    /// Registers the stream with the runtime of the current thread.
     pub fn attach(self) -> io::Result<Stream> {
         match self.0 {
             DetachedStream::Tcp(stream) => TcpStream::from_std(stream).map(Stream::Tcp),

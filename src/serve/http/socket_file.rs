@@ -1,10 +1,10 @@
-//! Unix sockets as files: binding one where none is, or in place of one that was left behind.
+//! The files of unix sockets: binding a new one, or replacing one that was left behind.
 //!
-//! Whether anybody listens on a socket shows only when connecting to it, and a socket that is bound
-//! does not listen yet. So everybody who starts locks the folder from the look at what is there until
-//! the own socket listens; otherwise two that start together could take each other's socket for an
-//! abandoned one, and one of them would listen where nobody ever finds it. The folder itself is locked
-//! because a file for the purpose would stay behind.
+//! Only connecting shows whether a process listens on a socket, and a socket that is bound does not
+//! listen yet. So each server locks the folder from the check of the path until its own socket listens.
+//! Otherwise two servers that start together could each take the other's socket for an abandoned one,
+//! and one of them would listen on a socket without a file. The folder itself is locked, because a
+//! separate lock file would stay behind.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind};
@@ -19,25 +19,25 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::address::Mode;
 
-/// Others hold the lock for a few system calls.
+/// How long to wait for the lock; others hold it for a few system calls.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 const LOCK_INTERVAL: Duration = Duration::from_millis(5);
 
-/// What is where a socket is to be.
+/// The kind of file at the path of a socket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Occupant {
-    /// Nothing, as far as can be seen.
+    /// No file, as far as can be seen.
     Nobody,
-    /// A socket that nobody listens on.
+    /// A socket without a listener.
     Abandoned,
-    /// A socket that somebody listens on, or that cannot be told apart from one.
+    /// A socket with a listener, or one that cannot be told apart from it.
     Listener,
     /// A file of another kind.
     File,
 }
 
-/// Looks what is at `path`. Never waits: connecting to a listener that does not accept would, for
-/// ever, once its backlog is full.
+/// Checks what is at `path`. Never blocks: a blocking connect would wait forever for a listener that
+/// does not accept and whose backlog is full.
 pub fn look(path: &Path) -> Occupant {
     match fs::symlink_metadata(path) {
         Ok(meta) if !meta.file_type().is_socket() => Occupant::File,
@@ -55,8 +55,8 @@ fn connect(path: &Path) -> io::Result<()> {
     socket.connect(&SockAddr::unix(path)?)
 }
 
-/// Binds and listens. Replaces what a killed process has left behind; a socket that somebody listens
-/// on stays, and so does a file of any other kind: the address is then in use.
+/// Binds and listens. Replaces a socket that a killed process has left behind. If another process
+/// listens on it, or the file is of any other kind, this fails because the address is in use.
 pub(super) fn bind(path: &Path, mode: Mode, backlog: i32) -> io::Result<(Socket, SocketFile)> {
     // Held until the end.
     let _lock = lock_folder(path)?;
@@ -68,15 +68,15 @@ pub(super) fn bind(path: &Path, mode: Mode, backlog: i32) -> io::Result<(Socket,
     socket.bind(&SockAddr::unix(path)?)?;
     let file = SocketFile::new(path)?;
     if let Some(mode) = mode {
-        // Before it listens: until then nobody gets in, whatever the umask has left open.
+        // Set before it listens: until then no client can connect, whatever the umask allows.
         fs::set_permissions(path, Permissions::from_mode(mode))?;
     }
     socket.listen(backlog)?;
     Ok((socket, file))
 }
 
-/// Locks the folder of `path`; `None` where that is not possible, as in a folder that may be written
-/// and not read, or on a file system without locks.
+/// Locks the folder of `path`; `None` if that is not possible, as in a folder that can be written but
+/// not read, or on a file system without locks.
 fn lock_folder(path: &Path) -> io::Result<Option<File>> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -115,7 +115,7 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Somebody may have removed it and put another there.
+        // The file may have been removed and replaced by another.
         if Self::identify(&self.path).is_ok_and(|identity| identity == self.identity) {
             // If that fails, the next start removes it.
             drop(fs::remove_file(&self.path));

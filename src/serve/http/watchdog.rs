@@ -1,19 +1,19 @@
 //! Time limits of a connection: how long a header may take, how long a connection may be idle, and
 //! how long a client may leave an answer unread, or go on sending after the last one.
 //!
-//! hyper has one limit, for headers, which also runs while a connection is idle and is set up and
-//! taken down again for each request, and none for writing. So hyper's is off, and this takes its
-//! place: [`WatchedStream`] stands between hyper and the socket and notes in [`ConnectionProgress`] what
-//! happens; [`Watchdog`] looks at that once after each poll of the connection, when it is settled in which
-//! [`Phase`] the connection waits for its client.
+//! hyper has one time limit, for headers. It also runs while a connection is idle, is set up and removed
+//! again for each request, and there is none for writing. So hyper's limit is off, and this module
+//! replaces it. [`WatchedStream`] stands between hyper and the socket and records events in
+//! [`ConnectionProgress`]. [`Watchdog`] checks them once after each poll of the connection, when it is
+//! known in which [`Phase`] the connection waits for its client.
 //!
-//! There is one timer per connection, and it is lazy. A phase that ends later than the timer is set
-//! for leaves it alone; when it fires too early, it is set again for the time that is left. A busy
-//! connection touches it once per idle limit, not once per request; only a client that makes the
-//! server wait in the middle of something sets it to an earlier time.
+//! There is one timer per connection, and it is reset lazily. A phase whose deadline is later than the
+//! timer does not reset it; if the timer then fires too early, it is set to the remaining time. A busy
+//! connection resets it once per idle limit, not once per request. Only a client that makes the server
+//! wait in the middle of a request or answer sets it to an earlier time.
 //!
-//! What it does not see: the beginning of a pipelined request that came in one piece with the one
-//! before. Such a connection counts as idle until its next byte.
+//! It does not notice the beginning of a pipelined request that came in one piece with the one before.
+//! Such a connection counts as idle until its next byte.
 
 use std::io;
 use std::pin::{Pin, pin};
@@ -30,14 +30,14 @@ use super::preamble::Preamble;
 use super::socket::UNSENT_BYTES;
 use crate::metrics::{Metrics, Phase};
 
-/// Before a connection goes that has been told to, its socket is looked at once more, by way of a timer:
-/// a request may be there that the runtime has not seen yet, and a close would reset it.
+/// How long a connection that was asked to end still lives. Its socket is polled again before this timer
+/// fires: it may hold a request that the runtime has not seen yet, and a close would reset it.
 const LAST_LOOK: Duration = Duration::from_millis(1);
 
-/// hyper reads no further request while so much of answers waits, apart from the last one.
+/// hyper reads no further request while it holds this much of answers, apart from the last one.
 const QUEUED_BYTES: u64 = 16 * 1024;
 
-/// How long a connection may wait for its client.
+/// The time limits of a connection that waits for its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     /// From the first byte of a request to the end of its header; also from the beginning of a
@@ -51,45 +51,45 @@ pub struct Timeouts {
     pub linger: Duration,
 }
 
-/// What has happened on a connection.
+/// The events on a connection.
 ///
-/// Only the task of the connection uses it; the atomics are there because the task may move from
-/// one thread to another, and cost as much as plain fields.
+/// Only the task of the connection uses this. The fields are atomics because the task may move from one
+/// thread to another; they cost as much as plain fields.
 #[derive(Default)]
 pub struct ConnectionProgress {
-    /// Bytes have come since the end of the last header.
+    /// Whether bytes have come since the end of the last header.
     in_header: AtomicBool,
-    /// Headers that have ended.
+    /// The number of headers that have ended.
     n_headers: AtomicU64,
-    /// The socket has no room.
+    /// Whether the socket accepts no more bytes.
     is_blocked: AtomicBool,
     /// Bytes that the socket has taken.
     written: AtomicU64,
-    /// What the last answer takes at most, and the one that is being written before it. What else
-    /// hyper holds between them are small ones, [`QUEUED_BYTES`] together.
+    /// The maximum memory of the last answer, and of the one that is being written before it. Any other
+    /// answers in hyper's buffer are small, [`QUEUED_BYTES`] together.
     answers: [AtomicU64; 2],
-    /// There was an answer in this turn of the connection's task.
+    /// Whether there was an answer in this turn of the connection's task.
     has_answered: AtomicBool,
-    /// A body is on the way that nobody reads.
+    /// Whether the client is sending a body that is not read.
     has_body: AtomicBool,
-    /// Everything is answered, and the client may still be sending.
+    /// Whether everything is answered, and the client may still be sending.
     is_lingering: AtomicBool,
-    /// What the socket still holds is not to be sent any more.
+    /// Whether the bytes that the socket still holds must not be sent any more.
     is_given_up: AtomicBool,
 }
 
 impl ConnectionProgress {
-    /// To be called for each request.
+    /// Records the end of a header. To be called for each request.
     pub fn end_header(&self) {
         self.in_header.store(false, Ordering::Relaxed);
         self.n_headers.store(self.n_headers.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
-    /// To be called for each answer, with the memory that it takes at most.
+    /// Records an answer and the maximum memory that it takes. To be called for each answer.
     pub fn hold(&self, n_bytes: u64) {
         let [last, before] = &self.answers;
         let was_last = last.load(Ordering::Relaxed);
-        // While the socket is full, the one that is being written stays.
+        // While the socket is full, the answer that is being written stays.
         let written = match self.is_blocked() {
             true => was_last.max(before.load(Ordering::Relaxed)),
             false => was_last,
@@ -98,50 +98,50 @@ impl ConnectionProgress {
         last.store(n_bytes, Ordering::Relaxed);
     }
 
-    /// What is held for a client that does not read, the kernel's part included.
+    /// Returns the bytes held for a client that does not read, including the kernel's part.
     fn held(&self) -> u64 {
         let answers = self.answers.iter().map(|answer| answer.load(Ordering::Relaxed));
         answers.sum::<u64>() + QUEUED_BYTES + u64::from(UNSENT_BYTES)
     }
 
-    /// A turn of the connection's task begins.
+    /// Records that a turn of the connection's task begins.
     pub fn begin_turn(&self) {
         self.has_answered.store(false, Ordering::Relaxed);
     }
 
-    /// Whether there was an answer in this turn.
+    /// Returns whether there was an answer in this turn.
     pub fn has_answered(&self) -> bool {
         self.has_answered.load(Ordering::Relaxed)
     }
 
-    /// To be called for each answer when it is handed over.
+    /// Records that an answer was handed to hyper. To be called for each answer.
     pub fn end_answer(&self) {
         self.has_answered.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the socket has no room.
+    /// Returns whether the socket accepts no more bytes.
     pub fn is_blocked(&self) -> bool {
         self.is_blocked.load(Ordering::Relaxed)
     }
 
-    /// To be called for a request whose body is not read.
+    /// Records a request whose body is not read.
     pub fn expect_body(&self) {
         self.has_body.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the client is known to be in the middle of something: a body that is not read, or a
+    /// Returns whether the client is known to be in the middle of sending: a body that is not read, or a
     /// header that was refused before its end.
     pub(super) fn is_mid_request(&self) -> bool {
         self.has_body.load(Ordering::Relaxed) || self.in_header.load(Ordering::Relaxed)
     }
 
-    /// The rest of what the client sends is only waited for.
+    /// Records that the connection now only waits for the end of the client's input.
     pub(super) fn begin_linger(&self) {
         self.is_lingering.store(true, Ordering::Relaxed);
     }
 
-    /// Makes the end of the connection a reset. Otherwise the kernel would go on offering the rest
-    /// of an answer, with the memory that it takes, to a client that does not read.
+    /// Makes the end of the connection a reset. Otherwise the kernel would keep the rest of an answer,
+    /// with its memory, for a client that does not read.
     fn give_up(&self) {
         self.is_given_up.store(true, Ordering::Relaxed);
     }
@@ -161,7 +161,7 @@ impl ConnectionProgress {
     }
 }
 
-/// A socket whose progress is noted.
+/// A socket that records its progress.
 pub struct WatchedStream<'a> {
     stream: Preamble<'a>,
     progress: &'a ConnectionProgress,
@@ -239,50 +239,50 @@ impl Drop for WatchedStream<'_> {
     }
 }
 
-/// Looks at the progress of one connection, and at the clock.
+/// Enforces the time limits and the eviction of one connection.
 pub struct Watchdog<'a> {
     progress: &'a ConnectionProgress,
     rules: Rules<'a>,
-    /// What the connection waits for.
+    /// The phase: what the connection waits for.
     phase: Phase,
-    /// Since when.
+    /// When the phase began, or last made progress.
     since: Instant,
-    /// The values of `progress` at that time.
+    /// The value of `progress` at the last check.
     n_headers: u64,
     written: u64,
-    /// What is counted for it as unsent.
+    /// The bytes that are counted as unsent for this connection.
     unsent: u64,
-    /// When it ends, if nothing happens before: it has been told to go.
+    /// When the connection ends if nothing happens before, after it was asked to end.
     last_look: Option<Instant>,
     timer: Pin<Box<Sleep>>,
-    /// The waker that the timer knows. A task has only one, so it is told once.
+    /// The waker registered with the timer. A task has only one, so it is registered once.
     waker: Option<Waker>,
 }
 
-/// What a watchdog keeps to, and where it counts.
+/// The limits that a watchdog enforces, and the places where it reports.
 #[derive(Clone, Copy)]
 pub struct Rules<'a> {
     /// How long the connection may wait for its client.
     pub timeouts: Timeouts,
-    /// How much may wait for all clients together.
+    /// The limit of bytes held for all clients together.
     pub budget: &'a UnsentBudget,
-    /// Where the connection is seen by whoever has to choose one that goes.
+    /// The activity that the accept loop uses to choose connections for eviction.
     pub activity: &'a Activity,
     /// The counters.
     pub metrics: &'a Metrics,
 }
 
-/// Why a connection must end.
+/// The reason why a connection must end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CloseReason {
-    /// It has waited for too long.
+    /// The connection was in this phase for too long.
     Overdue(Phase),
-    /// Others need its place or its memory.
+    /// The connection's slot or memory is needed; it was in this phase.
     Evicted(Phase),
 }
 
 impl<'a> Watchdog<'a> {
-    /// The watchdog of a connection that begins now.
+    /// Creates the watchdog of a connection that begins now.
     pub fn new(progress: &'a ConnectionProgress, rules: Rules<'a>) -> Self {
         let now = Instant::now();
         rules.metrics.change_phase(None, Some(Phase::New));
@@ -300,8 +300,8 @@ impl<'a> Watchdog<'a> {
         }
     }
 
-    /// Ready when the connection has waited for too long in a phase, or must go for others. To be
-    /// called after every poll of the connection, with the same waker.
+    /// Ready when the connection was in a phase for too long, or must be evicted. To be called after
+    /// every poll of the connection, with the same waker.
     pub fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
         let now = Instant::now();
         self.look(now);
@@ -316,7 +316,7 @@ impl<'a> Watchdog<'a> {
             true => Some(self.last_look.unwrap_or(now + LAST_LOOK)),
             false => None,
         };
-        // The timer tells nobody before the sockets were looked at.
+        // The timer fires only after the runtime has polled the sockets.
         if last_look.is_some()
             && last_look == self.last_look
             && last_look == Some(self.timer.deadline())
@@ -339,10 +339,10 @@ impl<'a> Watchdog<'a> {
         }
         if is_wrong || !is_known {
             self.waker = Some(cx.waker().clone());
-            // Unconstrained: a task that has used up its budget would be told to come again, and
-            // the timer would not learn the waker.
+            // Unconstrained, because a task that has used up its budget would get `Pending`, and the
+            // timer would not register the waker.
             if pin!(unconstrained(self.timer.as_mut())).poll(cx).is_ready() {
-                // It fired in between: look again.
+                // It fired in between: check again.
                 cx.waker().wake_by_ref();
             }
         }
@@ -361,7 +361,7 @@ impl<'a> Watchdog<'a> {
         }
     }
 
-    /// Finds the phase, and since when the connection has been in it.
+    /// Finds the phase, and records when it began or last made progress.
     fn look(&mut self, now: Instant) {
         let phase = self.progress.phase();
         let n_headers = self.progress.n_headers.load(Ordering::Relaxed);
@@ -390,7 +390,8 @@ impl<'a> Watchdog<'a> {
         }
     }
 
-    /// Counts what is held while the client does not read. False if there is no room for it.
+    /// Counts the bytes that are held while the client does not read. Returns false if the budget is
+    /// exceeded.
     fn count_unsent(&mut self) -> bool {
         let held = match self.phase {
             Phase::Write => self.progress.held(),
@@ -418,7 +419,7 @@ impl<'a> Watchdog<'a> {
 
 impl Drop for Watchdog<'_> {
     fn drop(&mut self) {
-        // The last poll of the connection may have been its end.
+        // The connection may have written more in its last poll.
         self.count_sent(self.progress.written.load(Ordering::Relaxed));
         self.rules.metrics.change_unsent(self.unsent, 0);
         self.rules.metrics.change_phase(Some(self.phase), None);

@@ -1,13 +1,13 @@
-//! The threads that answer: one runtime each, and a connection stays where it was put.
+//! The worker threads: each has a runtime of its own, and a connection stays on the thread where it was
+//! placed.
 //!
-//! An answer takes microseconds and never waits, so there is nothing to steal from another thread;
-//! tokio's shared runtime pays for that possibility with locks and wake-ups across threads. Measured
-//! on two cores with metalinks over 64 connections, alternating: 28.3, 24.6 and 25.6 µs of CPU per
-//! request with the shared runtime, 25.5, 21.7 and 21.5 with one for each thread, and a quarter more
-//! requests a second.
+//! An answer takes microseconds and never waits, so work stealing gains nothing; tokio's shared runtime
+//! pays for it with locks and wake-ups across threads. Measured on two cores with metalinks over 64
+//! connections, alternating: 28.3, 24.6 and 25.6 µs of CPU per request with the shared runtime, 25.5,
+//! 21.7 and 21.5 with one runtime per thread, and a quarter more requests a second.
 //!
-//! A new connection goes to the thread with the least work ([`super::placement`]). SO_REUSEPORT would let the kernel choose
-//! by a hash, which leaves a proxy's few long connections unevenly spread.
+//! A new connection goes to the thread with the least work ([`super::placement`]). With SO_REUSEPORT the
+//! kernel would choose by a hash, which spreads a proxy's few long connections unevenly.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,15 +19,15 @@ use tokio::runtime::{Builder, Handle};
 use super::placement::{Placement, Reading};
 use runtime::supervise::{Supervisor, Thread};
 
-/// After so many turns of connections a thread looks for those that have become ready. tokio's 61 is
-/// for turns that are short; here each is an answer, and 61 answers to whoever keeps the thread busy take
+/// The number of task polls after which a thread checks for new events. tokio's default of 61 is for
+/// short polls. Here each one is an answer, and 61 answers to clients that keep the thread busy take
 /// milliseconds.
 const EVENT_INTERVAL: u32 = 8;
 
-/// The threads. They live as long as the process.
+/// The worker threads. They live as long as the process.
 pub struct Workers {
     workers: Vec<WorkerThread>,
-    /// Only the accept loop locks it.
+    /// Only the accept loop takes this lock.
     placement: Mutex<Placement>,
 }
 
@@ -36,7 +36,7 @@ struct WorkerThread {
     n_connections: Arc<AtomicUsize>,
 }
 
-/// A place on a thread, for as long as it is held.
+/// A connection's place on a thread; dropping it frees the place.
 pub struct Permit {
     runtime: Handle,
     n_connections: Arc<AtomicUsize>,
@@ -51,7 +51,7 @@ impl Workers {
         Ok(Self { workers, placement })
     }
 
-    /// What feels whether they are alive.
+    /// Returns a handle that checks that every worker thread still runs.
     pub fn pulse(&self) -> Pulse {
         Pulse(self.workers.iter().map(|worker| worker.runtime.clone()).collect())
     }
@@ -69,11 +69,11 @@ impl Workers {
     }
 }
 
-/// Feels whether the threads are alive.
+/// Checks that every worker thread still runs.
 pub struct Pulse(Vec<Handle>);
 
 impl Pulse {
-    /// Returns when every thread has found time for a task.
+    /// Returns when every thread has run a task.
     pub async fn beat(&self) {
         for runtime in &self.0 {
             // A runtime ends with the process only.
@@ -90,14 +90,14 @@ impl WorkerThread {
             .global_queue_interval(EVENT_INTERVAL)
             .build()?;
         let handle = runtime.handle().clone();
-        // After a panic the runtime, its connections and the handle are the same.
+        // After a panic the runtime, its connections and the handle stay the same.
         let work = move || runtime.block_on(std::future::pending::<()>());
         drop(supervisor.spawn(Thread::Worker, work)?);
         Ok(Self { runtime: handle, n_connections: Arc::default() })
     }
 
     fn read(&self) -> Reading {
-        // A runtime of this kind has one worker, with the number 0.
+        // A current-thread runtime has one worker, with the number 0.
         Reading {
             busy: self.runtime.metrics().worker_total_busy_duration(0),
             n_connections: self.n_connections.load(Ordering::Relaxed),

@@ -1,4 +1,4 @@
-//! All counters of the process, those of requests in one shard for each worker or so.
+//! All counters of the process. Those of requests are split into shards, about one per worker.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,8 +13,8 @@ use super::labels::{
 };
 use model::tier::Tier;
 
-/// What each request counts. Aligned so that no two shards share a cache line, nor the pair of
-/// lines that processors fetch together.
+/// The counters that each request changes. The alignment keeps two shards from sharing a cache line, or
+/// the pair of lines that processors fetch together.
 #[derive(Default, Debug)]
 #[repr(align(128))]
 struct Shard {
@@ -34,13 +34,13 @@ pub struct Metrics {
     overdue: [Counter; Phase::ALL.len()],
     evicted: [Counter; Phase::ALL.len()],
     reloads: [[Counter; ReloadTrigger::ALL.len()]; ReloadOutcome::ALL.len()],
-    /// Requests with `countme=`.
+    /// Requests with `countme=`, by repository.
     pub countme: Countme,
     /// Answers that panicked and became a 500.
     pub panics: Counter,
     /// Access-log lines that reached the file.
     pub log_lines_written: Counter,
-    /// Access-log lines that did not: the queue was full, or the file took none.
+    /// Access-log lines that were dropped: the queue was full, or the file could not be written.
     pub log_lines_dropped: Counter,
     /// Microseconds that reloads took, published or refused.
     pub reload_micros: Counter,
@@ -48,7 +48,7 @@ pub struct Metrics {
     pub connections_open: Counter,
     /// Gauge: how many there may be.
     pub connections_limit: Counter,
-    /// Gauge: bytes that wait for clients that do not read.
+    /// Gauge: bytes held for clients that do not read.
     pub unsent_bytes: Counter,
     /// Gauge: how many there may be.
     pub unsent_limit: Counter,
@@ -56,7 +56,7 @@ pub struct Metrics {
     pub connections_accepted: Counter,
     /// Connections of trusted proxies that did not begin with a valid PROXY header.
     pub proxy_headers_refused: Counter,
-    /// Connections of the admin listener that gave way to new ones.
+    /// Connections of the admin listener that were evicted for new ones.
     pub admin_evicted: Counter,
     /// Failed calls of accept (out of file descriptors, aborted by the peer, …).
     pub accept_errors: Counter,
@@ -95,17 +95,17 @@ pub struct AnswerTimer<'a> {
 }
 
 impl AnswerTimer<'_> {
-    /// Counts how its first mirror was found.
+    /// Records how the first mirror of the answer was found.
     pub fn found(&self, tier: Tier) {
         self.shard.tiers[tier as usize].increment();
     }
 
-    /// Counts that its client has a private address.
+    /// Records that the client has a private address.
     pub fn private_client(&self, why: PrivateClient) {
         self.shard.private_clients[why as usize].increment();
     }
 
-    /// Counts it as answered.
+    /// Counts the request as answered and records its time.
     pub fn end(self, kind: RequestKind, status: StatusClass) {
         self.shard.requests[status as usize][kind as usize].increment();
         self.shard.latency.record(self.start.elapsed());
@@ -131,7 +131,7 @@ impl Metrics {
         self.shard().sent_bytes.add(n);
     }
 
-    /// A connection goes from one phase to another; `None` is outside of its life.
+    /// Moves a connection from one phase to another; `None` is before its start or after its end.
     pub fn change_phase(&self, from: Option<Phase>, to: Option<Phase>) {
         if let Some(from) = from {
             self.phases[from as usize].decrement();
@@ -146,14 +146,14 @@ impl Metrics {
         self.overdue[phase as usize].increment();
     }
 
-    /// Counts a connection that was closed because others needed its place or its memory.
+    /// Counts a connection that was closed to free its slot or memory.
     pub fn count_evicted(&self, phase: Phase) {
         self.evicted[phase as usize].increment();
     }
 
-    /// Bytes that wait for one client are no longer `from` but `to`. Returns those for all.
+    /// Changes the unsent bytes of one client from `from` to `to`. Returns the total of all clients.
     pub fn change_unsent(&self, from: u64, to: u64) -> u64 {
-        // Wrapping, so that one addition takes away as well.
+        // Wrapping, so that one addition can also subtract.
         self.unsent_bytes.change_by(to.wrapping_sub(from))
     }
 
@@ -162,38 +162,38 @@ impl Metrics {
         self.reloads[outcome as usize][trigger as usize].increment();
     }
 
-    /// How many reloads with one trigger had one outcome.
+    /// Returns the number of reloads with this trigger and this outcome.
     pub fn reloads(&self, trigger: ReloadTrigger, outcome: ReloadOutcome) -> u64 {
         self.reloads[outcome as usize][trigger as usize].get()
     }
 
-    /// How many requests of one kind got an answer of one class.
+    /// Returns the number of requests of one kind with an answer of one class.
     pub fn requests(&self, kind: RequestKind, status: StatusClass) -> u64 {
         self.sum(|shard| &shard.requests[status as usize][kind as usize])
     }
 
-    /// How many requests of one kind got an answer.
+    /// Returns the number of answered requests of one kind.
     pub fn requests_of(&self, kind: RequestKind) -> u64 {
         StatusClass::ALL.iter().map(|&status| self.requests(kind, status)).sum()
     }
 
-    /// How many requests came from private addresses.
+    /// Returns the number of requests from private addresses, for one reason.
     pub fn private_clients(&self, why: PrivateClient) -> u64 {
         self.sum(|shard| &shard.private_clients[why as usize])
     }
 
-    /// All answered requests.
+    /// Returns the number of all answered requests.
     pub fn requests_total(&self) -> u64 {
         let counters = self.shards.iter().flat_map(|shard| shard.requests.iter().flatten());
         counters.map(Counter::get).sum()
     }
 
-    /// How many answers have a first mirror that was found like this.
+    /// Returns the number of answers whose first mirror was found in this tier.
     pub fn answers_by(&self, tier: Tier) -> u64 {
         self.sum(|shard| &shard.tiers[tier as usize])
     }
 
-    /// Bytes that sockets have taken.
+    /// Returns the bytes that sockets have taken.
     pub fn sent_bytes(&self) -> u64 {
         self.sum(|shard| &shard.sent_bytes)
     }
@@ -203,22 +203,22 @@ impl Metrics {
         self.sum(|shard| &shard.answering) + self.connections_in(Phase::Write)
     }
 
-    /// Gauge: open connections that wait for this.
+    /// Gauge: open connections that are in this phase.
     pub fn connections_in(&self, phase: Phase) -> u64 {
         self.phases[phase as usize].get()
     }
 
-    /// Connections that were closed because they waited for this for too long.
+    /// Connections that were closed because they were in this phase for too long.
     pub fn connections_overdue(&self, phase: Phase) -> u64 {
         self.overdue[phase as usize].get()
     }
 
-    /// Connections that were closed for others while they waited for this.
+    /// Connections that were evicted while they were in this phase.
     pub fn connections_evicted(&self, phase: Phase) -> u64 {
         self.evicted[phase as usize].get()
     }
 
-    /// How long answers took to make.
+    /// Returns the times that answers took to make.
     pub fn latency(&self) -> Totals {
         let mut totals = Totals::default();
         for shard in &self.shards {
@@ -231,9 +231,9 @@ impl Metrics {
         self.shards.iter().map(|shard| counter(shard).get()).sum()
     }
 
-    /// The shard of this thread.
+    /// Returns the shard of this thread.
     fn shard(&self) -> &Shard {
-        /// Threads get numbers in the order in which they first count something.
+        /// Threads are numbered in the order in which they first count something.
         static N_THREADS: AtomicUsize = AtomicUsize::new(0);
         thread_local! {
             static NUMBER: Cell<Option<usize>> = const { Cell::new(None) };

@@ -1,42 +1,44 @@
-//! Whether the addresses of clients can be right: a proxy that is not trusted, or a port that something
-//! forwards, makes all of them look alike, and everybody then gets the mirrors of the whole world.
+//! A check whether the addresses of clients are plausible. A proxy that is not trusted, or a port that
+//! is forwarded, makes all clients appear to have the same address, and then every client gets mirrors
+//! from the whole world.
 //!
-//! Counters say how many clients had an address that the internet has not ([`PrivateClient`]), and
-//! [`ClientCheck`] looks at them now and then. It counts requests and no time, so a quiet server says
-//! nothing, and it tells a change and no state, so a network that is private on purpose costs one line.
+//! Counters record how many clients had an address that is not used on the internet ([`PrivateClient`]),
+//! and [`ClientCheck`] evaluates them regularly. It needs a minimum of requests, not of time, so a quiet
+//! server is not judged. It reports only changes of the verdict, so a network that is private on purpose
+//! costs one log line.
 
 use super::all_counters::Metrics;
 use super::labels::{PrivateClient, RequestKind};
 
-/// Requests that are looked at together, at least.
+/// The minimum number of requests for one verdict.
 pub const WINDOW: u64 = 1_000;
 
-/// What is the matter with the addresses of clients.
+/// The verdict on the addresses of clients.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ClientVerdict {
-    /// Nothing.
+    /// The addresses are plausible.
     Sound,
-    /// More than half of the clients, so many per cent, have private addresses.
+    /// More than half of the clients have private addresses.
     Private {
         /// Per cent of the clients.
         percent: u64,
     },
-    /// More than half of the requests, so many per cent, come from a trusted proxy that names nobody.
+    /// More than half of the requests come from a trusted proxy that names no client.
     Unnamed {
         /// Per cent of the requests.
         percent: u64,
     },
 }
 
-/// Looks for a change.
+/// Watches the counters for a change of the verdict.
 #[derive(Debug, Default)]
 pub struct ClientCheck {
     last: Counts,
-    /// Of the last window; `None` before the first.
+    /// The last verdict; `None` before the first.
     was: Option<Kind>,
 }
 
-/// Counters since the start.
+/// The counters since the start.
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
     requests: u64,
@@ -52,8 +54,8 @@ enum Kind {
 }
 
 impl ClientCheck {
-    /// The verdict on what has happened since the last one, if that is enough to judge and the verdict
-    /// is another one. A sound beginning is no news.
+    /// Judges the requests since the last verdict, if there are enough of them. Returns the verdict if
+    /// it differs from the last one. A first verdict that is `Sound` is not returned.
     pub fn look(&mut self, metrics: &Metrics) -> Option<ClientVerdict> {
         let kinds = [RequestKind::Mirrorlist, RequestKind::Metalink];
         self.judge(Counts {
@@ -69,7 +71,7 @@ impl ClientCheck {
             return None;
         }
         let percent = |now: u64, last: u64| {
-            // Counters are read one after another: one may be a request ahead.
+            // Counters are read one after another, so one may be a request ahead of another.
             now.saturating_sub(last).min(requests).saturating_mul(100) / requests
         };
         let seen = percent(now.seen, self.last.seen);
@@ -100,7 +102,7 @@ mod tests {
             total.unnamed += unnamed;
             check.judge(total)
         };
-        // Too few to judge; what they were counts with the next ones.
+        // Too few requests for a verdict; they are counted with the next ones.
         assert_eq!(judge(999, 999, 0), None);
         assert_eq!(judge(1, 1, 0), Some(ClientVerdict::Private { percent: 100 }));
         assert_eq!(judge(100_000, 99_000, 500), None);

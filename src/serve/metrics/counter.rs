@@ -1,4 +1,4 @@
-//! One number that many threads add to.
+//! A counter that many threads add to.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,16 +14,16 @@ impl Counter {
 
     /// Adds `n`.
     pub fn add(&self, n: u64) {
-        // Relaxed: counters order nothing, they are only read for display.
+        // Relaxed: counters do not order other memory accesses; they are only displayed.
         self.0.fetch_add(n, Ordering::Relaxed);
     }
 
-    /// Takes one away again; for gauges.
+    /// Subtracts one; for gauges.
     pub fn decrement(&self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Adds what may be less than nothing, in two's complement; returns the new value. For gauges.
+    /// Adds a possibly negative number in two's complement and returns the new value; for gauges.
     pub(super) fn change_by(&self, change: u64) -> u64 {
         self.0.fetch_add(change, Ordering::Relaxed).wrapping_add(change)
     }

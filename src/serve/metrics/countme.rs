@@ -1,23 +1,26 @@
-//! How many installations ask for each repository, as dnf tells with `countme=` once a week.
+//! The number of installations that ask for each repository, as dnf reports it with `countme=` once a
+//! week.
 //!
-//! These are the only counters whose labels are not known when the program is built. The caller
-//! passes the keys of repositories that are in the data, and nothing for all others, so that what a
-//! client sends never becomes a series. They are behind a lock: one request of some hundred counts
-//! here (a client asks once a week, and many times in between without `countme=`), the lock is held
-//! for a look into a map, and whoever reads holds it no longer than a copy takes.
+//! These are the only counters whose labels are not known at compile time. The caller passes the key of
+//! a repository only if it is in the data, so text from a client never becomes a label. They are behind
+//! a lock. About one request in a hundred counts here (a client sends `countme=` once a week, and asks
+//! many times in between without it). The lock is held for one lookup in a map, and by readers for one
+//! copy.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::counter::Counter;
 
-/// 1 to 4 as in dnf (1 is the first week of an installation, 4 more than half a year), then others.
+/// Number of buckets: 1 to 4 as in dnf (1 is the first week of an installation, 4 more than half a
+/// year), then one for other values.
 const N_BUCKETS: usize = 5;
-/// Repositories that are told apart. Fedora has about 700 pairs; since counters stay when data are
-/// replaced, data that are full of new names at each reload would otherwise grow for ever.
+/// The maximum number of repositories with counts of their own. Fedora has about 700 pairs. Counters are
+/// kept when data are replaced, so data with new names at each reload would otherwise use more memory
+/// each time.
 const MAX_REPOSITORIES: usize = 20_000;
 
-/// The counters.
+/// Counts by repository and bucket.
 #[derive(Default, Debug)]
 pub struct Countme {
     known: Mutex<HashMap<Box<str>, [u64; N_BUCKETS]>>,
@@ -27,9 +30,9 @@ pub struct Countme {
 /// The counts of one repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Series {
-    /// The key `repo+arch`; `None` for all that are not in the data.
+    /// The key `repo+arch`; `None` for all repositories that are not in the data or beyond the maximum.
     pub repository: Option<Box<str>>,
-    /// By bucket.
+    /// The counts by bucket.
     pub counts: [u64; N_BUCKETS],
 }
 
@@ -41,8 +44,8 @@ impl Series {
 }
 
 impl Countme {
-    /// Counts a request for a repository that is in the data, or `None`; buckets other than 1 to 4
-    /// are counted together.
+    /// Counts a request. `repository` is the key of a repository in the data, or `None`. Buckets other
+    /// than 1 to 4 are counted together.
     pub fn count(&self, repository: Option<&str>, bucket: Option<u8>) {
         let bucket = match bucket {
             Some(bucket @ 1..=4) => usize::from(bucket) - 1,
@@ -62,7 +65,7 @@ impl Countme {
         self.unknown[bucket].increment();
     }
 
-    /// All series, in the order of their keys; the one of unknown repositories comes last.
+    /// Returns all series, sorted by key; the series of unknown repositories comes last.
     pub fn series(&self) -> Vec<Series> {
         let known = self.lock().clone();
         let mut series: Vec<_> = known
@@ -76,7 +79,7 @@ impl Countme {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, [u64; N_BUCKETS]>> {
-        // Nothing that is done under the lock can leave it half done.
+        // No operation under the lock can leave the map inconsistent.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,20 +1,20 @@
-//! How long things take: a histogram whose buckets grow with the time.
+//! A histogram of durations, whose buckets grow with the duration.
 //!
-//! Each power of two of nanoseconds is parted into four equal buckets, so a bucket is at most a
-//! quarter wider than its lower end, from 1 us to 8 s, in 93 numbers. Recording is two additions:
-//! no lock, no allocation, no search.
+//! Each power of two of nanoseconds is divided into four equal buckets, so a bucket is at most a quarter
+//! wider than its lower end. 94 buckets cover 1 µs to 8 s and what is below and above. Recording is two
+//! additions: no lock, no allocation, no search.
 
 use std::time::Duration;
 
 use super::counter::Counter;
 
-/// The first power of two that is told apart: 1,024 ns.
+/// The lowest power of two that has buckets of its own: 1,024 ns.
 const LOWEST: u32 = 10;
-/// The first that is not any more: 8.6 s.
+/// The first power of two that has none any more: 8.6 s.
 const HIGHEST: u32 = 33;
-/// Parts of a power of two, as a power of two.
+/// Buckets per power of two, as a power of two.
 const PARTS: u32 = 2;
-/// One below the lowest power, the parts, one above.
+/// One bucket below the lowest power, the buckets of each power, one above the highest.
 const N_BUCKETS: usize = ((HIGHEST - LOWEST) << PARTS) as usize + 2;
 
 /// A histogram that threads record into.
@@ -67,7 +67,7 @@ fn end_of(bucket: usize) -> Option<u64> {
         .then(|| ((parts + part) as u64) << (LOWEST as usize + power - PARTS as usize))
 }
 
-/// What histograms held when they were read.
+/// A copy of one or more histograms, added up.
 #[derive(Clone, Debug)]
 pub struct Totals {
     buckets: [u64; N_BUCKETS],
@@ -81,18 +81,18 @@ impl Default for Totals {
 }
 
 impl Totals {
-    /// How many were recorded.
+    /// Returns how many durations were recorded.
     pub fn count(&self) -> u64 {
         self.buckets.iter().sum()
     }
 
-    /// All of them together.
+    /// Returns the sum of all durations.
     pub fn sum(&self) -> Duration {
         Duration::from_nanos(self.nanos)
     }
 
-    /// For each power of two its end and how many were recorded in it, without those before; the
-    /// last one has no end. Coarser than what is kept: an exposition repeats each at each scrape.
+    /// Returns for each power of two its end and how many durations were recorded in it alone; the last
+    /// one has no end. Coarser than the buckets, because every scrape repeats each value.
     pub fn powers(&self) -> impl Iterator<Item = (Option<Duration>, u64)> {
         let parts = 1 << PARTS;
         let lowest = (end_of(0), self.buckets[0]);
@@ -103,8 +103,9 @@ impl Totals {
         all.map(|(end, n)| (end.map(Duration::from_nanos), n))
     }
 
-    /// The duration that a share `q` of them does not exceed, up to the end of its bucket; `None` if
-    /// there are none, or if it lies beyond the last bucket that has an end.
+    /// Returns the duration that a share `q` of the recorded ones does not exceed, rounded up to the end
+    /// of its bucket. `None` if nothing was recorded, or if the duration lies beyond the last bucket
+    /// that has an end.
     pub fn quantile(&self, q: f64) -> Option<Duration> {
         #[allow(
             clippy::cast_precision_loss,

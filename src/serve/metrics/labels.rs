@@ -1,8 +1,8 @@
-//! Labels of metrics: each is an enum, so nothing that a client sends can become one.
+//! Labels of metrics. Each is an enum, so text from a client can never become one.
 
 use model::tier::Tier;
 
-/// An enum whose values are labels.
+/// An enum whose values are used as labels.
 pub trait Label: Copy + 'static {
     /// All values, in the order of their discriminants.
     const ALL: &'static [Self];
@@ -25,20 +25,20 @@ macro_rules! label {
     };
 }
 
-/// What a request asked for.
+/// The kind of document that a request asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RequestKind {
     /// A list: text or JSON.
     Mirrorlist,
     /// An XML metalink.
     Metalink,
-    /// Anything that the router refused.
+    /// Any other request: OPTIONS, or one that the router refused.
     Other,
 }
 
 label!(RequestKind { Mirrorlist = "mirrorlist", Metalink = "metalink", Other = "other" });
 
-/// First digit of the status.
+/// The class of a response: the first digit of its status.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StatusClass {
     /// 2xx.
@@ -78,16 +78,16 @@ impl Label for Tier {
     }
 }
 
-/// What an open connection waits for.
+/// The phase of an open connection: what it waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Phase {
-    /// Its first byte.
+    /// The first byte.
     New,
-    /// The rest of a header.
+    /// The rest of a request header.
     Header,
     /// The next request.
     Idle,
-    /// Room for the rest of an answer.
+    /// Space in the socket for the rest of an answer.
     Write,
     /// The end of what the client still sends after the last answer.
     Linger,
@@ -101,34 +101,34 @@ label!(Phase {
     Linger = "linger",
 });
 
-/// What asked for a reload.
+/// The trigger of a reload.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ReloadTrigger {
-    /// SIGHUP.
+    /// A signal (SIGHUP).
     Signal,
-    /// Data files that changed.
+    /// A change of the data files.
     Watch,
 }
 
 label!(ReloadTrigger { Signal = "signal", Watch = "watch" });
 
-/// What became of a reload.
+/// The outcome of a reload.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ReloadOutcome {
-    /// Its data are served.
+    /// The new data are served.
     Published,
-    /// The data before are served.
+    /// The old data are still served.
     Refused,
 }
 
 label!(ReloadOutcome { Published = "published", Refused = "refused" });
 
-/// Why a client has a private address.
+/// The reason why a client has a private address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PrivateClient {
-    /// A proxy said so, or the client itself has connected from there.
+    /// A proxy named this address, or the client itself connected from it.
     Seen,
-    /// A trusted proxy has connected and named nobody, so its own address counts.
+    /// A trusted proxy connected and named no client, so its own address counts.
     Unnamed,
 }
 

@@ -1,15 +1,15 @@
-//! Counters: what happened, in plain atomics that cost an answer a few nanoseconds.
+//! The counters of the process: plain atomics that cost an answer a few nanoseconds.
 //!
-//! What each request counts is kept in a shard, of which there is one for each worker or so: two
-//! threads that add to the same cache line take turns, at about 50 ns each. Readers add the shards
-//! up. Everything else happens so rarely that one counter for all does.
+//! The counters that each request changes are split into shards, about one per worker: two threads that
+//! add to the same cache line wait for each other, about 50 ns each time. Readers add up the shards. All
+//! other events are rare enough for one counter each.
 //!
-//! Every label is an enum ([`labels`]), so nothing that a client sends can become one; the
-//! exception is [`countme`], whose repositories come from the data. Counters only ever grow, gauges
-//! are named so. They are independent of each other: a reader may see a request counted whose
-//! connection is not yet.
+//! Every label is an enum ([`labels`]), so text from a client can never become one; the exception is
+//! [`countme`], whose repositories come from the data. Counters only grow; gauges are documented as
+//! such. They are independent of each other: a reader may see a request counted whose connection is not
+//! counted yet.
 //!
-//! It does not write any exposition format; that is the business of [`crate::admin`].
+//! This module writes no exposition format; [`crate::admin`] does.
 
 #![allow(
     clippy::indexing_slicing,

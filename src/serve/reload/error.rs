@@ -1,4 +1,4 @@
-//! Why data may not be published.
+//! The reasons for refusing data.
 
 use std::io;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use crate::build_snapshot;
 use snapshot::format;
 
-/// Why data may not be published: one line that names the file or the figure.
+/// The reason why data may not be published: one line that names the file or the figure.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct Error(Box<Reason>);
@@ -19,7 +19,7 @@ impl From<Reason> for Error {
     }
 }
 
-/// The same, with its data.
+/// The variants behind `Error`, with their data.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Reason {
     #[error("{0}: changed while it was read; still being written?")]
@@ -43,8 +43,8 @@ pub(super) enum Reason {
 }
 
 impl Error {
-    /// Whether the same files may load in a moment: the system could not read them, and not because
-    /// of what they are.
+    /// Returns whether a later load of unchanged files may succeed: the system could not read them, for
+    /// a reason that does not lie in the files.
     pub(super) fn may_pass(&self) -> bool {
         let cause = match &*self.0 {
             Reason::Hangs(_) | Reason::AllHang(_) | Reason::NoThread(_) => return true,
@@ -53,8 +53,8 @@ impl Error {
             _ => return false,
         };
         let errno = cause.and_then(Errno::from_io_error);
-        // Which errors pass depends on the file system and the network behind it. These say what the
-        // file is, and another file has another state.
+        // Which errors are temporary depends on the file system and the network behind it. The errors
+        // listed here describe the file itself, and a different file has a different revision.
         errno.is_some_and(|errno| {
             ![
                 Errno::NOENT,

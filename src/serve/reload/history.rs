@@ -1,4 +1,4 @@
-//! What became of loads: for people who ask why the data are what they are.
+//! The history of loads: the outcome of the last ones, for status pages and notifications.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,41 +7,41 @@ use std::time::{Duration, Instant, SystemTime};
 use super::source::{Loaded, StandIn};
 use sources::Revision;
 
-/// Warnings that are kept; the log has them all.
+/// The number of warnings that are kept; the log has all of them.
 const MAX_WARNINGS: usize = 200;
 
-/// The last load that was published, and the last one that was tried.
+/// A record of the last published load and the last attempt, shared between threads.
 #[derive(Default, Debug)]
 pub struct History {
     record: Mutex<LoadRecord>,
     n_begun: AtomicU64,
-    /// When the load began that somebody waits for.
+    /// The start of the current load; a load that was given up does not count.
     running: Mutex<Option<Instant>>,
-    /// One for each thread that loads, and one here.
+    /// One reference for each thread that loads, and this one.
     loading: Arc<()>,
     tried: Mutex<Option<Revision>>,
     retry: AtomicBool,
     watched: Mutex<Option<Watched>>,
 }
 
-/// What is known at one moment.
+/// The history at one moment.
 #[derive(Clone, Default, Debug)]
 pub struct LoadRecord {
     /// When the data that are served were published.
     pub published: Option<SystemTime>,
     /// The length of their file, or of the file that `compile` would write.
     pub bytes: u64,
-    /// Why they are not the newest; `None` if they are.
+    /// Why the data are not the newest; `None` if they are.
     pub stand_in: Option<StandIn>,
-    /// What was skipped or repaired in them, a line each, up to a limit.
+    /// What was skipped or repaired in the data, a line each, up to a limit.
     pub warnings: Vec<String>,
-    /// How many lines there were.
+    /// The number of these lines before the limit was applied.
     pub n_warnings: usize,
-    /// The last try; `None` before the first load has ended.
+    /// The last attempt; `None` before the first load has ended.
     pub last: Option<Attempt>,
 }
 
-/// One try.
+/// One attempt to load.
 #[derive(Clone, Debug)]
 pub struct Attempt {
     /// Its number, from 1 on.
@@ -54,84 +54,86 @@ pub struct Attempt {
     pub refused: Option<String>,
 }
 
-/// What is known of the watched files.
+/// The state of the watched files.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Watched {
-    /// How long they must be left alone.
+    /// How long the files must stay unchanged before a reload.
     pub quiet: Duration,
-    /// When a change was last seen; `None` since the start.
+    /// When a change was last seen; `None` if there was none since the start.
     pub last_change: Option<SystemTime>,
-    /// Whether a change waits for the quiet time to end.
+    /// Whether a change was seen and the quiet time has not ended yet.
     pub is_waiting: bool,
-    /// When they were last looked at. It stands still while a look hangs.
+    /// When the files were last checked. It does not advance while a check hangs.
     pub last_look: SystemTime,
 }
 
 impl History {
-    /// What is known now.
+    /// Returns a copy of the record.
     pub fn get(&self) -> LoadRecord {
         lock(&self.record).clone()
     }
 
-    /// A load begins. There is one at a time, but for those that were given up and still hang.
+    /// Records that a load begins. There is one at a time, apart from those that were given up and still
+    /// hang.
     pub fn begin(&self) {
         self.n_begun.fetch_add(1, Ordering::SeqCst);
         *lock(&self.running) = Some(Instant::now());
     }
 
-    /// The load that runs has found this revision of the data.
+    /// Records the revision of the data that the current load has found.
     pub fn found(&self, revision: Revision) {
         *lock(&self.tried) = Some(revision);
     }
 
-    /// How long the load that runs has been running; `None` while none does.
+    /// Returns how long the current load has been running; `None` if none is.
     pub fn running(&self) -> Option<Duration> {
         lock(&self.running).map(|begin| begin.elapsed())
     }
 
-    /// To be held by a thread for as long as it loads.
+    /// Returns a reference for a thread to hold while it loads; `n_loading` counts these references.
     pub fn loading(&self) -> Arc<()> {
         Arc::clone(&self.loading)
     }
 
-    /// Threads that load: the one that somebody waits for, and those that were given up.
+    /// Returns the number of threads that load: the current load, and those that were given up.
     pub fn n_loading(&self) -> usize {
         Arc::strong_count(&self.loading) - 1
     }
 
-    /// How many loads have begun. One with a greater number sees the files as they are now or later.
+    /// Returns how many loads have begun. A load with a greater number sees the files as they are now or
+    /// later.
     pub fn n_begun(&self) -> u64 {
         self.n_begun.load(Ordering::SeqCst)
     }
 
-    /// The revision that was last loaded, successfully or not; `None` where that says nothing of what
-    /// comes of it.
+    /// Returns the revision that was last loaded, successfully or not; `None` if another load of it may
+    /// have another outcome.
     pub fn tried(&self) -> Option<Revision> {
         lock(&self.tried).clone()
     }
 
-    /// The files could not be read, and should be tried again although they are the same.
+    /// Requests another load of the same files, because they could not be read.
     pub fn want_retry(&self) {
         *lock(&self.tried) = None;
         self.retry.store(true, Ordering::SeqCst);
     }
 
-    /// Whether that is so. Asking answers it.
+    /// Returns whether another load was requested, and clears the request.
     pub fn take_retry(&self) -> bool {
         self.retry.swap(false, Ordering::SeqCst)
     }
 
-    /// Files are watched.
+    /// Records the state of the watched files.
     pub fn watch(&self, watched: Watched) {
         *lock(&self.watched) = Some(watched);
     }
 
-    /// What is known of the files that are watched; `None` if none are.
+    /// Returns the state of the watched files; `None` if none are watched.
     pub fn watched(&self) -> Option<Watched> {
         lock(&self.watched).clone()
     }
 
-    /// A load was published.
+    /// Records a load that was published.
     pub fn publish(&self, took: Duration, loaded: &Loaded) {
         let now = SystemTime::now();
         *lock(&self.record) = LoadRecord {
@@ -145,7 +147,7 @@ impl History {
         *lock(&self.running) = None;
     }
 
-    /// A load was refused.
+    /// Records a load that was refused.
     pub fn refuse(&self, took: Duration, reason: String) {
         let attempt =
             Attempt { number: self.n_begun(), at: SystemTime::now(), took, refused: Some(reason) };
@@ -155,6 +157,6 @@ impl History {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What is behind one of these is replaced as a whole.
+    // Values behind these mutexes are replaced as a whole, so a panic leaves them consistent.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! The thread that reloads, and those that load for it.
+//! The thread that reloads, and the threads that load for it.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,19 +18,18 @@ use runtime::supervise::{Supervisor, Thread};
 use snapshot::Stats;
 use sources::Revision;
 
-/// So many loads may hang at a time; each holds what it has read so far.
+/// The number of hanging loads beyond which no load is started; each holds what it has read so far.
 pub const MAX_HUNG: usize = 4;
 
-/// Reloads on request, on a thread of its own. The thread ends, after the reload that is running,
-/// when this and its clones are dropped; nobody waits for it, because the process may end in the
-/// middle of a load.
+/// Reloads on request, on a thread of its own. The thread ends, after the current reload, when this and
+/// its clones are dropped. It is not joined, because the process may end in the middle of a load.
 #[derive(Clone)]
 pub struct Reloader {
-    /// Room for one request: the pending one.
+    /// A channel with capacity for one request: the pending one.
     requests: SyncSender<ReloadTrigger>,
 }
 
-/// What reloads read, what they may do, and whom they tell.
+/// The inputs of a reload, its limits, and the places where it reports.
 pub struct Job {
     /// The data.
     pub source: Source,
@@ -42,7 +41,7 @@ pub struct Job {
     pub live: Arc<Live>,
     /// Where reloads are counted.
     pub metrics: Arc<Metrics>,
-    /// Where they are told of.
+    /// Where the outcomes of loads are recorded.
     pub history: Arc<History>,
 }
 
@@ -54,18 +53,18 @@ impl Reloader {
         Ok(Self { requests })
     }
 
-    /// Asks for a reload that sees the data as it is now or later. Never waits.
+    /// Requests a reload that sees the data as it is now or later. Never waits.
     pub fn request(&self, trigger: ReloadTrigger) {
-        // Full: one is pending, and will see the same data.
+        // If the channel is full, a request is pending, and its load will see the same data.
         let _ = self.requests.try_send(trigger);
     }
 }
 
-/// What a thread that loads says.
+/// A message from a thread that loads.
 enum Progress {
-    /// It begins, with this revision of the data.
+    /// The load begins, with this revision of the data.
     Found(Revision),
-    /// It has ended.
+    /// The load has ended.
     Done(Result<Loaded, Error>),
 }
 
@@ -81,7 +80,7 @@ impl Job {
             self.metrics.reload_micros.add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
             match outcome {
                 Ok(loaded) => {
-                    // Counted last: who sees the count finds the rest.
+                    // Counted last: whoever sees the count also sees the record.
                     self.history.publish(took, &loaded);
                     self.metrics.count_reload(trigger, ReloadOutcome::Published);
                 }
@@ -97,10 +96,10 @@ impl Job {
         }
     }
 
-    /// Publishes the data as they are now.
+    /// Loads the data as they are now and publishes them.
     fn reload(&self, load: fn(&Source, Arc<Edition>, &Sender<Progress>)) -> Result<Loaded, Error> {
         let start = Instant::now();
-        // The thing itself and no guard: those are few.
+        // An `Arc` instead of a guard, because a thread has few slots for guards.
         let before = Arc::clone(&self.live.load());
         let loaded = self.await_load(Arc::clone(&before), load)?;
         if self.shrink == Shrink::Refuse {
@@ -112,7 +111,7 @@ impl Job {
         Ok(loaded)
     }
 
-    /// Loads on a thread that can be left behind.
+    /// Loads on another thread, which is abandoned at the time limit.
     fn await_load(
         &self,
         before: Arc<Edition>,
@@ -127,8 +126,8 @@ impl Job {
         thread::Builder::new()
             .name("load".into())
             .spawn(move || {
-                // A variable is dropped before what the closure captures: whoever hears that this
-                // thread has panicked finds it counted as ended.
+                // A local variable is dropped before the captures of the closure. So when the channel
+                // reports that this thread has panicked, the thread no longer counts as loading.
                 let loading = loading;
                 load(&source, before, &sender);
                 drop(loading);
@@ -146,7 +145,7 @@ impl Job {
     }
 }
 
-/// The thread that loads. What it says after it was given up is heard by nobody.
+/// The body of a thread that loads. Its messages are ignored after it was given up.
 fn load(source: &Source, before: Arc<Edition>, progress: &Sender<Progress>) {
     drop(progress.send(Progress::Found(source.revision())));
     let outcome = source.load(Some(before.snapshot()));
@@ -154,7 +153,7 @@ fn load(source: &Source, before: Arc<Edition>, progress: &Sender<Progress>) {
     drop(progress.send(Progress::Done(outcome)));
 }
 
-/// Says what has been published.
+/// Logs what was published.
 pub fn log_loaded(what: &str, loaded: &Loaded, start: Instant) {
     for fault in &loaded.harmful {
         tracing::error!("{fault}");
@@ -192,7 +191,7 @@ mod tests {
         assert!(Arc::ptr_eq(&served, &job.live.load()));
     }
 
-    /// A job whose file does not exist, and which waits for a load as long as it takes.
+    /// A job whose file does not exist and whose time limit is never reached.
     fn job(first: Arc<Edition>) -> Job {
         Job {
             source: Source::Snapshot("/nonexistent/snapshot".into()),
@@ -253,7 +252,7 @@ mod tests {
         drop(closed);
         let ended = lock(&ENDED.0);
         drop(ENDED.1.wait_while(ended, |n| *n < MAX_HUNG));
-        // A thread is gone a moment after its last word.
+        // A thread ends a moment after its last message.
         while job.history.n_loading() > 0 {
             thread::yield_now();
         }

@@ -1,15 +1,15 @@
-//! Data that can be read, and are still not what anybody meant.
+//! Checks of data that can be read but are probably wrong.
 
 use super::error::{Error, Reason};
 use model::date::Timestamp;
 use snapshot::Stats;
 
-/// Whether data that has shrunk to less than half is accepted.
+/// The treatment of data that has shrunk to less than half.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Shrink {
-    /// It is a mistake of whoever made the data.
+    /// The reload is refused: it is probably a mistake of the tool that made the data.
     Refuse,
-    /// The operator knows.
+    /// The data is accepted: the operator expects the shrink.
     Accept,
 }
 
@@ -28,11 +28,11 @@ pub fn check_shrink(old: &Stats, new: &Stats) -> Result<(), Error> {
     Ok(())
 }
 
-/// Data that are younger than now by more seconds than this come from a clock that is wrong.
+/// Tolerance in seconds for data made after the present time; beyond it, a clock must be wrong.
 const CLOCK_TOLERANCE: u64 = 600;
 
-/// What to say of data that were made after `now`; both in seconds since 1970. The age of such data
-/// says nothing: they would look fresh for as long.
+/// Returns a warning if the data were made after `now`; both in seconds since 1970. The age of such data
+/// means nothing: they would look fresh until then.
 pub fn find_future(created: u64, now: u64) -> Option<String> {
     (created > now.saturating_add(CLOCK_TOLERANCE)).then(|| {
         let at = Timestamp { seconds: created };

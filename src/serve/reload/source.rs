@@ -1,4 +1,4 @@
-//! Where data comes from, and reading it from there.
+//! The source of the data, and loading from it.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +12,7 @@ use catalog::Report;
 use snapshot::{Snapshot, format, replace};
 use sources::{Inputs, Revision};
 
-/// Where the data comes from.
+/// The place that the data comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A compiled snapshot file.
@@ -27,27 +27,27 @@ pub struct Loaded {
     pub edition: Arc<Edition>,
     /// The length of the snapshot's file, or of the file that `compile` would write.
     pub bytes: u64,
-    /// What was mended or skipped on the way, a line each.
+    /// What was repaired or skipped on the way, a line each.
     pub warnings: Vec<String>,
-    /// What some client fails with, a line each.
+    /// Faults that make some client fail, a line each.
     pub harmful: Vec<String>,
     /// Why these are not the newest data; `None` if they are.
     pub stand_in: Option<StandIn>,
 }
 
 impl Loaded {
-    /// All diagnostics, a line each: first what clients fail with.
+    /// Returns all diagnostics, a line each; faults that make clients fail come first.
     pub fn diagnostics(&self) -> impl Iterator<Item = &String> {
         self.harmful.iter().chain(&self.warnings)
     }
 }
 
-/// The snapshot before stands in for the newest.
+/// The previous snapshot, served instead of the newest.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StandIn {
     /// The file that is served.
     pub file: PathBuf,
-    /// What is wrong with the newest; names its file.
+    /// Why the newest cannot be served; names its file.
     pub reason: String,
 }
 
@@ -63,19 +63,19 @@ impl Source {
         let begun = self.revision();
         let loaded =
             catch_unwind(AssertUnwindSafe(|| self.read(before))).unwrap_or(Err(Reason::Panicked));
-        // A snapshot that was replaced while it was read was read from its old file: its checksum
-        // proves it.
+        // A snapshot file that was replaced during the read was still read from the old file; its
+        // checksum proves that it is complete.
         let is_proven = matches!(self, Self::Snapshot(_)) && loaded.is_ok();
-        // Before the reader's own error: a file that is cut in the middle of a copy fails to
-        // decode, and what the operator must know is why.
+        // This comes before the reader's own error: a file that is cut in the middle of a copy fails to
+        // decode, and the operator must learn the cause.
         if !is_proven && let Some(changed) = begun.find_changed(&self.revision()) {
             return Err(Reason::Changed(changed).into());
         }
         Ok(loaded?)
     }
 
-    /// The same for a process that has no data yet: where a snapshot cannot be read, the one before
-    /// it, if it was kept, is better than nothing. A process that serves has better than that.
+    /// Reads the data for a process that has none yet. If a snapshot cannot be read, the previous one is
+    /// used, if it was kept. A running process keeps its present data instead.
     pub fn load_first(&self) -> Result<Loaded, Error> {
         let newest = match self.load(None) {
             Ok(loaded) => return Ok(loaded),
@@ -95,7 +95,7 @@ impl Source {
         }
     }
 
-    /// What is there now. Two equal revisions are the same data.
+    /// Returns the revision of the data. Two equal revisions mean the same data.
     pub fn revision(&self) -> Revision {
         match self {
             Self::Snapshot(path) => Revision::of_files([path.as_path()]),

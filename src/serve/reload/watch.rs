@@ -1,24 +1,23 @@
-//! Watching the data files: a change is taken up once they have been quiet for a while.
+//! Watches the data files, and reloads after a change once they have been quiet for a while.
 //!
-//! A thread looks at every file a few times a second and compares what tells two states apart (see
-//! [`Revision`]). It asks instead of being told, because asking works everywhere: inotify reports nothing
-//! of what another host writes to NFS or to the far side of a bind mount, must be set up again
-//! whenever a folder is replaced or a link points elsewhere, and its queue overflows. Looking at four
+//! A thread checks every file four times per quiet time, at least once a second, and compares its state
+//! with the last one (see [`Revision`]). It polls, because polling works everywhere: inotify does not
+//! report what another host writes to NFS or to the far side of a bind mount, must be set up again
+//! whenever a folder is replaced or a link points elsewhere, and its queue overflows. Checking four
 //! files costs a few microseconds.
 //!
-//! Files are delivered one after the other, by tools that write in place, rename, or swap a link or
-//! a folder, so nothing is read before all of them have been left alone for the quiet time. A file
-//! that is missing is a state like any other: gone for a moment, it is not noticed; gone for longer,
-//! a reload is refused and says so, and its return is a change again. What has been tried is not
-//! tried again: neither a state that was refused, nor one that a signal has made the server read
-//! meanwhile.
+//! Files are delivered one after the other, by tools that write in place, rename, or swap a link or a
+//! folder. So nothing is read before all files have stayed unchanged for the quiet time. A missing file
+//! is a state like any other. If it is missing only between two checks, that is not noticed; if it stays
+//! away for longer, a reload is refused and logs that, and its return is another change. A revision that
+//! was tried is not tried again, whether it was refused, or read meanwhile because of a signal.
 //!
-//! The exception is a state that the system could not read, for want of file handles or memory, say:
-//! nothing was learned of it, and it is tried again after the quiet time.
+//! The exception is a state that the system could not read, for example for lack of file handles or
+//! memory. It is tried again after the quiet time.
 //!
-//! Files that never become quiet would never be taken up. So after [`PATIENCE`] quiet times of unrest
-//! the reload is asked for all the same: it is published if the files happen to hold still while they
-//! are read, else it is refused and says which file changed.
+//! Files that keep changing would never be loaded. So after [`PATIENCE`] quiet times of changes a reload
+//! is requested anyway. It is published if the files happen not to change while they are read; otherwise
+//! it is refused, with the name of the file that changed.
 
 use std::io;
 use std::sync::Arc;
@@ -32,19 +31,19 @@ use crate::metrics::ReloadTrigger;
 use runtime::supervise::{Supervisor, Thread};
 use sources::Revision;
 
-/// Quiet times of uninterrupted change after which a reload is tried all the same.
+/// Quiet times of uninterrupted change after which a reload is tried anyway.
 pub const PATIENCE: u32 = 60;
-/// The longest time between two looks; with a short quiet time they come more often.
+/// The longest interval between two checks; it is shorter with a short quiet time.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The running thread. It ends when this is dropped; nobody waits for it, because a look at a file
-/// on a network that is down takes as long as it likes.
+/// The running thread. It ends when this is dropped. It is not joined, because checking a file on a
+/// network that is down can block for a long time.
 pub struct Watch {
     _stop: Sender<()>,
 }
 
 impl Watch {
-    /// Starts the thread, after the first load: what that has looked at is where watching begins.
+    /// Starts the thread, after the first load: changes are relative to the revision that was loaded.
     pub fn start(
         source: Source,
         quiet: Duration,
@@ -53,7 +52,7 @@ impl Watch {
         supervisor: &Supervisor,
     ) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
-        // Here and not on the thread: what changes before that has its turn is a change.
+        // Read here and not on the thread, so that a change before the thread starts is noticed.
         let mut unrest = Unrest::new(quiet, history.tried().unwrap_or_else(|| source.revision()));
         let last_look = SystemTime::now();
         let mut watched = Watched { quiet, last_change: None, is_waiting: false, last_look };
@@ -89,7 +88,7 @@ fn watch(
         history.watch(watched.clone());
         let Some(end) = end else { continue };
         if history.tried().as_ref() == Some(&unrest.seen) {
-            // It came to nothing, or a signal was faster.
+            // The files are as they were before, or a signal was faster.
             continue;
         }
         match end {
@@ -105,27 +104,27 @@ fn watch(
     }
 }
 
-/// Finds out when files that change have settled; the clock is the caller's.
+/// Detects when changing files have settled; the caller passes the time.
 struct Unrest {
     quiet: Duration,
-    /// The revision that was there the last time.
+    /// The revision at the last check.
     seen: Revision,
-    /// When that was different from the time before.
+    /// When the revision last differed from the one before.
     changed: Instant,
-    /// The first change that has not been answered; `None` while nothing happens.
+    /// The first change that has not led to a reload yet; `None` if there is none.
     began: Option<Instant>,
-    /// Nothing has changed since a try that taught nothing.
+    /// Whether this waits to retry unchanged files that could not be read.
     is_retry: bool,
 }
 
-/// Why waiting is over.
+/// The reason why the wait is over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum End {
-    /// The files have been left alone for long enough.
+    /// The files have stayed unchanged for the quiet time.
     Quiet,
-    /// They are as they were when they could not be read, and time has passed.
+    /// The files that could not be read have not changed, and the quiet time is over.
     Retry,
-    /// They have not, for too long.
+    /// The files kept changing for too long.
     Patience,
 }
 
@@ -134,7 +133,7 @@ impl Unrest {
         Self { quiet, seen, changed: Instant::now(), began: None, is_retry: false }
     }
 
-    /// Waits once more, for what is there already.
+    /// Waits for another quiet time, to retry the present files.
     fn retry(&mut self, now: Instant) {
         if self.began.is_none() {
             self.changed = now;
@@ -157,7 +156,7 @@ impl Unrest {
             return Some(if is_retry { End::Retry } else { End::Quiet });
         }
         if now.duration_since(began) >= self.quiet * PATIENCE {
-            // And once more after as long.
+            // If the changes go on, this ends again after the same time.
             self.began = Some(now);
             return Some(End::Patience);
         }
@@ -169,7 +168,7 @@ impl Unrest {
 mod tests {
     use super::*;
 
-    /// What comes of a file that has this content at each second; `-` is no file.
+    /// Returns the ends for a file that has this content at each second; `-` is a missing file.
     fn observe(quiet: u64, contents: &str) -> Vec<(usize, End)> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("data");
@@ -182,7 +181,7 @@ mod tests {
             if content != last && content == '-' {
                 std::fs::remove_file(&path).expect("a removal");
             } else if content != last {
-                // Lengths differ: the clock of the file system may be coarse.
+                // Lengths differ, because timestamps of the file system may be coarse.
                 std::fs::write(&path, "x".repeat(content as usize)).expect("a write");
             }
             last = content;
@@ -210,7 +209,7 @@ mod tests {
         assert_eq!(unrest.observe(start + quiet / 2, source.revision()), None);
         assert_eq!(unrest.observe(start + quiet, source.revision()), Some(End::Retry));
         assert_eq!(unrest.observe(start + quiet * 9, source.revision()), None);
-        // A change in between is a change.
+        // A change during the wait for a retry counts as a change.
         let there = Source::Snapshot(std::env::temp_dir());
         unrest.retry(start);
         assert_eq!(unrest.observe(start, there.revision()), None);

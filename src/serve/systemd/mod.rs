@@ -1,8 +1,8 @@
-//! What systemd, or another supervisor that speaks its protocols, gives this process and wants to know.
+//! The protocols of systemd, or of another supervisor that uses them: sockets and notifications.
 //!
-//! [`sockets`] takes the listening sockets that were opened before the process started, [`notify`]
-//! sends messages, [`report`] decides which: that it serves, reloads, stops. Without the variables of
-//! the protocols in the environment, nothing of this does anything.
+//! [`sockets`] takes the listening sockets that were opened before the process started. [`notify`] sends
+//! messages, and [`report`] decides which and when: the server is ready, reloads, stops. If the
+//! environment lacks the variables of a protocol, its module does nothing.
 
 pub mod sockets;
 pub mod notify;

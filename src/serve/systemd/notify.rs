@@ -1,4 +1,4 @@
-//! Telling the supervisor how things are: `NOTIFY_SOCKET`, and `WATCHDOG_USEC` for signs of life.
+//! Sends notifications to the supervisor: `NOTIFY_SOCKET`, and `WATCHDOG_USEC` for keep-alive messages.
 //!
 //! | when | message |
 //! |---|---|
@@ -7,13 +7,14 @@
 //! | it has ended, published or refused | `READY=1` |
 //! | the server stops | `STOPPING=1` |
 //!
-//! Each comes with a `STATUS=` for `systemctl status`, which names the generation that is served, and
-//! why a reload was refused. So `systemctl reload` ends when the reload has, with `Type=notify` and a
-//! signal as `ExecReload=` (systemd before 253) as well as with `Type=notify-reload`.
+//! Each comes with a `STATUS=` for `systemctl status`, which names the generation that is served and, if
+//! a reload was refused, the reason. So `systemctl reload` returns when the reload has ended, with
+//! `Type=notify` and a signal as `ExecReload=` (systemd before 253) as well as with
+//! `Type=notify-reload`.
 //!
-//! Nobody waits for a supervisor: it is told from the thread that accepts connections and hears
-//! signals. A message for which its socket has no room is dropped, but for `READY=1`, which the
-//! caller tries again; and one that cannot be reached, or does not read, costs a line in the log, once.
+//! Sending never waits, because messages are sent from the thread that accepts connections and handles
+//! signals. If the supervisor's socket is full, the message is dropped; only for `READY=1` the caller
+//! retries. If the socket cannot be reached, or is not read, that is logged once.
 
 use std::env;
 use std::ffi::OsStr;
@@ -28,49 +29,49 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
-/// Where messages go.
+/// The variable that names the socket for messages.
 const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
 
-/// Sends messages, if there is somebody to send them to. Clones log one failure together.
+/// Sends messages if there is a supervisor. Clones together log only the first failure.
 #[derive(Clone, Default)]
 pub struct Notifier {
     has_failed: Arc<AtomicBool>,
 }
 
-/// What has become of a message.
+/// The outcome of sending a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use]
 pub enum Delivery {
     /// It was sent, or never will be.
     Over,
-    /// The supervisor has too many messages to read; later there may be room.
+    /// The supervisor's socket is full; a later try may succeed.
     NoRoom,
 }
 
 impl Notifier {
-    /// Whether anybody wants to be notified.
+    /// Returns whether a supervisor expects messages.
     pub fn is_wanted(&self) -> bool {
         env::var_os(NOTIFY_SOCKET).is_some()
     }
 
-    /// How often a sign of life is expected; `None` where it is not.
+    /// Returns how often a keep-alive message is expected; `None` if none is.
     pub fn watchdog_interval(&self) -> Option<Duration> {
         sd_notify::watchdog_enabled().filter(|interval| self.is_wanted() && !interval.is_zero())
     }
 
-    /// The server serves; after a reload, it has ended.
+    /// Reports that the server is ready, or that a reload has ended.
     pub fn ready(&self, status: &str) -> Delivery {
         self.send(&[NotifyState::Ready, NotifyState::Status(&one_line(status))])
     }
 
-    /// A reload was asked for.
+    /// Reports that a reload was requested.
     pub fn reloading(&self) {
-        // Without the time, systemd from 253 on would take the reload for a failure.
+        // Without the time, systemd from 253 on would treat the reload as failed.
         let Ok(now) = NotifyState::monotonic_usec_now() else { return };
         let _ = self.send(&[NotifyState::Reloading, now, NotifyState::Status("reloading")]);
     }
 
-    /// Something has changed that concerns nobody but the reader of the status.
+    /// Changes only the status text.
     pub fn status(&self, status: &str) {
         let _ = self.send(&[NotifyState::Status(&one_line(status))]);
     }
@@ -80,7 +81,7 @@ impl Notifier {
         let _ = self.send(&[NotifyState::Stopping, NotifyState::Status("finishing requests")]);
     }
 
-    /// A sign of life.
+    /// Sends a keep-alive message.
     pub fn alive(&self) {
         let _ = self.send(&[NotifyState::Watchdog]);
     }
@@ -98,7 +99,7 @@ impl Notifier {
     }
 }
 
-/// What `sd_notify::notify` does, but it never waits, and knows abstract addresses.
+/// Sends a message like `sd_notify::notify`, but never waits, and supports abstract addresses.
 fn try_send(address: &OsStr, states: &[NotifyState<'_>]) -> io::Result<()> {
     let address = match address.as_bytes().split_first() {
         Some((b'@', name)) => SocketAddr::from_abstract_name(name)?,
@@ -106,7 +107,7 @@ fn try_send(address: &OsStr, states: &[NotifyState<'_>]) -> io::Result<()> {
     };
     let mut message = String::new();
     for state in states {
-        // A string takes everything.
+        // Writing to a string cannot fail.
         let _ = writeln!(message, "{state}");
     }
     let socket = UnixDatagram::unbound()?;
@@ -115,7 +116,7 @@ fn try_send(address: &OsStr, states: &[NotifyState<'_>]) -> io::Result<()> {
     socket.send_to_addr(message.as_bytes(), &address).map(drop)
 }
 
-/// A line break in a status would begin another message.
+/// Replaces line breaks, which would begin another message.
 fn one_line(status: &str) -> String {
     status.replace(|c: char| c.is_control(), " ")
 }

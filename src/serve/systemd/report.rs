@@ -1,4 +1,4 @@
-//! What the supervisor is told, and when.
+//! Decides which notifications the supervisor gets, and when.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -10,29 +10,30 @@ use super::notify::{Delivery, Notifier};
 use crate::live::Live;
 use crate::reload::history::{Attempt, History};
 
-/// How often to look whether a reload has ended while somebody waits for it.
+/// Interval between checks for a finished load while the supervisor waits for one.
 const IMPATIENT: Duration = Duration::from_millis(20);
-/// How often otherwise: for the status line.
+/// Interval between checks otherwise: it only updates the status line.
 const PATIENT: Duration = Duration::from_secs(1);
 
-/// Follows what becomes of reloads, and tells it. Without anybody to tell it to, it does nothing.
+/// Follows reloads and notifies the supervisor of their outcome. Does nothing without a supervisor.
 ///
-/// It looks at what the reloads leave behind instead of being told by them: a reload is not to wait
-/// for a supervisor. The reload that ends a request is one that began after it: another one that was
-/// running has read the files as they were before.
+/// It polls the history of loads, so that a reload never waits for a supervisor. A request for a reload
+/// ends with a load that began after it: a load that was already running has read the files as they were
+/// before.
 pub struct Reporter {
     notifier: Notifier,
     live: Arc<Live>,
     history: Arc<History>,
-    /// The number of the load that was told last.
+    /// The number of the load that was last reported.
     told: u64,
-    /// The number from which on a load is owed `READY=1`, for a reload or for the start.
+    /// The lowest number of a load that must be answered with `READY=1`, for a reload or for the start;
+    /// `None` if nothing waits for one.
     awaited: Option<u64>,
     next_look: Instant,
 }
 
 impl Reporter {
-    /// Says that the server serves.
+    /// Reports that the server is ready, and starts following reloads.
     pub fn begin(live: Arc<Live>, history: Arc<History>) -> Self {
         let mut reporter = Self {
             notifier: Notifier::default(),
@@ -48,7 +49,7 @@ impl Reporter {
         reporter
     }
 
-    /// Says that a reload begins. To be called before it is asked for.
+    /// Reports that a reload begins. To be called before the reload is requested.
     pub fn reload(&mut self) {
         if self.notifier.is_wanted() {
             self.look();
@@ -58,17 +59,17 @@ impl Reporter {
         }
     }
 
-    /// What the supervisor is told with.
+    /// Returns the notifier.
     pub fn notifier(&self) -> &Notifier {
         &self.notifier
     }
 
-    /// Says that the server stops.
+    /// Reports that the server stops.
     pub fn stop(&self) {
         self.notifier.stopping();
     }
 
-    /// Looks after reloads, for ever. May be dropped at any point and called again.
+    /// Follows reloads; never returns. May be dropped at any point and called again.
     pub async fn follow(&mut self) {
         if !self.notifier.is_wanted() {
             pending::<()>().await;
@@ -81,7 +82,7 @@ impl Reporter {
         }
     }
 
-    /// Tells what has become of a load that has ended meanwhile.
+    /// Reports the outcome of the last load, if it has ended since the last check.
     fn look(&mut self) {
         // The record is replaced as a whole, after the snapshot.
         let Some(Attempt { number, refused, .. }) = self.history.get().last else { return };
@@ -95,7 +96,7 @@ impl Reporter {
         if !is_the_end(number, self.awaited) {
             self.notifier.status(&status);
         } else if self.notifier.ready(&status) == Delivery::NoRoom {
-            // Somebody waits for it: it is tried again at the next look.
+            // The supervisor waits for this message: the next check retries it.
             return;
         } else {
             self.awaited = None;
@@ -104,7 +105,7 @@ impl Reporter {
     }
 }
 
-/// Whether a load with this number is the end of what somebody waits for.
+/// Returns whether a load with this number ends the wait for the load `awaited`.
 fn is_the_end(number: u64, awaited: Option<u64>) -> bool {
     awaited.is_some_and(|awaited| number >= awaited)
 }

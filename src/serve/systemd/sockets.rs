@@ -1,12 +1,12 @@
 //! Sockets that were opened before the process started: `LISTEN_FDS`, `LISTEN_PID`, `LISTEN_FDNAMES`.
 //!
 //! They are the descriptors from 3 on. The crate `listenfd` turns their numbers into sockets, which
-//! takes `unsafe`, marks them close-on-exec and takes the variables out of the environment. It is
-//! lenient where this is not (it needs no `LISTEN_PID`, and believes any number of descriptors), so
-//! the variables are checked before it looks at them.
+//! takes `unsafe`, marks them close-on-exec and removes the variables from the environment. It checks
+//! less than is needed here (it needs no `LISTEN_PID`, and accepts any number of descriptors), so the
+//! variables are checked before it reads them.
 //!
-//! The program starts itself again before it comes here (see `main.rs`): that keeps the process id,
-//! the environment and the descriptors, and is why none of them may be touched earlier.
+//! The program executes itself once before this runs (see `main.rs`). That keeps the process id, the
+//! environment and the descriptors, so none of them may be changed earlier.
 
 use std::env::{self, VarError};
 use std::io;
@@ -16,19 +16,19 @@ use socket2::SockRef;
 
 use crate::http::socket::Handed;
 
-/// More sockets than anybody hands over.
+/// The maximum number of sockets: more than any service manager passes.
 const MAX_SOCKETS: usize = 1_024;
 
 /// A socket and the name that it was given (`FileDescriptorName=`; by default that of the unit).
 #[derive(Debug)]
 pub struct Socket {
-    /// Empty where none was given.
+    /// The name; empty if none was given.
     pub name: String,
     /// It listens already.
     pub socket: Handed,
 }
 
-/// Why the sockets cannot be used: one line.
+/// The reason why the sockets cannot be used: one line.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct Error(#[from] Reason);
@@ -47,8 +47,8 @@ enum Reason {
     NotListening(usize),
 }
 
-/// Takes the sockets, in their order; none where none were meant for this process. To be called once,
-/// before any thread is started, because it changes the environment.
+/// Takes the sockets, in their order; returns none if none were passed to this process. To be called
+/// once, before any thread is started, because it changes the environment.
 pub fn take() -> Result<Vec<Socket>, Error> {
     let own_pid = std::process::id();
     let Some(names) = parse(read, own_pid)? else { return Ok(Vec::new()) };
@@ -68,7 +68,7 @@ fn read(variable: &'static str) -> Option<String> {
     }
 }
 
-/// The names of the sockets; `None` where there are none, or they are somebody else's.
+/// Returns the names of the sockets; `None` if there are none, or if they are for another process.
 fn parse(
     read: impl Fn(&'static str) -> Option<String>,
     own_pid: u32,
@@ -98,13 +98,13 @@ fn parse_number(variable: &'static str, value: String) -> Result<usize, Reason> 
 }
 
 fn take_one(descriptors: &mut ListenFd, index: usize) -> Result<Handed, Reason> {
-    // Where the protocol counts from.
+    // Descriptors count from 3.
     let descriptor = index + 3;
     let listening = |is_listener: io::Result<bool>| match is_listener {
         Ok(true) => Ok(()),
         Ok(false) | Err(_) => Err(Reason::NotListening(descriptor)),
     };
-    // A descriptor that is the wrong kind stays where it is.
+    // A descriptor of the wrong kind is not taken out by the failed attempt.
     if let Ok(Some(socket)) = descriptors.take_unix_listener(index) {
         listening(SockRef::from(&socket).is_listener())?;
         return Ok(Handed::Unix(socket));
@@ -123,7 +123,7 @@ fn take_one(descriptors: &mut ListenFd, index: usize) -> Result<Handed, Reason> 
 mod tests {
     use super::*;
 
-    /// LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES, and what they mean to process 7.
+    /// Values of LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES, and the result for process 7.
     #[test]
     fn the_variables_are_checked() {
         for (pid, n, names, expected) in [

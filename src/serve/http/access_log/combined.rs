@@ -1,8 +1,8 @@
-//! The combined log format of proxies, for servers that are exposed without one.
+//! The combined log format of proxies, for servers that run without a proxy.
 //!
-//! `countme` is counted from these lines by the same scripts that read a proxy's: every request has
-//! one, whatever its answer is. What a client chooses is cut: a target at `MAX_TARGET_BYTES`, a header
-//! at `MAX_FIELD_BYTES`; then `...` follows.
+//! The scripts that read a proxy's log count `countme` from these lines, so every request has one,
+//! whatever its answer is. Text from a client is cut and ends in `...`: a target at `MAX_TARGET_BYTES`,
+//! a header at `MAX_FIELD_BYTES`.
 
 use std::io::Write;
 use std::net::IpAddr;
@@ -12,9 +12,9 @@ use hyper::{Request, Response, body::Body};
 
 use model::date::LogTime;
 
-/// Longer targets than these are refused by default.
+/// The default limit of targets: longer ones are refused.
 const MAX_TARGET_BYTES: usize = 8_000;
-/// Longer than any real user agent; proxies write up to 8 KB of each.
+/// The limit of a header field: longer than any real user agent. Proxies write up to 8 KB of each.
 const MAX_FIELD_BYTES: usize = 512;
 
 /// Appends the line of a request and its answer.
@@ -53,8 +53,8 @@ fn push_header<Q>(request: &Request<Q>, name: &HeaderName, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Appends bytes that a client chose, so that they can neither end their quotes nor the line, and no
-/// more than `max_bytes` of them.
+/// Appends at most `max_bytes` bytes that a client chose, escaped so that they cannot end the quoted
+/// field or the line.
 fn push_quoted(bytes: &[u8], max_bytes: usize, out: &mut Vec<u8>) {
     for &byte in bytes.iter().take(max_bytes) {
         match byte {

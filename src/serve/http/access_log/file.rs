@@ -1,7 +1,7 @@
-//! The file of the access log, and what to do when it takes no lines.
+//! The file of the access log, and the handling of write errors.
 //!
-//! A write that was cut short in the middle of a line is completed before any other line, or, when
-//! that file is gone, given up. Everything else that cannot be written now is dropped and counted.
+//! After a short write, the rest of the line is written before any other line, or dropped if the file
+//! has been replaced. Everything else that cannot be written at once is dropped and counted.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -13,21 +13,21 @@ use std::time::{Duration, Instant};
 use crate::metrics::Metrics;
 use runtime::rate_limiter::{LOG_INTERVAL, RateLimiter};
 
-/// A file that could not be opened is not tried again before this.
+/// The time after which a file that could not be opened is tried again.
 const REOPEN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The file, and the lines that are on their way to it.
+/// The file, and the lines that wait to be written.
 pub(super) struct LogFile {
     path: PathBuf,
     file: Option<OpenFile>,
     /// When opening may be tried again.
     next_open: Option<Instant>,
-    /// Whole lines, but for the first one while `begun_in` says so.
+    /// Whole lines. If `begun_in` is set, the first one is the rest of a line.
     pub(super) pending: Vec<u8>,
     /// The file that holds the beginning of the first pending line.
     begun_in: Option<Identity>,
     trouble: Option<WriteFailure>,
-    /// A reader that keeps stalling must not fill the error log.
+    /// Limits error messages: a reader that keeps stalling must not fill the error log.
     complaints: RateLimiter,
     metrics: Arc<Metrics>,
 }
@@ -40,14 +40,14 @@ struct OpenFile {
 /// Device and inode.
 type Identity = (u64, u64);
 
-/// An episode of failures, from the first one to the next batch that is written.
+/// A series of write failures, from the first one to the next successful batch.
 struct WriteFailure {
     n_dropped: u64,
     was_reported: bool,
 }
 
 impl LogFile {
-    /// Opens nothing yet.
+    /// Creates the log file without opening it.
     pub(super) fn new(path: PathBuf, metrics: Arc<Metrics>) -> Self {
         Self {
             path,
@@ -61,7 +61,7 @@ impl LogFile {
         }
     }
 
-    /// Opens the file unless it is open or was tried a moment ago.
+    /// Opens the file, unless it is open or was tried less than `REOPEN_INTERVAL` ago.
     pub(super) fn open(&mut self, now: Instant) {
         if self.file.is_some() || self.next_open.is_some_and(|next| now < next) {
             return;
@@ -77,8 +77,8 @@ impl LogFile {
             });
         match opened {
             Ok((open, is_regular)) => {
-                // The rest of a line belongs behind its beginning. The new reader of a FIFO has
-                // not seen the beginning, though the FIFO is the same.
+                // The rest of a line must follow its beginning. A new reader of a FIFO has not seen the
+                // beginning, though the FIFO is the same.
                 if self.begun_in.is_some_and(|begun| begun != open.identity || !is_regular) {
                     self.drop_begun_line();
                 }
@@ -92,15 +92,15 @@ impl LogFile {
         }
     }
 
-    /// Opens the file anew, whatever was tried a moment ago.
+    /// Opens the file again, even if it was tried a moment ago.
     pub(super) fn reopen(&mut self, now: Instant) {
         self.file = None;
         self.next_open = None;
         self.open(now);
     }
 
-    /// Writes what is pending; drops what cannot be written now, but for the rest of a line that
-    /// has been begun.
+    /// Writes the pending lines, and drops those that cannot be written now, apart from the rest of a
+    /// line that was partly written.
     pub(super) fn flush(&mut self, now: Instant) {
         let mut n_done = 0;
         while n_done < self.pending.len() {
@@ -136,7 +136,7 @@ impl LogFile {
         }
     }
 
-    /// A write failed: keeps the file where waiting helps, closes it where opening it anew may.
+    /// Handles a write error: keeps the file if waiting may help, closes it if opening it again may.
     fn fail(&mut self, error: &io::Error, now: Instant) {
         self.complain(error, now);
         let waiting_helps = matches!(
@@ -165,7 +165,7 @@ impl LogFile {
         self.count_dropped(1);
     }
 
-    /// The end of the thread: what could not be written is lost.
+    /// Drops and counts the pending lines at the end of the thread.
     pub(super) fn give_up(&mut self) {
         let n_dropped = count_lines(&self.pending);
         self.pending.clear();
@@ -211,7 +211,7 @@ fn end_of_first_line(bytes: &[u8]) -> usize {
 mod tests {
     use super::*;
 
-    /// Puts lines into a log file and tells what became of them.
+    /// Puts lines into a log file and checks how many were written and dropped.
     struct Bench {
         file: LogFile,
         metrics: Arc<Metrics>,
@@ -300,7 +300,7 @@ mod tests {
         let mut bench = Bench::new(path.clone());
         let now = Instant::now();
         bench.put("a\n", now);
-        // As a short write would leave it.
+        // The state after a short write.
         bench.file.pending = b"rest of b\n".to_vec();
         bench.file.begun_in = bench.file.file.as_ref().map(|open| open.identity);
         std::fs::rename(&path, folder.path().join("access.log.1")).expect("a rename");

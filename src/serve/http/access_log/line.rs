@@ -56,7 +56,8 @@ fn push_address(address: IpAddr, out: &mut Text) {
     }
 }
 
-/// No repository's name is longer; what a client has invented ends here, with `...`.
+/// The limit of a field: longer than any repository's name. Longer text from a client is cut and ends in
+/// `...`.
 const MAX_FIELD_BYTES: usize = 256;
 
 /// Appends text that a client chose, so that it stays one field: the scripts split at whitespace
@@ -87,8 +88,8 @@ fn push_field(text: &str, out: &mut Text) {
     out.push_all([rest, end]);
 }
 
-/// Whether a byte is a character that stands for itself: visible ASCII, but for what the scripts
-/// take for the end of a field, and the mark of an escape.
+/// Returns whether a byte needs no escape: visible ASCII, except `;`, at which the scripts end a field,
+/// and `%`, which begins an escape.
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_graphic() && !matches!(byte, b';' | b'%')
 }

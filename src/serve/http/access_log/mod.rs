@@ -1,13 +1,13 @@
 //! The access log: one line for each request that names a repository, for the statistics scripts.
 //!
-//! A worker formats the line and puts it into a queue whose bytes are bounded; a thread of its own
-//! takes the lines out in batches and appends them to the file. Whatever is wrong with the file (a full disk, a
-//! FIFO that nobody reads, a missing folder), an answer never waits for it: lines that find the
-//! queue full or the file unusable are dropped and counted, exactly, and the log says so once per
+//! A worker formats the line and puts it into a queue with a limited number of bytes. A separate thread
+//! takes the lines out in batches and appends them to the file. Whatever is wrong with the file (a full
+//! disk, a FIFO that nobody reads, a missing folder), an answer never waits for it. If the queue is full
+//! or the file is unusable, lines are dropped and counted exactly, and the error log says so once per
 //! episode.
 //!
-//! The file is opened with O_APPEND, so that logrotate's `copytruncate` works, and with O_NONBLOCK,
-//! so that neither opening nor writing a FIFO can hold the thread; regular files do not notice.
+//! The file is opened with O_APPEND, so that logrotate's `copytruncate` works, and with O_NONBLOCK, so
+//! that neither opening nor writing a FIFO can block the thread; regular files ignore it.
 //!
 //! It does not rotate files: see [`Keeper::reopen`].
 
@@ -31,15 +31,15 @@ use runtime::supervise::{Supervisor, Thread};
 use file::LogFile;
 use line::format_line;
 
-/// How long the thread gathers lines after the first of a batch: it bounds the wake-ups of the
-/// thread, and so the system calls that workers make to wake it, to 200 a second.
+/// How long the thread gathers lines after the first of a batch. It limits the wake-ups of the thread,
+/// and so the system calls that workers make to wake it, to 200 a second.
 const GATHER: Duration = Duration::from_millis(5);
-/// Bytes of a batch, about.
+/// Approximate number of bytes of a batch.
 const BATCH_BYTES: usize = 64 * 1024;
-/// What a line takes in the queue besides its own bytes: its place there, and the allocator's share.
+/// Memory of a queued line besides its own bytes: its entry in the queue, and the allocator's overhead.
 const LINE_OVERHEAD: usize = 64;
 
-/// The workers' end: where lines are put.
+/// The workers' handle: queues lines.
 pub struct AccessLog {
     queue: Sender<QueuedLine>,
     room: Arc<Room>,
@@ -58,11 +58,11 @@ pub struct Keeper {
 
 enum QueuedLine {
     Line(Vec<u8>),
-    /// Look at the orders.
+    /// Wakes the thread to check the orders.
     Wake,
 }
 
-/// What the lines take that are neither written nor dropped.
+/// The memory of lines that are neither written nor dropped yet, and its limit.
 struct Room {
     capacity: usize,
     n_bytes: AtomicUsize,
@@ -74,7 +74,7 @@ impl Room {
         Self { capacity, n_bytes: AtomicUsize::new(0), n_lines: AtomicUsize::new(0) }
     }
 
-    /// Takes room for a line, if there is any.
+    /// Reserves memory for a line; returns whether it fits within the limit.
     fn take(&self, line: &[u8]) -> bool {
         let n_bytes = line.len().saturating_add(LINE_OVERHEAD);
         let used = self.n_bytes.fetch_add(n_bytes, Ordering::Relaxed);
@@ -92,7 +92,7 @@ impl Room {
     }
 }
 
-/// Orders stand beside the queue, so that a full queue cannot keep them out.
+/// Orders to the thread. They are not queued, so a full queue cannot block them.
 #[derive(Default)]
 struct Orders {
     reopen: AtomicBool,
@@ -100,8 +100,8 @@ struct Orders {
 }
 
 impl AccessLog {
-    /// Starts the thread, which opens `path`; that it cannot be opened is no error here. Lines that
-    /// take more than `capacity` bytes do not wait for it.
+    /// Starts the thread, which opens `path`; a failure to open it is not an error here. At most
+    /// `capacity` bytes of lines wait in the queue.
     pub fn start(
         path: PathBuf,
         capacity: usize,
@@ -120,14 +120,15 @@ impl AccessLog {
             metrics: Arc::clone(&metrics),
             file: LogFile::new(path, Arc::clone(&metrics)),
         };
-        // Both stay after a panic, after which the thread runs on.
+        // Both are kept after a panic, because the supervisor runs this closure again.
         let mut owned = Some((writer, ending));
         let work = move || {
             if let Some((writer, _)) = &mut owned {
                 writer.run();
             }
             if let Some((writer, ending)) = owned.take() {
-                // First the queue: a line that comes once the end is known is dropped and counted.
+                // The queue is dropped first: a line that comes after the end is known is then dropped
+                // and counted.
                 drop(writer);
                 drop(ending);
             }
@@ -151,9 +152,9 @@ impl AccessLog {
         self.write_line(line.into_bytes());
     }
 
-    /// Logs a line that is formatted already, with its end; never waits.
+    /// Logs a line that is already formatted and ends in a newline; never waits.
     pub fn write_line(&self, line: Vec<u8>) {
-        // The thread ends before the workers do when the process ends.
+        // Sending fails if the thread has ended, which happens before the workers end.
         let is_queued = self.room.take(&line) && self.queue.send(QueuedLine::Line(line)).is_ok();
         if !is_queued {
             self.metrics.log_lines_dropped.increment();
@@ -162,18 +163,18 @@ impl AccessLog {
 }
 
 impl Keeper {
-    /// Opens the file anew, after the lines that are already queued; for logrotate.
+    /// Reopens the file after the lines that are already queued were written; for logrotate.
     pub fn reopen(&self) {
         self.orders.reopen.store(true, Ordering::SeqCst);
         self.wake();
     }
 
-    /// Writes what is queued and ends the thread; waits for it no longer than `patience`.
+    /// Writes the queued lines and ends the thread; waits at most `patience` for it.
     pub fn stop(self, patience: Duration) {
         self.orders.stop.store(true, Ordering::SeqCst);
         self.wake();
         if self.ended.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
-            // The disk is stuck, and the process ends: they are lost.
+            // The disk is stuck, and the process ends: the queued lines are lost.
             let n_lost = self.room.n_lines.load(Ordering::Relaxed);
             self.metrics.log_lines_dropped.add(n_lost as u64);
             tracing::warn!(
@@ -183,16 +184,16 @@ impl Keeper {
     }
 
     fn wake(&self) {
-        // Fails where the thread has ended.
+        // Sending fails if the thread has ended.
         drop(self.queue.send(QueuedLine::Wake));
     }
 }
 
-/// The thread.
+/// The state of the thread.
 struct Writer {
     inbox: Receiver<QueuedLine>,
     room: Arc<Room>,
-    /// Bytes and lines that are with the file and have not given their room back.
+    /// Bytes and lines that are in the file's buffer and still count in `room`.
     taken: (usize, usize),
     orders: Arc<Orders>,
     metrics: Arc<Metrics>,
@@ -203,9 +204,10 @@ impl Writer {
     fn run(&mut self) {
         self.file.open(Instant::now());
         loop {
-            // Read before the queue is emptied: what was queued before the order is then written.
+            // Read before the queue is emptied, so that lines queued before the order are written.
             let stops = self.orders.stop.load(Ordering::SeqCst);
-            // No more than the queue holds: orders are heard, however busy the workers are.
+            // Takes no more than the queue holds, so that orders are noticed however busy the workers
+            // are.
             let mut n_taken = 0;
             while n_taken <= self.room.capacity
                 && let Ok(message) = self.inbox.try_recv()
@@ -233,7 +235,7 @@ impl Writer {
         self.file.give_up();
     }
 
-    /// Counts what has come after the end as dropped.
+    /// Counts lines that come after the end as dropped.
     fn drop_the_rest(&mut self) {
         while let Ok(message) = self.inbox.try_recv() {
             if let QueuedLine::Line(line) = message {
@@ -243,7 +245,7 @@ impl Writer {
         }
     }
 
-    /// Returns how many bytes of the queue it was.
+    /// Handles one message and returns the number of bytes that it took in the queue.
     fn take(&mut self, message: QueuedLine) -> usize {
         let QueuedLine::Line(line) = message else {
             return LINE_OVERHEAD;
@@ -301,7 +303,7 @@ mod tests {
         let (queue, inbox) = mpsc::channel();
         let room = Arc::new(Room::new(1_000));
         let log = AccessLog { queue, room: Arc::clone(&room), metrics: Arc::clone(&metrics) };
-        // Nobody takes anything out, as when the disk is stuck.
+        // Nothing takes lines out of the queue, as when the disk is stuck.
         for _ in 0..20 {
             log.write_line(vec![b'x'; 200 - LINE_OVERHEAD]);
         }

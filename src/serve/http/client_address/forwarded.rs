@@ -1,27 +1,27 @@
-//! The header `Forwarded` (RFC 7239), read from the right.
+//! A parser for the header `Forwarded` (RFC 7239) that reads from the right.
 //!
 //! ```text
 //! Forwarded: for=192.0.2.43;proto=http, for="[2001:db8:cafe::17]:4711";by=203.0.113.60
 //! ```
 //!
-//! A quoted value may hold commas, so a reader that begins on the left depends on every quotation
-//! mark that a client has sent: one that is never closed would swallow what the proxy appended after
-//! it. Read from the right, the element that a proxy wrote is complete in itself, and where its
-//! quotes begin is decided by its own bytes.
+//! A quoted value may hold commas, so a parser that begins on the left depends on every quotation mark
+//! that a client has sent: one that is never closed would swallow what the proxy appended after it. Read
+//! from the right, the element that a proxy wrote is complete, and its own bytes decide where its quotes
+//! begin.
 //!
-//! Nothing is allocated, and each byte is looked at a few times at most. What it does not do: check
-//! `by`, `host` and `proto`, which nothing here depends on.
+//! It allocates nothing and reads each byte a few times at most. It does not check `by`, `host` and
+//! `proto`, which nothing here uses.
 
 use std::net::IpAddr;
 
 use super::hop::parse_hop;
 
-/// Bytes of a quoted address that are unescaped. The longest address with brackets and port has 53,
-/// and an obfuscated port may be longer than any real one.
+/// Size of the buffer for unescaping a quoted address. The longest address with brackets and port has 53
+/// bytes, and an obfuscated port may be longer than any real one.
 const MAX_NODE_BYTES: usize = 128;
 
-/// The addresses named by `line`, from the right; `None` for one that cannot be read, is `unknown` or
-/// hidden, or is not given. Behind an element that is malformed there is nothing more.
+/// Returns the addresses named by `line`, from the right; `None` for one that is malformed, missing,
+/// hidden or `unknown`. The iterator ends at an element that is malformed.
 pub fn hops(line: &[u8]) -> impl Iterator<Item = Option<IpAddr>> {
     let mut rest = Some(line);
     std::iter::from_fn(move || {
@@ -34,11 +34,11 @@ pub fn hops(line: &[u8]) -> impl Iterator<Item = Option<IpAddr>> {
     })
 }
 
-/// What one proxy has written.
+/// One element of the header, written by one proxy.
 struct Element<'h> {
     /// The value of `for`.
     node: Option<Value<'h>>,
-    /// What stands before its comma; `None` for the first element.
+    /// The part of the line before this element and its comma; `None` for the first element.
     before: Option<&'h [u8]>,
 }
 
@@ -46,7 +46,7 @@ struct Element<'h> {
 fn split_last_element(line: &[u8]) -> Option<Element<'_>> {
     let mut node = None;
     let mut rest = line;
-    // Whether `rest` ends where a pair may end.
+    // Whether a parameter may end at the end of `rest`.
     let mut is_delimited = true;
     loop {
         rest = rest.trim_ascii_end();
@@ -57,7 +57,7 @@ fn split_last_element(line: &[u8]) -> Option<Element<'_>> {
             Some(_) if is_delimited => {
                 let pair = split_last_pair(rest)?;
                 let is_node = pair.name.eq_ignore_ascii_case(b"for");
-                // A parameter may stand once in an element; of two, which one is a lie?
+                // A parameter may occur once per element; if it occurs twice, either may be false.
                 if is_node && node.replace(pair.value).is_some() {
                     return None;
                 }
@@ -77,7 +77,7 @@ struct Pair<'h> {
 #[derive(Clone, Copy)]
 enum Value<'h> {
     Plain(&'h [u8]),
-    /// Without its quotes, escapes and all.
+    /// The text between the quotes, with its escapes.
     Quoted(&'h [u8]),
 }
 
@@ -96,7 +96,7 @@ fn split_last_pair(text: &[u8]) -> Option<Pair<'_>> {
     (!name.is_empty()).then_some(Pair { name, value, before })
 }
 
-/// What stands before the quotation mark that opens the string, and the string.
+/// Splits at the quotation mark that opens the string: returns the text before it, and the string.
 fn split_at_opening_quote(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut before = text;
     loop {
@@ -109,7 +109,7 @@ fn split_at_opening_quote(text: &[u8]) -> Option<(&[u8], &[u8])> {
     }
 }
 
-/// Cuts off the longest end of `text` that consists of such bytes.
+/// Splits off the longest suffix of `text` for whose bytes `is_part` holds.
 fn split_trailing(text: &[u8], is_part: fn(u8) -> bool) -> (&[u8], &[u8]) {
     let n = text.iter().rev().take_while(|&&byte| is_part(byte)).count();
     text.split_at_checked(text.len() - n).unwrap_or((text, &[]))
@@ -120,8 +120,8 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// What may stand without quotes. The characters of ports and IPv6 addresses may not, but proxies
-/// forget the quotes, and these delimit nothing.
+/// Returns whether a byte is accepted in a value without quotes. RFC 7239 wants quotes around ports and
+/// IPv6 addresses, but proxies forget them, and these characters delimit nothing.
 fn is_plain(byte: u8) -> bool {
     is_token(byte) || b":[]".contains(&byte)
 }
@@ -151,7 +151,7 @@ fn unescape<'b>(inner: &[u8], buffer: &'b mut [u8; MAX_NODE_BYTES]) -> Option<&'
     buffer.get(..n)
 }
 
-/// An address, with or without a port, which may be hidden (`192.0.2.43:_name`).
+/// Parses an address, with or without a port; the port may be obfuscated (`192.0.2.43:_name`).
 fn parse_node(node: &[u8]) -> Option<IpAddr> {
     let (before, name) = split_trailing(node, is_token);
     let address = match (before.strip_suffix(b":"), name.first()) {
@@ -182,7 +182,7 @@ mod tests {
         let trusted = trusted.map(|text| Prefix::parse(text).expect("a valid literal").0);
         let proxies = TrustedProxies(trusted.to_vec());
         let table: &[(&str, &[&str], &str)] = &[
-            // Nothing, or nobody to believe.
+            // No header, or a peer that is not trusted.
             ("192.0.2.1", &["for=198.51.100.7"], "192.0.2.1"),
             ("::ffff:192.0.2.1", &["for=198.51.100.7"], "192.0.2.1"),
             ("127.0.0.1", &[], "127.0.0.1"),
@@ -191,7 +191,7 @@ mod tests {
             ("127.0.0.1", &[";"], "127.0.0.1"),
             ("unix", &[], "127.0.0.1"),
             ("unix", &["for=198.51.100.7"], "198.51.100.7"),
-            // How an address is written.
+            // Ways to write an address.
             ("127.0.0.1", &["for=198.51.100.7"], "198.51.100.7"),
             ("127.0.0.1", &["For=198.51.100.7"], "198.51.100.7"),
             ("127.0.0.1", &["for=\"198.51.100.7\""], "198.51.100.7"),
@@ -218,7 +218,7 @@ mod tests {
             ("127.0.0.1", &["for=198.51.100.7", "for=10.1.2.3, for=10.9.9.9"], "198.51.100.7"),
             ("127.0.0.1", &["for=\"[2001:db8::7]\", for=\"[2001:db8:ffff::1]:9\""], "2001:db8::7"),
             ("127.0.0.1", &["for=10.1.2.3"], "10.1.2.3"),
-            // What ends the walk at the last good hop.
+            // Elements that end the walk at the last good hop.
             ("127.0.0.1", &["for=unknown"], "127.0.0.1"),
             ("127.0.0.1", &["for=_hidden"], "127.0.0.1"),
             ("127.0.0.1", &["for=203.0.113.9, for=_hidden, for=10.1.2.3"], "10.1.2.3"),
@@ -237,7 +237,7 @@ mod tests {
             ("127.0.0.1", &["for=\"198.51.100.7\\\""], "127.0.0.1"),
             ("127.0.0.1", &["for=198.51.100.256"], "127.0.0.1"),
             ("127.0.0.1", &["for=\"[2001:db8::7\""], "127.0.0.1"),
-            // What a client puts before does not matter.
+            // Text that a client puts before does not matter.
             ("127.0.0.1", &["for=\"203.0.113.9, for=198.51.100.7"], "198.51.100.7"),
             ("127.0.0.1", &["for=203.0.113.9\\, for=198.51.100.7"], "198.51.100.7"),
             ("127.0.0.1", &["x=\", for=\"198.51.100.7\""], "198.51.100.7"),
@@ -262,7 +262,7 @@ mod tests {
 
     const LOOPBACK: Peer = Peer::Address(IpAddr::V4(Ipv4Addr::LOCALHOST));
     const STRANGER: Peer = Peer::Address(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
-    /// What a proxy appends.
+    /// Elements that a proxy appends.
     const APPENDED: [&str; 4] = [
         "for=198.51.100.7",
         "for=\"198.51.100.7:80\"",
@@ -270,7 +270,7 @@ mod tests {
         "for=198.51.100.7;host=\"a, \\\"b\"",
     ];
 
-    /// Bytes that matter to the grammar more often than others.
+    /// Random bytes, in which those that matter to the grammar are more frequent.
     fn attack() -> impl Strategy<Value = Vec<u8>> {
         let byte =
             prop_oneof![prop::sample::select(&b"\"\\,;= for127.0.0.1:[]_\t"[..]), any::<u8>()];
@@ -299,7 +299,7 @@ mod tests {
             prop_assert_eq!(client(&proxies, LOOPBACK, &[&joined]), "198.51.100.7");
         }
 
-        /// What is written is read, whatever the address and its dress.
+        /// An address is parsed back from every form in which it can be written.
         #[test]
         fn an_address_that_is_written_is_read(bits in any::<u128>(), port in any::<u16>()) {
             let v6 = std::net::Ipv6Addr::from_bits(bits);

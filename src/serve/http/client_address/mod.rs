@@ -1,13 +1,13 @@
-//! Whose request it is: the address behind the proxies that are trusted.
+//! The client's address of a request: the address behind the trusted proxies.
 //!
-//! A proxy tells it in one of three ways, and each listener believes exactly one of them
-//! ([`AddressSource`]): two that may contradict each other are an invitation to use the one that the proxy
-//! does not set. A header is believed only as far as the chain of trusted proxies reaches: from the
-//! peer, through the addresses that proxies appended, from the right to the left, to the first
-//! address that is no trusted proxy. Whatever a client put before that is never looked at.
+//! A proxy passes it on in one of three ways, and each listener uses exactly one of them
+//! ([`AddressSource`]): if it accepted two, a client could use the one that the proxy does not set. A
+//! header is trusted only as far as the chain of trusted proxies reaches: from the peer, through the
+//! addresses that proxies appended, from the right to the left, to the first address that is not a
+//! trusted proxy. Anything that a client put before that is never read.
 //!
-//! Reading order: [`forwarded`] reads the header of RFC 7239, [`proxy_protocol`] what stands before
-//! the first request. Both are functions of bytes.
+//! Reading order: [`forwarded`] parses the header of RFC 7239, [`proxy_protocol`] the header before the
+//! first request. Both are functions of bytes.
 
 mod hop;
 pub mod forwarded;
@@ -19,14 +19,14 @@ use model::net::{Prefix, canonical};
 
 use hop::parse_hop;
 
-/// Where a listener looks for the client's address.
+/// The place where a listener finds the client's address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AddressSource {
     /// In a header that each proxy appends to.
     Header(AddressHeader),
     /// In the header of the PROXY protocol, once for the whole connection.
     ProxyProtocol,
-    /// Nowhere: who has connected is the client.
+    /// Nowhere: the peer is the client.
     Peer,
 }
 
@@ -39,16 +39,16 @@ impl Default for AddressSource {
 /// A header that names clients.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AddressHeader {
-    /// The usual one: addresses with commas between them.
+    /// The usual header: addresses separated by commas.
     XForwardedFor,
-    /// The one of RFC 7239.
+    /// The header of RFC 7239.
     Forwarded,
 }
 
-/// Who has connected.
+/// The peer of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Peer {
-    /// Somebody at this address.
+    /// A host with this address.
     Address(IpAddr),
     /// A process of this host, through a unix socket. It counts as a trusted proxy, whatever the
     /// list says: the mode of the socket decides who may connect.
@@ -56,7 +56,7 @@ pub enum Peer {
 }
 
 impl Peer {
-    /// Its own address, canonical; that of this host for a unix socket.
+    /// Returns the peer's address in canonical form; the loopback address for a unix socket.
     pub fn address(self) -> IpAddr {
         match self {
             Self::Address(address) => canonical(address),
@@ -65,7 +65,7 @@ impl Peer {
     }
 }
 
-/// The proxies that are believed.
+/// The proxies whose word about a client's address is trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustedProxies(pub Vec<Prefix>);
 
@@ -81,7 +81,7 @@ impl Default for TrustedProxies {
 }
 
 impl TrustedProxies {
-    /// Whether `peer` is believed.
+    /// Returns whether `peer` is trusted.
     pub fn trusts(&self, peer: Peer) -> bool {
         match peer {
             Peer::Address(address) => self.contains(canonical(address)),
@@ -89,10 +89,10 @@ impl TrustedProxies {
         }
     }
 
-    /// The client's address, canonical: `peer`, unless it is a trusted proxy that names another in
-    /// the lines of `header`, in the order received.
+    /// Returns the client's address in canonical form: that of `peer`, unless it is a trusted proxy that
+    /// names another in the lines of `header`, in the order received.
     ///
-    /// The first token from the right that is no address ends the walk; the last good hop counts.
+    /// The first token from the right that is not an address ends the walk; the last good hop counts.
     pub fn client_address<'h>(
         &self,
         peer: Peer,
@@ -112,7 +112,7 @@ impl TrustedProxies {
         }
     }
 
-    /// Goes along `hops`, which begin next to a trusted peer; `None` is one that cannot be read.
+    /// Follows `hops`, which begin next to a trusted peer; `None` is a hop that cannot be read.
     fn walk(&self, peer: Peer, hops: impl Iterator<Item = Option<IpAddr>>) -> IpAddr {
         let mut client = peer.address();
         for hop in hops {
@@ -141,7 +141,7 @@ mod tests {
         TrustedProxies(prefixes.iter().map(parse).collect())
     }
 
-    /// The truth table: peer, X-Forwarded-For lines, client.
+    /// Truth table: peer, X-Forwarded-For lines, client.
     #[test]
     fn the_rightmost_untrusted_address_is_the_client() {
         let proxies = trusting(&["127.0.0.0/8", "::1", "10.0.0.0/8", "2001:db8:ffff::/48"]);
@@ -230,7 +230,7 @@ mod tests {
             attack in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..4),
         ) {
             let mut lines: Vec<&[u8]> = attack.iter().map(Vec::as_slice).collect();
-            // A proxy appends the address of its own peer, on a line of its own or after a comma.
+            // A proxy appends the address of its own peer, on a new line or after a comma.
             lines.push(b"198.51.100.7");
             prop_assert_eq!(x_forwarded_for(LOOPBACK, &lines), "198.51.100.7");
             let mut joined = attack.join(&b", "[..]);

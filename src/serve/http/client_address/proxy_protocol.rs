@@ -1,44 +1,45 @@
 //! The header of the PROXY protocol, versions 1 (text) and 2 (binary), as HAProxy defines it.
 //!
-//! It stands before the first request of a connection and names who has connected to the proxy.
-//! Either version is read wherever a header is expected; the first bytes tell them apart, and
-//! neither can be the beginning of an HTTP request that this server would answer.
+//! The header stands before the first request of a connection and names the client of the proxy. Both
+//! versions are accepted; the first bytes tell them apart, and neither can begin an HTTP request that
+//! this server would answer.
 //!
-//! What it does not do: read the TLVs of version 2 (TLS details, authority), which nothing here
-//! depends on, and use the addresses of other transports than TCP.
+//! It does not read the TLVs of version 2 (TLS details, authority), which nothing here uses, and it
+//! ignores the addresses of other transports than TCP.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use model::net::canonical;
 
-/// A line of version 1 with its end, as the specification limits it.
+/// The maximum length of a line of version 1 with its end, according to the specification.
 pub const MAX_V1_BYTES: usize = 107;
-/// A header of version 2 with its TLVs. The length field would allow 64 KiB; addresses and every TLV
-/// that proxies send by default take a few hundred bytes, and nginx stops at as many.
+/// The maximum length of a header of version 2 with its TLVs. The length field would allow 64 KiB.
+/// Addresses and all TLVs that proxies send by default take a few hundred bytes, and nginx has the same
+/// limit.
 pub const MAX_V2_BYTES: usize = 4_096;
 
 const SIGNATURE_V1: &[u8] = b"PROXY";
 const SIGNATURE_V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
-/// Signature, version and command, family and transport, length.
+/// Length of the fixed part: signature, version and command, family and transport, length.
 const FIXED_V2_BYTES: usize = 16;
 
 /// A header that is complete.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ProxyHeader {
-    /// Who has connected to the proxy, canonical; `None` where it speaks for itself, as in its
-    /// health checks, or does not know.
+    /// The client of the proxy, in canonical form; `None` if the proxy speaks for itself, as in health
+    /// checks, or does not know the client.
     pub client: Option<IpAddr>,
-    /// How many bytes it takes. Behind them the first request begins.
+    /// The length of the header in bytes. The first request begins after it.
     pub n_bytes: usize,
 }
 
-/// Why bytes are no header.
+/// The reason why bytes are not a header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Malformed {
     /// They begin like neither version.
     #[error("no PROXY header")]
     Absent,
-    /// The line of version 1 has no end where it must.
+    /// The line of version 1 does not end within the maximum length.
     #[error("PROXY header of more than {MAX_V1_BYTES} bytes")]
     LongLine,
     /// The line of version 1 does not follow the grammar.
@@ -47,18 +48,18 @@ pub enum Malformed {
     /// The binary header holds a value that is not defined.
     #[error("PROXY header with an undefined version, command or family")]
     Undefined,
-    /// The binary header announces too much.
+    /// The length field of the binary header is above the limit.
     #[error("PROXY header of more than {MAX_V2_BYTES} bytes")]
     LongBlock,
-    /// The binary header has less room than its addresses need.
+    /// The binary header is too short for its addresses.
     #[error("PROXY header too short for its addresses")]
     ShortBlock,
-    /// The connection has ended, or nothing more has come in time.
+    /// The connection ended, or the rest did not come in time.
     #[error("PROXY header cut short")]
     CutShort,
 }
 
-/// Reads the header at the beginning of `bytes`; `None` if they are only the beginning of one.
+/// Parses the header at the beginning of `bytes`; `None` if more bytes are needed.
 pub fn parse(bytes: &[u8]) -> Result<Option<ProxyHeader>, Malformed> {
     if begins_alike(bytes, SIGNATURE_V2) {
         parse_v2(bytes)
@@ -69,7 +70,7 @@ pub fn parse(bytes: &[u8]) -> Result<Option<ProxyHeader>, Malformed> {
     }
 }
 
-/// Whether the shorter one of both is the beginning of the other.
+/// Returns whether the shorter of the two is a prefix of the other.
 fn begins_alike(bytes: &[u8], signature: &[u8]) -> bool {
     bytes.iter().zip(signature).all(|(byte, expected)| byte == expected)
 }
@@ -86,13 +87,14 @@ fn parse_v1(bytes: &[u8]) -> Result<Option<ProxyHeader>, Malformed> {
     Ok(Some(ProxyHeader { client: client.map(canonical), n_bytes: length + 2 }))
 }
 
-/// The client that a line names, if it names one; `None` if it is no such line.
+/// Parses a line and returns the client that it names, if any; the outer `None` means that it is
+/// malformed.
 fn parse_line(line: &str) -> Option<Option<IpAddr>> {
     let mut words = line.split(' ');
     let is_proxy = words.next().map(str::as_bytes) == Some(SIGNATURE_V1);
     let family = words.next().filter(|_| is_proxy)?;
     if family == "UNKNOWN" {
-        // Whatever follows is to be ignored.
+        // The rest of the line must be ignored.
         return Some(None);
     }
     let client = parse_address(family, words.next()?)?;
@@ -110,7 +112,7 @@ fn parse_address(family: &str, text: &str) -> Option<IpAddr> {
     }
 }
 
-/// Digits only: `+80` is a number to Rust.
+/// Parses digits only, because Rust's parser would accept `+80`.
 fn parse_port(text: &str) -> Option<u16> {
     text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
@@ -126,11 +128,11 @@ fn parse_v2(bytes: &[u8]) -> Result<Option<ProxyHeader>, Malformed> {
         return Err(Malformed::LongBlock);
     }
     let find_client = match (version_and_command, family_and_transport) {
-        // LOCAL: the proxy itself; the rest is to be ignored.
+        // LOCAL: the proxy speaks for itself; the rest must be ignored.
         (0x20, _) => find_nobody,
         (0x21, 0x11) => find_v4,
         (0x21, 0x21) => find_v6,
-        // Unspecified, datagrams, unix sockets: defined, and of no use here.
+        // Unspecified, datagrams, unix sockets: defined, but without a usable address.
         (0x21, 0x00 | 0x12 | 0x22 | 0x31 | 0x32) => find_nobody,
         _ => return Err(Malformed::Undefined),
     };
@@ -145,13 +147,13 @@ fn find_nobody(_block: &[u8]) -> FoundClient {
     Ok(None)
 }
 
-/// Two addresses and two ports; TLVs follow.
+/// Reads an IPv4 block: two addresses and two ports; TLVs follow.
 fn find_v4(block: &[u8]) -> FoundClient {
     let [a, b, c, d, ..] = *block.first_chunk::<12>().ok_or(Malformed::ShortBlock)?;
     Ok(Some(IpAddr::V4(Ipv4Addr::new(a, b, c, d))))
 }
 
-/// The same.
+/// Reads an IPv6 block: two addresses and two ports; TLVs follow.
 fn find_v6(block: &[u8]) -> FoundClient {
     let addresses = block.first_chunk::<36>().ok_or(Malformed::ShortBlock)?;
     let source = *addresses.first_chunk::<16>().ok_or(Malformed::ShortBlock)?;
@@ -175,7 +177,7 @@ mod tests {
         }
     }
 
-    /// The truth table of version 1: bytes and what they are.
+    /// Truth table of version 1: bytes and the result.
     #[test]
     fn lines_are_read_strictly() {
         let longest = "PROXY UNKNOWN ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff \
@@ -228,7 +230,7 @@ mod tests {
         [SIGNATURE_V2, &[command, family], &length, block].concat()
     }
 
-    /// The truth table of version 2: command, family, length, block, and what they are.
+    /// Truth table of version 2: command, family, length, block, and the result.
     #[test]
     fn binary_headers_are_read_strictly() {
         let v4 = [192, 0, 2, 7, 10, 0, 0, 1, 0x12, 0x67, 0, 80];
@@ -236,7 +238,7 @@ mod tests {
         let v6 = [&v6_source.octets()[..], &[1; 16], &[0, 9, 0, 80]].concat();
         let mapped: Ipv6Addr = "::ffff:192.0.2.7".parse().expect("a valid literal");
         let mapped = [&mapped.octets()[..], &[1; 16], &[0, 9, 0, 80]].concat();
-        // ALPN "h2", and whatever else.
+        // A TLV with ALPN "h2".
         let with_tlv = [&v4[..], &[1, 0, 2, b'h', b'2']].concat();
         let unix = [b'x'; 216];
         let longest = vec![0; MAX_V2_BYTES - FIXED_V2_BYTES];
@@ -274,7 +276,7 @@ mod tests {
         for (command, family, length, block, expected) in table {
             let bytes = v2(*command, *family, *length, block);
             assert_eq!(show(&bytes), *expected, "{command:x} {family:x} {length}");
-            // The first request behind it changes nothing.
+            // The bytes of a first request after the header change nothing.
             if *expected != "more" {
                 let followed = [&bytes[..], b"GET / HTTP/1.1\r\n"].concat();
                 assert_eq!(show(&followed), *expected, "{command:x} {family:x} {length}");
@@ -321,7 +323,7 @@ mod tests {
             }
         }
 
-        /// However the bytes are cut on the way, the answer is the same, and comes with the last one.
+        /// However the bytes are split, the result is the same, and comes with the last byte.
         #[test]
         fn what_is_written_is_read_and_its_beginnings_ask_for_more((bytes, client) in header()) {
             let expected = ProxyHeader { client: Some(canonical(client)), n_bytes: bytes.len() };
@@ -331,7 +333,7 @@ mod tests {
             }
         }
 
-        /// The proxy writes its header first; what its client sends comes behind and is not looked at.
+        /// The proxy writes its header first; what the client sends comes after it and is not read.
         #[test]
         fn nothing_behind_a_header_counts(
             (bytes, client) in header(),
