@@ -88,7 +88,7 @@ impl FromStr for SocketMode {
 /// The proxies that are trusted to name the addresses of clients.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TrustedProxy {
-/// No proxy; it only replaces the default.
+    /// No proxy; it only replaces the default.
     None,
     /// Every address in this network.
     Network(Prefix),

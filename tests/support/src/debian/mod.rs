@@ -38,9 +38,9 @@ pub type Outcome = Result<(), Missing>;
 
 /// The reason why a test cannot run.
 pub enum Missing {
-/// A package is missing and cannot be installed on this host.
+    /// A package is missing and cannot be installed on this host.
     Unmet(String),
-/// The installation failed.
+    /// The installation failed.
     Failed(String),
 }
 
