@@ -9,6 +9,7 @@
 
 pub mod error;
 pub mod revision;
+pub mod declared;
 pub mod geography;
 pub mod mirrormanager;
 mod demo;
