@@ -6,6 +6,7 @@
 
 use std::hash::BuildHasher;
 
+use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 
 use super::tables::Names;
@@ -13,35 +14,22 @@ use super::tables::Names;
 /// Sorted names with a hash table of their ranks.
 pub(super) struct NameIndex {
     names: Names,
-    /// Ranks, each at the place given by its name's hash, or the next free one (linear probing). At
-    /// least half of the places are `FREE`; their number is a power of two.
-    places: Box<[u32]>,
+    ranks: HashTable<u32>,
 }
-
-const FREE: u32 = u32::MAX;
 
 impl NameIndex {
     pub(super) fn new(names: Names) -> Self {
-        let mut places = vec![FREE; (names.len() * 2).next_power_of_two()].into_boxed_slice();
-        for (rank, name) in (0..FREE).zip(names.iter()) {
-            if let Some(free) = Probe::new(name, &places).find(|&at| places.get(at) == Some(&FREE))
-                && let Some(place) = places.get_mut(free)
-            {
-                *place = rank;
-            }
+        let mut ranks = HashTable::with_capacity(names.len());
+        for (rank, name) in (0..).zip(names.iter()) {
+            ranks.insert_unique(hash(name), rank, |&rank| hash(names.get(rank as usize)));
         }
-        Self { names, places }
+        Self { names, ranks }
     }
 
     /// The rank of `name`.
     pub(super) fn find(&self, name: &str) -> Option<usize> {
-        for at in Probe::new(name, &self.places) {
-            let rank = *self.places.get(at).filter(|&&rank| rank != FREE)? as usize;
-            if self.names.get(rank) == name {
-                return Some(rank);
-            }
-        }
-        None
+        let rank = self.ranks.find(hash(name), |&rank| self.names.get(rank as usize) == name)?;
+        Some(*rank as usize)
     }
 
     /// The names in order.
@@ -50,30 +38,8 @@ impl NameIndex {
     }
 }
 
-/// The places to look at for a name, each once.
-struct Probe {
-    at: usize,
-    mask: usize,
-    left: usize,
-}
-
-impl Probe {
-    fn new(name: &str, places: &[u32]) -> Self {
-        let mask = places.len().wrapping_sub(1);
-        #[allow(clippy::cast_possible_truncation, reason = "any bits of a hash do")]
-        Self { at: FxBuildHasher.hash_one(name) as usize, mask, left: places.len() }
-    }
-}
-
-impl Iterator for Probe {
-    type Item = usize;
-
-    fn next(&mut self) -> Option<usize> {
-        self.left = self.left.checked_sub(1)?;
-        let at = self.at & self.mask;
-        self.at = self.at.wrapping_add(1);
-        Some(at)
-    }
+fn hash(name: &str) -> u64 {
+    FxBuildHasher.hash_one(name)
 }
 
 #[cfg(test)]
