@@ -4,10 +4,6 @@ use super::origin::Origin;
 use model::geo::{Continent, Country};
 use model::net::Prefix;
 
-/// The placeholder for a system number of more than 16 bits, used by software that cannot express it
-/// (RFC 6793).
-pub const AS_TRANS: u32 = 23_456;
-
 /// Networks, countries and continents.
 pub struct Geography {
     /// Networks and their autonomous systems.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashSet;
 
 use super::entry::{Entry, HostIds};
-use super::geography::AS_TRANS;
 use super::origin::Origin;
 use super::records::System;
 use super::report::Report;
+use model::asn::AS_TRANS;
 use model::ids::HostId;
 use model::mirror_key::MirrorKey;
 use model::net::{HostBits, Prefix};

@@ -13,8 +13,9 @@
 
 use std::net::IpAddr;
 
-use catalog::geography::{AS_TRANS, Owner, SystemNetworks};
+use catalog::geography::{Owner, SystemNetworks};
 use catalog::{Origin, Report};
+use model::asn::{self, AS_TRANS};
 use model::net::{HostBits, Prefix};
 
 /// The most bytes of a line; a longer one belongs to another kind of file.
@@ -173,7 +174,7 @@ impl Systems {
         let inner = column.trim_matches(['{', '}', '[', ']', '(', ')', '"', '\'']);
         // These characters separate several numbers; blanks occur within braces only.
         for item in inner.split([',', '_', ' ', '\t', ';']).filter(|item| !item.is_empty()) {
-            match parse_asn(item) {
+            match asn::parse(item.trim_matches(['"', '\''])) {
                 Some(0) => systems.is_nobody = true,
                 Some(AS_TRANS) => systems.has_others = true,
                 Some(number) if systems.numbers.contains(&number) => {}
@@ -191,27 +192,6 @@ fn is_nothing(text: &str) -> bool {
     ["none", "null", "na", "n/a", "-", "nil"]
         .iter()
         .any(|nothing| text.eq_ignore_ascii_case(nothing))
-}
-
-/// Parses `64500`, `AS64500`, or `0.64500`.
-fn parse_asn(text: &str) -> Option<u32> {
-    let text = text.trim_matches(['"', '\'']);
-    let number = match text.get(..2) {
-        Some(start) if start.eq_ignore_ascii_case("as") => {
-            let rest = text.get(2..)?;
-            rest.strip_prefix(['n', 'N']).unwrap_or(rest).trim_start()
-        }
-        _ => text,
-    };
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    match number.split_once('.') {
-        Some((high, low)) if digits(high) && digits(low) => {
-            let (high, low) = (high.parse::<u16>().ok()?, low.parse::<u16>().ok()?);
-            Some(u32::from(high) << 16 | u32::from(low))
-        }
-        None if digits(number) => number.parse().ok(),
-        _ => None,
-    }
 }
 
 fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
