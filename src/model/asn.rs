@@ -24,6 +24,12 @@ pub fn parse(text: &str) -> Option<u32> {
     }
 }
 
+/// Whether a number belongs to one system: neither [`AS_TRANS`] nor one that is reserved (RFC 7300,
+/// RFC 7607).
+pub fn is_of_one_system(number: u32) -> bool {
+    !matches!(number, 0 | AS_TRANS | 65_535 | u32::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,5 +43,6 @@ mod tests {
         for text in ["", "AS", "x", "1.", ".1", "1.2.3", "65536.0", "4294967296", "-1", "ä1"] {
             assert_eq!(parse(text), None, "{text}");
         }
+        assert!(is_of_one_system(64_496) && !is_of_one_system(0) && !is_of_one_system(AS_TRANS));
     }
 }

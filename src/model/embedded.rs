@@ -139,7 +139,7 @@ fn is_public(address: &Ipv4Addr) -> bool {
 }
 
 /// A prefix behind which a translator puts IPv4 addresses (RFC 6052).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Nat64Prefix(Prefix);
 
 /// The reason why a text is no NAT64 prefix.

@@ -19,6 +19,7 @@ pub mod ids;
 pub mod host_set;
 pub mod mirror_key;
 pub mod asn;
+pub mod page_url;
 pub mod tier;
 
 /// The greatest length of the name of a directory, repository or file in bytes. With it, no URL made of
