@@ -7,6 +7,10 @@
 //! tree, goes to the catalog's builder; and it can be written as a TOML catalog, which is how other
 //! formats are imported.
 
+pub mod fault;
+pub mod template;
+pub mod check;
+
 use std::collections::BTreeMap;
 
 use catalog::Origin;
@@ -183,6 +187,8 @@ pub enum Carries {
 /// A part of the tree that a mirror carries: what matches all that is said.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Carried {
+    /// Where it is written, if that is known.
+    pub origin: Option<Origin>,
     /// A group or a repository by its name; `None` for all.
     pub what: Option<String>,
     /// Versions; empty for all.
@@ -202,6 +208,26 @@ pub struct Network {
     pub country: Option<Country>,
     /// What it is called on pages.
     pub name: Option<String>,
+}
+
+impl Declaration {
+    /// Replaces all places by one, so that two declarations can be compared by what they say.
+    #[must_use]
+    pub fn without_places(mut self) -> Self {
+        let nowhere = Origin::table("", "");
+        self.distribution.origin = None;
+        self.repositories.iter_mut().for_each(|repository| repository.origin = nowhere.clone());
+        self.redirects.iter_mut().for_each(|redirect| redirect.origin = nowhere.clone());
+        self.networks.iter_mut().for_each(|network| network.origin = nowhere.clone());
+        for mirror in &mut self.mirrors {
+            mirror.origin = nowhere.clone();
+            mirror.urls.iter_mut().for_each(|url| url.origin = nowhere.clone());
+            if let Carries::Only(carried) = &mut mirror.carries {
+                carried.iter_mut().for_each(|carried| carried.origin = None);
+            }
+        }
+        self
+    }
 }
 
 /// Groups of a declaration, each with the repositories that belong to it by position.
