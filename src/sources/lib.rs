@@ -10,6 +10,7 @@
 pub mod error;
 pub mod revision;
 pub mod declared;
+pub mod catalog_files;
 pub mod geography;
 pub mod mirrormanager;
 mod demo;
