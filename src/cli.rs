@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, Args, FromArgMatches, Subcommand, ValueHint};
 
-use crate::config::option::{Absent, Definition, Kind};
+use crate::config::definition::{Absent, Definition, Kind};
 use crate::config::sections::data::InputOptions;
 use crate::config::written::Written;
 

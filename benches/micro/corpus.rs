@@ -9,7 +9,7 @@ use answer::asker::Asker;
 use answer::document::{Document, push_url_tail};
 use answer::query::Query;
 use answer::select::{Criteria, Selection, Workspace};
-use answer::shape::Choice;
+use answer::shaping::Choice;
 use answer::target::{self, Target};
 use answer::trace::NoTrace;
 use answer::{self, Edition, Format, Options, Request, Scratch};

@@ -3,7 +3,7 @@
 use super::prepared::Edition;
 use super::prepared::listings::LayoutListings;
 use super::select::Selection;
-use super::shape::{Choice, Fallback};
+use super::shaping::{Choice, Fallback};
 use super::target::Target;
 use encode::write::push_url_path;
 use model::tier::Tier;

@@ -2,7 +2,7 @@
 //! arguments.
 //!
 //! A request passes through [`query`] (what was asked), [`target`] (which directory), [`select`] and
-//! [`order`] (which mirrors), [`shape`] (how many of them), and the format: [`mirrorlist`],
+//! [`order`] (which mirrors), [`shaping`] (how many of them), and the format: [`mirrorlist`],
 //! [`metalink`], [`metalink4`] or [`json`] ([`formats`]), all written from one [`document`], or a
 //! [`redirect`]. [`trace`] records why a mirror is in an answer or not, and [`explain`](mod@explain)
 //! returns it. The transport passes the sender of the request ([`asker`]).
@@ -29,7 +29,7 @@ pub mod select;
 pub mod trace;
 pub mod explain;
 pub mod order;
-pub mod shape;
+pub mod shaping;
 pub mod spread;
 pub mod unique;
 pub mod redirect;
@@ -65,7 +65,7 @@ use explain::Explanation;
 use message::{push_message, push_xml_message};
 use query::{Countme, Query};
 use select::{Criteria, Selection, Workspace};
-use shape::Choice;
+use shaping::Choice;
 use target::{Message, Refusal, Subject, Target};
 use trace::{NoTrace, Recorder, Tracer};
 use unique::Repeated;

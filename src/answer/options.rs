@@ -2,7 +2,7 @@
 
 use super::alias::Aliases;
 use super::asker::Askers;
-use super::shape::Shaping;
+use super::shaping::Shaping;
 use model::embedded::Nat64Prefix;
 
 /// Limits of a request and the size of an answer.

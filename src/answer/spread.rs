@@ -1,5 +1,5 @@
 //! Moves mirrors of different networks to the front of a list
-//! ([`Shaping`](super::shape::Shaping::spread)).
+//! ([`Shaping`](super::shaping::Shaping::spread)).
 
 use super::select::Selection;
 use model::ids::HostId;

@@ -9,7 +9,7 @@ use rustc_hash::FxHashSet;
 
 use super::prepared::listings::Listings;
 use super::select::Selection;
-use super::shape::Choice;
+use super::shaping::Choice;
 use encode::text::Piece;
 use model::ids::HostId;
 use snapshot::{DirectoryView, contains};

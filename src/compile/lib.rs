@@ -1,12 +1,12 @@
 //! Compiles a catalog into a snapshot: everything that can be decided before a request is decided here.
 //!
-//! `tables` converts the catalog into the tables of a snapshot, and `systems` leaves out networks that
-//! cannot change an answer. Faults of the data were reported when the catalog was made.
+//! `build_tables` converts the catalog into the tables of a snapshot, and `systems` leaves out networks
+//! that cannot change an answer. Faults of the data were reported when the catalog was made.
 //!
 //! Compiling is synchronous; with reading, it takes about two seconds for Fedora's data. Equal catalogs
 //! give equal snapshots, byte for byte, and so equal generations.
 
-mod tables;
+mod build_tables;
 mod systems;
 
 use catalog::{Catalog, Report};
@@ -42,7 +42,7 @@ pub fn compile(
 ) -> Result<Compiled, Error> {
     let unsound = |error: &dyn std::fmt::Display| Error::Unsound(error.to_string());
     let name = catalog.name.clone();
-    let tables = tables::lay_out(catalog, &mut report).ok_or(Error::TooLarge(name))?;
+    let tables = build_tables::lay_out(catalog, &mut report).ok_or(Error::TooLarge(name))?;
     let bytes = format::encode(&tables).map_err(|error| unsound(&error))?;
     let snapshot = format::publish(tables, &bytes, before).map_err(|error| unsound(&error))?;
     Ok(Compiled { snapshot, bytes, report })

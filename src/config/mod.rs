@@ -5,9 +5,9 @@
 //! place, the command line or the TOML file; [`resolved`] merges both places and the defaults.
 
 pub mod values;
-pub mod option;
-mod kinds;
-pub mod table;
+pub mod definition;
+mod value_kinds;
+pub mod toml_table;
 pub mod section_macro;
 pub mod sections;
 mod source_conflict;

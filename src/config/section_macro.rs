@@ -1,7 +1,7 @@
 //! A section of the configuration: the options of one component, each defined once.
 //!
 //! From a list of rows, `section!` makes a struct with a field for each, which is read from the
-//! command line by clap and from the file by [`super::table`]; a function for each default; and the
+//! command line by clap and from the file by [`super::toml_table`]; a function for each default; and the
 //! [`Definition`]s, from which all documentation of options is generated. A row is
 //!
 //! ```text
@@ -23,8 +23,8 @@
 //! Default texts, the alternative spelling of flags, names and completions of values are added to
 //! clap's definition from the same rows, in [`crate::cli`].
 
-use super::option::{Absent, Definition, Show};
-use super::table::Keys;
+use super::definition::{Absent, Definition, Show};
+use super::toml_table::Keys;
 
 /// Options that belong together, as the operator wrote them: every option may be absent.
 pub trait Section: Keys + Sized {
@@ -80,11 +80,11 @@ macro_rules! section {
 
         impl $crate::config::section_macro::Section for $Name {
             fn about() -> (&'static str, Vec<String>) {
-                ($heading, $crate::config::option::paragraphs(&[$($about),*]))
+                ($heading, $crate::config::definition::paragraphs(&[$($about),*]))
             }
 
-            fn definitions() -> Vec<$crate::config::option::Definition> {
-                use $crate::config::option::{Absent, Definition, Value, paragraphs};
+            fn definitions() -> Vec<$crate::config::definition::Definition> {
+                use $crate::config::definition::{Absent, Definition, Value, paragraphs};
                 vec![$(Definition {
                     key: $key,
                     id: stringify!($field),
@@ -102,12 +102,12 @@ macro_rules! section {
             }
 
             fn over(self, lower: Self) -> Self {
-                use $crate::config::option::Value;
+                use $crate::config::definition::Value;
                 Self { $($field: Value::over(self.$field, lower.$field),)* }
             }
         }
 
-        impl $crate::config::table::Keys for $Name {
+        impl $crate::config::toml_table::Keys for $Name {
             fn read<'de, A: serde::de::MapAccess<'de>>(
                 &mut self,
                 key: &str,

@@ -5,9 +5,9 @@ use std::path::Path;
 use clap::{Args, Command, FromArgMatches};
 
 use super::Config;
-use super::option::{Absent, Definition, Kind};
+use super::definition::{Absent, Definition, Kind};
 use super::written::{LISTENER, TABLES, Written};
-use answer::shape::Shaping;
+use answer::shaping::Shaping;
 
 /// A configuration in which every option has an effect: real data, watched, with an admin listener.
 const BASE: &str = "demo = false\nwatch = true\nadmin.listen = 'unix:/run/admin'\n";

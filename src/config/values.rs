@@ -14,7 +14,7 @@ use clap::{Arg, Command};
 use serde::de::{Deserialize, Deserializer, Error as _};
 
 use answer::alias::Aliases;
-use answer::shape;
+use answer::shaping;
 use model::base_url::Redacted;
 use model::embedded;
 use model::net::Prefix;
@@ -190,13 +190,13 @@ impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Count<MIN, MAX> {
 
 /// The base URL that is always listed last.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Fallback(pub shape::Fallback);
+pub struct Fallback(pub shaping::Fallback);
 
 impl FromStr for Fallback {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let fallback = shape::Fallback::parse(text).map(Self);
+        let fallback = shaping::Fallback::parse(text).map(Self);
         fallback.map_err(|reason| format!("`{}` {reason}", Redacted(text)))
     }
 }

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess};
 
-use super::option::{Definition, names_in};
+use super::definition::{Definition, names_in};
 use super::section_macro::Section;
 use super::sections::admin::AdminOptions;
 use super::sections::answer::AnswerOptions;
@@ -19,7 +19,7 @@ use super::sections::listen::{ListenOptions, Listener, ListenerKeys};
 use super::sections::log::LogOptions;
 use super::sections::process::ProcessOptions;
 use super::source_conflict;
-use super::table::{Keys, Table};
+use super::toml_table::{Keys, Table};
 use runtime::regular_file::{self, ReadError};
 
 /// The greatest length of a configuration file in bytes.

@@ -37,7 +37,7 @@ use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::generation::Generation;
-use super::state::Snapshot;
+use super::snapshot::Snapshot;
 use super::tables::Tables;
 use runtime::regular_file::{self, ReadError};
 

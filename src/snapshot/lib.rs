@@ -2,8 +2,8 @@
 //!
 //! A [`Snapshot`] is made from [`tables::Tables`] (compiled, or decoded from a file by [`mod@format`]) by
 //! checking them once and building what lookups need: prefix tables ([`trie`]) and bit sets of mirrors
-//! by protocol, country and continent ([`layouts`]). After that nothing changes and nothing is parsed:
-//! a lookup is an index, a binary search or a longest match.
+//! by protocol, country and continent ([`layout_index`]). After that nothing changes and nothing is
+//! parsed: a lookup is an index, a binary search or a longest match.
 //!
 //! # Why it is small
 //!
@@ -27,12 +27,12 @@ mod names;
 mod networks;
 mod restrictions;
 pub mod hosts;
-pub mod layouts;
-mod state;
+pub mod layout_index;
+mod snapshot;
 pub mod mirrors;
 pub mod format;
 pub mod replace;
 
 pub use generation::Generation;
 pub use model::host_set::{contains, insert, members, remove};
-pub use state::{DirectoryView, FileView, Snapshot, Stats};
+pub use snapshot::{DirectoryView, FileView, Snapshot, Stats};

@@ -10,8 +10,8 @@ use model::ids::{HostId, LayoutId};
 use model::mirror_key::MirrorKey;
 use model::net::Prefix;
 
-use super::layouts::LayoutIndex;
-use super::state::Snapshot;
+use super::layout_index::LayoutIndex;
+use super::snapshot::Snapshot;
 use super::tables::{Host, Restriction};
 
 /// Everything about a mirror.

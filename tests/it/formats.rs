@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use answer::asker::Asker;
 use answer::query::Countme;
-use answer::shape::{Fallback, Shaping};
+use answer::shaping::{Fallback, Shaping};
 use answer::{Edition, Format, Options, Reply, Request, Scratch, Status, respond};
 use serve::build_snapshot::build;
 use sources::Inputs;

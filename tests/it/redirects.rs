@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use answer::asker::Asker;
 use answer::redirect::{self, Redirect};
-use answer::shape::{Fallback, Shaping};
+use answer::shaping::{Fallback, Shaping};
 use answer::{Format, Options, Request, Scratch, respond};
 use model::tier::Tier;
 use proptest::prelude::*;

@@ -2,7 +2,7 @@
 
 use clap::{Arg, Command};
 
-use crate::config::option::{Absent, Definition, Kind};
+use crate::config::definition::{Absent, Definition, Kind};
 
 /// Adds a final dot where it is missing: the first paragraph of an option has none.
 pub(super) fn sentence(text: &str) -> String {

@@ -1,7 +1,7 @@
 //! The example configuration file, which explains every key.
 
 use super::entry;
-use crate::config::option::{Absent, Definition, Kind};
+use crate::config::definition::{Absent, Definition, Kind};
 use crate::config::written::{Chapter, LISTENER, TABLES};
 
 const HEAD: &str = "\

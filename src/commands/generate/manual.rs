@@ -6,7 +6,7 @@ use clap::Command;
 use clap_mangen::Man;
 
 use super::entry;
-use crate::config::option::Definition;
+use crate::config::definition::Definition;
 use crate::config::written::Chapter;
 
 const ABOUT: &str = "The file of --config is TOML. An unknown key is an error. What the command line \

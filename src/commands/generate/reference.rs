@@ -3,7 +3,7 @@
 use clap::{Arg, Command};
 
 use super::entry;
-use crate::config::option::Definition;
+use crate::config::definition::Definition;
 use crate::config::written::{Chapter, LISTENER};
 
 const HEAD: &str = "\

@@ -3,7 +3,7 @@ use crate::config::section_macro::section;
 use crate::config::values::{
     AliasTable, Askers, Count, Fallback, FallbackParser, Nat64Prefix, Profile, Protocol,
 };
-use answer::shape::Shaping;
+use answer::shaping::Shaping;
 use model::url;
 use model::url::ProtocolSet;
 

@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _};
 
-use crate::config::option::names_in;
+use crate::config::definition::names_in;
 use crate::config::section_macro::{Section, section};
-use crate::config::table::Table;
+use crate::config::toml_table::Table;
 use crate::config::values::{ClientAddress, ListenAddress, SocketMode};
 use serve::http::client_address::AddressSource;
 use serve::http::socket::{Address, Mode};

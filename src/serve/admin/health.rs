@@ -11,7 +11,7 @@ use super::display::duration;
 use super::state::State;
 use crate::metrics::{Metrics, ReloadOutcome, ReloadTrigger};
 use crate::reload::history::{Attempt, LoadRecord};
-use crate::reload::source::StandIn;
+use crate::reload::load::StandIn;
 use model::date::Timestamp;
 
 /// Whether the server is ready, and which data it serves.

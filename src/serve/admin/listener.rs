@@ -24,7 +24,7 @@ use super::route_lookup::AdminRoute;
 use super::slots::{Slot, Slots, Taken};
 use super::state::State;
 use crate::http::eviction::{Activity, UnsentBudget};
-use crate::http::preamble::{Expect, Preamble, ProxyHeaderState};
+use crate::http::proxy_header::{Expect, Preamble, ProxyHeaderState};
 use crate::http::socket::{ListeningSocket, Stream};
 use crate::http::watchdog::{ConnectionProgress, Rules, Timeouts, Watchdog, WatchedStream};
 use crate::metrics::Metrics;

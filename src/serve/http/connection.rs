@@ -37,7 +37,7 @@ use super::date::HttpDate;
 use super::drain::DrainWatch;
 use super::eviction::Activity;
 use super::linger::Lingering;
-use super::preamble::Preamble;
+use super::proxy_header::Preamble;
 use super::response::{self, Compression, Headers};
 use super::route::{self, Route};
 use super::socket::Stream;

@@ -6,7 +6,7 @@ use hyper::Request;
 use hyper::header::{HOST, HeaderName, HeaderValue};
 
 use super::client_address::{AddressHeader, AddressSource, Peer, TrustedProxies};
-use super::preamble::{Expect, ProxyHeaderState};
+use super::proxy_header::{Expect, ProxyHeaderState};
 use crate::metrics::PrivateClient;
 use answer::asker::Asker;
 use model::scope::is_private;

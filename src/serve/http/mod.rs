@@ -2,11 +2,11 @@
 //!
 //! Reading order: [`socket`] binds, also to a [`socket_file`]; [`listener`] accepts; [`workers`] are the
 //! threads, and [`placement`] chooses one of them. [`connection`] runs one connection and answers its
-//! requests. [`preamble`] reads the PROXY header before the first request, and [`client_address`] finds
-//! the client of a request. [`watchdog`] ends a connection whose client keeps it waiting, [`eviction`]
-//! one whose slot or memory is needed, and [`linger`] lets the client finish sending first. [`route`]
-//! decides which requests get an answer, [`response`] turns a reply into headers and a [`body`], and
-//! [`access_log`] writes a line about it from a thread of its own.
+//! requests. [`proxy_header`] reads the PROXY header before the first request, and [`client_address`]
+//! finds the client of a request. [`watchdog`] ends a connection whose client keeps it waiting,
+//! [`eviction`] one whose slot or memory is needed, and [`linger`] lets the client finish sending first.
+//! [`route`] decides which requests get an answer, [`response`] turns a reply into headers and a
+//! [`body`], and [`access_log`] writes a line about it from a thread of its own.
 //!
 //! The server supports HTTP/1 only, through hyper's own `http1::Builder`: the reverse proxies in front
 //! of it use nothing else. TLS ends there as well.
@@ -22,7 +22,7 @@ pub mod placement;
 pub mod drain;
 mod connection_origin;
 pub mod connection;
-pub mod preamble;
+pub mod proxy_header;
 pub mod watchdog;
 pub mod eviction;
 pub mod linger;

@@ -26,7 +26,7 @@ use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::eviction::{Activity, UnsentBudget};
-use super::preamble::Preamble;
+use super::proxy_header::Preamble;
 use super::socket::UNSENT_BYTES;
 use crate::metrics::{Metrics, Phase};
 

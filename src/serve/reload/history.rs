@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::source::{Loaded, StandIn};
+use super::load::{Loaded, StandIn};
 use sources::Revision;
 
 /// The number of warnings that are kept; the log has all of them.

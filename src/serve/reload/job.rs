@@ -9,8 +9,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::error::{Error, Reason};
 use super::history::History;
+use super::load::{Loaded, Source};
 use super::plausible::{Shrink, check_shrink, find_future};
-use super::source::{Loaded, Source};
 use crate::live::{Live, step_behind_workers};
 use crate::metrics::{Metrics, ReloadOutcome, ReloadTrigger};
 use answer::Edition;

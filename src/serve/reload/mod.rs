@@ -17,7 +17,7 @@
 //! [`MAX_HUNG`] threads hang, reloads are refused until one of them ends, so that a file system that
 //! stays away costs a bounded number of threads. None of them delays the end of the process.
 
-pub mod source;
+pub mod load;
 pub mod job;
 pub mod watch;
 pub mod history;
@@ -26,5 +26,5 @@ pub mod error;
 
 pub use error::Error;
 pub use job::{Job, MAX_HUNG, Reloader, log_loaded};
+pub use load::{Loaded, Source, StandIn};
 pub use plausible::{Shrink, check_shrink, find_future};
-pub use source::{Loaded, Source, StandIn};

@@ -26,7 +26,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::history::{History, Watched};
 use super::job::Reloader;
-use super::source::Source;
+use super::load::Source;
 use crate::metrics::ReloadTrigger;
 use runtime::supervise::{Supervisor, Thread};
 use sources::Revision;

@@ -1,2 +1,2 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| laws::clients::forwarded(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| laws::client_address::forwarded(bytes));

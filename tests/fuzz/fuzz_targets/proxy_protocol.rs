@@ -1,2 +1,2 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| laws::clients::proxy_protocol(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| laws::client_address::proxy_protocol(bytes));

@@ -1,6 +1,6 @@
 //! Each reason for which a mirror is in an answer or not, told by the selection itself.
 
-use answer::shape::Fallback;
+use answer::shaping::Fallback;
 use answer::trace::{Cut, FoundVia, Reason, Selected, Verdict};
 use model::embedded::AddressForm;
 use model::ids::HostId;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use answer::shape::{Fallback, Shaping};
+use answer::shaping::{Fallback, Shaping};
 use serde_json::Value;
 
 use crate::fixture::{Answer, Public, Server, World};

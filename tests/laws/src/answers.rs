@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use answer::asker::Asker;
 use answer::query::Query;
-use answer::shape::Shaping;
+use answer::shaping::Shaping;
 use answer::{Edition, Format, Options, Request, Scratch, Status, respond};
 use encode::text::{Append, Text};
 use serve::build_snapshot::build;

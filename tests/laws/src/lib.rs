@@ -6,7 +6,7 @@
 
 pub mod xml;
 pub mod answers;
-pub mod clients;
+pub mod client_address;
 pub mod inputs;
 pub mod requests;
 pub mod snapshots;
@@ -17,9 +17,9 @@ pub type Target = fn(&[u8]);
 /// Every target, with the name of its file in `fuzz_targets/` and its folder in `corpus/`.
 pub const TARGETS: [(&str, Target); 13] = [
     ("query", answers::query),
-    ("x_forwarded_for", clients::x_forwarded_for),
-    ("forwarded", clients::forwarded),
-    ("proxy_protocol", clients::proxy_protocol),
+    ("x_forwarded_for", client_address::x_forwarded_for),
+    ("forwarded", client_address::forwarded),
+    ("proxy_protocol", client_address::proxy_protocol),
     ("mirrormanager", inputs::mirrormanager),
     ("global_netblocks", inputs::global_netblocks),
     ("country_continent", inputs::country_continent),

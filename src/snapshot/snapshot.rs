@@ -10,7 +10,7 @@ use model::net::Prefix;
 
 use super::generation::Generation;
 use super::hosts::HostIndex;
-use super::layouts::{self, LayoutIndex};
+use super::layout_index::{self, LayoutIndex};
 use super::names::NameIndex;
 use super::networks::Networks;
 use super::provenance::{Found, Table};
@@ -133,7 +133,7 @@ impl Snapshot {
             tables.continents.iter().map(|&(country, continent)| (continent, country)).collect();
         continent_members.sort();
         let restrictions = RestrictionIndex::new(&tables);
-        let layouts = layouts::build(&tables)?;
+        let layouts = layout_index::build(&tables)?;
 
         let mut public = empty_set(n_hosts);
         for layout in &layouts {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::option::{Kind, Show, Shown, Value, choice, choices};
+use super::definition::{Kind, Show, Shown, Value, choice, choices};
 use super::values::{
     AliasTable, Askers, ClientAddress, Count, Fallback, HostName, ListenAddress, LogLevel,
     Nat64Prefix, Profile, Protocol, SocketMode, TrustedProxy,
