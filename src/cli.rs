@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, Args, FromArgMatches, Subcommand, ValueHint};
 
-use crate::config::definition::{Absent, Definition, Kind};
+use crate::config::definition::{Absent, Definition, ValueKind};
 use crate::config::sections::data::InputOptions;
 use crate::config::written::Written;
 
@@ -230,7 +230,7 @@ fn complete_option(arg: Arg, option: &Definition) -> Arg {
 /// What help says of the default; a switch is off without saying so.
 fn default(option: &Definition) -> Option<&str> {
     match &option.absent {
-        Absent::Value(value) if option.kind != Kind::Switch => Some(&value.plain),
+        Absent::Value(value) if option.kind != ValueKind::Switch => Some(&value.plain),
         Absent::Words(words) => Some(words),
         _ => None,
     }

@@ -16,27 +16,27 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
-use crate::config::sections::listen::Listen;
+use crate::config::sections::listen::PublicAddress;
 use runtime::log::writer::LineWriter;
 use runtime::supervise::{Supervisor, Thread};
 use serve::admin::{self, Admin, State};
 use serve::http::Drain;
-use serve::http::access_log::{AccessLog, Keeper};
+use serve::http::access_log::{AccessLog, AccessLogControl};
 use serve::http::eviction::UnsentBudget;
-use serve::http::listener::{self, Neighbours, Public, Server};
+use serve::http::listener::{self, AcceptLoop, OtherFiles, PublicListener};
 use serve::http::socket::{Address, ListeningSocket, Mode};
-use serve::http::workers::{Pulse, Workers};
+use serve::http::workers::{Heartbeat, Workers};
 use serve::http::{self, Context};
 use serve::live::Live;
 use serve::metrics::client_check::{ClientCheck, ClientVerdict};
 use serve::metrics::{Metrics, ReloadTrigger};
 use serve::reload::history::History;
-use serve::reload::watch::Watch;
+use serve::reload::watch::FileWatch;
 use serve::reload::{self, Job, Loaded, Reloader, Source, log_loaded};
 use serve::signal::{Event, Events};
 use serve::systemd::notify::Notifier;
-use serve::systemd::report::Reporter;
-use serve::systemd::sockets::{self, Socket};
+use serve::systemd::report::StatusReporter;
+use serve::systemd::sockets::{self, NamedSocket};
 
 /// How often the counters of client addresses are checked.
 const CLIENT_CHECK_INTERVAL: Duration = Duration::from_secs(5);
@@ -51,7 +51,7 @@ pub enum Error {
     Load(#[from] reload::Error),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {error}")]
-    Listen {
+    PublicAddress {
         /// The configured address.
         address: Address,
         /// The system's error.
@@ -59,7 +59,7 @@ pub enum Error {
     },
     /// The inherited sockets cannot be used to serve.
     #[error("{0}")]
-    Handed(#[from] sockets::Error),
+    InheritedSockets(#[from] sockets::Error),
     /// An inherited socket has a name that no listener has.
     #[error("inherited socket `{name}`: no [[listener]] has this name; there are {known}")]
     UnknownName {
@@ -85,26 +85,26 @@ pub enum Error {
 }
 
 /// The supervisor of all threads, and its reports of those that it has given up.
-pub struct Threads {
+pub struct SupervisedThreads {
     /// Starts the threads.
     pub supervisor: Supervisor,
     /// Receives the threads that were given up.
     given_up: mpsc::UnboundedReceiver<Thread>,
 }
 
-impl Default for Threads {
+impl Default for SupervisedThreads {
     fn default() -> Self {
         // Unbounded, but each thread is given up once at most.
         let (sender, given_up) = mpsc::unbounded_channel();
-        let tell = move |thread| {
+        let report = move |thread| {
             // Fails only when the process ends and the receiver is gone.
             let _ = sender.send(thread);
         };
-        Self { supervisor: Supervisor::new(tell), given_up }
+        Self { supervisor: Supervisor::new(report), given_up }
     }
 }
 
-impl Threads {
+impl SupervisedThreads {
     /// Waits for the next thread that is given up.
     async fn next_given_up(&mut self) -> Thread {
         match self.given_up.recv().await {
@@ -119,16 +119,16 @@ impl Threads {
 /// first one is that of the options.
 pub fn run(
     config: Config,
-    threads: Threads,
+    threads: SupervisedThreads,
     log: LineWriter,
     announce: impl FnOnce(&[Address]),
 ) -> Result<(), Error> {
-    let handed = sockets::take()?;
+    let inherited = sockets::take()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(failed_to("start a runtime"))?;
-    let outcome = runtime.block_on(serve(config, handed, threads, log, announce));
+    let outcome = runtime.block_on(serve(config, inherited, threads, log, announce));
     // Connections that outlived the grace period are cut when the process ends.
     runtime.shutdown_background();
     outcome
@@ -136,8 +136,8 @@ pub fn run(
 
 async fn serve(
     config: Config,
-    handed: Vec<Socket>,
-    mut threads: Threads,
+    inherited: Vec<NamedSocket>,
+    mut threads: SupervisedThreads,
     log: LineWriter,
     announce: impl FnOnce(&[Address]),
 ) -> Result<(), Error> {
@@ -154,7 +154,7 @@ async fn serve(
         Some(options) => {
             let address = options.address.clone();
             let started = Admin::start(options, Arc::clone(&state), &supervisor);
-            Some(started.map_err(|error| Error::Listen { address, error })?)
+            Some(started.map_err(|error| Error::PublicAddress { address, error })?)
         }
         None => None,
     };
@@ -182,27 +182,27 @@ async fn serve(
     let reloader = Reloader::start(job, &supervisor).map_err(failed_to("start a thread"))?;
     let _watch = config
         .watch
-        .map(|quiet| Watch::start(config.source, quiet, reloader.clone(), history, &supervisor))
+        .map(|quiet| FileWatch::start(config.source, quiet, reloader.clone(), history, &supervisor))
         .transpose()
         .map_err(failed_to("start a thread"))?;
-    let mut keepers = Vec::new();
+    let mut log_controls = Vec::new();
     let mut start_log = |path: Option<PathBuf>| -> Result<Option<AccessLog>, Error> {
         let Some(path) = path else { return Ok(None) };
         let (queue, counted) = (config.access_log_queue_bytes, Arc::clone(&metrics));
-        let (log, keeper) = AccessLog::start(path, queue, counted, &supervisor)
+        let (log, log_control) = AccessLog::start(path, queue, counted, &supervisor)
             .map_err(failed_to("start a thread"))?;
-        keepers.push(keeper);
+        log_controls.push(log_control);
         Ok(Some(log))
     };
     let access_log = start_log(config.access_log)?;
     let combined_log = start_log(config.combined_log)?;
-    let neighbours = Neighbours {
+    let other_files = OtherFiles {
         n_workers: config.workers,
-        n_listeners: handed.len().max(1 + config.listen.1.len()),
+        n_listeners: inherited.len().max(1 + config.listen.1.len()),
         n_admin: if admin.is_some() { 1 + admin::listener::MAX_CONNECTIONS } else { 0 },
     };
     let max_connections =
-        listener::connections_within_file_limit(config.http.max_connections, neighbours);
+        listener::connections_within_file_limit(config.http.max_connections, other_files);
     if max_connections < config.http.max_connections {
         tracing::warn!(
             "serving {max_connections} connections at a time instead of max_connections = {}: the \
@@ -221,22 +221,22 @@ async fn serve(
         unsent,
     });
 
-    let listeners = match handed.is_empty() {
+    let listeners = match inherited.is_empty() {
         true => bind(config.listen, config.socket_mode)?,
-        false => adopt(handed, &config.listen)?,
+        false => adopt(inherited, &config.listen)?,
     };
     let addresses: Vec<_> =
         listeners.iter().map(|public| public.listener.address().clone()).collect();
     let workers =
         Workers::start(config.workers, &supervisor).map_err(failed_to("start worker threads"))?;
-    let pulse = workers.pulse();
-    let server = Server::new(Arc::clone(&context), workers);
-    let mut serving = tokio::spawn(async move { server.run(listeners).await });
+    let heartbeat = workers.heartbeat();
+    let accept_loop = AcceptLoop::new(Arc::clone(&context), workers);
+    let mut accepting = tokio::spawn(async move { accept_loop.run(listeners).await });
     // Cannot fail: this is the only place that sets it.
     drop(state.live.set(Arc::clone(&context.live)));
     announce(&addresses);
-    let mut reporter = Reporter::begin(Arc::clone(&context.live), Arc::clone(&state.history));
-    keep_alive(pulse, reporter.notifier().clone());
+    let mut reporter = StatusReporter::begin(Arc::clone(&context.live), Arc::clone(&state.history));
+    notify_watchdog(heartbeat, reporter.notifier().clone());
     if wants_reload == WantsReload::Yes {
         reporter.reload();
         reloader.request(ReloadTrigger::Signal);
@@ -249,10 +249,10 @@ async fn serve(
             event = events.next() => event,
             thread = threads.next_given_up() => break Some(thread),
             _ = check_clients.tick() => {
-                client_check.look(&metrics).into_iter().for_each(log_clients);
+                client_check.check(&metrics).into_iter().for_each(log_client_verdict);
                 continue;
             }
-            _ = &mut serving => return Err(Error::Ended("the accept loop")),
+            _ = &mut accepting => return Err(Error::Ended("the accept loop")),
             () = reporter.follow() => continue,
         };
         match event {
@@ -260,16 +260,16 @@ async fn serve(
                 reporter.reload();
                 reloader.request(ReloadTrigger::Signal);
             }
-            Event::ReopenLogs => keepers.iter().for_each(Keeper::reopen),
+            Event::ReopenLogs => log_controls.iter().for_each(AccessLogControl::reopen),
             Event::Stop => break None,
         }
     };
     tracing::info!("stopping; requests have {:?} to finish", config.grace);
     reporter.stop();
     context.drain.begin();
-    drain(serving, &mut events, config.grace, &context.metrics).await;
-    for keeper in keepers {
-        keeper.stop(LOG_PATIENCE);
+    drain(accepting, &mut events, config.grace, &context.metrics).await;
+    for log_control in log_controls {
+        log_control.stop(LOG_PATIENCE);
     }
     tracing::info!(
         "stopped after {} requests; access log: {} lines written, {} dropped",
@@ -281,47 +281,50 @@ async fn serve(
 }
 
 /// Binds the public addresses, the first one first.
-fn bind((first, others): (Listen, Vec<Listen>), mode: Mode) -> Result<Vec<Public>, Error> {
+fn bind(
+    (first, others): (PublicAddress, Vec<PublicAddress>),
+    mode: Mode,
+) -> Result<Vec<PublicListener>, Error> {
     let listens = std::iter::once(first).chain(others);
-    let bind = |listen: Listen| match ListeningSocket::bind(&listen.address, mode) {
-        Ok(listener) => Ok(Public { listener, source: listen.client_address }),
-        Err(error) => Err(Error::Listen { address: listen.address, error }),
+    let bind = |listen: PublicAddress| match ListeningSocket::bind(&listen.address, mode) {
+        Ok(listener) => Ok(PublicListener { listener, source: listen.client_address }),
+        Err(error) => Err(Error::PublicAddress { address: listen.address, error }),
     };
     listens.map(bind).collect()
 }
 
 /// Uses inherited sockets in place of the configured addresses.
 fn adopt(
-    handed: Vec<Socket>,
-    (first, others): &(Listen, Vec<Listen>),
-) -> Result<Vec<Public>, Error> {
+    inherited: Vec<NamedSocket>,
+    (first, others): &(PublicAddress, Vec<PublicAddress>),
+) -> Result<Vec<PublicListener>, Error> {
     let find_rules = |name: &str| {
         let namesake = others.iter().find(|listen| listen.name.as_deref() == Some(name));
         namesake.unwrap_or(first)
     };
     let known: Vec<_> = others.iter().filter_map(|listen| listen.name.as_deref()).collect();
     let is_unknown = |name: &&str| !known.contains(name) && !is_default_name(name);
-    let names: Vec<_> = handed.iter().map(|socket| socket.name.clone()).collect();
+    let names: Vec<_> = inherited.iter().map(|socket| socket.name.clone()).collect();
     if !known.is_empty()
         && let Some(name) = names.iter().map(String::as_str).find(is_unknown)
     {
         return Err(Error::UnknownName { name: name.into(), known: known.join(", ") });
     }
-    tracing::info!("{} inherited sockets replace the configured addresses", handed.len());
+    tracing::info!("{} inherited sockets replace the configured addresses", inherited.len());
     for listen in std::iter::once(first).chain(others) {
         if !names.iter().any(|name| std::ptr::eq(find_rules(name), listen)) {
             tracing::warn!("no inherited socket replaces {}: it is not served", listen.address);
         }
     }
-    let adopt = |Socket { name, socket }: Socket| {
+    let adopt = |NamedSocket { name, socket }: NamedSocket| {
         let rules = find_rules(&name);
         let listener =
             ListeningSocket::adopt(socket).map_err(failed_to("use an inherited socket"))?;
         let (address, replaced) = (listener.address(), &rules.address);
         tracing::info!("inherited socket `{name}` at {address} has the rules of {replaced}");
-        Ok(Public { listener, source: rules.client_address })
+        Ok(PublicListener { listener, source: rules.client_address })
     };
-    handed.into_iter().map(adopt).collect()
+    inherited.into_iter().map(adopt).collect()
 }
 
 /// Whether a socket has this name because none was configured: systemd then uses the name of the unit,
@@ -331,7 +334,7 @@ fn is_default_name(name: &str) -> bool {
 }
 
 /// Logs a problem with the addresses of clients, or that it is over.
-fn log_clients(verdict: ClientVerdict) {
+fn log_client_verdict(verdict: ClientVerdict) {
     match verdict {
         ClientVerdict::Sound => tracing::info!("most clients have public addresses again"),
         ClientVerdict::Private { percent } => tracing::warn!(
@@ -346,12 +349,12 @@ fn log_clients(verdict: ClientVerdict) {
 }
 
 /// Sends watchdog notifications to systemd while all workers and this thread respond.
-fn keep_alive(pulse: Pulse, notifier: Notifier) {
+fn notify_watchdog(heartbeat: Heartbeat, notifier: Notifier) {
     let Some(interval) = notifier.watchdog_interval() else { return };
     // Runs until the process ends, also through the drain.
     tokio::spawn(async move {
         loop {
-            pulse.beat().await;
+            heartbeat.beat().await;
             notifier.alive();
             // Twice as often as required, as systemd recommends.
             tokio::time::sleep(interval / 2).await;
@@ -380,7 +383,7 @@ async fn load_first(
         .spawn(move || {
             let _loading = history.loading();
             history.begin();
-            history.found(source.revision());
+            history.set_revision(source.revision());
             // Fails only when the process ends and the receiver is gone.
             drop(sender.send(source.load_first()));
         })
@@ -402,10 +405,10 @@ async fn load_first(
 }
 
 /// Waits until all connections are closed, but no longer than `grace` or until a second stop signal.
-async fn drain(serving: JoinHandle<()>, events: &mut Events, grace: Duration, metrics: &Metrics) {
+async fn drain(accepting: JoinHandle<()>, events: &mut Events, grace: Duration, metrics: &Metrics) {
     let second_stop = async { while events.next().await != Event::Stop {} };
     let cut = tokio::select! {
-        _ = serving => None,
+        _ = accepting => None,
         () = second_stop => Some("a second signal"),
         () = tokio::time::sleep(grace) => Some("the end of the grace period"),
     };

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use answer::alias::Aliases;
-use answer::asker::Asker;
 use answer::document::{Document, push_url_tail};
 use answer::query::Query;
+use answer::requester::Requester;
 use answer::select::{Criteria, Selection, Workspace};
 use answer::shaping::Choice;
 use answer::target::{self, Target};
@@ -111,7 +111,7 @@ pub(crate) fn respond(
     let request = Request {
         format,
         query: &asked.query,
-        asker: Asker::stranger(asked.client),
+        requester: Requester::untrusted(asked.client),
         host: "",
         now: NOW,
     };

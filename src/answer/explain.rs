@@ -12,7 +12,7 @@ use snapshot::provenance::Found;
 /// The data that decided an answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Explanation<'s> {
-    /// The client for which mirrors were chosen: the asker, or the address in `ip=`.
+    /// The client for which mirrors were chosen: the requester, or the address in `ip=`.
     pub client: IpAddr,
     /// The addresses by which the client was looked up.
     pub lookup: LookupAddresses,

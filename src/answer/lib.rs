@@ -5,7 +5,7 @@
 //! [`order`] (which mirrors), [`shaping`] (how many of them), and the format: [`mirrorlist`],
 //! [`metalink`], [`metalink4`] or [`json`] ([`formats`]), all written from one [`document`], or a
 //! [`redirect`]. [`trace`] records why a mirror is in an answer or not, and [`explain`](mod@explain)
-//! returns it. The transport passes the sender of the request ([`asker`]).
+//! returns it. The transport passes the sender of the request ([`requester`]).
 //!
 //! All data come from one [`Edition`]: a snapshot, and the parts prepared from it for the formats
 //! ([`prepared`]). Requests parse none of it. [`mirrorlist`] and [`metalink`] allocate nothing per
@@ -22,7 +22,7 @@ mod reply;
 mod options;
 pub mod prepared;
 pub mod query;
-pub mod asker;
+pub mod requester;
 pub mod target;
 pub mod alias;
 pub mod select;
@@ -206,7 +206,7 @@ fn format_of(request: &Request<'_>, query: &Query<'_>) -> Format {
 
 /// The client for which mirrors are chosen.
 struct Client {
-    /// The asker's address, or the one in `ip=`.
+    /// The requester's address, or the one in `ip=`.
     address: IpAddr,
     /// The addresses by which it is looked up.
     lookup: LookupAddresses,
@@ -235,14 +235,14 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         let snapshot = edition.snapshot();
         let target =
             target::resolve(snapshot, &options.aliases, query, self.format, &mut scratch.key);
-        let asker = self.request.asker;
-        let own = canonical(asker.address);
+        let requester = self.request.requester;
+        let own = canonical(requester.address);
         let client = self.find_client();
         // The request is logged whatever the answer is, even if the repository does not exist.
         if let (Ok(client), Some(repo), Some(arch)) = (&client, &query.repo, &query.arch) {
-            // The log is used to count clients, so `ip=` of an untrusted asker is not logged.
-            let is_told = client.address == own || asker.is_trusted;
-            let (client, place) = match is_told {
+            // The log is used to count clients, so `ip=` of an untrusted requester is not logged.
+            let is_believed = client.address == own || requester.is_trusted;
+            let (client, place) = match is_believed {
                 true => (client.address, client.location),
                 false => (own, snapshot.find_location(LookupAddresses::of(own, &options.nat64))),
             };
@@ -321,14 +321,14 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         })
     }
 
-    /// The client and its location: the asker, or the address in `ip=` if the asker may use it.
+    /// The client and its location: the requester, or the address in `ip=` if the requester may use it.
     fn find_client(&self) -> Result<Client, Refusal<'s, 'q>> {
         let Self { edition, options, query, .. } = *self;
         let snapshot = edition.snapshot();
-        let asker = self.request.asker;
+        let requester = self.request.requester;
         let address = match &query.ip {
-            Some(text) if options.allow_ip.include(asker) => parse_address(text)?,
-            _ => canonical(asker.address),
+            Some(text) if options.allow_ip.include(requester) => parse_address(text)?,
+            _ => canonical(requester.address),
         };
         let lookup = LookupAddresses::of(address, &options.nat64);
         Ok(Client { address, lookup, location: snapshot.find_location(lookup) })
@@ -350,7 +350,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
     ) -> Choice<'static> {
         let Self { edition, options, query, .. } = *self;
         let snapshot = edition.snapshot();
-        let asker = self.request.asker;
+        let requester = self.request.requester;
         let redirects = self.redirects();
         let choice = self.choose_urls(redirects);
         let shaping = &options.shaping;
@@ -361,8 +361,8 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             location: client.location,
             countries: query.countries.as_ref(),
             netblocks: query.netblocks,
-            private: client.address == canonical(asker.address)
-                || options.private_for_ip.include(asker),
+            private: client.address == canonical(requester.address)
+                || options.private_for_ip.include(requester),
             excluded: fallback.map_or(&[], |fallback| fallback.twins(snapshot)),
             protocols: choice.protocols,
             minimum: options.minimum,

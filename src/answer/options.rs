@@ -1,7 +1,7 @@
 //! The options of all answers.
 
 use super::alias::Aliases;
-use super::asker::Askers;
+use super::requester::Requesters;
 use super::shaping::Shaping;
 use model::embedded::Nat64Prefix;
 
@@ -24,10 +24,10 @@ pub struct Options {
     pub shaping: Shaping,
     /// Other names of directories and repositories.
     pub aliases: Aliases,
-    /// Askers whose `ip=` counts; that of others is ignored.
-    pub allow_ip: Askers,
-    /// Askers whose `ip=` shows the private mirrors of the network that it names.
-    pub private_for_ip: Askers,
+    /// Requesters whose `ip=` counts; that of others is ignored.
+    pub allow_ip: Requesters,
+    /// Requesters whose `ip=` shows the private mirrors of the network that it names.
+    pub private_for_ip: Requesters,
 }
 
 impl Default for Options {
@@ -42,8 +42,8 @@ impl Default for Options {
             nat64: Vec::new(),
             shaping: Shaping::default(),
             aliases: Aliases::default(),
-            allow_ip: Askers::All,
-            private_for_ip: Askers::Nobody,
+            allow_ip: Requesters::All,
+            private_for_ip: Requesters::Nobody,
         }
     }
 }

@@ -12,7 +12,7 @@ use model::tier::Tier;
 /// The fields of a request that go into the access log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogEntry<'a> {
-    /// The client's own address, or the one that a trusted asker gives with `ip=`.
+    /// The client's own address, or the one that a trusted requester gives with `ip=`.
     pub client: IpAddr,
     /// Its country, if known.
     pub country: Option<Country>,

@@ -1,7 +1,7 @@
 //! A request, as parsed by the transport.
 
-use super::asker::Asker;
 use super::format::Format;
+use super::requester::Requester;
 
 /// One request, as parsed by the transport.
 pub struct Request<'a> {
@@ -10,7 +10,7 @@ pub struct Request<'a> {
     /// The raw query, without `?`.
     pub query: &'a str,
     /// The sender of the request.
-    pub asker: Asker,
+    pub requester: Requester,
     /// The server that was asked, from the `Host` header; empty without one.
     pub host: &'a str,
     /// Now, in seconds since 1970 (for `pubdate`).

@@ -98,14 +98,14 @@ fn report_unknown<V>(entries: &[Entry<MirrorKey, V>], hosts: &HostIds, report: &
 /// Reports mirrors that a directory lists in another country than their own. Clients are sent to them
 /// by the listed country, but metalinks give their own as the location.
 fn report_moved(catalog: &Catalog, report: &mut Report) {
-    let mut told = FxHashSet::default();
+    let mut reported = FxHashSet::default();
     for layout in &catalog.layouts {
         for (host, slot) in (0..).map(HostId).zip(&layout.slots) {
             let Some(mirror) = catalog.mirrors.get(host.index()) else { continue };
             let (Some(own), Some(slot)) = (mirror.country, slot) else { continue };
             let Some(listed) = catalog.country_sets.get(slot.countries as usize) else { continue };
             let Some(other) = listed.first() else { continue };
-            if !listed.contains(&own) && told.insert(host) {
+            if !listed.contains(&own) && reported.insert(host) {
                 let value = format_args!("mirror {} of {own} in {other}", mirror.key);
                 let problem = "mirror listed in another country than its own";
                 report.mended(&layout.origin, problem, value);

@@ -12,9 +12,9 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
+use super::environment::{self, Findings};
 use super::inspect::{as_text, date};
 use super::output::{FAILURE, USAGE, complain, finish};
-use super::surroundings::{self, Findings};
 use crate::cli::CheckArgs;
 use crate::config::Config;
 use runtime::log;
@@ -42,8 +42,8 @@ pub(super) fn run(args: &CheckArgs) -> ExitCode {
         }
         Err(error) => outcome.findings.faults.push(error.to_string()),
     }
-    let status = outcome.tell(args.json);
-    match finish_with(&outcome, status, args.json) {
+    let status = outcome.print_findings(args.json);
+    match print_report(&outcome, status, args.json) {
         // Standard output cannot be written: that was reported instead of the verdict.
         code if code != ExitCode::SUCCESS => code,
         _ => ExitCode::from(status),
@@ -52,7 +52,7 @@ pub(super) fn run(args: &CheckArgs) -> ExitCode {
 
 impl Outcome {
     fn check(&mut self, config: &Config, file: Option<&Path>, previous: Option<&Path>) {
-        let in_use = surroundings::look(config, &mut self.findings);
+        let in_use = environment::check(config, &mut self.findings);
         let path = |path: &PathBuf| path.display().to_string();
         let url = |address: &Address| address.url().to_string();
         self.configuration = json!({
@@ -147,7 +147,7 @@ impl Outcome {
     }
 
     /// Prints diagnostics, warnings and faults to stderr, and returns the exit status.
-    fn tell(&self, as_json: bool) -> u8 {
+    fn print_findings(&self, as_json: bool) -> u8 {
         if !as_json {
             let lines =
                 self.data.get("diagnostic_lines").and_then(Value::as_array).into_iter().flatten();
@@ -167,7 +167,7 @@ impl Outcome {
     }
 }
 
-fn finish_with(outcome: &Outcome, status: u8, as_json: bool) -> ExitCode {
+fn print_report(outcome: &Outcome, status: u8, as_json: bool) -> ExitCode {
     let verdict = match status {
         USAGE => "the configuration is at fault",
         FAILURE => "the data are at fault",

@@ -5,7 +5,7 @@ pub mod compile;
 pub mod inspect;
 pub mod check;
 mod output;
-mod surroundings;
+mod environment;
 #[cfg(feature = "generate")]
 pub mod generate;
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::output::{FAILURE, USAGE, fail};
 use crate::cli::ServeArgs;
 use crate::config::Config;
-use crate::daemon::{self, Threads};
+use crate::daemon::{self, SupervisedThreads};
 use runtime::log;
 use runtime::log::writer::{LineWriter, LogStream};
 use runtime::supervise::Thread;
@@ -26,7 +26,7 @@ pub(super) fn run(args: &ServeArgs) -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(USAGE, error),
     };
-    let threads = Threads::default();
+    let threads = SupervisedThreads::default();
     let started = log::start(config.log_level, config.log_queue_bytes, &threads.supervisor);
     let stdout = LogStream::of(io::stdout()).and_then(|stdout| {
         LineWriter::start(&threads.supervisor, Thread::Announce, stdout, MAX_ANNOUNCEMENT)

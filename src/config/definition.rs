@@ -17,7 +17,7 @@ pub struct Definition {
     /// The name of its value, which says the unit: `SECONDS`, `FILE`, `N`.
     pub value: &'static str,
     /// The values that it takes.
-    pub kind: Kind,
+    pub kind: ValueKind,
     /// What applies if it is not set.
     pub absent: Absent,
     /// A value for the example file, as TOML, if the default cannot be shown there.
@@ -28,7 +28,7 @@ pub struct Definition {
 
 /// The kind of values that an option takes.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Kind {
+pub enum ValueKind {
     /// On or off.
     Switch,
     /// A whole number, both bounds included.
@@ -43,7 +43,7 @@ pub enum Kind {
     /// A text; the name of the value describes its form.
     Text,
     /// A list of values of one kind.
-    List(Box<Kind>),
+    List(Box<ValueKind>),
     /// A table of names and their values.
     Table,
 }
@@ -96,14 +96,14 @@ pub fn paragraphs(lines: &[&str]) -> Vec<String> {
 }
 
 /// A type of the values of options.
-pub trait Value: Sized {
+pub trait OptionValue: Sized {
     /// The kind of its values.
-    fn kind() -> Kind {
-        Kind::Text
+    fn kind() -> ValueKind {
+        ValueKind::Text
     }
 
     /// Merges the values of two layers of configuration; the upper layer wins.
-    fn over(upper: Option<Self>, lower: Option<Self>) -> Option<Self> {
+    fn merge(upper: Option<Self>, lower: Option<Self>) -> Option<Self> {
         upper.or(lower)
     }
 }
@@ -129,9 +129,9 @@ impl Shown {
 }
 
 /// The kind of an enum: a choice of its words.
-pub fn choices<T: ValueEnum>() -> Kind {
+pub fn choices<T: ValueEnum>() -> ValueKind {
     let names = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
-    Kind::Choice(names.map(|value| value.get_name().to_owned()).collect())
+    ValueKind::Choice(names.map(|value| value.get_name().to_owned()).collect())
 }
 
 /// The word of a variant, as it is shown.
@@ -139,13 +139,13 @@ pub fn choice<T: ValueEnum>(value: &T) -> Shown {
     Shown::text(value.to_possible_value().map_or_else(String::new, |v| v.get_name().to_owned()))
 }
 
-impl Value for bool {
-    fn kind() -> Kind {
-        Kind::Switch
+impl OptionValue for bool {
+    fn kind() -> ValueKind {
+        ValueKind::Switch
     }
 
     /// A `false` in the upper layer does not count: clap reads an absent switch as `false`.
-    fn over(upper: Option<Self>, lower: Option<Self>) -> Option<Self> {
+    fn merge(upper: Option<Self>, lower: Option<Self>) -> Option<Self> {
         upper.filter(|&on| on).or(lower)
     }
 }
@@ -156,9 +156,9 @@ impl Show for bool {
     }
 }
 
-impl<T: Value> Value for Vec<T> {
-    fn kind() -> Kind {
-        Kind::List(Box::new(T::kind()))
+impl<T: OptionValue> OptionValue for Vec<T> {
+    fn kind() -> ValueKind {
+        ValueKind::List(Box::new(T::kind()))
     }
 }
 
@@ -195,8 +195,8 @@ mod tests {
 
     #[test]
     fn a_switch_that_is_absent_above_leaves_the_lower_one() {
-        assert_eq!(bool::over(Some(false), Some(true)), Some(true));
-        assert_eq!(bool::over(Some(true), Some(false)), Some(true));
-        assert_eq!(bool::over(Some(false), None), None);
+        assert_eq!(bool::merge(Some(false), Some(true)), Some(true));
+        assert_eq!(bool::merge(Some(true), Some(false)), Some(true));
+        assert_eq!(bool::merge(Some(false), None), None);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 
 use super::sections::data::{self, InputOptions};
-use super::sections::listen::Listen;
+use super::sections::listen::PublicAddress;
 use super::written::{self, Written};
 use serve::admin;
 use serve::http;
@@ -18,7 +18,7 @@ use sources::Inputs;
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where to listen: the address of the options, then those of the `[[listener]]` tables.
-    pub listen: (Listen, Vec<Listen>),
+    pub listen: (PublicAddress, Vec<PublicAddress>),
     /// The mode of public unix sockets.
     pub socket_mode: Mode,
     /// The data.
@@ -66,7 +66,7 @@ impl Config {
     pub(super) fn merge(flags: &Written, file: Written, exists: impl Fn(&Path) -> bool) -> Self {
         let upper = (&flags.inputs, &flags.source);
         let source = data::source(upper, (&file.inputs, &file.source), exists);
-        let written = flags.clone().over(file);
+        let written = flags.clone().merge(file);
         let Written { source: reload, listen, http, process, answer, admin, log, .. } = written;
         let is_demo = source == Source::Inputs(Inputs::Demo);
         Self {
@@ -186,7 +186,8 @@ mod tests {
     fn listeners_of_the_file_stand_beside_that_of_the_options() {
         let listen = |line: &str, file: &str| {
             let (first, others) = merge(line, file).listen;
-            let show = |listen: &Listen| format!("{} {:?}", listen.address, listen.client_address);
+            let show =
+                |listen: &PublicAddress| format!("{} {:?}", listen.address, listen.client_address);
             std::iter::once(&first).chain(&others).map(show).collect::<Vec<_>>()
         };
         let file = "client_address = 'peer'\n[[listener]]\naddress = 'unix:/run/a'\n\

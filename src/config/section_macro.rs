@@ -35,7 +35,7 @@ pub trait Section: Keys + Sized {
     fn definitions() -> Vec<Definition>;
 
     /// Merges two layers; a value in the upper layer wins.
-    fn over(self, lower: Self) -> Self;
+    fn merge(self, lower: Self) -> Self;
 }
 
 /// A default that is a value.
@@ -84,13 +84,13 @@ macro_rules! section {
             }
 
             fn definitions() -> Vec<$crate::config::definition::Definition> {
-                use $crate::config::definition::{Absent, Definition, Value, paragraphs};
+                use $crate::config::definition::{Absent, Definition, OptionValue, paragraphs};
                 vec![$(Definition {
                     key: $key,
                     id: stringify!($field),
                     paragraphs: paragraphs(&[$($doc),*]),
                     value: $value,
-                    kind: <$Type as Value>::kind(),
+                    kind: <$Type as OptionValue>::kind(),
                     absent: None::<Absent>
                         $(.or(Some($crate::config::section_macro::shown::<$Type>($default))))?
                         $(.or(Some($crate::config::section_macro::by_profile::<$Type>($compatible, $modern))))?
@@ -101,9 +101,9 @@ macro_rules! section {
                 }),*]
             }
 
-            fn over(self, lower: Self) -> Self {
-                use $crate::config::definition::Value;
-                Self { $($field: Value::over(self.$field, lower.$field),)* }
+            fn merge(self, lower: Self) -> Self {
+                use $crate::config::definition::OptionValue;
+                Self { $($field: OptionValue::merge(self.$field, lower.$field),)* }
             }
         }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::{Args, Command, FromArgMatches};
 
 use super::Config;
-use super::definition::{Absent, Definition, Kind};
+use super::definition::{Absent, Definition, ValueKind};
 use super::written::{LISTENER, TABLES, Written};
 use answer::shaping::Shaping;
 
@@ -66,7 +66,7 @@ fn every_option_has_a_name_of_its_own_and_is_explained() {
         let first = option.paragraphs.first().expect(option.key);
         assert!(!first.ends_with('.'), "{}: the first paragraph ends as help does", option.key);
         assert!(option.paragraphs[1..].iter().all(|text| text.ends_with('.')), "{}", option.key);
-        assert_eq!(option.value.is_empty(), option.kind == Kind::Switch, "{}", option.key);
+        assert_eq!(option.value.is_empty(), option.kind == ValueKind::Switch, "{}", option.key);
         assert!(!sample(option).is_empty(), "{}", option.key);
     }
 }
@@ -134,7 +134,7 @@ fn the_defaults_are_those_of_the_components() {
 #[test]
 fn each_number_has_an_effect_and_the_bounds_that_are_told() {
     for option in single_options() {
-        let Kind::Number { min, max } = option.kind else { continue };
+        let ValueKind::Number { min, max } = option.kind else { continue };
         let with = |number: u32| with(option.key, &number.to_string());
         assert_ne!(with(min), with(max), "{} does nothing", option.key);
         for outside in [i64::from(min) - 1, i64::from(max) + 1] {
@@ -147,7 +147,7 @@ fn each_number_has_an_effect_and_the_bounds_that_are_told() {
 #[test]
 fn each_word_that_is_told_is_known_and_no_other_one() {
     for option in single_options() {
-        let Kind::Choice(words) = &option.kind else { continue };
+        let ValueKind::Choice(words) = &option.kind else { continue };
         for word in words {
             parse(&format!("{} = '{word}'\n", option.key));
         }
@@ -166,7 +166,7 @@ fn a_flag_does_what_its_key_does() {
         };
         n_flags += 1;
         let long = format!("--{}", arg.get_long().expect(option.key));
-        let sample = if option.kind == Kind::Switch { "true".into() } else { sample(&option) };
+        let sample = if option.kind == ValueKind::Switch { "true".into() } else { sample(&option) };
         let line = format!("value = {sample}");
         let mut table: toml::Table = toml::from_str(&line).expect("a value");
         let flags = match table.remove("value") {

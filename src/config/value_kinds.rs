@@ -2,45 +2,45 @@
 
 use std::path::PathBuf;
 
-use super::definition::{Kind, Show, Shown, Value, choice, choices};
+use super::definition::{OptionValue, Show, Shown, ValueKind, choice, choices};
 use super::values::{
-    AliasTable, Askers, ClientAddress, Count, Fallback, HostName, ListenAddress, LogLevel,
-    Nat64Prefix, Profile, Protocol, SocketMode, TrustedProxy,
+    AliasTable, ClientAddress, Count, Fallback, HostName, ListenAddress, LogLevel, Nat64Prefix,
+    Profile, Protocol, Requesters, SocketMode, TrustedProxy,
 };
 use model::url;
 use serve::http::socket::Address;
 
-impl Value for PathBuf {}
-impl Value for String {}
-impl Value for Address {}
-impl Value for ListenAddress {}
-impl Value for SocketMode {}
-impl Value for TrustedProxy {}
-impl Value for HostName {}
-impl Value for Nat64Prefix {}
-impl Value for Fallback {}
+impl OptionValue for PathBuf {}
+impl OptionValue for String {}
+impl OptionValue for Address {}
+impl OptionValue for ListenAddress {}
+impl OptionValue for SocketMode {}
+impl OptionValue for TrustedProxy {}
+impl OptionValue for HostName {}
+impl OptionValue for Nat64Prefix {}
+impl OptionValue for Fallback {}
 
-impl Value for AliasTable {
-    fn kind() -> Kind {
-        Kind::Table
+impl OptionValue for AliasTable {
+    fn kind() -> ValueKind {
+        ValueKind::Table
     }
 }
 
-impl Value for u16 {
-    fn kind() -> Kind {
-        Kind::Number { min: 0, max: Self::MAX.into() }
+impl OptionValue for u16 {
+    fn kind() -> ValueKind {
+        ValueKind::Number { min: 0, max: Self::MAX.into() }
     }
 }
 
-impl<const MIN: u32, const MAX: u32> Value for Count<MIN, MAX> {
-    fn kind() -> Kind {
-        Kind::Number { min: MIN, max: MAX }
+impl<const MIN: u32, const MAX: u32> OptionValue for Count<MIN, MAX> {
+    fn kind() -> ValueKind {
+        ValueKind::Number { min: MIN, max: MAX }
     }
 }
 
-impl Value for Protocol {
-    fn kind() -> Kind {
-        Kind::Choice(
+impl OptionValue for Protocol {
+    fn kind() -> ValueKind {
+        ValueKind::Choice(
             url::Protocol::ALL.iter().map(|protocol| protocol.as_str().to_owned()).collect(),
         )
     }
@@ -48,8 +48,8 @@ impl Value for Protocol {
 
 macro_rules! values_of_enums {
     ($($name:ident),*) => {$(
-        impl Value for $name {
-            fn kind() -> Kind {
+        impl OptionValue for $name {
+            fn kind() -> ValueKind {
                 choices::<Self>()
             }
         }
@@ -62,7 +62,7 @@ macro_rules! values_of_enums {
     )*};
 }
 
-values_of_enums!(ClientAddress, Profile, Askers, LogLevel);
+values_of_enums!(ClientAddress, Profile, Requesters, LogLevel);
 
 impl Show for u16 {
     fn show(&self) -> Shown {

@@ -247,7 +247,7 @@ pub enum Profile {
 /// Who may do something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Askers {
+pub enum Requesters {
     /// Everybody.
     All,
     /// Whose own address is a trusted proxy's, such as this host's.
@@ -256,12 +256,12 @@ pub enum Askers {
     None,
 }
 
-impl From<Askers> for answer::asker::Askers {
-    fn from(written: Askers) -> Self {
+impl From<Requesters> for answer::requester::Requesters {
+    fn from(written: Requesters) -> Self {
         match written {
-            Askers::All => Self::All,
-            Askers::Trusted => Self::Trusted,
-            Askers::None => Self::Nobody,
+            Requesters::All => Self::All,
+            Requesters::Trusted => Self::Trusted,
+            Requesters::None => Self::Nobody,
         }
     }
 }

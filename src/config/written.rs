@@ -15,7 +15,7 @@ use super::sections::admin::AdminOptions;
 use super::sections::answer::AnswerOptions;
 use super::sections::data::{InputOptions, SourceOptions};
 use super::sections::http::HttpOptions;
-use super::sections::listen::{ListenOptions, Listener, ListenerKeys};
+use super::sections::listen::{ListenOptions, ListenerOptions, ListenerTable};
 use super::sections::log::LogOptions;
 use super::sections::process::ProcessOptions;
 use super::source_conflict;
@@ -62,20 +62,20 @@ macro_rules! written {
             $(#[command(flatten)] pub $field: $Section,)*
             /// The further public addresses; in the file only.
             #[arg(skip)]
-            pub listeners: Vec<Listener>,
+            pub listeners: Vec<ListenerTable>,
         }
 
         impl Written {
             /// The sections, in reading order.
             pub fn chapters() -> Vec<Chapter> {
-                vec![$(chapter::<$Section>(),)* chapter::<ListenerKeys>()]
+                vec![$(chapter::<$Section>(),)* chapter::<ListenerOptions>()]
             }
 
             /// Merges two layers; a value in the upper layer wins.
-            pub fn over(self, lower: Self) -> Self {
+            pub fn merge(self, lower: Self) -> Self {
                 let mut listeners = self.listeners;
                 listeners.extend(lower.listeners);
-                Self { $($field: self.$field.over(lower.$field),)* listeners }
+                Self { $($field: self.$field.merge(lower.$field),)* listeners }
             }
 
             fn read_option<'de, A: MapAccess<'de>>(

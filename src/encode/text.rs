@@ -100,13 +100,13 @@ impl Text {
     }
 
     /// The next `N` bytes of memory, which are not part of the text yet. Never `None`: it grows first.
-    fn room<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
+    fn spare<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
         if self.memory.len().saturating_sub(self.end) < N {
             self.grow(N);
         }
-        let room = self.memory.get_mut(self.end..)?.first_chunk_mut();
-        debug_assert!(room.is_some(), "it has grown");
-        room
+        let spare = self.memory.get_mut(self.end..)?.first_chunk_mut();
+        debug_assert!(spare.is_some(), "it has grown");
+        spare
     }
 
     fn push_bytes(&mut self, bytes: &[u8]) {
@@ -114,8 +114,8 @@ impl Text {
             self.grow(bytes.len());
         }
         let end = self.end + bytes.len();
-        if let Some(room) = self.memory.get_mut(self.end..end) {
-            room.copy_from_slice(bytes);
+        if let Some(spare) = self.memory.get_mut(self.end..end) {
+            spare.copy_from_slice(bytes);
             self.end = end;
         }
     }
@@ -124,8 +124,8 @@ impl Text {
     pub fn push_piece(&mut self, piece: Prepared<'_>) {
         match piece.0 {
             Form::Short(block, length) => {
-                if let Some(room) = self.room() {
-                    *room = *block;
+                if let Some(spare) = self.spare() {
+                    *spare = *block;
                     self.end += length.min(BLOCK);
                 }
             }
@@ -139,9 +139,9 @@ impl Text {
             (Form::Short(first, first_length), Form::Short(second, second_length)) => {
                 // A no-op that shows the compiler that both blocks fit.
                 let at_second = first_length.min(BLOCK);
-                if let Some(room) = self.room::<PAIR>() {
-                    put(room, 0, Some(first));
-                    put(room, at_second, Some(second));
+                if let Some(spare) = self.spare::<PAIR>() {
+                    put(spare, 0, Some(first));
+                    put(spare, at_second, Some(second));
                     self.end += at_second + second_length.min(BLOCK);
                 }
             }
@@ -154,8 +154,8 @@ impl Text {
 
     /// Appends digits.
     pub fn push_digits(&mut self, digits: Digits) {
-        if let Some(room) = self.room() {
-            *room = digits.bytes;
+        if let Some(spare) = self.spare() {
+            *spare = digits.bytes;
             self.end += digits.length();
         }
     }
@@ -168,13 +168,13 @@ impl Text {
             Some(source) if head <= BLOCK && middle <= BLOCK => {
                 let at_middle = head + digits.length();
                 let at_tail = at_middle + middle;
-                let Some(room) = self.room::<{ PAIR + DIGITS + BLOCK }>() else { return };
-                put(room, 0, find_block(source, 0));
-                put(room, head, Some(&digits.bytes));
-                put(room, at_middle, find_block(source, head));
+                let Some(spare) = self.spare::<{ PAIR + DIGITS + BLOCK }>() else { return };
+                put(spare, 0, find_block(source, 0));
+                put(spare, head, Some(&digits.bytes));
+                put(spare, at_middle, find_block(source, head));
                 match tail.0 {
                     Form::Short(block, length) => {
-                        put(room, at_tail, Some(block));
+                        put(spare, at_tail, Some(block));
                         self.end += at_tail + length.min(BLOCK);
                     }
                     Form::Long(text) => {
@@ -204,12 +204,12 @@ fn find_block(source: &[u8; PAIR], at: usize) -> Option<&[u8; BLOCK]> {
 }
 
 /// Copies a block to position `at`. Fixed lengths let the compiler remove the bounds check.
-fn put<const N: usize, const ROOM: usize>(
-    room: &mut [u8; ROOM],
+fn put<const N: usize, const SPARE: usize>(
+    spare: &mut [u8; SPARE],
     at: usize,
     block: Option<&[u8; N]>,
 ) {
-    if let Some(place) = room.get_mut(at..).and_then(<[u8]>::first_chunk_mut)
+    if let Some(place) = spare.get_mut(at..).and_then(<[u8]>::first_chunk_mut)
         && let Some(block) = block
     {
         *place = *block;
@@ -464,20 +464,20 @@ mod tests {
     }
 
     #[test]
-    fn any_room_is_enough() {
+    fn any_capacity_is_enough() {
         let mut pieces = Pieces::default();
         let line = pieces.add_line(|out| out.push_str("head "), |out| out.push_str(" middle"));
         let tail = pieces.add(|out| out.push_str(" tail"));
         let tail = pieces.prepare(tail);
-        for room in 0..=PAIR + DIGITS + BLOCK + 1 {
-            let mut text = used(room);
+        for spare in 0..=PAIR + DIGITS + BLOCK + 1 {
+            let mut text = used(spare);
             text.push_line(&pieces, line, Digits::new(42), tail);
-            assert_eq!(text.as_bytes(), b"head 42 middle tail", "{room}");
-            let mut text = used(room);
+            assert_eq!(text.as_bytes(), b"head 42 middle tail", "{spare}");
+            let mut text = used(spare);
             text.push_piece(tail);
             text.push_pair(tail, tail);
             text.push_digits(Digits::new(7));
-            assert_eq!(text.as_bytes(), b" tail tail tail7", "{room}");
+            assert_eq!(text.as_bytes(), b" tail tail tail7", "{spare}");
         }
     }
 

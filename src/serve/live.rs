@@ -21,9 +21,10 @@ use runtime::supervise::{Supervisor, Thread};
 
 /// First interval after which the reaper checks whether the last reader is gone. Requests take well
 /// under a millisecond, so the first check nearly always succeeds. The interval doubles after each
-/// further check, up to [`LONGEST_INTERVAL`], because a load that hangs holds an edition until it ends.
+/// further check, up to [`MAX_REAPER_INTERVAL`], because a load that hangs holds an edition until it
+/// ends.
 const REAPER_INTERVAL: Duration = Duration::from_millis(5);
-const LONGEST_INTERVAL: Duration = Duration::from_secs(1);
+const MAX_REAPER_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The nice value of background threads: it leaves them a tenth of a worker's share of a busy core.
 const NICE: i32 = 10;
@@ -65,7 +66,7 @@ impl Live {
 ///
 /// On two busy cores, a reload every 200 ms took one of them half of the time, and the slowest
 /// hundredth of answers waited four times as long.
-pub fn step_behind_workers() {
+pub fn lower_priority() {
     // On Linux a nice value belongs to one thread. Where it may not be changed, the thread goes on with
     // normal priority.
     let _ = rustix::process::nice(NICE);
@@ -74,7 +75,7 @@ pub fn step_behind_workers() {
 /// Frees editions from `inbox` once this thread holds the last reference. Editions that are still in use
 /// wait in `waiting`; they do not delay the others.
 fn reap(inbox: &Receiver<Arc<Edition>>, waiting: &mut Vec<Arc<Edition>>) {
-    step_behind_workers();
+    lower_priority();
     let mut interval = REAPER_INTERVAL;
     loop {
         let next = match waiting.is_empty() {
@@ -86,7 +87,7 @@ fn reap(inbox: &Receiver<Arc<Edition>>, waiting: &mut Vec<Arc<Edition>>) {
                 waiting.push(edition);
                 interval = REAPER_INTERVAL;
             }
-            Err(RecvTimeoutError::Timeout) => interval = (interval * 2).min(LONGEST_INTERVAL),
+            Err(RecvTimeoutError::Timeout) => interval = (interval * 2).min(MAX_REAPER_INTERVAL),
             // The process ends, and frees what is left.
             Err(RecvTimeoutError::Disconnected) => return,
         }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use serve::http::listener::{Neighbours, connections_within_file_limit};
+use serve::http::listener::{OtherFiles, connections_within_file_limit};
 
 use crate::server::{DEMO, PATIENCE, Server, patient, without_supervisor};
 
@@ -79,6 +79,6 @@ pub fn no_panic(server: &Server) {
 
 /// How many of `wanted` connections this process can have, as the end that opens them.
 pub fn own_connections(wanted: usize) -> usize {
-    let nothing_else = Neighbours { n_workers: 0, n_listeners: 0, n_admin: 0 };
+    let nothing_else = OtherFiles { n_workers: 0, n_listeners: 0, n_admin: 0 };
     connections_within_file_limit(wanted, nothing_else)
 }

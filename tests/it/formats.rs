@@ -3,8 +3,8 @@
 
 use std::sync::LazyLock;
 
-use answer::asker::Asker;
 use answer::query::Countme;
+use answer::requester::Requester;
 use answer::shaping::{Fallback, Shaping};
 use answer::{Edition, Format, Options, Reply, Request, Scratch, Status, respond};
 use serve::build_snapshot::build;
@@ -23,8 +23,8 @@ fn answer_with<'q>(
     seed: u64,
 ) -> (Reply<'q>, String) {
     // A client in the network of a private mirror.
-    let asker = Asker::stranger([192, 0, 2, 200].into());
-    let request = Request { format, query, asker, host: "", now: 1_795_258_889 };
+    let requester = Requester::untrusted([192, 0, 2, 200].into());
+    let request = Request { format, query, requester, host: "", now: 1_795_258_889 };
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut body = used_text();
     let reply = respond(&DEMO, options, &request, &mut rng, &mut Scratch::default(), &mut body);

@@ -3,8 +3,8 @@
 
 use std::net::IpAddr;
 
-use answer::asker::Asker;
 use answer::redirect::{self, Redirect};
+use answer::requester::Requester;
 use answer::shaping::{Fallback, Shaping};
 use answer::{Format, Options, Request, Scratch, respond};
 use model::tier::Tier;
@@ -26,7 +26,7 @@ fn redirect_for(
     let request = Request {
         format: Format::Mirrorlist,
         query,
-        asker: Asker::stranger(NOWHERE),
+        requester: Requester::untrusted(NOWHERE),
         host,
         now: NOW,
     };
@@ -42,9 +42,9 @@ fn redirect_for(
 fn the_tier_is_that_of_the_mirror_that_clients_are_sent_to() {
     let server = World::standard().serve();
     let found = |host: &str| {
-        let asker = Asker::stranger([192, 0, 2, 1].into());
+        let requester = Requester::untrusted([192, 0, 2, 1].into());
         let query = "path=pub/test/x&redirect=1";
-        let request = Request { format: Format::Mirrorlist, query, asker, host, now: NOW };
+        let request = Request { format: Format::Mirrorlist, query, requester, host, now: NOW };
         let (mut rng, mut scratch) = (fastrand::Rng::with_seed(1), Scratch::default());
         let mut body = used_text();
         let options = &server.options;

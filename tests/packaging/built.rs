@@ -58,7 +58,7 @@ pub fn contrib_text(name: &str) -> String {
 #[track_caller]
 pub fn run(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(output.status.success(), "{command:?}: {}", told(&output));
+    assert!(output.status.success(), "{command:?}: {}", output_text(&output));
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -76,7 +76,7 @@ pub fn read_until_listening(child: &mut Child) -> Result<String, String> {
 }
 
 /// Status and all that was printed.
-pub fn told(output: &Output) -> String {
+pub fn output_text(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     format!("{}\n{}{}", output.status, text(&output.stdout), text(&output.stderr))
 }

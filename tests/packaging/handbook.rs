@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::built::{Built, contrib, told};
+use crate::built::{Built, contrib, output_text};
 use crate::debian::{Outcome, Packages};
 use crate::host::Host;
 use crate::markdown::{Block, Command, anchors, blocks, links};
@@ -215,7 +215,7 @@ fn do_as_root(host: &Host, command: &Command) -> Result<(), String> {
         let output = host.try_run(&format!("cd /root; export HOME=/root; {}", command.line));
         let outcome = match output.status.success() {
             true => check(command, &String::from_utf8_lossy(&output.stdout)),
-            false => Err(told(&output)),
+            false => Err(output_text(&output)),
         };
         // What the service says may take a moment to come true.
         if outcome.is_ok() || command.prints.is_none() || Instant::now() > deadline {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::built::{Built, contrib, told};
+use crate::built::{Built, contrib, output_text};
 use crate::packages;
 
 tests! {
@@ -81,7 +81,7 @@ impl Host {
     #[track_caller]
     pub fn run(&self, line: &str) -> String {
         let output = self.try_run(line);
-        assert!(output.status.success(), "{line}: {}\n{}", told(&output), self.journal());
+        assert!(output.status.success(), "{line}: {}\n{}", output_text(&output), self.journal());
         String::from_utf8(output.stdout).unwrap()
     }
 

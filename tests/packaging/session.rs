@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::built::{PROGRAM, contrib, told};
+use crate::built::{PROGRAM, contrib, output_text};
 use crate::markdown::Command;
 
 /// After this, something hangs.
@@ -116,7 +116,7 @@ impl Session {
     fn run(&self, line: &str) -> Result<String, String> {
         let output = self.bash(&format!("exec 2>&1; set -o pipefail; {line}")).output().unwrap();
         let printed = self.outside(&String::from_utf8_lossy(&output.stdout), self.server.as_ref());
-        if output.status.success() { Ok(printed) } else { Err(told(&output)) }
+        if output.status.success() { Ok(printed) } else { Err(output_text(&output)) }
     }
 
     /// Starts a server and waits until it listens everywhere.

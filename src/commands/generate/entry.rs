@@ -2,7 +2,7 @@
 
 use clap::{Arg, Command};
 
-use crate::config::definition::{Absent, Definition, Kind};
+use crate::config::definition::{Absent, Definition, ValueKind};
 
 /// Adds a final dot where it is missing: the first paragraph of an option has none.
 pub(super) fn sentence(text: &str) -> String {
@@ -22,10 +22,10 @@ pub(super) fn values(option: &Definition, quote: &str) -> Option<String> {
     of_kind(&option.kind, option.value, quote)
 }
 
-fn of_kind(kind: &Kind, value: &str, quote: &str) -> Option<String> {
+fn of_kind(kind: &ValueKind, value: &str, quote: &str) -> Option<String> {
     match kind {
-        Kind::Switch => Some(format!("{quote}true{quote} or {quote}false{quote}")),
-        Kind::Number { min, max } => {
+        ValueKind::Switch => Some(format!("{quote}true{quote} or {quote}false{quote}")),
+        ValueKind::Number { min, max } => {
             let unit = match value {
                 "SECONDS" => " seconds",
                 "BYTES" => " bytes",
@@ -33,19 +33,19 @@ fn of_kind(kind: &Kind, value: &str, quote: &str) -> Option<String> {
             };
             Some(format!("{} to {}{unit}", grouped(*min), grouped(*max)))
         }
-        Kind::Choice(words) => {
+        ValueKind::Choice(words) => {
             let words: Vec<_> = words.iter().map(|word| format!("{quote}{word}{quote}")).collect();
             Some(match words.split_last() {
                 Some((last, others @ [_, ..])) => format!("{} or {last}", others.join(", ")),
                 _ => words.concat(),
             })
         }
-        Kind::List(kind) => Some(match of_kind(kind, value, quote) {
+        ValueKind::List(kind) => Some(match of_kind(kind, value, quote) {
             Some(each) => format!("a list of {each}"),
             None => format!("a list of {value}"),
         }),
-        Kind::Table => Some("a table of names and what they stand for".into()),
-        Kind::Text => None,
+        ValueKind::Table => Some("a table of names and what they stand for".into()),
+        ValueKind::Text => None,
     }
 }
 
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn words_are_listed() {
-        let kind = Kind::Choice(["a", "b", "c"].map(str::to_owned).into());
+        let kind = ValueKind::Choice(["a", "b", "c"].map(str::to_owned).into());
         assert_eq!(of_kind(&kind, "", "`").as_deref(), Some("`a`, `b` or `c`"));
     }
 }

@@ -1,7 +1,7 @@
 //! The example configuration file, which explains every key.
 
 use super::entry;
-use crate::config::definition::{Absent, Definition, Kind};
+use crate::config::definition::{Absent, Definition, ValueKind};
 use crate::config::written::{Chapter, LISTENER, TABLES};
 
 const HEAD: &str = "\
@@ -67,10 +67,10 @@ fn entry(option: &Definition) -> String {
 /// Describes the values of an option; `None` if the value that is shown makes them clear.
 fn range(option: &Definition) -> Option<String> {
     let kind = match &option.kind {
-        Kind::List(kind) => kind,
+        ValueKind::List(kind) => kind,
         kind => kind,
     };
-    let is_open = matches!(kind, Kind::Switch | Kind::Text | Kind::Table);
+    let is_open = matches!(kind, ValueKind::Switch | ValueKind::Text | ValueKind::Table);
     let values = entry::values(option, "\"").filter(|_| !is_open)?;
     Some(format!("Values: {values}."))
 }

@@ -31,12 +31,12 @@ pub(super) fn page(command: Command, chapters: &[Chapter]) -> io::Result<Vec<u8>
 fn keys(command: &Command, chapters: &[Chapter]) -> String {
     let mut text = format!(".SH \"CONFIGURATION FILE\"\n{}\n", escape(ABOUT));
     for option in chapters.iter().flat_map(|chapter| &chapter.options) {
-        text += &format!(".TP\n\\fB{}\\fR\n{}\n", escape(option.key), told(command, option));
+        text += &format!(".TP\n\\fB{}\\fR\n{}\n", escape(option.key), entry_text(command, option));
     }
     text
 }
 
-fn told(command: &Command, option: &Definition) -> String {
+fn entry_text(command: &Command, option: &Definition) -> String {
     if let Some(flag) = entry::flag(command, option) {
         return escape(&format!("As {}.", flag.join(", ")));
     }

@@ -3,7 +3,7 @@
 use crate::config::section_macro::section;
 use crate::config::values::HostName;
 use serve::admin;
-use serve::admin::allowed_hosts::Hosts;
+use serve::admin::allowed_hosts::AllowedHosts;
 use serve::http::socket::Address;
 use serve::http::watchdog::Timeouts;
 
@@ -39,6 +39,6 @@ impl AdminOptions {
     pub fn options(&self, timeouts: Timeouts) -> Option<admin::Options> {
         let address = self.admin.clone()?;
         let hosts = self.admin_host().into_iter().map(|HostName(name)| name).collect();
-        Some(admin::Options { address, hosts: Hosts(hosts), timeouts })
+        Some(admin::Options { address, hosts: AllowedHosts(hosts), timeouts })
     }
 }

@@ -1,7 +1,7 @@
 //! Which mirrors are listed, and how answers are shaped.
 use crate::config::section_macro::section;
 use crate::config::values::{
-    AliasTable, Askers, Count, Fallback, FallbackParser, Nat64Prefix, Profile, Protocol,
+    AliasTable, Count, Fallback, FallbackParser, Nat64Prefix, Profile, Protocol, Requesters,
 };
 use answer::shaping::Shaping;
 use model::url;
@@ -99,20 +99,20 @@ section! {
         /// The parameter of others is left unread: they are answered for their own address. `trusted` are those
         /// whose own address is one of `trusted_proxy`, such as this host. It shows private mirrors to nobody,
         /// unless `private_for_ip` in the configuration file says so.
-        allow_ip: Askers {
+        allow_ip: Requesters {
             key: "answer.allow_ip",
             flag: (long),
             value: "WHO",
-            default: Askers::All,
+            default: Requesters::All,
         }
         /// Whose `ip=` shows private mirrors of the network that it names
         ///
         /// Others see them from there only.
-        private_for_ip: Askers {
+        private_for_ip: Requesters {
             key: "answer.private_for_ip",
             flag: (skip),
             value: "WHO",
-            default: Askers::None,
+            default: Requesters::None,
         }
         /// A translator puts the IPv4 addresses of clients behind this prefix (RFC 6052); may be repeated
         ///
@@ -194,7 +194,7 @@ mod tests {
 
     #[track_caller]
     fn shaping(table: &str, flags: AnswerOptions) -> Shaping {
-        flags.over(read(table).answer).options().shaping
+        flags.merge(read(table).answer).options().shaping
     }
 
     #[test]

@@ -156,7 +156,7 @@ pub fn inputs(
     if may_be_demo && !is_named && !InputOptions::are_installed(exists) {
         return Inputs::Demo;
     }
-    let files = upper.clone().over(lower.clone());
+    let files = upper.clone().merge(lower.clone());
     Inputs::MirrorManager(MirrorManagerFiles {
         cache: files.cache(),
         global_netblocks: files.global_netblocks(),

@@ -64,7 +64,7 @@ section! {
 section! {
     /// The tables `[[listener]]`, one for each further public address. All of them share the limits and the
     /// threads. Processes that share a configuration file cannot share these addresses.
-    pub struct ListenerKeys in "Listeners" {
+    pub struct ListenerOptions in "Listeners" {
         /// Where to listen: ADDR:PORT or unix:PATH
         ///
         /// Must be given. The packaged service may make sockets in the folder /run/mirrorlistd.
@@ -96,19 +96,19 @@ section! {
 
 /// A table `[[listener]]`: one more public address.
 #[derive(Clone, Debug)]
-pub struct Listener {
+pub struct ListenerTable {
     /// Where to listen.
     address: Address,
-    keys: ListenerKeys,
+    keys: ListenerOptions,
 }
 
 /// The keys of the table.
 static KEYS: LazyLock<Vec<&str>> =
-    LazyLock::new(|| names_in("listener", &ListenerKeys::definitions()));
+    LazyLock::new(|| names_in("listener", &ListenerOptions::definitions()));
 
-impl<'de> Deserialize<'de> for Listener {
+impl<'de> Deserialize<'de> for ListenerTable {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut keys = ListenerKeys::default();
+        let mut keys = ListenerOptions::default();
         let table = Table { name: "listener", known: &KEYS, target: &mut keys };
         table.deserialize(deserializer)?;
         let address = keys.address.take().ok_or_else(|| D::Error::missing_field("address"))?;
@@ -118,7 +118,7 @@ impl<'de> Deserialize<'de> for Listener {
 
 /// A public address.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Listen {
+pub struct PublicAddress {
     /// Port 0 takes any free one.
     pub address: Address,
     /// Where the addresses of its clients are found.
@@ -129,14 +129,14 @@ pub struct Listen {
 
 impl ListenOptions {
     /// The public addresses: first that of the options, then those of the tables.
-    pub fn addresses(&self, listeners: Vec<Listener>) -> (Listen, Vec<Listen>) {
+    pub fn addresses(&self, listeners: Vec<ListenerTable>) -> (PublicAddress, Vec<PublicAddress>) {
         let address = match self.listen() {
             ListenAddress::Unix(path) => Address::Unix(path),
             ListenAddress::Ip(address) => Address::Tcp(SocketAddr::new(address, self.port())),
         };
         let client_address = self.client_address().into();
-        let first = Listen { address, client_address, name: None };
-        let others = listeners.into_iter().map(|Listener { address, keys }| Listen {
+        let first = PublicAddress { address, client_address, name: None };
+        let others = listeners.into_iter().map(|ListenerTable { address, keys }| PublicAddress {
             address,
             client_address: keys.client_address.map_or(client_address, Into::into),
             name: keys.name,

@@ -15,9 +15,9 @@ use hyper::http::uri::Authority;
 
 /// The names that are allowed beside addresses and `localhost`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Hosts(pub Vec<String>);
+pub struct AllowedHosts(pub Vec<String>);
 
-impl Hosts {
+impl AllowedHosts {
     /// Whether every host that `request` names is allowed.
     pub(super) fn allow<B>(&self, request: &Request<B>) -> bool {
         let in_header = request.headers().get_all(HOST).iter();
@@ -50,7 +50,7 @@ mod tests {
             request = request.header(HOST, *host);
         }
         let request = request.body(()).expect("a valid literal");
-        let allowed = Hosts(vec!["status.example".into()]);
+        let allowed = AllowedHosts(vec!["status.example".into()]);
         assert_eq!(allowed.allow(&request), expected, "{target} {hosts:?}");
     }
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use hyper::{Request, StatusCode};
 
-use super::allowed_hosts::Hosts;
-use super::page_threads::{NoPage, PageThreads};
+use super::allowed_hosts::AllowedHosts;
+use super::page_threads::{PageError, PageThreads};
 use super::reply::{AdminReply, failed, text};
-use super::route_lookup::{AdminRoute, Answer, NoRoute, find, index};
+use super::route_lookup::{AdminRoute, Handler, NoRoute, find, index};
 use super::state::State;
 
 const UNKNOWN_HOST: &str = "\
@@ -23,7 +23,7 @@ pub(super) struct Dispatcher {
     pub(super) routes: &'static [AdminRoute],
     pub(super) page_threads: PageThreads,
     /// The host names that are allowed; `None` where no page can reach the socket.
-    pub(super) hosts: Option<Hosts>,
+    pub(super) hosts: Option<AllowedHosts>,
 }
 
 impl Dispatcher {
@@ -33,9 +33,9 @@ impl Dispatcher {
             return text(StatusCode::MISDIRECTED_REQUEST, UNKNOWN_HOST);
         }
         match find(self.routes, request.method(), request.uri().path()) {
-            Ok(route) => match route.answer {
-                Answer::AtOnce(make) => make(&self.state),
-                Answer::OnPageThread(make) => self.answer_on_page_thread(make).await,
+            Ok(route) => match route.handler {
+                Handler::AtOnce(make) => make(&self.state),
+                Handler::OnPageThread(make) => self.answer_on_page_thread(make).await,
             },
             Err(NoRoute::UnknownPath) => text(StatusCode::NOT_FOUND, index(self.routes)),
             Err(NoRoute::OtherMethods(methods)) => refuse_method(&methods),
@@ -46,13 +46,13 @@ impl Dispatcher {
         let state = Arc::clone(&self.state);
         match self.page_threads.run(move || make(&state)).await {
             Ok(reply) => reply,
-            Err(NoPage::Busy) => {
+            Err(PageError::Busy) => {
                 let reason = "all threads for pages are busy; /healthz and /readyz are not\n";
                 let mut reply = text(StatusCode::SERVICE_UNAVAILABLE, reason);
                 reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
                 reply
             }
-            Err(NoPage::Panicked) => failed("the page panicked; see the log\n"),
+            Err(PageError::Panicked) => failed("the page panicked; see the log\n"),
         }
     }
 }

@@ -24,7 +24,7 @@ pub struct Health {
     /// What is served; absent before the first load.
     pub data: Option<Data>,
     /// The last load that was tried.
-    pub last_load: Option<Load>,
+    pub last_load: Option<LastLoad>,
     /// How long the current load has been running; absent if none is.
     pub loading_seconds: Option<u64>,
     /// Threads that load. More than one if loads that were given up still hang.
@@ -83,7 +83,7 @@ pub struct Data {
     /// The length of its file, or of the file that `compile` would write.
     pub bytes: u64,
     /// Why these are not the newest data; absent if they are.
-    pub previous: Option<Previous>,
+    pub previous: Option<PreviousSnapshot>,
     /// The number of entries of each kind.
     pub entries: Map<String, Value>,
 }
@@ -91,14 +91,14 @@ pub struct Data {
 /// The previous snapshot, which is served because the newest could not be read at the start.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the names say it")]
-pub struct Previous {
+pub struct PreviousSnapshot {
     pub file: String,
     pub reason: String,
 }
 
 /// A finished load.
 #[derive(Debug, Serialize)]
-pub struct Load {
+pub struct LastLoad {
     /// When it ended.
     pub at: String,
     /// How long it took.
@@ -146,9 +146,8 @@ impl Health {
                 age_seconds: age(created, seconds_of(now)),
                 published: record.published.map(time),
                 bytes: record.bytes,
-                previous: record.stand_in.as_ref().map(|StandIn { file, reason }| Previous {
-                    file: file.display().to_string(),
-                    reason: reason.clone(),
+                previous: record.stand_in.as_ref().map(|StandIn { file, reason }| {
+                    PreviousSnapshot { file: file.display().to_string(), reason: reason.clone() }
                 }),
                 entries: match serde_json::to_value(snapshot.stats()) {
                     Ok(Value::Object(entries)) => entries,
@@ -160,7 +159,7 @@ impl Health {
             readiness: Readiness::of(state),
             uptime_seconds: Instant::now().duration_since(state.started).as_secs(),
             data,
-            last_load: record.last.as_ref().map(|Attempt { at, took, refused, .. }| Load {
+            last_load: record.last.as_ref().map(|Attempt { at, took, refused, .. }| LastLoad {
                 at: time(*at),
                 seconds: took.as_secs_f64(),
                 refused: refused.clone(),
@@ -168,7 +167,7 @@ impl Health {
             loading_seconds: state.history.running().map(|running| running.as_secs()),
             loading_threads: state.history.n_loading(),
             reloads: reloads(&state.metrics),
-            watch: state.history.watched().map(|watched| WatchHealth {
+            watch: state.history.watch_state().map(|watched| WatchHealth {
                 quiet_seconds: watched.quiet.as_secs(),
                 last_change: watched.last_change.map(time),
                 waiting: watched.is_waiting,

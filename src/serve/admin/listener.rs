@@ -21,10 +21,10 @@ use super::dispatch::Dispatcher;
 use super::options::Options;
 use super::page_threads::PageThreads;
 use super::route_lookup::AdminRoute;
-use super::slots::{Slot, Slots, Taken};
+use super::slots::{ConnectionSlot, ConnectionSlots, Taken};
 use super::state::State;
 use crate::http::eviction::{Activity, UnsentBudget};
-use crate::http::proxy_header::{Expect, Preamble, ProxyHeaderState};
+use crate::http::proxy_header::{ConnectionStart, ProxyHeaderState, ProxyHeaderStream};
 use crate::http::socket::{ListeningSocket, Stream};
 use crate::http::watchdog::{ConnectionProgress, Rules, Timeouts, Watchdog, WatchedStream};
 use crate::metrics::Metrics;
@@ -38,18 +38,18 @@ const MAX_HEADERS: usize = 64;
 /// A longer header block is answered with 431. It also limits the read buffer of a connection.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 /// After a failed accept.
-const WAIT: Duration = Duration::from_millis(50);
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
 /// What all connections share.
 struct Shared {
     dispatcher: Dispatcher,
-    slots: Slots,
+    slots: ConnectionSlots,
     timeouts: Timeouts,
     /// Counters for the phases of connections; they are separate from those of the public listener and
     /// not reported.
-    uncounted: Metrics,
+    own_metrics: Metrics,
     /// Never exceeded: there are too few connections to need a budget.
-    no_budget: UnsentBudget,
+    own_budget: UnsentBudget,
 }
 
 /// Accepts and serves connections; never returns.
@@ -63,10 +63,10 @@ pub(super) async fn serve(
     let hosts = (!listener.address().is_unix()).then_some(options.hosts);
     let shared = Arc::new(Shared {
         dispatcher: Dispatcher { state, routes, page_threads, hosts },
-        slots: Slots::new(MAX_CONNECTIONS),
+        slots: ConnectionSlots::new(MAX_CONNECTIONS),
         timeouts: Timeouts { idle: IDLE_TIMEOUT, ..options.timeouts },
-        uncounted: Metrics::default(),
-        no_budget: UnsentBudget::new(u64::MAX),
+        own_metrics: Metrics::default(),
+        own_budget: UnsentBudget::new(u64::MAX),
     });
     loop {
         match listener.accept().await {
@@ -79,7 +79,7 @@ pub(super) async fn serve(
             }
             Err(error) => {
                 tracing::debug!("admin listener: cannot accept: {error}");
-                tokio::time::sleep(WAIT).await;
+                tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
     }
@@ -98,9 +98,9 @@ impl Shared {
         }
     }
 
-    async fn serve_until_end(&self, stream: Stream, slot: &Slot<'_>) {
-        let (told, progress) = (ProxyHeaderState::default(), ConnectionProgress::default());
-        let stream = Preamble::new(stream, Expect::Request, &told);
+    async fn serve_until_end(&self, stream: Stream, slot: &ConnectionSlot<'_>) {
+        let (proxy_header, progress) = (ProxyHeaderState::default(), ConnectionProgress::default());
+        let stream = ProxyHeaderStream::new(stream, ConnectionStart::Request, &proxy_header);
         let stream = WatchedStream::new(stream, &progress);
         let service = service_fn(|request| {
             progress.end_header();
@@ -119,9 +119,9 @@ impl Shared {
         let now = Instant::now();
         let rules = Rules {
             timeouts: self.timeouts,
-            budget: &self.no_budget,
+            budget: &self.own_budget,
             activity: &Activity::new(now, now),
-            metrics: &self.uncounted,
+            metrics: &self.own_metrics,
         };
         let mut watchdog = Watchdog::new(&progress, rules);
         // Errors of a connection are the client's concern, and not logged.
@@ -144,9 +144,9 @@ mod tests {
     use tokio::task::spawn_blocking;
 
     use super::*;
-    use crate::admin::allowed_hosts::Hosts;
+    use crate::admin::allowed_hosts::AllowedHosts;
     use crate::admin::reply::{AdminReply, text};
-    use crate::admin::route_lookup::Answer::{AtOnce, OnPageThread};
+    use crate::admin::route_lookup::Handler::{AtOnce, OnPageThread};
     use crate::admin::route_lookup::Link;
     use crate::http::socket::Address;
 
@@ -161,14 +161,14 @@ mod tests {
             path: "/healthz",
             about: "",
             link: Link::None,
-            answer: AtOnce(|_| text(StatusCode::OK, "alive")),
+            handler: AtOnce(|_| text(StatusCode::OK, "alive")),
         },
         AdminRoute {
             method: Method::GET,
             path: "/slow",
             about: "",
             link: Link::None,
-            answer: OnPageThread(slow),
+            handler: OnPageThread(slow),
         },
     ];
 
@@ -179,7 +179,7 @@ mod tests {
     }
 
     /// Sends a request from another thread, because the listener runs on this one.
-    async fn ask(path: &Path, target: &'static str) -> String {
+    async fn send_request(path: &Path, target: &'static str) -> String {
         let path = path.to_owned();
         let answer = spawn_blocking(move || {
             let mut stream = UnixStream::connect(path).expect("the listener");
@@ -199,7 +199,8 @@ mod tests {
         let address = Address::Unix(path.clone());
         let day = Duration::from_secs(86_400);
         let timeouts = Timeouts { header: day, idle: day, write: day, linger: day };
-        let options = Options { address: address.clone(), hosts: Hosts::default(), timeouts };
+        let options =
+            Options { address: address.clone(), hosts: AllowedHosts::default(), timeouts };
         let listener = ListeningSocket::bind(&address, None).expect("a free path");
         let page_threads = PageThreads::new(N_THREADS as usize, Duration::ZERO);
         let state = Arc::new(State::for_tests());
@@ -209,14 +210,14 @@ mod tests {
         let slow: Vec<_> = (0..N_THREADS)
             .map(|_| {
                 let path = path.clone();
-                tokio::spawn(async move { ask(&path, "/slow").await })
+                tokio::spawn(async move { send_request(&path, "/slow").await })
             })
             .collect();
         BEGUN.acquire_many(N_THREADS).await.expect("it is never closed").forget();
         for _ in 0..3 {
-            let health = ask(&path, "/healthz").await;
+            let health = send_request(&path, "/healthz").await;
             assert!(health.starts_with("HTTP/1.0 200 ") && health.ends_with("alive"), "{health}");
-            let full = ask(&path, "/slow").await;
+            let full = send_request(&path, "/slow").await;
             assert!(full.starts_with("HTTP/1.0 503 "), "{full}");
             assert!(full.contains("\r\nretry-after: 1\r\n"), "{full}");
         }

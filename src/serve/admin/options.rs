@@ -1,6 +1,6 @@
 //! Options of the admin listener.
 
-use super::allowed_hosts::Hosts;
+use super::allowed_hosts::AllowedHosts;
 use crate::http::socket::Address;
 use crate::http::watchdog::Timeouts;
 
@@ -10,7 +10,7 @@ pub struct Options {
     /// Where to listen.
     pub address: Address,
     /// The host names that are allowed over TCP, besides addresses and `localhost`.
-    pub hosts: Hosts,
+    pub hosts: AllowedHosts,
     /// How long a connection may wait for its client; the idle limit is a constant of the listener.
     pub timeouts: Timeouts,
 }

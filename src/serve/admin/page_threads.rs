@@ -31,7 +31,7 @@ pub(super) struct PageThreads {
 
 /// The reason why no page was made.
 #[derive(PartialEq, Eq, Debug)]
-pub(super) enum NoPage {
+pub(super) enum PageError {
     /// All threads stayed busy for the whole wait.
     Busy,
     /// Making the page panicked; the panic hook has logged it.
@@ -48,16 +48,16 @@ impl PageThreads {
     pub(super) async fn run<T: Send + 'static>(
         &self,
         make: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, NoPage> {
+    ) -> Result<T, PageError> {
         // The semaphore is never closed.
         let permit = timeout(self.max_wait, Arc::clone(&self.permits).acquire_owned()).await;
-        let Ok(Ok(permit)) = permit else { return Err(NoPage::Busy) };
+        let Ok(Ok(permit)) = permit else { return Err(PageError::Busy) };
         let page = spawn_blocking(move || {
             // The thread owns the permit, because the request may be gone before the page is made.
             let _permit = permit;
             make()
         });
-        page.await.map_err(|_| NoPage::Panicked)
+        page.await.map_err(|_| PageError::Panicked)
     }
 }
 
@@ -85,7 +85,7 @@ mod tests {
             page = page => panic!("it ended too early: {page:?}"),
             begun = has_begun => begun.expect("it runs"),
         }
-        assert_eq!(threads.run(|| "another").await, Err(NoPage::Busy));
+        assert_eq!(threads.run(|| "another").await, Err(PageError::Busy));
         end.send(()).expect("the page waits");
         let patient = PageThreads { max_wait: MAX_WAIT * 100, ..threads };
         assert_eq!(patient.run(|| "another").await, Ok("another"));
@@ -96,7 +96,7 @@ mod tests {
         let threads = PageThreads::new(1, MAX_WAIT * 100);
         for _ in 0..3 {
             let page = threads.run(|| panic!("this page cannot be made"));
-            assert_eq!(page.await, Err::<(), _>(NoPage::Panicked));
+            assert_eq!(page.await, Err::<(), _>(PageError::Panicked));
         }
         assert_eq!(threads.run(|| "another").await, Ok("another"));
     }

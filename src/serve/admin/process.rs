@@ -21,7 +21,7 @@ pub struct Process {
 
 impl Process {
     /// Reads the values now.
-    pub fn look() -> Self {
+    pub fn read() -> Self {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let kilobytes = |key| find_number(&status, key).map(|n: u64| n * 1_024);
         Self {
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn this_process_has_memory_files_and_threads() {
-        let process = Process::look();
+        let process = Process::read();
         assert!(process.resident_bytes.is_some_and(|n| n > 100_000), "{process:?}");
         assert!(process.open_files.is_some_and(|n| (1..100_000).contains(&n)), "{process:?}");
         assert!(process.threads.is_some_and(|n| n >= 1), "{process:?}");

@@ -55,7 +55,7 @@ impl Collector for Reader {
         write_connections(&state.metrics, &mut writer)?;
         write_data(state, &mut writer)?;
         write_countme(&state.metrics, &mut writer)?;
-        write_process(&Process::look(), &mut writer)
+        write_process(&Process::read(), &mut writer)
     }
 }
 
@@ -238,13 +238,13 @@ fn write_data(state: &State, writer: &mut Writer<'_>) -> fmt::Result {
         })
     });
     writer.counters("mirrorlistd_reloads", "Reloads, without the first load", reloads)?;
-    let watched = state.history.watched();
+    let watched = state.history.watch_state();
     let help = "1 when changes of the data files are taken up without a signal";
     writer.gauge("mirrorlistd_watch", help, u32::from(watched.is_some()))?;
     let last_change = watched.as_ref().and_then(|watched| watched.last_change).map(seconds_of);
-    let last_look = watched.as_ref().map(|watched| seconds_of(watched.last_look));
+    let last_check = watched.as_ref().map(|watched| seconds_of(watched.last_check));
     let help = "When the data files were last looked at";
-    writer.known("mirrorlistd_watch_last_look_timestamp_seconds", help, last_look)?;
+    writer.known("mirrorlistd_watch_last_look_timestamp_seconds", help, last_check)?;
     let help = "When the data files were last seen to change";
     writer.known("mirrorlistd_watch_last_change_timestamp_seconds", help, last_change)?;
     #[allow(clippy::cast_precision_loss, reason = "microseconds of reloads fit for centuries")]

@@ -167,7 +167,7 @@ impl StatusReport {
                 .map(|&name| state.supervisor.n_restarts(name))
                 .sum(),
             panics: metrics.panics.get(),
-            process: Process::look(),
+            process: Process::read(),
         }
     }
 }

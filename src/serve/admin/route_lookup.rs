@@ -18,7 +18,7 @@ pub(super) struct AdminRoute {
     /// How pages link to it.
     pub(super) link: Link,
     /// How the answer is made, and on which thread.
-    pub(super) answer: Answer,
+    pub(super) handler: Handler,
 }
 
 /// How pages link to a route, and with which text.
@@ -36,7 +36,7 @@ pub(super) enum Link {
 
 /// How an answer is made, and on which thread.
 #[derive(Clone, Copy)]
-pub(super) enum Answer {
+pub(super) enum Handler {
     /// On the thread of the listener, at once: for probes, whose answer takes microseconds and never
     /// waits.
     AtOnce(fn(&Arc<State>) -> AdminReply),
@@ -99,7 +99,7 @@ mod tests {
     }
 
     const fn route(method: Method, path: &'static str, about: &'static str) -> AdminRoute {
-        AdminRoute { method, path, about, link: Link::None, answer: Answer::AtOnce(answer) }
+        AdminRoute { method, path, about, link: Link::None, handler: Handler::AtOnce(answer) }
     }
 
     const ROUTES: [AdminRoute; 4] = [

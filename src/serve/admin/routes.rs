@@ -8,8 +8,8 @@ use super::health::{Health, Readiness};
 use super::layout::PageLayout;
 use super::reply::{AdminReply, failed, html, respond, text};
 use super::report::StatusReport;
-use super::route_lookup::Answer::{AtOnce, OnPageThread};
-use super::route_lookup::{AdminRoute, Answer, Link, index};
+use super::route_lookup::Handler::{AtOnce, OnPageThread};
+use super::route_lookup::{AdminRoute, Handler, Link, index};
 use super::state::State;
 use super::{prometheus, status_page};
 
@@ -33,8 +33,8 @@ pub(super) const ROUTES: &[AdminRoute] = &[
     ),
 ];
 
-const fn get(path: &'static str, about: &'static str, link: Link, answer: Answer) -> AdminRoute {
-    AdminRoute { method: Method::GET, path, about, link, answer }
+const fn get(path: &'static str, about: &'static str, link: Link, handler: Handler) -> AdminRoute {
+    AdminRoute { method: Method::GET, path, about, link, handler }
 }
 
 fn health(_: &Arc<State>) -> AdminReply {
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn what_probes_ask_for_waits_for_no_page() {
-        let at_once = ROUTES.iter().filter(|route| matches!(route.answer, AtOnce(_)));
+        let at_once = ROUTES.iter().filter(|route| matches!(route.handler, AtOnce(_)));
         let paths: Vec<_> = at_once.map(|route| route.path).collect();
         assert_eq!(paths, ["/", "/healthz", "/readyz"]);
     }

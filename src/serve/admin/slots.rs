@@ -15,15 +15,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 /// A fixed number of slots.
-pub(super) struct Slots {
+pub(super) struct ConnectionSlots {
     limit: usize,
     last_number: AtomicU64,
     taken: Mutex<Vec<Arc<SlotState>>>,
 }
 
 /// One connection's slot; dropping it frees the slot.
-pub(super) struct Slot<'a> {
-    slots: &'a Slots,
+pub(super) struct ConnectionSlot<'a> {
+    slots: &'a ConnectionSlots,
     state: Arc<SlotState>,
 }
 
@@ -41,14 +41,14 @@ pub(super) enum Taken {
     Evicted,
 }
 
-impl Slots {
+impl ConnectionSlots {
     /// Creates `limit` slots, at least one.
     pub(super) fn new(limit: usize) -> Self {
         Self { limit: limit.max(1), last_number: AtomicU64::new(0), taken: Mutex::default() }
     }
 
     /// Takes a slot. If none is free, evicts the connection that has been silent longest.
-    pub(super) fn take(&self) -> (Slot<'_>, Taken) {
+    pub(super) fn take(&self) -> (ConnectionSlot<'_>, Taken) {
         let state = Arc::new(SlotState::default());
         state.last_request.store(self.next_number(), Ordering::Relaxed);
         let mut taken = self.taken();
@@ -63,7 +63,7 @@ impl Slots {
             }
         }
         taken.push(Arc::clone(&state));
-        (Slot { slots: self, state }, outcome)
+        (ConnectionSlot { slots: self, state }, outcome)
     }
 
     fn next_number(&self) -> u64 {
@@ -76,7 +76,7 @@ impl Slots {
     }
 }
 
-impl Slot<'_> {
+impl ConnectionSlot<'_> {
     /// Records a request. To be called for each complete request.
     pub(super) fn note_request(&self) {
         self.state.last_request.store(self.slots.next_number(), Ordering::Relaxed);
@@ -88,7 +88,7 @@ impl Slot<'_> {
     }
 }
 
-impl Drop for Slot<'_> {
+impl Drop for ConnectionSlot<'_> {
     fn drop(&mut self) {
         self.slots.taken().retain(|state| !Arc::ptr_eq(state, &self.state));
     }
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     /// Returns whether this slot was given to another connection. Consumes the notification.
-    async fn is_evicted(slot: &Slot<'_>) -> bool {
+    async fn is_evicted(slot: &ConnectionSlot<'_>) -> bool {
         tokio::select! {
             biased;
             () = slot.evicted() => true,
@@ -109,7 +109,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_longest_silent_gives_way() {
-        let slots = Slots::new(3);
+        let slots = ConnectionSlots::new(3);
         let [(first, _), (second, _), (third, taken)] = [slots.take(), slots.take(), slots.take()];
         assert_eq!(taken, Taken::Free);
         first.note_request();
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn slots_come_back_once() {
-        let slots = Slots::new(2);
+        let slots = ConnectionSlots::new(2);
         let (first, _) = slots.take();
         let (_second, _) = slots.take();
         let (third, taken) = slots.take();

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::display::{duration, number, rate};
-use super::health::{Health, Previous};
+use super::health::{Health, PreviousSnapshot};
 use super::layout::PageLayout;
 use super::report::{Requests, Share, StatusReport};
 
@@ -18,7 +18,7 @@ struct StatusPage<'r> {
     now: &'r str,
     /// When the last load was refused, and why.
     refused_load: Option<(&'r str, &'r str)>,
-    previous: Option<&'r Previous>,
+    previous: Option<&'r PreviousSnapshot>,
     loading: Option<String>,
     faults: Vec<String>,
     data: Vec<Pair>,

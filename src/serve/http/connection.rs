@@ -4,7 +4,7 @@
 //! read them, without any `.await` between the load of the snapshot and the finished body.
 //!
 //! During a drain, every response has `Connection: close` and is the last one. A connection without a
-//! request still has `LAST_CHANCE` to send one, because the client does not know of the drain, and its
+//! request still has `DRAIN_GRACE` to send one, because the client does not know of the drain, and its
 //! request may be on the way. Then hyper's graceful shutdown closes it at once, whether it was idle
 //! between requests or has never sent a byte. A connection that has sent part of a request may finish
 //! it, until the header's deadline or the end of the grace period.
@@ -33,11 +33,11 @@ use super::compress::Coding;
 use super::connection_origin::ConnectionOrigin;
 use super::constant::Constants;
 use super::context::Context;
-use super::date::HttpDate;
+use super::date::DateHeader;
 use super::drain::DrainWatch;
 use super::eviction::Activity;
 use super::linger::Lingering;
-use super::proxy_header::Preamble;
+use super::proxy_header::ProxyHeaderStream;
 use super::response::{self, Compression, Headers};
 use super::route::{self, Route};
 use super::socket::Stream;
@@ -49,7 +49,7 @@ use answer::{self, CountmeEntry, Format, Scratch};
 use runtime::rate_limiter::{LOG_INTERVAL, RateLimiter};
 
 /// How long a connection without a request may still send one after the drain began.
-const LAST_CHANCE: Duration = Duration::from_millis(250);
+const DRAIN_GRACE: Duration = Duration::from_millis(250);
 /// A longer header block is answered with 431. No more is ever read in one piece, so this also limits
 /// hyper's read buffer, which does not shrink: otherwise a client that pipelines a megabyte leaves 612
 /// kB in it for as long as the connection lasts.
@@ -63,8 +63,11 @@ pub async fn serve(
     activity: &Activity,
 ) {
     let progress = ConnectionProgress::default();
-    let stream =
-        Preamble::new(stream, origin.expected(&context.options.trusted_proxies), &origin.told);
+    let stream = ProxyHeaderStream::new(
+        stream,
+        origin.connection_start(&context.options.trusted_proxies),
+        &origin.proxy_header,
+    );
     let stream = WatchedStream::new(stream, &progress);
     let stream = Lingering::new(stream, &progress, context.options.linger_bytes);
     // The answer is made while hyper calls the service, not when it polls.
@@ -82,7 +85,7 @@ pub async fn serve(
         } else {
             progress.hold(body::max_memory(n_bytes));
         }
-        Turn { response: Some(response), waits: progress.has_answered(), progress: &progress }
+        AnswerTurn { response: Some(response), waits: progress.has_answered(), progress: &progress }
     });
     let connection = http1::Builder::new()
         // The watchdog enforces this limit, and those that hyper lacks.
@@ -99,25 +102,25 @@ pub async fn serve(
         metrics: &context.metrics,
     };
     let watchdog = Watchdog::new(&progress, rules);
-    let mut guarded = Guarded { connection, progress: &progress, watchdog };
+    let mut watched = WatchedConnection { connection, progress: &progress, watchdog };
 
     let mut watch = pin!(DrainWatch::new(&context.drain));
     let drained = poll_fn(|cx| {
-        if let Poll::Ready(end) = Pin::new(&mut guarded).poll(cx) {
+        if let Poll::Ready(end) = Pin::new(&mut watched).poll(cx) {
             return Poll::Ready(Some(end));
         }
         watch.as_mut().poll_begun(cx).map(|()| None)
     });
     let end = match drained.await {
         Some(end) => {
-            origin.told.end();
+            origin.proxy_header.end();
             end
         }
-        None => match tokio::time::timeout(LAST_CHANCE, &mut guarded).await {
+        None => match tokio::time::timeout(DRAIN_GRACE, &mut watched).await {
             Ok(end) => end,
             Err(_) => {
-                guarded.connection.as_mut().graceful_shutdown();
-                guarded.await
+                watched.connection.as_mut().graceful_shutdown();
+                watched.await
             }
         },
     };
@@ -127,9 +130,9 @@ pub async fn serve(
     match end {
         End::Closed(Ok(())) => {}
         End::Closed(Err(error)) => tracing::trace!("connection from {peer}: {error}"),
-        End::Cut(verdict) => tracing::trace!("connection from {peer}: {verdict:?}"),
+        End::Cut(reason) => tracing::trace!("connection from {peer}: {reason:?}"),
     }
-    if let Some(reason) = origin.told.refusal() {
+    if let Some(reason) = origin.proxy_header.refusal() {
         log_refusal(context, peer, reason);
     }
 }
@@ -146,14 +149,14 @@ fn log_refusal(context: &Context, peer: IpAddr, reason: Malformed) {
 
 /// A future with one answer for hyper. Each turn of the connection's task completes only one: hyper
 /// would answer up to 16 pipelined requests in a row, while all other connections of this worker wait.
-struct Turn<'a> {
+struct AnswerTurn<'a> {
     response: Option<Response<Body>>,
     /// Whether the answer must wait for the next turn.
     waits: bool,
     progress: &'a ConnectionProgress,
 }
 
-impl Future for Turn<'_> {
+impl Future for AnswerTurn<'_> {
     type Output = Result<Response<Body>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
@@ -169,7 +172,7 @@ impl Future for Turn<'_> {
 }
 
 /// A connection and its watchdog.
-struct Guarded<'a, C> {
+struct WatchedConnection<'a, C> {
     connection: Pin<&'a mut C>,
     progress: &'a ConnectionProgress,
     watchdog: Watchdog<'a>,
@@ -183,7 +186,7 @@ enum End {
     Cut(CloseReason),
 }
 
-impl<C: Future<Output = hyper::Result<()>>> Future for Guarded<'_, C> {
+impl<C: Future<Output = hyper::Result<()>>> Future for WatchedConnection<'_, C> {
     type Output = End;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<End> {
@@ -199,8 +202,8 @@ impl<C: Future<Output = hyper::Result<()>>> Future for Guarded<'_, C> {
 struct WorkerMemory {
     rng: fastrand::Rng,
     scratch: Scratch,
-    date: DateCache,
-    http_date: HttpDate,
+    log_date: DateCache,
+    date_header: DateHeader,
     headers: Headers,
     constants: Constants,
 }
@@ -210,8 +213,8 @@ impl WorkerMemory {
         Self {
             rng: fastrand::Rng::new(),
             scratch: Scratch::default(),
-            date: DateCache::default(),
-            http_date: HttpDate::default(),
+            log_date: DateCache::default(),
+            date_header: DateHeader::default(),
             headers: Headers::default(),
             constants: Constants::default(),
         }
@@ -244,7 +247,7 @@ fn answer(
         }
         Err(refusal) => (RequestKind::Other, response::from_refusal(refusal)),
     };
-    let date = WORKER.with_borrow_mut(|worker| worker.http_date.at(seconds_since_1970()));
+    let date = WORKER.with_borrow_mut(|worker| worker.date_header.at(seconds_since_1970()));
     response.headers_mut().insert(DATE, date);
     if context.drain.has_begun() {
         response::close_after(&mut response);
@@ -280,21 +283,21 @@ fn respond(
     let mut body = body::begin();
 
     let edition = context.live.load();
-    let reply = survive(|| {
+    let reply = catch_panic(|| {
         let proxies = &context.options.trusted_proxies;
-        let asker = origin.asker(proxies, request);
-        if let Some(why) = origin.private_client(proxies, request, asker.address) {
+        let requester = origin.requester(proxies, request);
+        if let Some(why) = origin.private_client(proxies, request, requester.address) {
             answering.private_client(why);
         }
         let host = route::host_of(request);
-        let request = answer::Request { format, query, asker, host, now };
+        let request = answer::Request { format, query, requester, host, now };
         let WorkerMemory { rng, scratch, .. } = worker;
         answer::respond(&edition, &options.answer, &request, rng, scratch, &mut body)
     });
     match reply {
         Ok(mut reply) => {
             if let (Some(log), Some(entry)) = (&context.access_log, reply.log.take()) {
-                log.write(&entry, worker.date.date(now));
+                log.write(&entry, worker.log_date.date(now));
             }
             if let Some(tier) = reply.found {
                 answering.found(tier);
@@ -341,7 +344,7 @@ fn text_of<'r, B>(request: &'r Request<B>, name: &HeaderName) -> &'r str {
 }
 
 /// Runs `f` and returns the message of a panic as an error. A panic fails one request, never a worker.
-fn survive<R>(f: impl FnOnce() -> R) -> Result<R, String> {
+fn catch_panic<R>(f: impl FnOnce() -> R) -> Result<R, String> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|payload| panic_message(payload.as_ref()))
 }
 
@@ -360,8 +363,8 @@ mod tests {
     #[test]
     fn a_panic_becomes_its_message() {
         let numbers: Vec<u32> = Vec::new();
-        let outcome = survive(|| numbers[fastrand::usize(3..9)]);
+        let outcome = catch_panic(|| numbers[fastrand::usize(3..9)]);
         assert!(outcome.is_err_and(|reason| reason.contains("out of bounds")));
-        assert_eq!(survive(|| 7), Ok(7));
+        assert_eq!(catch_panic(|| 7), Ok(7));
     }
 }

@@ -6,9 +6,9 @@ use hyper::Request;
 use hyper::header::{HOST, HeaderName, HeaderValue};
 
 use super::client_address::{AddressHeader, AddressSource, Peer, TrustedProxies};
-use super::proxy_header::{Expect, ProxyHeaderState};
+use super::proxy_header::{ConnectionStart, ProxyHeaderState};
 use crate::metrics::PrivateClient;
-use answer::asker::Asker;
+use answer::requester::Requester;
 use model::scope::is_private;
 
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -21,20 +21,20 @@ pub struct ConnectionOrigin {
     /// The place to find the client's address in.
     source: AddressSource,
     /// The state of its PROXY header.
-    pub(super) told: ProxyHeaderState,
+    pub(super) proxy_header: ProxyHeaderState,
 }
 
 impl ConnectionOrigin {
     /// Creates the origin of a connection that was just accepted.
     pub fn new(peer: Peer, source: AddressSource) -> Self {
-        Self { peer, source, told: ProxyHeaderState::default() }
+        Self { peer, source, proxy_header: ProxyHeaderState::default() }
     }
 
     /// Returns the client that sent `request`.
-    pub(super) fn asker<B>(&self, proxies: &TrustedProxies, request: &Request<B>) -> Asker {
+    pub(super) fn requester<B>(&self, proxies: &TrustedProxies, request: &Request<B>) -> Requester {
         let address = self.client_address(proxies, request);
         let is_local = self.peer == Peer::Unix && address == self.peer.address();
-        Asker { address, is_trusted: is_local || proxies.trusts(Peer::Address(address)) }
+        Requester { address, is_trusted: is_local || proxies.trusts(Peer::Address(address)) }
     }
 
     /// Returns the address of the client that sent `request`.
@@ -49,7 +49,9 @@ impl ConnectionOrigin {
                 let lines = lines.map(HeaderValue::as_bytes);
                 proxies.client_address(self.peer, header, lines)
             }
-            AddressSource::ProxyProtocol => self.told.client().unwrap_or(self.peer.address()),
+            AddressSource::ProxyProtocol => {
+                self.proxy_header.client().unwrap_or(self.peer.address())
+            }
             AddressSource::Peer => self.peer.address(),
         }
     }
@@ -74,11 +76,11 @@ impl ConnectionOrigin {
 
     /// Returns whether a PROXY header is expected. Only trusted proxies send one. Any other peer speaks
     /// HTTP, and a PROXY header from it is a malformed request.
-    pub(super) fn expected(&self, proxies: &TrustedProxies) -> Expect {
+    pub(super) fn connection_start(&self, proxies: &TrustedProxies) -> ConnectionStart {
         let is_proxy = || proxies.trusts(self.peer);
         match self.source {
-            AddressSource::ProxyProtocol if is_proxy() => Expect::Header,
-            _ => Expect::Request,
+            AddressSource::ProxyProtocol if is_proxy() => ConnectionStart::ProxyHeader,
+            _ => ConnectionStart::Request,
         }
     }
 }

@@ -11,18 +11,18 @@ use hyper::header::HeaderValue;
 const LAST: u64 = 253_402_300_799;
 
 /// The value for the last second that was requested.
-pub(super) struct HttpDate {
+pub(super) struct DateHeader {
     second: Option<u64>,
     value: HeaderValue,
 }
 
-impl Default for HttpDate {
+impl Default for DateHeader {
     fn default() -> Self {
         Self { second: None, value: HeaderValue::from_static("") }
     }
 }
 
-impl HttpDate {
+impl DateHeader {
     /// `Sat, 21 Nov 2026 11:01:29 GMT`; `now` in seconds since 1970.
     pub(super) fn at(&mut self, now: u64) -> HeaderValue {
         if self.second != Some(now) {
@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn dates_move_with_the_clock_in_both_directions_and_stay_at_the_end_of_9999() {
-        let mut date = HttpDate::default();
+        let mut date = DateHeader::default();
         for (now, expected) in [
             (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
             (1_795_258_889, "Sat, 21 Nov 2026 11:01:29 GMT"),

@@ -3,7 +3,7 @@
 //! The loop ends only when the server drains. After an error of `accept` it waits and retries. Some
 //! errors concern one connection that its peer has already closed (ECONNABORTED, EPROTO), others the
 //! process or the host (EMFILE, ENFILE, ENOBUFS, ENOMEM). A level-triggered socket stays ready, so a
-//! retry without a wait would spin. The wait doubles up to `LONGEST_WAIT` and is reset by the first
+//! retry without a wait would spin. The wait doubles up to `MAX_BACKOFF` and is reset by the first
 //! connection that succeeds.
 //!
 //! A semaphore limits the number of connections. Near the limit, those that have been idle longest are
@@ -24,38 +24,38 @@ use tokio::task::unconstrained;
 use super::connection;
 use super::connection_origin::ConnectionOrigin;
 use super::context::Context;
-use super::eviction::{Activity, Registry};
+use super::eviction::{Activity, ConnectionRegistry};
 use super::socket::{ListeningSocket, Stream};
 use super::workers::Workers;
 use crate::http::client_address::AddressSource;
 use runtime::rate_limiter::{LOG_INTERVAL, RateLimiter};
 
 /// The first wait after a failed `accept`.
-const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+const MIN_BACKOFF: Duration = Duration::from_millis(1);
 /// The longest wait after a failed `accept`. Some 60 failing calls a second cost nothing, and a series
 /// of 50 errors is over within a second: measured with
 /// `strace -e inject=accept4:error=EMFILE:when=1..50`, the first answer came after 0.8 s, and after 10.8
 /// s with waits of up to 250 ms.
-const LONGEST_WAIT: Duration = Duration::from_millis(15);
+const MAX_BACKOFF: Duration = Duration::from_millis(15);
 /// Files that the process always needs: logs, data being reloaded, epoll, signals.
 const BASE_FILES: usize = 64;
 /// Files that the runtime of a thread needs: epoll, its wake-up, and a share in the signals.
 const FILES_PER_WORKER: usize = 3;
 
 /// Interval between searches for an idle connection while all connections are busy.
-const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+const EVICTION_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A listener and the rules for its connections.
-pub struct Public {
+pub struct PublicListener {
     /// The socket.
     pub listener: ListeningSocket,
-    /// The place where clients' addresses are found.
+    /// Where the addresses of clients are found.
     pub source: AddressSource,
 }
 
-/// The users of open files other than public connections.
+/// The parts of the process that need open files besides public connections.
 #[derive(Clone, Copy, Debug)]
-pub struct Neighbours {
+pub struct OtherFiles {
     /// Threads that answer.
     pub n_workers: usize,
     /// Public listeners.
@@ -64,7 +64,7 @@ pub struct Neighbours {
     pub n_admin: usize,
 }
 
-impl Neighbours {
+impl OtherFiles {
     fn n_files(self) -> u64 {
         let workers = self.n_workers.max(1).saturating_mul(FILES_PER_WORKER);
         let files = BASE_FILES.saturating_add(workers).saturating_add(self.n_listeners);
@@ -74,10 +74,10 @@ impl Neighbours {
 
 /// Raises the soft limit of open files as far as `max_connections` needs it, and returns how many
 /// connections fit.
-pub fn connections_within_file_limit(max_connections: usize, neighbours: Neighbours) -> usize {
+pub fn connections_within_file_limit(max_connections: usize, other_files: OtherFiles) -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-    let reserved = neighbours.n_files();
+    let reserved = other_files.n_files();
     let wanted = (max_connections as u64).saturating_add(reserved);
     let limit = getrlimit(Resource::Nofile);
     let mut soft = limit.current.unwrap_or(u64::MAX);
@@ -96,21 +96,21 @@ pub fn connections_within_file_limit(max_connections: usize, neighbours: Neighbo
 
 /// Returns `max_connections`, or what `files` leaves after the reserve, but at least half of `files`.
 fn fit(max_connections: usize, files: u64, reserved: u64) -> usize {
-    let room = files.saturating_sub(reserved).max(files / 2).max(1);
-    max_connections.min(usize::try_from(room).unwrap_or(usize::MAX))
+    let n_free = files.saturating_sub(reserved).max(files / 2).max(1);
+    max_connections.min(usize::try_from(n_free).unwrap_or(usize::MAX))
 }
 
 /// The accept loop and the limit of its connections.
-pub struct Server {
+pub struct AcceptLoop {
     context: Arc<Context>,
     permits: Arc<Semaphore>,
     n_permits: u32,
     workers: Workers,
-    crowds: RateLimiter,
-    slow_readers: RateLimiter,
+    limit_warnings: RateLimiter,
+    slow_reader_warnings: RateLimiter,
 }
 
-impl Server {
+impl AcceptLoop {
     /// A server for at most `context.options.max_connections` connections, on these threads.
     pub fn new(context: Arc<Context>, workers: Workers) -> Self {
         let n_permits = u32::try_from(context.options.max_connections.min(Semaphore::MAX_PERMITS))
@@ -120,8 +120,8 @@ impl Server {
         context.metrics.connections_limit.add(n_permits.into());
         context.metrics.unsent_limit.add(context.options.unsent_bytes);
         let limiter = || RateLimiter::new(LOG_INTERVAL);
-        let (crowds, slow_readers) = (limiter(), limiter());
-        Self { context, permits, n_permits, workers, crowds, slow_readers }
+        let (limit_warnings, slow_reader_warnings) = (limiter(), limiter());
+        Self { context, permits, n_permits, workers, limit_warnings, slow_reader_warnings }
     }
 
     /// Accepts and serves connections until the drain begins. Then it accepts the connections that are
@@ -130,15 +130,15 @@ impl Server {
     ///
     /// A socket that was handed to this process stays open elsewhere. Connections in its backlog are
     /// left to the next process, which has more time than this one.
-    pub async fn run(&self, mut listeners: Vec<Public>) {
-        let mut registry = Registry::new(now());
+    pub async fn run(&self, mut listeners: Vec<PublicListener>) {
+        let mut registry = ConnectionRegistry::new(now());
         let mut waiting = None;
         tokio::select! {
             biased;
             () = self.context.drain.begun() => {}
-            () = self.accept_for_ever(&listeners, &mut registry, &mut waiting) => {}
+            () = self.accept_until_cancelled(&listeners, &mut registry, &mut waiting) => {}
         }
-        for public in listeners.iter_mut().filter(|public| !public.listener.is_handed()) {
+        for public in listeners.iter_mut().filter(|public| !public.listener.is_inherited()) {
             public.listener.remove_file();
             self.empty_backlog(public, &mut registry).await;
         }
@@ -153,13 +153,13 @@ impl Server {
     }
 
     /// Accepts until cancelled. `waiting` holds the connection that was accepted and has no permit yet.
-    async fn accept_for_ever(
+    async fn accept_until_cancelled(
         &self,
-        listeners: &[Public],
-        registry: &mut Registry,
+        listeners: &[PublicListener],
+        registry: &mut ConnectionRegistry,
         waiting: &mut Option<(Stream, ConnectionOrigin)>,
     ) {
-        let mut trouble = AcceptFailure::new();
+        let mut backoff = AcceptBackoff::new();
         let mut first = 0;
         loop {
             let accepted = tokio::select! {
@@ -171,7 +171,7 @@ impl Server {
             };
             match accepted {
                 Ok(accepted) => {
-                    trouble.end();
+                    backoff.reset();
                     *waiting = Some(accepted);
                     let Some(permit) = self.wait_for_permit(registry).await else {
                         return;
@@ -183,40 +183,43 @@ impl Server {
                 }
                 Err(error) => {
                     self.context.metrics.accept_errors.increment();
-                    tokio::time::sleep(trouble.next_wait(&error, Instant::now())).await;
+                    tokio::time::sleep(backoff.next_delay(&error, Instant::now())).await;
                 }
             }
         }
     }
 
     /// Returns a permit for an accepted connection; evicts an idle connection if there is none.
-    async fn wait_for_permit(&self, registry: &mut Registry) -> Option<OwnedSemaphorePermit> {
+    async fn wait_for_permit(
+        &self,
+        registry: &mut ConnectionRegistry,
+    ) -> Option<OwnedSemaphorePermit> {
         loop {
             if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
                 return Some(permit);
             }
             let n_evicted = registry.evict_idle(1, now());
-            self.log_crowd(n_evicted);
+            self.warn_of_limit(n_evicted);
             tokio::select! {
                 permit = Arc::clone(&self.permits).acquire_owned() => return permit.ok(),
                 () = self.context.unsent.exceeded() => self.evict_readers(registry),
-                () = tokio::time::sleep(LOOK_INTERVAL) => {}
+                () = tokio::time::sleep(EVICTION_INTERVAL) => {}
             }
         }
     }
 
     /// Keeps up to a sixteenth of the permits free, so that a new connection rarely waits for one.
     /// Connections are evicted in batches, because each search reads the activity of all of them.
-    fn keep_reserve(&self, registry: &mut Registry) {
+    fn keep_reserve(&self, registry: &mut ConnectionRegistry) {
         let reserve = self.n_permits as usize / 16;
         let n_free = self.permits.available_permits();
         if n_free < reserve / 2 {
             let n_evicted = registry.evict_idle(reserve - n_free, now());
-            self.log_crowd(n_evicted);
+            self.warn_of_limit(n_evicted);
         }
     }
 
-    fn evict_readers(&self, registry: &mut Registry) {
+    fn evict_readers(&self, registry: &mut ConnectionRegistry) {
         let total = self.context.metrics.unsent_bytes.get();
         let excess = self.context.unsent.excess(total);
         // Enough was freed meanwhile.
@@ -224,7 +227,7 @@ impl Server {
             return;
         }
         registry.evict_readers(excess);
-        if self.slow_readers.take(Instant::now()) {
+        if self.slow_reader_warnings.take(Instant::now()) {
             tracing::warn!(
                 "{total} bytes wait for clients that do not read: the slowest are closed \
                  (limits.unsent_bytes)"
@@ -232,8 +235,8 @@ impl Server {
         }
     }
 
-    fn log_crowd(&self, n_evicted: usize) {
-        if self.crowds.take(Instant::now()) {
+    fn warn_of_limit(&self, n_evicted: usize) {
+        if self.limit_warnings.take(Instant::now()) {
             let what = match n_evicted {
                 0 => "all are in use, and further ones wait",
                 _ => "those that have been idle longest are closed",
@@ -245,7 +248,7 @@ impl Server {
         }
     }
 
-    async fn empty_backlog(&self, public: &Public, registry: &mut Registry) {
+    async fn empty_backlog(&self, public: &PublicListener, registry: &mut ConnectionRegistry) {
         // At most one accept for each free permit, so that a flood of new connections cannot delay the
         // drain.
         while let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
@@ -267,17 +270,17 @@ impl Server {
         self.context.metrics.connections_accepted.increment();
         // A socket belongs to the runtime that polls it, so it is detached from this one. That fails
         // only if the system is out of resources, and then closes only this connection.
-        let (Some(place), Ok(stream)) = (self.workers.take_permit(), stream.detach()) else {
+        let (Some(slot), Ok(stream)) = (self.workers.take_slot(), stream.detach()) else {
             return;
         };
         let context = Arc::clone(&self.context);
         // `run` owns the task and awaits it through the permit.
-        place.runtime().clone().spawn(async move {
+        slot.runtime().clone().spawn(async move {
             let open = OpenConnection::new(&context);
             if let Ok(stream) = stream.attach() {
                 connection::serve(&context, stream, &origin, &activity).await;
             }
-            drop(place);
+            drop(slot);
             // Before the permit, so that the count never exceeds the limit.
             drop(open);
             drop(permit);
@@ -288,7 +291,7 @@ impl Server {
 /// Returns the next connection of any listener. `first` is the listener that is polled first; it
 /// advances, so that no listener waits forever behind one that always has a connection or an error.
 async fn accept_any(
-    listeners: &[Public],
+    listeners: &[PublicListener],
     first: &mut usize,
 ) -> io::Result<(Stream, ConnectionOrigin)> {
     poll_fn(|cx| {
@@ -338,21 +341,21 @@ impl Drop for OpenConnection<'_> {
 }
 
 /// Consecutive failures of `accept`.
-struct AcceptFailure {
+struct AcceptBackoff {
     n_errors: u32,
     was_logged: bool,
     limiter: RateLimiter,
 }
 
-impl AcceptFailure {
+impl AcceptBackoff {
     fn new() -> Self {
         Self { n_errors: 0, was_logged: false, limiter: RateLimiter::new(LOG_INTERVAL) }
     }
 
     /// Returns how long to wait before the next try. Logs the first error of a series, but at most one a
     /// minute: if files are short, errors and successes alternate.
-    fn next_wait(&mut self, error: &io::Error, now: Instant) -> Duration {
-        let wait = SHORTEST_WAIT.saturating_mul(1 << self.n_errors.min(8)).min(LONGEST_WAIT);
+    fn next_delay(&mut self, error: &io::Error, now: Instant) -> Duration {
+        let delay = MIN_BACKOFF.saturating_mul(1 << self.n_errors.min(8)).min(MAX_BACKOFF);
         self.n_errors = self.n_errors.saturating_add(1);
         // A client that gives up early does not concern the operator, and must not be able to fill the
         // log.
@@ -360,11 +363,11 @@ impl AcceptFailure {
             self.was_logged = true;
             tracing::warn!("cannot accept connections: {error}; trying on");
         }
-        wait
+        delay
     }
 
     /// A connection was accepted.
-    fn end(&mut self) {
+    fn reset(&mut self) {
         if self.was_logged {
             tracing::info!("accepting connections again after {} errors", self.n_errors);
         }
@@ -384,29 +387,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_grow_to_a_limit_and_start_anew_after_success() {
+    fn delays_grow_to_a_limit_and_start_anew_after_success() {
         let error = io::Error::from_raw_os_error(libc::EMFILE);
         let now = Instant::now();
-        let mut trouble = AcceptFailure::new();
-        let waits: Vec<_> = (0..2_000).map(|_| trouble.next_wait(&error, now)).collect();
-        assert_eq!(waits[..3], [1, 2, 4].map(Duration::from_millis));
-        assert!(waits.iter().all(|&wait| wait <= LONGEST_WAIT));
-        assert_eq!(waits.last(), Some(&LONGEST_WAIT));
-        trouble.end();
-        assert_eq!(trouble.next_wait(&error, now), SHORTEST_WAIT);
+        let mut backoff = AcceptBackoff::new();
+        let delays: Vec<_> = (0..2_000).map(|_| backoff.next_delay(&error, now)).collect();
+        assert_eq!(delays[..3], [1, 2, 4].map(Duration::from_millis));
+        assert!(delays.iter().all(|&delay| delay <= MAX_BACKOFF));
+        assert_eq!(delays.last(), Some(&MAX_BACKOFF));
+        backoff.reset();
+        assert_eq!(backoff.next_delay(&error, now), MIN_BACKOFF);
     }
 
     #[test]
     fn errors_that_alternate_with_successes_are_logged_once_a_minute() {
         let error = io::Error::from_raw_os_error(libc::EMFILE);
         let start = Instant::now();
-        let mut trouble = AcceptFailure::new();
+        let mut backoff = AcceptBackoff::new();
         let mut n_logged = 0;
         // For 100 seconds, ten errors per second.
         for tenth in 0..1_000 {
-            trouble.next_wait(&error, start + Duration::from_millis(100) * tenth);
-            n_logged += u32::from(trouble.was_logged);
-            trouble.end();
+            backoff.next_delay(&error, start + Duration::from_millis(100) * tenth);
+            n_logged += u32::from(backoff.was_logged);
+            backoff.reset();
         }
         assert_eq!(n_logged, 2);
     }
@@ -424,7 +427,7 @@ mod tests {
     #[test]
     fn everything_that_takes_files_is_reckoned_with() {
         let n_files = |n_workers, n_listeners, n_admin| {
-            Neighbours { n_workers, n_listeners, n_admin }.n_files()
+            OtherFiles { n_workers, n_listeners, n_admin }.n_files()
         };
         assert_eq!(n_files(1, 1, 0), 68);
         assert_eq!(n_files(64, 3, 65), 64 + 192 + 3 + 65);

@@ -1,9 +1,9 @@
 //! The header of the PROXY protocol before the first request of a connection, if one is expected.
 //!
-//! [`Preamble`] stands between the watchdog and the socket, so reading the header needs no time limit or
-//! drain of its own. While the header is incomplete, the connection counts as one that has not sent a
-//! byte, with the same deadline, and hyper does not see the header. If no header is expected, this costs
-//! one comparison per read.
+//! [`ProxyHeaderStream`] stands between the watchdog and the socket, so reading the header needs no time
+//! limit or drain of its own. While the header is incomplete, the connection counts as one that has not
+//! sent a byte, with the same deadline, and hyper does not see the header. If no header is expected, this
+//! costs one comparison per read.
 //!
 //! A malformed or missing header is an error of the stream, which ends the connection without an answer:
 //! there is no guess at what else the bytes could mean.
@@ -51,16 +51,16 @@ impl ProxyHeaderState {
         }
     }
 
-    fn tell(&self, outcome: Result<Option<IpAddr>, Malformed>) {
+    fn set_outcome(&self, outcome: Result<Option<IpAddr>, Malformed>) {
         self.outcome.get_or_init(|| outcome);
     }
 }
 
 /// A socket from which an expected PROXY header is read and removed.
-pub struct Preamble<'a> {
+pub struct ProxyHeaderStream<'a> {
     stream: Stream,
     state: State,
-    told: &'a ProxyHeaderState,
+    header: &'a ProxyHeaderState,
 }
 
 enum State {
@@ -74,21 +74,21 @@ enum State {
 
 /// Whether a connection begins with a PROXY header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Expect {
+pub enum ConnectionStart {
     /// It must begin with a header.
-    Header,
+    ProxyHeader,
     /// It begins with a request.
     Request,
 }
 
-impl<'a> Preamble<'a> {
+impl<'a> ProxyHeaderStream<'a> {
     /// Wraps a connection that has just been accepted.
-    pub fn new(stream: Stream, expect: Expect, told: &'a ProxyHeaderState) -> Self {
-        let state = match expect {
-            Expect::Header => State::Expected(Vec::new()),
-            Expect::Request => State::Passed,
+    pub fn new(stream: Stream, start: ConnectionStart, header: &'a ProxyHeaderState) -> Self {
+        let state = match start {
+            ConnectionStart::ProxyHeader => State::Expected(Vec::new()),
+            ConnectionStart::Request => State::Passed,
         };
-        Self { stream, state, told }
+        Self { stream, state, header }
     }
 
     /// Returns the socket.
@@ -108,17 +108,17 @@ impl<'a> Preamble<'a> {
                     if chunk.filled().is_empty() {
                         return Poll::Ready(Ok(()));
                     }
-                    self.told.has_begun.store(true, Ordering::Relaxed);
+                    self.header.has_begun.store(true, Ordering::Relaxed);
                     bytes.extend_from_slice(chunk.filled());
                     match proxy_protocol::parse(bytes) {
                         // More bytes are needed; the parser limits how many.
                         Ok(None) => {}
-                        Ok(Some(header)) => {
-                            self.told.tell(Ok(header.client));
-                            self.state = State::Left(std::mem::take(bytes), header.n_bytes);
+                        Ok(Some(parsed)) => {
+                            self.header.set_outcome(Ok(parsed.client));
+                            self.state = State::Left(std::mem::take(bytes), parsed.n_bytes);
                         }
                         Err(reason) => {
-                            self.told.tell(Err(reason));
+                            self.header.set_outcome(Err(reason));
                             let error = io::Error::new(io::ErrorKind::InvalidData, reason);
                             return Poll::Ready(Err(error));
                         }
@@ -141,7 +141,7 @@ impl<'a> Preamble<'a> {
     }
 }
 
-impl AsyncRead for Preamble<'_> {
+impl AsyncRead for ProxyHeaderStream<'_> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -154,7 +154,7 @@ impl AsyncRead for Preamble<'_> {
     }
 }
 
-impl AsyncWrite for Preamble<'_> {
+impl AsyncWrite for ProxyHeaderStream<'_> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -1,8 +1,8 @@
 //! Sockets: addresses, listening sockets of either family, and the streams that they accept.
 //!
-//! A listening socket is bound here, or was bound by another process and handed over ([`Handed`]). The
-//! difference matters at the end: a socket that was handed over is left open with its backlog, because
-//! its owner keeps it open for the next process.
+//! A listening socket is bound here, or was bound by another process and inherited ([`InheritedSocket`]).
+//! The difference matters at the end: an inherited socket is left open with its backlog, because its
+//! owner keeps it open for the next process.
 //!
 //! A unix socket is also a file. A file that a killed process has left behind is replaced; a socket that
 //! another process listens on is not, and neither is any other kind of file. At the end the file is
@@ -35,7 +35,7 @@ pub(super) const UNSENT_BYTES: u32 = 128 * 1024;
 
 /// A listening socket that the process was started with.
 #[derive(Debug)]
-pub enum Handed {
+pub enum InheritedSocket {
     /// TCP.
     Tcp(net::TcpListener),
     /// A unix socket.
@@ -48,7 +48,7 @@ pub struct ListeningSocket {
     address: Address,
     /// The file of a unix socket that was bound here; `None` for other sockets.
     file: Option<SocketFile>,
-    is_handed: bool,
+    is_inherited: bool,
 }
 
 enum Listening {
@@ -65,27 +65,32 @@ impl ListeningSocket {
                 socket.listen(BACKLOG)?;
                 let socket = TcpListener::from_std(socket.into())?;
                 let address = Address::Tcp(socket.local_addr()?);
-                Ok(Self { socket: Listening::Tcp(socket), address, file: None, is_handed: false })
+                Ok(Self {
+                    socket: Listening::Tcp(socket),
+                    address,
+                    file: None,
+                    is_inherited: false,
+                })
             }
             Address::Unix(path) => {
                 let (socket, file) = socket_file::bind(path, mode, BACKLOG)?;
                 let socket = Listening::Unix(UnixListener::from_std(socket.into())?);
-                Ok(Self { socket, address: address.clone(), file: Some(file), is_handed: false })
+                Ok(Self { socket, address: address.clone(), file: Some(file), is_inherited: false })
             }
         }
     }
 
     /// Takes over a listening socket that another process has bound. Needs a tokio runtime.
-    pub fn adopt(handed: Handed) -> io::Result<Self> {
-        let (socket, address) = match handed {
-            Handed::Tcp(socket) => {
+    pub fn adopt(inherited: InheritedSocket) -> io::Result<Self> {
+        let (socket, address) = match inherited {
+            InheritedSocket::Tcp(socket) => {
                 let socket = Socket::from(socket);
                 set_tcp_options(&socket)?;
                 let socket = TcpListener::from_std(socket.into())?;
                 let address = Address::Tcp(socket.local_addr()?);
                 (Listening::Tcp(socket), address)
             }
-            Handed::Unix(socket) => {
+            InheritedSocket::Unix(socket) => {
                 socket.set_nonblocking(true)?;
                 let address = socket.local_addr()?;
                 let path = address.as_pathname().unwrap_or(Path::new("(without a path)"));
@@ -93,7 +98,7 @@ impl ListeningSocket {
                 (Listening::Unix(UnixListener::from_std(socket)?), address)
             }
         };
-        Ok(Self { socket, address, file: None, is_handed: true })
+        Ok(Self { socket, address, file: None, is_inherited: true })
     }
 
     /// The real address.
@@ -102,8 +107,8 @@ impl ListeningSocket {
     }
 
     /// Returns whether another process has bound the socket and keeps it open.
-    pub fn is_handed(&self) -> bool {
-        self.is_handed
+    pub fn is_inherited(&self) -> bool {
+        self.is_inherited
     }
 
     /// Removes the file, so that no new client finds the socket. Connections in the backlog can still be
@@ -173,25 +178,25 @@ pub enum Stream {
 }
 
 /// An accepted connection, detached for another runtime.
-pub struct Detached(DetachedStream);
+pub struct DetachedStream(DetachedKind);
 
-enum DetachedStream {
+enum DetachedKind {
     Tcp(net::TcpStream),
     Unix(unix::UnixStream),
 }
 
 impl Stream {
     /// Detaches the stream from its runtime.
-    pub fn detach(self) -> io::Result<Detached> {
+    pub fn detach(self) -> io::Result<DetachedStream> {
         let stream = match self {
-            Self::Tcp(stream) => DetachedStream::Tcp(stream.into_std()?),
-            Self::Unix(stream) => DetachedStream::Unix(stream.into_std()?),
+            Self::Tcp(stream) => DetachedKind::Tcp(stream.into_std()?),
+            Self::Unix(stream) => DetachedKind::Unix(stream.into_std()?),
         };
-        Ok(Detached(stream))
+        Ok(DetachedStream(stream))
     }
 
     /// Makes the end of a TCP connection a reset: what the kernel still holds of an answer is not sent.
-    pub fn give_up(&self) {
+    pub fn reset_at_end(&self) {
         match self {
             // If it fails, the kernel's own limits apply.
             Self::Tcp(stream) => drop(stream.set_zero_linger()),
@@ -201,12 +206,12 @@ impl Stream {
     }
 }
 
-impl Detached {
+impl DetachedStream {
     /// Registers the stream with the runtime of the current thread.
     pub fn attach(self) -> io::Result<Stream> {
         match self.0 {
-            DetachedStream::Tcp(stream) => TcpStream::from_std(stream).map(Stream::Tcp),
-            DetachedStream::Unix(stream) => UnixStream::from_std(stream).map(Stream::Unix),
+            DetachedKind::Tcp(stream) => TcpStream::from_std(stream).map(Stream::Tcp),
+            DetachedKind::Unix(stream) => UnixStream::from_std(stream).map(Stream::Unix),
         }
     }
 }

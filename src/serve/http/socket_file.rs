@@ -20,7 +20,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::address::Mode;
 
 /// How long to wait for the lock; others hold it for a few system calls.
-const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 const LOCK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The kind of file at the path of a socket.
@@ -38,7 +38,7 @@ pub enum Occupant {
 
 /// Checks what is at `path`. Never blocks: a blocking connect would wait forever for a listener that
 /// does not accept and whose backlog is full.
-pub fn look(path: &Path) -> Occupant {
+pub fn find_occupant(path: &Path) -> Occupant {
     match fs::symlink_metadata(path) {
         Ok(meta) if !meta.file_type().is_socket() => Occupant::File,
         Ok(_) => match connect(path) {
@@ -60,7 +60,7 @@ fn connect(path: &Path) -> io::Result<()> {
 pub(super) fn bind(path: &Path, mode: Mode, backlog: i32) -> io::Result<(Socket, SocketFile)> {
     // Held until the end.
     let _lock = lock_folder(path)?;
-    if look(path) == Occupant::Abandoned {
+    if find_occupant(path) == Occupant::Abandoned {
         fs::remove_file(path)?;
     }
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
@@ -87,7 +87,7 @@ fn lock_folder(path: &Path) -> io::Result<Option<File>> {
     loop {
         match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(Some(folder)),
-            Err(Errno::WOULDBLOCK) if start.elapsed() >= LOCK_PATIENCE => {
+            Err(Errno::WOULDBLOCK) if start.elapsed() >= LOCK_TIMEOUT => {
                 return Err(io::Error::other("somebody holds a lock on its folder"));
             }
             Err(Errno::WOULDBLOCK | Errno::INTR) => thread::sleep(LOCK_INTERVAL),
@@ -134,11 +134,11 @@ mod tests {
     fn a_listener_with_a_full_backlog_is_one() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("socket");
-        assert_eq!(look(&path), Occupant::Nobody);
+        assert_eq!(find_occupant(&path), Occupant::Nobody);
         let address = SockAddr::unix(&path).expect("a short path");
         let listener = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
         listener.bind(&address).expect("a free path");
-        assert_eq!(look(&path), Occupant::Abandoned);
+        assert_eq!(find_occupant(&path), Occupant::Abandoned);
         listener.listen(0).expect("a socket");
         let mut clients = Vec::new();
         loop {
@@ -149,11 +149,11 @@ mod tests {
                 Err(error) => break assert_eq!(error.kind(), ErrorKind::WouldBlock),
             }
         }
-        assert_eq!(look(&path), Occupant::Listener);
+        assert_eq!(find_occupant(&path), Occupant::Listener);
         let error = bind(&path, None, 4_096).err().expect("somebody listens");
         assert_eq!(error.kind(), ErrorKind::AddrInUse);
         drop(listener);
-        assert_eq!(look(&path), Occupant::Abandoned);
+        assert_eq!(find_occupant(&path), Occupant::Abandoned);
     }
 
     #[test]

@@ -26,13 +26,13 @@ use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::eviction::{Activity, UnsentBudget};
-use super::proxy_header::Preamble;
+use super::proxy_header::ProxyHeaderStream;
 use super::socket::UNSENT_BYTES;
 use crate::metrics::{Metrics, Phase};
 
 /// How long a connection that was asked to end still lives. Its socket is polled again before this timer
 /// fires: it may hold a request that the runtime has not seen yet, and a close would reset it.
-const LAST_LOOK: Duration = Duration::from_millis(1);
+const EVICTION_DELAY: Duration = Duration::from_millis(1);
 
 /// hyper reads no further request while it holds this much of answers, apart from the last one.
 const QUEUED_BYTES: u64 = 16 * 1024;
@@ -75,7 +75,7 @@ pub struct ConnectionProgress {
     /// Whether everything is answered, and the client may still be sending.
     is_lingering: AtomicBool,
     /// Whether the bytes that the socket still holds must not be sent any more.
-    is_given_up: AtomicBool,
+    resets_at_end: AtomicBool,
 }
 
 impl ConnectionProgress {
@@ -142,8 +142,8 @@ impl ConnectionProgress {
 
     /// Makes the end of the connection a reset. Otherwise the kernel would keep the rest of an answer,
     /// with its memory, for a client that does not read.
-    fn give_up(&self) {
-        self.is_given_up.store(true, Ordering::Relaxed);
+    fn reset_at_end(&self) {
+        self.resets_at_end.store(true, Ordering::Relaxed);
     }
 
     fn phase(&self) -> Phase {
@@ -163,13 +163,13 @@ impl ConnectionProgress {
 
 /// A socket that records its progress.
 pub struct WatchedStream<'a> {
-    stream: Preamble<'a>,
+    stream: ProxyHeaderStream<'a>,
     progress: &'a ConnectionProgress,
 }
 
 impl<'a> WatchedStream<'a> {
     /// Watches `stream`.
-    pub fn new(stream: Preamble<'a>, progress: &'a ConnectionProgress) -> Self {
+    pub fn new(stream: ProxyHeaderStream<'a>, progress: &'a ConnectionProgress) -> Self {
         Self { stream, progress }
     }
 
@@ -233,8 +233,8 @@ impl AsyncWrite for WatchedStream<'_> {
 
 impl Drop for WatchedStream<'_> {
     fn drop(&mut self) {
-        if self.progress.is_given_up.load(Ordering::Relaxed) {
-            self.stream.stream().give_up();
+        if self.progress.resets_at_end.load(Ordering::Relaxed) {
+            self.stream.stream().reset_at_end();
         }
     }
 }
@@ -253,7 +253,7 @@ pub struct Watchdog<'a> {
     /// The bytes that are counted as unsent for this connection.
     unsent: u64,
     /// When the connection ends if nothing happens before, after it was asked to end.
-    last_look: Option<Instant>,
+    evict_at: Option<Instant>,
     timer: Pin<Box<Sleep>>,
     /// The waker registered with the timer. A task has only one, so it is registered once.
     waker: Option<Waker>,
@@ -294,7 +294,7 @@ impl<'a> Watchdog<'a> {
             n_headers: 0,
             written: 0,
             unsent: 0,
-            last_look: None,
+            evict_at: None,
             timer: Box::pin(sleep_until(now + rules.timeouts.header)),
             waker: None,
         }
@@ -304,34 +304,34 @@ impl<'a> Watchdog<'a> {
     /// every poll of the connection, with the same waker.
     pub fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
         let now = Instant::now();
-        self.look(now);
+        self.update_phase(now);
         if !self.count_unsent() {
             return Poll::Ready(self.evict());
         }
         let is_known = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
         if !is_known {
-            self.rules.activity.listen(cx.waker());
+            self.rules.activity.set_waker(cx.waker());
         }
-        let last_look = match self.rules.activity.must_end() {
-            true => Some(self.last_look.unwrap_or(now + LAST_LOOK)),
+        let evict_at = match self.rules.activity.must_end() {
+            true => Some(self.evict_at.unwrap_or(now + EVICTION_DELAY)),
             false => None,
         };
         // The timer fires only after the runtime has polled the sockets.
-        if last_look.is_some()
-            && last_look == self.last_look
-            && last_look == Some(self.timer.deadline())
+        if evict_at.is_some()
+            && evict_at == self.evict_at
+            && evict_at == Some(self.timer.deadline())
             && self.timer.is_elapsed()
         {
             return Poll::Ready(self.evict());
         }
-        self.last_look = last_look;
+        self.evict_at = evict_at;
         let deadline = self.since + self.limit();
         if deadline <= now {
             self.give_up();
             self.rules.metrics.count_overdue(self.phase);
             return Poll::Ready(CloseReason::Overdue(self.phase));
         }
-        let deadline = last_look.map_or(deadline, |last_look| deadline.min(last_look));
+        let deadline = evict_at.map_or(deadline, |evict_at| deadline.min(evict_at));
         let set_for = self.timer.deadline();
         let is_wrong = deadline < set_for || set_for <= now;
         if is_wrong {
@@ -357,12 +357,12 @@ impl<'a> Watchdog<'a> {
 
     fn give_up(&self) {
         if self.phase == Phase::Write {
-            self.progress.give_up();
+            self.progress.reset_at_end();
         }
     }
 
     /// Finds the phase, and records when it began or last made progress.
-    fn look(&mut self, now: Instant) {
+    fn update_phase(&mut self, now: Instant) {
         let phase = self.progress.phase();
         let n_headers = self.progress.n_headers.load(Ordering::Relaxed);
         let written = self.progress.written.load(Ordering::Relaxed);

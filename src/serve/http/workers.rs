@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use tokio::runtime::{Builder, Handle};
 
-use super::placement::{Placement, Reading};
+use super::placement::{Placement, ThreadReading};
 use runtime::supervise::{Supervisor, Thread};
 
 /// The number of task polls after which a thread checks for new events. tokio's default of 61 is for
@@ -36,8 +36,8 @@ struct WorkerThread {
     n_connections: Arc<AtomicUsize>,
 }
 
-/// A connection's place on a thread; dropping it frees the place.
-pub struct Permit {
+/// A connection's slot on a thread; dropping it frees the slot.
+pub struct WorkerSlot {
     runtime: Handle,
     n_connections: Arc<AtomicUsize>,
 }
@@ -52,17 +52,17 @@ impl Workers {
     }
 
     /// Returns a handle that checks that every worker thread still runs.
-    pub fn pulse(&self) -> Pulse {
-        Pulse(self.workers.iter().map(|worker| worker.runtime.clone()).collect())
+    pub fn heartbeat(&self) -> Heartbeat {
+        Heartbeat(self.workers.iter().map(|worker| worker.runtime.clone()).collect())
     }
 
-    /// A place on the thread with the least work.
-    pub fn take_permit(&self) -> Option<Permit> {
-        let readings = self.workers.iter().map(WorkerThread::read);
+    /// Takes a slot on the thread with the least work.
+    pub fn take_slot(&self) -> Option<WorkerSlot> {
+        let readings = self.workers.iter().map(WorkerThread::measure);
         let mut placement = self.placement.lock().unwrap_or_else(PoisonError::into_inner);
         let worker = self.workers.get(placement.choose(Instant::now(), readings)?)?;
         worker.n_connections.fetch_add(1, Ordering::Relaxed);
-        Some(Permit {
+        Some(WorkerSlot {
             runtime: worker.runtime.clone(),
             n_connections: Arc::clone(&worker.n_connections),
         })
@@ -70,9 +70,9 @@ impl Workers {
 }
 
 /// Checks that every worker thread still runs.
-pub struct Pulse(Vec<Handle>);
+pub struct Heartbeat(Vec<Handle>);
 
-impl Pulse {
+impl Heartbeat {
     /// Returns when every thread has run a task.
     pub async fn beat(&self) {
         for runtime in &self.0 {
@@ -96,23 +96,23 @@ impl WorkerThread {
         Ok(Self { runtime: handle, n_connections: Arc::default() })
     }
 
-    fn read(&self) -> Reading {
+    fn measure(&self) -> ThreadReading {
         // A current-thread runtime has one worker, with the number 0.
-        Reading {
+        ThreadReading {
             busy: self.runtime.metrics().worker_total_busy_duration(0),
             n_connections: self.n_connections.load(Ordering::Relaxed),
         }
     }
 }
 
-impl Permit {
+impl WorkerSlot {
     /// The runtime of the thread.
     pub fn runtime(&self) -> &Handle {
         &self.runtime
     }
 }
 
-impl Drop for Permit {
+impl Drop for WorkerSlot {
     fn drop(&mut self) {
         self.n_connections.fetch_sub(1, Ordering::Relaxed);
     }
@@ -123,16 +123,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_come_back() {
+    fn slots_come_back() {
         let workers = Workers::start(3, &Supervisor::default()).expect("threads can be started");
-        let n_connections =
-            || -> usize { workers.workers.iter().map(|worker| worker.read().n_connections).sum() };
-        let mut places: Vec<_> = (0..7).filter_map(|_| workers.take_permit()).collect();
+        let n_connections = || -> usize {
+            workers.workers.iter().map(|worker| worker.measure().n_connections).sum()
+        };
+        let mut slots: Vec<_> = (0..7).filter_map(|_| workers.take_slot()).collect();
         assert_eq!(n_connections(), 7);
-        places.remove(0);
-        places.remove(2);
+        slots.remove(0);
+        slots.remove(2);
         assert_eq!(n_connections(), 5);
-        places.clear();
+        slots.clear();
         assert_eq!(n_connections(), 0);
     }
 }

@@ -35,7 +35,7 @@ pub enum ClientVerdict {
 pub struct ClientCheck {
     last: Counts,
     /// The last verdict; `None` before the first.
-    was: Option<Kind>,
+    last_kind: Option<Kind>,
 }
 
 /// The counters since the start.
@@ -56,7 +56,7 @@ enum Kind {
 impl ClientCheck {
     /// Judges the requests since the last verdict, if there are enough of them. Returns the verdict if
     /// it differs from the last one. A first verdict that is `Sound` is not returned.
-    pub fn look(&mut self, metrics: &Metrics) -> Option<ClientVerdict> {
+    pub fn check(&mut self, metrics: &Metrics) -> Option<ClientVerdict> {
         let kinds = [RequestKind::Mirrorlist, RequestKind::Metalink];
         self.judge(Counts {
             requests: kinds.iter().map(|&kind| metrics.requests_of(kind)).sum(),
@@ -82,8 +82,8 @@ impl ClientCheck {
             percent if seen >= unnamed => (Kind::Private, ClientVerdict::Private { percent }),
             percent => (Kind::Unnamed, ClientVerdict::Unnamed { percent }),
         };
-        let is_news = self.was.unwrap_or(Kind::Sound) != kind;
-        self.was = Some(kind);
+        let is_news = self.last_kind.unwrap_or(Kind::Sound) != kind;
+        self.last_kind = Some(kind);
         is_news.then_some(verdict)
     }
 }
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_is_told_once_and_only_when_enough_has_happened() {
+    fn a_change_is_reported_once_and_only_after_enough_requests() {
         let mut check = ClientCheck::default();
         let mut total = Counts::default();
         let mut judge = |requests: u64, seen: u64, unnamed: u64| {

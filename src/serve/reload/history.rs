@@ -19,9 +19,9 @@ pub struct History {
     running: Mutex<Option<Instant>>,
     /// One reference for each thread that loads, and this one.
     loading: Arc<()>,
-    tried: Mutex<Option<Revision>>,
+    last_revision: Mutex<Option<Revision>>,
     retry: AtomicBool,
-    watched: Mutex<Option<Watched>>,
+    watch_state: Mutex<Option<WatchState>>,
 }
 
 /// The history at one moment.
@@ -56,7 +56,7 @@ pub struct Attempt {
 
 /// The state of the watched files.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Watched {
+pub struct WatchState {
     /// How long the files must stay unchanged before a reload.
     pub quiet: Duration,
     /// When a change was last seen; `None` if there was none since the start.
@@ -64,7 +64,7 @@ pub struct Watched {
     /// Whether a change was seen and the quiet time has not ended yet.
     pub is_waiting: bool,
     /// When the files were last checked. It does not advance while a check hangs.
-    pub last_look: SystemTime,
+    pub last_check: SystemTime,
 }
 
 impl History {
@@ -81,8 +81,8 @@ impl History {
     }
 
     /// Records the revision of the data that the current load has found.
-    pub fn found(&self, revision: Revision) {
-        *lock(&self.tried) = Some(revision);
+    pub fn set_revision(&self, revision: Revision) {
+        *lock(&self.last_revision) = Some(revision);
     }
 
     /// Returns how long the current load has been running; `None` if none is.
@@ -108,13 +108,13 @@ impl History {
 
     /// Returns the revision that was last loaded, successfully or not; `None` if another load of it may
     /// have another outcome.
-    pub fn tried(&self) -> Option<Revision> {
-        lock(&self.tried).clone()
+    pub fn last_revision(&self) -> Option<Revision> {
+        lock(&self.last_revision).clone()
     }
 
     /// Requests another load of the same files, because they could not be read.
     pub fn want_retry(&self) {
-        *lock(&self.tried) = None;
+        *lock(&self.last_revision) = None;
         self.retry.store(true, Ordering::SeqCst);
     }
 
@@ -124,13 +124,13 @@ impl History {
     }
 
     /// Records the state of the watched files.
-    pub fn watch(&self, watched: Watched) {
-        *lock(&self.watched) = Some(watched);
+    pub fn set_watch_state(&self, watch_state: WatchState) {
+        *lock(&self.watch_state) = Some(watch_state);
     }
 
     /// Returns the state of the watched files; `None` if none are watched.
-    pub fn watched(&self) -> Option<Watched> {
-        lock(&self.watched).clone()
+    pub fn watch_state(&self) -> Option<WatchState> {
+        lock(&self.watch_state).clone()
     }
 
     /// Records a load that was published.

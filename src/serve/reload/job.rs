@@ -11,7 +11,7 @@ use super::error::{Error, Reason};
 use super::history::History;
 use super::load::{Loaded, Source};
 use super::plausible::{Shrink, check_shrink, find_future};
-use crate::live::{Live, step_behind_workers};
+use crate::live::{Live, lower_priority};
 use crate::metrics::{Metrics, ReloadOutcome, ReloadTrigger};
 use answer::Edition;
 use runtime::supervise::{Supervisor, Thread};
@@ -70,7 +70,7 @@ enum Progress {
 
 impl Job {
     fn run(&self, inbox: &Receiver<ReloadTrigger>) {
-        step_behind_workers();
+        lower_priority();
         while let Ok(trigger) = inbox.recv() {
             let start = Instant::now();
             self.history.begin();
@@ -136,7 +136,7 @@ impl Job {
         let deadline = Instant::now() + self.timeout;
         loop {
             match progress.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(Progress::Found(revision)) => self.history.found(revision),
+                Ok(Progress::Found(revision)) => self.history.set_revision(revision),
                 Ok(Progress::Done(outcome)) => return outcome,
                 Err(RecvTimeoutError::Timeout) => return Err(Reason::Hangs(self.timeout).into()),
                 Err(RecvTimeoutError::Disconnected) => return Err(Reason::Panicked.into()),

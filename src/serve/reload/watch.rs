@@ -15,16 +15,16 @@
 //! The exception is a state that the system could not read, for example for lack of file handles or
 //! memory. It is tried again after the quiet time.
 //!
-//! Files that keep changing would never be loaded. So after [`PATIENCE`] quiet times of changes a reload
-//! is requested anyway. It is published if the files happen not to change while they are read; otherwise
-//! it is refused, with the name of the file that changed.
+//! Files that keep changing would never be loaded. So after [`MAX_QUIET_TIMES`] quiet times of changes a
+//! reload is requested anyway. It is published if the files happen not to change while they are read;
+//! otherwise it is refused, with the name of the file that changed.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::history::{History, Watched};
+use super::history::{History, WatchState};
 use super::job::Reloader;
 use super::load::Source;
 use crate::metrics::ReloadTrigger;
@@ -32,17 +32,17 @@ use runtime::supervise::{Supervisor, Thread};
 use sources::Revision;
 
 /// Quiet times of uninterrupted change after which a reload is tried anyway.
-pub const PATIENCE: u32 = 60;
+pub const MAX_QUIET_TIMES: u32 = 60;
 /// The longest interval between two checks; it is shorter with a short quiet time.
-const LONGEST_INTERVAL: Duration = Duration::from_secs(1);
+const MAX_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The running thread. It ends when this is dropped. It is not joined, because checking a file on a
 /// network that is down can block for a long time.
-pub struct Watch {
+pub struct FileWatch {
     _stop: Sender<()>,
 }
 
-impl Watch {
+impl FileWatch {
     /// Starts the thread, after the first load: changes are relative to the revision that was loaded.
     pub fn start(
         source: Source,
@@ -53,12 +53,14 @@ impl Watch {
     ) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
         // Read here and not on the thread, so that a change before the thread starts is noticed.
-        let mut unrest = Unrest::new(quiet, history.tried().unwrap_or_else(|| source.revision()));
-        let last_look = SystemTime::now();
-        let mut watched = Watched { quiet, last_change: None, is_waiting: false, last_look };
-        history.watch(watched.clone());
+        let mut debouncer =
+            Debouncer::new(quiet, history.last_revision().unwrap_or_else(|| source.revision()));
+        let last_check = SystemTime::now();
+        let mut watch_state =
+            WatchState { quiet, last_change: None, is_waiting: false, last_check };
+        history.set_watch_state(watch_state.clone());
         drop(supervisor.spawn(Thread::Watch, move || {
-            watch(&source, &mut unrest, &mut watched, &reloader, &history, &stopped);
+            watch(&source, &mut debouncer, &mut watch_state, &reloader, &history, &stopped);
         })?);
         Ok(Self { _stop: stop })
     }
@@ -66,38 +68,38 @@ impl Watch {
 
 fn watch(
     source: &Source,
-    unrest: &mut Unrest,
-    watched: &mut Watched,
+    debouncer: &mut Debouncer,
+    watch_state: &mut WatchState,
     reloader: &Reloader,
     history: &History,
     stopped: &Receiver<()>,
 ) {
-    let quiet = unrest.quiet;
-    let interval = (quiet / 4).min(LONGEST_INTERVAL);
+    let quiet = debouncer.quiet;
+    let interval = (quiet / 4).min(MAX_CHECK_INTERVAL);
     while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
         let revision = source.revision();
-        if revision != unrest.seen {
-            watched.last_change = Some(SystemTime::now());
+        if revision != debouncer.seen {
+            watch_state.last_change = Some(SystemTime::now());
         }
         if history.take_retry() {
-            unrest.retry(Instant::now());
+            debouncer.retry(Instant::now());
         }
-        let end = unrest.observe(Instant::now(), revision);
-        watched.is_waiting = unrest.began.is_some();
-        watched.last_look = SystemTime::now();
-        history.watch(watched.clone());
-        let Some(end) = end else { continue };
-        if history.tried().as_ref() == Some(&unrest.seen) {
+        let reason = debouncer.observe(Instant::now(), revision);
+        watch_state.is_waiting = debouncer.began.is_some();
+        watch_state.last_check = SystemTime::now();
+        history.set_watch_state(watch_state.clone());
+        let Some(reason) = reason else { continue };
+        if history.last_revision().as_ref() == Some(&debouncer.seen) {
             // The files are as they were before, or a signal was faster.
             continue;
         }
-        match end {
-            End::Quiet => tracing::info!("the data files have changed; reloading"),
-            End::Retry => tracing::info!("the data files could not be read; trying again"),
-            End::Patience => tracing::warn!(
+        match reason {
+            ReloadReason::Quiet => tracing::info!("the data files have changed; reloading"),
+            ReloadReason::Retry => tracing::info!("the data files could not be read; trying again"),
+            ReloadReason::TimedOut => tracing::warn!(
                 "the data files keep changing and have not been quiet for {quiet:?} in {:?}; \
                  reloading all the same",
-                quiet * PATIENCE
+                quiet * MAX_QUIET_TIMES
             ),
         }
         reloader.request(ReloadTrigger::Watch);
@@ -105,7 +107,7 @@ fn watch(
 }
 
 /// Detects when changing files have settled; the caller passes the time.
-struct Unrest {
+struct Debouncer {
     quiet: Duration,
     /// The revision at the last check.
     seen: Revision,
@@ -117,18 +119,18 @@ struct Unrest {
     is_retry: bool,
 }
 
-/// The reason why the wait is over.
+/// The reason why a reload is due.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum End {
+enum ReloadReason {
     /// The files have stayed unchanged for the quiet time.
     Quiet,
     /// The files that could not be read have not changed, and the quiet time is over.
     Retry,
     /// The files kept changing for too long.
-    Patience,
+    TimedOut,
 }
 
-impl Unrest {
+impl Debouncer {
     fn new(quiet: Duration, seen: Revision) -> Self {
         Self { quiet, seen, changed: Instant::now(), began: None, is_retry: false }
     }
@@ -142,7 +144,7 @@ impl Unrest {
         }
     }
 
-    fn observe(&mut self, now: Instant, revision: Revision) -> Option<End> {
+    fn observe(&mut self, now: Instant, revision: Revision) -> Option<ReloadReason> {
         if revision != self.seen {
             self.seen = revision;
             self.changed = now;
@@ -153,12 +155,12 @@ impl Unrest {
         if now.duration_since(self.changed) >= self.quiet {
             self.began = None;
             let is_retry = std::mem::take(&mut self.is_retry);
-            return Some(if is_retry { End::Retry } else { End::Quiet });
+            return Some(if is_retry { ReloadReason::Retry } else { ReloadReason::Quiet });
         }
-        if now.duration_since(began) >= self.quiet * PATIENCE {
-            // If the changes go on, this ends again after the same time.
+        if now.duration_since(began) >= self.quiet * MAX_QUIET_TIMES {
+            // If the changes go on, a reload is due again after the same time.
             self.began = Some(now);
-            return Some(End::Patience);
+            return Some(ReloadReason::TimedOut);
         }
         None
     }
@@ -168,15 +170,15 @@ impl Unrest {
 mod tests {
     use super::*;
 
-    /// Returns the ends for a file that has this content at each second; `-` is a missing file.
-    fn observe(quiet: u64, contents: &str) -> Vec<(usize, End)> {
+    /// Returns the reloads for a file that has this content at each second; `-` is a missing file.
+    fn observe(quiet: u64, contents: &str) -> Vec<(usize, ReloadReason)> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("data");
         let source = Source::Snapshot(path.clone());
-        let mut unrest = Unrest::new(Duration::from_secs(quiet), source.revision());
+        let mut debouncer = Debouncer::new(Duration::from_secs(quiet), source.revision());
         let start = Instant::now();
         let mut last = '-';
-        let mut ends = Vec::new();
+        let mut reloads = Vec::new();
         for (second, content) in contents.chars().enumerate() {
             if content != last && content == '-' {
                 std::fs::remove_file(&path).expect("a removal");
@@ -186,16 +188,20 @@ mod tests {
             }
             last = content;
             let now = start + Duration::from_secs(second as u64);
-            ends.extend(unrest.observe(now, source.revision()).map(|end| (second, end)));
+            reloads
+                .extend(debouncer.observe(now, source.revision()).map(|reason| (second, reason)));
         }
-        ends
+        reloads
     }
 
     #[test]
     fn a_burst_of_changes_ends_once_with_the_quiet_time() {
-        assert_eq!(observe(3, "aaaaaaaa"), [(3, End::Quiet)]);
-        assert_eq!(observe(3, "abbccdddddd"), [(8, End::Quiet)]);
-        assert_eq!(observe(3, "aaaab-bbbbbbb"), [(3, End::Quiet), (9, End::Quiet)]);
+        assert_eq!(observe(3, "aaaaaaaa"), [(3, ReloadReason::Quiet)]);
+        assert_eq!(observe(3, "abbccdddddd"), [(8, ReloadReason::Quiet)]);
+        assert_eq!(
+            observe(3, "aaaab-bbbbbbb"),
+            [(3, ReloadReason::Quiet), (9, ReloadReason::Quiet)]
+        );
         assert_eq!(observe(3, "aabb-aab"), []);
     }
 
@@ -203,25 +209,25 @@ mod tests {
     fn what_could_not_be_read_is_tried_again_after_the_quiet_time() {
         let quiet = Duration::from_secs(3);
         let source = Source::Snapshot("/nonexistent".into());
-        let mut unrest = Unrest::new(quiet, source.revision());
+        let mut debouncer = Debouncer::new(quiet, source.revision());
         let start = Instant::now();
-        unrest.retry(start);
-        assert_eq!(unrest.observe(start + quiet / 2, source.revision()), None);
-        assert_eq!(unrest.observe(start + quiet, source.revision()), Some(End::Retry));
-        assert_eq!(unrest.observe(start + quiet * 9, source.revision()), None);
+        debouncer.retry(start);
+        assert_eq!(debouncer.observe(start + quiet / 2, source.revision()), None);
+        assert_eq!(debouncer.observe(start + quiet, source.revision()), Some(ReloadReason::Retry));
+        assert_eq!(debouncer.observe(start + quiet * 9, source.revision()), None);
         // A change during the wait for a retry counts as a change.
         let there = Source::Snapshot(std::env::temp_dir());
-        unrest.retry(start);
-        assert_eq!(unrest.observe(start, there.revision()), None);
-        assert_eq!(unrest.observe(start + quiet, there.revision()), Some(End::Quiet));
+        debouncer.retry(start);
+        assert_eq!(debouncer.observe(start, there.revision()), None);
+        assert_eq!(debouncer.observe(start + quiet, there.revision()), Some(ReloadReason::Quiet));
     }
 
     #[test]
     fn files_that_are_never_quiet_are_tried_after_all() {
-        let restless = "ab".repeat(70);
-        let n = PATIENCE as usize * 2;
-        assert_eq!(observe(2, &restless), [(n, End::Patience)]);
-        let twice = observe(2, &restless.repeat(2));
-        assert_eq!(twice, [(n, End::Patience), (2 * n, End::Patience)]);
+        let changing = "ab".repeat(70);
+        let n = MAX_QUIET_TIMES as usize * 2;
+        assert_eq!(observe(2, &changing), [(n, ReloadReason::TimedOut)]);
+        let twice = observe(2, &changing.repeat(2));
+        assert_eq!(twice, [(n, ReloadReason::TimedOut), (2 * n, ReloadReason::TimedOut)]);
     }
 }

@@ -14,18 +14,18 @@ use std::io;
 use listenfd::ListenFd;
 use socket2::SockRef;
 
-use crate::http::socket::Handed;
+use crate::http::socket::InheritedSocket;
 
 /// The maximum number of sockets: more than any service manager passes.
 const MAX_SOCKETS: usize = 1_024;
 
 /// A socket and the name that it was given (`FileDescriptorName=`; by default that of the unit).
 #[derive(Debug)]
-pub struct Socket {
+pub struct NamedSocket {
     /// The name; empty if none was given.
     pub name: String,
     /// It listens already.
-    pub socket: Handed,
+    pub socket: InheritedSocket,
 }
 
 /// The reason why the sockets cannot be used: one line.
@@ -49,13 +49,13 @@ enum Reason {
 
 /// Takes the sockets, in their order; returns none if none were passed to this process. To be called
 /// once, before any thread is started, because it changes the environment.
-pub fn take() -> Result<Vec<Socket>, Error> {
+pub fn take() -> Result<Vec<NamedSocket>, Error> {
     let own_pid = std::process::id();
     let Some(names) = parse(read, own_pid)? else { return Ok(Vec::new()) };
     let mut descriptors = ListenFd::from_env();
     let sockets = names.into_iter().enumerate().map(|(index, name)| {
         let socket = take_one(&mut descriptors, index)?;
-        Ok(Socket { name, socket })
+        Ok(NamedSocket { name, socket })
     });
     sockets.collect()
 }
@@ -97,7 +97,7 @@ fn parse_number(variable: &'static str, value: String) -> Result<usize, Reason> 
     value.parse().map_err(|_| Reason::Number { variable, value })
 }
 
-fn take_one(descriptors: &mut ListenFd, index: usize) -> Result<Handed, Reason> {
+fn take_one(descriptors: &mut ListenFd, index: usize) -> Result<InheritedSocket, Reason> {
     // Descriptors count from 3.
     let descriptor = index + 3;
     let listening = |is_listener: io::Result<bool>| match is_listener {
@@ -107,12 +107,12 @@ fn take_one(descriptors: &mut ListenFd, index: usize) -> Result<Handed, Reason> 
     // A descriptor of the wrong kind is not taken out by the failed attempt.
     if let Ok(Some(socket)) = descriptors.take_unix_listener(index) {
         listening(SockRef::from(&socket).is_listener())?;
-        return Ok(Handed::Unix(socket));
+        return Ok(InheritedSocket::Unix(socket));
     }
     match descriptors.take_tcp_listener(index) {
         Ok(Some(socket)) => {
             listening(SockRef::from(&socket).is_listener())?;
-            Ok(Handed::Tcp(socket))
+            Ok(InheritedSocket::Tcp(socket))
         }
         Ok(None) => Err(Reason::NotListening(descriptor)),
         Err(error) => Err(Reason::Descriptor { descriptor, error }),

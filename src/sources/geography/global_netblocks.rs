@@ -76,10 +76,14 @@ fn is_system(number: u32) -> bool {
 }
 
 /// Parses any other line.
-fn parse_line(text: &str, table: &mut SystemNetworks, mut tell: impl FnMut(Kind, &'static str)) {
+fn parse_line(
+    text: &str,
+    table: &mut SystemNetworks,
+    mut report_line: impl FnMut(Kind, &'static str),
+) {
     let text = text.trim();
     if text.is_empty() {
-        return tell(Kind::Skipped, "blank line, skipped");
+        return report_line(Kind::Skipped, "blank line, skipped");
     }
     if text.starts_with(['#', ';', '%', '!']) {
         return;
@@ -101,17 +105,17 @@ fn parse_line(text: &str, table: &mut SystemNetworks, mut tell: impl FnMut(Kind,
         joined = format!("{first}/{second}");
         (&*joined, unquote(third))
     } else if second.is_empty() {
-        return tell(Kind::Skipped, "line without an ASN, skipped");
+        return report_line(Kind::Skipped, "line without an ASN, skipped");
     } else if first.parse::<IpAddr>().is_ok() {
-        return tell(Kind::Skipped, "prefix without a length, skipped");
+        return report_line(Kind::Skipped, "prefix without a length, skipped");
     } else {
-        return tell(Kind::Skipped, "not a network prefix, skipped");
+        return report_line(Kind::Skipped, "not a network prefix, skipped");
     };
     let Ok((prefix, host_bits)) = Prefix::parse(prefix) else {
-        return tell(Kind::Skipped, "not a network prefix, skipped");
+        return report_line(Kind::Skipped, "not a network prefix, skipped");
     };
     if column.is_empty() {
-        return tell(Kind::Skipped, "line without an ASN, skipped");
+        return report_line(Kind::Skipped, "line without an ASN, skipped");
     }
     if prefix.len() == 0 {
         return;
@@ -119,13 +123,16 @@ fn parse_line(text: &str, table: &mut SystemNetworks, mut tell: impl FnMut(Kind,
     let systems = Systems::parse(column);
     let nobody = systems.is_nobody.then_some(Owner::Nobody);
     let Some(owner) = table.owner(&systems.numbers).or(nobody) else {
-        return tell(Kind::Skipped, "names no AS number and hides no wider network, skipped");
+        return report_line(
+            Kind::Skipped,
+            "names no AS number and hides no wider network, skipped",
+        );
     };
     if host_bits == HostBits::WereSet {
-        tell(Kind::Mended, "prefix with host bits set, cleared");
+        report_line(Kind::Mended, "prefix with host bits set, cleared");
     }
     if systems.has_others {
-        tell(Kind::Mended, "part of the ASN column is no AS number, left out");
+        report_line(Kind::Mended, "part of the ASN column is no AS number, left out");
     }
     table.networks.push((prefix, owner));
 }

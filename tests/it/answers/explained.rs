@@ -28,7 +28,7 @@ fn check_out(world: &World, request: &str, name: &str, reason: Reason) {
 
 /// `TIER by WHAT at PLACE`, or the reason.
 #[track_caller]
-fn tell(world: &World, request: &str, name: &str) -> String {
+fn explain_mirror(world: &World, request: &str, name: &str) -> String {
     let selected = |Selected { tier, via, .. }: Selected| {
         let via = match via {
             FoundVia::Netblock(prefix) => prefix.to_string(),
@@ -54,7 +54,7 @@ fn a_mirror_that_does_not_carry_the_directory_is_out() {
     for name in ["newyork", "tokyo", "toronto", "campus", "lab"] {
         check_out(&world, request, name, Reason::NotCarried);
     }
-    assert_eq!(tell(&world, request, "berlin"), "geoip by DE at 1");
+    assert_eq!(explain_mirror(&world, request, "berlin"), "geoip by DE at 1");
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn a_mirror_without_a_protocol_that_counts_is_out() {
     check_out(&world, LIST, "toronto", Reason::NoProtocol);
     let request = format!("{LIST}&protocol=ftp from 192.0.2.1");
     check_out(&world, &request, "berlin", Reason::NoProtocol);
-    assert_eq!(tell(&world, &request, "isp"), "continent by FR at 0");
+    assert_eq!(explain_mirror(&world, &request, "isp"), "continent by FR at 0");
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn a_private_mirror_is_out_unless_a_network_of_its_own_has_the_client() {
     let world = World::standard();
     check_out(&world, &format!("{LIST} from 192.0.2.1"), "campus", Reason::Private);
     let request = format!("{LIST} from 192.0.2.130");
-    assert_eq!(tell(&world, &request, "campus"), "netblock by 192.0.2.128/25 at 0");
+    assert_eq!(explain_mirror(&world, &request, "campus"), "netblock by 192.0.2.128/25 at 0");
     check_out(&world, &request, "lab", Reason::Private);
     // Of somebody else's network nothing private is shown.
     check_out(&world, &format!("{LIST}&ip=192.0.2.130"), "campus", Reason::Private);
@@ -83,10 +83,13 @@ fn a_mirror_that_refuses_the_country_is_out_unless_a_network_of_its_own_has_the_
     let request = format!("{LIST} from 192.0.2.1");
     check_out(&world, &request, "tokyo", Reason::RefusesCountry);
     check_out(&world, LIST, "tokyo", Reason::RefusesCountry);
-    assert_eq!(tell(&world, &format!("{LIST} from 203.0.113.1"), "tokyo"), "geoip by JP at 0");
+    assert_eq!(
+        explain_mirror(&world, &format!("{LIST} from 203.0.113.1"), "tokyo"),
+        "geoip by JP at 0"
+    );
     let netblock = StringRepeatedIntMap::new("192.0.2.0/24", [6]);
     world.list.host_netblock_cache.push(netblock);
-    assert_eq!(tell(&world, &request, "tokyo"), "netblock by 192.0.2.0/24 at 0");
+    assert_eq!(explain_mirror(&world, &request, "tokyo"), "netblock by 192.0.2.0/24 at 0");
 }
 
 #[test]
@@ -113,19 +116,25 @@ fn a_mirror_that_nothing_leads_to_is_out() {
 fn a_mirror_is_in_by_the_nearest_that_leads_to_it() {
     let mut world = World::standard();
     let request = format!("{LIST} from 192.0.2.200");
-    assert_eq!(tell(&world, &request, "lab"), "netblock by 192.0.2.192/26 at 0");
-    assert_eq!(tell(&world, &request, "campus"), "netblock by 192.0.2.128/25 at 1");
-    assert_eq!(tell(&world, &request, "isp"), "asn by AS64500 at 2");
-    assert_eq!(tell(&world, &request, "berlin"), "geoip by DE at 3");
-    assert_eq!(tell(&world, &request, "madrid"), "continent by ES at 4");
+    assert_eq!(explain_mirror(&world, &request, "lab"), "netblock by 192.0.2.192/26 at 0");
+    assert_eq!(explain_mirror(&world, &request, "campus"), "netblock by 192.0.2.128/25 at 1");
+    assert_eq!(explain_mirror(&world, &request, "isp"), "asn by AS64500 at 2");
+    assert_eq!(explain_mirror(&world, &request, "berlin"), "geoip by DE at 3");
+    assert_eq!(explain_mirror(&world, &request, "madrid"), "continent by ES at 4");
     let from_germany = |list| format!("{list} from 192.0.2.1");
-    assert_eq!(tell(&world, &from_germany(LIST), "newyork"), "global by everybody at 3");
+    assert_eq!(explain_mirror(&world, &from_germany(LIST), "newyork"), "global by everybody at 3");
     let asked = format!("{LIST}&country=US,global");
-    assert_eq!(tell(&world, &asked, "newyork").split(" at").next(), Some("country by US"));
-    assert_eq!(tell(&world, &asked, "madrid").split(" at").next(), Some("country by everybody"));
+    assert_eq!(
+        explain_mirror(&world, &asked, "newyork").split(" at").next(),
+        Some("country by US")
+    );
+    assert_eq!(
+        explain_mirror(&world, &asked, "madrid").split(" at").next(),
+        Some("country by everybody")
+    );
     // A metalink does not say what contributed, and takes a continent as a whole.
     world.options.minimum = 0;
-    let madrid = tell(&world, &from_germany(METALINK), "madrid");
+    let madrid = explain_mirror(&world, &from_germany(METALINK), "madrid");
     assert_eq!(madrid.split(" at").next(), Some("continent by continent EU"));
 }
 
@@ -134,9 +143,9 @@ fn a_mirror_behind_a_full_list_is_cut() {
     let mut world = World::standard();
     world.options.shaping.max_mirrors = Some(2);
     let request = format!("{LIST} from 192.0.2.200");
-    assert_eq!(tell(&world, &request, "campus"), "netblock by 192.0.2.128/25 at 1");
-    assert_eq!(tell(&world, &request, "isp"), "asn by AS64500, BeyondMax");
-    assert_eq!(tell(&world, &request, "berlin"), "geoip by DE, BeyondMax");
+    assert_eq!(explain_mirror(&world, &request, "campus"), "netblock by 192.0.2.128/25 at 1");
+    assert_eq!(explain_mirror(&world, &request, "isp"), "asn by AS64500, BeyondMax");
+    assert_eq!(explain_mirror(&world, &request, "berlin"), "geoip by DE, BeyondMax");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! clients are: tunnels, continents, restrictions.
 
 mod request;
-mod asker;
+mod requester;
 mod selection;
 mod text;
 mod metalink;

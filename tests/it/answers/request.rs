@@ -1,7 +1,7 @@
 //! Requests: paths, parameters, what they lead to, and whose address decides.
 
 use answer::Format;
-use answer::asker::Askers;
+use answer::requester::Requesters;
 
 use crate::fixture::{NOWHERE, World, check, check_golden, check_in, check_mirrors};
 
@@ -199,7 +199,7 @@ fn ip_beats_the_address_of_the_connection() {
 #[test]
 fn mapped_addresses_are_the_ipv4_addresses_they_hold() {
     let mut world = World::standard();
-    world.options.private_for_ip = Askers::Trusted;
+    world.options.private_for_ip = Requesters::Trusted;
     let list = "/mirrorlist?repo=main-9&arch=x86_64";
     let tiers = "campus / isp / berlin / madrid / newyork";
     for address in ["192.0.2.130", "::ffff:192.0.2.130", "::ffff:c000:282"] {

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
-use answer::asker::Asker;
 use answer::query::Query;
+use answer::requester::Requester;
 use answer::shaping::Shaping;
 use answer::{Edition, Format, Options, Request, Scratch, Status, respond};
 use encode::text::{Append, Text};
@@ -52,7 +52,7 @@ pub fn exercise(edition: &Edition, query: &str) {
             let request = Request {
                 format,
                 query,
-                asker: Asker::stranger(client.parse().unwrap()),
+                requester: Requester::untrusted(client.parse().unwrap()),
                 host: "",
                 now: 0,
             };
@@ -76,8 +76,13 @@ fn answer(
     client: IpAddr,
     format: Format,
 ) -> Answer {
-    let request =
-        Request { format, query, asker: Asker::stranger(client), host: "", now: 1_795_258_889 };
+    let request = Request {
+        format,
+        query,
+        requester: Requester::untrusted(client),
+        host: "",
+        now: 1_795_258_889,
+    };
     // Reused memory that has held another body, as that of a worker.
     let mut body = Text::default();
     body.push_str(&"#".repeat(4_096));

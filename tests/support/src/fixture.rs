@@ -8,8 +8,8 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use answer::asker::Asker;
 use answer::explain::Explanation;
+use answer::requester::Requester;
 use answer::{Edition, Format, Options, Reply, Request, Scratch, Status, explain, respond};
 use catalog::Report;
 use compile::Compiled;
@@ -340,8 +340,8 @@ fn parse_request(request: &str) -> Request<'_> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let format = Format::of_path(path).expect("tests ask for lists and metalinks");
     // As with the default list of trusted proxies.
-    let asker = Asker { address: client, is_trusted: client.is_loopback() };
-    Request { format, query, asker, host: "", now: NOW }
+    let requester = Requester { address: client, is_trusted: client.is_loopback() };
+    Request { format, query, requester, host: "", now: NOW }
 }
 
 /// A buffer whose memory has held another body, as that of a worker.

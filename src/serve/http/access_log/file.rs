@@ -22,13 +22,13 @@ pub(super) struct LogFile {
     file: Option<OpenFile>,
     /// When opening may be tried again.
     next_open: Option<Instant>,
-    /// Whole lines. If `begun_in` is set, the first one is the rest of a line.
+    /// Whole lines. If `cut_line_in` is set, the first one is the rest of a line.
     pub(super) pending: Vec<u8>,
     /// The file that holds the beginning of the first pending line.
-    begun_in: Option<Identity>,
-    trouble: Option<WriteFailure>,
+    cut_line_in: Option<Identity>,
+    failure: Option<WriteFailure>,
     /// Limits error messages: a reader that keeps stalling must not fill the error log.
-    complaints: RateLimiter,
+    warnings: RateLimiter,
     metrics: Arc<Metrics>,
 }
 
@@ -54,9 +54,9 @@ impl LogFile {
             file: None,
             next_open: None,
             pending: Vec::new(),
-            begun_in: None,
-            trouble: None,
-            complaints: RateLimiter::new(LOG_INTERVAL),
+            cut_line_in: None,
+            failure: None,
+            warnings: RateLimiter::new(LOG_INTERVAL),
             metrics,
         }
     }
@@ -79,15 +79,15 @@ impl LogFile {
             Ok((open, is_regular)) => {
                 // The rest of a line must follow its beginning. A new reader of a FIFO has not seen the
                 // beginning, though the FIFO is the same.
-                if self.begun_in.is_some_and(|begun| begun != open.identity || !is_regular) {
-                    self.drop_begun_line();
+                if self.cut_line_in.is_some_and(|begun| begun != open.identity || !is_regular) {
+                    self.drop_cut_line();
                 }
                 self.file = Some(open);
                 self.next_open = None;
             }
             Err(error) => {
                 self.next_open = Some(now + REOPEN_INTERVAL);
-                self.complain(&error, now);
+                self.warn(&error, now);
             }
         }
     }
@@ -117,7 +117,7 @@ impl LogFile {
                 Ok(n) => {
                     let written = rest.get(..n).unwrap_or_default();
                     self.metrics.log_lines_written.add(count_lines(written));
-                    self.begun_in = (written.last() != Some(&b'\n')).then_some(open.identity);
+                    self.cut_line_in = (written.last() != Some(&b'\n')).then_some(open.identity);
                     n_done += n;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -138,7 +138,7 @@ impl LogFile {
 
     /// Handles a write error: keeps the file if waiting may help, closes it if opening it again may.
     fn fail(&mut self, error: &io::Error, now: Instant) {
-        self.complain(error, now);
+        self.warn(error, now);
         let waiting_helps = matches!(
             error.raw_os_error(),
             Some(libc::EAGAIN | libc::ENOSPC | libc::EDQUOT | libc::EFBIG)
@@ -150,7 +150,7 @@ impl LogFile {
     }
 
     fn drop_whole_lines(&mut self) {
-        let n_kept = match self.begun_in {
+        let n_kept = match self.cut_line_in {
             Some(_) => end_of_first_line(&self.pending),
             None => 0,
         };
@@ -159,14 +159,14 @@ impl LogFile {
         self.count_dropped(n_dropped);
     }
 
-    fn drop_begun_line(&mut self) {
-        self.begun_in = None;
+    fn drop_cut_line(&mut self) {
+        self.cut_line_in = None;
         self.pending.drain(..end_of_first_line(&self.pending));
         self.count_dropped(1);
     }
 
     /// Drops and counts the pending lines at the end of the thread.
-    pub(super) fn give_up(&mut self) {
+    pub(super) fn drop_pending_lines(&mut self) {
         let n_dropped = count_lines(&self.pending);
         self.pending.clear();
         self.count_dropped(n_dropped);
@@ -174,24 +174,24 @@ impl LogFile {
 
     fn count_dropped(&mut self, n: u64) {
         self.metrics.log_lines_dropped.add(n);
-        if let Some(trouble) = &mut self.trouble {
-            trouble.n_dropped += n;
+        if let Some(failure) = &mut self.failure {
+            failure.n_dropped += n;
         }
     }
 
-    fn complain(&mut self, error: &io::Error, now: Instant) {
-        if self.trouble.is_some() {
+    fn warn(&mut self, error: &io::Error, now: Instant) {
+        if self.failure.is_some() {
             return;
         }
-        let was_reported = self.complaints.take(now);
+        let was_reported = self.warnings.take(now);
         if was_reported {
             tracing::warn!("access log {}: {error}; dropping lines", self.path.display());
         }
-        self.trouble = Some(WriteFailure { n_dropped: 0, was_reported });
+        self.failure = Some(WriteFailure { n_dropped: 0, was_reported });
     }
 
     fn recover(&mut self) {
-        if let Some(WriteFailure { n_dropped, was_reported: true }) = self.trouble.take() {
+        if let Some(WriteFailure { n_dropped, was_reported: true }) = self.failure.take() {
             let path = self.path.display();
             tracing::info!("access log {path}: works again; {n_dropped} lines were dropped");
         }
@@ -212,12 +212,12 @@ mod tests {
     use super::*;
 
     /// Puts lines into a log file and checks how many were written and dropped.
-    struct Bench {
+    struct Fixture {
         file: LogFile,
         metrics: Arc<Metrics>,
     }
 
-    impl Bench {
+    impl Fixture {
         fn new(path: PathBuf) -> Self {
             let metrics = Arc::new(Metrics::default());
             Self { file: LogFile::new(path, Arc::clone(&metrics)), metrics }
@@ -238,25 +238,25 @@ mod tests {
 
     #[test]
     fn a_full_disk_drops_lines_and_counts_them() {
-        let mut bench = Bench::new("/dev/full".into());
+        let mut fixture = Fixture::new("/dev/full".into());
         let now = Instant::now();
-        bench.put("a\nb\n", now);
-        bench.put("c\n", now);
-        bench.check(0, 3);
+        fixture.put("a\nb\n", now);
+        fixture.put("c\n", now);
+        fixture.check(0, 3);
     }
 
     #[test]
     fn a_missing_folder_is_tried_again_after_a_second() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("later/access.log");
-        let mut bench = Bench::new(path.clone());
+        let mut fixture = Fixture::new(path.clone());
         let start = Instant::now();
-        bench.put("a\n", start);
+        fixture.put("a\n", start);
         std::fs::create_dir(folder.path().join("later")).expect("a folder");
-        bench.put("b\n", start + REOPEN_INTERVAL / 2);
-        bench.check(0, 2);
-        bench.put("c\n", start + REOPEN_INTERVAL);
-        bench.check(1, 2);
+        fixture.put("b\n", start + REOPEN_INTERVAL / 2);
+        fixture.check(0, 2);
+        fixture.put("c\n", start + REOPEN_INTERVAL);
+        fixture.check(1, 2);
         assert_eq!(std::fs::read_to_string(path).expect("the log"), "c\n");
     }
 
@@ -267,10 +267,10 @@ mod tests {
         let path = folder.path().join("fifo");
         let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo");
         assert!(made.success());
-        let mut bench = Bench::new(path.clone());
+        let mut fixture = Fixture::new(path.clone());
         let now = Instant::now();
-        bench.put("nobody reads\n", now);
-        bench.check(0, 1);
+        fixture.put("nobody reads\n", now);
+        fixture.check(0, 1);
 
         let mut reader = OpenOptions::new()
             .read(true)
@@ -280,16 +280,16 @@ mod tests {
         // A pipe holds 64 KiB: the second line is cut.
         let long = format!("{}\n", "x".repeat(40_000));
         let later = now + REOPEN_INTERVAL;
-        bench.put(&format!("{long}{long}lost\n"), later);
-        bench.check(1, 2);
-        bench.put("lost as well\n", later);
-        bench.check(1, 3);
+        fixture.put(&format!("{long}{long}lost\n"), later);
+        fixture.check(1, 2);
+        fixture.put("lost as well\n", later);
+        fixture.check(1, 3);
         let mut text = String::new();
         let mut read_all = || drop(reader.read_to_string(&mut text));
         read_all();
-        bench.put("last\n", later);
+        fixture.put("last\n", later);
         read_all();
-        bench.check(3, 3);
+        fixture.check(3, 3);
         assert_eq!(text, format!("{long}{long}last\n"));
     }
 
@@ -297,16 +297,16 @@ mod tests {
     fn a_begun_line_is_given_up_when_its_file_is_rotated_away() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("access.log");
-        let mut bench = Bench::new(path.clone());
+        let mut fixture = Fixture::new(path.clone());
         let now = Instant::now();
-        bench.put("a\n", now);
+        fixture.put("a\n", now);
         // The state after a short write.
-        bench.file.pending = b"rest of b\n".to_vec();
-        bench.file.begun_in = bench.file.file.as_ref().map(|open| open.identity);
+        fixture.file.pending = b"rest of b\n".to_vec();
+        fixture.file.cut_line_in = fixture.file.file.as_ref().map(|open| open.identity);
         std::fs::rename(&path, folder.path().join("access.log.1")).expect("a rename");
-        bench.file.reopen(now);
-        bench.put("c\n", now);
-        bench.check(2, 1);
+        fixture.file.reopen(now);
+        fixture.put("c\n", now);
+        fixture.check(2, 1);
         assert_eq!(std::fs::read_to_string(path).expect("the log"), "c\n");
     }
 }

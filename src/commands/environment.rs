@@ -23,7 +23,7 @@ pub(super) struct Findings {
 
 /// Checks addresses and logs. Returns the addresses that are in use, which are the server's own when it
 /// is running.
-pub(super) fn look(config: &Config, findings: &mut Findings) -> Vec<String> {
+pub(super) fn check(config: &Config, findings: &mut Findings) -> Vec<String> {
     let admin = config.admin.as_ref().map(|admin| &admin.address);
     let addresses: Vec<_> = config.public_addresses().chain(admin).collect();
     let mut in_use = Vec::new();
@@ -38,7 +38,7 @@ pub(super) fn look(config: &Config, findings: &mut Findings) -> Vec<String> {
                 "cannot listen on {address} and {before} together: they have addresses in common"
             ));
         }
-        match look_at_address(address) {
+        match check_address(address) {
             Availability::Free => {}
             Availability::InUse => in_use.push(address.url().to_string()),
             Availability::Doubtful(reason) => {
@@ -51,7 +51,7 @@ pub(super) fn look(config: &Config, findings: &mut Findings) -> Vec<String> {
     }
     let logs = [&config.access_log, &config.combined_log];
     for path in logs.into_iter().flatten() {
-        if let Some(reason) = find_log_trouble(path) {
+        if let Some(reason) = find_log_fault(path) {
             findings.warnings.push(format!(
                 "{}: {reason}; the server starts, and counts the lines that are lost",
                 path.display()
@@ -92,7 +92,7 @@ enum Availability {
     None(String),
 }
 
-fn look_at_address(address: &Address) -> Availability {
+fn check_address(address: &Address) -> Availability {
     match address {
         // The socket never listens: a server that starts meanwhile is not disturbed, and no client
         // can connect.
@@ -106,20 +106,20 @@ fn look_at_address(address: &Address) -> Availability {
                 _ => Availability::None(error.to_string()),
             },
         },
-        Address::Unix(path) => look_at_socket(path),
+        Address::Unix(path) => check_socket(path),
     }
 }
 
-fn look_at_socket(path: &Path) -> Availability {
+fn check_socket(path: &Path) -> Availability {
     if let Err(error) = SockAddr::unix(path) {
         return Availability::None(error.to_string());
     }
-    match socket_file::look(path) {
+    match socket_file::find_occupant(path) {
         Occupant::File => Availability::None("it exists and is no socket".into()),
         Occupant::Listener => Availability::InUse,
         // The server replaces it.
         Occupant::Abandoned => Availability::Free,
-        Occupant::Nobody => match find_folder_trouble(path) {
+        Occupant::Nobody => match find_folder_fault(path) {
             None => Availability::Free,
             // systemd creates the directory with RuntimeDirectory=.
             Some(reason) => Availability::Doubtful(format!("{reason}; does the unit make it?")),
@@ -127,17 +127,17 @@ fn look_at_socket(path: &Path) -> Availability {
     }
 }
 
-fn find_log_trouble(path: &Path) -> Option<String> {
+fn find_log_fault(path: &Path) -> Option<String> {
     match fs::metadata(path) {
         Ok(meta) if meta.is_dir() => Some("it is a folder".into()),
         Ok(_) => access(path, Access::WRITE_OK).err().map(for_this_user),
-        Err(error) if error.kind() == ErrorKind::NotFound => find_folder_trouble(path),
+        Err(error) if error.kind() == ErrorKind::NotFound => find_folder_fault(path),
         Err(error) => Some(error.to_string()),
     }
 }
 
 /// Finds the reason why no file can be created at `path`, if there is one.
-fn find_folder_trouble(path: &Path) -> Option<String> {
+fn find_folder_fault(path: &Path) -> Option<String> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

@@ -1,6 +1,6 @@
 //! Who may ask what: `ip=`, and private mirrors of other networks.
 
-use answer::asker::Askers;
+use answer::requester::Requesters;
 
 use crate::fixture::{Server, World};
 
@@ -9,7 +9,7 @@ const LIST: &str = "repo=main-9&arch=x86_64";
 const CAMPUS: &str = "192.0.2.200";
 const STRANGER: &str = "203.0.113.9";
 
-fn with(allow_ip: Askers, private_for_ip: Askers) -> Server {
+fn with(allow_ip: Requesters, private_for_ip: Requesters) -> Server {
     let mut world = World::standard();
     (world.options.allow_ip, world.options.private_for_ip) = (allow_ip, private_for_ip);
     world.serve()
@@ -45,8 +45,8 @@ fn private_mirrors_are_listed_for_their_network_and_for_nobody_else_who_names_it
         assert_eq!(shows(&format!("&ip={CAMPUS} from ::ffff:{CAMPUS}")), (true, true));
         for extra in ["", "&country=de", "&country=global", "&netblock=1", "&netblock=0"] {
             // Not even who is trusted, unless the operator allows it.
-            for asker in [STRANGER, "127.0.0.1"] {
-                let asked = format!("{extra}&ip={CAMPUS} from {asker}");
+            for requester in [STRANGER, "127.0.0.1"] {
+                let asked = format!("{extra}&ip={CAMPUS} from {requester}");
                 assert_eq!(shows(&asked), (false, false), "{request}{asked}");
             }
             let own = format!("{extra} from {STRANGER}");
@@ -71,7 +71,7 @@ fn a_private_mirror_in_a_system_is_as_private() {
 
 #[test]
 fn each_switch_is_open_to_all_to_trusted_askers_or_to_nobody() {
-    let (all, trusted, nobody) = (Askers::All, Askers::Trusted, Askers::Nobody);
+    let (all, trusted, nobody) = (Requesters::All, Requesters::Trusted, Requesters::Nobody);
     // Whose ip= counts, who sees private mirrors with it; then for a stranger and for this host:
     // whether the answer is for the address named, and whether it shows the private mirror.
     for (allow_ip, private_for_ip, stranger, trusted_asker) in [
@@ -94,7 +94,7 @@ fn each_switch_is_open_to_all_to_trusted_askers_or_to_nobody() {
 
 #[test]
 fn an_ip_that_does_not_count_is_left_unread() {
-    let server = with(Askers::Nobody, Askers::Nobody);
+    let server = with(Requesters::Nobody, Requesters::Nobody);
     let own = server.get(&format!("/mirrorlist?{LIST} from {STRANGER}"));
     for ip in ["198.51.100.1", "nobody", "--%3E"] {
         let answer = server.get(&format!("/mirrorlist?{LIST}&ip={ip} from {STRANGER}"));
@@ -110,6 +110,6 @@ fn the_log_holds_who_asked_unless_who_asked_is_trusted() {
     let server = World::standard().serve();
     assert_eq!(log(&server, STRANGER), format!("{STRANGER} JP main-9 x86_64"));
     assert_eq!(log(&server, "127.0.0.1"), "198.51.100.1 FR main-9 x86_64");
-    let server = with(Askers::Nobody, Askers::Nobody);
+    let server = with(Requesters::Nobody, Requesters::Nobody);
     assert_eq!(log(&server, "127.0.0.1"), "127.0.0.1 N/A main-9 x86_64");
 }
