@@ -1,11 +1,11 @@
 //! What Cargo does not enforce about the rooms in `src/`, read from the sources: no circles inside a
-//! room, outside crates behind the module that stands for them, files that can be read. Paths within calls
-//! of macros are not seen.
+//! room, outside crates behind the module that stands for them, files that can be read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use syn::buffer::{Cursor, TokenBuffer};
 use syn::visit::{self, Visit};
 
 /// Outside crates that one module stands for, and no other may use.
@@ -203,6 +203,48 @@ impl Names {
             }
         }
     }
+
+    /// Adds the paths among the tokens of a macro: `a::b`, and those of `a::{b, c::d}`. `before` is the
+    /// path in front of a group.
+    fn add_tokens(&mut self, before: &[String], mut tokens: Cursor<'_>) {
+        while !tokens.eof() {
+            let Some((first, mut rest)) = tokens.ident() else {
+                if let Some((inner, _, _, rest)) = tokens.any_group() {
+                    self.add_tokens(before, inner);
+                    tokens = rest;
+                } else if let Some((_, rest)) = tokens.token_tree() {
+                    tokens = rest;
+                }
+                continue;
+            };
+            let mut path = [before, &[first.to_string()]].concat();
+            let mut group = None;
+            while let Some(behind) = skip_colons(rest) {
+                rest = behind;
+                if let Some((name, behind)) = rest.ident() {
+                    path.push(name.to_string());
+                    rest = behind;
+                } else {
+                    group = rest.any_group();
+                    break;
+                }
+            }
+            if let Some((inner, _, _, behind)) = group {
+                self.add_tokens(&path, inner);
+                rest = behind;
+            } else if path.len() > 1 {
+                self.0.insert(path);
+            }
+            tokens = rest;
+        }
+    }
+}
+
+/// What follows `::`, if that comes next.
+fn skip_colons(tokens: Cursor<'_>) -> Option<Cursor<'_>> {
+    let (first, rest) = tokens.punct()?;
+    let (second, rest) = rest.punct()?;
+    (first.as_char() == ':' && second.as_char() == ':').then_some(rest)
 }
 
 impl Visit<'_> for Names {
@@ -229,4 +271,36 @@ impl Visit<'_> for Names {
         }
         visit::visit_path(self, path);
     }
+
+    fn visit_macro(&mut self, call: &syn::Macro) {
+        visit::visit_macro(self, call);
+        let tokens = TokenBuffer::new2(call.tokens.clone());
+        self.add_tokens(&[], tokens.begin());
+    }
+}
+
+#[test]
+fn paths_within_macros_are_names_as_well() {
+    let code = r#"
+        fn call() {
+            assert!(super::a::b(1) > crate::c::<u8>(), "text::of::message");
+            tracing::info!("{}", x::y);
+            section! { use crate::{d::e, f::{self, g}}; (h::*: i) }
+        }
+        macro_rules! define { ($Name:ident) => { impl $crate::j::K for $Name {} } }
+    "#;
+    let mut names = Names::default();
+    names.visit_file(&syn::parse_file(code).unwrap());
+    let names: Vec<_> = names.0.iter().map(|name| name.join("::")).collect();
+    let expected = [
+        "crate::c",
+        "crate::d::e",
+        "crate::f::g",
+        "crate::f::self",
+        "crate::j::K",
+        "super::a::b",
+        "tracing::info",
+        "x::y",
+    ];
+    assert_eq!(names, expected);
 }
