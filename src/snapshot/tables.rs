@@ -320,7 +320,10 @@ impl Tables {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
+    use model::net::Prefix;
 
     #[test]
     fn nobody_can_ask_for_terabytes_of_details() {
@@ -331,5 +334,28 @@ mod tests {
         assert_eq!(tables.validate(), Ok(()));
         tables.files = vec![file; 100];
         assert_eq!(tables.validate(), Err("files"));
+    }
+
+    #[test]
+    fn networks_have_only_so_many_mirrors_together() {
+        const N_HOSTS: usize = 1 << 11;
+        const N_NETWORKS: usize = MAX_MIRRORS_OF_NETWORKS / N_HOSTS;
+        let host = |number| Host { key: MirrorKey::Number(number), country: None, weight: 1 };
+        let mut tables = Tables {
+            hosts: (0..).map(host).take(N_HOSTS).collect(),
+            carriers: HostSets::new(N_HOSTS),
+            ..Tables::default()
+        };
+        // A forged file of a few kilobytes: all networks share one long list.
+        let everyone =
+            tables.netblock_hosts.push((0..).map(HostId).take(N_HOSTS)).expect("it fits");
+        let mut networks = (0..)
+            .filter_map(|number: u32| Prefix::new(Ipv4Addr::from_bits(number << 8).into(), 24));
+        for network in networks.by_ref().take(N_NETWORKS) {
+            tables.netblocks.push(network, everyone);
+        }
+        assert_eq!(tables.validate(), Ok(()));
+        tables.netblocks.push(networks.next().expect("a network"), everyone);
+        assert_eq!(tables.validate(), Err("netblocks"));
     }
 }
