@@ -172,3 +172,25 @@ fn over_tcp_only_known_names_are_answered() {
         assert!(!refused.contains("evil"), "{refused}");
     }
 }
+
+#[test]
+fn a_page_thread_is_there_before_anybody_asks_for_a_page() {
+    let (server, address) = start_tcp("", &[]);
+    let tasks = format!("/proc/{}/task", server.pid().as_raw_nonzero());
+    let page_threads = || -> Vec<String> {
+        let threads = std::fs::read_dir(&tasks).expect("a running child").flatten();
+        let is_of_pages = |path: &std::path::Path| {
+            std::fs::read_to_string(path.join("comm")).is_ok_and(|name| name == "admin-page\n")
+        };
+        let threads = threads.filter(|thread| is_of_pages(&thread.path()));
+        threads.map(|thread| thread.file_name().to_string_lossy().into_owned()).collect()
+    };
+    let first = page_threads();
+    assert_eq!(first.len(), 1, "{first:?}");
+    for path in ["/metrics", "/status", "/status.json"] {
+        let get = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        assert_eq!(status_of(&ask(&address, &get)), "200", "{path}");
+        let later = page_threads();
+        assert!(later.contains(&first[0]), "{path}: {first:?} {later:?}");
+    }
+}
