@@ -129,7 +129,7 @@ impl Data {
             }],
         }];
         if self.worst {
-            crate::worst::spoil(&mut list);
+            crate::worst_data::spoil(&mut list);
         }
         list
     }

@@ -47,8 +47,8 @@ mod zypper;
 mod aria2;
 mod answers;
 mod reload;
-mod behind;
-mod worst;
+mod behind_proxies;
+mod worst_data;
 
 use std::process::ExitCode;
 
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
     suite.add_all(aria2::TESTS);
     suite.add_all(answers::TESTS);
     suite.add_all(reload::TESTS);
-    suite.add_all(behind::TESTS);
-    suite.add_all(worst::TESTS);
+    suite.add_all(behind_proxies::TESTS);
+    suite.add_all(worst_data::TESTS);
     suite.run()
 }

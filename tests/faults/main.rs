@@ -8,7 +8,7 @@
 //! faults -- WORD` runs those whose names contain a word.
 //!
 //! What is not here: what the file of a snapshot survives byte by byte (`tests/it/snapshot_file.rs`),
-//! and what happens when its writer finds the disk full (`tests/it/killed.rs`). That a
+//! and what happens when its writer finds the disk full (`tests/it/interrupted_writes.rs`). That a
 //! panic costs one answer is a unit test in `src/serve/http/connection.rs`: no request is known that
 //! causes one, and a way to cause one has no place in the program.
 
@@ -49,12 +49,12 @@ mod stop;
 mod smuggling;
 mod proxies;
 mod paths;
-mod crowd;
+mod connection_limit;
 mod memory;
 mod pipelines;
 mod clock;
-mod operator;
-mod askers;
+mod admin_connections;
+mod private_mirrors;
 mod irregular;
 
 use std::process::ExitCode;
@@ -87,16 +87,16 @@ const ROWS: &[Row] = &[
     ("one_client_behind_a_proxy_harms_no_other", proxies::one_client_harms_no_other),
     ("no_redirect_leads_back_to_a_proxy", paths::no_redirect_leads_back),
     ("paths_mean_the_same_through_every_proxy", paths::mean_the_same_through_every_proxy),
-    ("kept_connections_give_way_to_others", crowd::kept_connections),
-    ("an_answer_on_its_way_is_not_cut_for_others", crowd::answers_stay),
+    ("kept_connections_give_way_to_others", connection_limit::kept_connections),
+    ("an_answer_on_its_way_is_not_cut_for_others", connection_limit::answers_stay),
     ("unread_answers_take_bounded_memory", memory::unread_answers),
     ("pipelined_megabytes_leave_little_behind", memory::pipelined_megabytes),
     ("a_stalled_log_takes_bounded_memory", memory::stalled_log),
     ("a_client_that_pipelines_without_end_does_not_stop_others", pipelines::without_end),
     ("a_clock_that_goes_anywhere_costs_no_answer", clock::goes_anywhere),
     ("a_limit_of_file_sizes_costs_lines_and_nothing_else", log::limited_file),
-    ("silent_connections_do_not_keep_the_operator_out", operator::silent_connections),
-    ("strangers_find_no_private_mirror", askers::scan),
+    ("silent_connections_do_not_keep_the_operator_out", admin_connections::silent_connections),
+    ("strangers_find_no_private_mirror", private_mirrors::scan),
     ("a_snapshot_path_that_holds_no_file_is_refused", irregular::snapshot_paths),
     ("temporary_names_that_are_taken_are_left_alone", irregular::temporary_files),
 ];

@@ -6,7 +6,7 @@ use serde_json::Value;
 use testdata::Message as _;
 
 use crate::fixture::World;
-use crate::previous::Store;
+use crate::previous_snapshot::Store;
 use crate::server::{DEMO, Server, free_port, run, wait_until};
 
 /// Exit status, standard output and standard error of a check.

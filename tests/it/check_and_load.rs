@@ -14,7 +14,7 @@ use testdata::mirrormanager::{
 
 use crate::admin::Watched;
 use crate::fixture::{World, details};
-use crate::previous::Store;
+use crate::previous_snapshot::Store;
 use crate::server::{run, wait_until};
 
 /// What is made wrong in the standard world, and what is told about it: file, place, problem, value.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::previous::Store;
+use crate::previous_snapshot::Store;
 use crate::server::run;
 
 /// Status and stderr of `mirrorlistd COMMAND --config FILE` with this file.

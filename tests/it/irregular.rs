@@ -8,7 +8,7 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
-use crate::previous::Store;
+use crate::previous_snapshot::Store;
 use crate::server::{Server, run, wait_until};
 
 const REQUEST: &str = "/mirrorlist?repo=main-9&arch=x86_64";

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::process::Stdio;
 
-use crate::previous::Store;
+use crate::previous_snapshot::Store;
 use crate::server::command;
 
 fn full() -> File {

@@ -11,7 +11,7 @@ use testdata::Message as _;
 
 use crate::admin::Watched;
 use crate::fixture::World;
-use crate::previous::Store;
+use crate::previous_snapshot::Store;
 use crate::server::wait_until;
 
 /// A quiet time that passes, in seconds.

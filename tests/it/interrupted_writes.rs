@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use testdata::Message as _;
 
 use crate::fixture::World;
-use crate::previous::{Store, generation};
+use crate::previous_snapshot::{Store, generation};
 use crate::server::run;
 
 const FILE: &str = "mirrors.snapshot";
