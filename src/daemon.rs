@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::config::sections::listen::PublicAddress;
 use runtime::log::writer::LineWriter;
 use runtime::supervise::{Supervisor, Thread};
-use serve::admin::{self, Admin, State};
+use serve::admin::{self, Admin, AdminState};
 use serve::http::Drain;
 use serve::http::access_log::{AccessLog, AccessLogControl};
 use serve::http::eviction::UnsentBudget;
@@ -147,7 +147,7 @@ async fn serve(
     let drain_state = Arc::new(Drain::default());
     let parts = (Arc::clone(&metrics), Arc::clone(&history), Arc::clone(&drain_state));
     let supervisor = threads.supervisor.clone();
-    let state = State::new(parts.0, parts.1, parts.2, supervisor.clone(), log);
+    let state = AdminState::new(parts.0, parts.1, parts.2, supervisor.clone(), log);
     let state = Arc::new(state);
     // Started before the data are loaded, so that it can report the load; it runs until the end.
     let admin = match config.admin {

@@ -11,7 +11,7 @@ pub trait Keys {
 }
 
 /// A table that is read into its target.
-pub(super) struct Table<'a, T> {
+pub(super) struct TomlTable<'a, T> {
     /// Its name; empty at the top of the file.
     pub(super) name: &'static str,
     /// The keys that it may hold.
@@ -20,7 +20,7 @@ pub(super) struct Table<'a, T> {
     pub(super) target: &'a mut T,
 }
 
-impl<'de, T: Keys> DeserializeSeed<'de> for Table<'_, T> {
+impl<'de, T: Keys> DeserializeSeed<'de> for TomlTable<'_, T> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -28,7 +28,7 @@ impl<'de, T: Keys> DeserializeSeed<'de> for Table<'_, T> {
     }
 }
 
-impl<'de, T: Keys> Visitor<'de> for Table<'_, T> {
+impl<'de, T: Keys> Visitor<'de> for TomlTable<'_, T> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

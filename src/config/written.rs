@@ -19,7 +19,7 @@ use super::sections::listen::{ListenOptions, ListenerOptions, ListenerTable};
 use super::sections::log::LogOptions;
 use super::sections::process::ProcessOptions;
 use super::source_conflict;
-use super::toml_table::{Keys, Table};
+use super::toml_table::{Keys, TomlTable};
 use runtime::regular_file::{self, ReadError};
 
 /// The greatest length of a configuration file in bytes.
@@ -114,7 +114,7 @@ static KEYS: LazyLock<Vec<(&str, Vec<&str>)>> = LazyLock::new(|| {
 impl Keys for Written {
     fn read<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
         if let Some((name, known)) = KEYS.iter().find(|(table, _)| *table == key) {
-            map.next_value_seed(Table { name, known, target: self })?;
+            map.next_value_seed(TomlTable { name, known, target: self })?;
             return Ok(true);
         }
         if key == LISTENER {
@@ -129,7 +129,7 @@ impl<'de> Deserialize<'de> for Written {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut written = Self::default();
         let known = KEYS.first().map(|(_, names)| names.as_slice()).unwrap_or_default();
-        Table { name: "", known, target: &mut written }.deserialize(deserializer)?;
+        TomlTable { name: "", known, target: &mut written }.deserialize(deserializer)?;
         Ok(written)
     }
 }

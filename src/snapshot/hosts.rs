@@ -15,7 +15,7 @@ use model::mirror_key::MirrorKey;
 pub struct HostIndex {
     table: Vec<Host>,
     weights: Vec<Weight>,
-    networks: Networks,
+    networks: HostNetworks,
     /// Mirrors by the host and port of their URLs, sorted.
     authorities: Vec<(Box<str>, Vec<HostId>)>,
 }
@@ -42,12 +42,12 @@ const MAX_NETWORKS: usize = 64;
 
 /// The known networks of each mirror: its netblocks and its autonomous systems, in one numbering.
 #[derive(Default)]
-struct Networks {
+struct HostNetworks {
     /// Sorted network numbers of each mirror, by its id.
     of_host: Vec<Box<[u32]>>,
 }
 
-impl Networks {
+impl HostNetworks {
     fn new(tables: &Tables) -> Self {
         let mut of_host = vec![Vec::new(); tables.hosts.len()];
         let netblocks = (0..tables.netblock_hosts.len()).map(|n| tables.netblock_hosts.get(n));
@@ -75,7 +75,7 @@ impl HostIndex {
         Self {
             table: tables.hosts.clone(),
             weights: tables.hosts.iter().map(|host| Weight::new(host.weight)).collect(),
-            networks: Networks::new(tables),
+            networks: HostNetworks::new(tables),
             authorities: index_authorities(tables),
         }
     }
@@ -195,7 +195,7 @@ mod tests {
         }
         tables.netblock_hosts.push([0, 1].map(HostId));
         tables.asn_hosts.push([0, 1].map(HostId));
-        let networks = Networks::new(&tables);
+        let networks = HostNetworks::new(&tables);
         assert_eq!(networks.of(HostId(0)).len(), MAX_NETWORKS);
         assert!(HostIndex::new(&tables).share_network(HostId(0), HostId(1)), "systems are kept");
     }

@@ -7,7 +7,7 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _};
 
 use crate::config::definition::names_in;
 use crate::config::section_macro::{Section, section};
-use crate::config::toml_table::Table;
+use crate::config::toml_table::TomlTable;
 use crate::config::values::{ClientAddress, ListenAddress, SocketMode};
 use serve::http::client_address::AddressSource;
 use serve::http::socket::{Address, Mode};
@@ -109,7 +109,7 @@ static KEYS: LazyLock<Vec<&str>> =
 impl<'de> Deserialize<'de> for ListenerTable {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut keys = ListenerOptions::default();
-        let table = Table { name: "listener", known: &KEYS, target: &mut keys };
+        let table = TomlTable { name: "listener", known: &KEYS, target: &mut keys };
         table.deserialize(deserializer)?;
         let address = keys.address.take().ok_or_else(|| D::Error::missing_field("address"))?;
         Ok(Self { address, keys })

@@ -10,7 +10,7 @@ use super::allowed_hosts::AllowedHosts;
 use super::page_threads::{PageError, PageThreads};
 use super::reply::{AdminReply, failed, text};
 use super::route_lookup::{AdminRoute, Handler, NoRoute, find, index};
-use super::state::State;
+use super::state::AdminState;
 
 const UNKNOWN_HOST: &str = "\
 the Host header names this server as it does not know itself: ask by address or as localhost, or add
@@ -19,7 +19,7 @@ the name to `hosts` in the table [admin] of the configuration (--admin-host)
 
 /// What requests are answered from.
 pub(super) struct Dispatcher {
-    pub(super) state: Arc<State>,
+    pub(super) state: Arc<AdminState>,
     pub(super) routes: &'static [AdminRoute],
     pub(super) page_threads: PageThreads,
     /// The host names that are allowed; `None` where no page can reach the socket.
@@ -42,7 +42,7 @@ impl Dispatcher {
         }
     }
 
-    async fn answer_on_page_thread(&self, make: fn(&Arc<State>) -> AdminReply) -> AdminReply {
+    async fn answer_on_page_thread(&self, make: fn(&Arc<AdminState>) -> AdminReply) -> AdminReply {
         let state = Arc::clone(&self.state);
         match self.page_threads.run(move || make(&state)).await {
             Ok(reply) => reply,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::display::duration;
-use super::state::State;
+use super::state::AdminState;
 use crate::metrics::{Metrics, ReloadOutcome, ReloadTrigger};
 use crate::reload::history::{Attempt, LoadRecord};
 use crate::reload::load::StandIn;
@@ -49,7 +49,7 @@ pub enum Readiness {
 
 impl Readiness {
     /// The state now.
-    pub fn of(state: &State) -> Self {
+    pub fn of(state: &AdminState) -> Self {
         if state.drain.has_begun() {
             Self::Stopping
         } else if state.live.get().is_none() {
@@ -130,12 +130,12 @@ pub struct WatchHealth {
 
 impl Health {
     /// Collects the health now.
-    pub fn collect(state: &State) -> Self {
+    pub fn collect(state: &AdminState) -> Self {
         Self::new(state, &state.history.get(), SystemTime::now())
     }
 
     /// Computes the health at `now` from the state and from `record`, the outcome of the loads.
-    pub(super) fn new(state: &State, record: &LoadRecord, now: SystemTime) -> Self {
+    pub(super) fn new(state: &AdminState, record: &LoadRecord, now: SystemTime) -> Self {
         let data = state.live.get().map(|live| {
             let edition = live.load();
             let snapshot = edition.snapshot();

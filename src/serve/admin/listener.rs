@@ -22,7 +22,7 @@ use super::options::Options;
 use super::page_threads::PageThreads;
 use super::route_lookup::AdminRoute;
 use super::slots::{ConnectionSlot, ConnectionSlots, Taken};
-use super::state::State;
+use super::state::AdminState;
 use crate::http::eviction::{Activity, UnsentBudget};
 use crate::http::proxy_header::{ConnectionStart, ProxyHeaderState, ProxyHeaderStream};
 use crate::http::socket::{ListeningSocket, Stream};
@@ -56,7 +56,7 @@ struct Shared {
 pub(super) async fn serve(
     listener: ListeningSocket,
     options: Options,
-    state: Arc<State>,
+    state: Arc<AdminState>,
     routes: &'static [AdminRoute],
     page_threads: PageThreads,
 ) {
@@ -172,7 +172,7 @@ mod tests {
         },
     ];
 
-    fn slow(_: &Arc<State>) -> AdminReply {
+    fn slow(_: &Arc<AdminState>) -> AdminReply {
         BEGUN.add_permits(1);
         drop(GATE.blocking_lock());
         text(StatusCode::OK, "at last")
@@ -203,7 +203,7 @@ mod tests {
             Options { address: address.clone(), hosts: AllowedHosts::default(), timeouts };
         let listener = ListeningSocket::bind(&address, None).expect("a free path");
         let page_threads = PageThreads::new(N_THREADS as usize, Duration::ZERO);
-        let state = Arc::new(State::for_tests());
+        let state = Arc::new(AdminState::for_tests());
         let serving = tokio::spawn(serve(listener, options, state, ROUTES, page_threads));
 
         let gate = GATE.lock().await;

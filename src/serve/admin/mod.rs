@@ -5,7 +5,7 @@
 //! atomics, the published snapshot, and a record behind a short lock that no worker takes. So it answers
 //! even when all workers are busy or stuck, and scraping it too often does not slow the workers.
 //!
-//! Reading order: [`Options`] and [`State`] are its inputs. [`listener`] accepts connections into
+//! Reading order: [`Options`] and [`AdminState`] are its inputs. [`listener`] accepts connections into
 //! `slots`. `dispatch` asks [`allowed_hosts`] whether a request may be answered, finds its route in the
 //! table of `routes`, and hands slow routes to `page_threads`. [`health`] and [`report`] collect the
 //! data; `status_page` and [`prometheus`] write it with the help of `display`, [`rates`] and
@@ -51,7 +51,7 @@ use page_threads::{MAX_PAGES, MAX_WAIT, PageThreads};
 use routes::ROUTES;
 
 pub use options::Options;
-pub use state::State;
+pub use state::AdminState;
 
 /// Interval between two samples of the counters, from which rates are computed.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(5);
@@ -66,7 +66,7 @@ impl Admin {
     /// Starts the thread and waits until it has bound the address.
     pub fn start(
         mut options: Options,
-        state: Arc<State>,
+        state: Arc<AdminState>,
         supervisor: &Supervisor,
     ) -> io::Result<Self> {
         let (stop, mut stopped) = oneshot::channel();
@@ -101,7 +101,7 @@ const PAGE_THREAD_LIFE: Duration = Duration::from_secs(10 * 365 * 86_400);
 /// The body of the thread. The runtime is created and dropped here: dropped in a worker, it would panic.
 fn serve(
     options: Options,
-    state: &Arc<State>,
+    state: &Arc<AdminState>,
     stopped: &mut oneshot::Receiver<()>,
     report_bound: impl FnOnce(&Address),
 ) -> io::Result<()> {
@@ -156,7 +156,7 @@ impl Drop for Admin {
     }
 }
 
-async fn sample(state: &State) {
+async fn sample(state: &AdminState) {
     let mut interval = tokio::time::interval(SAMPLE_INTERVAL);
     loop {
         interval.tick().await;

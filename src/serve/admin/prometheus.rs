@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::health::{Readiness, age, seconds_of};
 use super::process::Process;
-use super::state::State;
+use super::state::AdminState;
 use crate::metrics::PrivateClient;
 use crate::metrics::{
     Label, Metrics, Phase, ReloadOutcome, ReloadTrigger, RequestKind, StatusClass,
@@ -29,7 +29,7 @@ use runtime::supervise::Thread;
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Writes all metrics.
-pub(super) fn render(state: &Arc<State>) -> Result<String, fmt::Error> {
+pub(super) fn render(state: &Arc<AdminState>) -> Result<String, fmt::Error> {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Reader(Arc::clone(state))));
     let mut out = String::with_capacity(16 * 1024);
@@ -38,7 +38,7 @@ pub(super) fn render(state: &Arc<State>) -> Result<String, fmt::Error> {
 }
 
 /// Reads the counters when it is asked to.
-struct Reader(Arc<State>);
+struct Reader(Arc<AdminState>);
 
 impl fmt::Debug for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -157,7 +157,7 @@ fn write_requests(metrics: &Metrics, writer: &mut Writer<'_>) -> fmt::Result {
     writer.counters("mirrorlistd_access_log_lines", "Lines of the access log", lines)
 }
 
-fn write_threads(state: &State, writer: &mut Writer<'_>) -> fmt::Result {
+fn write_threads(state: &AdminState, writer: &mut Writer<'_>) -> fmt::Result {
     let help = "Lines of the log that stderr did not take";
     writer.counter("mirrorlistd_log_lines_dropped", help, state.log.n_dropped())?;
     let restarts = Thread::ALL.map(|thread| {
@@ -227,7 +227,7 @@ fn write_connections(metrics: &Metrics, writer: &mut Writer<'_>) -> fmt::Result 
     )
 }
 
-fn write_data(state: &State, writer: &mut Writer<'_>) -> fmt::Result {
+fn write_data(state: &AdminState, writer: &mut Writer<'_>) -> fmt::Result {
     let metrics = &*state.metrics;
     let is_ready = u32::from(Readiness::of(state) == Readiness::Ready);
     writer.gauge("mirrorlistd_ready", "1 when /readyz says 200", is_ready)?;

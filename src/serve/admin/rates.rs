@@ -12,16 +12,16 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// The counters of the last minute.
 #[derive(Default)]
 pub struct Rates {
-    samples: VecDeque<(Instant, Counts)>,
+    samples: VecDeque<(Instant, Sample)>,
 }
 
 #[derive(Clone, Default)]
-struct Counts {
+struct Sample {
     kinds: Vec<u64>,
     tiers: Vec<u64>,
 }
 
-impl Counts {
+impl Sample {
     fn of(metrics: &Metrics) -> Self {
         let of_kind = |kind: &RequestKind| requests_of(metrics, *kind);
         let of_tier = |tier: &Tier| metrics.answers_by(*tier);
@@ -40,7 +40,7 @@ pub(super) fn requests_of(metrics: &Metrics, kind: RequestKind) -> u64 {
 impl Rates {
     /// Takes a sample of the counters; to be called every few seconds.
     pub fn sample(&mut self, now: Instant, metrics: &Metrics) {
-        self.samples.push_back((now, Counts::of(metrics)));
+        self.samples.push_back((now, Sample::of(metrics)));
         while self.samples.len() > 1
             && self.samples.get(1).is_some_and(|(at, _)| now.duration_since(*at) >= WINDOW)
         {
@@ -50,7 +50,7 @@ impl Rates {
 
     /// Requests of each kind, and answers by each tier, in a second.
     pub fn per_second(&self, now: Instant, metrics: &Metrics) -> (Vec<f64>, Vec<f64>) {
-        let latest = Counts::of(metrics);
+        let latest = Sample::of(metrics);
         let (since, oldest) = match self.samples.front() {
             Some((at, counts)) => (now.duration_since(*at).as_secs_f64(), counts.clone()),
             None => (0.0, latest.clone()),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::health::{Health, time};
 use super::process::Process;
 use super::rates::requests_of;
-use super::state::State;
+use super::state::AdminState;
 use crate::metrics::PrivateClient;
 use crate::metrics::{Label, Metrics, Phase, RequestKind, StatusClass};
 use model::tier::Tier;
@@ -123,7 +123,7 @@ pub struct Lines {
 
 impl StatusReport {
     /// Collects the whole report now.
-    pub fn collect(state: &State) -> Self {
+    pub fn collect(state: &AdminState) -> Self {
         let metrics = &*state.metrics;
         let (now, instant) = (SystemTime::now(), Instant::now());
         let record = state.history.get();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hyper::Method;
 
 use super::reply::AdminReply;
-use super::state::State;
+use super::state::AdminState;
 
 /// One route of the admin listener.
 pub(super) struct AdminRoute {
@@ -39,9 +39,9 @@ pub(super) enum Link {
 pub(super) enum Handler {
     /// On the thread of the listener, at once: for probes, whose answer takes microseconds and never
     /// waits.
-    AtOnce(fn(&Arc<State>) -> AdminReply),
+    AtOnce(fn(&Arc<AdminState>) -> AdminReply),
     /// On a page thread, where it may be slow.
-    OnPageThread(fn(&Arc<State>) -> AdminReply),
+    OnPageThread(fn(&Arc<AdminState>) -> AdminReply),
 }
 
 /// The reason why no route was found.
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
     use crate::admin::reply::text;
 
-    fn answer(_: &Arc<State>) -> AdminReply {
+    fn answer(_: &Arc<AdminState>) -> AdminReply {
         text(StatusCode::OK, "")
     }
 

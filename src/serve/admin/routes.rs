@@ -10,7 +10,7 @@ use super::reply::{AdminReply, failed, html, respond, text};
 use super::report::StatusReport;
 use super::route_lookup::Handler::{AtOnce, OnPageThread};
 use super::route_lookup::{AdminRoute, Handler, Link, index};
-use super::state::State;
+use super::state::AdminState;
 use super::{prometheus, status_page};
 
 /// All routes, in the order of the index.
@@ -37,11 +37,11 @@ const fn get(path: &'static str, about: &'static str, link: Link, handler: Handl
     AdminRoute { method: Method::GET, path, about, link, handler }
 }
 
-fn health(_: &Arc<State>) -> AdminReply {
+fn health(_: &Arc<AdminState>) -> AdminReply {
     text(StatusCode::OK, "alive\n")
 }
 
-fn readiness(state: &Arc<State>) -> AdminReply {
+fn readiness(state: &Arc<AdminState>) -> AdminReply {
     let health = Health::collect(state);
     let status = match health.readiness {
         Readiness::Ready => StatusCode::OK,
@@ -50,21 +50,21 @@ fn readiness(state: &Arc<State>) -> AdminReply {
     text(status, health.to_text())
 }
 
-fn metrics(state: &Arc<State>) -> AdminReply {
+fn metrics(state: &Arc<AdminState>) -> AdminReply {
     match prometheus::render(state) {
         Ok(text) => respond(StatusCode::OK, prometheus::CONTENT_TYPE, text),
         Err(_) => failed("cannot write metrics\n"),
     }
 }
 
-fn status_page(state: &Arc<State>) -> AdminReply {
+fn status_page(state: &Arc<AdminState>) -> AdminReply {
     match status_page::render(&StatusReport::collect(state), PageLayout::new(ROUTES, "/status")) {
         Ok(page) => html(page),
         Err(_) => failed("cannot write the page\n"),
     }
 }
 
-fn status_json(state: &Arc<State>) -> AdminReply {
+fn status_json(state: &Arc<AdminState>) -> AdminReply {
     match serde_json::to_string_pretty(&StatusReport::collect(state)) {
         Ok(json) => respond(StatusCode::OK, "application/json", json + "\n"),
         Err(_) => failed("cannot write JSON\n"),

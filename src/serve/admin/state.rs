@@ -12,7 +12,7 @@ use runtime::log::writer::LineWriter;
 use runtime::supervise::Supervisor;
 
 /// The parts of the server that pages read, shared with the code that changes them.
-pub struct State {
+pub struct AdminState {
     /// When the process started.
     pub started: Instant,
     /// The data; empty until the first load has been published.
@@ -30,7 +30,7 @@ pub struct State {
     rates: Mutex<Rates>,
 }
 
-impl State {
+impl AdminState {
     /// The state of a process that starts now.
     pub fn new(
         metrics: Arc<Metrics>,

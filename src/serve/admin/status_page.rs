@@ -167,11 +167,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::admin::state::State;
+    use crate::admin::state::AdminState;
 
     #[test]
     fn what_is_not_ours_is_escaped() {
-        let state = State::for_tests();
+        let state = AdminState::for_tests();
         state.history.refuse(Duration::ZERO, "<script>'\"&".into());
         let layout = PageLayout::new(&[], "/status");
         let page = render(&StatusReport::collect(&state), layout).expect("a page");

@@ -24,13 +24,13 @@ const CHUNK_BYTES: usize = 4 * 1024;
 pub struct Lingering<'a> {
     stream: WatchedStream<'a>,
     progress: &'a ConnectionProgress,
-    state: State,
+    state: LingerState,
     /// Bytes that may still be read and discarded.
     left: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum LingerState {
     /// Requests may come.
     Open,
     /// The client has closed its sending half.
@@ -48,7 +48,7 @@ impl<'a> Lingering<'a> {
         progress: &'a ConnectionProgress,
         max_bytes: u64,
     ) -> Self {
-        Self { stream, progress, state: State::Open, left: max_bytes }
+        Self { stream, progress, state: LingerState::Open, left: max_bytes }
     }
 
     /// Reads and discards input. Ready when the client has closed its half, is not known to be sending,
@@ -87,7 +87,7 @@ impl AsyncRead for Lingering<'_> {
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         let is_end = matches!(read, Poll::Ready(Ok(()))) && buf.filled().len() == n_before;
         if is_end && buf.remaining() > 0 {
-            self.state = State::AtEnd;
+            self.state = LingerState::AtEnd;
         }
         read
     }
@@ -119,16 +119,16 @@ impl AsyncWrite for Lingering<'_> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if matches!(self.state, State::Open | State::AtEnd) {
+        if matches!(self.state, LingerState::Open | LingerState::AtEnd) {
             ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
             self.state = match self.state {
-                State::AtEnd => State::Done,
-                _ => State::HalfClosed,
+                LingerState::AtEnd => LingerState::Done,
+                _ => LingerState::HalfClosed,
             };
         }
-        if self.state == State::HalfClosed {
+        if self.state == LingerState::HalfClosed {
             ready!(self.poll_discard(cx));
-            self.state = State::Done;
+            self.state = LingerState::Done;
         }
         Poll::Ready(Ok(()))
     }

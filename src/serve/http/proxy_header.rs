@@ -59,11 +59,11 @@ impl ProxyHeaderState {
 /// A socket from which an expected PROXY header is read and removed.
 pub struct ProxyHeaderStream<'a> {
     stream: Stream,
-    state: State,
+    state: ReadState,
     header: &'a ProxyHeaderState,
 }
 
-enum State {
+enum ReadState {
     /// The bytes of the incomplete header.
     Expected(Vec<u8>),
     /// The bytes read together with the header; those from this index on are read next.
@@ -85,8 +85,8 @@ impl<'a> ProxyHeaderStream<'a> {
     /// Wraps a connection that has just been accepted.
     pub fn new(stream: Stream, start: ConnectionStart, header: &'a ProxyHeaderState) -> Self {
         let state = match start {
-            ConnectionStart::ProxyHeader => State::Expected(Vec::new()),
-            ConnectionStart::Request => State::Passed,
+            ConnectionStart::ProxyHeader => ReadState::Expected(Vec::new()),
+            ConnectionStart::Request => ReadState::Passed,
         };
         Self { stream, state, header }
     }
@@ -101,7 +101,7 @@ impl<'a> ProxyHeaderStream<'a> {
     fn poll_header(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
             match &mut self.state {
-                State::Expected(bytes) => {
+                ReadState::Expected(bytes) => {
                     let mut chunk = [0; CHUNK_BYTES];
                     let mut chunk = ReadBuf::new(&mut chunk);
                     ready!(Pin::new(&mut self.stream).poll_read(cx, &mut chunk))?;
@@ -115,7 +115,7 @@ impl<'a> ProxyHeaderStream<'a> {
                         Ok(None) => {}
                         Ok(Some(parsed)) => {
                             self.header.set_outcome(Ok(parsed.client));
-                            self.state = State::Left(std::mem::take(bytes), parsed.n_bytes);
+                            self.state = ReadState::Left(std::mem::take(bytes), parsed.n_bytes);
                         }
                         Err(reason) => {
                             self.header.set_outcome(Err(reason));
@@ -124,10 +124,10 @@ impl<'a> ProxyHeaderStream<'a> {
                         }
                     }
                 }
-                State::Left(bytes, start) => {
+                ReadState::Left(bytes, start) => {
                     let left = bytes.get(*start..).unwrap_or_default();
                     if left.is_empty() {
-                        self.state = State::Passed;
+                        self.state = ReadState::Passed;
                         continue;
                     }
                     let n = left.len().min(buf.remaining());
@@ -135,7 +135,7 @@ impl<'a> ProxyHeaderStream<'a> {
                     *start += n;
                     return Poll::Ready(Ok(()));
                 }
-                State::Passed => return Pin::new(&mut self.stream).poll_read(cx, buf),
+                ReadState::Passed => return Pin::new(&mut self.stream).poll_read(cx, buf),
             }
         }
     }
@@ -148,8 +148,8 @@ impl AsyncRead for ProxyHeaderStream<'_> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match self.state {
-            State::Passed => Pin::new(&mut self.stream).poll_read(cx, buf),
-            State::Expected(_) | State::Left(..) => self.poll_header(cx, buf),
+            ReadState::Passed => Pin::new(&mut self.stream).poll_read(cx, buf),
+            ReadState::Expected(_) | ReadState::Left(..) => self.poll_header(cx, buf),
         }
     }
 }

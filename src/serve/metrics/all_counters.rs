@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::counter::Counter;
-use super::countme::Countme;
+use super::countme::CountmeCounters;
 use super::histogram::{Histogram, Totals};
 use super::labels::{
     Label, Phase, PrivateClient, ReloadOutcome, ReloadTrigger, RequestKind, StatusClass,
@@ -35,7 +35,7 @@ pub struct Metrics {
     evicted: [Counter; Phase::ALL.len()],
     reloads: [[Counter; ReloadTrigger::ALL.len()]; ReloadOutcome::ALL.len()],
     /// Requests with `countme=`, by repository.
-    pub countme: Countme,
+    pub countme: CountmeCounters,
     /// Answers that panicked and became a 500.
     pub panics: Counter,
     /// Access-log lines that reached the file.
@@ -70,7 +70,7 @@ impl Default for Metrics {
             phases: Default::default(),
             overdue: Default::default(),
             evicted: Default::default(),
-            countme: Countme::default(),
+            countme: CountmeCounters::default(),
             panics: Counter::default(),
             log_lines_written: Counter::default(),
             log_lines_dropped: Counter::default(),

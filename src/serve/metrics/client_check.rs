@@ -35,7 +35,7 @@ pub enum ClientVerdict {
 pub struct ClientCheck {
     last: Counts,
     /// The last verdict; `None` before the first.
-    last_kind: Option<Kind>,
+    last_kind: Option<VerdictKind>,
 }
 
 /// The counters since the start.
@@ -47,7 +47,7 @@ struct Counts {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
+enum VerdictKind {
     Sound,
     Private,
     Unnamed,
@@ -78,11 +78,13 @@ impl ClientCheck {
         let unnamed = percent(now.unnamed, self.last.unnamed);
         self.last = now;
         let (kind, verdict) = match (seen + unnamed).min(100) {
-            0..=50 => (Kind::Sound, ClientVerdict::Sound),
-            percent if seen >= unnamed => (Kind::Private, ClientVerdict::Private { percent }),
-            percent => (Kind::Unnamed, ClientVerdict::Unnamed { percent }),
+            0..=50 => (VerdictKind::Sound, ClientVerdict::Sound),
+            percent if seen >= unnamed => {
+                (VerdictKind::Private, ClientVerdict::Private { percent })
+            }
+            percent => (VerdictKind::Unnamed, ClientVerdict::Unnamed { percent }),
         };
-        let is_news = self.last_kind.unwrap_or(Kind::Sound) != kind;
+        let is_news = self.last_kind.unwrap_or(VerdictKind::Sound) != kind;
         self.last_kind = Some(kind);
         is_news.then_some(verdict)
     }

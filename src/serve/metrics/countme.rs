@@ -22,7 +22,7 @@ const MAX_REPOSITORIES: usize = 20_000;
 
 /// Counts by repository and bucket.
 #[derive(Default, Debug)]
-pub struct Countme {
+pub struct CountmeCounters {
     known: Mutex<HashMap<Box<str>, [u64; N_BUCKETS]>>,
     unknown: [Counter; N_BUCKETS],
 }
@@ -43,7 +43,7 @@ impl Series {
     }
 }
 
-impl Countme {
+impl CountmeCounters {
     /// Counts a request. `repository` is the key of a repository in the data, or `None`. Buckets other
     /// than 1 to 4 are counted together.
     pub fn count(&self, repository: Option<&str>, bucket: Option<u8>) {
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn repositories_are_told_apart_and_unknown_ones_are_not() {
-        let countme = Countme::default();
+        let countme = CountmeCounters::default();
         countme.count(Some("f41+x86_64"), Some(4));
         countme.count(Some("f41+x86_64"), Some(4));
         countme.count(Some("epel+x86_64"), Some(5));
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn names_without_end_are_counted_together() {
-        let countme = Countme::default();
+        let countme = CountmeCounters::default();
         for at in 0..MAX_REPOSITORIES + 10 {
             countme.count(Some(&at.to_string()), Some(1));
         }
