@@ -11,6 +11,7 @@ use testdata::Message as _;
 
 use crate::admin::Watched;
 use crate::fixture::World;
+use crate::golden;
 use crate::previous_snapshot::Store;
 use crate::server::wait_until;
 
@@ -236,4 +237,29 @@ fn files_that_could_not_be_read_are_tried_again_although_they_are_the_same() {
     let before = n_tries();
     wait_for_nothing();
     assert_eq!(n_tries(), before, "{}", watched.server.stderr());
+}
+
+/// The exposition with `N` for whole numbers, `F` for others, and without the name of the data.
+fn without_values(exposition: &str) -> String {
+    let mask = |line: &str| {
+        let (series, value) = line.rsplit_once(' ').unwrap();
+        value.parse::<f64>().unwrap();
+        let kind = if value.contains(['.', 'e']) { "F" } else { "N" };
+        match series.split_once("{generation=") {
+            Some((name, _)) => format!("{name}{{generation=\"…\"}} {kind}\n"),
+            None => format!("{series} {kind}\n"),
+        }
+    };
+    let lines = exposition.lines();
+    lines.map(|line| if line.starts_with('#') { format!("{line}\n") } else { mask(line) }).collect()
+}
+
+#[test]
+fn metrics_keep_their_names_texts_and_labels() {
+    let watched = start(SHORT);
+    deliver(&watched.server.path("data"), 2);
+    wait_until("it is taken up", || reloads(&watched, "published") > 0.0);
+    let (status, exposition) = watched.get("/metrics");
+    assert_eq!(status, 200);
+    golden::check("metrics.txt", &without_values(&exposition));
 }
