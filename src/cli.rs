@@ -126,7 +126,7 @@ pub enum Generate {
     Man,
     /// A configuration file with every key, explained, as the packages install it
     ExampleConfig,
-    /// The reference of all options and commands, as Markdown
+    /// The reference of all options, commands and metrics, as Markdown
     Reference,
 }
 

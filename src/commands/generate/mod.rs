@@ -1,4 +1,4 @@
-//! `mirrorlistd generate`: generates documents about options from their definitions.
+//! `mirrorlistd generate`: generates documents about options and metrics from their definitions.
 
 mod entry;
 mod example;

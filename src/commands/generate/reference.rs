@@ -1,15 +1,18 @@
-//! The reference chapter of the handbook: every option and every command.
+//! The reference chapter of the handbook: every option, every command and every metric.
 
 use clap::{Arg, Command};
 
 use super::entry;
 use crate::config::definition::Definition;
 use crate::config::written::{Chapter, LISTENER};
+use serve::admin::metric::{LabelKey, Metric};
+use serve::admin::metric_table::METRICS;
 
 const HEAD: &str = "\
-# Reference: options and commands
+# Reference: options, commands and metrics
 
-<!-- Made by `mirrorlistd generate reference`; changes belong into src/config/sections. -->
+<!-- Made by `mirrorlistd generate reference`; changes belong into src/config/sections, src/cli.rs and
+src/serve/admin/metric_table.rs. -->
 
 An option is a key of the configuration file (`--config FILE`, TOML), and most are flags of the command
 line as well; the command line beats the file. Keys below stand with their table: `limits.max_headers`
@@ -19,6 +22,16 @@ be repeated. `mirrorlistd generate example-config` prints a file with every key 
 ";
 
 const WIDTH: usize = 105;
+
+const METRICS_HEAD: &str = "
+## Metrics
+
+What `/metrics` of the [admin listener](watching.md) offers, in the text format of OpenMetrics. Names do
+not change. Nothing that a client sends becomes a label.
+
+| metric | kind | labels | |
+|---|---|---|---|
+";
 
 /// Chapters of the handbook that say more about sections, by the title of the section.
 const CHAPTERS: [(&str, &str, &str); 6] = [
@@ -53,7 +66,23 @@ pub(super) fn text(mut command: Command, chapters: &[Chapter]) -> String {
     for subcommand in command.get_subcommands() {
         text += &command_entry("mirrorlistd", subcommand, &is_option);
     }
-    text
+    text + METRICS_HEAD + &METRICS.iter().map(metric_row).collect::<String>()
+}
+
+fn metric_row(metric: &Metric) -> String {
+    let labels: Vec<_> = metric.labels.iter().map(label_text).collect();
+    let note = if metric.note.is_empty() { String::new() } else { format!("; {}", metric.note) };
+    let (name, kind, help) = (metric.full_name(), metric.kind(), metric.help);
+    format!("| `{name}` | {kind} | {} | {help}{note} |\n", labels.join("; "))
+}
+
+/// A label and its values, where they are known beforehand.
+fn label_text(label: &LabelKey) -> String {
+    let values: Vec<_> = (label.values)().iter().map(|value| format!("`{value}`")).collect();
+    match values.is_empty() {
+        true => format!("`{}`", label.key),
+        false => format!("`{}`: {}", label.key, values.join(", ")),
+    }
 }
 
 fn paragraph(text: &str) -> String {

@@ -8,8 +8,9 @@
 //! Reading order: [`Options`] and [`AdminState`] are its inputs. [`listener`] accepts connections into
 //! `slots`. `dispatch` asks [`allowed_hosts`] whether a request may be answered, finds its route in the
 //! table of `routes`, and hands slow routes to `page_threads`. [`health`] and [`report`] collect the
-//! data; `status_page` and [`prometheus`] write it with the help of `display`, [`rates`] and
-//! [`process`]; `reply` builds the response.
+//! data; `status_page` writes it with the help of `display`, [`rates`] and [`process`]. [`metric_table`]
+//! has a row for each [`metric`], from which [`prometheus`] writes the exposition. `reply` builds the
+//! response.
 //!
 //! Pages are HTML templates (`templates/`), checked at compile time and escaped by askama; `layout`
 //! holds what they share. A new page is a row in `routes`, a template, and the type that fills it.
@@ -31,9 +32,11 @@ pub mod report;
 mod display;
 mod layout;
 mod status_page;
-pub mod prometheus;
 pub mod rates;
 pub mod process;
+pub mod metric;
+pub mod metric_table;
+pub mod prometheus;
 
 use std::io;
 use std::panic::resume_unwind;

@@ -250,6 +250,7 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::LogLineOutcome;
 
     #[test]
     fn requests_are_counted_by_kind_and_class() {
@@ -301,5 +302,6 @@ mod tests {
         check(|trigger: ReloadTrigger| trigger as usize);
         check(|outcome: ReloadOutcome| outcome as usize);
         check(|why: PrivateClient| why as usize);
+        check(|outcome: LogLineOutcome| outcome as usize);
     }
 }

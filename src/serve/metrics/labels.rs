@@ -1,6 +1,7 @@
 //! Labels of metrics. Each is an enum, so text from a client can never become one.
 
 use model::tier::Tier;
+use runtime::supervise::Thread;
 
 /// An enum whose values are used as labels.
 pub trait Label: Copy + 'static {
@@ -78,6 +79,14 @@ impl Label for Tier {
     }
 }
 
+impl Label for Thread {
+    const ALL: &'static [Self] = &Thread::ALL;
+
+    fn as_str(self) -> &'static str {
+        Thread::as_str(self)
+    }
+}
+
 /// The phase of an open connection: what it waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Phase {
@@ -133,3 +142,14 @@ pub enum PrivateClient {
 }
 
 label!(PrivateClient { Seen = "seen", Unnamed = "unnamed" });
+
+/// What became of a line of the access log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogLineOutcome {
+    /// It has reached the file.
+    Written,
+    /// The queue was full, or the file could not be written.
+    Dropped,
+}
+
+label!(LogLineOutcome { Written = "written", Dropped = "dropped" });

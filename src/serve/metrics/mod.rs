@@ -9,7 +9,8 @@
 //! such. They are independent of each other: a reader may see a request counted whose connection is not
 //! counted yet.
 //!
-//! This module writes no exposition format; [`crate::admin`] does.
+//! This module knows no names of metrics and writes no exposition; [`crate::admin::metric_table`] and
+//! [`crate::admin::prometheus`] do.
 
 #![allow(
     clippy::indexing_slicing,
@@ -27,5 +28,6 @@ pub mod client_check;
 pub use all_counters::{AnswerTimer, Metrics};
 pub use counter::Counter;
 pub use labels::{
-    Label, Phase, PrivateClient, ReloadOutcome, ReloadTrigger, RequestKind, StatusClass,
+    Label, LogLineOutcome, Phase, PrivateClient, ReloadOutcome, ReloadTrigger, RequestKind,
+    StatusClass,
 };
