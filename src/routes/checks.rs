@@ -1,0 +1,268 @@
+//! What is said about routes that are not right.
+
+use crate::limits::{MAX_ENTRIES, MAX_MAPS, MAX_ROUTES};
+use crate::notation::read;
+use crate::{CatalogNames, Map, Route, Stored, Table, Value, check_tests, compile};
+
+/// Compares all faults of a notation, and whether there is a table.
+#[track_caller]
+fn check(text: &str, expected: &[&str]) {
+    let notes = read(text);
+    let (table, faults) = compile(&notes.routes, &notes.maps, &notes.names);
+    let all_are_warnings = faults.iter().all(|fault| fault.is_warning());
+    assert_eq!(table.is_some(), all_are_warnings);
+    let mut lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    if let Some(table) = table {
+        let failed = check_tests(&table, &notes.routes, &notes.names);
+        lines.extend(failed.iter().map(ToString::to_string));
+    }
+    assert_eq!(lines, expected);
+}
+
+/// Compares the faults of a route with this line more.
+#[track_caller]
+fn check_line(line: &str, expected: &str) {
+    let target = if line.contains("target") { "" } else { "target path {a}\n" };
+    check(
+        &format!("map m 9=9.8\nroute x\npath /{{v:map:m}}/{{a}}\nquery q -\n{target}{line}"),
+        &[&format!("route `x`: {expected}")],
+    );
+}
+
+#[test]
+fn each_value_is_checked() {
+    for (line, expected) in [
+        (
+            "host a:80",
+            "host: `a:80` is no host: write a name such as mirrors.example.org, without a port",
+        ),
+        ("host a\nhost A", "host: `a` is listed twice"),
+        (
+            "format xml",
+            "format: `xml` is unknown: write text, metalink, metalink4, json, apt, pacman, urpmi, redirect, isolist or html",
+        ),
+        ("errors x", "errors: `x` is unknown: write default, centos, alma, mm, empty or fallback"),
+        ("query q q?", "query.q: the parameter `q` is given twice"),
+        ("query r a?", "query.r: the variable `a` is filled twice"),
+        (
+            "query r Flag?",
+            "query.r: `Flag?` is no rule: write `variable?` (may be left out), `variable!` (must be there for the route to match), `variable` (its absence is an error), `variable:list`, `country:region`, `=value`, `flag` or `-`",
+        ),
+        (
+            "query a&b -",
+            "query: `a&b` is no parameter: write up to 32 of the characters A-Z a-z 0-9 - . _ ~ [ ]",
+        ),
+        ("target repo {a}", "target.arch: is missing: write arch = \"{arch}\" beside repo"),
+        (
+            "target arch {a}",
+            "target: write one target: repo with arch, path, category, url or page",
+        ),
+        (
+            "target path {a}\ntarget url https://a",
+            "target: write one target: repo with arch, path, category, url or page",
+        ),
+        ("target path {a}\ntarget path {a}", "target.path: this key is given twice"),
+        ("target path [a]", "target.path: write a text, not a list"),
+        (
+            "target file {a}",
+            "target.file: is no key: write repo with arch, path, category, url or page",
+        ),
+        (
+            "target path {b}",
+            "target.path: nothing fills the variable `b`: name it in the path or the query, or add `|default:X`",
+        ),
+        (
+            "target path {a|big}",
+            "target.path: `big` is no filter: write lower, upper, map:NAME, default:X, literal:X or strip:SUFFIX",
+        ),
+        ("target path {a|map:n}", "target.path: there is no map `n`"),
+        ("target path {a", "target.path: `{a` has no closing brace"),
+        ("target path a}", "target.path: the character '}' cannot stand here"),
+        (
+            "target url a/b",
+            "target.url: `a/b` is no URL: write one that begins with http:// or https://",
+        ),
+        ("target url []", "target.url: the list is empty: leave it out, or write at least one"),
+        ("option limit 0", "options.limit: write a number from 1 to 10000"),
+        ("option limit x", "options.limit: write a number, not a text"),
+        ("option header 1", "options.header: write true, false or a text, not a number"),
+        (
+            "option prefer [http gopher]",
+            "options.prefer: `gopher` is unknown: write https, http, ftp, rsync",
+        ),
+        ("option prefer [http http]", "options.prefer: `http` is listed twice"),
+        (
+            "option order best",
+            "options.order: `best` is unknown: write tier, nearest, random, name or static",
+        ),
+        (
+            "option fallback a",
+            "options.fallback: has no scheme out of https, http, ftp, rsync: write a URL such as https://download.example.org/pub",
+        ),
+        (
+            "option suffix {b}",
+            "options.suffix: nothing fills the variable `b`: name it in the path or the query, or add `|default:X`",
+        ),
+        (
+            "option color 1",
+            "options.color: is no key: write limit, minimum, urls_per_mirror, prefer, header, final_newline, trailing_slash, suffix, fallback or order",
+        ),
+        // Warnings.
+        ("query r b?", "query: nothing uses the variable `b`: write \"-\" to ignore the parameter"),
+        (
+            "format metalink",
+            "path: dnf reads `mirrorlist=` as a text list unless the URL holds the word `metalink`; such a list works with `metalink=` only",
+        ),
+        (
+            "host metalink.example",
+            "path: dnf reads a URL that holds the word `metalink` as XML, and this is a text list",
+        ),
+        // Tests.
+        ("test 9/a", "test.get: `9/a` is no request: write a path, as in /mirrorlist?repo=x"),
+        ("test /9", "test.get: `/9` is answered by no route"),
+        ("test /9/a path=b", "test.path: `/9/a` gives `a`, not `b`"),
+        ("test /9/a status=404", "test.status: `/9/a` gives `200`, not `404`"),
+        ("test /9/a format=json", "test.format: `/9/a` gives `text`, not `json`"),
+        (
+            "target repo {a|map:m}\ntarget arch x\ntest /9/a",
+            "test.get: `/9/a` gives `an error`, not `a list`",
+        ),
+    ] {
+        check_line(line, expected);
+    }
+    check_line(
+        "query r b?\ntarget path {b}",
+        "target.path: a request may leave `b` out: add `|default:X`, or take its `?` away in the query",
+    );
+}
+
+#[test]
+fn routes_that_match_one_request_are_refused_with_that_request() {
+    check(
+        "route a\nhost a.example\npath /{x}/{y:digits}\nquery q =1\ntarget path x\n\
+         route b\nhost b.example\nhost a.example\npath /{x:word}/{y}\nquery r flag\nrank 0\ntarget path x\n\
+         route c\nhost a.example\npath /{x:letters}/{y}\nquery q r!\nquery r -\ntarget path x{r|default:}",
+        &[
+            // `=value` comes before a parameter of any value.
+            "route `c`: path: route `b` matches `/a/a?q=x&r=x` on a.example as well, and neither comes first: give one of them a `rank`",
+        ],
+    );
+    for (other, is_ambiguous) in [
+        ("path /{y}", true),
+        ("path /{y}/?", true),
+        ("path /{y:digits}", false),
+        ("path /{y}/", false),
+        ("path /{y}\nrank 1", false),
+        ("path /{y}\nhost a", false),
+        ("path /{y}\nquery q flag", false),
+        ("path /{y*}", false),
+        ("path /{y}x", false),
+    ] {
+        let text = format!("route a\npath /{{x}}\ntarget path x\nroute b\n{other}\ntarget path x");
+        let notes = read(&text);
+        let (_, faults) = compile(&notes.routes, &notes.maps, &notes.names);
+        assert_eq!(!faults.is_empty(), is_ambiguous, "{other}: {faults:?}");
+    }
+    let strict = "route a\npath /\nstrict\nquery q flag\ntarget path x\n\
+                  route b\npath /\nquery r flag\ntarget path x";
+    check(strict, &[]);
+    let equal =
+        "route a\npath /\nquery q =1\ntarget path x\nroute b\npath /\nquery q =2\ntarget path x";
+    check(equal, &[]);
+}
+
+#[test]
+fn routes_and_repositories_that_do_not_meet_are_named() {
+    check(
+        "map m 9=9.8\nmap n a=b\narch x86_64\nrepo baseos-9.8 x86_64\nrepo crb-9.8 aarch64\nrepo epel-9 x86_64\n\
+         redirect old new\n\
+         route a\npath /a/{v}\ntarget repo baseos-{v|map:m}\ntarget arch x86_64\n\
+         route b\npath /b/{v}\ntarget repo extras-{v|map:m}\ntarget arch x86_64\n\
+         route c\npath /c/{v}\ntarget repo crb-{v|map:m}\ntarget arch x86_64",
+        &[
+            "map `n`: nothing uses this map",
+            "route `b`: target.repo: no repository of the catalog has a name that this can make",
+            "route `c`: target.repo: no repository of the catalog has a name that this can make",
+            "routes: no route makes the name of 2 repositories, such as `crb-9.8`",
+        ],
+    );
+    check(
+        "route a\npath /{arch}\ntarget path x",
+        &[
+            "route `a`: path: `{arch}` matches nothing: no repository of the catalog has an architecture",
+        ],
+    );
+}
+
+#[test]
+fn names_are_checked_and_given_once() {
+    check(
+        "route a\npath /a\ntarget path x\nroute a\npath /b\ntarget path x\nroute a b\npath /c\ntarget path x\n\
+         map m 9=1 9=2\nmap m a=b\narch x/y",
+        &[
+            "routes: `x/y` cannot be an architecture in a path",
+            "map `m`: the entry `9` is given twice",
+            "map `m`: this name is given twice: each has its own",
+            "route `a`: name: this name is given twice: each has its own",
+            "route `a b`: name: `a b` is no name: write up to 64 of the characters A-Z a-z 0-9 . _ -",
+        ],
+    );
+}
+
+fn route(name: &str, path: &str) -> Route {
+    let target = vec![("path".to_owned(), Value::Text("x".to_owned()))];
+    Route { name: name.to_owned(), path: path.to_owned(), target, ..Route::default() }
+}
+
+#[test]
+fn a_table_has_limits() {
+    let faults = |stored: Stored| {
+        let faults = Table::load(stored).err().unwrap_or_default();
+        faults.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let many = |n: usize| (0..n).map(|n| route(&format!("r{n}"), &format!("/{n}"))).collect();
+    let stored = |routes| Stored { routes, ..Stored::default() };
+    assert_eq!(faults(stored(many(MAX_ROUTES))), [""; 0]);
+    let expected = "routes: there are 257 routes: a catalog has at most 256";
+    assert_eq!(faults(stored(many(MAX_ROUTES + 1))), [expected]);
+
+    let mut routes: Vec<Route> = many(8);
+    for (index, route) in routes.iter_mut().enumerate() {
+        route.query = (0..9).map(|n| (format!("p{index}-{n}"), "-".to_owned())).collect();
+    }
+    let expected =
+        "route `r7`: query: the routes name 72 query parameters: a catalog has at most 64";
+    assert_eq!(faults(stored(routes)), [expected]);
+
+    let map = |name: String, n_entries: usize| {
+        let entries = (0..n_entries).map(|n| (n.to_string(), String::new())).collect();
+        Map { name, entries, place: 0 }
+    };
+    let maps = (0..=MAX_MAPS).map(|n| map(format!("m{n}"), 1)).collect();
+    let expected = "maps: there are 257 maps: a catalog has at most 256";
+    assert_eq!(faults(Stored { maps, ..Stored::default() }), [expected]);
+    let maps = vec![map("m".to_owned(), MAX_ENTRIES + 1)];
+    let expected = "maps: the maps have 65537 entries: a catalog has at most 65536";
+    assert_eq!(faults(Stored { maps, ..Stored::default() }), [expected]);
+
+    let mut long = route("long", "/");
+    long.query = (0..17).map(|n| (format!("p{n}"), format!("v{n}?"))).collect();
+    let expected = "route `long`: query.p16: a route has at most 16 variables";
+    assert_eq!(faults(stored(vec![long])), [expected]);
+}
+
+/// Comparing pairs of routes ends, however many are alike.
+#[test]
+fn many_routes_that_are_alike_are_compiled() {
+    let middle = "aXaYaZ".repeat(20);
+    let routes: Vec<_> = (0..MAX_ROUTES)
+        .map(|n| {
+            let end = if n % 2 == 0 { "a" } else { "b" };
+            let mut route = route(&format!("r{n}"), &format!("/{{a}}{middle}/{{b}}aXaYaZ{end}"));
+            route.query = vec![("q".to_owned(), format!("={}", n / 2))];
+            route
+        })
+        .collect();
+    let (table, faults) = compile(&routes, &[], &CatalogNames::default());
+    assert!(table.is_some(), "{faults:?}");
+}

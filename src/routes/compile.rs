@@ -1,0 +1,177 @@
+//! From what a catalog says to a checked table.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::repository::fixed_arch;
+
+use super::assemble::{assemble, item, item_of_map};
+use super::class::Class;
+use super::fault::{Fault, Problem};
+use super::map::Lists;
+use super::options::Format;
+use super::overlap;
+use super::pattern::Part;
+use super::reach::Reach;
+use super::route::CompiledRoute;
+use super::standard::Standard;
+use super::table::Table;
+use super::target::TargetTemplate;
+use super::template::Filter;
+use super::written::{Map, Route, Stored};
+
+/// The names of a catalog that routes lead to.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct CatalogNames {
+    /// The architectures of repositories.
+    pub arches: BTreeSet<String>,
+    /// Repositories by their names, each with its architectures.
+    pub repositories: BTreeMap<String, BTreeSet<String>>,
+    /// Old names of repositories, each with the name it has now.
+    pub redirects: BTreeMap<String, String>,
+}
+
+/// Checks routes and maps, each on its own and all together, and makes a table of them. The table is
+/// `None` if there are faults that are not only warnings. Checks of all routes together are made only if
+/// each is right on its own.
+pub fn compile(
+    routes: &[Route],
+    maps: &[Map],
+    names: &CatalogNames,
+) -> (Option<Table>, Vec<Fault>) {
+    let stored = Stored {
+        routes: routes.to_vec(),
+        maps: maps.to_vec(),
+        arches: names.arches.iter().cloned().collect(),
+    };
+    let mut faults = Vec::new();
+    let table = assemble(stored, &mut faults);
+    if faults.is_empty() {
+        let place = |position: usize| {
+            let route = table.stored.routes.get(position);
+            route.map_or((0, String::new()), |route| (route.place, item(route)))
+        };
+        overlap::check(&table, place, &mut faults);
+        for route in &table.routes {
+            let (place, item) = place(route.position);
+            check_route(route, &table.lists, &mut |key, problem| {
+                let (item, key) = (item.clone(), key.to_owned());
+                faults.push(Fault { place, item, key, problem });
+            });
+        }
+        check_maps(&table, &mut faults);
+        check_reach(&table, names, place, &mut faults);
+    }
+    faults.sort_by_key(|fault| fault.is_warning());
+    let is_usable = faults.iter().all(Fault::is_warning);
+    (is_usable.then_some(table), faults)
+}
+
+fn check_route(route: &CompiledRoute, lists: &Lists, report: &mut impl FnMut(&str, Problem)) {
+    let classes = route.pattern.parts.iter().flat_map(|part| match part {
+        Part::Variables(segment) => segment.variables(),
+        _ => &[],
+    });
+    if lists.arches.is_empty() && classes.into_iter().any(|(class, _)| *class == Class::Arch) {
+        report("path", Problem::NoArches);
+    }
+    let used: BTreeSet<_> = route.used_variables().filter_map(|variable| variable.index).collect();
+    for bound in &route.query.bound {
+        let name = route.variables.get(bound.variable).map_or("", String::as_str);
+        let acts = Standard::parse(name).is_some_and(Standard::acts_alone);
+        if !acts && !used.contains(&bound.variable) {
+            report("query", Problem::UnusedVariable(name.to_owned()));
+        }
+    }
+    let word = "metalink";
+    let in_path = route.pattern.literals().any(|literal| literal.contains(word));
+    match route.format {
+        Format::Text if in_path || route.hosts.iter().any(|host| host.contains(word)) => {
+            report("path", Problem::TextAtMetalink);
+        }
+        // The readers of version 4 go by the content.
+        Format::Metalink => {
+            let in_hosts =
+                !route.hosts.is_empty() && route.hosts.iter().all(|host| host.contains(word));
+            let in_query = route.query.equals.iter().any(|(_, value)| value.contains(word));
+            if !in_path && !in_hosts && !in_query {
+                report("path", Problem::MetalinkElsewhere);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn check_maps(table: &Table, faults: &mut Vec<Fault>) {
+    let mut used = BTreeSet::new();
+    for route in &table.routes {
+        used.extend(route.maps_of_templates());
+        for part in &route.pattern.parts {
+            if let Part::Variables(segment) = part {
+                let maps = segment.variables().iter().filter_map(|(class, _)| match class {
+                    Class::Map(map) => Some(*map),
+                    _ => None,
+                });
+                used.extend(maps);
+            }
+        }
+    }
+    for (index, map) in table.stored.maps.iter().enumerate() {
+        if !used.contains(&index) {
+            let (item, key) = (item_of_map(map), String::new());
+            faults.push(Fault { place: map.place, item, key, problem: Problem::UnusedMap });
+        }
+    }
+}
+
+fn check_reach(
+    table: &Table,
+    names: &CatalogNames,
+    place: impl Fn(usize) -> (usize, String),
+    faults: &mut Vec<Fault>,
+) {
+    if names.repositories.is_empty() {
+        return;
+    }
+    let mut unreached: BTreeSet<&str> = names.repositories.keys().map(String::as_str).collect();
+    let mut last = None;
+    for route in &table.routes {
+        let TargetTemplate::Repository(repo, arch) = &route.target else { continue };
+        let (repo, arch) = (Reach::new(repo, &table.lists), Reach::new(arch, &table.lists));
+        let is_each = arch_is_each(route);
+        let reaches = |asked: &str, name: &str| {
+            let arches = names.repositories.get(name);
+            repo.can_make(asked)
+                && (is_each
+                    || fixed_arch(asked).is_some()
+                    || arches.is_some_and(|arches| arches.iter().any(|name| arch.can_make(name))))
+        };
+        let own = names.repositories.keys().map(|name| (name, name));
+        let reached: Vec<&str> = own
+            .chain(&names.redirects)
+            .filter(|(asked, name)| reaches(asked, name))
+            .map(|(_, name)| name.as_str())
+            .collect();
+        let (place, item) = place(route.position);
+        if reached.is_empty() {
+            let key = "target.repo".to_owned();
+            faults.push(Fault { place, item, key, problem: Problem::ReachesNothing });
+        }
+        for name in reached {
+            unreached.remove(name);
+        }
+        last = Some(place);
+    }
+    // Without a route to repositories, the paths that are built in reach all of them.
+    if let (Some(place), Some(example)) = (last, unreached.first()) {
+        let problem =
+            Problem::NotReached { count: unreached.len(), example: (*example).to_owned() };
+        faults.push(Fault { place, item: "routes".to_owned(), key: String::new(), problem });
+    }
+}
+
+/// Whether the architecture of a target can be a text that stands for each.
+fn arch_is_each(route: &CompiledRoute) -> bool {
+    let TargetTemplate::Repository(_, arch) = &route.target else { return false };
+    let mut filters = arch.variables().flat_map(|variable| &variable.filters);
+    filters.any(|filter| matches!(filter, Filter::Literal(_)))
+}

@@ -1,0 +1,256 @@
+//! What is wrong with routes and maps, for the people who write them.
+
+use std::fmt;
+
+use super::limits::{
+    MAX_ENTRIES, MAX_LIST, MAX_MAPS, MAX_PARAMETERS, MAX_ROUTES, MAX_TEXT, MAX_VALUE,
+    MAX_VARIABLES, RESERVED,
+};
+
+/// Something that is wrong with a route or a map.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fault {
+    /// The place of the route, map or test, as its writer gave it.
+    pub place: usize,
+    /// Which item it is, as in ``route `alma` ``.
+    pub item: String,
+    /// The key below the item, as in `query.arch`; empty for the item as a whole.
+    pub key: String,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
+impl Fault {
+    /// Whether the table works all the same.
+    pub fn is_warning(&self) -> bool {
+        self.problem.is_warning()
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { item, key, problem, .. } = self;
+        match key.as_str() {
+            "" => write!(f, "{item}: {problem}"),
+            key => write!(f, "{item}: {key}: {problem}"),
+        }
+    }
+}
+
+/// What is wrong, and what would be right.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Problem {
+    /// Too many routes.
+    #[error("there are {0} routes: a catalog has at most {MAX_ROUTES}")]
+    TooManyRoutes(usize),
+    /// Too many maps.
+    #[error("there are {0} maps: a catalog has at most {MAX_MAPS}")]
+    TooManyMaps(usize),
+    /// Too many entries of maps.
+    #[error("the maps have {0} entries: a catalog has at most {MAX_ENTRIES}")]
+    TooManyEntries(usize),
+    /// Too many names of parameters.
+    #[error("the routes name {0} query parameters: a catalog has at most {MAX_PARAMETERS}")]
+    TooManyParameters(usize),
+    /// An architecture of the catalog that `{arch}` could not match.
+    #[error("`{0}` cannot be an architecture in a path")]
+    BadArch(String),
+    /// A name of a route or map that is none.
+    #[error("`{0}` is no name: write up to {MAX_VALUE} of the characters A-Z a-z 0-9 . _ -")]
+    BadName(String),
+    /// A name that another item has.
+    #[error("this name is given twice: each has its own")]
+    NameTwice,
+    /// A text that is too long.
+    #[error("has {0} bytes: write at most {MAX_TEXT} bytes")]
+    TooLong(usize),
+    /// A character that may not stand here.
+    #[error("the character {0:?} cannot stand here")]
+    BadCharacter(char),
+    /// A path that does not begin with a slash.
+    #[error("`{0}` is no path: a path begins with `/`")]
+    PathStart(String),
+    /// Two slashes in a row.
+    #[error("has an empty segment: write one slash, and `/?` for a slash that may be left out")]
+    EmptySegment,
+    /// A dot segment.
+    #[error("has a segment `.` or `..`, which no request has")]
+    DotSegment,
+    /// A path of the program itself.
+    #[error("paths below {RESERVED} belong to the program: choose another path")]
+    Reserved,
+    /// A variable without an end.
+    #[error("`{0}` has no closing brace")]
+    Unclosed(String),
+    /// What cannot be the name of a variable.
+    #[error("`{0}` is no variable: write a-z, then a-z 0-9 _, and not `flag`")]
+    BadVariable(String),
+    /// An unknown class.
+    #[error("`{0}` is no class of values, or names no map: write {names}", names = super::class::Class::NAMES)]
+    UnknownClass(String),
+    /// A rest that is not last.
+    #[error("`{{name*}}` must be the last variable of the path, and alone in its segment")]
+    RestNotLast,
+    /// A variable that is filled twice.
+    #[error("the variable `{0}` is filled twice")]
+    VariableTwice(String),
+    /// A segment that could be split in several ways.
+    #[error(
+        "it is not clear where {0} end: divide them by a literal, and give all but one a class that \
+         cannot hold it, as in {{version:digits}}"
+    )]
+    Undivided(String),
+    /// Too many variables.
+    #[error("a route has at most {MAX_VARIABLES} variables")]
+    TooManyVariables,
+    /// What is no host.
+    #[error("`{0}` is no host: write a name such as mirrors.example.org, without a port")]
+    BadHost(String),
+    /// A list that is too long.
+    #[error("the list is too long: write at most {MAX_LIST}")]
+    LongList,
+    /// An empty list.
+    #[error("the list is empty: leave it out, or write at least one")]
+    EmptyList,
+    /// Something that is listed twice.
+    #[error("`{0}` is listed twice")]
+    ListedTwice(String),
+    /// What cannot be the name of a parameter.
+    #[error("`{0}` is no parameter: write up to 32 of the characters A-Z a-z 0-9 - . _ ~ [ ]")]
+    BadParameter(String),
+    /// A parameter with two rules.
+    #[error("the parameter `{0}` is given twice")]
+    ParameterTwice(String),
+    /// A rule for a parameter that is none.
+    #[error(
+        "`{0}` is no rule: write `variable?` (may be left out), `variable!` (must be there for the \
+         route to match), `variable` (its absence is an error), `variable:list`, `country:region`, \
+         `=value`, `flag` or `-`"
+    )]
+    BadRule(String),
+    /// A filter that is none.
+    #[error(
+        "`{0}` is no filter: write lower, upper, map:NAME, default:X, literal:X or strip:SUFFIX"
+    )]
+    UnknownFilter(String),
+    /// A map that does not exist.
+    #[error("there is no map `{0}`")]
+    UnknownMap(String),
+    /// A variable that nothing fills.
+    #[error(
+        "nothing fills the variable `{0}`: name it in the path or the query, or add `|default:X`"
+    )]
+    Unbound(String),
+    /// A variable that a request may leave out.
+    #[error("a request may leave `{0}` out: add `|default:X`, or take its `?` away in the query")]
+    MayBeAbsent(String),
+    /// A key that is given twice.
+    #[error("this key is given twice")]
+    KeyTwice,
+    /// An unknown key.
+    #[error("is no key: write {0}")]
+    UnknownKey(String),
+    /// A value of another kind.
+    #[error("write {0}, not {1}")]
+    WrongKind(&'static str, &'static str),
+    /// A number out of its range.
+    #[error("write a number from {0} to {1}")]
+    OutOfRange(usize, usize),
+    /// An unknown name of a fixed set.
+    #[error("`{0}` is unknown: write {1}")]
+    UnknownName(String, String),
+    /// A repository without an architecture.
+    #[error("is missing: write arch = \"{{arch}}\" beside repo")]
+    NoArch,
+    /// No target, or several.
+    #[error("write one target: {0}")]
+    OneTarget(&'static str),
+    /// A URL that is none.
+    #[error("`{0}` is no URL: write one that begins with http:// or https://")]
+    BadUrl(String),
+    /// A base URL that is none.
+    #[error("{0}: write a URL such as https://download.example.org/pub")]
+    BadBaseUrl(String),
+    /// A text that a map cannot hold.
+    #[error("the entry `{0}` is too long or holds a control character")]
+    BadEntry(String),
+    /// An entry that is given twice.
+    #[error("the entry `{0}` is given twice")]
+    EntryTwice(String),
+    /// Two routes of equal precedence for one request.
+    #[error(
+        "route `{other}` matches {example} as well, and neither comes first: give one of them a `rank`"
+    )]
+    Ambiguous {
+        /// The other route.
+        other: String,
+        /// A request that both match.
+        example: String,
+    },
+    /// A map that nothing uses.
+    #[error("nothing uses this map")]
+    UnusedMap,
+    /// A parameter that fills a variable without use.
+    #[error("nothing uses the variable `{0}`: write \"-\" to ignore the parameter")]
+    UnusedVariable(String),
+    /// `{arch}` without architectures.
+    #[error("`{{arch}}` matches nothing: no repository of the catalog has an architecture")]
+    NoArches,
+    /// A text list at a path that dnf takes for a metalink.
+    #[error("dnf reads a URL that holds the word `metalink` as XML, and this is a text list")]
+    TextAtMetalink,
+    /// A metalink at a path that dnf takes for a text list.
+    #[error(
+        "dnf reads `mirrorlist=` as a text list unless the URL holds the word `metalink`; such a list \
+         works with `metalink=` only"
+    )]
+    MetalinkElsewhere,
+    /// A route that gives no repository.
+    #[error("no repository of the catalog has a name that this can make")]
+    ReachesNothing,
+    /// Repositories without a route.
+    #[error("no route makes the name of {count} repositories, such as `{example}`")]
+    NotReached {
+        /// How many.
+        count: usize,
+        /// One of them.
+        example: String,
+    },
+    /// A test whose request cannot be one.
+    #[error("`{0}` is no request: write a path, as in /mirrorlist?repo=x")]
+    BadRequest(String),
+    /// A test that another route answers.
+    #[error("`{get}` is answered by {found}")]
+    OtherRoute {
+        /// The request.
+        get: String,
+        /// What answers it.
+        found: String,
+    },
+    /// A test with another result.
+    #[error("`{get}` gives `{found}`, not `{expected}`")]
+    OtherResult {
+        /// The request.
+        get: String,
+        /// What comes of it.
+        found: String,
+        /// What should.
+        expected: String,
+    },
+}
+
+impl Problem {
+    /// Whether a table works all the same.
+    pub fn is_warning(&self) -> bool {
+        matches!(
+            self,
+            Self::UnusedMap
+                | Self::UnusedVariable(_)
+                | Self::NoArches
+                | Self::TextAtMetalink
+                | Self::MetalinkElsewhere
+                | Self::ReachesNothing
+                | Self::NotReached { .. }
+        )
+    }
+}

@@ -1,0 +1,148 @@
+//! The tests that a catalog holds for its routes.
+
+use model::repository::fixed_arch;
+
+use super::assemble::item;
+use super::compile::CatalogNames;
+use super::fault::{Fault, Problem};
+use super::options::Format;
+use super::table::{Match, Table};
+use super::target::{Arch, Target};
+use super::unresolved::Unresolved;
+use super::written::{Route, Test};
+
+/// Runs the tests of routes, and returns those that fail.
+///
+/// A request must find the route that the test belongs to, or no route if the test expects 404. The
+/// status of a request is that of the route's style of errors if its target is not in the catalog, and
+/// 404 if it finds no route. A test without a status fails if there is no target.
+pub fn check_tests(table: &Table, routes: &[Route], names: &CatalogNames) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for route in routes {
+        for test in &route.tests {
+            if let Err((key, problem)) = check_test(table, route, test, names) {
+                let (place, key) = (test.place, format!("test.{key}"));
+                faults.push(Fault { place, item: item(route), key, problem });
+            }
+        }
+    }
+    faults
+}
+
+/// A key of a test, and what is wrong with it.
+type Failure = (&'static str, Problem);
+
+fn check_test(
+    table: &Table,
+    route: &Route,
+    test: &Test,
+    names: &CatalogNames,
+) -> Result<(), Failure> {
+    let get = &test.get;
+    let (path, query) = get.split_once('?').unwrap_or((get, ""));
+    if !path.starts_with('/') || get.contains(|c: char| c.is_control() || c == ' ' || c == '#') {
+        return Err(("get", Problem::BadRequest(get.clone())));
+    }
+    let host = test.host.as_ref().or(route.hosts.first()).map_or("", String::as_str);
+    let Some(found) = table.find(host, path, query) else {
+        return match test.status {
+            Some(404) if expects_nothing(test) => Ok(()),
+            _ => Err(("get", other_route(get, "no route".to_owned()))),
+        };
+    };
+    if found.name() != route.name {
+        return Err(("get", other_route(get, format!("route `{}`", found.name()))));
+    }
+    let mut text = String::new();
+    let outcome = evaluate(&found, names, &mut text);
+    let fail = |key, found: String, expected: String| {
+        Err((key, Problem::OtherResult { get: get.clone(), found, expected }))
+    };
+    match test.status {
+        None if !outcome.is_found => {
+            return fail("get", "an error".to_owned(), "a list".to_owned());
+        }
+        Some(status) if status != outcome.status => {
+            return fail("status", outcome.status.to_string(), status.to_string());
+        }
+        _ => {}
+    }
+    let expected = [
+        ("repo", &test.repo),
+        ("arch", &test.arch),
+        ("path", &test.path),
+        ("category", &test.category),
+        ("url", &test.url),
+        ("format", &test.format),
+    ];
+    for (key, expected) in expected {
+        let Some(expected) = expected else { continue };
+        let fact = outcome.facts.iter().find(|(name, _)| *name == key);
+        let found = fact.map_or("", |(_, value)| value.as_str());
+        if found != expected {
+            return fail(key, found.to_owned(), expected.clone());
+        }
+    }
+    Ok(())
+}
+
+/// What comes of a request.
+struct Outcome {
+    /// The HTTP status.
+    status: u16,
+    /// Whether there is a target, and the catalog has it.
+    is_found: bool,
+    /// What is known of the answer, by the keys of tests.
+    facts: Vec<(&'static str, String)>,
+}
+
+/// Whether a test says nothing of a target.
+fn expects_nothing(test: &Test) -> bool {
+    let Test { repo, arch, path, category, url, .. } = test;
+    [repo, arch, path, category, url].into_iter().all(Option::is_none)
+}
+
+fn other_route(get: &str, found: String) -> Problem {
+    Problem::OtherRoute { get: get.to_owned(), found }
+}
+
+fn evaluate(found: &Match<'_, '_>, names: &CatalogNames, text: &mut String) -> Outcome {
+    let errors = found.errors();
+    let format = found.format();
+    let mut facts = vec![("format", format.name().to_owned())];
+    let error = |status, facts| Outcome { status, is_found: false, facts };
+    if found.bad_value().is_some() {
+        return error(errors.status_of_bad_value(), facts);
+    }
+    let target = match found.target(text) {
+        Err(Unresolved::Missing(_)) => return error(errors.status_of_missing(), facts),
+        Err(_) => return error(errors.status_of_unknown(), facts),
+        Ok(target) => target,
+    };
+    match target {
+        Target::Repository(repo, arch) => {
+            let now = names.redirects.get(repo).map_or(repo, String::as_str);
+            let arches = names.repositories.get(now);
+            let (is_known, arch) = match arch {
+                Arch::Named(arch) => {
+                    let asked = fixed_arch(now).unwrap_or(arch);
+                    (arches.is_some_and(|arches| arches.contains(asked)), arch)
+                }
+                Arch::Each(arch) => (arches.is_some(), arch),
+            };
+            facts.extend([("repo", repo.to_owned()), ("arch", arch.to_owned())]);
+            // Without a catalog nothing is known of repositories.
+            if !is_known && !names.repositories.is_empty() {
+                return error(errors.status_of_unknown(), facts);
+            }
+        }
+        Target::Path(path) => facts.push(("path", path.to_owned())),
+        Target::Category(name) => facts.push(("category", name.to_owned())),
+        Target::Urls(urls) => {
+            facts.push(("url", urls.lines().next().unwrap_or_default().to_owned()));
+        }
+        Target::Page(_) => {}
+    }
+    let status = if format == Format::Redirect { 302 } else { 200 };
+    Outcome { status, is_found: true, facts }
+}

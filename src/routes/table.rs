@@ -1,0 +1,194 @@
+//! The route table and its lookup.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::hosts::Hosts;
+use super::limits::{MAX_VARIABLES, RESERVED};
+use super::map::Lists;
+use super::options::{Errors, Format, Options};
+use super::query::{BadValue, Form, Parameters};
+use super::route::CompiledRoute;
+use super::standard::Standard;
+use super::target::Target;
+use super::template::Escaping;
+use super::tree::Tree;
+use super::unresolved::Unresolved;
+use super::written::Stored;
+
+/// A route table, which does not change any more.
+#[derive(Clone)]
+pub struct Table {
+    /// What the table is made from.
+    pub(crate) stored: Stored,
+    /// The routes, by precedence.
+    pub(crate) routes: Vec<CompiledRoute>,
+    /// Architectures and maps.
+    pub(crate) lists: Lists,
+    /// The query parameters that routes name.
+    pub(crate) parameters: Parameters,
+    /// The routes of each host.
+    pub(crate) hosts: Hosts,
+    /// The routes of each path.
+    pub(crate) tree: Tree,
+}
+
+/// The route of a request, with the values of its variables.
+pub struct Match<'t, 'r> {
+    table: &'t Table,
+    route: &'t CompiledRoute,
+    values: [Option<Cow<'r, str>>; MAX_VARIABLES],
+    bad: Option<(usize, BadValue)>,
+}
+
+impl Table {
+    /// The form in which a snapshot holds the table.
+    pub fn stored(&self) -> &Stored {
+        &self.stored
+    }
+
+    /// Whether there is no route.
+    pub fn is_empty(&self) -> bool {
+        self.routes.is_empty()
+    }
+
+    /// The number of routes.
+    pub fn len(&self) -> usize {
+        self.routes.len()
+    }
+
+    /// Finds the route of a request. `host` is the server that was asked, with or without a port; `path`
+    /// and `query` are as they were sent, the latter without `?`. Paths below [`RESERVED`] have no route.
+    pub fn find<'r>(&self, host: &str, path: &'r str, query: &'r str) -> Option<Match<'_, 'r>> {
+        if self.routes.is_empty() || is_reserved(path) {
+            return None;
+        }
+        let found = self.tree.find(path, self.hosts.find(host), &self.lists);
+        if found.is_empty() {
+            return None;
+        }
+        let mut given = None;
+        let route = found.iter().filter_map(|index| self.routes.get(index)).find(|route| {
+            route.query.is_empty()
+                || route.query.hold(given.get_or_insert_with(|| self.parameters.read(query)))
+        })?;
+        let mut found =
+            Match { table: self, route, values: [const { None }; MAX_VARIABLES], bad: None };
+        route.pattern.capture(path, &self.lists, |index, value| found.set(index, value))?;
+        for bound in &route.query.bound {
+            let Some(given) = &given else { break };
+            match self.parameters.value(given, query, bound) {
+                Ok(None) => {}
+                Ok(Some(value)) if bound.form == Form::Region => {
+                    let (country, region) = split_region(value);
+                    found.set(bound.variable, country);
+                    if let Some(region) = region {
+                        found.set(bound.variable + 1, region);
+                    }
+                }
+                Ok(Some(value)) => found.set(bound.variable, value),
+                Err(reason) => {
+                    found.bad.get_or_insert((bound.parameter, reason));
+                }
+            }
+        }
+        Some(found)
+    }
+}
+
+/// Whether a path belongs to the program itself.
+fn is_reserved(path: &str) -> bool {
+    path.strip_prefix(RESERVED).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Splits `us-TX` into a country and a region.
+fn split_region(value: Cow<'_, str>) -> (Cow<'_, str>, Option<Cow<'_, str>>) {
+    match value {
+        Cow::Borrowed(text) => match text.split_once('-') {
+            Some((country, region)) => (country.into(), Some(region.into())),
+            None => (text.into(), None),
+        },
+        Cow::Owned(text) => match text.split_once('-') {
+            Some((country, region)) => (country.to_owned().into(), Some(region.to_owned().into())),
+            None => (text.into(), None),
+        },
+    }
+}
+
+impl<'t, 'r> Match<'t, 'r> {
+    fn set(&mut self, index: usize, value: Cow<'r, str>) {
+        if let Some(slot) = self.values.get_mut(index) {
+            *slot = Some(value);
+        }
+    }
+
+    /// The name of the route.
+    pub fn name(&self) -> &'t str {
+        &self.route.name
+    }
+
+    /// The position of the route in the catalog, from 0.
+    pub fn position(&self) -> usize {
+        self.route.position
+    }
+
+    /// The format of the answer.
+    pub fn format(&self) -> Format {
+        self.route.format
+    }
+
+    /// What is different in the answer.
+    pub fn options(&self) -> &'t Options {
+        &self.route.options
+    }
+
+    /// The style of error messages.
+    pub fn errors(&self) -> Errors {
+        self.route.errors
+    }
+
+    /// The first parameter whose value cannot be used, with the reason.
+    pub fn bad_value(&self) -> Option<(&'t str, BadValue)> {
+        self.bad.map(|(parameter, reason)| (self.table.parameters.name(parameter), reason))
+    }
+
+    /// The value of a variable with a meaning of its own; `None` if it has none.
+    pub fn standard(&self, variable: Standard) -> Option<&Cow<'r, str>> {
+        let index = self.route.standard.get(variable as usize).copied().flatten()?;
+        self.values.get(index)?.as_ref()
+    }
+
+    /// The names and values of all variables that have one.
+    pub fn values(&self) -> impl Iterator<Item = (&'t str, &str)> {
+        let pairs = self.route.variables.iter().zip(&self.values);
+        pairs.filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?)))
+    }
+
+    /// Makes the target in `out`, whose former text is removed.
+    pub fn target<'b>(&self, out: &'b mut String) -> Result<Target<'b>, Unresolved<'t>> {
+        self.route.target.make(&self.values, &self.table.lists, out)
+    }
+
+    /// Appends what is to stand behind each URL to `out`.
+    pub fn push_suffix(&self, out: &mut String) -> Result<(), Unresolved<'t>> {
+        match &self.route.options.suffix {
+            None => Ok(()),
+            Some(suffix) => {
+                suffix.write(&self.values, &self.table.lists, Escaping::Url, out).map(|_| ())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Table").field(&self.stored).finish()
+    }
+}
+
+impl fmt::Debug for Match<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        f.debug_map().entries(self.values()).finish()
+    }
+}

@@ -1,0 +1,23 @@
+//! Why a template makes no text.
+
+/// The reason why a request that matches a route has no target.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Unresolved<'t> {
+    /// The variable has no value.
+    #[error("{0} is missing")]
+    Missing(&'t str),
+    /// The map has nothing for the value of the variable.
+    #[error("{variable} is unknown")]
+    NotInMap {
+        /// The variable.
+        variable: &'t str,
+        /// The map.
+        map: &'t str,
+    },
+    /// The value of the variable leads out of the tree.
+    #[error("{0} holds `..`")]
+    LeadsAbove(&'t str),
+    /// The text is longer than any name.
+    #[error("the name is too long")]
+    TooLong,
+}
