@@ -67,8 +67,12 @@ mod compile;
 mod route_tests;
 #[cfg(any(test, feature = "twin"))]
 pub mod notation;
+#[cfg(any(test, feature = "twin"))]
+pub mod twin;
 #[cfg(test)]
 mod checks;
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod styles;
 
