@@ -9,13 +9,14 @@ pub mod answers;
 pub mod client_address;
 pub mod inputs;
 pub mod requests;
+pub mod route_tables;
 pub mod snapshots;
 
 /// A function that takes any bytes, and panics when a law is broken.
 pub type Target = fn(&[u8]);
 
 /// Every target, with the name of its file in `fuzz_targets/` and its folder in `corpus/`.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("query", answers::query),
     ("x_forwarded_for", client_address::x_forwarded_for),
     ("forwarded", client_address::forwarded),
@@ -29,4 +30,6 @@ pub const TARGETS: [(&str, Target); 13] = [
     ("forged_snapshot", snapshots::forged_snapshot),
     ("negotiation", requests::negotiation),
     ("route", requests::route),
+    ("route_table", route_tables::route_table),
+    ("stored_routes", route_tables::stored_routes),
 ];
