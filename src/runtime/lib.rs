@@ -1,7 +1,9 @@
-//! Services of the process that every part uses: supervised threads, opening regular files, the log, and
-//! a rate limiter for its lines. This crate knows nothing of mirrors.
+//! Services of the process that every part uses: supervised threads, reading and replacing files, the log,
+//! and a rate limiter for its lines. This crate knows nothing of mirrors.
 
 pub mod supervise;
 pub mod regular_file;
+pub mod replace;
+pub mod sealed;
 pub mod rate_limiter;
 pub mod log;

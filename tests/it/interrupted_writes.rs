@@ -36,7 +36,7 @@ fn compiler(inputs: &Store, output: &Store) -> Command {
 
 /// Sets the time of a file back beyond that of any writer that lives.
 fn make_old(path: &Path) {
-    let at = SystemTime::now() - 2 * snapshot::replace::ABANDONED;
+    let at = SystemTime::now() - 2 * runtime::replace::ABANDONED;
     File::options().write(true).open(path).unwrap().set_modified(at).unwrap();
 }
 

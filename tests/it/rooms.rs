@@ -12,7 +12,7 @@ use syn::visit::{self, Visit};
 const BEHIND: [(&str, &[&str]); 12] = [
     ("arc_swap", &["serve::live"]),
     ("bincode", &["snapshot::format"]),
-    ("xxhash_rust", &["snapshot::format", "snapshot::networks"]),
+    ("xxhash_rust", &["runtime::sealed", "snapshot::networks"]),
     ("ip_network_table", &["snapshot::trie"]),
     ("maxminddb", &["sources::geography::country_database"]),
     ("toml", &["mirrorlistd::config", "sources::catalog_files"]),

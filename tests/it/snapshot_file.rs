@@ -5,6 +5,7 @@ use std::path::Path;
 use answer::Edition;
 use compile::Compiled;
 use encode::text::Text;
+use runtime::sealed;
 use serve::build_snapshot::build;
 use snapshot::format::{self, Broken};
 use snapshot::replace::{self, Keep};
@@ -160,7 +161,10 @@ fn reasons_name_what_is_wrong() {
     );
     let mut newer = bytes.clone();
     newer[8] = 9;
-    assert!(matches!(format::decode(&newer), Err(Broken::Version(9))));
+    assert!(matches!(
+        format::decode(&newer),
+        Err(Broken::Sealed(sealed::Broken::Version { found: 9, .. }))
+    ));
     assert!(refused(&bytes[..1_000]).contains("1000 bytes long where its header says"));
     let error = format::read(Path::new("/nonexistent/a.snapshot")).err().unwrap().to_string();
     assert_eq!(error, "/nonexistent/a.snapshot: No such file or directory (os error 2)");

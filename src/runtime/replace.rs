@@ -1,0 +1,228 @@
+//! Replaces a file atomically.
+//!
+//! The bytes are written to a temporary file in the same folder, which is synced and renamed over the
+//! old one. A reader that opens the name sees the old file or the new one, never a part. Then the folder
+//! is synced, so that a power cut cannot bring the old file back. If that sync fails, the new file is in
+//! place and the old one is gone, so this is a warning and no error: readers see the new data, and after
+//! a power cut at worst the complete old file.
+//!
+//! A temporary file has a unique name (`.NAME.`, 16 random hex digits, `.tmp`) and mode 0644 less the
+//! umask. It is always created: an existing file, link or FIFO of that name is never opened. So writers
+//! need no lock: each has its own file, and of two at the same time the last rename counts. With a lock,
+//! any process that can open the file could hold it and block all writers forever.
+//!
+//! A writer that is killed leaves its temporary file behind. The next writer removes those that have
+//! not been written to for an hour ([`ABANDONED`]), if it has permission.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::regular_file;
+
+/// The age from which a temporary file counts as abandoned; writing takes seconds.
+pub const ABANDONED: Duration = Duration::from_secs(3_600);
+/// Mode of a new file, before the umask.
+const MODE: u32 = 0o644;
+/// The most names that are tried; with 64 random bits the first one is free as a rule.
+const MAX_NAMES: usize = 8;
+
+/// The file is written and in place, but its folder could not be synced: a power cut may bring the old
+/// file back.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {error}", folder.display())]
+pub struct NotSynced {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The system's error.
+    pub error: io::Error,
+}
+
+/// Atomically replaces the file at `path`. After an error the old file is in place.
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<Option<NotSynced>> {
+    NewFile::write(path, bytes)?.replace()
+}
+
+/// A file that is written and synced under a temporary name, which is removed on drop.
+pub struct NewFile<'a> {
+    path: &'a Path,
+    names: Names<'a>,
+    temporary: Temporary,
+}
+
+impl<'a> NewFile<'a> {
+    /// Writes the bytes beside `path`, which [`Self::replace`] then replaces.
+    pub fn write(path: &'a Path, bytes: &[u8]) -> io::Result<Self> {
+        if fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
+            // A rename would also replace a device such as /dev/null.
+            return Err(io::Error::other("exists and is no regular file"));
+        }
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let name = path.file_name().ok_or_else(|| io::Error::other("names no file"))?;
+        let names = Names { folder, name };
+        names.remove_abandoned();
+        let mut temporary = names.create()?;
+        temporary.file.write_all(bytes)?;
+        temporary.file.sync_all()?;
+        Ok(Self { path, names, temporary })
+    }
+
+    /// A second name of the file that will be replaced: a link, or else a copy; `None` if there is no
+    /// such file. A change of the first name has no effect on it.
+    pub fn second_name_of_old(&self) -> io::Result<Option<TemporaryName>> {
+        self.names.link_or_copy(self.path)
+    }
+
+    /// Puts the new file in place.
+    pub fn replace(self) -> io::Result<Option<NotSynced>> {
+        self.temporary.name.rename(self.path)?;
+        let folder = self.names.folder;
+        let synced = File::open(folder).and_then(|folder| folder.sync_all());
+        Ok(synced.err().map(|error| NotSynced { folder: folder.to_owned(), error }))
+    }
+}
+
+/// The temporary names beside a file.
+struct Names<'a> {
+    folder: &'a Path,
+    name: &'a OsStr,
+}
+
+struct Temporary {
+    name: TemporaryName,
+    file: File,
+}
+
+/// A temporary name that this writer made. It is removed on drop, unless the file was renamed.
+pub struct TemporaryName(PathBuf);
+
+impl TemporaryName {
+    /// The path of that name.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Renames the file, over any other one.
+    pub fn rename(self, to: &Path) -> io::Result<()> {
+        // The temporary name is gone afterwards, except if both names are links of one file.
+        fs::rename(&self.0, to)
+    }
+}
+
+impl Drop for TemporaryName {
+    fn drop(&mut self) {
+        // This error is ignored: after a rename the name does not exist, and after a failure the caller
+        // gets the first error.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+impl Names<'_> {
+    /// Calls `make` with fresh names until one is free.
+    fn with_fresh_name<T>(
+        &self,
+        make: impl Fn(&Path) -> io::Result<T>,
+    ) -> io::Result<(PathBuf, T)> {
+        let mut outcome = Err(ErrorKind::AlreadyExists.into());
+        for _ in 0..MAX_NAMES {
+            let mut name = self.prefix();
+            name.extend_from_slice(format!("{:016x}.tmp", fastrand::u64(..)).as_bytes());
+            let path = self.folder.join(OsStr::from_bytes(&name));
+            outcome = make(&path).map(|made| (path, made));
+            if !matches!(&outcome, Err(error) if error.kind() == ErrorKind::AlreadyExists) {
+                break;
+            }
+        }
+        outcome
+    }
+
+    fn prefix(&self) -> Vec<u8> {
+        [b".", self.name.as_bytes(), b"."].concat()
+    }
+
+    fn create(&self) -> io::Result<Temporary> {
+        let (path, file) = self.with_fresh_name(|path| {
+            let mut options = OpenOptions::new();
+            options.write(true).create_new(true).mode(MODE).custom_flags(libc::O_NOFOLLOW);
+            options.open(path)
+        })?;
+        Ok(Temporary { name: TemporaryName(path), file })
+    }
+
+    /// A hard link of a file, or else a copy; `None` if there is no such file.
+    fn link_or_copy(&self, path: &Path) -> io::Result<Option<TemporaryName>> {
+        match self.with_fresh_name(|name| fs::hard_link(path, name)) {
+            Ok((name, ())) => Ok(Some(TemporaryName(name))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            // Not every file system has links, and a file of another user may not be linked.
+            Err(_) => {
+                let opened = regular_file::open(path);
+                let (mut old, _) = opened.map_err(|error| io::Error::other(error.to_string()))?;
+                let mut copy = self.create()?;
+                io::copy(&mut old, &mut copy.file)?;
+                copy.file.sync_all()?;
+                Ok(Some(copy.name))
+            }
+        }
+    }
+
+    /// Removes files that killed writers have left behind. Errors are ignored, because such files do
+    /// not disturb a writer.
+    fn remove_abandoned(&self) {
+        let Ok(entries) = fs::read_dir(self.folder) else { return };
+        for entry in entries.flatten().filter(|entry| self.is_temporary(&entry.file_name())) {
+            let Ok(meta) = entry.metadata() else { continue };
+            // A link has the age of its file, so its writer may still be at work.
+            let is_only_name = meta.nlink() == 1;
+            let age = meta.modified().map(|at| SystemTime::now().duration_since(at));
+            let is_old = age.is_ok_and(|age| age.is_ok_and(|age| age >= ABANDONED));
+            if is_only_name && is_old {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    /// Whether a name is a temporary one. Earlier versions used names without digits.
+    fn is_temporary(&self, name: &OsStr) -> bool {
+        let rest = name.as_bytes().strip_prefix(&self.prefix()[..]);
+        match rest.and_then(|rest| rest.strip_suffix(b"tmp")) {
+            Some(b"" | b"previous.") => true,
+            Some([digits @ .., b'.']) => {
+                digits.len() == 16 && digits.iter().all(u8::is_ascii_hexdigit)
+            }
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn temporary_names_are_told_from_all_others() {
+        let names = Names { folder: Path::new("."), name: OsStr::new("a.b") };
+        for (name, is_ours) in [
+            (".a.b.0123456789abcdef.tmp", true),
+            (".a.b.tmp", true),
+            (".a.b.previous.tmp", true),
+            ("a.b", false),
+            ("a.b.previous", false),
+            ("a.b.tmp", false),
+            (".a.b.0123456789abcde.tmp", false),
+            (".a.b.0123456789abcdeg.tmp", false),
+            (".a.b.c.0123456789abcdef.tmp", false),
+            (".a.b.0123456789abcdeftmp", false),
+            (".a.b", false),
+        ] {
+            assert_eq!(names.is_temporary(OsStr::new(name)), is_ours, "{name}");
+        }
+    }
+}
