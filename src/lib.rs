@@ -36,6 +36,7 @@
 //! | [`model`] | the types of the domain, always valid | `encode` |
 //! | [`runtime`] | supervised threads, opening files, the log, a rate limiter | |
 //! | `catalog` | records and diagnostics, whatever their source | [`model`] |
+//! | `index` | what a scan of the primary tree has found, and its file | [`model`], [`runtime`] |
 //! | [`sources`] | turns input files into a catalog | `catalog`, [`runtime`] |
 //! | [`snapshot`] | the compiled state, its lookups and its file | [`model`], [`runtime`] |
 //! | [`compile`] | turns a catalog into a snapshot | `catalog`, [`snapshot`] |
