@@ -36,7 +36,8 @@
 //! | [`model`] | the types of the domain, always valid | `encode` |
 //! | [`runtime`] | supervised threads, opening files, the log, a rate limiter | |
 //! | `catalog` | records and diagnostics, whatever their source | [`model`] |
-//! | `index` | what a scan of the primary tree has found, and its file | [`model`], [`runtime`] |
+//! | `index` | what a scan has found in the primary tree, and its file | [`model`], [`runtime`] |
+//! | `scan` | walks the primary tree and makes an index of it | `index` |
 //! | [`sources`] | turns input files into a catalog | `catalog`, [`runtime`] |
 //! | [`snapshot`] | the compiled state, its lookups and its file | [`model`], [`runtime`] |
 //! | [`compile`] | turns a catalog into a snapshot | `catalog`, [`snapshot`] |

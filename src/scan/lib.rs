@@ -1,0 +1,304 @@
+//! Finds out what the primary tree holds, and makes an index of it.
+//!
+//! [`scan_tree`] walks a local tree: every directory, the checksums of every `repomd.xml` and of checksum
+//! files of images, and links between directories. [`scan_listing`] reads what rsync lists of a tree on
+//! another host, which has no checksums.
+//!
+//! A scan builds on the index of the scan before: files that are as they were are not read again, and what
+//! has been replaced stays known as an earlier version for some days, because mirrors need some time to
+//! follow.
+//!
+//! # What it is careful about
+//!
+//! - The tree changes while it is scanned. A repository whose index names files that are missing is being
+//!   written: the version before stays. A file that changes while it is read is read again. A directory
+//!   that is gone, although its parent is not, is looked for once more a moment later, because tools that
+//!   replace it by renaming leave a gap.
+//! - What others may not read is not released, and not listed.
+//! - Links are not followed while walking. Those to directories of the tree become aliases.
+//! - A tree that has lost more than a fifth of its directories or files is not believed
+//!   ([`ScanError::Shrunk`]).
+//! - A directory that cannot be read, for another reason than its mode, ends the scan: an index without it
+//!   would make mirrors vanish from its lists.
+
+pub mod digest;
+pub mod repomd;
+mod names;
+mod progress;
+mod findings;
+mod tree;
+mod history;
+mod links;
+mod read_file;
+mod walk;
+mod listing;
+mod shrink;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use index::{Directory, Fault, Index};
+
+use history::Memory;
+use links::Links;
+use tree::Tree;
+use walk::{Counts, Walk, WalkError, Walked};
+
+pub use findings::{Findings, Found, Problem};
+pub use listing::ListingError;
+pub use progress::Progress;
+pub use shrink::{Loss, Lost};
+
+/// How to scan.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The time, since 1970.
+    pub now: Duration,
+    /// How long an earlier version stays known after it was replaced.
+    pub keep_versions: Duration,
+    /// Whether a tree that has lost more than a fifth is believed.
+    pub allow_shrink: bool,
+    /// How many threads walk a tree; at least one.
+    pub n_threads: usize,
+    /// How long to wait before looking again for a directory that is gone.
+    pub second_look: Duration,
+}
+
+/// The result of a scan.
+#[derive(Debug)]
+pub struct Scan {
+    /// What there is.
+    pub index: Index,
+    /// What was counted.
+    pub summary: Summary,
+    /// What is not as it should be.
+    pub findings: Findings,
+}
+
+/// What a scan has counted.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Summary {
+    /// Directories.
+    pub directories: u64,
+    /// Regular files.
+    pub files: u64,
+    /// Files with checksums.
+    pub listed: u64,
+    /// Files that were read for their checksums.
+    pub read: u64,
+    /// Files with checksums that are as they were.
+    pub unchanged: u64,
+    /// Earlier versions of files.
+    pub earlier_versions: u64,
+    /// Links to directories.
+    pub aliases: u64,
+    /// Directories that others may not read; those below are not counted.
+    pub unreleased_directories: u64,
+    /// Files that would have checksums, but others may not read them.
+    pub unreleased_files: u64,
+    /// What is gone since the last scan; `None` without one.
+    pub loss: Option<Loss>,
+}
+
+/// The reason why a scan gives no index.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// The tree cannot be opened.
+    #[error("{}: {error}", path.display())]
+    Top {
+        /// The tree.
+        path: PathBuf,
+        /// The system's error.
+        error: std::io::Error,
+    },
+    /// A directory of the tree cannot be read.
+    #[error("{}: {error}; without this directory, the index would not be complete", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// The system's error.
+        error: std::io::Error,
+    },
+    /// There are too many directories.
+    #[error("{}: holds more than {max} directories", path.display(), max = index::MAX_DIRECTORIES)]
+    TooMany {
+        /// The tree.
+        path: PathBuf,
+    },
+    /// The system has no threads.
+    #[error("cannot start a thread: {0}")]
+    Threads(std::io::Error),
+    /// The listing cannot be used.
+    #[error("{}: {reason}", path.display())]
+    Listing {
+        /// The listing.
+        path: PathBuf,
+        /// The reason.
+        reason: ListingError,
+    },
+    /// Too much is gone.
+    #[error(
+        "{}: {} of {} {kind} are gone since the last scan{}; if that is right, --allow-shrink accepts it",
+        path.display(), lost.n, lost.of,
+        lost.example.as_ref().map(|name| format!(", such as {name:?}")).unwrap_or_default()
+    )]
+    Shrunk {
+        /// The tree or the listing.
+        path: PathBuf,
+        /// What is gone.
+        kind: &'static str,
+        /// How many.
+        lost: Lost,
+    },
+    /// The records make no index, which is a fault of this program.
+    #[error("what was found makes no index: it {0}")]
+    Fault(#[from] Fault),
+}
+
+/// Walks a local tree. `former` is the index of the last scan.
+pub fn scan_tree(
+    path: &Path,
+    former: Option<&Index>,
+    options: &Options,
+    progress: &Progress,
+) -> Result<Scan, ScanError> {
+    let system = |error: rustix::io::Errno| std::io::Error::from(error);
+    let top = |error| ScanError::Top { path: path.to_owned(), error: system(error) };
+    let failed = |error| match error {
+        WalkError::Directory(name, error) if name.is_empty() => top(error),
+        WalkError::Directory(name, error) => {
+            ScanError::Directory { path: path.join(name), error: system(error) }
+        }
+        WalkError::TooMany => ScanError::TooMany { path: path.to_owned() },
+        WalkError::Threads(error) => ScanError::Threads(error),
+    };
+    let tree = Tree::open(path).map_err(top)?;
+    let walk = Walk {
+        tree: &tree,
+        former,
+        memory: options.memory(),
+        now: i128::try_from(options.now.as_nanos()).unwrap_or(i128::MAX),
+        n_threads: options.n_threads,
+        progress,
+    };
+    let mut walked = walk.run(vec![String::new()]).map_err(failed)?;
+    walked.directories.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    let missing = former.map(|former| missing(former, &walked.directories)).unwrap_or_default();
+    if !missing.is_empty() {
+        std::thread::sleep(options.second_look);
+        let mut again = walk.run(missing).map_err(failed)?;
+        for found in again.directories.drain(..) {
+            put(&mut walked.directories, found);
+        }
+        // What else is told of these directories has been told before.
+        walked.links.append(&mut again.links);
+        walked.counts.n_read += again.counts.n_read;
+    }
+    finish(path, former, options, walked)
+}
+
+/// Reads a listing of rsync. `former` is the index of the last scan.
+pub fn scan_listing(
+    path: &Path,
+    former: Option<&Index>,
+    options: &Options,
+    progress: &Progress,
+) -> Result<Scan, ScanError> {
+    let listed = listing::read(path, progress);
+    let listed = listed.map_err(|reason| ScanError::Listing { path: path.to_owned(), reason })?;
+    let walked = Walked {
+        directories: listed.directories.into_values().collect(),
+        links: listed.links,
+        findings: listed.findings,
+        counts: Counts { n_unreleased_directories: listed.n_unreleased, ..Counts::default() },
+    };
+    finish(path, former, options, walked)
+}
+
+impl Options {
+    fn memory(&self) -> Memory {
+        Memory { now: self.now.as_secs(), keep: self.keep_versions.as_secs() }
+    }
+}
+
+/// Directories that had files with checksums and have none of them now, although the directory above is
+/// still there.
+fn missing(former: &Index, directories: &[Directory]) -> Vec<String> {
+    let find = |name: &str| {
+        let found = directories.binary_search_by(|directory| (*directory.name).cmp(name));
+        directories.get(found.ok()?)
+    };
+    let is_gone = |before: &&Directory| {
+        let after = find(&before.name);
+        let has = |name: &str| {
+            after.is_some_and(|after| after.files.iter().any(|file| *file.name == *name))
+        };
+        before.files.iter().any(|file| !has(&file.name))
+            && find(names::parent(&before.name)).is_some()
+    };
+    former.directories().iter().filter(is_gone).map(|gone| gone.name.to_string()).collect()
+}
+
+/// Puts a directory among those in order, in place of an equal one.
+fn put(directories: &mut Vec<Directory>, found: Directory) {
+    let at = directories.binary_search_by(|directory| directory.name.cmp(&found.name));
+    match at {
+        Ok(at) => {
+            if let Some(old) = directories.get_mut(at) {
+                *old = found;
+            }
+        }
+        Err(at) => directories.insert(at, found),
+    }
+}
+
+/// Makes an index of directories that are in order.
+fn finish(
+    path: &Path,
+    former: Option<&Index>,
+    options: &Options,
+    walked: Walked,
+) -> Result<Scan, ScanError> {
+    let Walked { directories, links, mut findings, counts } = walked;
+    let aliases = links_between(&directories, &links, &mut findings);
+    let index = Index::new(options.now.as_secs(), directories, aliases)?;
+    let loss = former.map(|former| Loss::between(former, &index));
+    if !options.allow_shrink
+        && let Some((kind, lost)) = loss.as_ref().and_then(Loss::find_excessive)
+    {
+        return Err(ScanError::Shrunk { path: path.to_owned(), kind, lost: lost.clone() });
+    }
+    let summary = summary(&index, counts, loss);
+    Ok(Scan { index, summary, findings })
+}
+
+fn links_between(
+    directories: &[Directory],
+    links: &Links,
+    findings: &mut Findings,
+) -> Vec<index::Alias> {
+    let is_directory =
+        |name: &str| directories.binary_search_by(|directory| (*directory.name).cmp(name)).is_ok();
+    links::aliases(links, is_directory, findings)
+}
+
+fn summary(index: &Index, counts: Counts, loss: Option<Loss>) -> Summary {
+    let mut summary = Summary {
+        directories: index.directories().len() as u64,
+        aliases: index.aliases().len() as u64,
+        read: counts.n_read,
+        unchanged: counts.n_same,
+        unreleased_directories: counts.n_unreleased_directories,
+        unreleased_files: counts.n_unreleased_files,
+        loss,
+        ..Summary::default()
+    };
+    for directory in index.directories() {
+        summary.files = summary.files.saturating_add(directory.n_files);
+        for file in &directory.files {
+            summary.listed += 1;
+            summary.earlier_versions += file.versions.len().saturating_sub(1) as u64;
+        }
+    }
+    summary
+}

@@ -1,0 +1,387 @@
+//! Walks a tree with several threads.
+//!
+//! Directories that are found wait in a list; each thread takes the one found last, reads it, looks at its
+//! files, and adds its subdirectories. So one thread goes down before it goes on, and the list stays short.
+//! Reading a warm tree is system calls, which several threads do at the same time; with a cold tree or a
+//! network they wait together instead of one after the other.
+//!
+//! A directory is always listed anew. Skipping those whose time of modification has not changed was left
+//! out: most of the time is spent opening directories, which is needed to see their time.
+
+use std::ffi::CStr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use rustix::fs::{Dir, FileType};
+use rustix::io::Errno;
+
+use super::findings::{Findings, Problem};
+use super::history::Memory;
+use super::links::{Links, MAX_LINKS};
+use super::names::{self, REPOMD};
+use super::progress::Progress;
+use super::read_file::{Place, Reading};
+use super::tree::{self, Tree};
+use index::{Directory, Index, MAX_DIRECTORIES};
+use model::MAX_NAME;
+
+/// How deep a directory may lie.
+const MAX_DEPTH: usize = 64;
+
+/// What all threads of a walk use.
+pub(super) struct Walk<'a> {
+    pub(super) tree: &'a Tree,
+    /// What the last scan found.
+    pub(super) former: Option<&'a Index>,
+    pub(super) memory: Memory,
+    /// Now, in nanoseconds since 1970.
+    pub(super) now: i128,
+    pub(super) n_threads: usize,
+    pub(super) progress: &'a Progress,
+}
+
+/// What a walk has found.
+#[derive(Default)]
+pub(super) struct Walked {
+    /// Directories, in any order.
+    pub(super) directories: Vec<Directory>,
+    pub(super) links: Links,
+    pub(super) findings: Findings,
+    pub(super) counts: Counts,
+}
+
+/// What a walk has counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Counts {
+    /// Files with checksums that were read.
+    pub(super) n_read: u64,
+    /// Files with checksums that are as they were.
+    pub(super) n_same: u64,
+    /// Directories that others may not read.
+    pub(super) n_unreleased_directories: u64,
+    /// Files that would get checksums, but others may not read them.
+    pub(super) n_unreleased_files: u64,
+}
+
+/// The reason why a tree cannot be walked.
+#[derive(Debug)]
+pub(super) enum WalkError {
+    /// A directory cannot be read.
+    Directory(String, Errno),
+    /// There are too many directories.
+    TooMany,
+    /// The system has no threads.
+    Threads(std::io::Error),
+}
+
+impl Walk<'_> {
+    /// Walks the tree from these directories on.
+    pub(super) fn run(&self, starts: Vec<String>) -> Result<Walked, WalkError> {
+        let queue = Queue::new(starts);
+        thread::scope(|scope| {
+            let mut threads = Vec::new();
+            let mut failed = None;
+            for _ in 0..self.n_threads.max(1) {
+                let thread = thread::Builder::new().name("scan".into());
+                match thread.spawn_scoped(scope, || self.work(&queue)) {
+                    Ok(thread) => threads.push(thread),
+                    // Those that there are suffice.
+                    Err(error) => failed = Some(error),
+                }
+            }
+            if let (Some(error), true) = (failed, threads.is_empty()) {
+                return Err(WalkError::Threads(error));
+            }
+            let mut all = Walked::default();
+            let mut outcome = Ok(());
+            for thread in threads {
+                match thread.join() {
+                    Ok(Ok(walked)) => all.append(walked),
+                    Ok(Err(error)) => outcome = Err(error),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            outcome.map(|()| all)
+        })
+    }
+
+    /// Takes directories from the queue until there are no more.
+    fn work(&self, queue: &Queue) -> Result<Walked, WalkError> {
+        let mut walked = Walked::default();
+        while let Some(task) = queue.take() {
+            let below = match self.look_at(task.name(), queue, &mut walked) {
+                Ok(below) => below,
+                Err(error) => {
+                    queue.stop();
+                    return Err(error);
+                }
+            };
+            task.done(below);
+        }
+        Ok(walked)
+    }
+
+    /// Reads a directory; returns its subdirectories.
+    fn look_at(
+        &self,
+        name: &str,
+        queue: &Queue,
+        walked: &mut Walked,
+    ) -> Result<Vec<String>, WalkError> {
+        let failed = |error| WalkError::Directory(name.to_owned(), error);
+        let mut entries = Entries::default();
+        let mut open = match self.open(name, walked) {
+            Ok(Some(open)) => open,
+            Ok(None) => return Ok(Vec::new()),
+            Err(error) => return Err(failed(error)),
+        };
+        while let Some(entry) = open.read() {
+            let entry = entry.map_err(failed)?;
+            let kind = match entry.file_type() {
+                // Some file systems do not tell in a listing.
+                FileType::Unknown => {
+                    let directory = open.fd().map_err(failed)?;
+                    match tree::stat_entry(directory, entry.file_name()) {
+                        Ok(stat) => tree::kind(&stat),
+                        Err(error) if tree::is_gone(error) => continue,
+                        Err(error) => return Err(failed(error)),
+                    }
+                }
+                kind => kind,
+            };
+            entries.add(name, entry.file_name(), kind, &mut walked.findings);
+        }
+        if queue.n_found.fetch_add(1, Ordering::Relaxed) >= MAX_DIRECTORIES {
+            return Err(WalkError::TooMany);
+        }
+        self.progress.add(entries.n_files);
+        let directory = open.fd().map_err(failed)?;
+        for link in entries.links {
+            let path = names::join(name, &link);
+            match rustix::fs::readlinkat(directory, &*link, Vec::new()) {
+                Ok(target) => walked.add_link(path, &target),
+                // It has become something else, which the next scan sees.
+                Err(Errno::INVAL) => {}
+                Err(error) if tree::is_gone(error) => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        let place = Place { tree: self.tree, directory, name, now: self.now };
+        let mut files = Vec::new();
+        entries.listed.sort_unstable();
+        for file in &entries.listed {
+            files.extend(self.look_at_file(&place, file, walked));
+        }
+        walked.directories.push(Directory { name: name.into(), n_files: entries.n_files, files });
+        Ok(entries.directories)
+    }
+
+    /// Opens a directory; `None` if it is gone or not released.
+    fn open(&self, name: &str, walked: &mut Walked) -> Result<Option<Dir>, Errno> {
+        let opened = self.tree.open_directory(name);
+        let stat = match &opened {
+            Ok(directory) => rustix::fs::fstat(directory),
+            // Its mode can be seen all the same.
+            Err(Errno::ACCESS) => self.tree.stat(name),
+            Err(error) => Err(*error),
+        };
+        match (opened, stat) {
+            (_, Err(error)) if tree::is_gone(error) && !name.is_empty() => Ok(None),
+            (_, Err(error)) => Err(error),
+            // How the tree itself is served is up to the web server.
+            (_, Ok(stat)) if !tree::is_released(&stat) && !name.is_empty() => {
+                walked.counts.n_unreleased_directories += 1;
+                Ok(None)
+            }
+            (Err(error), _) => Err(error),
+            (Ok(directory), _) => Dir::new(directory).map(Some),
+        }
+    }
+
+    fn look_at_file(
+        &self,
+        place: &Place<'_>,
+        name: &str,
+        walked: &mut Walked,
+    ) -> Option<index::File> {
+        let former = self.former.and_then(|index| index.find(place.name));
+        let former = former.and_then(|directory| {
+            let found = directory.files.binary_search_by(|file| (*file.name).cmp(name));
+            directory.files.get(found.ok()?)
+        });
+        let counts = &mut walked.counts;
+        match place.look_at(name, former.and_then(|file| file.stamp)) {
+            Reading::Same => {
+                counts.n_same += 1;
+                former.map(|file| self.memory.keep(file))
+            }
+            Reading::Read(version, stamp) => {
+                counts.n_read += 1;
+                self.progress.add_read();
+                Some(self.memory.update(former, name, version, stamp))
+            }
+            Reading::Unreleased => {
+                counts.n_unreleased_files += 1;
+                None
+            }
+            Reading::Gone => None,
+            Reading::Unusable(reason) => {
+                let path = names::join(place.name, name);
+                let problem = if former.is_some() { Problem::HeldBack } else { Problem::Unusable };
+                walked.findings.add(problem, format_args!("{path} {reason}"));
+                former.map(|file| self.memory.keep(file))
+            }
+        }
+    }
+}
+
+/// The entries of a directory.
+#[derive(Default)]
+struct Entries {
+    n_files: u64,
+    /// Names of files that get checksums.
+    listed: Vec<String>,
+    links: Vec<String>,
+    /// Full names of subdirectories.
+    directories: Vec<String>,
+}
+
+impl Entries {
+    fn add(&mut self, directory: &str, name: &CStr, kind: FileType, findings: &mut Findings) {
+        if matches!(name.to_bytes(), b"." | b"..") {
+            return;
+        }
+        let Ok(name) = name.to_str() else {
+            let shown = name.to_bytes().escape_ascii();
+            return findings.add(Problem::NotText, names::join(directory, &shown.to_string()));
+        };
+        if name.chars().any(char::is_control) {
+            return findings.add(Problem::Control, names::join(directory, name));
+        }
+        match kind {
+            FileType::RegularFile => {
+                self.n_files += 1;
+                if names::is_listed(name) {
+                    self.listed.push(name.to_owned());
+                }
+            }
+            FileType::Symlink => {
+                if name == REPOMD {
+                    findings.add(Problem::LinkedIndex, names::join(directory, name));
+                }
+                self.links.push(name.to_owned());
+            }
+            FileType::Directory => {
+                let path = names::join(directory, name);
+                if names::is_left_out(name) {
+                } else if path.len() > MAX_NAME {
+                    findings.add(Problem::TooLong, path);
+                } else if path.split('/').count() > MAX_DEPTH {
+                    findings.add(Problem::TooDeep, path);
+                } else {
+                    self.directories.push(path);
+                }
+            }
+            _ => findings.add(Problem::Special, names::join(directory, name)),
+        }
+    }
+}
+
+impl Walked {
+    fn add_link(&mut self, path: String, target: &CStr) {
+        match target.to_str() {
+            _ if path.len() > MAX_NAME => self.findings.add(Problem::TooLong, path),
+            Err(_) => self.findings.add(Problem::NotText, path),
+            Ok(_) if self.links.len() >= MAX_LINKS => {
+                self.findings.add(Problem::TooManyLinks, path);
+            }
+            Ok(target) => drop(self.links.insert(path, target.to_owned())),
+        }
+    }
+
+    /// Adds what another thread has found.
+    fn append(&mut self, other: Self) {
+        self.directories.extend(other.directories);
+        self.links.extend(other.links);
+        self.findings.append(other.findings);
+        let Counts { n_read, n_same, n_unreleased_directories, n_unreleased_files } = other.counts;
+        self.counts.n_read += n_read;
+        self.counts.n_same += n_same;
+        self.counts.n_unreleased_directories += n_unreleased_directories;
+        self.counts.n_unreleased_files += n_unreleased_files;
+    }
+}
+
+/// Directories that are to be read.
+struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+    /// How many directories there are so far.
+    n_found: AtomicUsize,
+}
+
+struct State {
+    waiting: Vec<String>,
+    /// How many directories are being read, which may have subdirectories.
+    n_busy: usize,
+    is_stopped: bool,
+}
+
+impl Queue {
+    fn new(waiting: Vec<String>) -> Self {
+        let state = State { waiting, n_busy: 0, is_stopped: false };
+        Self { state: Mutex::new(state), changed: Condvar::new(), n_found: AtomicUsize::new(0) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing can panic while it is locked.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a directory, and waits for one if another thread may find some; `None` at the end.
+    fn take(&self) -> Option<Task<'_>> {
+        let mut state = self.lock();
+        loop {
+            if state.is_stopped {
+                return None;
+            }
+            if let Some(name) = state.waiting.pop() {
+                state.n_busy += 1;
+                return Some(Task { queue: self, name });
+            }
+            if state.n_busy == 0 {
+                return None;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn stop(&self) {
+        self.lock().is_stopped = true;
+        self.changed.notify_all();
+    }
+}
+
+/// A directory that a thread reads. When it is dropped, the others need not wait for it any more.
+struct Task<'a> {
+    queue: &'a Queue,
+    name: String,
+}
+
+impl Task<'_> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn done(self, below: Vec<String>) {
+        self.queue.lock().waiting.extend(below);
+    }
+}
+
+impl Drop for Task<'_> {
+    fn drop(&mut self) {
+        self.queue.lock().n_busy -= 1;
+        self.queue.changed.notify_all();
+    }
+}
