@@ -39,6 +39,27 @@ fn the_corpus_keeps_every_law() {
     }
 }
 
+/// A small index, as a file.
+fn index() -> Vec<u8> {
+    let directory = |name: &str, files| index::Directory { name: name.into(), n_files: 3, files };
+    let version = |replaced| index::Version {
+        timestamp: 1_795_258_889,
+        size: 4_711,
+        checksums: model::checksum::Checksums { sha256: Some([7; 32]), ..Default::default() },
+        replaced,
+    };
+    let stamp = index::Stamp { size: 4_711, modified: (1, 2), changed: (3, 4), inode: 5 };
+    let file = index::File {
+        name: "repomd.xml".into(),
+        versions: vec![version(None), version(Some(1_795_258_900))],
+        stamp: Some(stamp),
+    };
+    let directories =
+        vec![directory("", vec![]), directory("9", vec![]), directory("9/repodata", vec![file])];
+    let alias = index::Alias { name: "latest".into(), target: "9".into() };
+    index::Index::new(1_795_258_900, directories, vec![alias]).unwrap().encode().unwrap()
+}
+
 #[test]
 fn every_target_is_fuzzed_and_has_a_corpus() {
     let targets: BTreeSet<_> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
@@ -77,6 +98,7 @@ fn binary_seeds_are_of_today() {
             ("country_database/small", &mmdb::write(world.layout, &world.countries)),
             ("snapshot/small", &bytes),
             ("forged_snapshot/small", &bytes),
+            ("index/small", &index()),
         ] {
             let file = folder("corpus").join(file);
             fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -84,5 +106,7 @@ fn binary_seeds_are_of_today() {
         }
     }
     let read = snapshot::format::read(&snapshot);
+    assert!(read.is_ok(), "UPDATE_GOLDEN=1 cargo test: {:?}", read.err());
+    let read = index::Index::read(&folder("corpus").join("index/small"));
     assert!(read.is_ok(), "UPDATE_GOLDEN=1 cargo test: {:?}", read.err());
 }

@@ -11,12 +11,13 @@ pub mod inputs;
 pub mod requests;
 pub mod route_tables;
 pub mod snapshots;
+pub mod trees;
 
 /// A function that takes any bytes, and panics when a law is broken.
 pub type Target = fn(&[u8]);
 
 /// Every target, with the name of its file in `fuzz_targets/` and its folder in `corpus/`.
-pub const TARGETS: [(&str, Target); 15] = [
+pub const TARGETS: [(&str, Target); 17] = [
     ("query", answers::query),
     ("x_forwarded_for", client_address::x_forwarded_for),
     ("forwarded", client_address::forwarded),
@@ -32,4 +33,6 @@ pub const TARGETS: [(&str, Target); 15] = [
     ("route", requests::route),
     ("route_table", route_tables::route_table),
     ("stored_routes", route_tables::stored_routes),
+    ("index", trees::index),
+    ("repomd", trees::repomd),
 ];
