@@ -107,6 +107,19 @@ pub enum Command {
     /// all is fine, 1 if the data are at fault, 2 if the configuration is.
     #[command(args_override_self = true)]
     Check(Box<CheckArgs>),
+    /// Make an index of the primary tree: its directories, and the checksums of its repositories
+    ///
+    /// Walks the tree below DIR and finds every directory, every repomd.xml, every checksum file of
+    /// images (CHECKSUM, SHA256SUMS, …) and links between directories. What a scan before has read and
+    /// has not changed is not read again; what has been replaced stays known for some days, because
+    /// mirrors need time to follow.
+    ///
+    /// A repository that is being written (its repomd.xml names files that are missing) keeps its former
+    /// version. What others may not read is not released, and left out. A tree that has lost more than a
+    /// fifth since the last scan is refused, and the index stays as it was.
+    #[cfg(feature = "scan")]
+    #[command(args_override_self = true, after_help = SCAN_EXAMPLES)]
+    Scan(ScanArgs),
     /// Print completions, the manual page, an example configuration or the reference of options
     #[cfg(feature = "generate")]
     #[command(subcommand)]
@@ -192,6 +205,60 @@ pub struct CheckArgs {
     /// Print JSON
     #[arg(long, help_heading = "Check")]
     pub json: bool,
+}
+
+#[cfg(feature = "scan")]
+const SCAN_EXAMPLES: &str = "\
+Examples:
+  mirrorlistd scan /srv/pub/example -o primary.index
+      Scan a tree on this host, again and again, such as every ten minutes.
+  rsync -r --list-only rsync://primary.example.org/example/ > listing &&
+      mirrorlistd scan --rsync-listing listing -o primary.index
+      Take a tree on another host as rsync lists it: text lists work, metalinks need checksums.
+
+Exit status: 0 the index is written, 1 it is not and stays as it was, 2 the command line
+is wrong.";
+
+/// `mirrorlistd scan`.
+#[cfg(feature = "scan")]
+#[derive(Args, Clone, Debug)]
+pub struct ScanArgs {
+    /// The top of the tree, which is what base URLs of mirrors stand for
+    #[arg(
+        value_name = "DIR",
+        value_hint = ValueHint::DirPath,
+        required_unless_present = "rsync_listing",
+        conflicts_with = "rsync_listing"
+    )]
+    pub tree: Option<PathBuf>,
+    /// Read the tree from what `rsync -r --list-only` has printed; it has no checksums
+    #[arg(long, alias = "rsync_listing", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub rsync_listing: Option<PathBuf>,
+    /// The index to write; what it says before the scan is built upon
+    #[arg(short, long, value_name = "INDEX", value_hint = ValueHint::FilePath)]
+    pub output: PathBuf,
+    /// How many days an earlier version of a file stays known after it was replaced
+    #[arg(
+        long,
+        alias = "keep_versions",
+        value_name = "DAYS",
+        default_value_t = 4,
+        value_parser = clap::value_parser!(u16).range(..=365)
+    )]
+    pub keep_versions: u16,
+    /// Accept a tree that has lost more than a fifth of its directories or files
+    // Not named as the option of reloads, whose help it would get.
+    #[arg(id = "accept_loss", long = "allow-shrink", alias = "allow_shrink")]
+    pub allow_shrink: bool,
+    /// How many threads walk the tree [default: one for each processor, at most 4]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub threads: Option<u16>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Say only what is wrong
+    #[arg(short, long, conflicts_with = "json")]
+    pub quiet: bool,
 }
 
 /// Adds to a command and to those below it what the rows of options tell, and the spelling of their

@@ -6,6 +6,8 @@ pub mod inspect;
 pub mod check;
 mod output;
 mod environment;
+#[cfg(feature = "scan")]
+pub mod scan;
 #[cfg(feature = "generate")]
 pub mod generate;
 
@@ -23,6 +25,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Compile(args)) => compile::run(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Check(args)) => check::run(&args),
+        #[cfg(feature = "scan")]
+        Some(Command::Scan(args)) => scan::run(&args),
         #[cfg(feature = "generate")]
         Some(Command::Generate(what)) => generate::run(what),
     }

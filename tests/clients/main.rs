@@ -49,6 +49,7 @@ mod answers;
 mod reload;
 mod behind_proxies;
 mod worst_data;
+mod scan;
 
 use std::process::ExitCode;
 
@@ -64,5 +65,6 @@ fn main() -> ExitCode {
     suite.add_all(reload::TESTS);
     suite.add_all(behind_proxies::TESTS);
     suite.add_all(worst_data::TESTS);
+    suite.add_all(scan::TESTS);
     suite.run()
 }

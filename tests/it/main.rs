@@ -44,6 +44,7 @@ mod inspect;
 mod irregular;
 mod interrupted_writes;
 mod rooms;
+mod scan;
 mod limits;
 mod linger;
 mod map;

@@ -22,7 +22,7 @@ fn commands_end_with_their_own_status_whatever_becomes_of_their_words() {
     let store = Store::new();
     store.compile(1, &[]);
     let (good, bad) = (store.text("mirrors.snapshot"), store.text("netblocks.txt"));
-    let out = store.text("out");
+    let (out, tree, index) = (store.text("out"), store.text(""), store.text("index"));
     let inputs = store.inputs();
     let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
     let compile = [&["compile", "-o", &out], &inputs[..]].concat();
@@ -41,6 +41,10 @@ fn commands_end_with_their_own_status_whatever_becomes_of_their_words() {
         (vec!["serve", "--config", "/nonexistent"], 2, 2),
         (vec!["serve", "--snapshot", &bad, "-l", "none"], 1, 1),
         (vec!["generate", "man"], 0, 1),
+        (vec!["scan", &tree, "-o", &index], 0, 1),
+        (vec!["scan", &tree, "-o", &index, "--json"], 0, 1),
+        (vec!["scan", &tree, "-o", &index, "--quiet"], 0, 0),
+        (vec!["scan", &bad, "-o", &index], 1, 1),
     ] {
         let status = |stdout: Stdio, stderr: Stdio| {
             command(&args).stdin(Stdio::null()).stdout(stdout).stderr(stderr).status().unwrap()

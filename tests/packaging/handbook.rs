@@ -42,6 +42,26 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "the demo's mirrors do not exist; the suite of clients runs aria2 with mirrors that do",
     ),
     (
+        "primary-tree.md",
+        "createrepo_c /srv/pub/example/9/BaseOS/x86_64/os",
+        "the suite of clients runs createrepo_c, and scans what it makes",
+    ),
+    (
+        "primary-tree.md",
+        "mirrorlistd scan /srv/pub/example -o primary.index",
+        "this chapter scans a tree that it makes itself",
+    ),
+    (
+        "primary-tree.md",
+        "rsync -r --list-only rsync://primary.example.org/example/ > listing",
+        "there is no such server",
+    ),
+    (
+        "primary-tree.md",
+        "mirrorlistd scan --rsync-listing listing -o primary.index",
+        "`tests/it/scan/command.rs` reads a listing",
+    ),
+    (
         "listeners.md",
         "nginx -t && systemctl reload nginx",
         "the suite of clients runs nginx with this file, and with a certificate",

@@ -1,0 +1,216 @@
+//! `mirrorlistd scan`: what it prints, its exit status, and what becomes of the index.
+
+use std::fs;
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::Instant;
+
+use index::Index;
+
+use super::{Tree, repomd, times};
+use crate::server::{run, wait_until};
+
+impl Tree {
+    fn index(&self) -> String {
+        self.beside("index")
+    }
+
+    /// Runs the command on the tree.
+    fn command(&self, options: &[&str]) -> Output {
+        let (path, index) = (self.path(""), self.index());
+        run(&[&["scan", path.to_str().unwrap(), "-o", &index], options].concat())
+    }
+
+    fn json(&self, options: &[&str]) -> serde_json::Value {
+        let output = self.command(&[&["--json"], options].concat());
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn a_scan_writes_an_index_and_says_what_is_in_it() {
+    let tree = Tree::new();
+    tree.repository("9", 1);
+    tree.link("latest", "9");
+    let output = tree.command(&[]);
+    assert_eq!(output.status.code(), Some(0));
+    let start = format!(
+        "{}: 3 directories, 2 files, 1 with checksums (1 read), 0 earlier versions, 1 aliases, in ",
+        tree.index()
+    );
+    assert!(text(&output.stdout).starts_with(&start), "{output:?}");
+    assert!(output.stderr.is_empty(), "no progress but on a terminal: {output:?}");
+    let index = Index::read(tree.index().as_ref()).unwrap();
+    assert_eq!(times(&index, "9/repodata/repomd.xml"), [1]);
+    // As soon as the clock has moved on, nothing is read again.
+    wait_until("nothing is read again", || tree.json(&[])["read"] == 0);
+    let quiet = tree.command(&["--quiet"]);
+    assert!(quiet.status.success() && quiet.stdout.is_empty() && quiet.stderr.is_empty());
+}
+
+#[test]
+fn json_has_all_that_text_has() {
+    let tree = Tree::new();
+    tree.repository("9", 1);
+    tree.write("10/repodata/repomd.xml", &repomd(2));
+    tree.folder("secret");
+    tree.set_mode("secret", 0o700);
+    let json = tree.json(&["--keep-versions", "3"]);
+    for (key, value) in [
+        ("written", serde_json::json!(true)),
+        ("directories", 5.into()),
+        ("files", 3.into()),
+        ("with_checksums", 1.into()),
+        ("read", 1.into()),
+        ("unchanged", 0.into()),
+        ("aliases", 0.into()),
+        ("unreleased_directories", 1.into()),
+        ("lost_directories", serde_json::Value::Null),
+    ] {
+        assert_eq!(json[key], value, "{key}: {json:#}");
+    }
+    let reason = "10/repodata/repomd.xml names repodata/2-primary.xml, which is missing";
+    assert_eq!(json["problems"][0]["kind"], "unusable");
+    assert_eq!(json["problems"][0]["examples"][0], reason);
+    let output = tree.command(&[]);
+    let expected = format!(
+        "{}: cannot be used, and no version before is known: {reason}\n",
+        tree.path("").display()
+    );
+    assert_eq!(text(&output.stderr), expected);
+    assert!(text(&output.stdout).contains("may not read them: 1 directories, 0 files\n"));
+}
+
+#[test]
+fn a_refused_scan_is_status_1_and_leaves_the_index() {
+    let tree = Tree::new();
+    for number in 0..4 {
+        tree.repository(&number.to_string(), number);
+    }
+    assert!(tree.command(&[]).status.success());
+    let before = fs::read(tree.index()).unwrap();
+    for number in 0..3 {
+        tree.remove(&number.to_string());
+    }
+    let output = tree.command(&[]);
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = text(&output.stderr);
+    assert!(stderr.starts_with("mirrorlistd: "), "{stderr}");
+    assert!(stderr.contains("6 of 9 directories are gone since the last scan"), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    let json = tree.json(&[]);
+    assert_eq!(json["written"], false);
+    assert!(json["reason"].as_str().unwrap().contains("--allow-shrink"));
+    assert_eq!(fs::read(tree.index()).unwrap(), before);
+    let output = tree.command(&["--allow-shrink"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let stdout = text(&output.stdout);
+    assert!(stdout.contains("gone since the last scan: 6 directories, 3 files"), "{stdout}");
+}
+
+#[test]
+fn a_damaged_index_is_not_replaced() {
+    let tree = Tree::new();
+    tree.repository("9", 1);
+    for content in ["", "mirrors\n and more that is no index of a tree"] {
+        fs::write(tree.index(), content).unwrap();
+        let output = tree.command(&[]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let stderr = text(&output.stderr);
+        assert!(stderr.contains("index: is no index file"), "{stderr}");
+        assert!(stderr.contains("knows no earlier versions"), "{stderr}");
+        assert_eq!(fs::read(tree.index()).unwrap(), content.as_bytes());
+    }
+    fs::remove_file(tree.index()).unwrap();
+    fs::create_dir(tree.index()).unwrap();
+    let output = tree.command(&[]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(text(&output.stderr).contains("is a directory, not a regular file"), "{output:?}");
+}
+
+#[test]
+fn a_tree_without_any_repository_is_said_to_be_odd() {
+    let tree = Tree::new();
+    let output = tree.command(&[]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stderr).contains("is it the top of the tree?"), "{output:?}");
+}
+
+#[test]
+fn a_listing_of_rsync_gives_directories() {
+    let tree = Tree::new();
+    let listing = tree.beside("listing");
+    fs::write(
+        &listing,
+        "drwxr-xr-x          4,096 2026/11/26 10:30:00 .\n\
+         drwxr-xr-x          4,096 2026/11/26 10:30:00 9\n\
+         -rw-r--r--            123 2026/11/26 10:30:00 9/a.rpm\n\
+         lrwxrwxrwx              1 2026/11/26 10:30:00 latest -> 9\n",
+    )
+    .unwrap();
+    let index = tree.index();
+    let output = run(&["scan", "--rsync-listing", &listing, "-o", &index]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let start = format!("{index}: 2 directories, 1 files, 0 with checksums (0 read), ");
+    assert!(text(&output.stdout).starts_with(&start), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+    // Cut off.
+    fs::write(&listing, "drwxr-xr-x          4,096 2026/11/26 10:30:00 .").unwrap();
+    let output = run(&["scan", "--rsync-listing", &listing, "-o", &index]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("ends in the middle of line 1"), "{output:?}");
+}
+
+#[test]
+fn contradictions_are_usage_errors() {
+    for args in [
+        &["scan"][..],
+        &["scan", "tree"],
+        &["scan", "-o", "index"],
+        &["scan", "tree", "--rsync-listing", "listing", "-o", "index"],
+        &["scan", "tree", "-o", "index", "--keep-versions", "-1"],
+        &["scan", "tree", "-o", "index", "--keep-versions", "366"],
+        &["scan", "tree", "-o", "index", "--threads", "0"],
+        &["scan", "tree", "-o", "index", "--quiet", "--json"],
+    ] {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(output.stdout.is_empty(), "{args:?}");
+    }
+}
+
+/// How many of them are killed before their end is a matter of the machine.
+#[test]
+fn a_scan_that_is_killed_at_any_moment_leaves_the_old_or_the_new_index() {
+    const N_KILLS: u32 = 30;
+    let tree = Tree::new();
+    for number in 0..300 {
+        tree.repository(&format!("{}/{number}", number % 17), number);
+    }
+    let scan = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorlistd"));
+        command.arg("scan").arg(tree.path("")).args(["-o", &tree.index()]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    let start = Instant::now();
+    assert!(scan().status().unwrap().success());
+    let slowest = start.elapsed();
+    for round in 0..N_KILLS {
+        tree.repository("changing", u64::from(round));
+        let mut child = scan().spawn().unwrap();
+        thread::sleep(slowest.mul_f64(1.1) * round / N_KILLS);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let index = Index::read(tree.index().as_ref()).unwrap();
+        assert!(index.find("16/33/repodata").is_some(), "round {round}");
+    }
+    assert!(scan().status().unwrap().success());
+    // What was killed has not been waited for in vain: the last state is there.
+    let index = Index::read(tree.index().as_ref()).unwrap();
+    assert_eq!(times(&index, "changing/repodata/repomd.xml")[0], u64::from(N_KILLS - 1));
+}

@@ -1,0 +1,178 @@
+//! What a scan does not believe.
+
+use std::fs;
+use std::sync::mpsc::{self, TryRecvError};
+use std::thread;
+use std::time::Duration;
+
+use scan::{Options, Problem, Progress, scan_tree};
+
+use super::{Tree, file, find_file, names, options, problems, repomd, times};
+use crate::server::wait_until;
+
+const REPOMD: &str = "9/repodata/repomd.xml";
+
+#[test]
+fn a_half_written_repository_keeps_its_former_version() {
+    let tree = Tree::new();
+    tree.repository("9", 1);
+    let first = tree.scan(None);
+    // rsync in the order of names: the index before what it names.
+    tree.write(REPOMD, &repomd(2));
+    let half = tree.scan(Some(&first.index));
+    assert_eq!(times(&half.index, REPOMD), [1]);
+    let reason = format!("{REPOMD} names repodata/2-primary.xml, which is missing");
+    assert_eq!(problems(&half), [(Problem::HeldBack, vec![&*reason])]);
+    // Some of it.
+    tree.write("9/repodata/2-primary.xml", "<");
+    let half = tree.scan(Some(&half.index));
+    assert_eq!(times(&half.index, REPOMD), [1]);
+    let reason = format!("{REPOMD} names repodata/2-primary.xml with 3 bytes, but it has 1");
+    assert_eq!(problems(&half), [(Problem::HeldBack, vec![&*reason])]);
+    // Not for everybody yet.
+    tree.write("9/repodata/2-primary.xml", "<2>");
+    tree.set_mode("9/repodata/2-primary.xml", 0o600);
+    let half = tree.scan(Some(&half.index));
+    assert_eq!(times(&half.index, REPOMD), [1]);
+    let reason = format!("{REPOMD} names repodata/2-primary.xml, which others may not read");
+    assert_eq!(problems(&half), [(Problem::HeldBack, vec![&*reason])]);
+    tree.set_mode("9/repodata/2-primary.xml", 0o644);
+    let whole = tree.scan(Some(&half.index));
+    assert_eq!(times(&whole.index, REPOMD), [2, 1]);
+    assert!(problems(&whole).is_empty());
+}
+
+#[test]
+fn a_broken_index_is_not_listed_at_first_and_held_back_later() {
+    let tree = Tree::new();
+    tree.write(REPOMD, "<repomd><data>");
+    tree.write("9/CHECKSUM", "");
+    let scan = tree.scan(None);
+    assert!(find_file(&scan.index, REPOMD).is_none());
+    let reasons = ["9/CHECKSUM is empty", "ends before its last element does: it is half-written"];
+    let reasons = [reasons[0].to_owned(), format!("{REPOMD} {}", reasons[1])];
+    let reasons: Vec<_> = reasons.iter().map(String::as_str).collect();
+    assert_eq!(problems(&scan), [(Problem::Unusable, reasons)]);
+    tree.repository("9", 1);
+    let scan = tree.scan(Some(&scan.index));
+    tree.write(REPOMD, "");
+    let held = tree.scan(Some(&scan.index));
+    assert_eq!(held.findings.count(Problem::HeldBack), 1);
+    assert_eq!(file(&held.index, REPOMD), file(&scan.index, REPOMD));
+}
+
+#[test]
+fn files_named_elsewhere_in_the_tree_count_and_those_outside_do_not() {
+    let tree = Tree::new();
+    let with = |href: &str| format!("<repomd><data><location href=\"{href}\"/></data></repomd>");
+    tree.write("9/os/repodata/a", "");
+    tree.write("9/shared/b", "");
+    tree.write("beside", "");
+    for (href, is_there) in [
+        ("repodata/a", true),
+        ("repodata/./a", true),
+        ("../shared/b", true),
+        ("../../beside", true),
+        ("https://elsewhere.example/c", true),
+        ("repodata/absent", false),
+        ("../../../outside", false),
+        ("repodata", false),
+        ("/etc/passwd", false),
+    ] {
+        tree.write("9/os/repodata/repomd.xml", &with(href));
+        let scan = tree.scan(None);
+        let is_listed = find_file(&scan.index, "9/os/repodata/repomd.xml").is_some();
+        assert_eq!(is_listed, is_there, "{href}: {:?}", problems(&scan));
+    }
+}
+
+#[test]
+fn a_file_that_is_too_large_is_not_read() {
+    let tree = Tree::new();
+    tree.write("CHECKSUM", "");
+    let sparse = fs::File::options().write(true).open(tree.path("CHECKSUM")).unwrap();
+    sparse.set_len(1 << 40).unwrap();
+    let scan = tree.scan(None);
+    let reason = "CHECKSUM is 1099511627776 bytes long, more than 16 MiB";
+    assert_eq!(problems(&scan), [(Problem::Unusable, vec![reason])]);
+}
+
+#[test]
+fn a_tree_that_has_lost_more_than_a_fifth_is_refused() {
+    let tree = Tree::new();
+    for number in 0..10 {
+        tree.repository(&format!("{number}"), number);
+    }
+    let first = tree.scan(None);
+    tree.remove("3");
+    let second = tree.scan(Some(&first.index));
+    let loss = second.summary.loss.as_ref().unwrap();
+    assert_eq!((loss.directories.n, loss.listed.n, loss.files.n), (2, 1, 2));
+    tree.remove("4");
+    tree.remove("5");
+    assert_eq!(
+        tree.refused(Some(&first.index)),
+        "/tree/: 6 of 21 directories are gone since the last scan, such as \"3\"; if that is right, \
+         --allow-shrink accepts it"
+    );
+    let allowed = Options { allow_shrink: true, ..options() };
+    let third = tree.try_scan(Some(&first.index), &allowed).unwrap();
+    assert_eq!(names(&third.index).len(), 15);
+    // A tree that is not mounted.
+    tree.remove("");
+    tree.folder("");
+    assert!(tree.refused(Some(&third.index)).contains("14 of 15 directories are gone"));
+}
+
+#[test]
+fn a_repository_that_is_gone_for_a_moment_is_looked_for_again() {
+    let tree = Tree::new();
+    tree.repository("9", 1);
+    let first = tree.scan(None);
+    // As tools do that replace a directory: out, and in.
+    fs::rename(tree.path("9/repodata"), tree.path("9/.away")).unwrap();
+    let progress = Progress::default();
+    let patient = Options { second_look: Duration::from_secs(3), ..options() };
+    let scan = thread::scope(|scope| {
+        let scan = scope
+            .spawn(|| scan_tree(&tree.path(""), Some(&first.index), &patient, &progress).unwrap());
+        wait_until("the first look is over", || progress.counts().0 == 3);
+        fs::rename(tree.path("9/.away"), tree.path("9/repodata")).unwrap();
+        scan.join().unwrap()
+    });
+    assert_eq!(times(&scan.index, REPOMD), [1]);
+    assert_eq!(scan.summary.loss.unwrap().listed.n, 0);
+}
+
+/// Tools replace a file by renaming another one; what is read is wholly the one or the other.
+#[test]
+fn a_file_that_is_replaced_while_it_is_read_is_never_half_of_each() {
+    let tree = Tree::new();
+    let contents = ["a", "b"].map(|letter| letter.repeat(200_000));
+    let known = contents.each_ref().map(|content| scan::digest::checksums(content.as_bytes()));
+    tree.write("CHECKSUM", &contents[0]);
+    let mut former = None;
+    // A file that is about to take the other's place comes and goes.
+    let allowed = Options { allow_shrink: true, ..options() };
+    thread::scope(|scope| {
+        let (stop, stopped) = mpsc::channel::<()>();
+        let (tree, contents) = (&tree, &contents);
+        scope.spawn(move || {
+            for number in 1.. {
+                if stopped.try_recv() == Err(TryRecvError::Disconnected) {
+                    return;
+                }
+                tree.write(".new", &contents[number % 2]);
+                fs::rename(tree.path(".new"), tree.path("CHECKSUM")).unwrap();
+            }
+        });
+        for _ in 0..100 {
+            let scan = tree.try_scan(former.as_ref(), &allowed).unwrap();
+            if let Some(found) = find_file(&scan.index, "CHECKSUM") {
+                assert!(known.contains(&found.versions[0].checksums), "half of each");
+            }
+            former = Some(scan.index);
+        }
+        drop(stop);
+    });
+}
