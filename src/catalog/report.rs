@@ -29,12 +29,13 @@ pub struct Report {
     kinds: Vec<Kind>,
 }
 
-/// Diagnostics that differ in place and value only.
+/// Diagnostics that differ in place and value only. The files of one folder are one place: a catalog can
+/// have a file for each mirror.
 #[derive(Debug)]
 struct Kind {
     severity: Severity,
-    /// The file's name as the operator knows it.
-    file: String,
+    /// The folder of the file if its name has one, else the file.
+    folder: String,
     /// The table within the file, or nothing.
     table: &'static str,
     problem: &'static str,
@@ -44,6 +45,8 @@ struct Kind {
 
 #[derive(Debug)]
 struct Diagnostic {
+    /// The file's name as the operator knows it.
+    file: String,
     line: Option<u64>,
     value: String,
 }
@@ -72,7 +75,7 @@ impl Report {
         problem: &'static str,
         value: impl Display,
     ) {
-        let file = origin.file();
+        let folder = folder_of(origin.file());
         let (line, table) = match origin.place() {
             Place::Line(line) => (Some(line), ""),
             Place::Table(table) => (None, table),
@@ -81,14 +84,13 @@ impl Report {
         let known = self
             .kinds
             .iter_mut()
-            .find(|kind| kind.problem == problem && kind.table == table && kind.file == file);
+            .find(|kind| kind.problem == problem && kind.table == table && kind.folder == folder);
         let kind = match known {
             Some(kind) => kind,
             None => {
-                let file = file.to_owned();
                 self.kinds.push(Kind {
                     severity,
-                    file,
+                    folder: folder.to_owned(),
                     table,
                     problem,
                     count: 0,
@@ -102,7 +104,8 @@ impl Report {
         };
         kind.count += 1;
         if kind.examples.len() < KEPT_PER_KIND {
-            kind.examples.push(Diagnostic { line, value: one_line(&value) });
+            let (file, value) = (origin.file().to_owned(), one_line(&value));
+            kind.examples.push(Diagnostic { file, line, value });
         }
     }
 
@@ -157,7 +160,7 @@ impl Report {
             lines.extend(kind.examples.iter().map(|example| kind.line(example)));
             let left_out = kind.count - kind.examples.len() as u64;
             if left_out > 0 {
-                lines.push(format!("{}: {}: {left_out} more like it", kind.file, kind.problem));
+                lines.push(format!("{}: {}: {left_out} more like it", kind.folder, kind.problem));
             }
         }
         lines
@@ -166,13 +169,17 @@ impl Report {
 
 impl Kind {
     fn line(&self, example: &Diagnostic) -> String {
-        let Self { file, table, problem, .. } = self;
-        let value = &example.value;
-        match example.line {
+        let Self { table, problem, .. } = self;
+        let Diagnostic { file, line, value } = example;
+        match line {
             Some(line) => format!("{file}:{line}: {problem}: {value}"),
             None => format!("{file}: {table}: {problem}: {value}"),
         }
     }
+}
+
+fn folder_of(file: &str) -> &str {
+    file.rsplit_once('/').map_or(file, |(folder, _)| folder)
 }
 
 /// A value made fit for a log line: without control characters, and cut if too long.
@@ -225,5 +232,26 @@ mod tests {
         });
         assert_eq!(report.count(), 251);
         assert_eq!(report.details().len(), 102);
+    }
+
+    #[test]
+    fn files_of_one_folder_are_told_together() {
+        let mut report = Report::default();
+        for (file, line) in [("c/mirrors/a.toml", 3), ("c/mirrors/b.toml", 1), ("c/c.toml", 9)] {
+            report.skipped(&Origin::line(file, line), "odd", "x");
+        }
+        for file in ["a.txt", "b.txt"] {
+            report.skipped(&Origin::line(file, 1), "odd", "x");
+        }
+        assert_eq!(
+            report.lines(),
+            [
+                "c/mirrors/a.toml:3: odd: x (and 1 more like it)",
+                "c/c.toml:9: odd: x",
+                "a.txt:1: odd: x",
+                "b.txt:1: odd: x",
+            ]
+        );
+        assert_eq!(report.details()[1], "c/mirrors/b.toml:1: odd: x");
     }
 }
