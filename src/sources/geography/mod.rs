@@ -4,6 +4,7 @@
 pub mod global_netblocks;
 pub mod country_continent;
 pub mod country_database;
+pub mod country_names;
 
 use std::path::Path;
 
