@@ -26,6 +26,16 @@ pub enum Error {
         /// The cause, as the rest of a sentence about the file.
         reason: String,
     },
+    /// A line of a file is at fault.
+    #[error("{}:{line}: {reason}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// The key and the value at fault, and what would be right.
+        reason: String,
+    },
     /// Each record is valid, but together they cannot be served.
     #[error(transparent)]
     Refused(#[from] BadCatalog),
@@ -36,12 +46,16 @@ impl Error {
     pub fn io_error(&self) -> Option<&io::Error> {
         match self {
             Self::Read { source, .. } => source.io_error(),
-            Self::Broken { .. } | Self::Refused(_) => None,
+            Self::Broken { .. } | Self::Line { .. } | Self::Refused(_) => None,
         }
     }
 
     pub(super) fn broken(path: &Path, reason: impl Display) -> Self {
         Self::Broken { path: path.into(), reason: report::one_line(&reason) }
+    }
+
+    pub(super) fn at(path: &Path, line: u64, reason: impl Display) -> Self {
+        Self::Line { path: path.into(), line, reason: reason.to_string() }
     }
 
     pub(super) fn no_thread(path: &Path, error: &io::Error) -> Self {

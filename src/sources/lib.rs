@@ -13,6 +13,7 @@ pub mod declared;
 pub mod catalog_files;
 pub mod geography;
 pub mod mirrormanager;
+pub mod almalinux;
 mod demo;
 
 use std::fmt;

@@ -17,6 +17,7 @@ const BEHIND: &[(&str, &[&str])] = &[
     ("maxminddb", &["sources::geography::country_database"]),
     ("toml", &["mirrorlistd::config", "sources::catalog_files"]),
     ("toml_writer", &["sources::catalog_files::writer"]),
+    ("saphyr_parser", &["sources::almalinux::yaml"]),
     ("prometheus_client", &["serve::admin::prometheus"]),
     ("signal_hook", &["serve::signal"]),
     ("listenfd", &["serve::systemd::sockets"]),
