@@ -1,6 +1,7 @@
 //! Law: any bytes are either accepted or refused with a reason of one line, and accepted data can be
 //! served.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use answer::Edition;
@@ -119,4 +120,82 @@ pub fn config(bytes: &[u8]) {
         let line: usize = place.split(':').next().unwrap().parse().unwrap();
         assert!((1..=text.lines().count() + 1).contains(&line), "{message}");
     }
+}
+
+/// The line between the files of AlmaLinux's in one input.
+const NEXT_FILE: &[u8] = b"\n=====\n";
+
+/// A `config.yml` for inputs that begin with the files of mirrors.
+const ALMALINUX: &[u8] = b"config_version: 3\nmirrors_dir: m\nversions: ['9', '9.8']\n\
+    optional_module_versions: {kitten: ['10']}\nduplicated_versions: {'9': '9.8'}\n\
+    vault_versions: ['9.7']\nvault_mirror: http://vault.example\n\
+    arches: {'9': [x86_64], '10-kitten': [x86_64]}\nrequired_protocols: [http, https]\n\
+    repos: [{name: baseos, path: BaseOS/$basearch/os/}]\n";
+
+/// Checks the bytes as AlmaLinux's files, `config.yml` first, and as files of mirrors beside one that is
+/// right: an error names a line that is there; keys, URLs and names of repositories are there once.
+pub fn almalinux(bytes: &[u8]) {
+    let mut parts = Vec::new();
+    let mut rest = bytes;
+    while let Some(at) = rest.windows(NEXT_FILE.len()).position(|window| window == NEXT_FILE) {
+        parts.push(&rest[..at]);
+        rest = &rest[at + NEXT_FILE.len()..];
+    }
+    parts.push(rest);
+    check_almalinux(parts[0], &parts[1..]);
+    check_almalinux(ALMALINUX, &parts);
+}
+
+fn check_almalinux(config: &[u8], mirrors: &[&[u8]]) {
+    let mut report = Report::default();
+    let files = mirrors.iter().map(|&bytes| ("m/m.yml", bytes));
+    let declaration = match sources::almalinux::parse(config, files, &mut report) {
+        Ok(declaration) => declaration,
+        Err(error) => {
+            let message = error.to_string();
+            check_line(&message);
+            check_place(&message, "config.yml:", config);
+            check_report(&report);
+            return;
+        }
+    };
+    check_report(&report);
+    let longest = mirrors.iter().max_by_key(|bytes| n_lines(bytes)).copied().unwrap_or_default();
+    for line in report.details().iter().filter(|line| line.starts_with("m/m.yml:")) {
+        // The value of a diagnostic may be cut short.
+        check_place(line, "m/m.yml:", longest);
+    }
+    let Some(declaration) = declaration else { return };
+    let mut names = BTreeSet::new();
+    for mirror in &declaration.mirrors {
+        let mut urls = mirror.urls.iter().map(|url| url.url.as_str().to_owned());
+        assert!(names.insert(mirror.key.as_str().to_owned()), "{mirror:?}");
+        assert!(!mirror.urls.is_empty() && urls.all(|url| names.insert(url)), "{mirror:?}");
+        let has_networks = !mirror.networks.is_empty() || !mirror.asns.is_empty();
+        assert!(!mirror.private || has_networks || mirror.disabled.is_some(), "{mirror:?}");
+    }
+    let mut names = BTreeSet::new();
+    for repository in &declaration.repositories {
+        for version in &repository.versions {
+            let name = repository.name_template.replace("{version}", version);
+            assert!(names.insert(name.replace("{name}", &repository.name)), "{repository:?}");
+        }
+    }
+    for redirect in &declaration.redirects {
+        assert!(names.contains(&redirect.to) && !names.contains(&redirect.from), "{redirect:?}");
+    }
+}
+
+/// The number of lines, where a carriage return ends one as well.
+fn n_lines(bytes: &[u8]) -> usize {
+    bytes.split(|byte| b"\n\r".contains(byte)).count()
+}
+
+/// Checks that a message begins with a place in a file that has such a line.
+#[track_caller]
+fn check_place(message: &str, start: &str, bytes: &[u8]) {
+    let line = message.strip_prefix(start).and_then(|rest| rest.split(':').next());
+    let line: usize = line.and_then(|line| line.parse().ok()).expect(message);
+    // A parser that meets the end may name the line behind it.
+    assert!((1..=n_lines(bytes) + 1).contains(&line), "{message}");
 }

@@ -17,7 +17,7 @@ pub mod trees;
 pub type Target = fn(&[u8]);
 
 /// Every target, with the name of its file in `fuzz_targets/` and its folder in `corpus/`.
-pub const TARGETS: [(&str, Target); 17] = [
+pub const TARGETS: [(&str, Target); 18] = [
     ("query", answers::query),
     ("x_forwarded_for", client_address::x_forwarded_for),
     ("forwarded", client_address::forwarded),
@@ -27,6 +27,7 @@ pub const TARGETS: [(&str, Target); 17] = [
     ("country_continent", inputs::country_continent),
     ("country_database", inputs::country_database),
     ("config", inputs::config),
+    ("almalinux", inputs::almalinux),
     ("snapshot", snapshots::snapshot),
     ("forged_snapshot", snapshots::forged_snapshot),
     ("negotiation", requests::negotiation),
