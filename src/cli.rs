@@ -107,6 +107,12 @@ pub enum Command {
     /// all is fine, 1 if the data are at fault, 2 if the configuration is.
     #[command(args_override_self = true)]
     Check(Box<CheckArgs>),
+    /// Write a commented catalog to start from
+    ///
+    /// The file is DIR/catalog.toml. It is never overwritten. It describes a distribution with two
+    /// invented mirrors and every key that a catalog can have.
+    #[command(args_override_self = true)]
+    Init(InitArgs),
     /// Make an index of the primary tree: its directories, and the checksums of its repositories
     ///
     /// Walks the tree below DIR and finds every directory, every repomd.xml, every checksum file of
@@ -191,6 +197,14 @@ pub struct InspectArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `mirrorlistd init`.
+#[derive(Args, Clone, Debug)]
+pub struct InitArgs {
+    /// The folder to write to; it is made if it is missing
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub folder: PathBuf,
 }
 
 /// `mirrorlistd check`.

@@ -4,6 +4,7 @@ pub mod serve;
 pub mod compile;
 pub mod inspect;
 pub mod check;
+pub mod init;
 mod output;
 mod environment;
 #[cfg(feature = "scan")]
@@ -25,6 +26,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Compile(args)) => compile::run(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Check(args)) => check::run(&args),
+        Some(Command::Init(args)) => init::run(&args),
         #[cfg(feature = "scan")]
         Some(Command::Scan(args)) => scan::run(&args),
         #[cfg(feature = "generate")]

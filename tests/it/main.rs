@@ -40,6 +40,7 @@ mod dependencies;
 mod drain;
 mod formats;
 mod http;
+mod init;
 mod inspect;
 mod irregular;
 mod interrupted_writes;
