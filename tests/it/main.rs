@@ -29,6 +29,7 @@ mod access_log;
 mod admin;
 mod admin_listener;
 mod canonical;
+mod catalog_reference;
 mod unique;
 mod check;
 mod check_and_load;

@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use sources::catalog_files::parse;
+
 use crate::built::{Built, contrib, output_text};
 use crate::debian::{Outcome, Packages};
 use crate::host::Host;
@@ -99,7 +101,7 @@ fn every_block_says_what_it_is() {
             let known: &[&str] = match block.language.as_str() {
                 "sh" => &["root", "elsewhere"],
                 "console" => &["root"],
-                "toml" => &["file="],
+                "toml" => &["catalog", "file="],
                 "text" | "ini" => &[],
                 language => panic!("{path:?}:{}: what is {language:?}?", block.at),
             };
@@ -179,7 +181,12 @@ fn run_chapter(path: &Path, text: &str) -> Result<(), String> {
     let mut session = Session::new();
     for block in blocks(text) {
         if block.language == "toml" {
-            let accepted = session.check_configuration(&block.text());
+            let accepted = match block.is("catalog") {
+                true => {
+                    parse("catalog", &block.text()).map(drop).map_err(|faults| faults.to_string())
+                }
+                false => session.check_configuration(&block.text()),
+            };
             accepted.map_err(|error| format!("{}:{}: {error}", path.display(), block.at))?;
             let names = block.words.iter().filter_map(|word| word.strip_prefix("file="));
             names.for_each(|name| session.write(&format!("/work/{name}"), &block.text()));
