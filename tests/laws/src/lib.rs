@@ -6,6 +6,7 @@
 
 pub mod xml;
 pub mod answers;
+pub mod catalogs;
 pub mod client_address;
 pub mod inputs;
 pub mod requests;
@@ -17,7 +18,7 @@ pub mod trees;
 pub type Target = fn(&[u8]);
 
 /// Every target, with the name of its file in `fuzz_targets/` and its folder in `corpus/`.
-pub const TARGETS: [(&str, Target); 18] = [
+pub const TARGETS: [(&str, Target); 19] = [
     ("query", answers::query),
     ("x_forwarded_for", client_address::x_forwarded_for),
     ("forwarded", client_address::forwarded),
@@ -28,6 +29,7 @@ pub const TARGETS: [(&str, Target); 18] = [
     ("country_database", inputs::country_database),
     ("config", inputs::config),
     ("almalinux", inputs::almalinux),
+    ("catalog", catalogs::catalog),
     ("snapshot", snapshots::snapshot),
     ("forged_snapshot", snapshots::forged_snapshot),
     ("negotiation", requests::negotiation),
