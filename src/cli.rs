@@ -226,7 +226,7 @@ const SCAN_EXAMPLES: &str = "\
 Examples:
   mirrorlistd scan /srv/pub/example -o primary.index
       Scan a tree on this host, again and again, such as every ten minutes.
-  rsync -r --list-only rsync://primary.example.org/example/ > listing &&
+  rsync -rl --list-only rsync://primary.example.org/example/ > listing &&
       mirrorlistd scan --rsync-listing listing -o primary.index
       Take a tree on another host as rsync lists it: text lists work, metalinks need checksums.
 
@@ -245,7 +245,7 @@ pub struct ScanArgs {
         conflicts_with = "rsync_listing"
     )]
     pub tree: Option<PathBuf>,
-    /// Read the tree from what `rsync -r --list-only` has printed; it has no checksums
+    /// Read the tree from what `rsync -rl --list-only` has printed; it has no checksums
     #[arg(long, alias = "rsync_listing", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub rsync_listing: Option<PathBuf>,
     /// The index to write; what it says before the scan is built upon

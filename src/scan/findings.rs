@@ -70,7 +70,7 @@ impl Problem {
             Self::TooDeep => "directory more than 64 levels deep, skipped",
             Self::Special => "neither file, directory nor link, skipped",
             Self::TooManyLinks => "link after the first million, skipped",
-            Self::Line => "line that is none of `rsync -r --list-only`, skipped",
+            Self::Line => "line that is none of `rsync -rl --list-only`, skipped",
         }
     }
 }

@@ -1,10 +1,12 @@
-//! Reads what `rsync -r --list-only` prints: a tree on another host, without checksums.
+//! Reads what `rsync -rl --list-only` prints: a tree on another host, without checksums.
 //!
 //! ```text
 //! drwxr-xr-x          4,096 2026/11/26 10:30:00 9/os
 //! -rw-r--r--      1,234,567 2026/11/26 10:30:00 9/os/a b.rpm
 //! lrwxrwxrwx              2 2026/11/26 10:30:00 latest -> 9
 //! ```
+//!
+//! Without `-l`, rsync does not say where links lead, and they are skipped.
 //!
 //! Lines before the first entry (a greeting of the server) are skipped. rsync writes bytes that are not
 //! printable as `\#` and three octal digits. A listing that ends within a line is refused: its transfer
@@ -41,7 +43,7 @@ pub enum ListingError {
     Read(#[from] ReadError),
     /// No line is that of an entry.
     #[error(
-        "holds no line of `rsync -r --list-only`, such as \
+        "holds no line of `rsync -rl --list-only`, such as \
              \"drwxr-xr-x          4,096 2026/11/26 10:30:00 9/os\""
     )]
     NoEntry,
@@ -335,7 +337,7 @@ sent 123 bytes
     #[test]
     fn what_is_no_listing_is_refused() {
         let refused = |text: &str| listed(text).err().expect(text).to_string();
-        assert!(refused("").starts_with("holds no line of `rsync -r --list-only`"));
+        assert!(refused("").starts_with("holds no line of `rsync -rl --list-only`"));
         assert!(refused("<html>\n</html>\n").starts_with("holds no line of `rsync"));
         let line = "drwxr-xr-x          4,096 2026/11/26 10:30:00 .\n";
         let cut = format!("{line}drwxr-xr-x          4,096 2026/11/26 10:30:00 9/o");

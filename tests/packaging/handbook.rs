@@ -55,7 +55,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ),
     (
         "primary-tree.md",
-        "rsync -r --list-only rsync://primary.example.org/example/ > listing",
+        "rsync -rl --list-only rsync://primary.example.org/example/ > listing",
         "there is no such server",
     ),
     (
