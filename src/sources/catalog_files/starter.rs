@@ -91,8 +91,6 @@ mod tests {
     fn every_key_of_the_format_is_in_the_starter() {
         let text = with_all_keys();
         for table in keys::TABLES {
-            let mut sections = text.split('\n').skip_while(|line| *line != table.head).peekable();
-            assert!(sections.peek().is_some(), "{} is in the starter", table.head);
             let mut inside = false;
             let mut found = Vec::new();
             for line in text.lines() {

@@ -5,7 +5,7 @@ use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use super::super::{parse, read, write, write_folder};
+use super::super::{parse, read, starter, write, write_folder};
 use crate::declared::{
     Audience, Carried, Carries, Declaration, Disabled, Distribution, Mirror, MirrorPlace, Network,
     Redirect, Repository, Sponsor, Url,
@@ -275,5 +275,75 @@ proptest! {
         prop_assert_eq!(paths.len(), declaration.mirrors.len() + 1);
         declaration.mirrors.sort_by(|a, b| a.key.cmp(&b.key));
         prop_assert_eq!(shown(again), shown(declaration));
+    }
+}
+
+/// A change of a text: at a place, a number of characters is replaced.
+fn edits() -> impl Strategy<Value = Vec<(prop::sample::Index, usize, String)>> {
+    let pieces = select(vec![
+        "",
+        " ",
+        "\n",
+        "\"",
+        "'",
+        "=",
+        "[",
+        "]",
+        "[[",
+        "{",
+        "}",
+        ",",
+        ".",
+        "#",
+        "\\",
+        "0",
+        "-",
+        "e9",
+        "é",
+        "\u{0}",
+        "name = ",
+        "{arch}",
+        "{version}",
+        "\n[[mirror]]\n",
+        "\n[redirects]\n",
+        "true",
+        "\"\"",
+        "[]",
+        "a",
+        "://",
+    ]);
+    vec((any::<prop::sample::Index>(), 0..6_usize, pieces.prop_map(str::to_owned)), 1..4)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #[test]
+    fn a_damaged_starter_is_refused_at_a_line_of_it_or_read_and_written(edits in edits()) {
+        let uncommented = |line: &str| match line.strip_prefix('#') {
+            Some(code) if !code.starts_with(' ') => format!("{code}\n"),
+            Some(_) => String::new(),
+            None => format!("{line}\n"),
+        };
+        let mut text: Vec<char> = starter::TEXT.lines().flat_map(|line| uncommented(line).chars().collect::<Vec<_>>()).collect();
+        for (place, n_replaced, piece) in edits {
+            let at = place.index(text.len());
+            text.splice(at..(at + n_replaced).min(text.len()), piece.chars());
+        }
+        let text: String = text.into_iter().collect();
+        match parse("c.toml", &text) {
+            Ok(declaration) => {
+                let written = write(&declaration);
+                let again = parse("c.toml", &written).unwrap_or_else(|faults| panic!("{faults}\n{written}"));
+                prop_assert_eq!(shown(again), shown(declaration), "{}", written);
+            }
+            Err(faults) => {
+                let n_lines = text.split('\n').count() as u64;
+                for fault in faults.iter() {
+                    let line = fault.line().expect("a line");
+                    prop_assert!((1..=n_lines).contains(&line), "{}", fault);
+                    prop_assert!(!fault.to_string().contains(char::is_control), "{:?}", fault);
+                }
+            }
+        }
     }
 }
