@@ -8,8 +8,10 @@
 //!
 //! A source describes one directory at a time: [`Directories::carry`] for each mirror,
 //! [`Directories::set_public`] and [`Directories::list_in`] for mirrors that carry it, and then
-//! [`Directories::end`]. Mirrors and URL lists are numbered in the order in which they first occur. URL
-//! lists hold the source's ids of URLs, which are checked later, when all records are read.
+//! [`Directories::end`]. If many directories have the same mirrors, these are described once, which
+//! [`Directories::describe`] ends, and [`Directories::add`] then adds each directory at the cost of its
+//! name. Mirrors and URL lists are numbered in the order in which they first occur. URL lists hold the
+//! source's ids of URLs, which are checked later, when all records are read.
 
 use rustc_hash::FxHashMap;
 
@@ -66,6 +68,13 @@ pub struct Directories {
 pub struct ListedCountry {
     country: Country,
     alone: u32,
+}
+
+/// The mirrors of any number of directories, and how these serve them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Described {
+    layout: u32,
+    carriers: u32,
 }
 
 /// The directory that is being read.
@@ -178,10 +187,35 @@ impl Directories {
     /// Adds the directory that is being read. If its name occurred before, it is reported and skipped:
     /// the first counts, as in the reference.
     pub fn end(&mut self, origin: &Origin, name: &[u8], subpath: &[u8], report: &mut Report) {
-        if let Some((name, subpath)) = self.check_names(origin, name, subpath, report) {
-            self.push(origin, name, subpath);
+        if let Some((name, subpath)) = self.check_names(origin, name, subpath, report)
+            && let Some(described) = self.intern_current(origin)
+        {
+            self.push(origin, name, subpath, described);
         }
         self.discard();
+    }
+
+    /// Ends the description of mirrors without adding a directory, and returns it for
+    /// [`Self::add`]. `None` if it would take too much memory, which [`Self::is_too_large`] then says.
+    pub fn describe(&mut self, origin: &Origin) -> Option<Described> {
+        let described = self.intern_current(origin);
+        self.discard();
+        described
+    }
+
+    /// Adds a directory with the mirrors of a description, as [`Self::end`] does.
+    pub fn add(
+        &mut self,
+        origin: &Origin,
+        name: &str,
+        subpath: &str,
+        described: Described,
+        report: &mut Report,
+    ) {
+        let names = self.check_names(origin, name.as_bytes(), subpath.as_bytes(), report);
+        if let Some((name, subpath)) = names {
+            self.push(origin, name, subpath, described);
+        }
     }
 
     fn with_country(&mut self, origin: &Origin, set: u32, country: Country) -> u32 {
@@ -246,11 +280,18 @@ impl Directories {
         Some(((*name).into(), (*subpath).into()))
     }
 
-    fn push(&mut self, origin: &Origin, name: Box<str>, subpath: Box<str>) {
+    fn push(&mut self, origin: &Origin, name: Box<str>, subpath: Box<str>, described: Described) {
+        let Described { layout, carriers } = described;
+        let (origin, files) = (origin.clone(), Vec::new());
+        self.records.push(Directory { origin, name, subpath, layout, carriers, files });
+    }
+
+    /// The layout and the set of mirrors of the directory that is being read.
+    fn intern_current(&mut self, origin: &Origin) -> Option<Described> {
         let n_hosts = self.mirrors.len();
         if self.exceeds_with(1) {
             self.has_left_out = true;
-            return;
+            return None;
         }
         let layout = self.find_layout(origin);
         let mut set = vec![0; words_for(n_hosts)];
@@ -259,9 +300,7 @@ impl Directories {
         while set.last() == Some(&0) {
             set.pop();
         }
-        let carriers = intern(&mut self.sets, &mut self.known_sets, &set);
-        let (origin, files) = (origin.clone(), Vec::new());
-        self.records.push(Directory { origin, name, subpath, layout, carriers, files });
+        Some(Described { layout, carriers: intern(&mut self.sets, &mut self.known_sets, &set) })
     }
 
     /// Whether layouts or sets take too much memory: directories were left out for that, or all would
@@ -370,5 +409,37 @@ mod tests {
         directories.end(&origin, b"", b"", &mut report);
         assert_eq!(directories.records.len(), 5_000);
         assert!(directories.is_too_large());
+    }
+    #[test]
+    fn directories_with_one_description_are_as_if_each_were_described() {
+        let origin = Origin::table("catalog", "repository");
+        let names = ["9/os", "9/os/", "9/os/repodata", "../9"];
+        let read = |once: bool| {
+            let (mut all, mut report) = (Directories::default(), Report::default());
+            let describe = |all: &mut Directories, report: &mut Report| {
+                for number in [3, 1] {
+                    let mirror = all.mirror(&MirrorKey::Number(number));
+                    let urls = all.url_list(&origin, &[number]);
+                    all.carry(&origin, mirror, urls, report);
+                    all.set_public(mirror);
+                }
+            };
+            if once {
+                describe(&mut all, &mut report);
+                let described = all.describe(&origin).expect("two mirrors are not too many");
+                for name in names {
+                    all.add(&origin, name, name, described, &mut report);
+                }
+            } else {
+                for name in names {
+                    describe(&mut all, &mut report);
+                    all.end(&origin, name.as_bytes(), name.as_bytes(), &mut report);
+                }
+            }
+            // What was described does not stay for the next directory.
+            all.end(&origin, b"empty", b"", &mut report);
+            format!("{:?} {:?} {:?} {:?}", all.records, all.layouts, all.sets, report.lines())
+        };
+        assert_eq!(read(true), read(false));
     }
 }
