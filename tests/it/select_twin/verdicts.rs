@@ -10,7 +10,8 @@ use model::mirror_key::MirrorKey;
 use model::net::Prefix;
 use snapshot::Snapshot;
 
-use super::{ExpectedTier, Network, Place, Twin, host_of, ways};
+use super::network::{Network, ways};
+use super::{ExpectedTier, Place, Twin, host_of};
 use crate::fixture::Answer;
 
 impl Twin<'_> {
