@@ -3,7 +3,8 @@
 //! Sets of mirrors are bit sets, and a tier by location is their intersection: the public mirrors that
 //! carry the directory, offer a requested protocol, serve the client's country, and are in the tier's
 //! countries. The tiers of netblocks and autonomous systems also take private mirrors and those that do
-//! not serve the client's country. A tier *contributed* if it has any mirror; only then is it named in
+//! not serve the client's country. If they find a mirror with a monopoly, the answer has only mirrors
+//! with one, from these two tiers. A tier *contributed* if it has any mirror; only then is it named in
 //! the answer.
 //!
 //! Every tier is restricted to the requested protocols. If the nearest mirrors do not offer one, the
@@ -174,8 +175,12 @@ pub fn select(
     workspace.prepare(snapshot, criteria, tracer);
     let mut selecting = Selecting { snapshot, criteria, rng, workspace, selection, tracer };
     if criteria.netblocks && criteria.countries.is_none() {
+        let has_monopoly = selecting.keep_monopolies();
         selecting.netblocks();
         selecting.asn();
+        if has_monopoly {
+            return;
+        }
     }
     if let Some(countries) = criteria.countries
         && selecting.countries(countries)
@@ -274,6 +279,39 @@ struct Selecting<'a, 's, T> {
 }
 
 impl<T: Tracer> Selecting<'_, '_, T> {
+    /// If the client is in a network or the system of a candidate with a monopoly, makes such mirrors the
+    /// only candidates, and returns true.
+    fn keep_monopolies(&mut self) -> bool {
+        let monopolies = self.snapshot.monopolies();
+        // The usual case: nobody has one.
+        if monopolies.is_empty() {
+            return false;
+        }
+        let Workspace { candidates, open, tier: near, .. } = &mut *self.workspace;
+        let of_networks = self.snapshot.netblocks(self.criteria.client).map(|(_, hosts)| hosts);
+        let of_system = self.snapshot.find_asn(self.criteria.client).map(|(_, hosts)| hosts);
+        for &host in of_networks.chain(of_system).flatten() {
+            insert(near, host);
+        }
+        let words = || near.iter().zip(&*candidates).zip(monopolies);
+        let has_monopoly =
+            words().any(|((near, candidates), monopolies)| near & candidates & monopolies != 0);
+        if has_monopoly {
+            for (index, ((near, candidates), open)) in
+                near.iter().zip(&*candidates).zip(&*open).enumerate()
+            {
+                // Those that are taken after this are reported once more.
+                let usable = open | (near & candidates);
+                self.tracer.left_out(index, usable, Reason::Monopoly);
+            }
+            for (candidates, monopolies) in candidates.iter_mut().zip(monopolies) {
+                *candidates &= monopolies;
+            }
+        }
+        near.fill(0);
+        has_monopoly
+    }
+
     /// Takes mirrors whose network contains the client, the most specific network first.
     fn netblocks(&mut self) {
         let mut any = false;

@@ -91,6 +91,9 @@ pub enum Reason {
     /// It does not serve the client's country, and none of its own networks that count contains the
     /// client.
     RefusesCountry,
+    /// It is usable, but a mirror with a monopoly is listed instead, as the client is in one of its
+    /// networks.
+    Monopoly,
     /// It is usable, but no tier reached it: there were enough nearer mirrors, or other countries
     /// were asked for.
     NotReached,

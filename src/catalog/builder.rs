@@ -20,6 +20,7 @@ pub struct Builder {
     mirror_countries: Vec<Entry<MirrorKey, String>>,
     bandwidths: Vec<Entry<MirrorKey, i64>>,
     allowed: Vec<Entry<MirrorKey, Vec<String>>>,
+    monopolies: Vec<Entry<MirrorKey, ()>>,
     netblocks: Vec<Entry<String, Vec<MirrorKey>>>,
     systems: Vec<Entry<i64, Vec<MirrorKey>>>,
     repositories: Vec<Entry<String, String>>,
@@ -41,6 +42,7 @@ impl Builder {
             mirror_countries: Vec::new(),
             bandwidths: Vec::new(),
             allowed: Vec::new(),
+            monopolies: Vec::new(),
             netblocks: Vec::new(),
             systems: Vec::new(),
             repositories: Vec::new(),
@@ -66,6 +68,7 @@ impl Builder {
             Record::AllowedCountries(mirror, countries) => {
                 push(&mut self.allowed, origin, mirror, countries);
             }
+            Record::Monopoly(mirror) => push(&mut self.monopolies, origin, mirror, ()),
             Record::Netblock(prefix, mirrors) => {
                 push(&mut self.netblocks, origin, prefix, mirrors);
             }
@@ -138,6 +141,7 @@ impl Builder {
             disabled,
             continents: Vec::new(),
             audiences: Vec::new(),
+            monopolies: Vec::new(),
             netblocks: Vec::new(),
             systems: Vec::new(),
             system_networks: geography.systems,
@@ -167,6 +171,7 @@ impl Builder {
             report,
         );
         catalog.audiences = mirrors::resolve_audiences(&self.allowed, &hosts, &known, report);
+        catalog.monopolies = mirrors::resolve_monopolies(&self.monopolies, &hosts, report);
         joins::report_mirrors(&self.mirror_countries, &self.bandwidths, &hosts, &catalog, report);
         catalog.netblocks = networks::resolve_netblocks(&self.netblocks, &hosts, report);
         catalog.systems = networks::resolve_systems(&self.systems, &hosts, report);

@@ -120,6 +120,23 @@ pub(super) fn resolve_audiences(
     audiences
 }
 
+/// The mirrors that the clients of their networks and systems get alone, in ascending order.
+pub(super) fn resolve_monopolies(
+    records: &[Entry<MirrorKey, ()>],
+    hosts: &HostIds,
+    report: &mut Report,
+) -> Vec<HostId> {
+    let mut monopolies = Vec::new();
+    for (key, Entry { origin, .. }) in first_of_each(records, report) {
+        match hosts.get(key) {
+            Some(&host) => monopolies.push(host),
+            None => report.skipped(origin, "mirror carries nothing, skipped", key),
+        }
+    }
+    monopolies.sort();
+    monopolies
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::origin::Origin;

@@ -40,6 +40,8 @@ pub struct Catalog {
     pub continents: Vec<(Country, Continent)>,
     /// The audiences of mirrors that do not serve every country, in the order of their keys.
     pub audiences: Vec<(HostId, Audience)>,
+    /// Mirrors that the clients of their networks and systems get alone, in ascending order.
+    pub monopolies: Vec<HostId>,
     /// Preferred networks of mirrors, each once, in ascending order.
     pub netblocks: Vec<(Prefix, Vec<HostId>)>,
     /// Autonomous systems that host a mirror, in ascending order of their numbers.

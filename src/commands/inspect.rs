@@ -81,6 +81,7 @@ fn describe_mirror(mirror: &MirrorView<'_>) -> Value {
         "asns": mirror.asns,
         "serves_only": only,
         "serves_not": not,
+        "monopoly": mirror.monopoly,
         "directories": mirror.directories,
         "public_directories": mirror.public_directories,
         "repositories": mirror.repositories,
@@ -120,6 +121,9 @@ fn push_mirror(mirror: &MirrorView<'_>, text: &mut String) -> std::fmt::Result {
         Some(Restriction::Only(only)) => writeln!(text, "  serves only: {}", countries(only))?,
         Some(Restriction::NotIn(not)) => writeln!(text, "  serves all but: {}", countries(not))?,
         None => {}
+    }
+    if mirror.monopoly {
+        writeln!(text, "  monopoly: clients of its networks get no other mirror")?;
     }
     let audience = match mirror.public_directories {
         _ if mirror.directories == 0 => "nobody".to_owned(),

@@ -65,6 +65,7 @@ pub(super) fn lay_out(catalog: Catalog, report: &mut Report) -> Option<Tables> {
             Audience::NotIn(countries) => (host, Restriction::NotIn(countries)),
         })
         .collect();
+    tables.monopolies = catalog.monopolies;
     tables.location_prefixes = prefixes(catalog.locations);
     tables.location_overrides = prefixes(catalog.locations_by_hand);
     for (prefix, mirrors) in catalog.netblocks {

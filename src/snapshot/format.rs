@@ -30,7 +30,7 @@ use runtime::sealed::{self, Kind};
 
 /// Format version of the file, raised whenever the layout of [`Tables`] changes. A program refuses files
 /// of other versions.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 /// The most bytes of a payload: more than any distribution needs (Fedora's has 20 MB).
 const MAX_PAYLOAD: usize = 4 << 30;
 const KIND: Kind = Kind {

@@ -31,6 +31,8 @@ pub struct MirrorView<'a> {
     pub asns: Vec<u32>,
     /// The countries that it serves; `None` for all.
     pub restriction: Option<&'a Restriction>,
+    /// Whether the clients of its networks and systems get it alone.
+    pub monopoly: bool,
     /// How many directories it carries.
     pub directories: usize,
     /// How many of them it offers to all clients, and not to its own networks only.
@@ -48,6 +50,9 @@ impl Snapshot {
         self.add_networks(&mut mirrors);
         for (host, restriction) in &self.restriction_records {
             update(&mut mirrors, *host, |mirror| mirror.restriction = Some(restriction));
+        }
+        for host in members(self.monopolies()) {
+            update(&mut mirrors, host, |mirror| mirror.monopoly = true);
         }
         self.count_directories(&mut mirrors);
         self.count_repositories(&mut mirrors);
@@ -125,6 +130,7 @@ impl<'a> MirrorView<'a> {
             netblocks: Vec::new(),
             asns: Vec::new(),
             restriction: None,
+            monopoly: false,
             directories: 0,
             public_directories: 0,
             repositories: 0,

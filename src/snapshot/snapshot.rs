@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::embedded::LookupAddresses;
 use model::geo::{Continent, Country, Location};
-use model::host_set::{empty_set, words_for};
+use model::host_set::{empty_set, insert, words_for};
 use model::ids::{DirectoryId, FileId, HostId, LayoutId};
 use model::net::Prefix;
 
@@ -89,6 +89,8 @@ pub struct Snapshot {
     /// Sorted by continent, then country.
     continent_members: Vec<(Continent, Country)>,
     restrictions: RestrictionIndex,
+    /// As bits; without a word if there are none.
+    monopolies: Box<[u64]>,
 
     pub(super) layouts: Vec<LayoutIndex>,
 }
@@ -134,6 +136,11 @@ impl Snapshot {
         continent_members.sort();
         let restrictions = RestrictionIndex::new(&tables);
         let layouts = layout_index::build(&tables)?;
+        let mut monopolies = match tables.monopolies.is_empty() {
+            true => Box::default(),
+            false => empty_set(n_hosts),
+        };
+        tables.monopolies.iter().for_each(|&host| insert(&mut monopolies, host));
 
         let mut public = empty_set(n_hosts);
         for layout in &layouts {
@@ -192,6 +199,7 @@ impl Snapshot {
             continents: tables.continents,
             continent_members,
             restrictions,
+            monopolies,
             layouts,
         })
     }
@@ -378,6 +386,12 @@ impl Snapshot {
             .iter()
             .take_while(move |&&(other, _)| Some(other) == continent)
             .map(|&(_, country)| country)
+    }
+
+    /// The mirrors that the clients of their networks and systems get alone, as bits; empty if there are
+    /// none.
+    pub fn monopolies(&self) -> &[u64] {
+        &self.monopolies
     }
 
     /// The mirrors that do not serve clients of `country`. If it is `None`, those that serve some

@@ -56,6 +56,8 @@ pub struct Tables {
     pub continents: Vec<(Country, Continent)>,
     /// Mirrors that do not serve every country, each once.
     pub restrictions: Vec<(HostId, Restriction)>,
+    /// Mirrors that the clients of their networks and systems get alone, in ascending order.
+    pub monopolies: Vec<HostId>,
     /// Preferred networks of mirrors; the value indexes `netblock_hosts`.
     pub netblocks: Prefixes<u32>,
     /// The mirrors of a preferred network.
@@ -196,7 +198,7 @@ impl Tables {
         let directory =
             |id: &Option<DirectoryId>| id.is_none_or(|id| id.index() < self.directories.len());
         let range = |&(from, to): &(u32, u32), len: usize| from <= to && to as usize <= len;
-        let checks: [(&'static str, bool); 23] = [
+        let checks: [(&'static str, bool); 24] = [
             ("hosts", self.hosts.iter().all(Host::is_sound) && self.keys_differ()),
             ("urls", self.urls.is_sound() && self.urls.iter().all(is_canonical)),
             ("url_lists", self.url_lists.is_sound(|&url| (url as usize) < self.urls.len())),
@@ -267,6 +269,10 @@ impl Tables {
                         host(h) && countries.iter().all(country)
                     }
                 }),
+            ),
+            (
+                "monopolies",
+                self.monopolies.iter().all(host) && self.monopolies.is_sorted_by(|a, b| a < b),
             ),
             (
                 "netblocks",

@@ -50,7 +50,10 @@ enum Place {
 }
 
 /// The twin: everything it says is looked up anew in the message.
+#[derive(Clone)]
 struct Twin<'a> {
+    /// Whether only mirrors with a monopoly count.
+    only_monopolies: bool,
     world: &'a World,
     asked: &'a Asked,
     directory: &'a MirrorListCacheType,
@@ -60,7 +63,7 @@ impl<'a> Twin<'a> {
     fn new(world: &'a World, asked: &'a Asked) -> Self {
         let mut directories = world.list.mirror_list_cache.iter();
         let directory = directories.find(|directory| directory.directory == DIRECTORY).unwrap();
-        Self { world, asked, directory }
+        Self { only_monopolies: false, world, asked, directory }
     }
 
     fn list(&self) -> &'a MirrorList {
@@ -105,7 +108,8 @@ impl<'a> Twin<'a> {
     /// Mirrors that may be listed at all: for the address of somebody else, only public ones.
     fn candidates(&self, hosts: impl IntoIterator<Item = i64>) -> BTreeSet<i64> {
         let shown = |host: i64| !self.asked.by_ip || self.directory.global.contains(&host);
-        let hosts = hosts.into_iter().filter(|&host| shown(host));
+        let counts = |host: i64| !self.only_monopolies || self.world.monopolies.contains(&host);
+        let hosts = hosts.into_iter().filter(|&host| shown(host) && counts(host));
         hosts.filter(|&host| !self.usable_urls(host).is_empty()).collect()
     }
 
@@ -267,8 +271,27 @@ impl<'a> Twin<'a> {
         })
     }
 
+    /// The mirrors of the client's own networks and system.
+    fn near(&self) -> Expected {
+        let mut near = Expected::default();
+        if self.asked.netblock && self.asked.countries.is_empty() {
+            self.netblock_tiers(&mut near);
+            self.asn_tier(&mut near);
+        }
+        near
+    }
+
+    /// The mirrors that are listed alone, if any of those nearby has a monopoly.
+    fn alone(&self) -> Option<Expected> {
+        let alone = Self { only_monopolies: true, ..self.clone() }.near();
+        (!alone.tiers.is_empty()).then_some(alone)
+    }
+
     fn expected(&self) -> Expected {
-        let mut expected = Expected::default();
+        if let Some(alone) = self.alone() {
+            return alone;
+        }
+        let mut expected = self.near();
         let mut asked: Vec<String> = self
             .asked
             .countries
@@ -280,10 +303,6 @@ impl<'a> Twin<'a> {
             .collect();
         asked.sort();
         asked.dedup();
-        if self.asked.netblock && asked.is_empty() {
-            self.netblock_tiers(&mut expected);
-            self.asn_tier(&mut expected);
-        }
         if !asked.is_empty() {
             let mut tier = self.country_tier(asked.clone());
             if tier.1.is_empty() {
@@ -397,12 +416,14 @@ proptest! {
     fn answers_equal_those_of_a_linear_scan(
         list in random::message(),
         netblocks in random::asn_table(),
+        monopolies in random::monopolies(),
         requests in prop::collection::vec(random::asked(), 1..12),
         seed: u64,
     ) {
         let mut world = World::empty();
         world.list = MirrorList { time: 1, ..list };
         world.netblocks = netblocks;
+        world.monopolies = monopolies;
         world.countries = vec![
             ("11.0.0.0/15", "DE"),
             ("11.2.0.0/16", "FR"),

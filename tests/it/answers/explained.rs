@@ -47,6 +47,36 @@ fn explain_mirror(world: &World, request: &str, name: &str) -> String {
 }
 
 #[test]
+fn a_mirror_with_a_monopoly_is_listed_alone_in_its_own_networks() {
+    let mut world = World::standard();
+    world.monopolies = vec![2];
+    let campus = format!("{LIST} from 192.0.2.200");
+    assert_eq!(explain_mirror(&world, &campus, "campus"), "netblock by 192.0.2.128/25 at 0");
+    // Even one in a narrower network, and private ones.
+    for name in ["lab", "isp", "berlin", "madrid", "newyork"] {
+        check_out(&world, &campus, name, Reason::Monopoly);
+    }
+    check_out(&world, &campus, "tokyo", Reason::RefusesCountry);
+    // Outside of its networks nothing changes, nor for who asks for a country.
+    let outside = format!("{LIST} from 192.0.2.1");
+    assert_eq!(explain_mirror(&world, &outside, "berlin"), "geoip by DE at 0");
+    check_out(&world, &outside, "campus", Reason::Private);
+    assert_eq!(
+        explain_mirror(&world, &format!("{LIST}&country=de from 192.0.2.200"), "berlin"),
+        "country by DE at 0"
+    );
+    // Two with a monopoly share their clients: that of a system, and that of a network.
+    world.monopolies = vec![2, 3];
+    assert_eq!(explain_mirror(&world, &campus, "isp"), "asn by AS64500 at 1");
+    // Where it has no directory, it has no clients either.
+    world.directory("pub/test/some", "some", &[1, 3, 4]);
+    world.monopolies = vec![2];
+    let some = "/mirrorlist?path=pub/test/some from 192.0.2.200";
+    assert_eq!(explain_mirror(&world, some, "isp"), "asn by AS64500 at 0");
+    assert_eq!(explain_mirror(&world, some, "berlin"), "geoip by DE at 1");
+}
+
+#[test]
 fn a_mirror_that_does_not_carry_the_directory_is_out() {
     let mut world = World::standard();
     world.directory("pub/test/some", "some", &[1, 3, 4]);

@@ -110,6 +110,11 @@ fn int_lists(keys: std::ops::Range<i64>) -> impl Strategy<Value = Vec<IntRepeate
     prop::collection::vec(entry, 0..5)
 }
 
+/// Mirrors with a monopoly; mostly there are none.
+pub(super) fn monopolies() -> impl Strategy<Value = Vec<i64>> {
+    prop_oneof![2 => Just(Vec::new()), 1 => some_hosts(4)]
+}
+
 pub(super) fn message() -> impl Strategy<Value = MirrorList> {
     let urls =
         prop::collection::vec((1..9_i64, 0..5_i64, select(&SCHEMES[..])), 0..50).prop_map(|urls| {

@@ -21,6 +21,8 @@ impl Twin<'_> {
             Reason::NotCarried
         } else if self.usable_urls(host).is_empty() {
             Reason::NoProtocol
+        } else if self.alone().is_some() && self.would_be_usable(host) {
+            Reason::Monopoly
         } else if !self.directory.global.contains(&host) {
             Reason::Private
         } else if self.open([host]).is_empty() {
@@ -28,6 +30,12 @@ impl Twin<'_> {
         } else {
             Reason::NotReached
         }
+    }
+
+    /// Whether a mirror is open to the client, or of its networks.
+    fn would_be_usable(&self, host: i64) -> bool {
+        let near = self.near();
+        !self.open([host]).is_empty() || near.tiers.iter().any(|(_, hosts)| hosts.contains(&host))
     }
 
     /// Whether that prefix is a network of the mirror and contains the client.

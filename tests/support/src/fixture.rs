@@ -12,8 +12,10 @@ use answer::explain::Explanation;
 use answer::requester::Requester;
 use answer::{Edition, Format, Options, Reply, Request, Scratch, Status, explain, respond};
 use catalog::Report;
-use compile::Compiled;
+use compile::{Compiled, compile};
 use encode::text::{Append, Text};
+use model::ids::HostId;
+use model::mirror_key::MirrorKey;
 use serve::build_snapshot::{self, build};
 use snapshot::Snapshot;
 use sources::{Inputs, MirrorManagerFiles};
@@ -54,6 +56,9 @@ pub struct World {
     /// The bytes of a country database that replaces `countries`.
     pub database: Option<Vec<u8>>,
     pub options: Options,
+    /// Mirrors that the clients of their networks and systems get alone, by number. MirrorManager's data
+    /// cannot say this.
+    pub monopolies: Vec<i64>,
     /// Number, country and audience of each mirror, for [`World::directory`].
     mirrors: Vec<(i64, &'static str, Audience, usize)>,
 }
@@ -89,6 +94,7 @@ impl World {
             layout: Layout::GeoLite2,
             database: None,
             options: Options::default(),
+            monopolies: Vec::new(),
             mirrors: Vec::new(),
         }
     }
@@ -227,7 +233,17 @@ impl World {
     pub fn compile_bytes(&self, cache: &[u8]) -> Result<Compiled, build_snapshot::Error> {
         let folder = tempfile::tempdir().unwrap();
         let files = self.write(folder.path(), cache);
-        build(&Inputs::MirrorManager(files), None)
+        let inputs = Inputs::MirrorManager(files);
+        if self.monopolies.is_empty() {
+            return build(&inputs, None);
+        }
+        let mut report = Report::default();
+        let mut catalog = inputs.read(&mut report)?;
+        let has_monopoly = |key: &MirrorKey| matches!(key, MirrorKey::Number(number) if self.monopolies.contains(number));
+        let hosts = (0..).map(HostId).zip(&catalog.mirrors);
+        let hosts = hosts.filter(|(_, mirror)| has_monopoly(&mirror.key));
+        catalog.monopolies = hosts.map(|(host, _)| host).collect();
+        Ok(compile(catalog, report, None)?)
     }
 
     /// Writes the four files.
