@@ -170,8 +170,9 @@ fn resolve_repository<'s, 'q>(
     key: &mut String,
 ) -> Result<Target<'s, 'q>, Refusal<'s, 'q>> {
     let name = snapshot.find_redirect(asked.as_str()).map_or(asked, Name::Redirected);
+    const DISABLED: Message<'static, 'static> = Message::Fixed("repo disabled");
     if snapshot.is_disabled(name.as_str()) {
-        return Err(Refusal { status: Status::Ok, message: Message::Fixed("repo disabled") });
+        return Err(Refusal { status: Status::Ok, message: DISABLED });
     }
     key.clear();
     key.extend([name.as_str(), "+", &arch]);
@@ -180,6 +181,9 @@ fn resolve_repository<'s, 'q>(
         let message = Message::UnknownRepository(subject);
         return Err(Refusal { status: Status::NotFound, message });
     };
+    if repository.is_disabled {
+        return Err(Refusal { status: Status::Ok, message: DISABLED });
+    }
     let (directory, file) = match format {
         Format::Mirrorlist | Format::Json => (repository.directory, ""),
         Format::Metalink | Format::Metalink4 => (repository.repodata, "repomd.xml"),

@@ -26,6 +26,7 @@ pub struct Builder {
     repositories: Vec<Entry<String, String>>,
     redirects: Vec<Entry<String, String>>,
     disabled: Vec<Entry<String, bool>>,
+    disabled_pairs: Vec<Entry<String, ()>>,
     continents: Vec<Entry<String, String>>,
     network_countries: Vec<Entry<String, String>>,
     files: Vec<Entry<String, Vec<File>>>,
@@ -48,6 +49,7 @@ impl Builder {
             repositories: Vec::new(),
             redirects: Vec::new(),
             disabled: Vec::new(),
+            disabled_pairs: Vec::new(),
             continents: Vec::new(),
             network_countries: Vec::new(),
             files: Vec::new(),
@@ -78,6 +80,7 @@ impl Builder {
             }
             Record::Redirect(from, to) => push(&mut self.redirects, origin, from, to),
             Record::Disabled(name, disabled) => push(&mut self.disabled, origin, name, disabled),
+            Record::DisabledPair(key) => push(&mut self.disabled_pairs, origin, key, ()),
             Record::Continent(country, continent) => {
                 push(&mut self.continents, origin, country, continent);
             }
@@ -123,7 +126,8 @@ impl Builder {
         records.sort_by(|a, b| a.name.cmp(&b.name));
         repositories::add_parents(&paths, &mut records, report);
         files::collect(files, created, &mut records, report);
-        let repositories = repositories::resolve(name, paths, &records, report)?;
+        let mut repositories = repositories::resolve(name, paths, &records, report)?;
+        repositories::switch_off(&self.disabled_pairs, &mut repositories, report);
         let (redirects, disabled) =
             repositories::resolve_names(&repositories, &self.redirects, &self.disabled, report);
 

@@ -31,6 +31,8 @@ pub enum Record {
     Redirect(String, String),
     /// A repository, and whether it is switched off.
     Disabled(String, bool),
+    /// `repo+arch` of a repository that is switched off for this architecture.
+    DisabledPair(String),
     /// A country, and the continent that it belongs to whatever geography says.
     Continent(String, String),
     /// A network, and the country that its clients are in whatever geography says.

@@ -34,7 +34,7 @@ pub struct Catalog {
     pub repositories: Vec<Repository>,
     /// Old names of repositories in ascending order, each with the name that it has now.
     pub redirects: Vec<(String, String)>,
-    /// Repositories that are switched off, in ascending order.
+    /// Repositories that are switched off for all architectures, in ascending order.
     pub disabled: Vec<String>,
     /// The continent of each country, in ascending order of countries.
     pub continents: Vec<(Country, Continent)>,
@@ -145,6 +145,8 @@ pub struct Repository {
     pub directory: Option<DirectoryId>,
     /// The directory that holds `repomd.xml`.
     pub repodata: Option<DirectoryId>,
+    /// Whether it is switched off for this architecture.
+    pub is_disabled: bool,
 }
 
 /// An autonomous system that hosts mirrors.

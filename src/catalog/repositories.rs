@@ -111,11 +111,27 @@ pub(super) fn resolve(
             report.skipped(origin, problem, format_args!("{key} in {path}"));
         }
         let (origin, key) = (origin.clone(), key.to_owned());
-        repositories.push(Repository { origin, key, path, directory, repodata });
+        let is_disabled = false;
+        repositories.push(Repository { origin, key, path, directory, repodata, is_disabled });
     }
     let what = "repositories have no directory";
     refuse_if_dangling(input, dangling, repositories.len(), 2, what)?;
     Ok(repositories)
+}
+
+/// Marks the repositories that are switched off for one architecture.
+pub(super) fn switch_off(
+    keys: &[Entry<String, ()>],
+    repositories: &mut [Repository],
+    report: &mut Report,
+) {
+    for (key, Entry { origin, .. }) in first_of_each_name(keys, report) {
+        let found = repositories.binary_search_by(|repository| (*repository.key).cmp(key));
+        match found.ok().and_then(|at| repositories.get_mut(at)) {
+            Some(repository) => repository.is_disabled = true,
+            None => report.skipped(origin, "disabled repository that does not exist", key),
+        }
+    }
 }
 
 /// Old names with their new ones, and names that are switched off. Chains of redirects are resolved

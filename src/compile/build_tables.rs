@@ -49,8 +49,8 @@ pub(super) fn lay_out(catalog: Catalog, report: &mut Report) -> Option<Tables> {
     let keys = catalog.repositories.iter().map(|repository| &*repository.key);
     tables.repository_names = Names::from_sorted(keys)?;
     for repository in catalog.repositories {
-        let records::Repository { path, directory, repodata, .. } = repository;
-        tables.repositories.push(Repository { path, directory, repodata });
+        let records::Repository { path, directory, repodata, is_disabled, .. } = repository;
+        tables.repositories.push(Repository { path, directory, repodata, is_disabled });
     }
     tables.redirect_names = Names::from_sorted(catalog.redirects.iter().map(|(old, _)| &**old))?;
     for (_, new) in &catalog.redirects {

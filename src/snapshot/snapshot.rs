@@ -305,7 +305,7 @@ impl Snapshot {
         self.redirect_names.find(repo).map(|rank| self.redirect_targets.get(rank))
     }
 
-    /// Whether the repository is switched off.
+    /// Whether the repository is switched off for all architectures.
     pub fn is_disabled(&self, repo: &str) -> bool {
         self.disabled.find(repo).is_some()
     }

@@ -50,7 +50,7 @@ pub struct Tables {
     pub redirect_names: Names,
     /// The names they have now, by rank of the old name.
     pub redirect_targets: Texts,
-    /// Disabled repositories, in ascending order.
+    /// Repositories that are disabled for all architectures, in ascending order.
     pub disabled: Names,
     /// The continent of each country, in ascending order of countries.
     pub continents: Vec<(Country, Continent)>,
@@ -181,6 +181,8 @@ pub struct Repository {
     pub directory: Option<DirectoryId>,
     /// The directory that holds `repomd.xml`, for a metalink.
     pub repodata: Option<DirectoryId>,
+    /// Whether it is switched off for this architecture.
+    pub is_disabled: bool,
 }
 
 /// Whether a base URL is in canonical form.
