@@ -65,7 +65,7 @@ use explain::Explanation;
 use message::{push_message, push_xml_message};
 use query::{Countme, Query};
 use select::{Criteria, Selection, Workspace};
-use shaping::Choice;
+use shaping::{Choice, Fallback};
 use target::{Message, Refusal, Subject, Target};
 use trace::{NoTrace, Recorder, Tracer};
 use unique::Repeated;
@@ -244,7 +244,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             let is_believed = client.address == own || requester.is_trusted;
             let (client, place) = match is_believed {
                 true => (client.address, client.location),
-                false => (own, snapshot.find_location(LookupAddresses::of(own, &options.nat64))),
+                false => (own, snapshot.find_location(self.lookup(own))),
             };
             let country = place.and_then(Location::country);
             let (repo, arch) = (repo.clone(), target::effective_arch(repo, arch));
@@ -260,7 +260,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         let redirects = self.redirects();
         let file = self.find_file(&target)?;
         let choice = self.choose(&target, &client, rng, scratch, &mut NoTrace);
-        let fallback = options.shaping.fallback_for(choice.protocols);
+        let fallback = self.fallback(choice.protocols);
         let Scratch { selection, repeated, pubdate, url_tail, tails, .. } = scratch;
         if !redirects {
             reply.found = selection.tier(0);
@@ -330,8 +330,23 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             Some(text) if options.allow_ip.include(requester) => parse_address(text)?,
             _ => canonical(requester.address),
         };
-        let lookup = LookupAddresses::of(address, &options.nat64);
+        let lookup = self.lookup(address);
         Ok(Client { address, lookup, location: snapshot.find_location(lookup) })
+    }
+
+    /// The addresses by which a client is looked up.
+    fn lookup(&self, address: IpAddr) -> LookupAddresses {
+        LookupAddresses::of(
+            address,
+            self.options.nat64.iter().chain(self.edition.snapshot().nat64()),
+        )
+    }
+
+    /// The server that is listed last, if it offers one of `protocols`: that of the options, or else that
+    /// of the data.
+    fn fallback(&self, protocols: ProtocolSet) -> Option<&Fallback> {
+        let fallback = self.options.shaping.fallback.as_ref().or(self.edition.fallback())?;
+        protocols.contains(fallback.protocol()).then_some(fallback)
     }
 
     fn redirects(&self) -> bool {
@@ -354,7 +369,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         let redirects = self.redirects();
         let choice = self.choose_urls(redirects);
         let shaping = &options.shaping;
-        let fallback = shaping.fallback_for(choice.protocols);
+        let fallback = self.fallback(choice.protocols);
         let criteria = Criteria {
             directory: target.directory,
             client: client.lookup,

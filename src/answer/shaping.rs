@@ -33,7 +33,7 @@ pub struct Shaping {
     /// Whether the first four mirrors should be of different networks and offer https, or the
     /// requested protocol instead.
     pub spread: bool,
-    /// The server that is always listed last.
+    /// The server that is always listed last; `None` lists that of the data, if they name one.
     pub fallback: Option<Fallback>,
 }
 
@@ -53,11 +53,6 @@ impl Shaping {
             fallback: None,
         }
     }
-
-    /// The fallback, if it offers one of `protocols`.
-    pub fn fallback_for(&self, protocols: ProtocolSet) -> Option<&Fallback> {
-        self.fallback.as_ref().filter(|fallback| protocols.contains(fallback.protocol()))
-    }
 }
 
 /// A server that has every directory under its full name: the origin, or a CDN before it.
@@ -68,6 +63,11 @@ impl Fallback {
     /// Reads a base URL; the full name of a directory (`pub/fedora/linux/…`) is appended to it.
     pub fn parse(url: &str) -> Result<Self, BadUrl> {
         BaseUrl::parse(url).map(Self)
+    }
+
+    /// The fallback that the data name.
+    pub fn of(snapshot: &Snapshot) -> Option<Self> {
+        snapshot.fallback().cloned().map(Self)
     }
 
     /// The URL without a closing slash.

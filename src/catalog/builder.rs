@@ -8,6 +8,8 @@ use super::origin::Origin;
 use super::records::{Catalog, File};
 use super::report::Report;
 use super::{files, joins, locations, mirrors, networks, repositories, urls};
+use model::base_url::BaseUrl;
+use model::embedded::Nat64Prefix;
 use model::mirror_key::MirrorKey;
 
 /// The records read so far.
@@ -16,6 +18,8 @@ pub struct Builder {
     pub directories: Directories,
     missing: Missing,
     created: Option<(Origin, u64)>,
+    fallback: Option<BaseUrl>,
+    nat64: Vec<Nat64Prefix>,
     urls: Vec<Entry<i64, String>>,
     mirror_countries: Vec<Entry<MirrorKey, String>>,
     bandwidths: Vec<Entry<MirrorKey, i64>>,
@@ -39,6 +43,8 @@ impl Builder {
             directories: Directories::default(),
             missing,
             created: None,
+            fallback: None,
+            nat64: Vec::new(),
             urls: Vec::new(),
             mirror_countries: Vec::new(),
             bandwidths: Vec::new(),
@@ -87,6 +93,8 @@ impl Builder {
             Record::NetworkCountry(prefix, country) => {
                 push(&mut self.network_countries, origin, prefix, country);
             }
+            Record::Fallback(url) => self.fallback = Some(url),
+            Record::Nat64(prefix) => self.nat64.push(prefix),
             Record::Files(directory, files) => push(&mut self.files, origin, directory, files),
         }
     }
@@ -94,7 +102,7 @@ impl Builder {
     /// Checks all records together. Faults are reported by kind of record, in an order that does not
     /// depend on that of the records.
     pub fn finish(self, geography: Geography, report: &mut Report) -> Result<Catalog, BadCatalog> {
-        let Self { mut directories, missing, created, files, .. } = self;
+        let Self { mut directories, missing, created, fallback, nat64, files, .. } = self;
         let name = &*missing.input;
         let created = match created {
             Some((origin, 0)) => {
@@ -133,6 +141,8 @@ impl Builder {
 
         let mut catalog = Catalog {
             created,
+            fallback,
+            nat64,
             mirrors,
             urls: url_ids.urls,
             url_lists,

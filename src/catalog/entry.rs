@@ -4,6 +4,8 @@ use rustc_hash::FxHashMap;
 
 use super::origin::Origin;
 use super::records::File;
+use model::base_url::BaseUrl;
+use model::embedded::Nat64Prefix;
 use model::ids::HostId;
 use model::mirror_key::MirrorKey;
 
@@ -37,6 +39,10 @@ pub enum Record {
     Continent(String, String),
     /// A network, and the country that its clients are in whatever geography says.
     NetworkCountry(String, String),
+    /// The server that has everything and is listed last. The last one counts.
+    Fallback(BaseUrl),
+    /// A prefix behind which a translator puts IPv4 addresses.
+    Nat64(Nat64Prefix),
     /// A directory, and its files with their versions.
     Files(String, Vec<File>),
 }

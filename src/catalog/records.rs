@@ -2,7 +2,9 @@
 
 use super::geography::SystemNetworks;
 use super::origin::Origin;
+use model::base_url::BaseUrl;
 use model::checksum::Checksums;
+use model::embedded::Nat64Prefix;
 use model::geo::{Continent, Country, Location};
 use model::ids::{DirectoryId, HostId};
 use model::mirror_key::MirrorKey;
@@ -15,6 +17,11 @@ pub struct Catalog {
     pub name: String,
     /// When the data were made, in seconds since 1970.
     pub created: u64,
+    /// The server that has every directory under its full name and is listed last, if the source names
+    /// one. What the operator configures takes precedence.
+    pub fallback: Option<BaseUrl>,
+    /// Prefixes behind which translators put IPv4 addresses, besides the well-known and the configured.
+    pub nat64: Vec<Nat64Prefix>,
     /// Mirrors, by [`HostId`]: those that carry a directory, and those that occur only in skipped ones.
     pub mirrors: Vec<Mirror>,
     /// Base URLs in canonical form, each once.

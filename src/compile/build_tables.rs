@@ -16,6 +16,8 @@ pub(super) fn lay_out(catalog: Catalog, report: &mut Report) -> Option<Tables> {
     let n_hosts = catalog.mirrors.len();
     let mut tables = Tables {
         created: catalog.created,
+        fallback: catalog.fallback.map(|url| url.as_str().to_owned()),
+        nat64: catalog.nat64.iter().map(ToString::to_string).collect(),
         continents: catalog.continents,
         carriers: HostSets::new(n_hosts),
         ..Tables::default()

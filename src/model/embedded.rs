@@ -37,7 +37,7 @@ pub struct LookupAddresses {
 
 impl LookupAddresses {
     /// The addresses of a client (canonical); `nat64` are prefixes beside the well-known ones.
-    pub fn of(client: IpAddr, nat64: &[Nat64Prefix]) -> Self {
+    pub fn of<'a>(client: IpAddr, nat64: impl IntoIterator<Item = &'a Nat64Prefix>) -> Self {
         let IpAddr::V6(v6) = client else {
             return Self { own: client, min_length: 0, embedded: None };
         };
@@ -90,8 +90,11 @@ impl From<IpAddr> for LookupAddresses {
 }
 
 /// Finds the mechanism of an address: the length of its prefix, and the embedded address.
-fn find_mechanism(address: Ipv6Addr, nat64: &[Nat64Prefix]) -> Option<(u8, Option<Ipv4Addr>)> {
-    let own = nat64.iter().filter(|nat64| nat64.0.contains(address.into()));
+fn find_mechanism<'a>(
+    address: Ipv6Addr,
+    nat64: impl IntoIterator<Item = &'a Nat64Prefix>,
+) -> Option<(u8, Option<Ipv4Addr>)> {
+    let own = nat64.into_iter().filter(|nat64| nat64.0.contains(address.into()));
     if let Some(nat64) = own.max_by_key(|nat64| nat64.0.len()) {
         return Some((nat64.0.len(), nat64.extract(address)));
     }

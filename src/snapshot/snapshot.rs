@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use model::embedded::LookupAddresses;
+use model::base_url::BaseUrl;
+use model::embedded::{LookupAddresses, Nat64Prefix};
 use model::geo::{Continent, Country, Location};
 use model::host_set::{empty_set, insert, words_for};
 use model::ids::{DirectoryId, FileId, HostId, LayoutId};
@@ -59,6 +60,8 @@ pub struct Snapshot {
     generation: Generation,
     created: u64,
     stats: Stats,
+    fallback: Option<BaseUrl>,
+    nat64: Vec<Nat64Prefix>,
 
     pub(super) hosts: HostIndex,
     pub(super) urls: Texts,
@@ -174,6 +177,9 @@ impl Snapshot {
             generation,
             created: tables.created,
             stats,
+            // Both were checked above.
+            fallback: tables.fallback.as_deref().and_then(|url| BaseUrl::parse(url).ok()),
+            nat64: tables.nat64.iter().filter_map(|text| Nat64Prefix::parse(text).ok()).collect(),
             hosts: HostIndex::new(&tables),
             urls: tables.urls,
             url_lists: tables.url_lists,
@@ -212,6 +218,16 @@ impl Snapshot {
     /// When the source data was made, in seconds since 1970.
     pub fn created(&self) -> u64 {
         self.created
+    }
+
+    /// The server that has every directory under its full name and is listed last, if the data name one.
+    pub fn fallback(&self) -> Option<&BaseUrl> {
+        self.fallback.as_ref()
+    }
+
+    /// Prefixes behind which translators put IPv4 addresses, besides the well-known.
+    pub fn nat64(&self) -> &[Nat64Prefix] {
+        &self.nat64
     }
 
     /// Its numbers of records.

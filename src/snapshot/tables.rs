@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use model::base_url::BaseUrl;
 use model::checksum::Checksums;
+use model::embedded::Nat64Prefix;
 use model::geo::{Continent, Country, Location};
 use model::ids::{DirectoryId, HostId, LayoutId};
 use model::mirror_key::MirrorKey;
@@ -19,6 +20,10 @@ pub use super::packed::{HostSets, Lists, Names, Prefixes, Texts};
 pub struct Tables {
     /// When the source data was made, in seconds since 1970.
     pub created: u64,
+    /// The base URL that is listed last, in canonical form; `None` if the data name none.
+    pub fallback: Option<String>,
+    /// Prefixes behind which translators put IPv4 addresses ([`Nat64Prefix`]).
+    pub nat64: Vec<String>,
     /// Mirrors, by [`HostId`].
     pub hosts: Vec<Host>,
     /// Base URLs in canonical form ([`BaseUrl`]), each once, without the trailing slash, which
@@ -200,7 +205,9 @@ impl Tables {
         let directory =
             |id: &Option<DirectoryId>| id.is_none_or(|id| id.index() < self.directories.len());
         let range = |&(from, to): &(u32, u32), len: usize| from <= to && to as usize <= len;
-        let checks: [(&'static str, bool); 24] = [
+        let checks: [(&'static str, bool); 26] = [
+            ("fallback", self.fallback.as_deref().is_none_or(is_canonical)),
+            ("nat64", self.nat64.iter().all(|text| Nat64Prefix::parse(text).is_ok())),
             ("hosts", self.hosts.iter().all(Host::is_sound) && self.keys_differ()),
             ("urls", self.urls.is_sound() && self.urls.iter().all(is_canonical)),
             ("url_lists", self.url_lists.is_sound(|&url| (url as usize) < self.urls.len())),

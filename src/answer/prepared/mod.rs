@@ -6,6 +6,7 @@ pub mod repositories;
 
 use snapshot::Snapshot;
 
+use super::shaping::Fallback;
 use listings::Listings;
 use repositories::RepositoryList;
 
@@ -15,6 +16,7 @@ pub struct Edition {
     snapshot: Snapshot,
     listings: Listings,
     repositories: RepositoryList,
+    fallback: Option<Fallback>,
 }
 
 impl Edition {
@@ -22,7 +24,8 @@ impl Edition {
     pub fn new(snapshot: Snapshot) -> Self {
         let listings = Listings::new(&snapshot);
         let repositories = RepositoryList::new(snapshot.repository_names());
-        Self { snapshot, listings, repositories }
+        let fallback = Fallback::of(&snapshot);
+        Self { snapshot, listings, repositories, fallback }
     }
 
     /// The snapshot.
@@ -33,6 +36,11 @@ impl Edition {
     /// The prepared URLs of the mirrors.
     pub fn listings(&self) -> &Listings {
         &self.listings
+    }
+
+    /// The fallback that the data name, for answers that are not configured to have another.
+    pub fn fallback(&self) -> Option<&Fallback> {
+        self.fallback.as_ref()
     }
 
     /// The list of repositories for requests that name an unknown one.
