@@ -2,9 +2,21 @@
 //!
 //! Rows before the first one with a two-character code are headers. In MaxMind's files `--` means that
 //! a code (a proxy, a satellite) has no continent.
+//!
+//! The built-in table, `data/continents.csv`, has every code of ISO 3166-1 and `XK`, which stands for
+//! Kosovo. Continents are those of the UN's regions (M.49), with the two Americas apart; as in
+//! MirrorManager's table, Turkey is in Europe, the islands of the Southern Ocean are in Antarctica, and
+//! those of the Indian Ocean that M.49 counts elsewhere (`CC`, `CX`, `IO`) in Asia.
 
 use catalog::{Origin, Report};
 use model::geo::{Continent, Country};
+
+/// The table of continents that is built in.
+pub fn built_in() -> Vec<(Country, Continent)> {
+    const TEXT: &str = include_str!("../../../data/continents.csv");
+    // A test shows that there is nothing to report.
+    parse("continents.csv", TEXT, &mut Report::default())
+}
 
 /// Reads every row; bad ones are reported and skipped. The rows keep their order; of equal countries the
 /// last will count, as in the reference.
@@ -40,6 +52,37 @@ fn unquote(field: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_built_in_table_is_complete_and_in_order() {
+        let table = built_in();
+        assert_eq!(table.len(), 250, "249 of ISO 3166-1, and XK");
+        assert!(table.is_sorted_by(|one, next| one.0 < next.0));
+        let find = |code: &str| {
+            let country = Country::parse(code);
+            let found = table.iter().find(|(known, _)| Some(*known) == country);
+            found.map(|(_, continent)| continent.to_string()).unwrap_or_default()
+        };
+        for (code, continent) in [
+            ("XK", "EU"),
+            ("SS", "AF"),
+            ("CW", "NA"),
+            ("BQ", "NA"),
+            ("SX", "NA"),
+            ("DE", "EU"),
+            ("BR", "SA"),
+            ("AU", "OC"),
+            ("AQ", "AN"),
+            ("NA", "AF"),
+            ("TR", "EU"),
+        ] {
+            assert_eq!(find(code), continent, "{code}");
+        }
+        let mut report = Report::default();
+        let text = include_str!("../../../data/continents.csv");
+        assert_eq!(parse("continents.csv", text, &mut report).len(), text.lines().count() - 1);
+        assert!(report.is_empty(), "{:?}", report.lines());
+    }
 
     #[test]
     fn quotes_are_optional_and_bad_rows_are_reported() {

@@ -6,15 +6,54 @@ pub mod country_continent;
 pub mod country_database;
 pub mod country_names;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::{Error, file_name, read_file};
-use catalog::{Geography, Report};
+use catalog::geography::{CountryNetworks, SystemNetworks};
+use catalog::{Geography, Origin, Report};
+use model::geo::{Continent, Country};
 
 /// The most bytes of `global_netblocks.txt` and of the country database, far above their real sizes.
 const MAX_TABLE: u64 = 1 << 30;
 /// The most bytes of `country_continent.csv`, which has a line for each country.
 const MAX_CONTINENTS: u64 = 16 << 20;
+
+/// The geography files that stand beside a source that works without them.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct GeographyFiles {
+    /// Networks and their autonomous systems; without it, systems find no client.
+    pub global_netblocks: Option<PathBuf>,
+    /// The continents of countries; without it, the built-in table counts.
+    pub country_continent: Option<PathBuf>,
+    /// The country database, an mmdb; without it, no client has a country by its address.
+    pub country_database: Option<PathBuf>,
+}
+
+impl GeographyFiles {
+    /// The files that are given.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        let Self { global_netblocks, country_continent, country_database } = self;
+        let files = [global_netblocks, country_continent, country_database];
+        files.into_iter().flatten().map(PathBuf::as_path)
+    }
+
+    /// Reads the files that are given.
+    pub fn read(&self, report: &mut Report) -> Result<Geography, Error> {
+        let systems = match &self.global_netblocks {
+            Some(path) => read_systems(path, report)?,
+            None => SystemNetworks::default(),
+        };
+        let continents = match &self.country_continent {
+            Some(path) => read_continents(path, report)?,
+            None => country_continent::built_in(),
+        };
+        let (countries, countries_origin) = match &self.country_database {
+            Some(path) => read_countries(path, report)?,
+            None => (CountryNetworks::default(), country_database::origin("no country database")),
+        };
+        Ok(Geography { systems, continents, countries, countries_origin })
+    }
+}
 
 /// Reads the three files.
 pub(super) fn read(
@@ -23,22 +62,33 @@ pub(super) fn read(
     country_database: &Path,
     report: &mut Report,
 ) -> Result<Geography, Error> {
-    let path = global_netblocks;
+    let systems = read_systems(global_netblocks, report)?;
+    let continents = read_continents(country_continent, report)?;
+    let (countries, countries_origin) = read_countries(country_database, report)?;
+    Ok(Geography { systems, continents, countries, countries_origin })
+}
+
+fn read_systems(path: &Path, report: &mut Report) -> Result<SystemNetworks, Error> {
     let systems = global_netblocks::parse(&file_name(path), &read_file(path, MAX_TABLE)?, report);
     if systems.is_empty() {
         return Err(Error::broken(path, "holds no line PREFIX ASN"));
     }
-    let path = country_continent;
+    Ok(systems)
+}
+
+fn read_continents(path: &Path, report: &mut Report) -> Result<Vec<(Country, Continent)>, Error> {
     let text = String::from_utf8(read_file(path, MAX_CONTINENTS)?)
         .map_err(|error| Error::broken(path, error))?;
     let continents = country_continent::parse(&file_name(path), &text, report);
     if continents.is_empty() {
         return Err(Error::broken(path, "holds no line CODE,CONTINENT"));
     }
-    let path = country_database;
+    Ok(continents)
+}
+
+fn read_countries(path: &Path, report: &mut Report) -> Result<(CountryNetworks, Origin), Error> {
     let name = file_name(path);
     let countries = country_database::parse(&name, &read_file(path, MAX_TABLE)?, report)
         .map_err(|error| Error::broken(path, error))?;
-    let countries_origin = country_database::origin(&name);
-    Ok(Geography { systems, continents, countries, countries_origin })
+    Ok((countries, country_database::origin(&name)))
 }
