@@ -10,6 +10,9 @@
 pub mod fault;
 pub mod template;
 pub mod check;
+pub mod build;
+mod expand;
+mod listing;
 
 use std::collections::BTreeMap;
 
@@ -111,7 +114,8 @@ pub struct Mirror {
     pub urls: Vec<Url>,
     /// Where it stands.
     pub place: Option<MirrorPlace>,
-    /// Its bandwidth in Mbit/s as its share of the load, at least 1; `None` if not said.
+    /// Its bandwidth in Mbit/s as its share of the load, at least 1; `None` if not said, and then the
+    /// median of those that are.
     pub bandwidth: Option<u32>,
     /// Autonomous systems whose clients should use it.
     pub asns: Vec<u32>,

@@ -1,0 +1,270 @@
+//! Passes a declaration to the catalog's builder, with what a scan has found in the primary tree.
+//!
+//! Every repository is expanded ([`expand`](super::expand)), and every directory gets the mirrors that
+//! carry it ([`listing`](super::listing)). A directory has the same name in the catalog and below a
+//! mirror's base URL.
+//!
+//! A mirror without a bandwidth gets the median of those that have one: whoever does not know it should
+//! neither get all clients nor none. Mirrors that are switched off are left out and counted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use catalog::entry::Missing;
+use catalog::{Builder, Origin, Record, Report};
+use index::Index;
+use model::mirror_key::MirrorKey;
+use model::net::Prefix;
+
+pub use super::expand::TooManyPairs;
+use super::expand::{self, Pair};
+use super::listing::{Listed, Listing};
+use super::{Audience, Declaration, Mirror, Repository};
+
+/// Builds the records of a declaration, with the index of its primary tree. `input` names it in messages,
+/// `made` is when it and the index were made, in seconds since 1970.
+pub fn build(
+    declaration: &Declaration,
+    tree: Option<&Index>,
+    input: &str,
+    made: u64,
+    report: &mut Report,
+) -> Result<Builder, TooManyPairs> {
+    let pairs = expand::pairs(&declaration.repositories)?;
+    let place = Origin::table(input, "mirrors");
+    let mut builder = Builder::new(Missing {
+        input: input.to_owned(),
+        mirror_countries: place.clone(),
+        bandwidths: place.clone(),
+        url: "URL that is not there, skipped",
+    });
+    builder.add(&place, Record::Created(made));
+    add_distribution(declaration, &mut builder);
+    add_names(declaration, &pairs, &mut builder);
+    let mirrors = add_mirrors(&declaration.mirrors, &mut builder, report);
+    let mut listing = Listing::new(&pairs, &mirrors);
+    match tree {
+        Some(tree) => listing.add_tree(tree, &mut builder, report),
+        None => listing.add_repositories(&mut builder, report),
+    }
+    Ok(builder)
+}
+
+fn add_distribution(declaration: &Declaration, builder: &mut Builder) {
+    let Declaration { distribution, networks, nat64, .. } = declaration;
+    let own = Origin::table("catalog", "distribution");
+    let origin = distribution.origin.as_ref().unwrap_or(&own);
+    if let Some(fallback) = &distribution.fallback {
+        builder.add(origin, Record::Fallback(fallback.clone()));
+    }
+    for &prefix in nat64 {
+        builder.add(origin, Record::Nat64(prefix));
+    }
+    for network in networks {
+        if let Some(country) = network.country {
+            let record = Record::NetworkCountry(network.prefix.to_string(), country.to_string());
+            builder.add(&network.origin, record);
+        }
+    }
+}
+
+/// Adds the names of repositories: those that they have, those that they had, and whether they are
+/// switched off.
+fn add_names(declaration: &Declaration, pairs: &[Pair<'_>], builder: &mut Builder) {
+    let is_on = |pair: &&Pair<'_>| !pair.is_disabled();
+    let on: BTreeSet<&str> = pairs.iter().filter(is_on).map(|pair| &*pair.name).collect();
+    let mut off = BTreeSet::new();
+    for pair in pairs {
+        let origin = &pair.repository.origin;
+        builder.add(origin, Record::Repository(pair.key(), pair.written_path.clone()));
+        if pair.is_disabled() && on.contains(&*pair.name) {
+            builder.add(origin, Record::DisabledPair(pair.key()));
+        } else if pair.is_disabled() && off.insert(&*pair.name) {
+            builder.add(origin, Record::Disabled(pair.name.clone(), true));
+        }
+    }
+    for repository in &declaration.repositories {
+        for (old, new) in aliases(repository) {
+            builder.add(&repository.origin, Record::Redirect(old, new));
+        }
+    }
+    for redirect in &declaration.redirects {
+        let record = Record::Redirect(redirect.from.clone(), redirect.to.clone());
+        builder.add(&redirect.origin, record);
+    }
+}
+
+/// The other names of a repository, each with its name.
+fn aliases(repository: &Repository) -> impl Iterator<Item = (String, String)> {
+    repository.aliases.iter().flat_map(|alias| {
+        let names = repository
+            .each_version()
+            .map(|version| (repository.alias_name(alias, version), repository.repo_name(version)));
+        // A template without the name gives the same one.
+        names.filter(|(old, new)| old != new)
+    })
+}
+
+/// Adds what is known of each mirror, and returns those that are listed.
+fn add_mirrors<'d>(
+    mirrors: &'d [Mirror],
+    builder: &mut Builder,
+    report: &mut Report,
+) -> Vec<Listed<'d>> {
+    let is_on = |mirror: &&Mirror| match &mirror.disabled {
+        None => true,
+        Some(reason) => {
+            let value = format_args!("{}: {reason}", mirror.key.as_str());
+            report.skipped(&mirror.origin, "mirror that is disabled, left out", value);
+            false
+        }
+    };
+    let mirrors: Vec<&Mirror> = mirrors.iter().filter(is_on).collect();
+    let median = median_bandwidth(&mirrors);
+    let mut url_ids = 0..;
+    let mut listed = Vec::with_capacity(mirrors.len());
+    for &mirror in &mirrors {
+        let key = MirrorKey::Name(mirror.key.clone());
+        let origin = &mirror.origin;
+        if let Some(place) = &mirror.place {
+            builder.add(origin, Record::MirrorCountry(key.clone(), place.country.to_string()));
+        }
+        let bandwidth = mirror.bandwidth.unwrap_or(median);
+        builder.add(origin, Record::Bandwidth(key.clone(), bandwidth.into()));
+        let codes: Option<Vec<String>> = match &mirror.audience {
+            Audience::Everybody => None,
+            Audience::Only(countries) => Some(countries.iter().map(ToString::to_string).collect()),
+            Audience::NotIn(countries) => {
+                Some(countries.iter().map(|country| format!("!{country}")).collect())
+            }
+        };
+        if let Some(codes) = codes {
+            builder.add(origin, Record::AllowedCountries(key.clone(), codes));
+        }
+        if mirror.monopoly {
+            builder.add(origin, Record::Monopoly(key.clone()));
+        }
+        report_useless(mirror, report);
+        let mut ids: Vec<i64> = Vec::with_capacity(mirror.urls.len());
+        for (id, url) in (&mut url_ids).zip(&mirror.urls) {
+            builder.add(&url.origin, Record::Url(id, url.url.as_str().to_owned()));
+            ids.push(id);
+        }
+        let host = builder.directories.mirror(&key);
+        let urls = builder.directories.url_list(origin, &ids);
+        listed.push(Listed { mirror, host, urls });
+    }
+    add_networks(&mirrors, builder);
+    listed
+}
+
+/// Reports what a mirror says in vain.
+fn report_useless(mirror: &Mirror, report: &mut Report) {
+    if mirror.networks.is_empty() && mirror.asns.is_empty() {
+        let key = mirror.key.as_str();
+        if mirror.private {
+            let problem = "private mirror without a network or a system, nobody gets it";
+            report.skipped(&mirror.origin, problem, key);
+        }
+        if mirror.monopoly {
+            let problem = "monopoly without a network or a system, without effect";
+            report.skipped(&mirror.origin, problem, key);
+        }
+    }
+}
+
+/// Adds the networks and systems of mirrors, each once with all of its mirrors.
+fn add_networks(mirrors: &[&Mirror], builder: &mut Builder) {
+    let mut networks: BTreeMap<Prefix, (&Origin, Vec<MirrorKey>)> = BTreeMap::new();
+    let mut systems: BTreeMap<u32, (&Origin, Vec<MirrorKey>)> = BTreeMap::new();
+    for Mirror { origin, key, networks: own_networks, asns, .. } in mirrors {
+        let key = MirrorKey::Name(key.clone());
+        for &prefix in own_networks {
+            networks.entry(prefix).or_insert((origin, Vec::new())).1.push(key.clone());
+        }
+        for &asn in asns {
+            systems.entry(asn).or_insert((origin, Vec::new())).1.push(key.clone());
+        }
+    }
+    for (prefix, (origin, mirrors)) in networks {
+        builder.add(origin, Record::Netblock(prefix.to_string(), mirrors));
+    }
+    for (asn, (origin, mirrors)) in systems {
+        builder.add(origin, Record::System(asn.into(), mirrors));
+    }
+}
+
+/// The median of the bandwidths that are given, the lower one of two; 1 if there is none.
+fn median_bandwidth(mirrors: &[&Mirror]) -> u32 {
+    let mut given: Vec<u32> = mirrors.iter().filter_map(|mirror| mirror.bandwidth).collect();
+    given.sort_unstable();
+    given.len().checked_sub(1).and_then(|last| given.get(last / 2)).copied().unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Carries, MirrorPlace, Url};
+    use super::*;
+    use model::base_url::BaseUrl;
+    use model::geo::Country;
+    use model::mirror_key::MirrorName;
+
+    fn mirror(key: &str, bandwidth: Option<u32>) -> Mirror {
+        let origin = Origin::line("m.yml", 1);
+        let url = BaseUrl::parse("https://m.example/pub").expect("a valid literal");
+        let country = Country::parse("DE").expect("a valid literal");
+        Mirror {
+            origin: origin.clone(),
+            key: MirrorName::parse(key).expect("a valid literal"),
+            formerly: Vec::new(),
+            sponsor: None,
+            urls: vec![Url { origin, url }],
+            place: Some(MirrorPlace { country, state: None, city: None, coordinates: None }),
+            bandwidth,
+            asns: Vec::new(),
+            networks: Vec::new(),
+            private: false,
+            monopoly: false,
+            audience: Audience::default(),
+            carries: Carries::default(),
+            disabled: None,
+            owner: None,
+        }
+    }
+
+    #[test]
+    fn the_median_of_an_even_number_is_the_lower_one() {
+        for (given, expected) in [
+            (&[][..], 1),
+            (&[None, None], 1),
+            (&[Some(7)], 7),
+            (&[Some(9), None, Some(1)], 1),
+            (&[Some(9), Some(5), None, Some(1)], 5),
+        ] {
+            let mirrors: Vec<_> = given.iter().map(|&given| mirror("m", given)).collect();
+            assert_eq!(
+                median_bandwidth(&mirrors.iter().collect::<Vec<_>>()),
+                expected,
+                "{given:?}"
+            );
+        }
+    }
+
+    /// Readers of TOML refuse them; other sources do not.
+    #[test]
+    fn mirrors_that_say_something_in_vain_are_reported() {
+        let hidden = Mirror { private: true, ..mirror("hidden", None) };
+        let alone = Mirror { monopoly: true, ..mirror("alone", None) };
+        let sound = Mirror { asns: vec![64_500], ..hidden.clone() };
+        let declaration =
+            Declaration { mirrors: vec![hidden, alone, sound], ..Declaration::default() };
+        let mut report = Report::default();
+        assert!(build(&declaration, None, "m.yml", 1, &mut report).is_ok());
+        assert_eq!(
+            report.lines(),
+            [
+                "m.yml:1: private mirror without a network or a system, nobody gets it: hidden",
+                "m.yml:1: monopoly without a network or a system, without effect: alone",
+            ]
+        );
+    }
+}

@@ -1,0 +1,228 @@
+//! Lists the directories of a declaration, each with the mirrors that carry it.
+//!
+//! A directory belongs to the repository in whose directory it lies, the innermost one if there are
+//! several, and is carried by the mirrors that carry that repository for any architecture. What lies in no
+//! repository is carried by the mirrors that carry everything. Directories with the same mirrors share one
+//! description, so each costs its name only.
+//!
+//! With an index of the primary tree, what the tree has is listed, and nothing else. Without it, the directory of each
+//! repository is listed, and the one of its index.
+
+use rustc_hash::FxHashMap;
+
+use catalog::directories::Described;
+use catalog::records::{File, Version};
+use catalog::{Builder, Origin, Record, Report};
+use index::Index;
+use model::host_set::{empty_set, insert, members};
+use model::ids::HostId;
+use model::path::split_repodata;
+
+use super::expand::Pair;
+use super::{Carries, Mirror};
+
+/// A mirror that is listed, with what the builder knows of it.
+pub(super) struct Listed<'d> {
+    /// The mirror.
+    pub(super) mirror: &'d Mirror,
+    /// Its number in the builder.
+    pub(super) host: HostId,
+    /// The number of its list of URLs.
+    pub(super) urls: u32,
+}
+
+/// The directories in which repositories are, and the mirrors of each.
+pub(super) struct Listing<'d> {
+    mirrors: &'d [Listed<'d>],
+    /// By the path of a repository.
+    places: FxHashMap<String, Place>,
+    /// The mirrors that carry everything.
+    elsewhere: Option<Place>,
+    /// The description of each set of mirrors.
+    described: FxHashMap<Box<[u64]>, Option<Described>>,
+}
+
+/// A directory with a repository in it.
+struct Place {
+    origin: Origin,
+    /// The mirrors that carry it, by their positions.
+    mirrors: Box<[u64]>,
+}
+
+impl<'d> Listing<'d> {
+    /// Finds the mirrors of each repository.
+    pub(super) fn new(pairs: &[Pair<'_>], mirrors: &'d [Listed<'d>]) -> Self {
+        let mut places: FxHashMap<String, Place> = FxHashMap::default();
+        let groups = Groups::new(mirrors);
+        for pair in pairs {
+            let Some(path) = pair.path() else { continue };
+            let place = places.entry(path.into_owned()).or_insert_with(|| Place {
+                origin: pair.repository.origin.clone(),
+                mirrors: empty_set(mirrors.len()),
+            });
+            groups.add_carriers(pair, &mut place.mirrors);
+        }
+        let mut everything = empty_set(mirrors.len());
+        let mut origin = None;
+        for (position, listed) in (0..).map(HostId).zip(mirrors) {
+            if listed.mirror.carries == Carries::Everything {
+                insert(&mut everything, position);
+                origin.get_or_insert(&listed.mirror.origin);
+            }
+        }
+        let elsewhere = origin.map(|origin| Place { origin: origin.clone(), mirrors: everything });
+        Self { mirrors, places, elsewhere, described: FxHashMap::default() }
+    }
+
+    /// Adds the directories of repositories and those of their indexes.
+    pub(super) fn add_repositories(&mut self, builder: &mut Builder, report: &mut Report) {
+        let mut paths: Vec<_> = self.places.keys().cloned().collect();
+        paths.sort_unstable();
+        for path in paths {
+            let repodata = split_repodata(&path).1.into_owned();
+            for name in [&path, &repodata] {
+                // The directory of one repository may be that of the index of another.
+                if *name == path || !self.places.contains_key(name) {
+                    self.add(name, builder, report);
+                }
+            }
+        }
+    }
+
+    /// Adds the directories of the primary tree with their files. A repository whose path leads over a
+    /// symbolic link has the directories that lie behind it, under the name with the link.
+    pub(super) fn add_tree(&mut self, tree: &Index, builder: &mut Builder, report: &mut Report) {
+        let linked = self.find_linked(tree);
+        // The tree itself is no directory that clients ask for.
+        for directory in tree.directories().iter().filter(|directory| !directory.name.is_empty()) {
+            let mut names: Vec<String> = vec![directory.name.clone().into()];
+            for (ancestor, rest) in ancestors(&directory.name) {
+                for path in linked.get(ancestor).into_iter().flatten() {
+                    let name = [path, rest].concat();
+                    if !names.contains(&name) {
+                        names.push(name);
+                    }
+                }
+            }
+            for name in names {
+                let Some(origin) = self.add(&name, builder, report) else { continue };
+                if !directory.files.is_empty() {
+                    let files = directory.files.iter().map(file_of).collect();
+                    builder.add(&origin, Record::Files(name, files));
+                }
+            }
+        }
+    }
+
+    /// The paths of repositories that lead over symbolic links, by the directories to which they lead.
+    fn find_linked(&self, tree: &Index) -> FxHashMap<String, Vec<String>> {
+        let mut paths: Vec<_> = self.places.keys().collect();
+        paths.sort_unstable();
+        let mut linked: FxHashMap<String, Vec<String>> = FxHashMap::default();
+        for path in paths {
+            let real = tree.resolve(path);
+            if real != *path {
+                linked.entry(real).or_default().push(path.clone());
+            }
+        }
+        linked
+    }
+
+    /// Adds a directory with the mirrors that carry it; returns the origin of the repository in which it
+    /// is. `None` if nobody carries it.
+    fn add(&mut self, name: &str, builder: &mut Builder, report: &mut Report) -> Option<Origin> {
+        let mut places = ancestors(name).filter_map(|(ancestor, _)| self.places.get(ancestor));
+        let place = places.next().or(self.elsewhere.as_ref())?;
+        let described = match self.described.get(&place.mirrors) {
+            Some(&described) => described,
+            None => {
+                let described = describe(place, self.mirrors, builder, report);
+                self.described.insert(place.mirrors.clone(), described);
+                described
+            }
+        };
+        let origin = place.origin.clone();
+        builder.directories.add(&origin, name, name, described?, report);
+        Some(origin)
+    }
+}
+
+/// Describes the mirrors of a place; `None` if there are none.
+fn describe(
+    place: &Place,
+    mirrors: &[Listed<'_>],
+    builder: &mut Builder,
+    report: &mut Report,
+) -> Option<Described> {
+    let directories = &mut builder.directories;
+    let mut is_empty = true;
+    for position in members(&place.mirrors) {
+        let Some(Listed { mirror, host, urls }) = mirrors.get(position.index()) else { continue };
+        is_empty = false;
+        directories.carry(&mirror.origin, *host, *urls, report);
+        if !mirror.private {
+            directories.set_public(*host);
+        }
+        if let Some(place) = &mirror.place {
+            let country = directories.country(&mirror.origin, place.country);
+            directories.list_in(&mirror.origin, *host, country);
+        }
+    }
+    match is_empty {
+        true => None,
+        false => directories.describe(&place.origin),
+    }
+}
+
+/// Mirrors grouped by what they carry: many say the same, mostly that they carry everything.
+struct Groups<'d>(Vec<(&'d Carries, Vec<HostId>)>);
+
+impl<'d> Groups<'d> {
+    fn new(mirrors: &'d [Listed<'d>]) -> Self {
+        let mut groups: Vec<(&Carries, Vec<HostId>)> = Vec::new();
+        for (position, listed) in (0..).map(HostId).zip(mirrors) {
+            let carries = &listed.mirror.carries;
+            match groups.iter_mut().find(|(known, _)| *known == carries) {
+                Some((_, positions)) => positions.push(position),
+                None => groups.push((carries, vec![position])),
+            }
+        }
+        Self(groups)
+    }
+
+    fn add_carriers(&self, pair: &Pair<'_>, set: &mut [u64]) {
+        for (carries, positions) in &self.0 {
+            if pair.is_in(carries) {
+                positions.iter().for_each(|&position| insert(set, position));
+            }
+        }
+    }
+}
+
+/// A directory and those in which it lies, from the inside to the outside, each with what follows it in
+/// the name, from the slash on.
+fn ancestors(name: &str) -> impl Iterator<Item = (&str, &str)> {
+    let ends = name.rmatch_indices('/').map(|(at, _)| at);
+    std::iter::once(name.len()).chain(ends).filter_map(|at| name.split_at_checked(at))
+}
+
+fn file_of(file: &index::File) -> File {
+    let version = |version: &index::Version| Version {
+        timestamp: version.timestamp,
+        size: version.size,
+        checksums: version.checksums.clone(),
+    };
+    File { name: file.name.clone().into(), versions: file.versions.iter().map(version).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ancestors_come_from_the_inside_to_the_outside() {
+        let found: Vec<_> = ancestors("9/os/x86").collect();
+        assert_eq!(found, [("9/os/x86", ""), ("9/os", "/x86"), ("9", "/os/x86")]);
+        assert_eq!(ancestors("9").collect::<Vec<_>>(), [("9", "")]);
+    }
+}
