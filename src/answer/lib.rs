@@ -427,9 +427,14 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         if !self.format.describes_file() {
             return Ok(NONE);
         }
-        self.edition.snapshot().find_file(&target.directory, &target.file).ok_or_else(|| Refusal {
-            status: Status::NotFound,
-            message: Message::NoMetalink(target.directory.name, target.file.clone()),
+        let snapshot = self.edition.snapshot();
+        snapshot.find_file(&target.directory, &target.file).ok_or_else(|| {
+            let (directory, file) = (target.directory.name, target.file.clone());
+            let message = match snapshot.stats().files {
+                0 => Message::NoChecksums(directory, file),
+                _ => Message::NoMetalink(directory, file),
+            };
+            Refusal { status: Status::NotFound, message }
         })
     }
 }

@@ -23,6 +23,15 @@ pub(super) fn push_message(message: &Message<'_, '_>, body: &mut impl Append) {
         Message::NoMetalink(directory, file) => {
             body.push_all([directory, "/", file, " not found or has not metalink"]);
         }
+        Message::NoChecksums(directory, file) => {
+            body.push_all([
+                directory,
+                "/",
+                file,
+                " has no metalink: this server has no checksums ",
+            ]);
+            body.push_str("of files; /mirrorlist lists the mirrors");
+        }
         Message::NoRepodata(path) => {
             let folder = if path.ends_with("/repodata") { "" } else { "/repodata" };
             body.push_all([path, folder, "/repomd.xml not found or has not metalink"]);

@@ -58,6 +58,8 @@ pub enum Message<'s, 'q> {
     NotCarried(Subject<'s, 'q>),
     /// The file has no known checksums, so there is no metalink.
     NoMetalink(&'s str, Cow<'q, str>),
+    /// The data hold no checksums at all, so there are no metalinks.
+    NoChecksums(&'s str, Cow<'q, str>),
     /// The repository is known, but no mirror carries its index.
     NoRepodata(&'s str),
 }
