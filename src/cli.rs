@@ -18,6 +18,8 @@ const EXAMPLES: &str = "\
 Examples:
   mirrorlistd
       Try it out: without any data, built-in demo data is served on 127.0.0.1:3000.
+  mirrorlistd --catalog catalog.toml --index tree.index
+      Serve a catalog of your own, with what a scan has found in the primary tree.
   mirrorlistd --listen :: --port 8080 --cache mirrorlist_cache.proto \\
       --global_netblocks global_netblocks.txt --cccsv country_continent.csv
       Serve MirrorManager's files, as mirrorlist-server does.
@@ -34,8 +36,8 @@ the configuration is.";
 
 /// Answer dnf, yum and zypper which mirrors to use: a mirrorlist and metalink server.
 ///
-/// Without a command it serves. It reads MirrorManager's data, or a snapshot compiled from it, and
-/// replaces the data while it runs, without any client noticing.
+/// Without a command it serves. It reads a catalog of text files, MirrorManager's data, or a snapshot
+/// compiled from either, and replaces the data while it runs, without any client noticing.
 #[derive(Args, Debug)]
 #[command(
     version,
@@ -293,6 +295,7 @@ fn complete_option(arg: Arg, option: &Definition) -> Arg {
     let arg = if option.id.contains('_') { arg.alias(option.id) } else { arg };
     let arg = match option.value {
         "FILE" => arg.value_hint(ValueHint::FilePath),
+        "PATH" => arg.value_hint(ValueHint::AnyPath),
         "URL" => arg.value_hint(ValueHint::Url),
         _ => arg,
     };

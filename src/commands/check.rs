@@ -21,7 +21,7 @@ use runtime::log;
 use serve::http::socket::Address;
 use serve::reload::{Loaded, Shrink, Source, check_shrink, find_future};
 use snapshot::{format, replace};
-use sources::Inputs;
+use sources::{CatalogFiles, Inputs};
 
 /// The findings, in the order in which they are printed.
 #[derive(Default)]
@@ -74,7 +74,9 @@ impl Outcome {
         }
         match config.source.load(None) {
             Ok(loaded) => self.check_data(&loaded, config, previous),
-            Err(error) => self.data_faults.push(error.to_string()),
+            Err(error) => {
+                self.data_faults.extend(error.to_string().lines().map(str::to_owned));
+            }
         }
         if let Source::Snapshot(path) = &config.source {
             self.check_stand_in(path);
@@ -102,7 +104,13 @@ impl Outcome {
         if stats.repositories == 0 {
             self.warn("the data hold no repository: repo= is answered with 404".into());
         }
-        if stats.files == 0 {
+        if let Source::Inputs(Inputs::Catalog(CatalogFiles { index: None, .. })) = &config.source {
+            self.warn(
+                "no index of the primary tree is given, so there are no checksums, and metalinks are \
+                 answered with 404: make one with `mirrorlistd scan`, and name it with --index"
+                    .into(),
+            );
+        } else if stats.files == 0 {
             self.warn(
                 "the data hold no file with checksums: metalinks are answered with 404".into(),
             );

@@ -27,9 +27,11 @@ pub(super) fn finish(text: impl Display) -> ExitCode {
     }
 }
 
-/// Writes the reason for a failure to stderr in one line, and returns the exit status.
+/// Writes the reason for a failure to stderr, a line as a rule, and returns the exit status.
 pub(super) fn fail(code: u8, reason: impl Display) -> ExitCode {
-    complain(format_args!("mirrorlistd: {reason}"));
+    for line in reason.to_string().lines() {
+        complain(format_args!("mirrorlistd: {line}"));
+    }
     ExitCode::from(code)
 }
 

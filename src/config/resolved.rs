@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
-use super::sections::data::{self, InputOptions};
+use super::sections::data::{self, IndexAlone, InputOptions};
 use super::sections::listen::PublicAddress;
 use super::written::{self, Written};
 use serve::admin;
@@ -54,7 +54,7 @@ impl Config {
     /// Merges the command line, the file that it names, and the defaults.
     pub fn resolve(flags: &Written, file: Option<&Path>) -> Result<Self, written::Error> {
         let written = read_file(file)?;
-        Ok(Self::merge(flags, written, Path::exists))
+        Ok(Self::merge(flags, written, Path::exists)?)
     }
 
     /// The addresses to listen on for clients.
@@ -63,13 +63,17 @@ impl Config {
         std::iter::once(first).chain(others).map(|listen| &listen.address)
     }
 
-    pub(super) fn merge(flags: &Written, file: Written, exists: impl Fn(&Path) -> bool) -> Self {
+    pub(super) fn merge(
+        flags: &Written,
+        file: Written,
+        exists: impl Fn(&Path) -> bool,
+    ) -> Result<Self, IndexAlone> {
         let upper = (&flags.inputs, &flags.source);
-        let source = data::source(upper, (&file.inputs, &file.source), exists);
+        let source = data::source(upper, (&file.inputs, &file.source), exists)?;
         let written = flags.clone().merge(file);
         let Written { source: reload, listen, http, process, answer, admin, log, .. } = written;
         let is_demo = source == Source::Inputs(Inputs::Demo);
-        Self {
+        Ok(Self {
             listen: listen.addresses(written.listeners),
             socket_mode: listen.mode(),
             source,
@@ -85,7 +89,7 @@ impl Config {
             http: http.options(answer.compress(answer.profile()), answer.options()),
             log_level: log.log_level.map(LevelFilter::from),
             combined_log: log.combined_log,
-        }
+        })
     }
 }
 
@@ -93,7 +97,7 @@ impl Config {
 pub fn resolve_inputs(flags: &InputOptions, file: Option<&Path>) -> Result<Inputs, written::Error> {
     let written = read_file(file)?;
     // `compile` uses demo data only if the options ask for them, never because files are missing.
-    Ok(data::inputs(flags, &written.inputs, |_| true))
+    Ok(data::inputs(flags, &written.inputs, |_| true)?)
 }
 
 fn read_file(path: Option<&Path>) -> Result<Written, written::Error> {
@@ -105,6 +109,7 @@ mod tests {
     use super::*;
     use clap::{Args, Command, FromArgMatches};
     use serve::http::client_address::TrustedProxies;
+    use sources::{CatalogFiles, GeographyFiles};
 
     const DEFAULT_CACHE: &str = "/var/lib/mirrormanager/mirrorlist_cache.proto";
     const DEFAULT_LOG: &str = "/var/log/mirrormanager/mirrorlist.log";
@@ -119,7 +124,7 @@ mod tests {
     #[track_caller]
     fn merge(line: &str, file: &str) -> Config {
         let written: Written = toml::from_str(file).expect("a valid file");
-        Config::merge(&args(line), written, |_| false)
+        Config::merge(&args(line), written, |_| false).expect("a valid configuration")
     }
 
     fn cache(config: &Config) -> Option<&Path> {
@@ -163,11 +168,49 @@ mod tests {
     }
 
     #[test]
+    fn a_catalog_takes_the_tables_that_are_named_and_no_usual_ones() {
+        let catalog = |line: &str, file: &str| match merge(line, file).source {
+            Source::Inputs(Inputs::Catalog(files)) => {
+                let CatalogFiles { catalog, index, geography } = files;
+                let GeographyFiles { global_netblocks, country_continent, country_database } =
+                    geography;
+                let others = [index, global_netblocks, country_continent, country_database];
+                let others =
+                    others.map(|path| path.map_or("-".into(), |path| path.display().to_string()));
+                format!("{} {}", catalog.display(), others.join(" "))
+            }
+            source => source.to_string(),
+        };
+        assert_eq!(catalog("--catalog /c", ""), "/c - - - -");
+        assert_eq!(catalog("--catalog /c", "demo = true"), "/c - - - -");
+        assert_eq!(catalog("--catalog /c", "snapshot = '/s'"), "/c - - - -");
+        assert_eq!(
+            catalog("--catalog /c --index /i --geoip /g", "cccsv = '/cc'"),
+            "/c /i - /cc /g"
+        );
+        assert_eq!(catalog("-g /g", "catalog = '/c'\nindex = '/i'\ngeoip = '/h'"), "/c /i /g - /h");
+        assert_eq!(catalog("--index /j", "catalog = '/c'\nindex = '/i'"), "/c /j - - -");
+        // The index of another catalog is not that of this one.
+        assert_eq!(catalog("--catalog /d", "catalog = '/c'\nindex = '/i'"), "/d - - - -");
+        assert_eq!(catalog("-c /m", "catalog = '/c'\nindex = '/i'"), "/m");
+        assert_eq!(catalog("--demo", "catalog = '/c'\nindex = '/i'"), "built-in demo data");
+        for (line, file) in [
+            ("--index /i", ""),
+            ("--index /i", "cache = '/c'"),
+            ("--index /i -c /c", "catalog = '/d'"),
+        ] {
+            let written: Written = toml::from_str(file).expect("a valid file");
+            assert!(Config::merge(&args(line), written, |_| false).is_err(), "{line} {file}");
+        }
+    }
+
+    #[test]
     fn the_demo_stands_in_only_where_there_is_no_data_at_all() {
         assert_eq!(merge("", "").source, Source::Inputs(Inputs::Demo));
         assert_eq!(merge("-i /i", "").source, Source::Inputs(Inputs::Demo));
         let installed =
-            Config::merge(&args(""), Written::default(), |p| p == Path::new(DEFAULT_CACHE));
+            Config::merge(&args(""), Written::default(), |p| p == Path::new(DEFAULT_CACHE))
+                .expect("a valid configuration");
         assert_eq!(cache(&installed), Some(Path::new(DEFAULT_CACHE)));
         assert_eq!(cache(&merge("-g /g", "")), Some(Path::new(DEFAULT_CACHE)));
         assert_eq!(cache(&merge("", "demo = false")), Some(Path::new(DEFAULT_CACHE)));

@@ -13,33 +13,45 @@ use toml::Spanned;
 struct Sources {
     demo: Option<Spanned<bool>>,
     snapshot: Option<Spanned<IgnoredAny>>,
+    catalog: Option<Spanned<IgnoredAny>>,
+    index: Option<Spanned<IgnoredAny>>,
     cache: Option<Spanned<IgnoredAny>>,
     global_netblocks: Option<Spanned<IgnoredAny>>,
     cccsv: Option<Spanned<IgnoredAny>>,
     geoip: Option<Spanned<IgnoredAny>>,
 }
 
-/// Finds a second source in a valid file: its position, and the error message.
+/// Finds a second source in a valid file, or an index without its catalog: the position, and the error
+/// message.
 pub(super) fn find(text: &str) -> Option<(usize, String)> {
-    let Sources { demo, snapshot, cache, global_netblocks, cccsv, geoip } =
+    let Sources { demo, snapshot, catalog, index, cache, global_netblocks, cccsv, geoip } =
         toml::from_str(text).ok()?;
     let place = |key: &Option<Spanned<IgnoredAny>>| key.as_ref().map(|key| key.span().start);
-    let inputs = [
-        (place(&cache), "cache"),
+    let tables = [
         (place(&global_netblocks), "global_netblocks"),
         (place(&cccsv), "cccsv"),
         (place(&geoip), "geoip"),
     ];
     let demo = demo.filter(|demo| *demo.get_ref()).map(|demo| demo.span().start);
-    let named = [(demo, "demo = true"), (place(&snapshot), "snapshot")];
-    // All of MirrorManager's files are one source.
-    let input = inputs.into_iter().find(|(place, _)| place.is_some());
+    let named = [
+        (demo, "demo = true"),
+        (place(&snapshot), "snapshot"),
+        (place(&catalog), "catalog"),
+        (place(&cache), "cache"),
+    ];
+    // Tables belong to the catalog or to MirrorManager's files; alone, they stand for the latter.
+    let have_owner = catalog.is_some() || cache.is_some();
+    let tables = tables.into_iter().find(|(place, _)| place.is_some() && !have_owner);
     let mut named: Vec<_> =
-        named.into_iter().chain(input).filter_map(|(place, key)| Some((place?, key))).collect();
+        named.into_iter().chain(tables).filter_map(|(place, key)| Some((place?, key))).collect();
     named.sort_unstable();
-    let [(_, first), (place, second), ..] = named[..] else { return None };
-    let message = format!("`{second}` names data, and so does `{first}` above: keep one of them");
-    Some((place, message))
+    if let [(_, first), (place, second), ..] = named[..] {
+        let message =
+            format!("`{second}` names data, and so does `{first}` above: keep one of them");
+        return Some((place, message));
+    }
+    let index = place(&index).filter(|_| catalog.is_none())?;
+    Some((index, "`index` belongs to a catalog: name that as well, with `catalog`".into()))
 }
 
 #[cfg(test)]
@@ -57,12 +69,20 @@ mod tests {
             ("geoip = 'g'\ndemo = true", Some(("demo = true", "geoip"))),
             ("cache = 'c'\nport = 1\nsnapshot = 's'", Some(("snapshot", "cache"))),
             ("snapshot = 's'\ndemo = true\ncccsv = 'c'", Some(("demo = true", "snapshot"))),
+            ("catalog = 'c'\nindex = 'i'\ngeoip = 'g'", None),
+            ("catalog = 'c'\ncache = 'c'\ngeoip = 'g'", Some(("cache", "catalog"))),
+            ("geoip = 'g'\nsnapshot = 's'\ncatalog = 'c'", Some(("catalog", "snapshot"))),
+            ("demo = true\ncatalog = 'c'", Some(("catalog", "demo = true"))),
         ] {
             let found = find(text).map(|(_, message)| message);
             let expected = expected.map(|(second, first)| {
                 format!("`{second}` names data, and so does `{first}` above: keep one of them")
             });
             assert_eq!(found, expected, "{text}");
+        }
+        for text in ["index = 'i'", "index = 'i'\ncache = 'c'", "index = 'i'\nsnapshot = 's'"] {
+            let (_, message) = find(text).expect(text);
+            assert_eq!(message, "`index` belongs to a catalog: name that as well, with `catalog`");
         }
         let (offset, _) = find("snapshot = 's'\ndemo = true").expect("two sources");
         assert!(offset >= 15, "{offset}");

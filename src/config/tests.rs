@@ -36,7 +36,8 @@ fn resolved(flags: &[String], file: &str) -> String {
     let words = std::iter::once("serve".to_owned()).chain(flags.iter().cloned());
     let matches = command().try_get_matches_from(words).expect("a valid command line");
     let flags = Written::from_arg_matches(&matches).expect("valid arguments");
-    format!("{:#?}", Config::merge(&flags, parse(file), |_| false))
+    let config = Config::merge(&flags, parse(file), |_| false).expect("a valid configuration");
+    format!("{config:#?}")
 }
 
 /// The configuration that results from the base with `key` set to `value`.
@@ -125,10 +126,16 @@ fn each_default_that_is_shown_is_the_one_that_is_used() {
 
 #[test]
 fn the_defaults_are_those_of_the_components() {
-    let answer = Config::merge(&Written::default(), Written::default(), |_| false).http.answer;
+    let merge = |file| {
+        Config::merge(&Written::default(), file, |_| false)
+            .expect("a valid configuration")
+            .http
+            .answer
+    };
+    let answer = merge(Written::default());
     assert_eq!(format!("{answer:?}"), format!("{:?}", answer::Options::default()));
-    let modern = Config::merge(&Written::default(), parse("answer.profile = 'modern'"), |_| false);
-    assert_eq!(modern.http.answer.shaping, Shaping::modern());
+    let modern = merge(parse("answer.profile = 'modern'"));
+    assert_eq!(modern.shaping, Shaping::modern());
 }
 
 #[test]
@@ -177,8 +184,10 @@ fn a_flag_does_what_its_key_does() {
             Some(value) => vec![format!("{long}={}", plain(&value))],
             None => Vec::new(),
         };
-        let key = resolved(&[], &format!("{} = {sample}\n", option.key));
-        assert_eq!(resolved(&flags, ""), key, "{flags:?}");
+        // An index goes with a catalog.
+        let base = if option.key == "index" { "catalog = '/c'\n" } else { "" };
+        let key = resolved(&[], &format!("{base}{} = {sample}\n", option.key));
+        assert_eq!(resolved(&flags, base), key, "{flags:?}");
     }
     assert!(n_flags > 20, "{n_flags}");
 }

@@ -13,7 +13,7 @@ use super::definition::{Definition, names_in};
 use super::section_macro::Section;
 use super::sections::admin::AdminOptions;
 use super::sections::answer::AnswerOptions;
-use super::sections::data::{InputOptions, SourceOptions};
+use super::sections::data::{IndexAlone, InputOptions, SourceOptions};
 use super::sections::http::HttpOptions;
 use super::sections::listen::{ListenOptions, ListenerOptions, ListenerTable};
 use super::sections::log::LogOptions;
@@ -134,7 +134,7 @@ impl<'de> Deserialize<'de> for Written {
     }
 }
 
-/// The reason why a configuration file cannot be used; it names the file, the line and the value.
+/// The reason why a configuration cannot be used; it names the file, the line and the value.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It cannot be read.
@@ -145,6 +145,9 @@ pub enum Error {
         /// The reason.
         error: ReadError,
     },
+    /// The command line names an index, but no catalog.
+    #[error(transparent)]
+    IndexAlone(#[from] IndexAlone),
     /// It is no valid configuration.
     #[error("{}:{line}: {message}", .path.display())]
     Content {

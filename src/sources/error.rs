@@ -4,10 +4,12 @@ use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::declared::fault::Faults;
 use catalog::{BadCatalog, report};
 use runtime::regular_file::{self, ReadError};
 
-/// The reason why there is no catalog: one line that names the file and the cause.
+/// The reason why there is no catalog: a line that names the file and the cause; several lines for a
+/// catalog with several faults.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file cannot be opened or read.
@@ -36,6 +38,12 @@ pub enum Error {
         /// The key and the value at fault, and what would be right.
         reason: String,
     },
+    /// A catalog has faults.
+    #[error("{0}")]
+    Faults(#[from] Faults),
+    /// An index of the primary tree cannot be read.
+    #[error(transparent)]
+    Index(#[from] index::format::Error),
     /// Each record is valid, but together they cannot be served.
     #[error(transparent)]
     Refused(#[from] BadCatalog),
@@ -46,7 +54,8 @@ impl Error {
     pub fn io_error(&self) -> Option<&io::Error> {
         match self {
             Self::Read { source, .. } => source.io_error(),
-            Self::Broken { .. } | Self::Line { .. } | Self::Refused(_) => None,
+            Self::Index(error) => error.io_error(),
+            Self::Broken { .. } | Self::Line { .. } | Self::Faults(_) | Self::Refused(_) => None,
         }
     }
 

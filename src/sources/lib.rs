@@ -14,13 +14,16 @@ pub mod catalog_files;
 pub mod geography;
 pub mod mirrormanager;
 pub mod almalinux;
+mod catalog_inputs;
 mod demo;
 
 use std::fmt;
 
 use catalog::{Catalog, Report};
 
+pub use catalog_inputs::CatalogFiles;
 pub use error::Error;
+pub use geography::GeographyFiles;
 pub use mirrormanager::MirrorManagerFiles;
 pub use revision::Revision;
 
@@ -29,6 +32,8 @@ pub use revision::Revision;
 pub enum Inputs {
     /// MirrorManager's files.
     MirrorManager(MirrorManagerFiles),
+    /// A catalog of text files, with what goes with it.
+    Catalog(CatalogFiles),
     /// The built-in demo data.
     Demo,
 }
@@ -38,6 +43,7 @@ impl Inputs {
     pub fn read(&self, report: &mut Report) -> Result<Catalog, Error> {
         match self {
             Self::MirrorManager(files) => mirrormanager::read(files, report),
+            Self::Catalog(files) => files.read(report),
             Self::Demo => demo::read(report),
         }
     }
@@ -46,6 +52,7 @@ impl Inputs {
     pub fn revision(&self) -> Revision {
         match self {
             Self::MirrorManager(files) => Revision::of_files(files.paths()),
+            Self::Catalog(files) => files.revision(),
             Self::Demo => Revision::default(),
         }
     }
@@ -55,6 +62,7 @@ impl fmt::Display for Inputs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MirrorManager(files) => write!(f, "{}", files.cache.display()),
+            Self::Catalog(files) => write!(f, "catalog {}", files.catalog.display()),
             Self::Demo => f.write_str("built-in demo data"),
         }
     }

@@ -25,7 +25,11 @@ impl Revision {
     /// The first part of the input, as messages name it, that differs in another revision of it.
     pub fn find_changed(&self, other: &Self) -> Option<String> {
         let mut states = self.files.iter().zip(&other.files);
-        let (changed, _) = states.find(|(one, other)| one != other)?;
+        let changed = match states.find(|(one, other)| one != other) {
+            Some((changed, _)) => changed,
+            // One of them has more files.
+            None => self.files.get(other.files.len()).or(other.files.get(self.files.len()))?,
+        };
         Some(changed.0.display().to_string())
     }
 }
@@ -70,6 +74,10 @@ mod tests {
         assert_eq!(before.find_changed(&before.clone()), None);
         std::fs::write(&path, "ab").expect("a write");
         assert_eq!(before.find_changed(&revision()), Some(path.display().to_string()));
+        let longer = Revision::of_files([Path::new("/"), &path, Path::new("/new")]);
+        for (one, other) in [(revision(), &longer), (longer.clone(), &revision())] {
+            assert_eq!(one.find_changed(other), Some("/new".into()));
+        }
         std::fs::remove_file(&path).expect("a removal");
         assert_eq!(before.find_changed(&revision()), Some(path.display().to_string()));
         assert!(Revision::default().is_constant() && !before.is_constant());

@@ -25,6 +25,8 @@ mod bad_records;
 mod streaming_twin;
 mod suites;
 
+mod catalog;
+
 mod access_log;
 mod admin;
 mod admin_listener;

@@ -8,11 +8,13 @@ use clap::ArgAction;
 use crate::config::section_macro::{Section, section};
 use crate::config::values::Count;
 use serve::reload::{Shrink, Source};
-use sources::{Inputs, MirrorManagerFiles};
+use sources::{CatalogFiles, GeographyFiles, Inputs, MirrorManagerFiles};
 
 section! {
-    /// The data come from one of three places: the built-in demo (`demo`), MirrorManager's files, which are
-    /// compiled at each start and reload (`cache` and its companions), or a compiled snapshot (`snapshot`).
+    /// The data come from one of four places: the built-in demo (`demo`), a catalog of text files (`catalog`),
+    /// MirrorManager's files (`cache`), or a compiled snapshot (`snapshot`). Catalogs and MirrorManager's
+    /// files are compiled at each start and reload, together with tables of networks and countries
+    /// (`geoip`, `global_netblocks`, `cccsv`).
     ///
     /// A file that names two of them is an error. What the command line names takes the place of whatever
     /// the file names.
@@ -24,10 +26,30 @@ section! {
         demo: bool {
             key: "demo",
             flag: (long, action = ArgAction::SetTrue,
-                   conflicts_with_all = ["cache", "global_netblocks", "cccsv", "geoip"]),
+                   conflicts_with_all = ["catalog", "index", "cache", "global_netblocks", "cccsv", "geoip"]),
             value: "",
             otherwise: "where no data are given or installed",
             shipped: "true",
+        }
+        /// A catalog of text files: one file, or a folder
+        ///
+        /// See catalog.md. Of the tables of networks and countries, those that are named are read; the others
+        /// are done without, and the continents of countries are built in.
+        catalog: PathBuf {
+            key: "catalog",
+            flag: (long, conflicts_with = "cache"),
+            value: "PATH",
+            example: "\"/etc/mirrorlistd/catalog\"",
+        }
+        /// What `mirrorlistd scan` has found in the primary tree of a catalog
+        ///
+        /// Without it there are no checksums, and so no metalinks; and of the directories in the tree, only
+        /// those of repositories are known.
+        index: PathBuf {
+            key: "index",
+            flag: (long),
+            value: "FILE",
+            example: "\"/var/lib/mirrorlistd/tree.index\"",
         }
         /// MirrorManager's mirrors and directories (protobuf)
         cache: PathBuf {
@@ -74,7 +96,8 @@ section! {
         snapshot: PathBuf {
             key: "snapshot",
             flag: (long,
-                   conflicts_with_all = ["cache", "global_netblocks", "cccsv", "geoip", "demo"]),
+                   conflicts_with_all = ["catalog", "index", "cache", "global_netblocks", "cccsv",
+                                         "geoip", "demo"]),
             value: "FILE",
             example: "\"/var/lib/mirrorlistd/mirrors.snapshot\"",
         }
@@ -119,15 +142,31 @@ section! {
     }
 }
 
+/// The index of a primary tree is named without the catalog to which it belongs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("`--index` belongs to a catalog: name that as well, with `--catalog`")]
+pub struct IndexAlone;
+
+/// The kind of inputs that options name.
+enum Named {
+    Demo,
+    Catalog(PathBuf),
+    MirrorManager,
+}
+
 impl InputOptions {
     /// Whether it says what to compile.
     fn names_inputs(&self) -> bool {
-        self.demo == Some(true) || self.names_files()
+        self.demo == Some(true)
+            || self.catalog.is_some()
+            || self.cache.is_some()
+            || self.names_tables()
     }
 
-    fn names_files(&self) -> bool {
-        let Self { cache, global_netblocks, cccsv, geoip, .. } = self;
-        [cache, global_netblocks, cccsv, geoip].into_iter().any(Option::is_some)
+    /// Whether it names a table that goes with several kinds of inputs.
+    fn names_tables(&self) -> bool {
+        let Self { global_netblocks, cccsv, geoip, .. } = self;
+        [global_netblocks, cccsv, geoip].into_iter().any(Option::is_some)
     }
 
     /// Whether one of the usual files is there. The country database does not count: many hosts have one
@@ -139,29 +178,63 @@ impl InputOptions {
     }
 }
 
+/// The kind of inputs that the upper layer names, or else the lower one. Tables alone go with a catalog of
+/// the lower layer; with nothing else, they are MirrorManager's.
+fn named(upper: &InputOptions, lower: &InputOptions) -> Option<Named> {
+    if upper.demo == Some(true) {
+        return Some(Named::Demo);
+    }
+    if let Some(catalog) = &upper.catalog {
+        return Some(Named::Catalog(catalog.clone()));
+    }
+    if upper.cache.is_some() {
+        return Some(Named::MirrorManager);
+    }
+    match &lower.catalog {
+        Some(catalog) => Some(Named::Catalog(catalog.clone())),
+        None if lower.demo == Some(true) && !upper.names_tables() => Some(Named::Demo),
+        None => {
+            let is_named = upper.names_tables() || lower.names_tables() || lower.cache.is_some();
+            is_named.then_some(Named::MirrorManager)
+        }
+    }
+}
+
 /// What to compile: files of the upper layer before those of the lower one before the usual ones.
 pub fn inputs(
     upper: &InputOptions,
     lower: &InputOptions,
     exists: impl Fn(&Path) -> bool,
-) -> Inputs {
-    let asked_for_demo =
-        upper.demo == Some(true) || (lower.demo == Some(true) && !upper.names_files());
-    if asked_for_demo {
-        return Inputs::Demo;
-    }
-    let is_named = upper.names_files() || lower.names_files();
+) -> Result<Inputs, IndexAlone> {
     // Who says `demo = false` means real data: nothing stands in for them.
     let may_be_demo = lower.demo != Some(false);
-    if may_be_demo && !is_named && !InputOptions::are_installed(exists) {
-        return Inputs::Demo;
+    let named = match named(upper, lower) {
+        Some(named) => named,
+        None if may_be_demo && !InputOptions::are_installed(exists) => Named::Demo,
+        None => Named::MirrorManager,
+    };
+    // The file was checked by itself: an index that its catalog lacks here was overruled.
+    if upper.index.is_some() && !matches!(named, Named::Catalog(_)) {
+        return Err(IndexAlone);
     }
     let files = upper.clone().merge(lower.clone());
-    Inputs::MirrorManager(MirrorManagerFiles {
-        cache: files.cache(),
-        global_netblocks: files.global_netblocks(),
-        country_continent: files.cccsv(),
-        geoip: files.geoip(),
+    Ok(match named {
+        Named::Demo => Inputs::Demo,
+        Named::Catalog(catalog) => Inputs::Catalog(CatalogFiles {
+            index: files.index.filter(|_| upper.index.is_some() || upper.catalog.is_none()),
+            catalog,
+            geography: GeographyFiles {
+                global_netblocks: files.global_netblocks,
+                country_continent: files.cccsv,
+                country_database: files.geoip,
+            },
+        }),
+        Named::MirrorManager => Inputs::MirrorManager(MirrorManagerFiles {
+            cache: files.cache(),
+            global_netblocks: files.global_netblocks(),
+            country_continent: files.cccsv(),
+            geoip: files.geoip(),
+        }),
     })
 }
 
@@ -170,12 +243,12 @@ pub fn source(
     (upper_inputs, upper): (&InputOptions, &SourceOptions),
     (lower_inputs, lower): (&InputOptions, &SourceOptions),
     exists: impl Fn(&Path) -> bool,
-) -> Source {
-    match (&upper.snapshot, &lower.snapshot) {
+) -> Result<Source, IndexAlone> {
+    Ok(match (&upper.snapshot, &lower.snapshot) {
         (Some(path), _) => Source::Snapshot(path.clone()),
         (None, Some(path)) if !upper_inputs.names_inputs() => Source::Snapshot(path.clone()),
-        _ => Source::Inputs(inputs(upper_inputs, lower_inputs, exists)),
-    }
+        _ => Source::Inputs(inputs(upper_inputs, lower_inputs, exists)?),
+    })
 }
 
 impl SourceOptions {

@@ -8,7 +8,8 @@ use rustix::io::Errno;
 use crate::build_snapshot;
 use snapshot::format;
 
-/// The reason why data may not be published: one line that names the file or the figure.
+/// The reason why data may not be published: a line that names the file or the figure; several lines for a
+/// catalog with several faults.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct Error(Box<Reason>);
@@ -43,6 +44,17 @@ pub(super) enum Reason {
 }
 
 impl Error {
+    /// The reason in one line: of several, the first one and their number.
+    pub fn summary(&self) -> String {
+        let text = self.to_string();
+        match text.split_once('\n') {
+            None => text,
+            Some((first, others)) => {
+                format!("{first} (and {} more)", others.lines().count())
+            }
+        }
+    }
+
     /// Returns whether a later load of unchanged files may succeed: the system could not read them, for
     /// a reason that does not lie in the files.
     pub(super) fn may_pass(&self) -> bool {

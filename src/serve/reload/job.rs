@@ -85,8 +85,12 @@ impl Job {
                     self.metrics.count_reload(trigger, ReloadOutcome::Published);
                 }
                 Err(error) => {
-                    tracing::error!("reload refused, serving the old data: {error}");
-                    self.history.refuse(took, error.to_string());
+                    let (text, summary) = (error.to_string(), error.summary());
+                    if text != summary {
+                        text.lines().for_each(|line| tracing::error!("{line}"));
+                    }
+                    tracing::error!("reload refused, serving the old data: {summary}");
+                    self.history.refuse(took, summary);
                     if error.may_pass() {
                         self.history.want_retry();
                     }

@@ -1,0 +1,73 @@
+//! A catalog of text files, with the index of its primary tree and the geography files beside it.
+
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use super::catalog_files;
+use super::declared::Declaration;
+use super::declared::build::build;
+use super::error::Error;
+use super::geography::GeographyFiles;
+use super::revision::Revision;
+use catalog::{Catalog, Origin, Report};
+use index::Index;
+
+/// A catalog and the files that go with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CatalogFiles {
+    /// The catalog: a file or a folder.
+    pub catalog: PathBuf,
+    /// What a scan has found in the primary tree; without it there are no checksums.
+    pub index: Option<PathBuf>,
+    /// Where networks are.
+    pub geography: GeographyFiles,
+}
+
+impl CatalogFiles {
+    /// Reads all files.
+    pub(super) fn read(&self, report: &mut Report) -> Result<Catalog, Error> {
+        let (declaration, files) = catalog_files::read(&self.catalog)?;
+        let index = self.index.as_deref().map(Index::read).transpose()?;
+        let scanned = index.as_ref().map_or(0, Index::scanned);
+        let made = files.iter().map(|file| modified(file)).fold(scanned, u64::max);
+        let name = self.catalog.display().to_string();
+        let builder = build(&declaration, index.as_ref(), &name, made, report)
+            .map_err(|error| Error::broken(&self.catalog, error))?;
+        self.report_missing(&declaration, report);
+        let geography = self.geography.read(report)?;
+        Ok(builder.finish(geography, report)?)
+    }
+
+    /// The state of all files, and of the folders in which files can be added.
+    pub(super) fn revision(&self) -> Revision {
+        let files = catalog_files::files(&self.catalog);
+        let files = files.iter().map(PathBuf::as_path);
+        let others = self.index.as_deref().into_iter().chain(self.geography.paths());
+        Revision::of_files(files.chain(others))
+    }
+
+    /// Says once what is done without.
+    fn report_missing(&self, declaration: &Declaration, report: &mut Report) {
+        let GeographyFiles { global_netblocks, country_database, .. } = &self.geography;
+        let name = self.catalog.display().to_string();
+        if country_database.is_none() {
+            let problem =
+                "no country database, so clients have no country but that of their network";
+            let origin = Origin::table(&name, "geoip");
+            report.skipped(&origin, problem, "give one with --geoip FILE");
+        }
+        let have_systems = declaration.mirrors.iter().any(|mirror| !mirror.asns.is_empty());
+        if global_netblocks.is_none() && have_systems {
+            let problem = "no table of systems, so the systems of mirrors find no clients";
+            let origin = Origin::table(&name, "global_netblocks");
+            report.skipped(&origin, problem, "give one with --global_netblocks FILE");
+        }
+    }
+}
+
+/// When a file was modified, in seconds since 1970; 0 if nobody can say.
+fn modified(path: &Path) -> u64 {
+    let modified = std::fs::metadata(path).and_then(|meta| meta.modified());
+    let since = modified.ok().and_then(|modified| modified.duration_since(UNIX_EPOCH).ok());
+    since.map_or(0, |since| since.as_secs())
+}
