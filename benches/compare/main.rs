@@ -19,6 +19,7 @@
 mod ask;
 mod constant;
 mod hostile;
+mod large_catalog;
 mod load;
 mod micro;
 mod parts;

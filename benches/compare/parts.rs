@@ -12,7 +12,7 @@ use crate::load::{Load, Scripts, ab, wrk};
 use crate::process::{command, run};
 use crate::report::{Figure, Report, median};
 use crate::servers::{self, Server, Source};
-use crate::{Effort, Result, data, hostile, micro};
+use crate::{Effort, Result, data, hostile, large_catalog, micro};
 
 /// Concurrent connections under load.
 const CONNECTIONS: [usize; 3] = [1, 64, 400];
@@ -139,7 +139,7 @@ impl<'a> Bench<'a> {
             let middle = median(values.iter().copied());
             let _ = writeln!(text, "- {name}: {middle:.3} s (rounds: {})", list(values, 3));
         }
-        Ok(())
+        large_catalog::measure(self.work, &self.folder, rounds.min(3), report)
     }
 
     pub(crate) fn load(&self, report: &mut Report) -> Result<()> {

@@ -11,6 +11,7 @@
 #![warn(missing_docs)]
 
 pub mod fedora;
+pub mod catalog;
 pub mod demo;
 pub mod mirrormanager;
 pub mod mmdb;
