@@ -108,7 +108,7 @@ fn the_path_and_accept_decide_the_format() {
 
 #[test]
 fn redirects_name_other_mirrors_and_the_checksum() {
-    let query = "path=pub/demo/9/updates/x86_64/repodata/repomd.xml&redirect=1&ip=198.51.100.7";
+    let query = "path=9/updates/x86_64/repodata/repomd.xml&redirect=1&ip=198.51.100.7";
     let (reply, body) = answer(Format::Mirrorlist, query);
     assert_eq!((reply.status, body.as_str()), (Status::Found, ""));
     let redirect = reply.redirect.unwrap();
@@ -170,7 +170,7 @@ fn the_fallback_is_last_and_never_cut_off_nor_listed_twice() {
         let (_, body) = answer_with(&options, Format::Mirrorlist, query, seed);
         let urls: Vec<_> = body.lines().skip(1).collect();
         assert_eq!(urls.len(), 4, "{body}");
-        assert_eq!(urls[3], "https://mirror.tokyo.example/all/pub/demo/9/os/x86_64/");
+        assert_eq!(urls[3], "https://mirror.tokyo.example/all/9/os/x86_64/");
         assert_eq!(hosts(&body).iter().filter(|host| **host == "mirror.tokyo.example").count(), 1);
     }
     let (_, body) = answer_with(&options, Format::Metalink, query, 1);
@@ -178,14 +178,14 @@ fn the_fallback_is_last_and_never_cut_off_nor_listed_twice() {
     assert_eq!(
         last,
         "    <url protocol=\"https\" type=\"https\" location=\"\" preference=\"97\">\
-         https://mirror.tokyo.example/all/pub/demo/9/os/x86_64/repodata/repomd.xml</url>"
+         https://mirror.tokyo.example/all/9/os/x86_64/repodata/repomd.xml</url>"
     );
     let (_, body) =
         answer_with(&options, Format::Mirrorlist, &format!("{query}&protocol=rsync"), 1);
     assert!(body.lines().skip(1).all(|url| url.starts_with("rsync://")), "{body}");
     let nowhere = format!("{query}&protocol=https&country=de");
     let (_, body) = answer_with(&options, Format::Mirrorlist, &nowhere, 1);
-    assert!(body.ends_with("/all/pub/demo/9/os/x86_64/\n"), "{body}");
+    assert!(body.ends_with("/all/9/os/x86_64/\n"), "{body}");
 }
 
 #[test]

@@ -201,33 +201,6 @@ fn a_snapshot_file_answers_as_what_it_was_made_from() {
     }
 }
 
-#[test]
-fn the_built_in_data_is_what_its_generator_makes_today() {
-    let folder = tempfile::tempdir().unwrap();
-    testdata::demo::write(folder.path()).unwrap();
-    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/demo");
-    let names = |folder: &Path| -> Vec<_> {
-        let entries = std::fs::read_dir(folder).unwrap();
-        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
-        names.sort();
-        names
-    };
-    assert_eq!(names(&kept), names(folder.path()));
-    for name in names(&kept) {
-        let [kept, made] = [&*kept, folder.path()].map(|at| std::fs::read(at.join(&name)).unwrap());
-        assert!(kept == made, "data/demo/{} is outdated", name.display());
-    }
-}
-
-#[test]
-fn the_built_in_data_compiles_without_a_diagnostic() {
-    let compiled = build(&Inputs::Demo, None).unwrap();
-    assert_eq!(compiled.report.lines(), [""; 0]);
-    let stats = compiled.snapshot.stats();
-    assert!(stats.hosts >= 20 && stats.public_hosts < stats.hosts, "{stats:?}");
-    assert!(stats.netblocks > 0 && stats.asns > 0 && stats.country_overrides > 0, "{stats:?}");
-}
-
 proptest! {
     #[test]
     fn damage_to_the_protobuf_never_panics(

@@ -54,9 +54,11 @@ impl Image {
         Self { folder }
     }
 
-    /// Compiles the demo data, with a line more in one of the files, into the volume; its generation.
+    /// Compiles the demo's mirrors, with a line more in one of the files, into the volume; its generation.
     fn compile(&self, line: &str) -> String {
-        let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/demo");
+        let demo = self.folder.path().join("demo");
+        fs::create_dir_all(&demo).unwrap();
+        testdata::demo::write(&demo).unwrap();
         let text = fs::read_to_string(demo.join("global_netblocks.txt")).unwrap() + line;
         let netblocks = self.folder.path().join("netblocks.txt");
         fs::write(&netblocks, text).unwrap();

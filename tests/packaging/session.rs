@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command as Process, Stdio};
-use std::sync::mpsc;
+use std::sync::{LazyLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ const PLACES: [&str; 7] = [
     "/var/log/mirrormanager",
 ];
 
-/// The demo data, as the handbook calls such files.
+/// MirrorManager's data with the mirrors of the demo, as the handbook calls such files.
 pub const INPUTS: [(&str, &str); 4] = [
     ("mirrorlist_cache.proto", "mirrorlist_cache.proto"),
     ("global_netblocks.txt", "global_netblocks.txt"),
@@ -42,9 +42,14 @@ pub const INPUTS: [(&str, &str); 4] = [
 /// What curl does without being asked to: it is silent, and fails when the server refuses.
 pub const CURLRC: &str = "silent\nshow-error\nfail-with-body\nmax-time = 60\nnoproxy = \"*\"\n";
 
-/// Where the demo data are.
+/// Where those data are.
 pub fn demo(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data/demo").join(name)
+    static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().unwrap();
+        testdata::demo::write(folder.path()).unwrap();
+        folder
+    });
+    FOLDER.path().join(name)
 }
 
 pub struct Session {
@@ -53,7 +58,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// With the demo data in the folder of commands, and where MirrorManager's are; and with the shipped
+    /// With such data in the folder of commands, and where MirrorManager's are; and with the shipped
     /// configuration.
     pub fn new() -> Self {
         let session = Self { folder: tempfile::tempdir().unwrap(), server: None };

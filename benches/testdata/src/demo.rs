@@ -1,4 +1,6 @@
-//! The data set that `mirrorlistd` serves when it has none: small, invented, and complete.
+//! The mirrors of the demo that `mirrorlistd` serves when it has no data, as MirrorManager would export
+//! them: small, invented, and complete. The demo itself is the catalog in `data/demo`, whose generated
+//! files come from here.
 //!
 //! Every name is under `example` (RFC 2606) and every network is set aside for documentation or
 //! benchmarks (RFC 5737, RFC 3849, RFC 2544), so that nothing of it can be mistaken for a real

@@ -2,6 +2,7 @@
 
 mod answers;
 mod command_line;
+mod demo;
 mod reloads;
 mod tree;
 mod tree_twin;

@@ -35,7 +35,8 @@ struct Options {
     #[arg(long, value_name = "N", default_value = "1", value_parser = factor())]
     directories_factor: u64,
 
-    /// Write the server's built-in demo data instead: 21 invented mirrors, six repositories.
+    /// Write the mirrors of the server's built-in demo instead, as MirrorManager would export them: 21
+    /// invented mirrors, six repositories.
     #[arg(long, conflicts_with_all = ["scale", "hosts_factor", "directories_factor", "small"])]
     demo: bool,
 
