@@ -72,7 +72,8 @@ impl Config {
         let source = data::source(upper, (&file.inputs, &file.source), exists)?;
         let written = flags.clone().merge(file);
         let Written { source: reload, listen, http, process, answer, admin, log, .. } = written;
-        let is_demo = source == Source::Inputs(Inputs::Demo);
+        // Who tries the demo or writes a catalog has no folder of MirrorManager's, and may want no log.
+        let logs = !matches!(source, Source::Inputs(Inputs::Demo | Inputs::Catalog(_)));
         Ok(Self {
             listen: listen.addresses(written.listeners),
             socket_mode: listen.mode(),
@@ -84,7 +85,7 @@ impl Config {
             reload_timeout: reload.reload_timeout().as_seconds(),
             log_queue_bytes: log.log_queue_bytes().as_usize(),
             grace: process.grace().as_seconds(),
-            access_log: log.access_log(is_demo),
+            access_log: log.access_log(logs),
             access_log_queue_bytes: log.access_log_queue_bytes().as_usize(),
             http: http.options(answer.compress(answer.profile()), answer.options()),
             log_level: log.log_level.map(LevelFilter::from),
@@ -218,9 +219,13 @@ mod tests {
     }
 
     #[test]
-    fn the_demo_logs_only_where_it_is_told_to() {
+    fn the_demo_and_catalogs_log_only_where_they_are_told_to() {
         assert_eq!(merge("", "").access_log, None);
-        assert_eq!(merge("-l /l", "").access_log, Some("/l".into()));
+        assert_eq!(merge("--catalog /c", "").access_log, None);
+        for source in ["--demo", "--catalog /c"] {
+            let logged = merge(&format!("{source} -l /l"), "").access_log;
+            assert_eq!(logged, Some("/l".into()));
+        }
         assert_eq!(merge("-c /c", "").access_log, Some(DEFAULT_LOG.into()));
         assert_eq!(merge("-c /c -l none", "log = '/l'").access_log, None);
     }

@@ -10,7 +10,7 @@ section! {
     pub struct LogOptions in "Logging" {
         /// Access log, a line for each list that was given out; `none` writes none
         ///
-        /// The demo writes none unless it is told to.
+        /// The default is that of mirrorlist-server. The demo and catalogs write none unless they are told to.
         log: PathBuf {
             key: "log",
             flag: (long, short = 'l'),
@@ -58,12 +58,11 @@ section! {
 }
 
 impl LogOptions {
-    /// The file of the access log; `None` writes none.
-    pub fn access_log(&self, is_demo: bool) -> Option<PathBuf> {
+    /// The file of the access log; `None` writes none. `has_default` says whether the default counts.
+    pub fn access_log(&self, has_default: bool) -> Option<PathBuf> {
         match &self.log {
             Some(path) if path.as_os_str() == "none" => None,
-            // Who only tries the demo has no such folder, and no use for the log.
-            None if is_demo => None,
+            None if !has_default => None,
             _ => Some(self.log()),
         }
     }
