@@ -36,6 +36,7 @@
 
 pub mod limits;
 mod percent;
+mod affix;
 pub mod written;
 pub mod fault;
 mod charset;

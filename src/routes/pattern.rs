@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use model::MAX_NAME;
 
+use super::affix::{compare, strip};
 use super::map::Lists;
 use super::percent::decode;
 use super::segment::Segment;
@@ -64,7 +65,7 @@ impl Rest {
     }
 
     fn cut<'t>(&self, text: &'t str) -> Option<&'t str> {
-        let value = text.strip_prefix(self.head.as_str())?.strip_suffix(self.tail.as_str())?;
+        let value = strip(text, &self.head, &self.tail)?;
         let is_sound = |segment: &str| !segment.is_empty() && segment != "..";
         let is_known = value.len() <= MAX_NAME
             && text.split('/').all(is_sound)
@@ -103,7 +104,8 @@ impl Pattern {
             let (raw, behind) = left.split_at_checked(left.find('/').unwrap_or(left.len()))?;
             match part {
                 Part::Literal(literal) => {
-                    (raw == literal || decode(raw).ok()? == literal.as_str()).then_some(())?;
+                    (compare(raw, literal).is_eq() || decode(raw).ok()? == literal.as_str())
+                        .then_some(())?;
                 }
                 Part::Variables(segment) => {
                     match decode(raw).ok()? {

@@ -8,6 +8,7 @@
 
 use std::ops::Range;
 
+use super::affix::strip;
 use super::class::Class;
 use super::map::Lists;
 
@@ -77,7 +78,7 @@ impl Segment {
         mut each: impl FnMut(usize, Range<usize>),
     ) -> Option<()> {
         let (last, others) = self.variables.split_last()?;
-        let mut left = text.strip_prefix(self.head.as_str())?.strip_suffix(last.1.as_str())?;
+        let mut left = strip(text, &self.head, &last.1)?;
         let mut start = self.head.len();
         let (before, behind) = others.split_at_checked(self.open)?;
         for (index, (class, divider)) in before.iter().enumerate() {

@@ -1,5 +1,6 @@
 //! The tree of path segments.
 
+use super::affix::compare;
 use super::map::Lists;
 use super::pattern::{Part, Pattern, Rest};
 use super::percent::decode;
@@ -47,7 +48,7 @@ impl Tree {
             node.below.insert(route);
             at = match part {
                 Part::Literal(text) => {
-                    let found = node.literals.binary_search_by(|(known, _)| known.cmp(text));
+                    let found = node.literals.binary_search_by(|(known, _)| compare(known, text));
                     match found {
                         Ok(found) => node.literals.get(found).map_or(next, |&(_, child)| child),
                         Err(place) => {
@@ -124,7 +125,7 @@ impl Tree {
                 }
             }
         };
-        let literal = node.literals.binary_search_by(|(known, _)| known.as_str().cmp(&segment));
+        let literal = node.literals.binary_search_by(|(known, _)| compare(known, &segment));
         if let Some(&(_, child)) = literal.ok().and_then(|at| node.literals.get(at)) {
             enter(child);
         }
