@@ -13,6 +13,8 @@
 //! records below raises [`VERSION`] and adds an entry to this list:
 //!
 //! - 1: the first.
+//!
+//! `tests/fixtures/index/` has a small file of each version.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -4,6 +4,7 @@ mod command;
 mod found;
 mod guards;
 mod incremental;
+mod versions;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
