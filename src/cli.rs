@@ -296,6 +296,7 @@ fn complete_option(arg: Arg, option: &Definition) -> Arg {
     let arg = match option.value {
         "FILE" => arg.value_hint(ValueHint::FilePath),
         "PATH" => arg.value_hint(ValueHint::AnyPath),
+        "FOLDER" => arg.value_hint(ValueHint::DirPath),
         "URL" => arg.value_hint(ValueHint::Url),
         _ => arg,
     };

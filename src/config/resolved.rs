@@ -172,7 +172,7 @@ mod tests {
     fn a_catalog_takes_the_tables_that_are_named_and_no_usual_ones() {
         let catalog = |line: &str, file: &str| match merge(line, file).source {
             Source::Inputs(Inputs::Catalog(files)) => {
-                let CatalogFiles { catalog, index, geography } = files;
+                let CatalogFiles { catalog, index, geography, .. } = files;
                 let GeographyFiles { global_netblocks, country_continent, country_database } =
                     geography;
                 let others = [index, global_netblocks, country_continent, country_database];
@@ -195,6 +195,11 @@ mod tests {
         assert_eq!(catalog("--catalog /d", "catalog = '/c'\nindex = '/i'"), "/d - - - -");
         assert_eq!(catalog("-c /m", "catalog = '/c'\nindex = '/i'"), "/m");
         assert_eq!(catalog("--demo", "catalog = '/c'\nindex = '/i'"), "built-in demo data");
+        assert_eq!(
+            catalog("--almalinux /a --geoip /g", "catalog = '/c'\nindex = '/i'"),
+            "/a - - - /g"
+        );
+        assert_eq!(catalog("--index /j", "almalinux = '/a'"), "/a /j - - -");
         for (line, file) in [
             ("--index /i", ""),
             ("--index /i", "cache = '/c'"),

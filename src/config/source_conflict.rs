@@ -14,6 +14,7 @@ struct Sources {
     demo: Option<Spanned<bool>>,
     snapshot: Option<Spanned<IgnoredAny>>,
     catalog: Option<Spanned<IgnoredAny>>,
+    almalinux: Option<Spanned<IgnoredAny>>,
     index: Option<Spanned<IgnoredAny>>,
     cache: Option<Spanned<IgnoredAny>>,
     global_netblocks: Option<Spanned<IgnoredAny>>,
@@ -24,8 +25,9 @@ struct Sources {
 /// Finds a second source in a valid file, or an index without its catalog: the position, and the error
 /// message.
 pub(super) fn find(text: &str) -> Option<(usize, String)> {
-    let Sources { demo, snapshot, catalog, index, cache, global_netblocks, cccsv, geoip } =
-        toml::from_str(text).ok()?;
+    let sources = toml::from_str(text).ok()?;
+    let Sources { demo, snapshot, catalog, almalinux, index, .. } = sources;
+    let Sources { cache, global_netblocks, cccsv, geoip, .. } = sources;
     let place = |key: &Option<Spanned<IgnoredAny>>| key.as_ref().map(|key| key.span().start);
     let tables = [
         (place(&global_netblocks), "global_netblocks"),
@@ -37,10 +39,12 @@ pub(super) fn find(text: &str) -> Option<(usize, String)> {
         (demo, "demo = true"),
         (place(&snapshot), "snapshot"),
         (place(&catalog), "catalog"),
+        (place(&almalinux), "almalinux"),
         (place(&cache), "cache"),
     ];
+    let has_catalog = catalog.is_some() || almalinux.is_some();
     // Tables belong to the catalog or to MirrorManager's files; alone, they stand for the latter.
-    let have_owner = catalog.is_some() || cache.is_some();
+    let have_owner = has_catalog || cache.is_some();
     let tables = tables.into_iter().find(|(place, _)| place.is_some() && !have_owner);
     let mut named: Vec<_> =
         named.into_iter().chain(tables).filter_map(|(place, key)| Some((place?, key))).collect();
@@ -50,8 +54,9 @@ pub(super) fn find(text: &str) -> Option<(usize, String)> {
             format!("`{second}` names data, and so does `{first}` above: keep one of them");
         return Some((place, message));
     }
-    let index = place(&index).filter(|_| catalog.is_none())?;
-    Some((index, "`index` belongs to a catalog: name that as well, with `catalog`".into()))
+    let index = place(&index).filter(|_| !has_catalog)?;
+    let message = "`index` belongs to a catalog: name that as well, with `catalog` or `almalinux`";
+    Some((index, message.into()))
 }
 
 #[cfg(test)]
@@ -73,6 +78,9 @@ mod tests {
             ("catalog = 'c'\ncache = 'c'\ngeoip = 'g'", Some(("cache", "catalog"))),
             ("geoip = 'g'\nsnapshot = 's'\ncatalog = 'c'", Some(("catalog", "snapshot"))),
             ("demo = true\ncatalog = 'c'", Some(("catalog", "demo = true"))),
+            ("almalinux = 'a'\nindex = 'i'\ngeoip = 'g'", None),
+            ("almalinux = 'a'\ncatalog = 'c'", Some(("catalog", "almalinux"))),
+            ("cache = 'c'\nalmalinux = 'a'", Some(("almalinux", "cache"))),
         ] {
             let found = find(text).map(|(_, message)| message);
             let expected = expected.map(|(second, first)| {
@@ -82,7 +90,7 @@ mod tests {
         }
         for text in ["index = 'i'", "index = 'i'\ncache = 'c'", "index = 'i'\nsnapshot = 's'"] {
             let (_, message) = find(text).expect(text);
-            assert_eq!(message, "`index` belongs to a catalog: name that as well, with `catalog`");
+            assert!(message.starts_with("`index` belongs to a catalog: "), "{message}");
         }
         let (offset, _) = find("snapshot = 's'\ndemo = true").expect("two sources");
         assert!(offset >= 15, "{offset}");

@@ -1,8 +1,10 @@
-//! A catalog of text files, with the index of its primary tree and the geography files beside it.
+//! A catalog of text files, in one of several formats, with the index of its primary tree and the
+//! geography files beside it.
 
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use super::almalinux;
 use super::catalog_files;
 use super::declared::Declaration;
 use super::declared::build::build;
@@ -17,16 +19,33 @@ use index::Index;
 pub struct CatalogFiles {
     /// The catalog: a file or a folder.
     pub catalog: PathBuf,
+    /// How it is written.
+    pub format: CatalogFormat,
     /// What a scan has found in the primary tree; without it there are no checksums.
     pub index: Option<PathBuf>,
     /// Where networks are.
     pub geography: GeographyFiles,
 }
 
+/// How a catalog is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CatalogFormat {
+    /// In TOML, as our own.
+    Toml,
+    /// In YAML, as AlmaLinux's.
+    AlmaLinux,
+}
+
 impl CatalogFiles {
     /// Reads all files.
     pub(super) fn read(&self, report: &mut Report) -> Result<Catalog, Error> {
-        let (declaration, files) = catalog_files::read(&self.catalog)?;
+        let (declaration, files) = match self.format {
+            CatalogFormat::Toml => catalog_files::read(&self.catalog)?,
+            CatalogFormat::AlmaLinux => {
+                let files = almalinux::files(&self.catalog);
+                (almalinux::read(&self.catalog, report)?, files)
+            }
+        };
         let index = self.index.as_deref().map(Index::read).transpose()?;
         let scanned = index.as_ref().map_or(0, Index::scanned);
         let made = files.iter().map(|file| modified(file)).fold(scanned, u64::max);
@@ -40,7 +59,10 @@ impl CatalogFiles {
 
     /// The state of all files, and of the folders in which files can be added.
     pub(super) fn revision(&self) -> Revision {
-        let files = catalog_files::files(&self.catalog);
+        let files = match self.format {
+            CatalogFormat::Toml => catalog_files::files(&self.catalog),
+            CatalogFormat::AlmaLinux => almalinux::files(&self.catalog),
+        };
         let files = files.iter().map(PathBuf::as_path);
         let others = self.index.as_deref().into_iter().chain(self.geography.paths());
         Revision::of_files(files.chain(others))

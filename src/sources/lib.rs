@@ -21,7 +21,7 @@ use std::fmt;
 
 use catalog::{Catalog, Report};
 
-pub use catalog_inputs::CatalogFiles;
+pub use catalog_inputs::{CatalogFiles, CatalogFormat};
 pub use error::Error;
 pub use geography::GeographyFiles;
 pub use mirrormanager::MirrorManagerFiles;
@@ -62,7 +62,10 @@ impl fmt::Display for Inputs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MirrorManager(files) => write!(f, "{}", files.cache.display()),
-            Self::Catalog(files) => write!(f, "catalog {}", files.catalog.display()),
+            Self::Catalog(CatalogFiles { catalog, format, .. }) => match format {
+                CatalogFormat::Toml => write!(f, "catalog {}", catalog.display()),
+                CatalogFormat::AlmaLinux => write!(f, "AlmaLinux's files in {}", catalog.display()),
+            },
             Self::Demo => f.write_str("built-in demo data"),
         }
     }

@@ -8,12 +8,12 @@ use clap::ArgAction;
 use crate::config::section_macro::{Section, section};
 use crate::config::values::Count;
 use serve::reload::{Shrink, Source};
-use sources::{CatalogFiles, GeographyFiles, Inputs, MirrorManagerFiles};
+use sources::{CatalogFiles, CatalogFormat, GeographyFiles, Inputs, MirrorManagerFiles};
 
 section! {
-    /// The data come from one of four places: the built-in demo (`demo`), a catalog of text files (`catalog`),
-    /// MirrorManager's files (`cache`), or a compiled snapshot (`snapshot`). Catalogs and MirrorManager's
-    /// files are compiled at each start and reload, together with tables of networks and countries
+    /// The data come from one of five places: the built-in demo (`demo`), a catalog of text files (`catalog`),
+    /// AlmaLinux's files (`almalinux`), MirrorManager's files (`cache`), or a compiled snapshot (`snapshot`).
+    /// All but the last are compiled at each start and reload, together with tables of networks and countries
     /// (`geoip`, `global_netblocks`, `cccsv`).
     ///
     /// A file that names two of them is an error. What the command line names takes the place of whatever
@@ -26,7 +26,8 @@ section! {
         demo: bool {
             key: "demo",
             flag: (long, action = ArgAction::SetTrue,
-                   conflicts_with_all = ["catalog", "index", "cache", "global_netblocks", "cccsv", "geoip"]),
+                   conflicts_with_all = ["catalog", "almalinux", "index", "cache", "global_netblocks", "cccsv",
+                                         "geoip"]),
             value: "",
             otherwise: "where no data are given or installed",
             shipped: "true",
@@ -40,6 +41,15 @@ section! {
             flag: (long, conflicts_with = "cache"),
             value: "PATH",
             example: "\"/etc/mirrorlistd/catalog\"",
+        }
+        /// AlmaLinux's files as they are: a folder with `config.yml` and the folder of mirrors
+        ///
+        /// Tables of networks and countries are read as for a catalog.
+        almalinux: PathBuf {
+            key: "almalinux",
+            flag: (long, conflicts_with_all = ["catalog", "cache"]),
+            value: "FOLDER",
+            example: "\"/var/lib/mirrorlistd/almalinux\"",
         }
         /// What `mirrorlistd scan` has found in the primary tree of a catalog
         ///
@@ -96,8 +106,8 @@ section! {
         snapshot: PathBuf {
             key: "snapshot",
             flag: (long,
-                   conflicts_with_all = ["catalog", "index", "cache", "global_netblocks", "cccsv",
-                                         "geoip", "demo"]),
+                   conflicts_with_all = ["catalog", "almalinux", "index", "cache", "global_netblocks",
+                                         "cccsv", "geoip", "demo"]),
             value: "FILE",
             example: "\"/var/lib/mirrorlistd/mirrors.snapshot\"",
         }
@@ -144,13 +154,13 @@ section! {
 
 /// The index of a primary tree is named without the catalog to which it belongs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("`--index` belongs to a catalog: name that as well, with `--catalog`")]
+#[error("`--index` belongs to a catalog: name that as well, with `--catalog` or `--almalinux`")]
 pub struct IndexAlone;
 
 /// The kind of inputs that options name.
 enum Named {
     Demo,
-    Catalog(PathBuf),
+    Catalog(CatalogFormat, PathBuf),
     MirrorManager,
 }
 
@@ -158,9 +168,16 @@ impl InputOptions {
     /// Whether it says what to compile.
     fn names_inputs(&self) -> bool {
         self.demo == Some(true)
-            || self.catalog.is_some()
+            || self.catalog().is_some()
             || self.cache.is_some()
             || self.names_tables()
+    }
+
+    /// The catalog that it names, in whatever format.
+    fn catalog(&self) -> Option<Named> {
+        let catalog = |format, path: &Option<PathBuf>| Some(Named::Catalog(format, path.clone()?));
+        catalog(CatalogFormat::Toml, &self.catalog)
+            .or_else(|| catalog(CatalogFormat::AlmaLinux, &self.almalinux))
     }
 
     /// Whether it names a table that goes with several kinds of inputs.
@@ -184,14 +201,14 @@ fn named(upper: &InputOptions, lower: &InputOptions) -> Option<Named> {
     if upper.demo == Some(true) {
         return Some(Named::Demo);
     }
-    if let Some(catalog) = &upper.catalog {
-        return Some(Named::Catalog(catalog.clone()));
+    if let Some(catalog) = upper.catalog() {
+        return Some(catalog);
     }
     if upper.cache.is_some() {
         return Some(Named::MirrorManager);
     }
-    match &lower.catalog {
-        Some(catalog) => Some(Named::Catalog(catalog.clone())),
+    match lower.catalog() {
+        Some(catalog) => Some(catalog),
         None if lower.demo == Some(true) && !upper.names_tables() => Some(Named::Demo),
         None => {
             let is_named = upper.names_tables() || lower.names_tables() || lower.cache.is_some();
@@ -214,15 +231,16 @@ pub fn inputs(
         None => Named::MirrorManager,
     };
     // The file was checked by itself: an index that its catalog lacks here was overruled.
-    if upper.index.is_some() && !matches!(named, Named::Catalog(_)) {
+    if upper.index.is_some() && !matches!(named, Named::Catalog(..)) {
         return Err(IndexAlone);
     }
     let files = upper.clone().merge(lower.clone());
     Ok(match named {
         Named::Demo => Inputs::Demo,
-        Named::Catalog(catalog) => Inputs::Catalog(CatalogFiles {
-            index: files.index.filter(|_| upper.index.is_some() || upper.catalog.is_none()),
+        Named::Catalog(format, catalog) => Inputs::Catalog(CatalogFiles {
+            index: files.index.filter(|_| upper.index.is_some() || upper.catalog().is_none()),
             catalog,
+            format,
             geography: GeographyFiles {
                 global_netblocks: files.global_netblocks,
                 country_continent: files.cccsv,

@@ -124,7 +124,8 @@ fn an_index_belongs_to_a_catalog() {
         assert_eq!(status, 2);
         assert_eq!(
             stderr,
-            "mirrorlistd: `--index` belongs to a catalog: name that as well, with `--catalog`\n"
+            "mirrorlistd: `--index` belongs to a catalog: name that as well, with `--catalog` or \
+             `--almalinux`\n"
         );
     }
     let config = store.text("m.toml");

@@ -1,5 +1,6 @@
 //! Catalogs of text files: what they say is what clients get.
 
+mod almalinux;
 mod answers;
 mod command_line;
 mod demo;
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 
 use answer::Options;
 use index::Index;
-use sources::{CatalogFiles, GeographyFiles, Inputs};
+use sources::{CatalogFiles, CatalogFormat, GeographyFiles, Inputs};
 use tempfile::TempDir;
 use testdata::mmdb::{self, Layout};
 
@@ -44,6 +45,14 @@ networks = ["192.0.2.0/24", "2001:db8:100::/48"]
 private  = true
 "#;
 
+/// Where some networks are.
+const COUNTRIES: [(&str, &str); 4] = [
+    ("192.0.2.0/24", "DE"),
+    ("198.51.100.0/24", "FR"),
+    ("203.0.113.0/24", "JP"),
+    ("198.18.0.0/24", "US"),
+];
+
 /// A catalog with what goes with it, as files.
 struct Files {
     folder: TempDir,
@@ -55,13 +64,7 @@ impl Files {
     fn new(catalog: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("catalog.toml"), catalog).unwrap();
-        let countries = [
-            ("192.0.2.0/24", "DE"),
-            ("198.51.100.0/24", "FR"),
-            ("203.0.113.0/24", "JP"),
-            ("198.18.0.0/24", "US"),
-        ];
-        let database = mmdb::write(Layout::GeoLite2, &countries);
+        let database = mmdb::write(Layout::GeoLite2, &COUNTRIES);
         std::fs::write(folder.path().join("country.mmdb"), database).unwrap();
         std::fs::write(folder.path().join("systems.txt"), "198.51.100.0/24 64500\n").unwrap();
         Self { folder, with_index: false }
@@ -78,8 +81,14 @@ impl Files {
     }
 
     fn inputs(&self) -> Inputs {
+        self.inputs_of(CatalogFormat::Toml, self.path("catalog.toml"))
+    }
+
+    /// Another catalog, with the same files beside it.
+    fn inputs_of(&self, format: CatalogFormat, catalog: PathBuf) -> Inputs {
         Inputs::Catalog(CatalogFiles {
-            catalog: self.path("catalog.toml"),
+            catalog,
+            format,
             index: self.with_index.then(|| self.path("tree.index")),
             geography: GeographyFiles {
                 global_netblocks: Some(self.path("systems.txt")),

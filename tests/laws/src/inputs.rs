@@ -11,6 +11,8 @@ use compile::compile;
 use mirrorlistd::config::written::Written;
 use model::net::Prefix;
 use snapshot::format;
+use sources::declared::Declaration;
+use sources::declared::check::{Scope, check};
 use sources::geography::{
     country_continent as continents, country_database as countries, global_netblocks as netblocks,
 };
@@ -166,6 +168,13 @@ fn check_almalinux(config: &[u8], mirrors: &[&[u8]]) {
         check_place(line, "m/m.yml:", longest);
     }
     let Some(declaration) = declaration else { return };
+    let faults = check(&declaration, Scope::All);
+    assert!(faults.is_empty(), "{faults}");
+    let written = sources::catalog_files::write(&declaration);
+    let read = sources::catalog_files::parse("c.toml", &written);
+    let read = read.unwrap_or_else(|faults| panic!("{faults}\n{written}"));
+    let shown = |declaration: Declaration| format!("{:?}", declaration.without_places());
+    assert_eq!(shown(read), shown(declaration.clone()));
     let mut names = BTreeSet::new();
     for mirror in &declaration.mirrors {
         let mut urls = mirror.urls.iter().map(|url| url.url.as_str().to_owned());
