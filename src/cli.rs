@@ -97,6 +97,12 @@ pub enum Command {
     /// a server starts with if FILE is broken.
     #[command(args_override_self = true)]
     Compile(CompileArgs),
+    /// Write the data of other programs as a catalog of text files
+    ///
+    /// The catalog is a new folder, and gives the same answers to `repo=` and `arch=`. What it cannot say
+    /// is listed on stderr, each kind with a number and an example.
+    #[command(args_override_self = true)]
+    Import(ImportArgs),
     /// Show what a snapshot file holds, and whether it is intact
     ///
     /// Exits 0 if it is, and 1 with the reason if it is not.
@@ -185,6 +191,24 @@ pub struct CompileArgs {
     /// Do not keep the snapshot that is replaced as FILE.previous
     #[arg(long, alias = "no_previous", help_heading = "Output")]
     pub no_previous: bool,
+}
+
+/// `mirrorlistd import`.
+#[derive(Args, Clone, Debug)]
+pub struct ImportArgs {
+    /// AlmaLinux's files: a folder with `config.yml` and the folder of mirrors
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, help_heading = "Data",
+          required_unless_present = "cache", conflicts_with = "cache")]
+    pub almalinux: Option<PathBuf>,
+    /// MirrorManager's mirrors and directories (protobuf)
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Data")]
+    pub cache: Option<PathBuf>,
+    /// The name of the distribution, which MirrorManager's data do not say
+    #[arg(long, value_name = "NAME", default_value = "Example Linux", help_heading = "Output")]
+    pub name: String,
+    /// The folder to write; it must not exist yet
+    #[arg(short, long, value_name = "FOLDER", value_hint = ValueHint::DirPath, help_heading = "Output")]
+    pub output: PathBuf,
 }
 
 /// `mirrorlistd inspect`.

@@ -2,6 +2,7 @@
 
 pub mod serve;
 pub mod compile;
+pub mod import;
 pub mod inspect;
 pub mod check;
 pub mod init;
@@ -24,6 +25,7 @@ pub fn run(cli: Cli) -> ExitCode {
         None => serve::run(&cli.serve),
         Some(Command::Serve(args)) => serve::run(&args),
         Some(Command::Compile(args)) => compile::run(&args),
+        Some(Command::Import(args)) => import::run(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Init(args)) => init::run(&args),

@@ -19,8 +19,9 @@ mod demo;
 
 use std::fmt;
 
-use catalog::{Catalog, Report};
+use catalog::Catalog;
 
+pub use catalog::Report;
 pub use catalog_inputs::{CatalogFiles, CatalogFormat};
 pub use error::Error;
 pub use geography::GeographyFiles;

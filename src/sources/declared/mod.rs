@@ -11,6 +11,7 @@ pub mod fault;
 pub mod template;
 pub mod check;
 pub mod build;
+pub mod of_catalog;
 mod expand;
 mod listing;
 

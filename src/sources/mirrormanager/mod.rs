@@ -12,8 +12,9 @@ mod carriers;
 use std::path::{Path, PathBuf};
 use std::thread::{self, Scope};
 
+use super::declared::{Declaration, of_catalog};
 use super::error::{Error, file_name};
-use super::geography;
+use super::geography::{self, GeographyFiles};
 use cache::BadFile;
 use catalog::{Builder, Catalog, Report};
 use read_ahead::ReadAhead;
@@ -62,6 +63,17 @@ pub(super) fn read(files: &MirrorManagerFiles, report: &mut Report) -> Result<Ca
     let (builder, geography) = (builder?, geography?);
     report.append(geography_report);
     Ok(builder.finish(geography, report)?)
+}
+
+/// Reads the protobuf alone, and says what it holds in the words of a catalog. `name` is that of the
+/// distribution.
+pub fn declare(cache: &Path, name: &str, report: &mut Report) -> Result<Declaration, Error> {
+    // What is reported here is of the data, and not of what a catalog makes of them.
+    let mut unheard = Report::default();
+    let builder = thread::scope(|scope| read_cache(scope, cache, &mut unheard))?;
+    let geography = GeographyFiles::default().read(&mut unheard)?;
+    let catalog = builder.finish(geography, &mut unheard)?;
+    Ok(of_catalog::declare(&catalog, name, report))
 }
 
 fn read_cache<'scope>(

@@ -4,6 +4,7 @@ mod almalinux;
 mod answers;
 mod command_line;
 mod demo;
+mod import;
 mod reloads;
 mod tree;
 mod tree_twin;

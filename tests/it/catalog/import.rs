@@ -1,0 +1,152 @@
+//! `mirrorlistd import`: the catalog that it writes gives the answers of the data that it was made from.
+
+use std::path::Path;
+
+use answer::Options;
+use catalog::Report;
+use sources::declared::Declaration;
+use sources::declared::check::{Scope, check};
+use sources::{CatalogFormat, Inputs, almalinux, catalog_files, mirrormanager};
+use testdata::Message as _;
+
+use super::Files;
+use super::almalinux::{fixture, serve};
+use crate::fixture::{Answer, NOWHERE, Server, World};
+use crate::server::run;
+use serve::build_snapshot::build;
+
+/// Addresses in the networks of the fixtures, and in none.
+const CLIENTS: [&str; 7] = [
+    NOWHERE,
+    "192.0.2.7",
+    "192.0.2.200",
+    "198.51.100.1",
+    "198.51.100.70",
+    "203.0.113.9",
+    "2001:db8:1000::1",
+];
+
+/// What clients notice of an answer; the order within a tier is random.
+fn noticed(answer: &Answer) -> (u16, String, Option<String>, Vec<String>) {
+    let mut urls = answer.urls();
+    urls.sort_unstable();
+    (answer.status, answer.header().to_owned(), answer.found.clone(), urls)
+}
+
+/// Compares all repositories for all clients, and returns the number of answers with a list.
+#[track_caller]
+fn compare(one: &Server, other: &Server, step: usize) -> usize {
+    let kept: Vec<_> = other.snapshot().repository_names().iter().collect();
+    let mut n_lists = 0;
+    for name in one.snapshot().repository_names().iter().step_by(step) {
+        let (repo, arch) = name.rsplit_once('+').unwrap();
+        for client in CLIENTS {
+            let request = format!("/mirrorlist?repo={repo}&arch={arch} from {client}");
+            let (one, other) = (one.get(&request), other.get(&request));
+            if !kept.contains(&name) {
+                // Its directory is on no mirror.
+                assert_eq!((one.status, other.status), (404, 404), "{request}");
+                continue;
+            }
+            assert_eq!(noticed(&one), noticed(&other), "{request}");
+            n_lists += usize::from(one.status == 200);
+        }
+    }
+    n_lists
+}
+
+/// Writes a declaration as a catalog, which must say the same, and serves it.
+#[track_caller]
+fn serve_written(declaration: &Declaration, files: &Files) -> Server {
+    let faults = check(declaration, Scope::All);
+    assert!(faults.is_empty(), "{faults}");
+    let folder = files.path("imported");
+    catalog_files::write_folder(declaration, &folder).unwrap();
+    let (read, _) = catalog_files::read(&folder).unwrap_or_else(|faults| panic!("{faults}"));
+    let mut expected = declaration.clone().without_places();
+    // Files are read in the order of their names.
+    expected.mirrors.sort_by(|a, b| a.key.cmp(&b.key));
+    assert_eq!(format!("{:?}", read.without_places()), format!("{expected:?}"));
+    let inputs = files.inputs_of(CatalogFormat::Toml, folder);
+    Server::new(build(&inputs, None).unwrap(), &Options::default())
+}
+
+#[test]
+fn almalinux_files_answer_the_same_as_a_catalog() {
+    let files = Files::new("");
+    let declaration = almalinux::read(&fixture(), &mut Report::default()).unwrap();
+    let imported = serve_written(&declaration, &files);
+    let n_lists = compare(&serve(&fixture()), &imported, 1);
+    assert!(n_lists > 300, "{n_lists}");
+}
+
+#[test]
+fn almalinux_real_files_answer_the_same_as_a_catalog() {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut beside = top.ancestors().map(|folder| folder.join("shared/data/almalinux"));
+    let Some(folder) = beside.find(|folder| folder.is_dir()) else {
+        eprintln!("AlmaLinux's files are not here: left out");
+        return;
+    };
+    let files = Files::new("");
+    let declaration = almalinux::read(&folder, &mut Report::default()).unwrap();
+    let imported = serve_written(&declaration, &files);
+    let n_lists = compare(&serve(&folder), &imported, 97);
+    assert!(n_lists > 300, "{n_lists}");
+}
+
+#[test]
+fn mirrormanager_data_answer_the_same_as_a_catalog() {
+    let files = Files::new("");
+    let folder = files.path("mirrormanager");
+    std::fs::create_dir(&folder).unwrap();
+    let mut world = World::standard();
+    world.netblocks = "198.51.100.0/24 64500\n".into();
+    world.countries = super::COUNTRIES.to_vec();
+    let original = world.write(&folder, &world.list.encode_to_vec());
+    let cache = original.cache.clone();
+    let original = build(&Inputs::MirrorManager(original), None).unwrap();
+    let original = Server::new(original, &Options::default());
+    let mut report = Report::default();
+    let declaration = mirrormanager::declare(&cache, "Standard", &mut report).unwrap();
+    let imported = serve_written(&declaration, &files);
+    let n_lists = compare(&original, &imported, 1);
+    assert!(n_lists > 20, "{n_lists}");
+    let lines = report.lines().join("\n");
+    for problem in [
+        "repository whose directory no mirror carries, left out: gone-7+x86_64",
+        "checksums are no part of a catalog",
+        "directory of no repository",
+        "directory that path= finds by another name now",
+    ] {
+        assert!(lines.contains(problem), "{problem}:\n{lines}");
+    }
+}
+
+#[test]
+fn import_writes_a_new_folder_and_overwrites_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("catalog");
+    let (files, output) = (fixture(), output.to_str().unwrap().to_owned());
+    let args = ["import", "--almalinux", files.to_str().unwrap(), "-o", &output];
+    let first = run(&args);
+    let stderr = String::from_utf8(first.stderr).unwrap();
+    assert_eq!(first.status.code(), Some(0), "{stderr}");
+    assert!(stderr.contains("mirrors.d/broken-1.yml:4: mirror left out: `private` is"), "{stderr}");
+    let stdout = String::from_utf8(first.stdout).unwrap();
+    assert_eq!(
+        stdout,
+        format!(
+            "{output}: 9 mirrors, 14 repositories; mirrorlistd check --catalog {output} reads them\n"
+        )
+    );
+    assert_eq!(run(&["check", "--catalog", &output]).status.code(), Some(0));
+    let second = run(&args);
+    assert_eq!(second.status.code(), Some(1));
+    let stderr = String::from_utf8(second.stderr).unwrap();
+    assert!(stderr.contains("is there already; it is not changed"), "{stderr}");
+    let neither = run(&["import", "-o", &output]);
+    assert_eq!(neither.status.code(), Some(2));
+    let both = run(&["import", "--almalinux", "a", "--cache", "c", "-o", &output]);
+    assert_eq!(both.status.code(), Some(2));
+}
