@@ -164,9 +164,7 @@ fn a_fault_in_config_yml_is_one_line_with_its_place() {
         (
             "  - \"9.8\"",
             "  - \"9/8\"",
-            &format!(
-                "config.yml:9: `versions` is \"9/8\": write a list of versions, such as [\"9\", \"9.8\"]"
-            ),
+            "config.yml:9: `versions` is \"9/8\": write a list of versions, such as [\"9\", \"9.8\"]",
         ),
         (
             "\"9\": \"9.8\"",
@@ -347,10 +345,8 @@ fn find_real_files() -> Option<PathBuf> {
 
 #[test]
 fn all_real_mirrors_load_and_each_key_without_use_is_named() {
-    let Some(folder) = find_real_files() else {
-        eprintln!("AlmaLinux's files are not here: left out");
-        return;
-    };
+    // They are no part of a clone: the hand-made files cover every key.
+    let Some(folder) = find_real_files() else { return };
     let mut report = Report::default();
     let declaration = read(&folder, &mut report).expect("it is read");
     let carrying = |group: &str| {
@@ -358,9 +354,6 @@ fn all_real_mirrors_load_and_each_key_without_use_is_named() {
         declaration.mirrors.iter().filter(|mirror| mirror.carries == carries).count()
     };
     let lines = report.lines();
-    for line in &lines {
-        println!("{line}");
-    }
     assert_eq!([carrying("current"), carrying("module-kitten"), carrying("vault")], [530, 49, 1]);
     let counts: BTreeMap<&str, u64> = lines
         .iter()
@@ -390,5 +383,5 @@ fn all_real_mirrors_load_and_each_key_without_use_is_named() {
         ("URL that another mirror has", 1),
     ]
     .into();
-    assert_eq!(counts, expected);
+    assert_eq!(counts, expected, "{}", lines.join("\n"));
 }
