@@ -196,7 +196,7 @@ impl Directories {
     }
 
     /// Ends the description of mirrors without adding a directory, and returns it for
-    /// [`Self::add`]. `None` if it would take too much memory, which [`Self::is_too_large`] then says.
+    /// [`Self::add`]. `None` if it would take too much memory; the builder then refuses the catalog.
     pub fn describe(&mut self, origin: &Origin) -> Option<Described> {
         let described = self.intern_current(origin);
         self.discard();

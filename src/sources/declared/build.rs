@@ -1,7 +1,7 @@
 //! Passes a declaration to the catalog's builder, with what a scan has found in the primary tree.
 //!
-//! Every repository is expanded ([`expand`](super::expand)), and every directory gets the mirrors that
-//! carry it ([`listing`](super::listing)). A directory has the same name in the catalog and below a
+//! Every repository is expanded (`expand`), and every directory gets the mirrors that
+//! carry it (`listing`). A directory has the same name in the catalog and below a
 //! mirror's base URL.
 //!
 //! A mirror without a bandwidth gets the median of those that have one: whoever does not know it should

@@ -12,7 +12,7 @@ use catalog::{Origin, Place};
 use model::repository::fixed_arch;
 
 /// The most names and directories that repositories can make.
-const MAX_PAIRS: usize = 200_000;
+pub(super) const MAX_PAIRS: usize = 200_000;
 /// The most names of a circle of redirects that are shown.
 const MAX_SHOWN: usize = 20;
 

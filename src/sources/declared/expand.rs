@@ -6,11 +6,8 @@ use std::borrow::Cow;
 use catalog::Origin;
 use model::path;
 
+use super::check::MAX_PAIRS;
 use super::{Carried, Carries, Repository};
-
-/// The most pairs of all repositories together. Distributions have some hundred; a few lines with long
-/// lists of versions and architectures could mean billions.
-const MAX_PAIRS: usize = 200_000;
 
 /// A repository in one version, for one architecture.
 pub(super) struct Pair<'d> {
