@@ -77,19 +77,22 @@ impl Dnf {
 
     /// The same with another URL, and more lines in the `.repo` file.
     pub fn with(stage: &Stage, list: List, url: &str, more: &str) -> Self {
-        let folder = stage.new_folder("dnf");
-        for name in ["R", "C", "P", "L", "ROOT"] {
-            fs::create_dir(folder.join(name)).unwrap();
-        }
-        let timeout = stage.client_timeout();
-        let conf = format!("[main]\ngpgcheck=0\nplugins=0\ntimeout={timeout}\n");
-        fs::write(folder.join("dnf.conf"), conf).unwrap();
         // Debian's default of skip_if_unavailable would hide failures.
         let repo = format!(
             "[fixture]\nname=fixture\nenabled=1\ngpgcheck=0\nskip_if_unavailable=0\n\
              {}={url}\n{more}\n",
             list.name()
         );
+        Self::with_repo_file(stage.new_folder("dnf"), stage.client_timeout(), &repo)
+    }
+
+    /// A system in an empty folder, whose only `.repo` file has this text.
+    pub fn with_repo_file(folder: PathBuf, timeout: u32, repo: &str) -> Self {
+        for name in ["R", "C", "P", "L", "ROOT"] {
+            fs::create_dir(folder.join(name)).unwrap();
+        }
+        let conf = format!("[main]\ngpgcheck=0\nplugins=0\ntimeout={timeout}\n");
+        fs::write(folder.join("dnf.conf"), conf).unwrap();
         fs::write(folder.join("R/fixture.repo"), repo).unwrap();
         Self { folder }
     }

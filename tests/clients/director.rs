@@ -46,6 +46,13 @@ impl Director {
         Self::start_command(command, IpAddr::from([127, 0, 0, 1]), folder)
     }
 
+    /// Runs a command of the handbook, given as its words, in `folder`.
+    pub fn start_in<'a>(folder: &Path, words: impl Iterator<Item = &'a str>) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorlistd"));
+        command.args(words).current_dir(folder);
+        Self::start_command(command, IpAddr::from([127, 0, 0, 1]), folder)
+    }
+
     fn start_command(mut command: Command, ip: IpAddr, folder: &Path) -> Self {
         let stderr = tempfile::Builder::new().prefix("director").tempfile_in(folder).unwrap();
         let (file, stderr) = stderr.keep().unwrap();

@@ -50,6 +50,7 @@ mod reload;
 mod behind_proxies;
 mod worst_data;
 mod scan;
+mod first_steps;
 
 use std::process::ExitCode;
 
@@ -66,5 +67,6 @@ fn main() -> ExitCode {
     suite.add_all(behind_proxies::TESTS);
     suite.add_all(worst_data::TESTS);
     suite.add_all(scan::TESTS);
+    suite.add_all(first_steps::TESTS);
     suite.run()
 }

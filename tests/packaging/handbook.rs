@@ -12,8 +12,8 @@ use sources::catalog_files::parse;
 use crate::built::{Built, contrib, output_text};
 use crate::debian::{Outcome, Packages};
 use crate::host::Host;
-use crate::markdown::{Block, Command, anchors, blocks, links};
 use crate::session::{CURLRC, INPUTS, PATIENCE, Session, check, demo};
+use support::markdown::{Block, Command, anchors, blocks, links};
 
 tests! {
     every_block_says_what_it_is,
@@ -23,6 +23,9 @@ tests! {
     commands_do_what_they_are_said_to_do,
     commands_of_root_do_what_they_are_said_to_do,
 }
+
+const FIRST_STEPS: &str =
+    "`tests/clients/first_steps.rs` runs this chapter, with mirrors that exist";
 
 /// Commands that are not run here, by the end of their document's path; and why.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
@@ -43,6 +46,19 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "aria2c --follow-metalink=mem 'http://127.0.0.1:3000/metalink?repo=demo-9&arch=x86_64'",
         "the demo's mirrors do not exist; the suite of clients runs aria2 with mirrors that do",
     ),
+    ("first-steps.md", "createrepo_c tree/9/x86_64", FIRST_STEPS),
+    ("first-steps.md", "mirrorlistd scan tree -o primary.index", FIRST_STEPS),
+    (
+        "first-steps.md",
+        "mirrorlistd check --catalog catalog.toml --index primary.index",
+        FIRST_STEPS,
+    ),
+    (
+        "first-steps.md",
+        "mirrorlistd serve --catalog catalog.toml --index primary.index --watch",
+        FIRST_STEPS,
+    ),
+    ("first-steps.md", "dnf -y install hello", FIRST_STEPS),
     (
         "primary-tree.md",
         "createrepo_c /srv/pub/example/9/BaseOS/x86_64/os",

@@ -28,7 +28,6 @@ mod packages;
 mod built;
 mod host;
 mod promql;
-mod markdown;
 mod session;
 
 mod package;

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::built::{PROGRAM, contrib, output_text};
-use crate::markdown::Command;
+use support::markdown::Command;
 
 /// After this, something hangs.
 pub const PATIENCE: Duration = Duration::from_secs(120);

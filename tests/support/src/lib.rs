@@ -2,8 +2,9 @@
 //!
 //! [`server`] runs the program and talks HTTP to it, [`fixture`] builds inputs and answers requests
 //! without a server, [`golden`] compares answers with files, [`lint`] finds errors in an answer,
-//! [`proxy`] runs real reverse proxies, [`debian`] installs packages that a suite needs and has the
-//! runner that can ignore tests, [`data`] keeps generated inputs of full size.
+//! [`markdown`] finds commands in chapters of the handbook, [`proxy`] runs real reverse proxies,
+//! [`debian`] installs packages that a suite needs and has the runner that can ignore tests, [`data`]
+//! keeps generated inputs of full size.
 //!
 //! Functions panic on failure, as tests do. Code that only one suite needs is in that suite.
 
@@ -13,6 +14,7 @@ pub mod data;
 pub mod fixture;
 pub mod golden;
 pub mod lint;
+pub mod markdown;
 pub mod proxy;
 pub mod server;
 

@@ -1,5 +1,4 @@
-//! What the tests of the handbook need of Markdown: fenced blocks, the commands in them, links and
-//! headings.
+//! Reads the Markdown of the handbook: fenced blocks, the commands in them, links and headings.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +8,9 @@ pub struct Block {
     pub language: String,
     /// The other words.
     pub words: Vec<String>,
-    /// Its lines and the number of the first one.
+    /// Its lines.
     pub lines: Vec<String>,
+    /// The number of its first line.
     pub at: usize,
 }
 
@@ -25,6 +25,7 @@ impl Block {
         ["sh", "console"].contains(&self.language.as_str())
     }
 
+    /// Its text.
     pub fn text(&self) -> String {
         self.lines.iter().map(|line| format!("{line}\n")).collect()
     }
@@ -65,6 +66,7 @@ pub struct Command {
     /// What it prints, `…` standing for anything; nothing is said in blocks of `sh`.
     pub prints: Option<Vec<String>>,
     /// The number of its line.
+    /// The number of its first line.
     pub at: usize,
 }
 

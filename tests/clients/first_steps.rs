@@ -1,0 +1,110 @@
+//! The first steps of the handbook: the commands and files of their chapter, with mirrors that exist.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use support::markdown::{Block, blocks};
+
+use crate::client::Dnf;
+use crate::director::Director;
+use crate::packages;
+use crate::repository::{PACKAGE, Version, repository};
+
+tests! {
+    the_first_steps_of_the_handbook_install_a_package_with_dnf,
+}
+
+const CHAPTER: &str = include_str!("../../contrib/handbook/first-steps.md");
+
+fn the_first_steps_of_the_handbook_install_a_package_with_dnf() {
+    packages::require();
+    let folder = tempfile::Builder::new().prefix("first-steps").tempdir().unwrap();
+    let folder = folder.path();
+    let packages = &repository(Version::New).files;
+    for (path, content) in packages.iter().filter(|(path, _)| path.ends_with(".rpm")) {
+        let path = folder.join("tree/9/x86_64").join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+    shell(folder, "chmod -R a+rX tree");
+    let mirrors = [11, 12].map(|number| WebServer::start(&folder.join("tree"), number));
+
+    let chapter = blocks(CHAPTER);
+    let find = |language: &str| chapter.iter().find(|block| block.language == language).unwrap();
+    let mut catalog = find("toml").text();
+    for (name, mirror) in ["berlin", "paris"].iter().zip(&mirrors) {
+        replace(&mut catalog, &format!("https://mirror.{name}.example/pub"), &mirror.url);
+    }
+    fs::write(folder.join("catalog.toml"), catalog).unwrap();
+
+    let commands = chapter.iter().filter(|block| block.has_commands()).flat_map(Block::commands);
+    let mut director = None;
+    let mut installed = None;
+    for line in commands.map(|command| command.line) {
+        if line.starts_with("mirrorlistd serve ") {
+            director = Some(Director::start_in(folder, line.split(' ').skip(1)));
+        } else if let Some(arguments) = line.strip_prefix("dnf ") {
+            let director: &Director = director.as_ref().unwrap();
+            let mut repo = find("ini").text();
+            replace(&mut repo, "127.0.0.1:3000", &director.address.to_string());
+            let system = folder.join("system");
+            fs::create_dir(&system).unwrap();
+            let dnf = Dnf::with_repo_file(system, 120, &repo);
+            let arguments = arguments.replace("hello", PACKAGE);
+            let run = dnf.run(&arguments.split(' ').collect::<Vec<_>>());
+            assert!(run.is_success(), "{run}\n{}", director.report());
+            installed = Some(dnf.installed());
+        } else {
+            shell(folder, &line);
+        }
+    }
+    assert_eq!(installed.as_deref(), Some("2.0"), "the chapter ends with an installed package");
+}
+
+/// Replaces what occurs once.
+fn replace(text: &mut String, from: &str, to: &str) {
+    assert_eq!(text.matches(from).count(), 1, "{from} in {text}");
+    *text = text.replace(from, to);
+}
+
+/// Runs a command in a folder as a shell does that finds the program under test.
+fn shell(folder: &Path, line: &str) {
+    let program = support::program().parent().unwrap().display();
+    let script = format!("PATH={program}:$PATH; umask 022; {line}");
+    let output = Command::new("/bin/bash").args(["-ec", &script]).current_dir(folder).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{line}: {output:?}");
+}
+
+/// A web server that serves a folder; ended when dropped.
+struct WebServer {
+    child: Child,
+    url: String,
+}
+
+impl WebServer {
+    fn start(folder: &Path, number: u8) -> Self {
+        let address = format!("127.0.0.{number}");
+        let mut child = Command::new("/usr/bin/python3")
+            .args(["-u", "-m", "http.server", "0", "--bind", &address, "--directory"])
+            .arg(folder)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // "Serving HTTP on 127.0.0.11 port 41234 (http://127.0.0.11:41234/) ..."
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let url = line.split(['(', ')']).nth(1).expect("it says where it listens");
+        Self { url: url.trim_end_matches('/').to_owned(), child }
+    }
+}
+
+impl Drop for WebServer {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
