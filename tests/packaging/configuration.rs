@@ -133,6 +133,7 @@ fn it_is_accepted_with_every_key_uncommented() {
     let other = [
         "snapshot",
         "catalog",
+        "almalinux",
         "index",
         "cache",
         "global_netblocks",
