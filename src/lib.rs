@@ -11,8 +11,9 @@
 //!   Sources read files, the catalog checks their records and reports bad ones as diagnostics, and the
 //!   compiler stores the rest as an immutable [`snapshot`].
 //! - [`answer`]: a request looks up mirrors, orders them and writes the answer. It parses no data files,
-//!   allocates nothing per mirror, takes no lock, never waits, and uses exactly one snapshot. Text that
-//!   is the same in every answer is prepared once, when a snapshot is loaded ([`answer::prepared`]).
+//!   takes no lock, never waits, and uses exactly one snapshot; a text list or a metalink allocates nothing
+//!   per mirror. Text that is the same in every answer is prepared once, when a snapshot is loaded
+//!   ([`answer::prepared`]).
 //!
 //! ```text
 //! input files ─▶ sources ─▶ catalog::Builder ─▶ Catalog ─▶ compile ─▶ snapshot::tables ─▶ Snapshot
@@ -27,23 +28,36 @@
 //!
 //! # Rooms
 //!
-//! Each room is a crate of the workspace, so Cargo allows imports in one direction only. From the
-//! bottom:
+//! Each room is a crate of the workspace, so imports between rooms are the dependencies of their
+//! manifests, and never form a circle. In this drawing a room stands one line above the highest of those
+//! that it builds on:
+//!
+//! ```text
+//! mirrorlistd
+//! serve
+//! answer     compile    sources    scan
+//! catalog    index      routes     snapshot
+//! model
+//! encode     runtime
+//! ```
 //!
 //! | room | contents | builds on |
 //! |---|---|---|
 //! | `encode` | writing: text blocks, numbers, escapes | |
 //! | [`model`] | the types of the domain, always valid | `encode` |
 //! | [`runtime`] | supervised threads, opening files, the log, a rate limiter | |
-//! | `catalog` | records and diagnostics, whatever their source | [`model`] |
-//! | `index` | what a scan has found in the primary tree, and its file | [`model`], [`runtime`] |
-//! | `scan` | walks the primary tree and makes an index of it | `index` |
-//! | [`sources`] | turns input files into a catalog | `catalog`, [`runtime`] |
-//! | [`snapshot`] | the compiled state, its lookups and its file | [`model`], [`runtime`] |
-//! | [`compile`] | turns a catalog into a snapshot | `catalog`, [`snapshot`] |
-//! | [`answer`] | turns a request into an answer; pure | [`snapshot`], `encode` |
-//! | [`serve`] | the network, the published data, reloads, counters, the admin listener | all of them |
-//! | this one | options, the command line, the wiring of all parts | all of them |
+//! | `catalog` | records and diagnostics, whatever their source | `model` |
+//! | `index` | what a scan has found in the primary tree, and its file | `model`, `runtime` |
+//! | `scan` | walks the primary tree and makes an index of it | `index`, `model`, `runtime` |
+//! | [`sources`] | turns input files into a catalog | `catalog`, `index`, `model`, `runtime` |
+//! | `routes` | the route table; not used by the program yet | `encode`, `model` |
+//! | [`snapshot`] | the compiled state, its lookups and its file | `model`, `runtime` |
+//! | [`compile`] | turns a catalog into a snapshot | `catalog`, `model`, `snapshot` |
+//! | [`answer`] | turns a request into an answer; pure | `encode`, `model`, `snapshot` |
+//! | [`serve`] | the network, the published data, reloads, counters, the admin listener | `answer`, `catalog`, `compile`, `encode`, `model`, `runtime`, `snapshot`, `sources` |
+//! | `mirrorlistd` | this one: options, the command line, the wiring of all parts | `answer`, `compile`, `index`, `model`, `runtime`, `scan`, `serve`, `snapshot`, `sources` |
+//!
+//! `tests/it/map.rs` compares the drawing and the table with the manifests.
 //!
 //! Modules of a room do not import each other in a circle, and some outside crates are used by a single
 //! module: `tests/it/rooms.rs` checks this in the sources. hyper is used in [`serve`] only, tokio there

@@ -1,5 +1,6 @@
 //! The route table: which requests a catalog answers, with the target, the format and the options of
-//! each answer.
+//! each answer. It is checked and tested, and not used by the program yet: today's paths are in
+//! `answer/format.rs` and `serve/http/route.rs`.
 //!
 //! A [`Route`] is what the catalog says of one kind of request, as text. [`compile()`] checks all routes
 //! together and makes a [`Table`] of them. [`Table::find`] returns the route of a request, as a
