@@ -42,6 +42,16 @@ fn every_version_has_its_file() {
 }
 
 #[test]
+fn every_version_is_in_the_list_of_changes() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/snapshot/format.rs");
+    let text = std::fs::read_to_string(source).unwrap();
+    let entries = text.lines().filter_map(|line| line.strip_prefix("//! - ")?.split_once(": "));
+    let versions: Vec<String> = entries.map(|(version, _)| version.to_owned()).collect();
+    let expected: Vec<String> = (2..=VERSION).rev().map(|version| version.to_string()).collect();
+    assert_eq!(versions, expected);
+}
+
+#[test]
 fn a_file_of_another_version_is_refused_with_both_numbers_and_what_to_do() {
     for version in 2..VERSION {
         let error = format::read(&path(version)).err().unwrap();
