@@ -5,7 +5,9 @@
 //! is invalid. It also returns the current [`Revision`] of its input, so that code that watches for
 //! changes need not know the kind of input.
 //!
-//! A new source is a module here, and a variant of [`Inputs`].
+//! A text format that declares repositories and mirrors is a reader here that returns a
+//! [`Declaration`](declared::Declaration), and a variant of [`CatalogFormat`]. Any other input is a module
+//! here, and a variant of [`Inputs`].
 
 pub mod error;
 pub mod revision;
