@@ -423,12 +423,12 @@ mod request {
 mod route {
     use answer::query::Query;
     use answer::{Format, Options};
-    use routes::{Match, Table, compile};
+    use routes::{Match, RouteTable, compile};
 
     use super::*;
 
     /// Routes of AlmaLinux and three others; `n_more` routes that do not match.
-    fn table(n_more: usize) -> Table {
+    fn table(n_more: usize) -> RouteTable {
         let mut notes = routes::notation::read(
             "map alma 8=8.10 9=9.8 10=10.2 10-kitten=10-kitten\n\
              arch x86_64\n\
@@ -460,7 +460,7 @@ mod route {
         compile(&notes.routes, &notes.maps, &notes.names).0.expect("good routes")
     }
 
-    fn each(bencher: Bencher<'_, '_>, table: &Table, path: &str, query: &str) {
+    fn each(bencher: Bencher<'_, '_>, table: &RouteTable, path: &str, query: &str) {
         bencher.bench_local(|| {
             let found = table.find("mirrors.example.org", black_box(path), black_box(query));
             found.map(|found| found.position())

@@ -52,13 +52,13 @@ pub enum ValueKind {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Absent {
     /// A value.
-    Value(Shown),
+    Value(ShownDefault),
     /// A value for each profile of answers.
     ByProfile {
         /// The value with the profile `compatible`.
-        compatible: Shown,
+        compatible: ShownDefault,
         /// The value with the profile `modern`.
-        modern: Shown,
+        modern: ShownDefault,
     },
     /// Behaviour that these words describe.
     Words(&'static str),
@@ -68,7 +68,7 @@ pub enum Absent {
 
 /// A value in the two forms that it can be written in.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Shown {
+pub struct ShownDefault {
     /// As in the file.
     pub toml: String,
     /// As on the command line.
@@ -111,10 +111,10 @@ pub trait OptionValue: Sized {
 /// A value that can be shown as a default.
 pub trait Show {
     /// The value as it is written.
-    fn show(&self) -> Shown;
+    fn show(&self) -> ShownDefault;
 }
 
-impl Shown {
+impl ShownDefault {
     /// A text: quoted in the file.
     pub fn text(text: impl Into<String>) -> Self {
         let plain = text.into();
@@ -135,8 +135,10 @@ pub fn choices<T: ValueEnum>() -> ValueKind {
 }
 
 /// The word of a variant, as it is shown.
-pub fn choice<T: ValueEnum>(value: &T) -> Shown {
-    Shown::text(value.to_possible_value().map_or_else(String::new, |v| v.get_name().to_owned()))
+pub fn choice<T: ValueEnum>(value: &T) -> ShownDefault {
+    ShownDefault::text(
+        value.to_possible_value().map_or_else(String::new, |v| v.get_name().to_owned()),
+    )
 }
 
 impl OptionValue for bool {
@@ -151,8 +153,8 @@ impl OptionValue for bool {
 }
 
 impl Show for bool {
-    fn show(&self) -> Shown {
-        Shown::bare(self)
+    fn show(&self) -> ShownDefault {
+        ShownDefault::bare(self)
     }
 }
 
@@ -163,12 +165,13 @@ impl<T: OptionValue> OptionValue for Vec<T> {
 }
 
 impl<T: Show> Show for Vec<T> {
-    fn show(&self) -> Shown {
+    fn show(&self) -> ShownDefault {
         let shown: Vec<_> = self.iter().map(Show::show).collect();
-        let join =
-            |form: fn(&Shown) -> &str, with| shown.iter().map(form).collect::<Vec<_>>().join(with);
+        let join = |form: fn(&ShownDefault) -> &str, with| {
+            shown.iter().map(form).collect::<Vec<_>>().join(with)
+        };
         let plain = if shown.is_empty() { "none".into() } else { join(|s| &s.plain, " and ") };
-        Shown { toml: format!("[{}]", join(|s| &s.toml, ", ")), plain }
+        ShownDefault { toml: format!("[{}]", join(|s| &s.toml, ", ")), plain }
     }
 }
 
@@ -185,7 +188,7 @@ mod tests {
     #[test]
     fn lists_are_shown_in_both_forms() {
         let empty: Vec<bool> = Vec::new();
-        assert_eq!(empty.show(), Shown { toml: "[]".into(), plain: "none".into() });
+        assert_eq!(empty.show(), ShownDefault { toml: "[]".into(), plain: "none".into() });
         let shown = vec![true, false].show();
         assert_eq!(
             (shown.toml.as_str(), shown.plain.as_str()),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::definition::{OptionValue, Show, Shown, ValueKind, choice, choices};
+use super::definition::{OptionValue, Show, ShownDefault, ValueKind, choice, choices};
 use super::values::{
     AliasTable, ClientAddress, Count, Fallback, HostName, ListenAddress, LogLevel, Nat64Prefix,
     Profile, Protocol, Requesters, SocketMode, TrustedProxy,
@@ -55,7 +55,7 @@ macro_rules! values_of_enums {
         }
 
         impl Show for $name {
-            fn show(&self) -> Shown {
+            fn show(&self) -> ShownDefault {
                 choice(self)
             }
         }
@@ -65,55 +65,55 @@ macro_rules! values_of_enums {
 values_of_enums!(ClientAddress, Profile, Requesters, LogLevel);
 
 impl Show for u16 {
-    fn show(&self) -> Shown {
-        Shown::bare(self)
+    fn show(&self) -> ShownDefault {
+        ShownDefault::bare(self)
     }
 }
 
 impl<const MIN: u32, const MAX: u32> Show for Count<MIN, MAX> {
-    fn show(&self) -> Shown {
-        Shown::bare(self.get())
+    fn show(&self) -> ShownDefault {
+        ShownDefault::bare(self.get())
     }
 }
 
 impl Show for PathBuf {
-    fn show(&self) -> Shown {
-        Shown::text(self.display().to_string())
+    fn show(&self) -> ShownDefault {
+        ShownDefault::text(self.display().to_string())
     }
 }
 
 impl Show for ListenAddress {
-    fn show(&self) -> Shown {
+    fn show(&self) -> ShownDefault {
         match self {
-            Self::Ip(address) => Shown::text(address.to_string()),
-            Self::Unix(path) => Shown::text(format!("unix:{}", path.display())),
+            Self::Ip(address) => ShownDefault::text(address.to_string()),
+            Self::Unix(path) => ShownDefault::text(format!("unix:{}", path.display())),
         }
     }
 }
 
 impl Show for TrustedProxy {
-    fn show(&self) -> Shown {
+    fn show(&self) -> ShownDefault {
         match self {
-            Self::None => Shown::text("none"),
-            Self::Network(prefix) => Shown::text(prefix.to_string()),
+            Self::None => ShownDefault::text("none"),
+            Self::Network(prefix) => ShownDefault::text(prefix.to_string()),
         }
     }
 }
 
 impl Show for HostName {
-    fn show(&self) -> Shown {
-        Shown::text(self.0.as_str())
+    fn show(&self) -> ShownDefault {
+        ShownDefault::text(self.0.as_str())
     }
 }
 
 impl Show for Protocol {
-    fn show(&self) -> Shown {
-        Shown::text(self.0.as_str())
+    fn show(&self) -> ShownDefault {
+        ShownDefault::text(self.0.as_str())
     }
 }
 
 impl Show for Nat64Prefix {
-    fn show(&self) -> Shown {
-        Shown::text(self.0.to_string())
+    fn show(&self) -> ShownDefault {
+        ShownDefault::text(self.0.to_string())
     }
 }

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::class::Class;
-use super::fault::{Fault, Problem};
+use super::fault::{Problem, RouteFault};
 use super::hosts::{self, Hosts};
 use super::limits::{
     MAX_ENTRIES, MAX_LIST, MAX_MAPS, MAX_PARAMETERS, MAX_ROUTES, MAX_TEXT, MAX_VALUE,
 };
 use super::map::{CompiledMap, Lists};
-use super::options::{Errors, Format};
+use super::options::{Errors, RouteFormat};
 use super::parse_pattern;
 use super::parse_query;
 use super::parse_target::{Scope, read_options, read_target};
@@ -17,17 +17,17 @@ use super::precedence::Precedence;
 use super::query::Parameters;
 use super::route::CompiledRoute;
 use super::standard::Standard;
-use super::table::Table;
+use super::table::RouteTable;
 use super::tree::Tree;
-use super::written::{Map, Route, Stored};
+use super::written::{Map, Stored, WrittenRoute};
 
 /// How an item is called in messages about all routes together.
 const ALL: &str = "routes";
 
-impl Table {
+impl RouteTable {
     /// Makes a table from the form in which a snapshot holds it. Fails with everything that is wrong
     /// with it, which is nothing if [`compile`](super::compile()) has made it.
-    pub fn load(stored: Stored) -> Result<Self, Vec<Fault>> {
+    pub fn load(stored: Stored) -> Result<Self, Vec<RouteFault>> {
         let mut faults = Vec::new();
         let table = assemble(stored, &mut faults);
         if faults.is_empty() { Ok(table) } else { Err(faults) }
@@ -35,13 +35,13 @@ impl Table {
 }
 
 /// Makes a table of all routes in which nothing is wrong; what is wrong goes to `faults`.
-pub(crate) fn assemble(stored: Stored, faults: &mut Vec<Fault>) -> Table {
+pub(crate) fn assemble(stored: Stored, faults: &mut Vec<RouteFault>) -> RouteTable {
     let lists = read_lists(&stored, faults);
     let parameters = read_parameters(&stored.routes, faults);
     let mut names = BTreeSet::new();
     let mut routes = Vec::new();
     let mut add = |place: usize, key: &str, problem: Problem| {
-        faults.push(Fault { place, item: ALL.to_owned(), key: key.to_owned(), problem });
+        faults.push(RouteFault { place, item: ALL.to_owned(), key: key.to_owned(), problem });
     };
     if stored.routes.len() > MAX_ROUTES {
         let place = stored.routes.get(MAX_ROUTES).map_or(0, |route| route.place);
@@ -51,7 +51,7 @@ pub(crate) fn assemble(stored: Stored, faults: &mut Vec<Fault>) -> Table {
         let item = item(route);
         let mut report = |key: &str, problem: Problem| {
             let (item, key) = (item.clone(), key.to_owned());
-            faults.push(Fault { place: route.place, item, key, problem });
+            faults.push(RouteFault { place: route.place, item, key, problem });
         };
         if !names.insert(route.name.as_str()) {
             report("name", Problem::NameTwice);
@@ -60,7 +60,7 @@ pub(crate) fn assemble(stored: Stored, faults: &mut Vec<Fault>) -> Table {
     }
     // A stable sort: routes of equal precedence, of which no two match one request, stay in order.
     routes.sort_by(|a, b| a.precedence.cmp(&b.precedence));
-    Table {
+    RouteTable {
         hosts: Hosts::new(routes.iter().map(|route| route.hosts.as_slice())),
         tree: Tree::new(routes.iter().map(|route| &route.pattern)),
         stored,
@@ -71,7 +71,7 @@ pub(crate) fn assemble(stored: Stored, faults: &mut Vec<Fault>) -> Table {
 }
 
 /// How a route is called in messages.
-pub(crate) fn item(route: &Route) -> String {
+pub(crate) fn item(route: &WrittenRoute) -> String {
     format!("route `{}`", route.name.escape_default())
 }
 
@@ -80,9 +80,9 @@ pub(crate) fn item_of_map(map: &Map) -> String {
     format!("map `{}`", map.name.escape_default())
 }
 
-fn read_lists(stored: &Stored, faults: &mut Vec<Fault>) -> Lists {
+fn read_lists(stored: &Stored, faults: &mut Vec<RouteFault>) -> Lists {
     let mut add = |place: usize, item: String, problem: Problem| {
-        faults.push(Fault { place, item, key: String::new(), problem });
+        faults.push(RouteFault { place, item, key: String::new(), problem });
     };
     let mut arches = stored.arches.clone();
     arches.sort();
@@ -127,19 +127,19 @@ fn shorten(text: &str) -> String {
 }
 
 /// Collects the names of parameters, and reports those that are none.
-fn read_parameters(routes: &[Route], faults: &mut Vec<Fault>) -> Parameters {
+fn read_parameters(routes: &[WrittenRoute], faults: &mut Vec<RouteFault>) -> Parameters {
     let mut names = BTreeSet::new();
     for route in routes.iter().take(MAX_ROUTES) {
         for (name, _) in &route.query {
             if let Err(problem) = parse_query::check_parameter(name) {
                 let key = "query".to_owned();
-                faults.push(Fault { place: route.place, item: item(route), key, problem });
+                faults.push(RouteFault { place: route.place, item: item(route), key, problem });
             } else if names.insert(name.clone()) && names.len() == MAX_PARAMETERS + 1 {
                 let all = routes.iter().flat_map(|route| &route.query).map(|(name, _)| name);
                 let n_all = all.collect::<BTreeSet<_>>().len();
                 let problem = Problem::TooManyParameters(n_all);
                 let key = "query".to_owned();
-                faults.push(Fault { place: route.place, item: item(route), key, problem });
+                faults.push(RouteFault { place: route.place, item: item(route), key, problem });
             }
         }
     }
@@ -148,7 +148,7 @@ fn read_parameters(routes: &[Route], faults: &mut Vec<Fault>) -> Parameters {
 
 fn read_route(
     position: usize,
-    route: &Route,
+    route: &WrittenRoute,
     parameters: &Parameters,
     lists: &Lists,
     report: &mut impl FnMut(&str, Problem),
@@ -163,9 +163,9 @@ fn read_route(
     let query = parse_query::parse(route, parameters, &mut variables, &mut |key, problem| {
         report(&format!("query.{key}"), problem);
     });
-    let format = Format::parse(&route.format);
+    let format = RouteFormat::parse(&route.format);
     if format.is_none() {
-        report("format", Problem::UnknownName(route.format.clone(), Format::names()));
+        report("format", Problem::UnknownName(route.format.clone(), RouteFormat::names()));
     }
     let errors = Errors::parse(&route.errors);
     if errors.is_none() {

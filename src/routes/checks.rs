@@ -2,7 +2,7 @@
 
 use crate::limits::{MAX_ENTRIES, MAX_MAPS, MAX_ROUTES};
 use crate::notation::read;
-use crate::{CatalogNames, Map, Route, Stored, Table, Value, check_tests, compile};
+use crate::{CatalogNames, Map, RouteTable, Stored, Value, WrittenRoute, check_tests, compile};
 
 /// Compares all faults of a notation, and whether there is a table.
 #[track_caller]
@@ -209,15 +209,15 @@ fn names_are_checked_and_given_once() {
     );
 }
 
-fn route(name: &str, path: &str) -> Route {
+fn route(name: &str, path: &str) -> WrittenRoute {
     let target = vec![("path".to_owned(), Value::Text("x".to_owned()))];
-    Route { name: name.to_owned(), path: path.to_owned(), target, ..Route::default() }
+    WrittenRoute { name: name.to_owned(), path: path.to_owned(), target, ..WrittenRoute::default() }
 }
 
 #[test]
 fn a_table_has_limits() {
     let faults = |stored: Stored| {
-        let faults = Table::load(stored).err().unwrap_or_default();
+        let faults = RouteTable::load(stored).err().unwrap_or_default();
         faults.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     let many = |n: usize| (0..n).map(|n| route(&format!("r{n}"), &format!("/{n}"))).collect();
@@ -226,7 +226,7 @@ fn a_table_has_limits() {
     let expected = "routes: there are 257 routes: a catalog has at most 256";
     assert_eq!(faults(stored(many(MAX_ROUTES + 1))), [expected]);
 
-    let mut routes: Vec<Route> = many(8);
+    let mut routes: Vec<WrittenRoute> = many(8);
     for (index, route) in routes.iter_mut().enumerate() {
         route.query = (0..9).map(|n| (format!("p{index}-{n}"), "-".to_owned())).collect();
     }

@@ -6,18 +6,18 @@ use model::repository::fixed_arch;
 
 use super::assemble::{assemble, item, item_of_map};
 use super::class::Class;
-use super::fault::{Fault, Problem};
+use super::fault::{Problem, RouteFault};
 use super::map::Lists;
-use super::options::Format;
+use super::options::RouteFormat;
 use super::overlap;
 use super::pattern::Part;
 use super::reach::Reach;
 use super::route::CompiledRoute;
 use super::standard::Standard;
-use super::table::Table;
+use super::table::RouteTable;
 use super::target::TargetTemplate;
 use super::template::Filter;
-use super::written::{Map, Route, Stored};
+use super::written::{Map, Stored, WrittenRoute};
 
 /// The names of a catalog that routes lead to.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -34,10 +34,10 @@ pub struct CatalogNames {
 /// `None` if there are faults that are not only warnings. Checks of all routes together are made only if
 /// each is right on its own.
 pub fn compile(
-    routes: &[Route],
+    routes: &[WrittenRoute],
     maps: &[Map],
     names: &CatalogNames,
-) -> (Option<Table>, Vec<Fault>) {
+) -> (Option<RouteTable>, Vec<RouteFault>) {
     let stored = Stored {
         routes: routes.to_vec(),
         maps: maps.to_vec(),
@@ -55,14 +55,14 @@ pub fn compile(
             let (place, item) = place(route.position);
             check_route(route, &table.lists, &mut |key, problem| {
                 let (item, key) = (item.clone(), key.to_owned());
-                faults.push(Fault { place, item, key, problem });
+                faults.push(RouteFault { place, item, key, problem });
             });
         }
         check_maps(&table, &mut faults);
         check_reach(&table, names, place, &mut faults);
     }
     faults.sort_by_key(|fault| fault.is_warning());
-    let is_usable = faults.iter().all(Fault::is_warning);
+    let is_usable = faults.iter().all(RouteFault::is_warning);
     (is_usable.then_some(table), faults)
 }
 
@@ -85,11 +85,11 @@ fn check_route(route: &CompiledRoute, lists: &Lists, report: &mut impl FnMut(&st
     let word = "metalink";
     let in_path = route.pattern.literals().any(|literal| literal.contains(word));
     match route.format {
-        Format::Text if in_path || route.hosts.iter().any(|host| host.contains(word)) => {
+        RouteFormat::Text if in_path || route.hosts.iter().any(|host| host.contains(word)) => {
             report("path", Problem::TextAtMetalink);
         }
         // The readers of version 4 go by the content.
-        Format::Metalink => {
+        RouteFormat::Metalink => {
             let in_hosts =
                 !route.hosts.is_empty() && route.hosts.iter().all(|host| host.contains(word));
             let in_query = route.query.equals.iter().any(|(_, value)| value.contains(word));
@@ -101,7 +101,7 @@ fn check_route(route: &CompiledRoute, lists: &Lists, report: &mut impl FnMut(&st
     }
 }
 
-fn check_maps(table: &Table, faults: &mut Vec<Fault>) {
+fn check_maps(table: &RouteTable, faults: &mut Vec<RouteFault>) {
     let mut used = BTreeSet::new();
     for route in &table.routes {
         used.extend(route.maps_of_templates());
@@ -118,16 +118,16 @@ fn check_maps(table: &Table, faults: &mut Vec<Fault>) {
     for (index, map) in table.stored.maps.iter().enumerate() {
         if !used.contains(&index) {
             let (item, key) = (item_of_map(map), String::new());
-            faults.push(Fault { place: map.place, item, key, problem: Problem::UnusedMap });
+            faults.push(RouteFault { place: map.place, item, key, problem: Problem::UnusedMap });
         }
     }
 }
 
 fn check_reach(
-    table: &Table,
+    table: &RouteTable,
     names: &CatalogNames,
     place: impl Fn(usize) -> (usize, String),
-    faults: &mut Vec<Fault>,
+    faults: &mut Vec<RouteFault>,
 ) {
     if names.repositories.is_empty() {
         return;
@@ -154,7 +154,7 @@ fn check_reach(
         let (place, item) = place(route.position);
         if reached.is_empty() {
             let key = "target.repo".to_owned();
-            faults.push(Fault { place, item, key, problem: Problem::ReachesNothing });
+            faults.push(RouteFault { place, item, key, problem: Problem::ReachesNothing });
         }
         for name in reached {
             unreached.remove(name);
@@ -165,7 +165,7 @@ fn check_reach(
     if let (Some(place), Some(example)) = (last, unreached.first()) {
         let problem =
             Problem::NotReached { count: unreached.len(), example: (*example).to_owned() };
-        faults.push(Fault { place, item: "routes".to_owned(), key: String::new(), problem });
+        faults.push(RouteFault { place, item: "routes".to_owned(), key: String::new(), problem });
     }
 }
 

@@ -9,7 +9,7 @@ use super::limits::{
 
 /// Something that is wrong with a route or a map.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Fault {
+pub struct RouteFault {
     /// The place of the route, map or test, as its writer gave it.
     pub place: usize,
     /// Which item it is, as in ``route `alma` ``.
@@ -20,14 +20,14 @@ pub struct Fault {
     pub problem: Problem,
 }
 
-impl Fault {
+impl RouteFault {
     /// Whether the table works all the same.
     pub fn is_warning(&self) -> bool {
         self.problem.is_warning()
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for RouteFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { item, key, problem, .. } = self;
         match key.as_str() {

@@ -2,9 +2,9 @@
 //! each answer. It is checked and tested, and not used by the program yet: today's paths are in
 //! `answer/format.rs` and `serve/http/route.rs`.
 //!
-//! A [`Route`] is what the catalog says of one kind of request, as text. [`compile()`] checks all routes
-//! together and makes a [`Table`] of them. [`Table::find`] returns the route of a request, as a
-//! [`Match`] with the values of its variables, and [`Match::target`] makes the name of a repository, a
+//! A [`WrittenRoute`] is what the catalog says of one kind of request, as text. [`compile()`] checks all
+//! routes together and makes a [`RouteTable`] of them. [`RouteTable::find`] returns the route of a request,
+//! as a [`Match`] with the values of its variables, and [`Match::target`] makes the name of a repository, a
 //! path or a URL from them.
 //!
 //! # How a request finds its route
@@ -79,13 +79,13 @@ mod properties;
 mod styles;
 
 pub use compile::{CatalogNames, compile};
-pub use fault::{Fault, Problem};
-pub use options::{Errors, Format, Options};
+pub use fault::{Problem, RouteFault};
+pub use options::{Errors, RouteFormat, RouteOptions};
 pub use percent::{NotUtf8, decode};
 pub use query::BadValue;
 pub use route_tests::check_tests;
 pub use standard::Standard;
-pub use table::{Match, Table};
-pub use target::{Arch, Target};
+pub use table::{Match, RouteTable};
+pub use target::{Arch, RouteTarget};
 pub use unresolved::Unresolved;
-pub use written::{Map, Route, Stored, Test, Value};
+pub use written::{Map, Stored, Test, Value, WrittenRoute};

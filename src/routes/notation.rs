@@ -1,13 +1,13 @@
 //! Routes in a short notation for tests: one key and its value on each line.
 
 use super::compile::CatalogNames;
-use super::written::{Map, Route, Test, Value};
+use super::written::{Map, Test, Value, WrittenRoute};
 
 /// What a text in the notation says.
 #[derive(Debug, Default)]
 pub struct Notes {
     /// Routes.
-    pub routes: Vec<Route>,
+    pub routes: Vec<WrittenRoute>,
     /// Maps.
     pub maps: Vec<Map>,
     /// The catalog.
@@ -37,7 +37,11 @@ pub fn read(text: &str) -> Notes {
                 notes.maps.push(Map { name: name.to_owned(), entries, place });
             }
             ("route", _) => {
-                notes.routes.push(Route { name: value.to_owned(), place, ..Route::default() });
+                notes.routes.push(WrittenRoute {
+                    name: value.to_owned(),
+                    place,
+                    ..WrittenRoute::default()
+                });
             }
             ("get", (host, target)) => {
                 let host = if host == "-" { "" } else { host };
@@ -53,7 +57,7 @@ pub fn read(text: &str) -> Notes {
     notes
 }
 
-fn read_key(key: &str, value: &str, place: usize, route: &mut Route) {
+fn read_key(key: &str, value: &str, place: usize, route: &mut WrittenRoute) {
     let (first, rest) = split(value);
     match key {
         "host" => route.hosts.push(value.to_owned()),

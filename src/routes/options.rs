@@ -6,7 +6,7 @@ use super::template::Template;
 
 /// The format of an answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Format {
+pub enum RouteFormat {
     /// A text list of URLs.
     #[default]
     Text,
@@ -78,7 +78,7 @@ pub enum Header {
 
 /// What is different in the answers of a route. What is `None` is as in all other answers.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Options {
+pub struct RouteOptions {
     /// The most mirrors, without the fallback.
     pub limit: Option<usize>,
     /// Mirrors of the whole world are added when fewer were found.
@@ -101,7 +101,7 @@ pub struct Options {
     pub order: Order,
 }
 
-impl Default for Options {
+impl Default for RouteOptions {
     fn default() -> Self {
         Self {
             limit: None,
@@ -118,7 +118,7 @@ impl Default for Options {
     }
 }
 
-impl Format {
+impl RouteFormat {
     const NAMES: [(&str, Self); 10] = [
         ("text", Self::Text),
         ("metalink", Self::Metalink),

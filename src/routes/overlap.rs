@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use super::automaton::Automaton;
-use super::fault::{Fault, Problem};
+use super::fault::{Problem, RouteFault};
 use super::query::Parameters;
 use super::route::CompiledRoute;
-use super::table::Table;
+use super::table::RouteTable;
 
 /// How many pairs of states all comparisons together look at; a hundred routes that are much alike take
 /// less. Beyond it nothing is found.
@@ -14,9 +14,9 @@ const BUDGET: usize = 10_000_000;
 
 /// Finds routes that match the same request, where none comes first; of each route the first such pair.
 pub(crate) fn check(
-    table: &Table,
+    table: &RouteTable,
     item: impl Fn(usize) -> (usize, String),
-    faults: &mut Vec<Fault>,
+    faults: &mut Vec<RouteFault>,
 ) {
     let mut automata: HashMap<usize, Automaton> = HashMap::new();
     let mut budget = BUDGET;
@@ -46,7 +46,7 @@ pub(crate) fn check(
             if let Some((other, example)) = found {
                 let (place, item) = item(route.position);
                 let problem = Problem::Ambiguous { other: other.name.clone(), example };
-                faults.push(Fault { place, item, key: "path".to_owned(), problem });
+                faults.push(RouteFault { place, item, key: "path".to_owned(), problem });
             }
         }
     }

@@ -5,7 +5,7 @@ use super::limits::{MAX_PARAMETERS, MAX_TEXT, MAX_VARIABLES};
 use super::parse_pattern::check_name;
 use super::query::{Bound, Form, Parameters, QueryRules};
 use super::standard::Standard;
-use super::written::Route;
+use super::written::WrittenRoute;
 
 /// A rule, as it is written.
 enum Rule<'t> {
@@ -41,7 +41,7 @@ pub(crate) struct ParsedQuery {
 /// Reads the rules of a route, and appends the variables that they fill to `variables`. Problems are
 /// reported with the name of the parameter.
 pub(crate) fn parse(
-    route: &Route,
+    route: &WrittenRoute,
     parameters: &Parameters,
     variables: &mut Vec<String>,
     report: &mut impl FnMut(&str, Problem),

@@ -6,7 +6,7 @@ use model::url::Protocol;
 use super::fault::Problem;
 use super::limits::{MAX_LIST, MAX_TEXT};
 use super::map::Lists;
-use super::options::{Header, Options, Order};
+use super::options::{Header, Order, RouteOptions};
 use super::parse_template;
 use super::target::TargetTemplate;
 use super::template::Template;
@@ -96,8 +96,8 @@ pub(crate) fn read_options(
     written: &[(String, Value)],
     scope: &Scope<'_>,
     report: &mut impl FnMut(&str, Problem),
-) -> Options {
-    let mut options = Options::default();
+) -> RouteOptions {
+    let mut options = RouteOptions::default();
     for (index, (key, value)) in written.iter().enumerate() {
         if written.iter().take(index).any(|(known, _)| known == key) {
             report(key, Problem::KeyTwice);
@@ -114,7 +114,7 @@ fn read_option(
     key: &str,
     value: &Value,
     scope: &Scope<'_>,
-    options: &mut Options,
+    options: &mut RouteOptions,
 ) -> Result<(), Problem> {
     match key {
         "limit" => options.limit = Some(as_number(value, 1, MAX_MIRRORS)?),

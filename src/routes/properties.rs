@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 
 use crate::notation::read;
-use crate::{CatalogNames, Map, Route, Table, Target, Value, compile, twin};
+use crate::{CatalogNames, Map, RouteTable, RouteTarget, Value, WrittenRoute, compile, twin};
 
 fn any_of(words: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
     proptest::sample::select(words)
@@ -63,18 +63,18 @@ fn query() -> impl Strategy<Value = Vec<(String, String)>> {
     })
 }
 
-fn route() -> impl Strategy<Value = Route> {
+fn route() -> impl Strategy<Value = WrittenRoute> {
     let hosts = proptest::collection::vec(any_of(&["a.example", "b.example"]), 0..2);
     let rank = prop_oneof![8 => Just(0), 1 => Just(1), 1 => Just(-1)];
     (hosts, path(), query(), proptest::bool::weighted(0.1), rank).prop_map(
-        |(hosts, path, query, strict, rank)| Route {
+        |(hosts, path, query, strict, rank)| WrittenRoute {
             hosts: hosts.into_iter().map(str::to_owned).collect(),
             path,
             query,
             strict,
             rank,
             target: vec![("path".to_owned(), Value::Text("x".to_owned()))],
-            ..Route::default()
+            ..WrittenRoute::default()
         },
     )
 }
@@ -111,8 +111,8 @@ fn names() -> CatalogNames {
 }
 
 /// A table of those routes that can stand together.
-fn table_of(routes: Vec<Route>) -> Table {
-    let mut kept: Vec<Route> = Vec::new();
+fn table_of(routes: Vec<WrittenRoute>) -> RouteTable {
+    let mut kept: Vec<WrittenRoute> = Vec::new();
     for (index, mut route) in routes.into_iter().enumerate() {
         route.name = format!("r{index}");
         kept.push(route);
@@ -123,7 +123,10 @@ fn table_of(routes: Vec<Route>) -> Table {
     compile(&kept, &maps(), &names()).0.expect("each was accepted")
 }
 
-fn found(table: &Table, (host, path, query): &(String, String, String)) -> Option<twin::Found> {
+fn found(
+    table: &RouteTable,
+    (host, path, query): &(String, String, String),
+) -> Option<twin::Found> {
     let found = table.find(host, path, query)?;
     Some(twin::Found {
         name: found.name().to_owned(),
@@ -157,7 +160,7 @@ proptest! {
         let table = table_of(routes);
         let mut stored = table.stored().clone();
         stored.routes.reverse();
-        let reversed = Table::load(stored).expect("the same routes");
+        let reversed = RouteTable::load(stored).expect("the same routes");
         for request in &requests {
             prop_assert_eq!(found(&table, request), found(&reversed, request), "{:?}", table);
         }
@@ -168,7 +171,7 @@ proptest! {
         let table = table_of(routes);
         let text = serde_json::to_string(table.stored()).expect("plain data");
         let stored = serde_json::from_str(&text).expect("what was written");
-        let again = Table::load(stored).expect("a table that was checked");
+        let again = RouteTable::load(stored).expect("a table that was checked");
         prop_assert_eq!(format!("{again:?}"), format!("{table:?}"));
     }
 
@@ -198,7 +201,7 @@ fn random_routes_are_often_accepted() {
                 n_found += 1;
                 names.insert(format!("{:?}", found.name()));
                 let mut text = String::new();
-                assert!(matches!(found.target(&mut text), Ok(Target::Path("x"))));
+                assert!(matches!(found.target(&mut text), Ok(RouteTarget::Path("x"))));
             }
         }
     }

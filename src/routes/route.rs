@@ -1,6 +1,6 @@
 //! A compiled route.
 
-use super::options::{Errors, Format, Options};
+use super::options::{Errors, RouteFormat, RouteOptions};
 use super::pattern::Pattern;
 use super::precedence::Precedence;
 use super::query::QueryRules;
@@ -28,9 +28,9 @@ pub(crate) struct CompiledRoute {
     /// What answers are about.
     pub(crate) target: TargetTemplate,
     /// The format of answers.
-    pub(crate) format: Format,
+    pub(crate) format: RouteFormat,
     /// What is different in answers.
-    pub(crate) options: Options,
+    pub(crate) options: RouteOptions,
     /// The style of error messages.
     pub(crate) errors: Errors,
     /// Its place among other routes.

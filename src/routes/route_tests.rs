@@ -4,25 +4,29 @@ use model::repository::fixed_arch;
 
 use super::assemble::item;
 use super::compile::CatalogNames;
-use super::fault::{Fault, Problem};
-use super::options::Format;
-use super::table::{Match, Table};
-use super::target::{Arch, Target};
+use super::fault::{Problem, RouteFault};
+use super::options::RouteFormat;
+use super::table::{Match, RouteTable};
+use super::target::{Arch, RouteTarget};
 use super::unresolved::Unresolved;
-use super::written::{Route, Test};
+use super::written::{Test, WrittenRoute};
 
 /// Runs the tests of routes, and returns those that fail.
 ///
 /// A request must find the route that the test belongs to, or no route if the test expects 404. The
 /// status of a request is that of the route's style of errors if its target is not in the catalog, and
 /// 404 if it finds no route. A test without a status fails if there is no target.
-pub fn check_tests(table: &Table, routes: &[Route], names: &CatalogNames) -> Vec<Fault> {
+pub fn check_tests(
+    table: &RouteTable,
+    routes: &[WrittenRoute],
+    names: &CatalogNames,
+) -> Vec<RouteFault> {
     let mut faults = Vec::new();
     for route in routes {
         for test in &route.tests {
             if let Err((key, problem)) = check_test(table, route, test, names) {
                 let (place, key) = (test.place, format!("test.{key}"));
-                faults.push(Fault { place, item: item(route), key, problem });
+                faults.push(RouteFault { place, item: item(route), key, problem });
             }
         }
     }
@@ -33,8 +37,8 @@ pub fn check_tests(table: &Table, routes: &[Route], names: &CatalogNames) -> Vec
 type Failure = (&'static str, Problem);
 
 fn check_test(
-    table: &Table,
-    route: &Route,
+    table: &RouteTable,
+    route: &WrittenRoute,
     test: &Test,
     names: &CatalogNames,
 ) -> Result<(), Failure> {
@@ -120,7 +124,7 @@ fn evaluate(found: &Match<'_, '_>, names: &CatalogNames, text: &mut String) -> O
         Ok(target) => target,
     };
     match target {
-        Target::Repository(repo, arch) => {
+        RouteTarget::Repository(repo, arch) => {
             let now = names.redirects.get(repo).map_or(repo, String::as_str);
             let arches = names.repositories.get(now);
             let (is_known, arch) = match arch {
@@ -136,13 +140,13 @@ fn evaluate(found: &Match<'_, '_>, names: &CatalogNames, text: &mut String) -> O
                 return error(errors.status_of_unknown(), facts);
             }
         }
-        Target::Path(path) => facts.push(("path", path.to_owned())),
-        Target::Category(name) => facts.push(("category", name.to_owned())),
-        Target::Urls(urls) => {
+        RouteTarget::Path(path) => facts.push(("path", path.to_owned())),
+        RouteTarget::Category(name) => facts.push(("category", name.to_owned())),
+        RouteTarget::Urls(urls) => {
             facts.push(("url", urls.lines().next().unwrap_or_default().to_owned()));
         }
-        Target::Page(_) => {}
+        RouteTarget::Page(_) => {}
     }
-    let status = if format == Format::Redirect { 302 } else { 200 };
+    let status = if format == RouteFormat::Redirect { 302 } else { 200 };
     Outcome { status, is_found: true, facts }
 }

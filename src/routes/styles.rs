@@ -1,11 +1,11 @@
 //! The styles of other servers, as routes.
 
 use crate::notation::read;
-use crate::{Arch, Standard, Table, Target, check_tests, compile};
+use crate::{Arch, RouteTable, RouteTarget, Standard, check_tests, compile};
 
 /// Compiles the notation, which must be right and whose tests must hold.
 #[track_caller]
-fn table(text: &str) -> Table {
+fn table(text: &str) -> RouteTable {
     let notes = read(text);
     let (table, faults) = compile(&notes.routes, &notes.maps, &notes.names);
     let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
@@ -18,24 +18,24 @@ fn table(text: &str) -> Table {
 }
 
 /// The route and target of a request, as one line.
-fn answer(table: &Table, host: &str, get: &str) -> String {
+fn answer(table: &RouteTable, host: &str, get: &str) -> String {
     let (path, query) = get.split_once('?').unwrap_or((get, ""));
     let Some(found) = table.find(host, path, query) else { return "none".to_owned() };
     let mut text = String::new();
     let target = match found.target(&mut text) {
-        Ok(Target::Repository(repo, Arch::Named(arch))) => format!("{repo} + {arch}"),
-        Ok(Target::Repository(repo, Arch::Each(arch))) => format!("{repo} + each {arch}"),
-        Ok(Target::Path(path)) => format!("path {path}"),
-        Ok(Target::Category(name)) => format!("category {name}"),
-        Ok(Target::Urls(urls)) => format!("url {urls}"),
-        Ok(Target::Page(name)) => format!("page {name}"),
+        Ok(RouteTarget::Repository(repo, Arch::Named(arch))) => format!("{repo} + {arch}"),
+        Ok(RouteTarget::Repository(repo, Arch::Each(arch))) => format!("{repo} + each {arch}"),
+        Ok(RouteTarget::Path(path)) => format!("path {path}"),
+        Ok(RouteTarget::Category(name)) => format!("category {name}"),
+        Ok(RouteTarget::Urls(urls)) => format!("url {urls}"),
+        Ok(RouteTarget::Page(name)) => format!("page {name}"),
         Err(unresolved) => unresolved.to_string(),
     };
     format!("{}: {target}", found.name())
 }
 
 #[track_caller]
-fn check(table: &Table, host: &str, requests: &[(&str, &str)]) {
+fn check(table: &RouteTable, host: &str, requests: &[(&str, &str)]) {
     for (get, expected) in requests {
         assert_eq!(answer(table, host, get), *expected, "{get}");
     }

@@ -6,11 +6,11 @@ use std::fmt;
 use super::hosts::Hosts;
 use super::limits::{MAX_VARIABLES, RESERVED};
 use super::map::Lists;
-use super::options::{Errors, Format, Options};
+use super::options::{Errors, RouteFormat, RouteOptions};
 use super::query::{BadValue, Form, Parameters};
 use super::route::CompiledRoute;
 use super::standard::Standard;
-use super::target::Target;
+use super::target::RouteTarget;
 use super::template::Escaping;
 use super::tree::Tree;
 use super::unresolved::Unresolved;
@@ -18,7 +18,7 @@ use super::written::Stored;
 
 /// A route table, which does not change any more.
 #[derive(Clone)]
-pub struct Table {
+pub struct RouteTable {
     /// What the table is made from.
     pub(crate) stored: Stored,
     /// The routes, by precedence.
@@ -35,13 +35,13 @@ pub struct Table {
 
 /// The route of a request, with the values of its variables.
 pub struct Match<'t, 'r> {
-    table: &'t Table,
+    table: &'t RouteTable,
     route: &'t CompiledRoute,
     values: [Option<Cow<'r, str>>; MAX_VARIABLES],
     bad: Option<(usize, BadValue)>,
 }
 
-impl Table {
+impl RouteTable {
     /// The form in which a snapshot holds the table.
     pub fn stored(&self) -> &Stored {
         &self.stored
@@ -133,12 +133,12 @@ impl<'t, 'r> Match<'t, 'r> {
     }
 
     /// The format of the answer.
-    pub fn format(&self) -> Format {
+    pub fn format(&self) -> RouteFormat {
         self.route.format
     }
 
     /// What is different in the answer.
-    pub fn options(&self) -> &'t Options {
+    pub fn options(&self) -> &'t RouteOptions {
         &self.route.options
     }
 
@@ -165,7 +165,7 @@ impl<'t, 'r> Match<'t, 'r> {
     }
 
     /// Makes the target in `out`, whose former text is removed.
-    pub fn target<'b>(&self, out: &'b mut String) -> Result<Target<'b>, Unresolved<'t>> {
+    pub fn target<'b>(&self, out: &'b mut String) -> Result<RouteTarget<'b>, Unresolved<'t>> {
         self.route.target.make(&self.values, &self.table.lists, out)
     }
 
@@ -180,9 +180,9 @@ impl<'t, 'r> Match<'t, 'r> {
     }
 }
 
-impl fmt::Debug for Table {
+impl fmt::Debug for RouteTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Table").field(&self.stored).finish()
+        f.debug_tuple("RouteTable").field(&self.stored).finish()
     }
 }
 

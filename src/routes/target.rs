@@ -6,7 +6,7 @@ use super::unresolved::Unresolved;
 
 /// What an answer is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Target<'b> {
+pub enum RouteTarget<'b> {
     /// A repository, before redirects of the catalog.
     Repository(&'b str, Arch<'b>),
     /// A directory, or a file in one.
@@ -50,7 +50,7 @@ impl TargetTemplate {
         values: &Values<'_>,
         lists: &'t Lists,
         out: &'b mut String,
-    ) -> Result<Target<'b>, Unresolved<'t>> {
+    ) -> Result<RouteTarget<'b>, Unresolved<'t>> {
         out.clear();
         let mut write = |template: &'t Template, escaping| {
             let made = template.write(values, lists, escaping, out)?;
@@ -65,19 +65,19 @@ impl TargetTemplate {
                     Made::Named => Arch::Named(arch),
                     Made::Literal => Arch::Each(arch),
                 };
-                Ok(Target::Repository(repo, arch))
+                Ok(RouteTarget::Repository(repo, arch))
             }
             Self::Path(path) => {
                 write(path, Escaping::None)?;
-                Ok(Target::Path(out))
+                Ok(RouteTarget::Path(out))
             }
             Self::Category(name) => {
                 write(name, Escaping::None)?;
-                Ok(Target::Category(out))
+                Ok(RouteTarget::Category(out))
             }
             Self::Page(name) => {
                 write(name, Escaping::None)?;
-                Ok(Target::Page(out))
+                Ok(RouteTarget::Page(out))
             }
             Self::Urls(urls) => {
                 for (index, url) in urls.iter().enumerate() {
@@ -86,7 +86,7 @@ impl TargetTemplate {
                     }
                     url.write(values, lists, Escaping::Url, out)?;
                 }
-                Ok(Target::Urls(out))
+                Ok(RouteTarget::Urls(out))
             }
         }
     }

@@ -9,7 +9,7 @@ use model::MAX_NAME;
 
 use super::limits::MAX_VALUE;
 use super::percent::decode;
-use super::written::{Route, Stored};
+use super::written::{Stored, WrittenRoute};
 
 /// What the twin finds.
 #[derive(PartialEq, Eq, Debug)]
@@ -67,7 +67,7 @@ pub fn find(stored: &Stored, host: &str, path: &str, query: &str) -> Option<Foun
     Some(found)
 }
 
-fn precedence(route: &Route) -> impl Ord + use<> {
+fn precedence(route: &WrittenRoute) -> impl Ord + use<> {
     let path = written_path(&route.path).0;
     let tokens: Vec<Token<'_>> = path.split('/').flat_map(tokens).collect();
     let literal =
@@ -191,7 +191,7 @@ fn is_sound(segment: &str) -> bool {
     !segment.is_empty() && segment != ".."
 }
 
-fn matches_host(route: &Route, host: &str) -> bool {
+fn matches_host(route: &WrittenRoute, host: &str) -> bool {
     let name = match host.split_once(']') {
         Some((address, _)) if host.starts_with('[') => format!("{address}]"),
         _ => split_once(host, ':').0.to_owned(),
@@ -200,7 +200,7 @@ fn matches_host(route: &Route, host: &str) -> bool {
     route.hosts.is_empty() || route.hosts.iter().any(|own| own.eq_ignore_ascii_case(name))
 }
 
-fn matches_query(route: &Route, query: &str) -> bool {
+fn matches_query(route: &WrittenRoute, query: &str) -> bool {
     let rules_hold = route.query.iter().all(|(name, rule)| {
         let raw = parameters(query).filter(|(known, _)| known == name).last();
         match rule.strip_prefix('=') {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A route as it is written.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Route {
+pub struct WrittenRoute {
     /// Its name, for messages and counters; each once.
     pub name: String,
     /// The hosts for which it holds, without a port; empty for all.
@@ -95,11 +95,11 @@ pub struct Test {
     pub place: usize,
 }
 
-/// A table as a snapshot holds it. [`Table::load`](crate::Table::load) checks it.
+/// A table as a snapshot holds it. [`RouteTable::load`](crate::RouteTable::load) checks it.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Stored {
     /// The routes, in the order of the catalog.
-    pub routes: Vec<Route>,
+    pub routes: Vec<WrittenRoute>,
     /// The maps.
     pub maps: Vec<Map>,
     /// The architectures that `{arch}` matches, in ascending order.

@@ -13,7 +13,7 @@ pub struct Found<T> {
     /// The result.
     pub value: T,
     /// The table in which it was found.
-    pub table: Table,
+    pub table: NetworkTable,
     /// The prefix that matched.
     pub prefix: Prefix,
     /// Which form of the client's address lies in the prefix.
@@ -22,7 +22,7 @@ pub struct Found<T> {
 
 /// A table of networks in a snapshot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Table {
+pub enum NetworkTable {
     /// The preferred networks of mirrors.
     Netblocks,
     /// The networks of autonomous systems.
@@ -33,7 +33,7 @@ pub enum Table {
     CountryDatabase,
 }
 
-impl Table {
+impl NetworkTable {
     /// The name of the table in output for operators.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -47,7 +47,12 @@ impl Table {
 
 impl<T> Found<T> {
     /// The result for a client at `prefix` of `table`.
-    pub(super) fn new(value: T, table: Table, prefix: Prefix, client: LookupAddresses) -> Self {
+    pub(super) fn new(
+        value: T,
+        table: NetworkTable,
+        prefix: Prefix,
+        client: LookupAddresses,
+    ) -> Self {
         Self { value, table, prefix, form: client.form_in(prefix) }
     }
 }

@@ -14,7 +14,7 @@ use super::hosts::HostIndex;
 use super::layout_index::{self, LayoutIndex};
 use super::names::NameIndex;
 use super::networks::Networks;
-use super::provenance::{Found, Table};
+use super::provenance::{Found, NetworkTable};
 use super::restrictions::RestrictionIndex;
 use super::tables::{
     Directory, File, HostSets, Lists, NO_ASN, Names, Repository, Restriction, Slot, Subpath,
@@ -355,7 +355,8 @@ impl Snapshot {
         &self,
         client: LookupAddresses,
     ) -> impl Iterator<Item = Found<&[HostId]>> {
-        let found = move |(prefix, hosts)| Found::new(hosts, Table::Netblocks, prefix, client);
+        let found =
+            move |(prefix, hosts)| Found::new(hosts, NetworkTable::Netblocks, prefix, client);
         self.netblocks(client).map(found)
     }
 
@@ -367,18 +368,18 @@ impl Snapshot {
     pub fn trace_asn(&self, client: LookupAddresses) -> Option<Found<Option<u32>>> {
         let (prefix, index) = self.asn_prefixes.find_client_entry(client)?;
         let asn = (index != NO_ASN).then(|| self.asns.get(index as usize).copied()).flatten();
-        Some(Found::new(asn, Table::AsnPrefixes, prefix, client))
+        Some(Found::new(asn, NetworkTable::AsnPrefixes, prefix, client))
     }
 
     /// The result of [`Self::find_location`], with the table and the network that give it.
     pub fn trace_location(&self, client: LookupAddresses) -> Option<Found<Location>> {
         let by_hand = self.location_overrides.find_client_entry(client);
         let by_hand = by_hand.map(|(prefix, &location)| {
-            Found::new(location, Table::LocationOverrides, prefix, client)
+            Found::new(location, NetworkTable::LocationOverrides, prefix, client)
         });
         by_hand.or_else(|| {
             let (prefix, location) = self.location_prefixes.find_client_entry(client)?;
-            Some(Found::new(location, Table::CountryDatabase, prefix, client))
+            Some(Found::new(location, NetworkTable::CountryDatabase, prefix, client))
         })
     }
 

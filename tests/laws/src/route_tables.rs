@@ -1,7 +1,7 @@
 //! Law: a route table finds what a slow, obvious twin finds, and a stored table is the same table.
 
 use routes::notation::{Notes, read};
-use routes::{Stored, Table, check_tests, compile, twin};
+use routes::{RouteTable, Stored, check_tests, compile, twin};
 
 /// Checks the compiler and the lookup, on a text in the notation of tests.
 pub fn route_table(bytes: &[u8]) {
@@ -18,7 +18,7 @@ pub fn route_table(bytes: &[u8]) {
     check_tests(&table, &routes, &names);
     let json = serde_json::to_string(table.stored()).expect("plain data");
     let stored: Stored = serde_json::from_str(&json).expect("what was written");
-    let again = Table::load(stored).expect("a table that was checked");
+    let again = RouteTable::load(stored).expect("a table that was checked");
     for (host, get) in &requests {
         let (path, query) = get.split_once('?').unwrap_or((get, ""));
         let expected = twin::find(table.stored(), host, path, query);
@@ -30,13 +30,13 @@ pub fn route_table(bytes: &[u8]) {
 /// Checks that a stored table, whatever it holds, is refused or can be asked.
 pub fn stored_routes(bytes: &[u8]) {
     let Ok(stored) = serde_json::from_slice::<Stored>(bytes) else { return };
-    let Ok(table) = Table::load(stored) else { return };
+    let Ok(table) = RouteTable::load(stored) else { return };
     for (path, query) in [("/", ""), ("/mirrorlist/9/baseos", "repo=a&arch=b"), ("/a/b/c/", "x")] {
         found(&table, "mirrors.example.org", path, query);
     }
 }
 
-fn found(table: &Table, host: &str, path: &str, query: &str) -> Option<twin::Found> {
+fn found(table: &RouteTable, host: &str, path: &str, query: &str) -> Option<twin::Found> {
     let found = table.find(host, path, query)?;
     let mut text = String::new();
     if let Ok(target) = found.target(&mut text) {
