@@ -343,7 +343,7 @@ impl<T: Tracer> Selecting<'_, '_, T> {
             any |= self.add_country(country);
         }
         if countries.global {
-            any |= self.add_everybody();
+            any |= self.add_all_open();
         }
         if !any {
             for &asked in &countries.codes {
@@ -379,7 +379,7 @@ impl<T: Tracer> Selecting<'_, '_, T> {
     }
 
     fn global(&mut self) {
-        self.add_everybody();
+        self.add_all_open();
         self.take_weighted(Tier::Global);
     }
 
@@ -394,7 +394,7 @@ impl<T: Tracer> Selecting<'_, '_, T> {
     }
 
     /// Adds all open mirrors to the tier; returns whether there are any.
-    fn add_everybody(&mut self) -> bool {
+    fn add_all_open(&mut self) -> bool {
         let any = self.add(self.criteria.directory.layout.public(), FoundVia::Global);
         if any {
             self.name(Contribution::Global);

@@ -143,12 +143,12 @@ pub enum Verdict {
 /// Stores the verdict about each mirror.
 pub struct Recorder {
     /// By [`HostId`].
-    fates: Vec<Fate>,
+    states: Vec<State>,
 }
 
 /// The state of a mirror during the selection.
 #[derive(Clone, Copy)]
-enum Fate {
+enum State {
     Out(Reason),
     /// It is in the current tier.
     Taken(FoundVia),
@@ -159,36 +159,36 @@ enum Fate {
 impl Recorder {
     /// A recorder for a snapshot of `n_hosts` mirrors.
     pub fn new(n_hosts: usize) -> Self {
-        Self { fates: vec![Fate::Out(Reason::NotReached); n_hosts] }
+        Self { states: vec![State::Out(Reason::NotReached); n_hosts] }
     }
 
     /// The verdicts, by [`HostId`]; `listed` are the mirrors that are listed in the end.
     pub fn finish(self, listed: &[HostId]) -> Vec<Verdict> {
-        let mut places = vec![None; self.fates.len()];
+        let mut places = vec![None; self.states.len()];
         for (place, host) in listed.iter().enumerate() {
             if let Some(entry) = places.get_mut(host.index()) {
                 *entry = Some(place);
             }
         }
-        let verdict = |(fate, place): (Fate, Option<usize>)| match (fate, place) {
-            (Fate::Selected(selected), Some(place)) => Verdict::Listed { selected, place },
-            (Fate::Cut(selected, cut), _) => Verdict::Cut { selected, cut },
-            (Fate::Out(reason), _) => Verdict::Out(reason),
+        let verdict = |(state, place): (State, Option<usize>)| match (state, place) {
+            (State::Selected(selected), Some(place)) => Verdict::Listed { selected, place },
+            (State::Cut(selected, cut), _) => Verdict::Cut { selected, cut },
+            (State::Out(reason), _) => Verdict::Out(reason),
             // This does not happen: every tier is ordered, and every selected mirror that is not listed
             // was cut (see `tests/it/select_twin.rs`).
-            (Fate::Taken(_) | Fate::Selected(_), _) => Verdict::Out(Reason::NotReached),
+            (State::Taken(_) | State::Selected(_), _) => Verdict::Out(Reason::NotReached),
         };
-        self.fates.into_iter().zip(places).map(verdict).collect()
+        self.states.into_iter().zip(places).map(verdict).collect()
     }
 
     /// Updates the state of a mirror; ignores ids that are not of the snapshot.
-    fn decide(&mut self, host: HostId, decide: impl FnOnce(Fate) -> Fate) {
-        if let Some(fate) = self.fates.get_mut(host.index()) {
-            *fate = decide(*fate);
+    fn decide(&mut self, host: HostId, decide: impl FnOnce(State) -> State) {
+        if let Some(state) = self.states.get_mut(host.index()) {
+            *state = decide(*state);
         }
     }
 
-    fn decide_word(&mut self, word: usize, hosts: u64, decide: impl Fn(Fate) -> Fate) {
+    fn decide_word(&mut self, word: usize, hosts: u64, decide: impl Fn(State) -> State) {
         let Ok(base) = u32::try_from(word * 64) else { return };
         for HostId(bit) in members(&[hosts]) {
             self.decide(HostId(base + bit), &decide);
@@ -198,28 +198,28 @@ impl Recorder {
 
 impl Tracer for Recorder {
     fn left_out(&mut self, word: usize, hosts: u64, reason: Reason) {
-        self.decide_word(word, hosts, |_| Fate::Out(reason));
+        self.decide_word(word, hosts, |_| State::Out(reason));
     }
 
     fn excluded(&mut self, host: HostId) {
-        self.decide(host, |_| Fate::Out(Reason::IsFallback));
+        self.decide(host, |_| State::Out(Reason::IsFallback));
     }
 
     fn added(&mut self, word: usize, hosts: u64, via: FoundVia) {
-        self.decide_word(word, hosts, |fate| match fate {
-            Fate::Out(_) => Fate::Taken(via),
+        self.decide_word(word, hosts, |state| match state {
+            State::Out(_) => State::Taken(via),
             taken => taken,
         });
     }
 
     fn taken(&mut self, host: HostId, via: FoundVia) {
-        self.decide(host, |_| Fate::Taken(via));
+        self.decide(host, |_| State::Taken(via));
     }
 
     fn ordered(&mut self, tier: Tier, n_before: usize, hosts: &[HostId]) {
         for (drawn, &host) in (n_before..).zip(hosts) {
-            self.decide(host, |fate| match fate {
-                Fate::Taken(via) => Fate::Selected(Selected { tier, via, drawn }),
+            self.decide(host, |state| match state {
+                State::Taken(via) => State::Selected(Selected { tier, via, drawn }),
                 other => other,
             });
         }
@@ -227,8 +227,8 @@ impl Tracer for Recorder {
 
     fn cut(&mut self, hosts: &[HostId], cut: Cut) {
         for &host in hosts {
-            self.decide(host, |fate| match fate {
-                Fate::Selected(selected) => Fate::Cut(selected, cut),
+            self.decide(host, |state| match state {
+                State::Selected(selected) => State::Cut(selected, cut),
                 other => other,
             });
         }

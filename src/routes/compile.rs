@@ -88,7 +88,7 @@ fn check_route(route: &CompiledRoute, lists: &Lists, report: &mut impl FnMut(&st
         RouteFormat::Text if in_path || route.hosts.iter().any(|host| host.contains(word)) => {
             report("path", Problem::TextAtMetalink);
         }
-        // The readers of version 4 go by the content.
+        // Of version 3 only: clients recognise one of version 4 by its content, whatever its URL is.
         RouteFormat::Metalink => {
             let in_hosts =
                 !route.hosts.is_empty() && route.hosts.iter().all(|host| host.contains(word));

@@ -21,8 +21,7 @@ section! {
     pub struct InputOptions in "Data" {
         /// Use the built-in demo data, 21 invented mirrors
         ///
-        /// They stand in where no data are named and none are installed; `demo = false` in the file means that
-        /// nothing stands in.
+        /// Used if no data are named and none are installed; `demo = false` in the file switches that off.
         demo: bool {
             key: "demo",
             flag: (long, action = ArgAction::SetTrue,

@@ -8,11 +8,11 @@ use serve::http::watchdog::Timeouts;
 section! {
     /// How connections and requests are treated. Beyond a limit, requests are refused or connections closed.
     pub struct HttpOptions in "Connections" {
-        /// Believe proxies in this network; may be repeated; `none` trusts nobody
+        /// Trust proxies in this network; may be repeated; `none` trusts nobody
         ///
         /// If one is missing, all of its clients look alike; the log says so when most addresses are private.
         /// Loopback is no proxy where a container runtime forwards the port: trust nobody there. Whoever
-        /// connects through a unix socket is believed in any case: its mode decides who can.
+        /// connects through a unix socket is trusted in any case: its mode decides who can.
         trusted_proxy: Vec<TrustedProxy> {
             key: "trusted_proxy",
             flag: (long),

@@ -49,8 +49,8 @@ section! {
         /// Where proxies tell the address of the client
         ///
         /// In the header X-Forwarded-For, in the header Forwarded (RFC 7239), in the PROXY protocol (version 1
-        /// or 2), or nowhere, because there is no proxy and the peer is the client. Only trusted proxies are
-        /// believed; with `proxy-protocol`, they must begin each connection with its header, and are cut off
+        /// or 2), or nowhere, because there is no proxy and the peer is the client. Only trusted proxies can
+        /// tell it; with `proxy-protocol`, they must begin each connection with its header, and are cut off
         /// otherwise.
         client_address: ClientAddress {
             key: "client_address",

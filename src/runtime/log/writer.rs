@@ -41,7 +41,7 @@ struct State {
     /// Whether the last write failed. The next line causes the next attempt.
     has_failed: bool,
     /// Lines that were dropped and not reported yet.
-    n_untold: u64,
+    n_unreported: u64,
     /// The reason why the last of them was dropped.
     reason: String,
 }
@@ -49,11 +49,11 @@ struct State {
 impl State {
     /// Whether there is nothing to write now.
     fn is_idle(&self) -> bool {
-        self.pending.is_empty() && (self.n_untold == 0 || self.has_failed)
+        self.pending.is_empty() && (self.n_unreported == 0 || self.has_failed)
     }
 
     fn drop_lines(&mut self, n: u64, reason: impl ToString) {
-        self.n_untold += n;
+        self.n_unreported += n;
         self.reason = reason.to_string();
     }
 }
@@ -122,16 +122,16 @@ impl Shared {
         // Whether the last line in the target is incomplete.
         let mut is_cut = false;
         loop {
-            let (lines, n_told) = self.take();
+            let (lines, n_reported) = self.take();
             let outcome = write_all(target, &lines, &mut is_cut);
             let mut state = self.lock();
             state.is_writing = false;
             state.has_failed = outcome.is_err();
             if let Err((rest, error)) = outcome {
                 // The line that reports dropped lines does not count as one.
-                let n_lost = count_lines(rest) - u64::from(n_told > 0 && !rest.is_empty());
+                let n_lost = count_lines(rest) - u64::from(n_reported > 0 && !rest.is_empty());
                 self.n_dropped.fetch_add(n_lost, Ordering::Relaxed);
-                state.drop_lines(n_lost + n_told, error);
+                state.drop_lines(n_lost + n_reported, error);
             }
             drop(state);
             self.changed.notify_all();
@@ -147,13 +147,14 @@ impl Shared {
         state = waited.unwrap_or_else(PoisonError::into_inner);
         state.is_writing = true;
         let mut lines = std::mem::take(&mut state.pending);
-        let n_told = std::mem::take(&mut state.n_untold);
-        if n_told > 0 {
+        let n_reported = std::mem::take(&mut state.n_unreported);
+        if n_reported > 0 {
             let reason = std::mem::take(&mut state.reason);
-            let note = format!("mirrorlistd: {n_told} lines of this log were dropped: {reason}\n");
+            let note =
+                format!("mirrorlistd: {n_reported} lines of this log were dropped: {reason}\n");
             lines.extend_from_slice(note.as_bytes());
         }
-        (lines, n_told)
+        (lines, n_reported)
     }
 }
 
@@ -242,20 +243,20 @@ mod tests {
         }
         let n_dropped = log.n_dropped();
         assert!(n_dropped > N / 2, "{n_dropped}");
-        let (mut n_read, mut n_told) = (0, 0);
+        let (mut n_read, mut n_reported) = (0, 0);
         let mut lines = BufReader::new(reader).lines();
         let end = " lines of this log were dropped: they were more than could be written";
-        while n_read + n_told < N {
+        while n_read + n_reported < N {
             let line = lines.next().expect("a pipe without end").expect("a line");
             match line.strip_prefix("mirrorlistd: ").and_then(|rest| rest.strip_suffix(end)) {
-                Some(number) => n_told += number.parse::<u64>().expect("a number"),
+                Some(number) => n_reported += number.parse::<u64>().expect("a number"),
                 None => {
                     assert!(line.starts_with("line "), "{line}");
                     n_read += 1;
                 }
             }
         }
-        assert_eq!((n_read + n_told, n_told), (N, n_dropped));
+        assert_eq!((n_read + n_reported, n_reported), (N, n_dropped));
     }
 
     /// A target that takes bytes up to a limit, then fails until the limit is raised.

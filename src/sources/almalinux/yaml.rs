@@ -4,7 +4,7 @@
 //! line: aliases (a few bytes can stand for gigabytes), tags, several documents, keys that are no words,
 //! and control characters. Depth and number of values are bounded, and nothing here recurses, so no file
 //! costs more than a small multiple of its size. Of a key that is there twice, the last counts, as for the
-//! original; each is told.
+//! original; each repetition is reported.
 //!
 //! Texts stay texts, as they are written: `8.10` is no number that becomes 8.1, and `NO` is no truth value
 //! but Norway. What a value must be is decided by the one who reads it.
