@@ -43,7 +43,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use fastrand::Rng;
 
-use encode::text::{Append, Pieces, Text};
+use encode::append::Append;
+use encode::text::{Pieces, Text};
 use model::embedded::LookupAddresses;
 use model::geo::Location;
 use model::ids::FileId;

@@ -3,7 +3,8 @@
 use super::target::Message;
 use crate::formats::metalink;
 use crate::formats::mirrorlist;
-use encode::text::{Append, Text};
+use encode::append::Append;
+use encode::text::Text;
 
 /// Writes a message as text, without the list of repositories that follows one of them.
 pub(super) fn push_message(message: &Message<'_, '_>, body: &mut impl Append) {

@@ -1,6 +1,6 @@
 //! Functions that append numbers, hex, base64, JSON strings and URL paths.
 
-use super::text::Append;
+use super::append::Append;
 
 /// Appends a number in decimal.
 pub fn push_number(number: u64, out: &mut impl Append) {

@@ -1,6 +1,6 @@
 //! Escaping for XML. Everything that writes a document uses it.
 
-use super::text::Append;
+use super::append::Append;
 
 /// Appends `text` so that it reads back as itself from XML text and from a double-quoted attribute.
 ///

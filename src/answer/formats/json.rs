@@ -13,7 +13,8 @@
 //! known. Each object has a line of its own, so that people can read the array.
 
 use crate::document::Document;
-use encode::text::{Append, Text};
+use encode::append::Append;
+use encode::text::Text;
 use encode::write::{push_json_escaped, push_json_string, push_number};
 use model::tier::Tier;
 use snapshot::contains;

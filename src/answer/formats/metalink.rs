@@ -6,7 +6,8 @@
 //! aria2 needs the one and old yum the other.
 
 use crate::document::{Document, NO_MIRROR_COMMENT};
-use encode::text::{Append, Digits, Pieces, Prepared, Text};
+use encode::append::Append;
+use encode::text::{Digits, Pieces, Prepared, Text};
 use encode::xml::{escape_comment_into, escape_into};
 use snapshot::FileView;
 

@@ -5,7 +5,8 @@
 //! that only the current version is described.
 
 use crate::document::{Document, NO_MIRROR_COMMENT};
-use encode::text::{Append, Text};
+use encode::append::Append;
+use encode::text::Text;
 use encode::write::{push_hex, push_number};
 use encode::xml::escape_into;
 use model::date::Timestamp;

@@ -7,7 +7,8 @@ use crate::document::Document;
 use crate::query::Protocols;
 use crate::select::Contribution;
 use crate::target::Subject;
-use encode::text::{Append, Pieces, Text};
+use encode::append::Append;
+use encode::text::{Pieces, Text};
 use encode::write::push_number;
 
 /// Bytes reserved for the first line, which is seldom longer.

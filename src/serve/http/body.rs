@@ -95,7 +95,7 @@ impl Drop for BodyBytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use encode::text::Append;
+    use encode::append::Append;
 
     fn write(text: &str) -> BodyBytes {
         let mut body = begin();

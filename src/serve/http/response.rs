@@ -24,7 +24,8 @@ use super::constant::Constants;
 use super::route::RouteRefusal;
 use answer::redirect::{self, Redirect};
 use answer::{Reply, Status};
-use encode::text::{Append, Text};
+use encode::append::Append;
+use encode::text::Text;
 use snapshot::Generation;
 
 /// The maximum length of the status line and all headers of an answer, including those of hyper. nginx's

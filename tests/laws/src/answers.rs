@@ -7,7 +7,8 @@ use answer::query::Query;
 use answer::requester::Requester;
 use answer::shaping::Shaping;
 use answer::{Edition, Format, Options, Request, Scratch, Status, respond};
-use encode::text::{Append, Text};
+use encode::append::Append;
+use encode::text::Text;
 use serve::build_snapshot::build;
 use sources::Inputs;
 

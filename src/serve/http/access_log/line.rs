@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::net::IpAddr;
 
 use answer::LogEntry;
-use encode::text::{Append, Text};
+use encode::append::Append;
+use encode::text::Text;
 use encode::write::{push_number, push_percent_encoded};
 use model::date::Date;
 
