@@ -29,9 +29,11 @@ const BEHIND: &[(&str, &[&str])] = &[
     ("sha2", &["scan::digest"]),
 ];
 
-/// Rooms that know no network and no runtime: the two halves and what they stand on.
-const PURE: &[&str] =
-    &["encode", "model", "catalog", "routes", "index", "scan", "snapshot", "compile", "answer"];
+/// Rooms that know no network, so they use neither tokio nor hyper: the two halves and what they stand on.
+const NO_NETWORK: &[&str] = &[
+    "encode", "model", "runtime", "catalog", "routes", "index", "scan", "sources", "snapshot",
+    "compile", "answer",
+];
 
 /// A file, without its unit tests.
 struct Module {
@@ -77,7 +79,7 @@ fn outside_crates_stay_behind_the_module_that_stands_for_them() {
                     violations.push(format!("{path} uses {name}"));
                 }
             }
-            if PURE.contains(&module.path[0].as_str()) && ["tokio", "hyper"].contains(&name) {
+            if NO_NETWORK.contains(&module.path[0].as_str()) && ["tokio", "hyper"].contains(&name) {
                 violations.push(format!("{path} uses {name}"));
             }
         }
@@ -88,7 +90,7 @@ fn outside_crates_stay_behind_the_module_that_stands_for_them() {
 }
 
 #[test]
-fn every_file_can_be_held_in_mind() {
+fn no_file_has_more_than_500_lines() {
     for module in modules() {
         let (path, n_lines) = (module.path.join("::"), module.n_lines);
         assert!(n_lines <= 500, "{path} has {n_lines} lines without its tests: split it");
