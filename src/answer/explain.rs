@@ -21,7 +21,7 @@ pub struct Explanation<'s> {
     /// The continent of that location, if known.
     pub continent: Option<Continent>,
     /// The network that decides about the client's autonomous system; `None` if no network does. The
-    /// value in it is `None` if the system hosts no mirror.
+    /// value in it is `None` if that AS hosts no mirror.
     pub asn: Option<Found<Option<u32>>>,
     /// The preferred networks that contain the client, with their mirrors, in the order in which they
     /// count.

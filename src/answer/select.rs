@@ -279,7 +279,7 @@ struct Selecting<'a, 's, T> {
 }
 
 impl<T: Tracer> Selecting<'_, '_, T> {
-    /// If the client is in a network or the system of a candidate with a monopoly, makes such mirrors the
+    /// If the client is in a network or the AS of a candidate with a monopoly, makes such mirrors the
     /// only candidates, and returns true.
     fn keep_monopolies(&mut self) -> bool {
         let monopolies = self.snapshot.monopolies();
@@ -289,8 +289,8 @@ impl<T: Tracer> Selecting<'_, '_, T> {
         }
         let Workspace { candidates, open, tier: near, .. } = &mut *self.workspace;
         let of_networks = self.snapshot.netblocks(self.criteria.client).map(|(_, hosts)| hosts);
-        let of_system = self.snapshot.find_asn(self.criteria.client).map(|(_, hosts)| hosts);
-        for &host in of_networks.chain(of_system).flatten() {
+        let of_as = self.snapshot.find_asn(self.criteria.client).map(|(_, hosts)| hosts);
+        for &host in of_networks.chain(of_as).flatten() {
             insert(near, host);
         }
         let words = || near.iter().zip(&*candidates).zip(monopolies);

@@ -26,7 +26,7 @@ pub struct Builder {
     allowed: Vec<Entry<MirrorKey, Vec<String>>>,
     monopolies: Vec<Entry<MirrorKey, ()>>,
     netblocks: Vec<Entry<String, Vec<MirrorKey>>>,
-    systems: Vec<Entry<i64, Vec<MirrorKey>>>,
+    as_mirrors: Vec<Entry<i64, Vec<MirrorKey>>>,
     repositories: Vec<Entry<String, String>>,
     redirects: Vec<Entry<String, String>>,
     disabled: Vec<Entry<String, bool>>,
@@ -51,7 +51,7 @@ impl Builder {
             allowed: Vec::new(),
             monopolies: Vec::new(),
             netblocks: Vec::new(),
-            systems: Vec::new(),
+            as_mirrors: Vec::new(),
             repositories: Vec::new(),
             redirects: Vec::new(),
             disabled: Vec::new(),
@@ -80,7 +80,9 @@ impl Builder {
             Record::Netblock(prefix, mirrors) => {
                 push(&mut self.netblocks, origin, prefix, mirrors);
             }
-            Record::System(number, mirrors) => push(&mut self.systems, origin, number, mirrors),
+            Record::AsMirrors(number, mirrors) => {
+                push(&mut self.as_mirrors, origin, number, mirrors)
+            }
             Record::Repository(key, directory) => {
                 push(&mut self.repositories, origin, key, directory);
             }
@@ -157,8 +159,8 @@ impl Builder {
             audiences: Vec::new(),
             monopolies: Vec::new(),
             netblocks: Vec::new(),
-            systems: Vec::new(),
-            system_networks: geography.systems,
+            as_mirrors: Vec::new(),
+            as_networks: geography.as_networks,
             locations: Vec::new(),
             locations_by_hand: Vec::new(),
             name: missing.input,
@@ -188,7 +190,7 @@ impl Builder {
         catalog.monopolies = mirrors::resolve_monopolies(&self.monopolies, &hosts, report);
         joins::report_mirrors(&self.mirror_countries, &self.bandwidths, &hosts, &catalog, report);
         catalog.netblocks = networks::resolve_netblocks(&self.netblocks, &hosts, report);
-        catalog.systems = networks::resolve_systems(&self.systems, &hosts, report);
+        catalog.as_mirrors = networks::resolve_as_mirrors(&self.as_mirrors, &hosts, report);
         Ok(catalog)
     }
 }
@@ -199,7 +201,7 @@ fn push<K, V>(entries: &mut Vec<Entry<K, V>>, origin: &Origin, key: K, value: V)
 
 #[cfg(test)]
 mod tests {
-    use super::super::geography::{CountryNetworks, SystemNetworks};
+    use super::super::geography::{AsNetworks, CountryNetworks};
     use super::*;
     use model::geo::{Continent, Country};
     use model::mirror_key::{MirrorKey, MirrorName};
@@ -225,7 +227,7 @@ mod tests {
     fn geography() -> Geography {
         let germany = Country::parse("DE").zip(Continent::parse("EU"));
         Geography {
-            systems: SystemNetworks::default(),
+            as_networks: AsNetworks::default(),
             continents: germany.into_iter().collect(),
             countries: CountryNetworks::default(),
             countries_origin: line(0),

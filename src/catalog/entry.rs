@@ -21,12 +21,12 @@ pub enum Record {
     Bandwidth(MirrorKey, i64),
     /// The countries that a mirror serves (`DE`) or does not serve (`!CN`).
     AllowedCountries(MirrorKey, Vec<String>),
-    /// A mirror that the clients of its networks and systems get alone.
+    /// A mirror that the clients of its networks and autonomous systems get alone.
     Monopoly(MirrorKey),
     /// A network or address, and the mirrors that its clients should use.
     Netblock(String, Vec<MirrorKey>),
     /// The number of an autonomous system, and the mirrors that it hosts.
-    System(i64, Vec<MirrorKey>),
+    AsMirrors(i64, Vec<MirrorKey>),
     /// `repo+arch`, and its directory or the one of its index.
     Repository(String, String),
     /// The old name of a repository, and its name now.

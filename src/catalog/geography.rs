@@ -7,7 +7,7 @@ use model::net::Prefix;
 /// Networks, countries and continents.
 pub struct Geography {
     /// Networks and their autonomous systems.
-    pub systems: SystemNetworks,
+    pub as_networks: AsNetworks,
     /// Countries and their continents; the last of equal countries counts.
     pub continents: Vec<(Country, Continent)>,
     /// Networks and their countries.
@@ -18,42 +18,42 @@ pub struct Geography {
 
 /// Networks, each with its autonomous systems.
 #[derive(Default)]
-pub struct SystemNetworks {
+pub struct AsNetworks {
     /// Networks; the last of equal ones counts.
     pub networks: Vec<(Prefix, Owner)>,
     sets: Vec<Box<[u32]>>,
 }
 
-/// The system to which a network belongs.
+/// The autonomous system to which a network belongs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Owner {
     /// None, as the data state explicitly.
     Nobody,
-    /// One system, by its number.
-    System(u32),
-    /// One of several systems, by the index of their numbers in the table.
+    /// One, by its number.
+    As(u32),
+    /// One of several, by the index of their numbers in the table.
     Set(u32),
 }
 
-impl SystemNetworks {
-    /// The owner of a network that belongs to one of `systems`; `None` if there is none.
-    pub fn owner(&mut self, systems: &[u32]) -> Option<Owner> {
-        match *systems {
+impl AsNetworks {
+    /// The owner of a network that belongs to one of `asns`; `None` if there is none.
+    pub fn owner(&mut self, asns: &[u32]) -> Option<Owner> {
+        match *asns {
             [] => None,
-            [system] => Some(Owner::System(system)),
+            [asn] => Some(Owner::As(asn)),
             _ => {
                 let index = u32::try_from(self.sets.len()).ok()?;
-                self.sets.push(systems.into());
+                self.sets.push(asns.into());
                 Some(Owner::Set(index))
             }
         }
     }
 
-    /// Calls `find` with each system of an owner, in order, and returns its first result.
+    /// Calls `find` with each number of an owner, in order, and returns its first result.
     pub fn find_map<T>(&self, owner: Owner, mut find: impl FnMut(u32) -> Option<T>) -> Option<T> {
         match owner {
             Owner::Nobody => None,
-            Owner::System(system) => find(system),
+            Owner::As(asn) => find(asn),
             Owner::Set(set) => self.sets.get(set as usize)?.iter().copied().find_map(find),
         }
     }

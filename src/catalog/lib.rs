@@ -14,7 +14,7 @@
 //!
 //! The first counts, as in the reference (which also depends on the order of the data, but does not
 //! document it). Mirrors of equal netblocks and of equal countries of a directory are joined, and so
-//! are versions of equal file names of a directory. Among networks of systems and rows of the table of
+//! are versions of equal file names of a directory. Among networks of AS numbers and rows of the table of
 //! continents the last counts, as in the reference.
 
 pub mod origin;

@@ -120,7 +120,7 @@ pub(super) fn resolve_audiences(
     audiences
 }
 
-/// The mirrors that the clients of their networks and systems get alone, in ascending order.
+/// The mirrors that the clients of their networks and autonomous systems get alone, in ascending order.
 pub(super) fn resolve_monopolies(
     records: &[Entry<MirrorKey, ()>],
     hosts: &HostIds,

@@ -6,7 +6,7 @@ use rustc_hash::FxHashSet;
 
 use super::entry::{Entry, HostIds};
 use super::origin::Origin;
-use super::records::System;
+use super::records::AsMirrors;
 use super::report::Report;
 use model::asn::AS_TRANS;
 use model::ids::HostId;
@@ -86,12 +86,12 @@ fn report_odd_netblock(origin: &Origin, prefix: Prefix, n_mirrors: usize, report
 }
 
 /// Autonomous systems that host mirrors.
-pub(super) fn resolve_systems(
+pub(super) fn resolve_as_mirrors(
     records: &[Entry<i64, Vec<MirrorKey>>],
     hosts: &HostIds,
     report: &mut Report,
-) -> Vec<System> {
-    let mut by_number: BTreeMap<u32, System> = BTreeMap::new();
+) -> Vec<AsMirrors> {
+    let mut by_number: BTreeMap<u32, AsMirrors> = BTreeMap::new();
     let mut seen = FxHashSet::default();
     for Entry { origin, key, value: mirrors } in records {
         let Ok(number) = u32::try_from(*key) else {
@@ -114,7 +114,7 @@ pub(super) fn resolve_systems(
         mirrors.sort();
         mirrors.dedup();
         if !mirrors.is_empty() {
-            by_number.insert(number, System { origin: origin.clone(), number, mirrors });
+            by_number.insert(number, AsMirrors { origin: origin.clone(), number, mirrors });
         }
     }
     by_number.into_values().collect()

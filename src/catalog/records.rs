@@ -1,6 +1,6 @@
 //! The records of a finished catalog, which refer to one another by index.
 
-use super::geography::SystemNetworks;
+use super::geography::AsNetworks;
 use super::origin::Origin;
 use model::base_url::BaseUrl;
 use model::checksum::Checksums;
@@ -47,14 +47,14 @@ pub struct Catalog {
     pub continents: Vec<(Country, Continent)>,
     /// The audiences of mirrors that do not serve every country, in the order of their keys.
     pub audiences: Vec<(HostId, Audience)>,
-    /// Mirrors that the clients of their networks and systems get alone, in ascending order.
+    /// Mirrors that the clients of their networks and autonomous systems get alone, in ascending order.
     pub monopolies: Vec<HostId>,
     /// Preferred networks of mirrors, each once, in ascending order.
     pub netblocks: Vec<(Prefix, Vec<HostId>)>,
     /// Autonomous systems that host a mirror, in ascending order of their numbers.
-    pub systems: Vec<System>,
-    /// Networks of all systems, in the order of the source.
-    pub system_networks: SystemNetworks,
+    pub as_mirrors: Vec<AsMirrors>,
+    /// Networks of all autonomous systems, in the order of the source.
+    pub as_networks: AsNetworks,
     /// The locations of networks from a country database; disjoint and in order.
     pub locations: Vec<(Prefix, Location)>,
     /// Networks whose place is set by hand, in ascending order.
@@ -158,7 +158,7 @@ pub struct Repository {
 
 /// An autonomous system that hosts mirrors.
 #[derive(Debug)]
-pub struct System {
+pub struct AsMirrors {
     /// Where it was read.
     pub origin: Origin,
     /// Its number.

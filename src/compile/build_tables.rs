@@ -1,6 +1,6 @@
 //! Converts the catalog's records into the tables of a snapshot.
 
-use super::systems;
+use super::as_networks;
 use catalog::Report;
 use catalog::records::{self, Audience, Catalog};
 use model::ids::LayoutId;
@@ -10,8 +10,8 @@ use snapshot::tables::{
     Subpath, Tables, Version,
 };
 
-/// Converts all records; leaves out networks of systems that cannot change an answer. `None` if a table
-/// would have more entries than it can number.
+/// Converts all records; leaves out networks of autonomous systems that cannot change an answer. `None` if
+/// a table would have more entries than it can number.
 pub(super) fn lay_out(catalog: Catalog, report: &mut Report) -> Option<Tables> {
     let n_hosts = catalog.mirrors.len();
     let mut tables = Tables {
@@ -73,7 +73,7 @@ pub(super) fn lay_out(catalog: Catalog, report: &mut Report) -> Option<Tables> {
     for (prefix, mirrors) in catalog.netblocks {
         tables.netblocks.push(prefix, tables.netblock_hosts.push(mirrors)?);
     }
-    systems::lay_out(catalog.systems, catalog.system_networks, &mut tables, report)?;
+    as_networks::lay_out(catalog.as_mirrors, catalog.as_networks, &mut tables, report)?;
     Some(tables)
 }
 

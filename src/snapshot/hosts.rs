@@ -52,7 +52,7 @@ impl HostNetworks {
         let mut of_host = vec![Vec::new(); tables.hosts.len()];
         let netblocks = (0..tables.netblock_hosts.len()).map(|n| tables.netblock_hosts.get(n));
         let asns = (0..tables.asn_hosts.len()).map(|n| tables.asn_hosts.get(n));
-        // Systems come first: they are few, so the limit does not drop them.
+        // AS numbers come first: they are few, so the limit does not drop them.
         for (number, hosts) in (0_u32..).zip(asns.chain(netblocks)) {
             for host in hosts {
                 if let Some(networks) = of_host.get_mut(host.index())
@@ -164,10 +164,10 @@ mod tests {
     }
 
     #[test]
-    fn mirrors_share_any_of_their_netblocks_and_systems() {
+    fn mirrors_share_any_of_their_netblocks_and_as_numbers() {
         let hosts = hosts(6);
         let mut tables = Tables { hosts, ..Tables::default() };
-        // 0 is alone; 1 and 2 share a system, 2 and 3 the first netblock of 2, 2 and 4 the last.
+        // 0 is alone; 1 and 2 share an AS number, 2 and 3 the first netblock of 2, 2 and 4 the last.
         tables.asn_hosts.push([1, 2].map(HostId));
         for hosts in [[2, 3], [5, 5], [4, 2]] {
             tables.netblock_hosts.push(hosts.map(HostId));
@@ -197,6 +197,6 @@ mod tests {
         tables.asn_hosts.push([0, 1].map(HostId));
         let networks = HostNetworks::new(&tables);
         assert_eq!(networks.of(HostId(0)).len(), MAX_NETWORKS);
-        assert!(HostIndex::new(&tables).share_network(HostId(0), HostId(1)), "systems are kept");
+        assert!(HostIndex::new(&tables).share_network(HostId(0), HostId(1)), "AS numbers are kept");
     }
 }

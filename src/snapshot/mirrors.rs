@@ -31,7 +31,7 @@ pub struct MirrorView<'a> {
     pub asns: Vec<u32>,
     /// The countries that it serves; `None` for all.
     pub restriction: Option<&'a Restriction>,
-    /// Whether the clients of its networks and systems get it alone.
+    /// Whether the clients of its networks and AS numbers get it alone.
     pub monopoly: bool,
     /// How many directories it carries.
     pub directories: usize,

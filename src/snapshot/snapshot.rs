@@ -45,7 +45,7 @@ pub struct Stats {
     pub netblocks: usize,
     /// Autonomous systems that host a mirror.
     pub asns: usize,
-    /// Networks kept to find those systems.
+    /// Networks kept to find their AS numbers.
     pub asn_prefixes: usize,
     /// Networks with a country or a continent.
     pub country_prefixes: usize,
@@ -361,7 +361,7 @@ impl Snapshot {
     }
 
     /// The network that decides about a client's autonomous system in [`Self::find_asn`]. Its value is
-    /// `None` if the system hosts no mirror.
+    /// `None` if that AS hosts no mirror.
     ///
     /// The compiler leaves out networks with the same value as the next wider one, so the prefix may
     /// be wider than the one in the data.
@@ -405,7 +405,7 @@ impl Snapshot {
             .map(|&(_, country)| country)
     }
 
-    /// The mirrors that the clients of their networks and systems get alone, as bits; empty if there are
+    /// The mirrors that the clients of their networks and AS numbers get alone, as bits; empty if there are
     /// none.
     pub fn monopolies(&self) -> &[u64] {
         &self.monopolies

@@ -61,7 +61,7 @@ pub struct Tables {
     pub continents: Vec<(Country, Continent)>,
     /// Mirrors that do not serve every country, each once.
     pub restrictions: Vec<(HostId, Restriction)>,
-    /// Mirrors that the clients of their networks and systems get alone, in ascending order.
+    /// Mirrors that the clients of their networks and AS numbers get alone, in ascending order.
     pub monopolies: Vec<HostId>,
     /// Preferred networks of mirrors; the value indexes `netblock_hosts`.
     pub netblocks: Prefixes<u32>,
@@ -71,7 +71,7 @@ pub struct Tables {
     pub asns: Vec<u32>,
     /// The mirrors of each of `asns`.
     pub asn_hosts: Lists<HostId>,
-    /// Networks of those systems, and the more specific networks of other systems within them; the
+    /// Networks of those numbers, and the more specific networks of other numbers within them; the
     /// value indexes `asns`, or is [`NO_ASN`].
     pub asn_prefixes: Prefixes<u32>,
     /// Where each network is, from the country database.
@@ -87,7 +87,7 @@ const MAX_VERSIONS: usize = 1 << 20;
 /// 1 MB could list billions: many networks that share one long list.
 const MAX_MIRRORS_OF_NETWORKS: usize = 1 << 22;
 
-/// The value of networks in [`Tables::asn_prefixes`] whose system hosts no mirror.
+/// The value of networks in [`Tables::asn_prefixes`] whose AS hosts no mirror.
 pub const NO_ASN: u32 = u32::MAX;
 
 /// A mirror.

@@ -78,9 +78,9 @@ impl CatalogFiles {
             let origin = Origin::table(&name, "geoip");
             report.skipped(&origin, problem, "give one with --geoip FILE");
         }
-        let have_systems = declaration.mirrors.iter().any(|mirror| !mirror.asns.is_empty());
-        if global_netblocks.is_none() && have_systems {
-            let problem = "no table of systems, so the systems of mirrors find no clients";
+        let have_asns = declaration.mirrors.iter().any(|mirror| !mirror.asns.is_empty());
+        if global_netblocks.is_none() && have_asns {
+            let problem = "no table of AS numbers, so the `asns` of mirrors match no client";
             let origin = Origin::table(&name, "global_netblocks");
             report.skipped(&origin, problem, "give one with --global_netblocks FILE");
         }

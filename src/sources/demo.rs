@@ -26,12 +26,13 @@ pub(super) fn read(report: &mut Report) -> Result<Catalog, Error> {
     let index = Index::decode(INDEX).map_err(|error| broken("demo/tree.index", &error))?;
     let builder = build(&declaration, Some(&index), name, index.scanned(), report)
         .map_err(|error| broken(name, &error))?;
-    let systems = global_netblocks::parse("demo/global_netblocks.txt", GLOBAL_NETBLOCKS, report);
+    let as_networks =
+        global_netblocks::parse("demo/global_netblocks.txt", GLOBAL_NETBLOCKS, report);
     let continents = country_continent::built_in();
     let name = "demo/country.mmdb";
     let countries =
         country_database::parse(name, COUNTRIES, report).map_err(|error| broken(name, &error))?;
     let countries_origin = country_database::origin(name);
-    let geography = Geography { systems, continents, countries, countries_origin };
+    let geography = Geography { as_networks, continents, countries, countries_origin };
     Ok(builder.finish(geography, report)?)
 }

@@ -189,7 +189,7 @@ fn add_networks(mirrors: &[&Mirror], builder: &mut Builder) {
         builder.add(origin, Record::Netblock(prefix.to_string(), mirrors));
     }
     for (asn, (origin, mirrors)) in systems {
-        builder.add(origin, Record::System(asn.into(), mirrors));
+        builder.add(origin, Record::AsMirrors(asn.into(), mirrors));
     }
 }
 

@@ -191,7 +191,7 @@ fn declare_mirrors(
         hosts.iter().for_each(|&host| networks.entry(host).or_default().push(*prefix));
     }
     let mut systems: BTreeMap<HostId, Vec<u32>> = BTreeMap::new();
-    for system in &catalog.systems {
+    for system in &catalog.as_mirrors {
         system
             .mirrors
             .iter()

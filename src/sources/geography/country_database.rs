@@ -89,7 +89,7 @@ pub enum BadDatabase {
     /// Several paths in its tree lead to one node.
     #[error("is no intact MaxMind database: its search tree is no tree")]
     Tree,
-    /// The database holds other data than places, such as systems.
+    /// The database holds other data than places, such as autonomous systems.
     #[error(
         "holds no country: it is of the type \"{0}\", and no record has country.iso_code, \
          country_code, country, or a continent"

@@ -6,14 +6,14 @@
 //! or bars; further columns are ignored. `ASN PREFIX` (RIPE's riswhois) and `ADDRESS LENGTH ASN`
 //! (CAIDA's pfx2as) are read as well, and lines that begin with `#`, `;`, `%` or `!` are comments.
 //!
-//! A network that explicitly belongs to no system (`None`, `NA`, `-`, `0`) hides a wider one that does,
+//! A network that explicitly belongs to no AS (`None`, `NA`, `-`, `0`) hides a wider one that does,
 //! as in the reference. A line with any other text is reported and skipped, so the wider network counts.
 //! The same holds for 23456, the placeholder of software without 32-bit numbers (RFC 6793). A prefix
 //! of length 0 is ignored, as in the reference.
 
 use std::net::IpAddr;
 
-use catalog::geography::{Owner, SystemNetworks};
+use catalog::geography::{AsNetworks, Owner};
 use catalog::{Origin, Report};
 use model::asn::{self, AS_TRANS};
 use model::net::{HostBits, Prefix};
@@ -22,8 +22,8 @@ use model::net::{HostBits, Prefix};
 const MAX_LINE: usize = 4_096;
 
 /// Reads every line; bad ones are reported and skipped.
-pub fn parse(file: &str, bytes: &[u8], report: &mut Report) -> SystemNetworks {
-    let mut table = SystemNetworks::default();
+pub fn parse(file: &str, bytes: &[u8], report: &mut Report) -> AsNetworks {
+    let mut table = AsNetworks::default();
     table.networks.reserve(bytes.len() / 28);
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     for (line, text) in (1..).zip(lines(bytes)) {
@@ -40,8 +40,8 @@ pub fn parse(file: &str, bytes: &[u8], report: &mut Report) -> SystemNetworks {
             continue;
         };
         // Nearly all lines are plain.
-        if let Some((prefix, system)) = parse_plain(text) {
-            table.networks.push((prefix, Owner::System(system)));
+        if let Some((prefix, asn)) = parse_plain(text) {
+            table.networks.push((prefix, Owner::As(asn)));
             continue;
         }
         parse_line(text, &mut table, |kind, problem| match kind {
@@ -60,13 +60,13 @@ enum Kind {
 /// Parses a plain line `PREFIX ASN` that needs no diagnostic; `None` for other lines.
 fn parse_plain(text: &str) -> Option<(Prefix, u32)> {
     let mut columns = text.split_ascii_whitespace();
-    let (prefix, system) = (columns.next()?, columns.next()?);
-    if !prefix.contains('/') || !system.bytes().all(|byte| byte.is_ascii_digit()) {
+    let (prefix, asn) = (columns.next()?, columns.next()?);
+    if !prefix.contains('/') || !asn.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let system = system.parse().ok().filter(|&system| is_system(system))?;
+    let asn = asn.parse().ok().filter(|&asn| is_system(asn))?;
     match Prefix::parse(prefix) {
-        Ok((prefix, HostBits::Clear)) if prefix.len() > 0 => Some((prefix, system)),
+        Ok((prefix, HostBits::Clear)) if prefix.len() > 0 => Some((prefix, asn)),
         _ => None,
     }
 }
@@ -76,11 +76,7 @@ fn is_system(number: u32) -> bool {
 }
 
 /// Parses any other line.
-fn parse_line(
-    text: &str,
-    table: &mut SystemNetworks,
-    mut report_line: impl FnMut(Kind, &'static str),
-) {
+fn parse_line(text: &str, table: &mut AsNetworks, mut report_line: impl FnMut(Kind, &'static str)) {
     let text = text.trim();
     if text.is_empty() {
         return report_line(Kind::Skipped, "blank line, skipped");
@@ -99,7 +95,7 @@ fn parse_line(
     let joined;
     let (prefix, column) = if first.contains('/') {
         (first, second)
-    } else if second.contains('/') && !Systems::parse(first).numbers.is_empty() {
+    } else if second.contains('/') && !AsNumbers::parse(first).numbers.is_empty() {
         (second, first)
     } else if first.parse::<IpAddr>().is_ok() && is_length(second) && !third.is_empty() {
         joined = format!("{first}/{second}");
@@ -120,9 +116,9 @@ fn parse_line(
     if prefix.len() == 0 {
         return;
     }
-    let systems = Systems::parse(column);
-    let nobody = systems.is_nobody.then_some(Owner::Nobody);
-    let Some(owner) = table.owner(&systems.numbers).or(nobody) else {
+    let asns = AsNumbers::parse(column);
+    let nobody = asns.is_nobody.then_some(Owner::Nobody);
+    let Some(owner) = table.owner(&asns.numbers).or(nobody) else {
         return report_line(
             Kind::Skipped,
             "names no AS number and hides no wider network, skipped",
@@ -131,7 +127,7 @@ fn parse_line(
     if host_bits == HostBits::WereSet {
         report_line(Kind::Mended, "prefix with host bits set, cleared");
     }
-    if systems.has_others {
+    if asns.has_others {
         report_line(Kind::Mended, "part of the ASN column is no AS number, left out");
     }
     table.networks.push((prefix, owner));
@@ -166,35 +162,35 @@ fn unquote(column: &str) -> &str {
 
 /// The parsed content of an ASN column.
 #[derive(Default)]
-struct Systems {
-    /// The system numbers, in the order of the text, each once.
+struct AsNumbers {
+    /// The numbers, in the order of the text, each once.
     numbers: Vec<u32>,
-    /// Whether it states that there is no system.
+    /// Whether it states that there is none.
     is_nobody: bool,
     /// Whether part of it cannot be read.
     has_others: bool,
 }
 
-impl Systems {
+impl AsNumbers {
     fn parse(column: &str) -> Self {
-        let mut systems = Self::default();
+        let mut asns = Self::default();
         let inner = column.trim_matches(['{', '}', '[', ']', '(', ')', '"', '\'']);
         // These characters separate several numbers; blanks occur within braces only.
         for item in inner.split([',', '_', ' ', '\t', ';']).filter(|item| !item.is_empty()) {
             match asn::parse(item.trim_matches(['"', '\''])) {
-                Some(0) => systems.is_nobody = true,
-                Some(AS_TRANS) => systems.has_others = true,
-                Some(number) if systems.numbers.contains(&number) => {}
-                Some(number) => systems.numbers.push(number),
-                None if is_nothing(item) => systems.is_nobody = true,
-                None => systems.has_others = true,
+                Some(0) => asns.is_nobody = true,
+                Some(AS_TRANS) => asns.has_others = true,
+                Some(number) if asns.numbers.contains(&number) => {}
+                Some(number) => asns.numbers.push(number),
+                None if is_nothing(item) => asns.is_nobody = true,
+                None => asns.has_others = true,
             }
         }
-        systems
+        asns
     }
 }
 
-/// Whether a text is one of those that tools write for networks without a system.
+/// Whether a text is one of those that tools write for networks without an AS.
 fn is_nothing(text: &str) -> bool {
     ["none", "null", "na", "n/a", "-", "nil"]
         .iter()
@@ -211,16 +207,16 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 mod tests {
     use super::*;
 
-    fn shown(table: &SystemNetworks) -> Vec<String> {
-        let systems = |origin| {
+    fn shown(table: &AsNetworks) -> Vec<String> {
+        let numbers = |origin| {
             let mut all = Vec::new();
-            let _: Option<()> = table.find_map(origin, |system| {
-                all.push(system.to_string());
+            let _: Option<()> = table.find_map(origin, |asn| {
+                all.push(asn.to_string());
                 None
             });
             if all.is_empty() { "nobody".to_owned() } else { all.join(" or ") }
         };
-        table.networks.iter().map(|&(p, origin)| format!("{p} {}", systems(origin))).collect()
+        table.networks.iter().map(|&(p, origin)| format!("{p} {}", numbers(origin))).collect()
     }
 
     #[test]

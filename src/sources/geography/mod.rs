@@ -9,7 +9,7 @@ pub mod country_names;
 use std::path::{Path, PathBuf};
 
 use super::error::{Error, file_name, read_file};
-use catalog::geography::{CountryNetworks, SystemNetworks};
+use catalog::geography::{AsNetworks, CountryNetworks};
 use catalog::{Geography, Origin, Report};
 use model::geo::{Continent, Country};
 
@@ -21,7 +21,7 @@ const MAX_CONTINENTS: u64 = 16 << 20;
 /// The geography files that stand beside a source that works without them.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct GeographyFiles {
-    /// Networks and their autonomous systems; without it, systems find no client.
+    /// Networks and their autonomous systems; without it, AS numbers match no client.
     pub global_netblocks: Option<PathBuf>,
     /// The continents of countries; without it, the built-in table counts.
     pub country_continent: Option<PathBuf>,
@@ -39,9 +39,9 @@ impl GeographyFiles {
 
     /// Reads the files that are given.
     pub fn read(&self, report: &mut Report) -> Result<Geography, Error> {
-        let systems = match &self.global_netblocks {
-            Some(path) => read_systems(path, report)?,
-            None => SystemNetworks::default(),
+        let as_networks = match &self.global_netblocks {
+            Some(path) => read_as_networks(path, report)?,
+            None => AsNetworks::default(),
         };
         let continents = match &self.country_continent {
             Some(path) => read_continents(path, report)?,
@@ -51,7 +51,7 @@ impl GeographyFiles {
             Some(path) => read_countries(path, report)?,
             None => (CountryNetworks::default(), country_database::origin("no country database")),
         };
-        Ok(Geography { systems, continents, countries, countries_origin })
+        Ok(Geography { as_networks, continents, countries, countries_origin })
     }
 }
 
@@ -62,18 +62,19 @@ pub(super) fn read(
     country_database: &Path,
     report: &mut Report,
 ) -> Result<Geography, Error> {
-    let systems = read_systems(global_netblocks, report)?;
+    let as_networks = read_as_networks(global_netblocks, report)?;
     let continents = read_continents(country_continent, report)?;
     let (countries, countries_origin) = read_countries(country_database, report)?;
-    Ok(Geography { systems, continents, countries, countries_origin })
+    Ok(Geography { as_networks, continents, countries, countries_origin })
 }
 
-fn read_systems(path: &Path, report: &mut Report) -> Result<SystemNetworks, Error> {
-    let systems = global_netblocks::parse(&file_name(path), &read_file(path, MAX_TABLE)?, report);
-    if systems.is_empty() {
+fn read_as_networks(path: &Path, report: &mut Report) -> Result<AsNetworks, Error> {
+    let as_networks =
+        global_netblocks::parse(&file_name(path), &read_file(path, MAX_TABLE)?, report);
+    if as_networks.is_empty() {
         return Err(Error::broken(path, "holds no line PREFIX ASN"));
     }
-    Ok(systems)
+    Ok(as_networks)
 }
 
 fn read_continents(path: &Path, report: &mut Report) -> Result<Vec<(Country, Continent)>, Error> {

@@ -76,7 +76,7 @@ struct Tables {
     continents: Origin,
     redirects: Origin,
     repositories: Origin,
-    systems: Origin,
+    asns: Origin,
     mirror_countries: Origin,
     bandwidths: Origin,
     allowed: Origin,
@@ -96,7 +96,7 @@ impl Tables {
             continents: table("CountryContinentRedirectCache"),
             redirects: table("RepositoryRedirectCache"),
             repositories: table("RepoArchToDirectoryName"),
-            systems: table("HostAsnCache"),
+            asns: table("HostAsnCache"),
             mirror_countries: table("HostCountryCache"),
             bandwidths: table("HostBandwidthCache"),
             allowed: table("HostCountryAllowedCache"),
@@ -137,7 +137,7 @@ impl CacheReader {
             7 => &self.tables.continents,
             8 => &self.tables.redirects,
             9 => &self.tables.repositories,
-            10 => &self.tables.systems,
+            10 => &self.tables.asns,
             12 => &self.tables.mirror_countries,
             13 => &self.tables.bandwidths,
             14 => &self.tables.allowed,
@@ -157,7 +157,7 @@ impl CacheReader {
             9 => entry.pair(message)?.map(|(key, value)| Record::Repository(key, value)),
             10 => {
                 let (number, mirrors) = numbers(message)?;
-                Some(Record::System(number, mirrors))
+                Some(Record::AsMirrors(number, mirrors))
             }
             12 => entry
                 .number_and_text(message)?

@@ -42,7 +42,7 @@ pub fn mirrormanager(bytes: &[u8]) {
     };
     check_report(&report);
     let geography = Geography {
-        systems: netblocks::parse(FILE, b"198.51.100.0/24 64500\n", &mut report),
+        as_networks: netblocks::parse(FILE, b"198.51.100.0/24 64500\n", &mut report),
         continents: continents::parse(FILE, "DE,EU\nFR,EU\nUS,NA\n", &mut report),
         countries: countries_of_one(),
         countries_origin: countries::origin(FILE),

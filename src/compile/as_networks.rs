@@ -1,21 +1,21 @@
 //! Selects the networks of autonomous systems that can change an answer.
 
 use catalog::Report;
-use catalog::geography::SystemNetworks;
-use catalog::records::System;
+use catalog::geography::AsNetworks;
+use catalog::records::AsMirrors;
 use model::embedded::length_around;
 use model::net::Prefix;
 use snapshot::tables::{NO_ASN, Tables};
 
-/// Adds the systems that host mirrors, and the networks that can change an answer.
+/// Adds the autonomous systems that host mirrors, and the networks that can change an answer.
 pub(super) fn lay_out(
-    systems: Vec<System>,
-    networks: SystemNetworks,
+    as_mirrors: Vec<AsMirrors>,
+    networks: AsNetworks,
     tables: &mut Tables,
     report: &mut Report,
 ) -> Option<()> {
-    let mut origins = Vec::with_capacity(systems.len());
-    for System { origin, number, mirrors } in systems {
+    let mut origins = Vec::with_capacity(as_mirrors.len());
+    for AsMirrors { origin, number, mirrors } in as_mirrors {
         tables.asn_hosts.push(mirrors)?;
         tables.asns.push(number);
         origins.push(origin);
@@ -38,14 +38,14 @@ pub(super) fn lay_out(
     Some(())
 }
 
-/// Keeps the networks that can change an answer: those of systems that host a mirror (`find_index`),
-/// and narrower networks of other systems within them. Of equal networks the last counts. A network
+/// Keeps the networks that can change an answer: those of autonomous systems that host a mirror
+/// (`find_index`), and narrower networks of others within them. Of equal networks the last counts. A network
 /// with the same value as the next wider kept one is left out: Fedora's 730,000 become about 36,000.
 ///
 /// The widest networks within 6to4, Teredo and similar prefixes are always kept: they take precedence
 /// over the IPv4 address of a client, and the networks around them do not.
 fn prune(
-    mut table: SystemNetworks,
+    mut table: AsNetworks,
     mut find_index: impl FnMut(u32) -> Option<u32>,
 ) -> Vec<(Prefix, u32)> {
     let mut networks = std::mem::take(&mut table.networks);
@@ -83,8 +83,8 @@ mod tests {
     use catalog::geography::Owner;
     use snapshot::trie::PrefixTable;
 
-    fn table(networks: impl IntoIterator<Item = (Prefix, Owner)>) -> SystemNetworks {
-        let mut table = SystemNetworks::default();
+    fn table(networks: impl IntoIterator<Item = (Prefix, Owner)>) -> AsNetworks {
+        let mut table = AsNetworks::default();
         table.networks.extend(networks);
         table
     }
@@ -97,11 +97,11 @@ mod tests {
         ) {
             let address = |a, b| IpAddr::V4(Ipv4Addr::new(10, a, b, b));
             let all = || table(networks.iter().filter_map(|&(a, b, length, asn)| {
-                let owner = if asn == 0 { Owner::Nobody } else { Owner::System(asn) };
+                let owner = if asn == 0 { Owner::Nobody } else { Owner::As(asn) };
                 let text = format!("{}/{length}", address(a, b));
                 Some((Prefix::parse(&text).ok()?.0, owner))
             }));
-            // Systems 1 and 2 host mirrors.
+            // AS1 and AS2 host mirrors.
             let hosting = |asn: u32| (asn <= 2).then_some(asn);
             let pruned = PrefixTable::new(prune(all(), hosting));
             let full = all();
@@ -118,16 +118,16 @@ mod tests {
 
     #[test]
     fn networks_within_tunnels_decide_by_themselves() {
-        // A relay of system 1; within the tunnel, networks of 1, of 2 and of nobody.
+        // A relay of AS1; within the tunnel, networks of 1, of 2 and of nobody.
         let networks = [
-            ("2002::/16", Owner::System(1)),
-            ("2002:a00::/24", Owner::System(1)),
-            ("2002:a00:100::/40", Owner::System(1)),
-            ("2002:b00::/24", Owner::System(9)),
+            ("2002::/16", Owner::As(1)),
+            ("2002:a00::/24", Owner::As(1)),
+            ("2002:a00:100::/40", Owner::As(1)),
+            ("2002:b00::/24", Owner::As(9)),
             ("2001:0:1::/48", Owner::Nobody),
-            ("2001:db8::/32", Owner::System(1)),
-            ("2001:db8:1::/48", Owner::System(1)),
-            ("2001:db9::/32", Owner::System(9)),
+            ("2001:db8::/32", Owner::As(1)),
+            ("2001:db8:1::/48", Owner::As(1)),
+            ("2001:db9::/32", Owner::As(9)),
         ];
         let parse = |text: &str| Prefix::parse(text).expect("a valid literal").0;
         let table = table(networks.map(|(text, owner)| (parse(text), owner)));
