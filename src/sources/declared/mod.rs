@@ -11,7 +11,7 @@ pub mod fault;
 pub mod template;
 pub mod check;
 pub mod build;
-pub mod of_catalog;
+pub mod from_catalog;
 mod expand;
 mod listing;
 

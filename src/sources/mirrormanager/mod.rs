@@ -12,7 +12,7 @@ mod carriers;
 use std::path::{Path, PathBuf};
 use std::thread::{self, Scope};
 
-use super::declared::{Declaration, of_catalog};
+use super::declared::{Declaration, from_catalog};
 use super::error::{Error, file_name};
 use super::geography::{self, GeographyFiles};
 use cache::BadFile;
@@ -73,7 +73,7 @@ pub fn declare(cache: &Path, name: &str, report: &mut Report) -> Result<Declarat
     let builder = thread::scope(|scope| read_cache(scope, cache, &mut unheard))?;
     let geography = GeographyFiles::default().read(&mut unheard)?;
     let catalog = builder.finish(geography, &mut unheard)?;
-    Ok(of_catalog::declare(&catalog, name, report))
+    Ok(from_catalog::declare(&catalog, name, report))
 }
 
 fn read_cache<'scope>(

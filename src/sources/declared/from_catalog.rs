@@ -1,4 +1,4 @@
-//! Says a catalog in the words of a declaration, so that MirrorManager's data can be written as text.
+//! Converts a catalog to a declaration, so that MirrorManager's data can be written as text.
 //!
 //! What is kept are the answers to `repo=` and `arch=`: who is listed, where, for whom, and in which tier.
 //!
