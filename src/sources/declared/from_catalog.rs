@@ -106,7 +106,8 @@ fn declare_repositories(
             continue;
         }
         let place = (&*directory.name, directory.layout, directory.carriers);
-        if places.insert(path, place).is_some_and(|other| other != place) {
+        let kept = places.entry(path).or_insert(place);
+        if *kept != place {
             skip(report, "repository at the same path as another of other mirrors, left out");
             continue;
         }

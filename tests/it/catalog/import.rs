@@ -11,7 +11,7 @@ use testdata::Message as _;
 
 use super::Files;
 use super::almalinux::{fixture, serve};
-use crate::fixture::{Answer, NOWHERE, Server, World};
+use crate::fixture::{Answer, NOWHERE, Public, Server, World};
 use crate::server::run;
 use serve::build_snapshot::build;
 
@@ -93,12 +93,12 @@ fn almalinux_real_files_answer_the_same_as_a_catalog() {
     assert!(n_lists > 300, "{n_lists}");
 }
 
-#[test]
-fn mirrormanager_data_answer_the_same_as_a_catalog() {
+/// Serves MirrorManager's data as they are, and as a catalog. Also returns what is reported of the latter.
+#[track_caller]
+fn serve_both(mut world: World) -> (Server, Server, String) {
     let files = Files::new("");
     let folder = files.path("mirrormanager");
     std::fs::create_dir(&folder).unwrap();
-    let mut world = World::standard();
     world.netblocks = "198.51.100.0/24 64500\n".into();
     world.countries = super::COUNTRIES.to_vec();
     let original = world.write(&folder, &world.list.encode_to_vec());
@@ -107,10 +107,14 @@ fn mirrormanager_data_answer_the_same_as_a_catalog() {
     let original = Server::new(original, &Options::default());
     let mut report = Report::default();
     let declaration = mirrormanager::declare(&cache, "Standard", &mut report).unwrap();
-    let imported = serve_written(&declaration, &files);
+    (original, serve_written(&declaration, &files), report.lines().join("\n"))
+}
+
+#[test]
+fn mirrormanager_data_answer_the_same_as_a_catalog() {
+    let (original, imported, lines) = serve_both(World::standard());
     let n_lists = compare(&original, &imported, 1);
     assert!(n_lists > 20, "{n_lists}");
-    let lines = report.lines().join("\n");
     for problem in [
         "repository whose directory no mirror carries, left out: gone-7+x86_64",
         "checksums are no part of a catalog",
@@ -119,6 +123,31 @@ fn mirrormanager_data_answer_the_same_as_a_catalog() {
     ] {
         assert!(lines.contains(problem), "{problem}:\n{lines}");
     }
+}
+
+/// MirrorManager has URLs for each category of directories, so that two directories can have one path
+/// below the URLs of different mirrors. A catalog has one list of mirrors for each path.
+#[test]
+fn of_repositories_at_one_path_of_other_mirrors_only_the_first_is_kept() {
+    let mut world = World::empty();
+    world.mirror(1, "DE", 1_000, Public, &["https"], "berlin");
+    world.mirror(2, "FR", 1_000, Public, &["https"], "paris");
+    world.directory("pub/fedora/9/os", "9/os", &[1]);
+    world.directory("pub/epel/9/os", "9/os", &[2]);
+    world.repository("a+x86_64", "pub/fedora/9/os");
+    world.repository("b+x86_64", "pub/epel/9/os");
+    world.repository("c+x86_64", "pub/epel/9/os");
+    let (original, imported, lines) = serve_both(world);
+    let [one, other] =
+        [&original, &imported].map(|server| server.get("/mirrorlist?repo=a&arch=x86_64"));
+    assert_eq!(one.mirrors(), ["berlin"]);
+    assert_eq!(noticed(&one), noticed(&other));
+    for repo in ["b", "c"] {
+        let request = format!("/mirrorlist?repo={repo}&arch=x86_64");
+        assert_eq!((original.get(&request).status, imported.get(&request).status), (200, 404));
+    }
+    let problem = "repository at the same path as another of other mirrors, left out: b+x86_64 (and 1 more";
+    assert!(lines.contains(problem), "{lines}");
 }
 
 #[test]
