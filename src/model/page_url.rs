@@ -1,4 +1,4 @@
-//! URLs of web pages, such as that of a sponsor.
+//! URLs of web pages, such as that of a sponsor, and mail addresses.
 
 use super::base_url::BaseUrl;
 use super::url::Protocol;
@@ -20,9 +20,30 @@ pub fn is_page_url(text: &str) -> bool {
         && rest.bytes().all(is_plain)
 }
 
+/// Whether a text says whom to ask: a mail address, or the URL of a page.
+pub fn is_contact(text: &str) -> bool {
+    let is_mail = |(user, host): (&str, &str)| {
+        let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"\"'<>()@,;:\\/[]`".contains(&byte);
+        !user.is_empty()
+            && host.contains('.')
+            && [user, host].iter().all(|text| text.bytes().all(is_plain))
+    };
+    text.split_once('@').is_some_and(is_mail) || is_page_url(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn contacts_are_mail_addresses_and_pages() {
+        for text in ["a@b.example", "a+b@c.example", "https://a.example/~b?c#d"] {
+            assert!(is_contact(text), "{text}");
+        }
+        for text in ["", "a", "not a mail", "@b.example", "a@b", "a b@c.example", "a@b@c.example"] {
+            assert!(!is_contact(text), "{text}");
+        }
+    }
 
     #[test]
     fn pages_may_have_queries_and_fragments() {
