@@ -263,6 +263,10 @@ pub fn source(
 ) -> Result<Source, IndexAlone> {
     Ok(match (&upper.snapshot, &lower.snapshot) {
         (Some(path), _) => Source::Snapshot(path.clone()),
+        // A snapshot has no use for an index, which nobody may believe to be served.
+        (None, Some(_)) if !upper_inputs.names_inputs() && upper_inputs.index.is_some() => {
+            return Err(IndexAlone);
+        }
         (None, Some(path)) if !upper_inputs.names_inputs() => Source::Snapshot(path.clone()),
         _ => Source::Inputs(inputs(upper_inputs, lower_inputs, exists)?),
     })

@@ -133,4 +133,9 @@ fn an_index_belongs_to_a_catalog() {
     let (status, _, stderr) = outcome(&store, &["check", "--config", &config]);
     assert_eq!(status, 2);
     assert!(stderr.starts_with("mirrorlistd: m.toml:2: `index` belongs to a catalog"), "{stderr}");
+    // A snapshot of the file would be served without it.
+    fs::write(&config, "port = 0\nsnapshot = '/s'\n").unwrap();
+    let (status, _, stderr) = outcome(&store, &["check", "--config", &config, "--index", "/i"]);
+    assert_eq!(status, 2);
+    assert!(stderr.starts_with("mirrorlistd: `--index` belongs to a catalog"), "{stderr}");
 }
