@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use super::folder::DISTRIBUTION_FILE;
 use super::writer::WriteError;
 
 /// Its text. Lines that begin with `#` and no blank are keys that may be left out.
@@ -16,6 +17,10 @@ const FILE: &str = "catalog.toml";
 pub fn write(folder: &Path) -> Result<PathBuf, WriteError> {
     let at = |path: &Path, error| WriteError::Io { path: path.to_owned(), error };
     fs::create_dir_all(folder).map_err(|error| at(folder, error))?;
+    // Such a folder is read as one catalog, in which a second file has no place.
+    if folder.join(DISTRIBUTION_FILE).symlink_metadata().is_ok() {
+        return Err(WriteError::IsCatalog(folder.to_owned()));
+    }
     let path = folder.join(FILE);
     let mut file = File::create_new(&path).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => WriteError::Exists(path.clone()),
@@ -172,5 +177,16 @@ mod tests {
             format!("{}: is there already; it is not changed", path.display())
         );
         assert_eq!(fs::read_to_string(&path).expect("a file"), "mine");
+    }
+
+    #[test]
+    fn the_starter_is_not_written_into_a_catalog() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::write(folder.path().join(DISTRIBUTION_FILE), "").expect("a write");
+        let error = write(folder.path()).expect_err("it is a catalog");
+        let expected =
+            format!("{}: is a catalog already; it is not changed", folder.path().display());
+        assert_eq!(error.to_string(), expected);
+        assert!(!folder.path().join(FILE).exists());
     }
 }

@@ -21,6 +21,9 @@ pub enum WriteError {
     /// There is something of its name.
     #[error("{}: is there already; it is not changed", .0.display())]
     Exists(PathBuf),
+    /// The folder is a catalog.
+    #[error("{}: is a catalog already; it is not changed", .0.display())]
+    IsCatalog(PathBuf),
     /// The system refuses.
     #[error("{}: {error}", path.display())]
     Io {
