@@ -7,8 +7,8 @@ use std::time::UNIX_EPOCH;
 use super::almalinux;
 use super::catalog_files;
 use super::declared::Declaration;
-use super::declared::build::build;
-use super::error::Error;
+use super::declared::build::{BuildError, build};
+use super::error::{Error, file_name};
 use super::geography::GeographyFiles;
 use super::revision::Revision;
 use catalog::{Catalog, Origin, Report};
@@ -50,8 +50,14 @@ impl CatalogFiles {
         let scanned = index.as_ref().map_or(0, Index::scanned);
         let made = files.iter().map(|file| modified(file)).fold(scanned, u64::max);
         let name = self.catalog.display().to_string();
-        let builder = build(&declaration, index.as_ref(), &name, made, report)
-            .map_err(|error| Error::broken(&self.catalog, error))?;
+        let index_path = self.index.as_deref().unwrap_or(&self.catalog);
+        let index_name = file_name(index_path);
+        let tree = index.as_ref().map(|index| (index, &*index_name));
+        let builder =
+            build(&declaration, tree, &name, made, report).map_err(|error| match error {
+                BuildError::TooManyPairs(error) => Error::broken(&self.catalog, error),
+                BuildError::OtherTree(error) => Error::broken(index_path, error),
+            })?;
         self.report_missing(&declaration, report);
         let geography = self.geography.read(report)?;
         Ok(builder.finish(geography, report)?)

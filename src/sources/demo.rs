@@ -24,7 +24,8 @@ pub(super) fn read(report: &mut Report) -> Result<Catalog, Error> {
     let name = "demo/catalog.toml";
     let declaration = catalog_files::parse(name, CATALOG)?;
     let index = Index::decode(INDEX).map_err(|error| broken("demo/tree.index", &error))?;
-    let builder = build(&declaration, Some(&index), name, index.scanned(), report)
+    let tree = Some((&index, "demo/tree.index"));
+    let builder = build(&declaration, tree, name, index.scanned(), report)
         .map_err(|error| broken(name, &error))?;
     let as_networks =
         global_netblocks::parse("demo/global_netblocks.txt", GLOBAL_NETBLOCKS, report);

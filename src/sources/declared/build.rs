@@ -12,23 +12,37 @@ use std::collections::{BTreeMap, BTreeSet};
 use catalog::entry::Missing;
 use catalog::{Builder, Origin, Record, Report};
 use index::Index;
+use model::base_url::{BaseUrl, authority};
 use model::mirror_key::MirrorKey;
 use model::net::Prefix;
 
 pub use super::expand::TooManyPairs;
 use super::expand::{self, Pair};
+pub use super::listing::OtherTree;
 use super::listing::{Listed, Listing};
-use super::{Audience, Declaration, Mirror, Repository};
+use super::{Audience, Declaration, Mirror, Repository, Url};
 
-/// Builds the records of a declaration, with the index of its primary tree. `input` names it in messages,
-/// `made` is when it and the index were made, in seconds since 1970.
+/// The reason why there are no records of a declaration.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The declaration is too large.
+    #[error(transparent)]
+    TooManyPairs(#[from] TooManyPairs),
+    /// The index does not belong to it.
+    #[error(transparent)]
+    OtherTree(#[from] OtherTree),
+}
+
+/// Builds the records of a declaration, with the index of its primary tree and the name of that in
+/// messages. `input` names the declaration, `made` is when it and the index were made, in seconds since
+/// 1970.
 pub fn build(
     declaration: &Declaration,
-    tree: Option<&Index>,
+    tree: Option<(&Index, &str)>,
     input: &str,
     made: u64,
     report: &mut Report,
-) -> Result<Builder, TooManyPairs> {
+) -> Result<Builder, BuildError> {
     let pairs = expand::pairs(&declaration.repositories)?;
     let place = Origin::table(input, "mirrors");
     let mut builder = Builder::new(Missing {
@@ -40,10 +54,10 @@ pub fn build(
     builder.add(&place, Record::Created(made));
     add_distribution(declaration, &mut builder);
     add_names(declaration, &pairs, &mut builder);
-    let mirrors = add_mirrors(&declaration.mirrors, &mut builder, report);
+    let mirrors = add_mirrors(declaration, &mut builder, report);
     let mut listing = Listing::new(&pairs, &mirrors);
     match tree {
-        Some(tree) => listing.add_tree(tree, &mut builder, report),
+        Some(tree) => listing.add_tree(tree, &mut builder, report)?,
         None => listing.add_repositories(&mut builder, report),
     }
     Ok(builder)
@@ -106,10 +120,11 @@ fn aliases(repository: &Repository) -> impl Iterator<Item = (String, String)> {
 
 /// Adds what is known of each mirror, and returns those that are listed.
 fn add_mirrors<'d>(
-    mirrors: &'d [Mirror],
+    declaration: &'d Declaration,
     builder: &mut Builder,
     report: &mut Report,
 ) -> Vec<Listed<'d>> {
+    let fallback = declaration.distribution.fallback.as_ref();
     let is_on = |mirror: &&Mirror| match &mirror.disabled {
         None => true,
         Some(reason) => {
@@ -118,7 +133,7 @@ fn add_mirrors<'d>(
             false
         }
     };
-    let mirrors: Vec<&Mirror> = mirrors.iter().filter(is_on).collect();
+    let mirrors: Vec<&Mirror> = declaration.mirrors.iter().filter(is_on).collect();
     let median = median_bandwidth(&mirrors);
     let mut url_ids = 0..;
     let mut listed = Vec::with_capacity(mirrors.len());
@@ -143,7 +158,7 @@ fn add_mirrors<'d>(
         if mirror.monopoly {
             builder.add(origin, Record::Monopoly(key.clone()));
         }
-        report_useless(mirror, report);
+        report_useless(mirror, fallback, report);
         let mut ids: Vec<i64> = Vec::with_capacity(mirror.urls.len());
         for (id, url) in (&mut url_ids).zip(&mirror.urls) {
             builder.add(&url.origin, Record::Url(id, url.url.as_str().to_owned()));
@@ -158,7 +173,14 @@ fn add_mirrors<'d>(
 }
 
 /// Reports what a mirror says in vain.
-fn report_useless(mirror: &Mirror, report: &mut Report) {
+fn report_useless(mirror: &Mirror, fallback: Option<&BaseUrl>, report: &mut Report) {
+    let of_fallback = fallback.map(|fallback| authority(fallback.as_str()));
+    let is_there = |url: &&Url| Some(authority(url.url.as_str())) == of_fallback;
+    if let Some(url) = mirror.urls.iter().find(is_there) {
+        let value = format_args!("{} at {}", mirror.key.as_str(), url.url.as_str());
+        let problem = "mirror at the host of `origin`: listed last, as that";
+        report.mended(&url.origin, problem, value);
+    }
     if mirror.networks.is_empty() && mirror.asns.is_empty() {
         let key = mirror.key.as_str();
         if mirror.private {
@@ -202,9 +224,8 @@ fn median_bandwidth(mirrors: &[&Mirror]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Carries, MirrorPlace, Url};
+    use super::super::{Carries, Distribution, MirrorPlace};
     use super::*;
-    use model::base_url::BaseUrl;
     use model::geo::Country;
     use model::mirror_key::MirrorName;
 
@@ -247,6 +268,28 @@ mod tests {
                 "{given:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_mirror_at_the_host_of_the_origin_is_reported() {
+        let declaration = |origin: &str| Declaration {
+            distribution: Distribution {
+                fallback: BaseUrl::parse(origin).ok(),
+                ..Distribution::default()
+            },
+            mirrors: vec![mirror("twin", None)],
+            ..Declaration::default()
+        };
+        let lines = |origin: &str| {
+            let mut report = Report::default();
+            assert!(build(&declaration(origin), None, "m.yml", 1, &mut report).is_ok());
+            report.lines()
+        };
+        let expected = "m.yml:1: mirror at the host of `origin`: listed last, as that: twin at \
+                        https://m.example/pub";
+        assert_eq!(lines("http://m.example/other"), [expected]);
+        assert_eq!(lines("http://dl.example/pub"), [""; 0]);
+        assert_eq!(lines("http://m.example:8080/pub"), [""; 0]);
     }
 
     /// Readers of TOML refuse them; other sources do not.

@@ -31,6 +31,20 @@ pub(super) struct Listed<'d> {
     pub(super) urls: u32,
 }
 
+/// So many repositories may be missing in an index, also if they are most of them.
+const MAX_LACKING: usize = 5;
+
+/// The index is not that of the tree that the repositories are in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "lacks the directories of {lacking} of {all} repositories; is it of the top of the tree that mirrors \
+     copy?"
+)]
+pub struct OtherTree {
+    lacking: usize,
+    all: usize,
+}
+
 /// The directories in which repositories are, and the mirrors of each.
 pub(super) struct Listing<'d> {
     mirrors: &'d [Listed<'d>],
@@ -53,7 +67,7 @@ impl<'d> Listing<'d> {
     /// Finds the mirrors of each repository.
     pub(super) fn new(pairs: &[Pair<'_>], mirrors: &'d [Listed<'d>]) -> Self {
         let mut places: FxHashMap<String, Place> = FxHashMap::default();
-        let groups = Groups::new(mirrors);
+        let groups = Groups::new(mirrors.iter().map(|listed| &listed.mirror.carries));
         for pair in pairs {
             let Some(path) = pair.path() else { continue };
             let place = places.entry(path.into_owned()).or_insert_with(|| Place {
@@ -89,9 +103,16 @@ impl<'d> Listing<'d> {
         }
     }
 
-    /// Adds the directories of the primary tree with their files. A repository whose path leads over a
-    /// symbolic link has the directories that lie behind it, under the name with the link.
-    pub(super) fn add_tree(&mut self, tree: &Index, builder: &mut Builder, report: &mut Report) {
+    /// Adds the directories of the primary tree with their files. A repository whose path, or that of whose
+    /// index, leads over a symbolic link has the directories that lie behind it, under the name with the
+    /// link. `name` is that of the index in messages.
+    pub(super) fn add_tree(
+        &mut self,
+        (tree, name): (&Index, &str),
+        builder: &mut Builder,
+        report: &mut Report,
+    ) -> Result<(), OtherTree> {
+        self.report_lacking(tree, name, report)?;
         let linked = self.find_linked(tree);
         // The tree itself is no directory that clients ask for.
         for directory in tree.directories().iter().filter(|directory| !directory.name.is_empty()) {
@@ -112,15 +133,54 @@ impl<'d> Listing<'d> {
                 }
             }
         }
+        Ok(())
     }
 
-    /// The paths of repositories that lead over symbolic links, by the directories to which they lead.
-    fn find_linked(&self, tree: &Index) -> FxHashMap<String, Vec<String>> {
+    /// The paths of repositories in order.
+    fn paths(&self) -> Vec<&String> {
         let mut paths: Vec<_> = self.places.keys().collect();
         paths.sort_unstable();
+        paths
+    }
+
+    /// Reports repositories that the tree does not have; fails if these are so many that the index must be
+    /// of another tree.
+    fn report_lacking(
+        &self,
+        tree: &Index,
+        name: &str,
+        report: &mut Report,
+    ) -> Result<(), OtherTree> {
+        let has = |path: &str| tree.find(&tree.resolve(path)).is_some();
+        let lacks = |path: &&String| !has(path) && !has(&split_repodata(path).1);
+        let lacking: Vec<_> = self.paths().into_iter().filter(lacks).collect();
+        for path in &lacking {
+            let Some(place) = self.places.get(*path) else { continue };
+            let problem = "directory that the index does not have (is it of the top of the tree that \
+                           mirrors copy?)";
+            report.skipped(&place.origin, problem, format_args!("{path} in {name}"));
+        }
+        let (lacking, all) = (lacking.len(), self.places.len());
+        // Nobody would carry anything.
+        let is_useless = lacking == all && self.elsewhere.is_none() && !self.mirrors.is_empty();
+        match lacking > MAX_LACKING.max(all / 2) || (is_useless && all > 0) {
+            true => Err(OtherTree { lacking, all }),
+            false => Ok(()),
+        }
+    }
+
+    /// The paths of repositories and of their indexes that lead over symbolic links, by the directories to
+    /// which they lead.
+    fn find_linked(&self, tree: &Index) -> FxHashMap<String, Vec<String>> {
         let mut linked: FxHashMap<String, Vec<String>> = FxHashMap::default();
-        for path in paths {
+        for path in self.paths() {
             let real = tree.resolve(path);
+            let repodata = split_repodata(path).1.into_owned();
+            let real_repodata = tree.resolve(&repodata);
+            // Otherwise it is found as a part of the directory.
+            if real_repodata != [&*real, "/repodata"].concat() {
+                linked.entry(real_repodata).or_default().push(repodata);
+            }
             if real != *path {
                 linked.entry(real).or_default().push(path.clone());
             }
@@ -178,11 +238,13 @@ fn describe(
 struct Groups<'d>(Vec<(&'d Carries, Vec<HostId>)>);
 
 impl<'d> Groups<'d> {
-    fn new(mirrors: &'d [Listed<'d>]) -> Self {
+    /// Groups mirrors; `carries` is what each carries, in their order.
+    fn new(carries: impl Iterator<Item = &'d Carries>) -> Self {
         let mut groups: Vec<(&Carries, Vec<HostId>)> = Vec::new();
-        for (position, listed) in (0..).map(HostId).zip(mirrors) {
-            let carries = &listed.mirror.carries;
-            match groups.iter_mut().find(|(known, _)| *known == carries) {
+        let mut known: FxHashMap<&Carries, usize> = FxHashMap::default();
+        for (position, carries) in (0..).map(HostId).zip(carries) {
+            let group = *known.entry(carries).or_insert(groups.len());
+            match groups.get_mut(group) {
                 Some((_, positions)) => positions.push(position),
                 None => groups.push((carries, vec![position])),
             }
@@ -217,7 +279,28 @@ fn file_of(file: &index::File) -> File {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Carried;
     use super::*;
+
+    #[test]
+    fn mirrors_that_say_the_same_at_different_places_are_one_group() {
+        let carries = |line: u64| {
+            let part = |what: &str| Carried {
+                origin: Some(Origin::line("c.toml", line)),
+                what: Some(what.to_owned()),
+                ..Carried::default()
+            };
+            match line % 3 {
+                0 => Carries::Everything,
+                1 => Carries::Only(vec![part("a"), part("b")]),
+                _ => Carries::Only(vec![part("a")]),
+            }
+        };
+        let all: Vec<Carries> = (0..300).map(carries).collect();
+        let Groups(groups) = Groups::new(all.iter());
+        let shown: Vec<_> = groups.iter().map(|(_, mirrors)| (mirrors.len(), mirrors[0])).collect();
+        assert_eq!(shown, [(100, HostId(0)), (100, HostId(1)), (100, HostId(2))]);
+    }
 
     #[test]
     fn ancestors_come_from_the_inside_to_the_outside() {

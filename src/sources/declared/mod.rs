@@ -15,7 +15,7 @@ pub mod from_catalog;
 mod expand;
 mod listing;
 
-use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
 use catalog::Origin;
 use model::base_url::BaseUrl;
@@ -180,7 +180,7 @@ pub enum Audience {
 }
 
 /// What a mirror carries.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Carries {
     /// Everything.
     #[default]
@@ -189,8 +189,9 @@ pub enum Carries {
     Only(Vec<Carried>),
 }
 
-/// A part of the tree that a mirror carries: what matches all that is said.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+/// A part of the tree that a mirror carries: what matches all that is said. Two parts are equal if they say
+/// the same, wherever they are written.
+#[derive(Clone, Debug, Default)]
 pub struct Carried {
     /// Where it is written, if that is known.
     pub origin: Option<Origin>,
@@ -200,6 +201,28 @@ pub struct Carried {
     pub versions: Vec<String>,
     /// Architectures; empty for all.
     pub arches: Vec<String>,
+}
+
+impl Carried {
+    /// What it says.
+    fn said(&self) -> (Option<&str>, &[String], &[String]) {
+        let Self { origin: _, what, versions, arches } = self;
+        (what.as_deref(), versions, arches)
+    }
+}
+
+impl PartialEq for Carried {
+    fn eq(&self, other: &Self) -> bool {
+        self.said() == other.said()
+    }
+}
+
+impl Eq for Carried {}
+
+impl Hash for Carried {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.said().hash(state);
+    }
 }
 
 /// A network with a place or a name of its own.
@@ -234,6 +257,3 @@ impl Declaration {
         self
     }
 }
-
-/// Groups of a declaration, each with the repositories that belong to it by position.
-pub type Groups<'a> = BTreeMap<&'a str, Vec<usize>>;

@@ -123,8 +123,34 @@ fn an_index_of_another_tree_is_refused() {
     let catalog = SMALLEST.replace("[\"9\", \"10\"]", "[\"7\", \"8\", \"9\", \"10\"]");
     let files = Files::new(&catalog).with_index(&index(&["pub/other"], &[]));
     let error = files.try_serve().err().expect("it is refused").to_string();
-    assert!(
-        error.ends_with("8 of 8 repositories have no directory; is it cut off or damaged?"),
-        "{error}"
+    let told = "/tree.index: lacks the directories of 8 of 8 repositories; is it of the top of the tree \
+                that mirrors copy?";
+    assert!(error.ends_with(told), "{error}");
+    // Mirrors that carry everything have what is in it; others would have nothing.
+    let few = index(&["pub/other"], &[]);
+    let files = Files::new(SMALLEST).with_index(&few);
+    assert_eq!(files.serve().get("/mirrorlist?path=pub/other").status, 200);
+    let lacking = "directory that the index does not have (is it of the top of the tree that mirrors \
+                   copy?): 10/BaseOS/aarch64/os in tree.index (and 3 more like it)";
+    let report = files.report();
+    assert!(report.iter().any(|line| line.ends_with(lacking)), "{report:?}");
+    let catalog = SMALLEST.replace("urls ", "carries = [\"baseos\"]\nurls ");
+    let error = Files::new(&catalog).with_index(&few).try_serve().err().expect("it is refused");
+    assert!(error.to_string().contains("/tree.index: lacks the directories of 4 of 4 "), "{error}");
+}
+
+#[test]
+fn a_repository_whose_index_lies_behind_a_link_has_its_files() {
+    let index = index(
+        &["9/BaseOS/x86_64/os/Packages", "9/BaseOS/aarch64/os/repodata", "compose/repodata"],
+        &[("9/BaseOS/x86_64/os/repodata", "compose/repodata")],
     );
+    let catalog = SMALLEST.replace("[\"9\", \"10\"]", "[\"9\"]");
+    let files = Files::new(&catalog).with_index(&index);
+    let answer = files.serve().get("/metalink?repo=baseos-9&arch=x86_64");
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let url = "/example/9/BaseOS/x86_64/os/repodata/repomd.xml<";
+    assert!(answer.body.contains(url), "{}", answer.body);
+    let report = files.report();
+    assert!(!report.iter().any(|line| line.contains("repository")), "{report:?}");
 }

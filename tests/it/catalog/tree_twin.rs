@@ -31,7 +31,7 @@ const ARCHES: [&str; 2] = ["x86", "arm"];
 /// Directories that contain one another, with names that sort oddly ('-' is before '/').
 const PATHS: [&str; 7] =
     ["a", "a-b/{arch}", "a/{arch}", "a/{arch}/debug", "b", "l/{arch}", "a/x86"];
-const TREE: [&str; 12] = [
+const TREE: [&str; 13] = [
     "a",
     "a-b/x86",
     "a-b/arm/repodata",
@@ -44,8 +44,9 @@ const TREE: [&str; 12] = [
     "real/x86/repodata",
     "real/arm",
     "a-c",
+    "shared/repodata",
 ];
-const LINKS: [(&str, &str); 2] = [("l", "real"), ("k", "a")];
+const LINKS: [(&str, &str); 3] = [("l", "real"), ("k", "a"), ("a/arm/repodata", "shared/repodata")];
 
 fn repos() -> impl Strategy<Value = Vec<Repo>> {
     let one = (subsequence(ARCHES.to_vec(), 1..=2), select(PATHS.to_vec()));
@@ -112,11 +113,12 @@ fn twin(repos: &[Repo], hosts: &[Host], with_tree: bool) -> BTreeMap<String, BTr
             let parents = name.match_indices('/').map(|(at, _)| &name[..at]).chain([name]);
             names.extend(parents.map(str::to_owned));
         }
-        // A link counts for the repositories whose paths lead over it.
+        // A link counts for the repositories whose paths, or those of whose indexes, lead over it.
         for name in names.clone() {
             for (link, target) in LINKS.iter().filter(|(_, target)| is_in(&name, target)) {
                 let linked = format!("{link}{}", &name[target.len()..]);
-                if pairs.iter().any(|(_, _, place)| is_in(place, link) && is_in(&linked, place)) {
+                let leads = |place: &str| is_in(&format!("{place}/repodata"), link);
+                if pairs.iter().any(|(_, _, place)| leads(place) && is_in(&linked, place)) {
                     names.insert(linked);
                 }
             }
@@ -169,7 +171,7 @@ proptest! {
             // Nobody carries anything, or what is carried does not exist.
             Err(error) => {
                 let text = error.to_string();
-                let known = ["holds no directory", "mirror.carries", "repositories have no directory"];
+                let known = ["holds no directory", "mirror.carries", "repositories have no directory", "/tree.index: lacks the directories"];
                 let is_known = known.iter().any(|known| text.contains(known));
                 prop_assert!(is_known, "{}", text);
                 return Ok(());
