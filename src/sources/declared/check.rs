@@ -5,6 +5,7 @@
 //! carries must exist. All faults are returned.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
 
 use super::fault::{Fault, Faults, Instead, Problem, Shown};
 use super::{Carried, Carries, Declaration, Mirror, Repository};
@@ -97,18 +98,42 @@ fn count_pairs(repositories: &[Repository], faults: &mut Faults) -> usize {
     sum
 }
 
-/// Names in `repo=`, each with the place of its description; those of aliases as well.
-type Names<'a> = BTreeMap<String, &'a Origin>;
+/// The architectures of a name in `repo=`, each with the place of its description.
+type ByArch<'a> = HashMap<&'a str, &'a Origin>;
+
+/// A name in `repo=`.
+struct Name<'a> {
+    origin: &'a Origin,
+    /// The architectures of the repository that it means.
+    arches: Rc<ByArch<'a>>,
+}
+
+/// Names in `repo=`; those of aliases as well.
+type Names<'a> = BTreeMap<String, Name<'a>>;
+
+/// The fault of a name that no request finds: one of sources is asked for with one architecture only, for
+/// which `is_for` says whether what the name means is for it.
+fn find_source_fault(
+    name: &str,
+    is_for: impl FnOnce(&str) -> bool,
+    write: &'static str,
+) -> Option<Problem> {
+    let arch = fixed_arch(name)?;
+    (!is_for(arch)).then(|| Problem::SourceArch { repo: Shown::plain(name), write })
+}
+
+/// What to write instead of another name of sources for a repository of something else.
+const OTHER_NAME: &str =
+    "another name, or one that leads to a repository with arches = [\"source\"]";
 
 /// Makes every name in `repo=`. Several repositories may share a name if their architectures differ.
 fn collect_names<'a>(repositories: &'a [Repository], faults: &mut Faults) -> Names<'a> {
-    let mut owners: BTreeMap<String, HashMap<&str, &'a Origin>> = BTreeMap::new();
+    let mut owners: BTreeMap<String, ByArch<'a>> = BTreeMap::new();
     for repository in repositories {
         for version in repository.each_version() {
             let name = repository.repo_name(version);
-            let only = fixed_arch(&name);
-            if only.is_some_and(|only| repository.arches.iter().any(|arch| arch != only)) {
-                let problem = Problem::SourceArch { repo: Shown::plain(&name) };
+            let is_for = |only: &str| repository.arches.iter().all(|arch| arch == only);
+            if let Some(problem) = find_source_fault(&name, is_for, "arches = [\"source\"]") {
                 faults.push(Fault::new(&repository.origin, "repository.arches", problem));
             }
             let by_arch = owners.entry(name.clone()).or_default();
@@ -124,19 +149,27 @@ fn collect_names<'a>(repositories: &'a [Repository], faults: &mut Faults) -> Nam
             }
         }
     }
-    let first = |(name, by_arch): (String, HashMap<&str, &'a Origin>)| {
-        let origin = by_arch.into_values().min_by_key(|origin| line_of(origin));
-        origin.map(|origin| (name, origin))
+    let first = |(name, arches): (String, ByArch<'a>)| {
+        let origin = arches.values().copied().min_by_key(|origin| line_of(origin))?;
+        Some((name, Name { origin, arches: Rc::new(arches) }))
     };
-    let mut names: Names<'_> = owners.into_iter().filter_map(first).collect();
+    let mut names: Names<'a> = owners.into_iter().filter_map(first).collect();
     for repository in repositories {
-        for alias in &repository.aliases {
-            for version in repository.each_version() {
+        let origin = &repository.origin;
+        for version in repository.each_version().filter(|_| !repository.aliases.is_empty()) {
+            let own = names.get(&repository.repo_name(version));
+            let arches = own.map(|own| Rc::clone(&own.arches)).unwrap_or_default();
+            for alias in &repository.aliases {
                 let name = repository.alias_name(alias, version);
+                let is_for = |arch: &str| arches.is_empty() || arches.contains_key(arch);
+                if let Some(problem) = find_source_fault(&name, is_for, OTHER_NAME) {
+                    faults.push(Fault::new(origin, "repository.aliases", problem));
+                }
                 let repo = Shown::plain(&name);
-                if let Some(other) = names.insert(name, &repository.origin) {
-                    let problem = Problem::NameTaken { repo, other: other.clone() };
-                    faults.push(Fault::new(&repository.origin, "repository.aliases", problem));
+                let arches = Rc::clone(&arches);
+                if let Some(other) = names.insert(name, Name { origin, arches }) {
+                    let problem = Problem::NameTaken { repo, other: other.origin.clone() };
+                    faults.push(Fault::new(origin, "repository.aliases", problem));
                 }
             }
         }
@@ -171,7 +204,8 @@ fn check_redirects(declaration: &Declaration, names: &Names<'_>, faults: &mut Fa
     let mut targets: BTreeMap<&str, (&str, &Origin)> = BTreeMap::new();
     for redirect in &declaration.redirects {
         let from = redirect.from.as_str();
-        let taken = names.get(from).copied().or(targets.get(from).map(|&(_, origin)| origin));
+        let taken = names.get(from).map(|name| name.origin);
+        let taken = taken.or(targets.get(from).map(|&(_, origin)| origin));
         match taken {
             Some(other) => {
                 let (repo, other) = (Shown::plain(from), other.clone());
@@ -183,10 +217,14 @@ fn check_redirects(declaration: &Declaration, names: &Names<'_>, faults: &mut Fa
     }
     // Each redirect is followed once: a walk ends at what an earlier one has followed.
     let mut walk_of: HashMap<&str, usize> = HashMap::new();
+    // Where each redirect ends; nothing for those that lead nowhere or in a circle.
+    let mut ends: HashMap<&str, &Name<'_>> = HashMap::new();
     for (walk, &start) in targets.keys().enumerate() {
         let mut at = start;
+        let mut walked = Vec::new();
         while let Some(&(to, origin)) = targets.get(at).filter(|_| !walk_of.contains_key(at)) {
             walk_of.insert(at, walk);
+            walked.push((at, origin));
             if !targets.contains_key(to) && !names.contains_key(to) {
                 faults.push_with(|| {
                     let instead = Instead::find(to, names.keys().map(String::as_str));
@@ -197,6 +235,14 @@ fn check_redirects(declaration: &Declaration, names: &Names<'_>, faults: &mut Fa
                 faults.push_with(|| Fault::new(origin, &key_of(at), circle(to, &targets)));
             }
             at = to;
+        }
+        let Some(end) = names.get(at).or_else(|| ends.get(at).copied()) else { continue };
+        for (from, origin) in walked {
+            ends.insert(from, end);
+            let is_for = |arch: &str| end.arches.contains_key(arch);
+            if let Some(problem) = find_source_fault(from, is_for, OTHER_NAME) {
+                faults.push(Fault::new(origin, &key_of(from), problem));
+            }
         }
     }
 }

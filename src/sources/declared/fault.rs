@@ -274,12 +274,11 @@ pub enum Problem {
     /// A mirror carries a combination that does not exist.
     #[error("names no repository: none has one of these versions with one of these architectures")]
     NothingCombined,
-    /// A repository of sources is for another architecture.
+    /// A name of sources means a repository for other architectures.
     #[error(
-        "repo={repo} holds \"source\", so that every request for it means arch=source: write arches = \
-         [\"source\"]"
+        "repo={repo} holds \"source\", so that every request for it means arch=source: write {write}"
     )]
-    SourceArch { repo: Shown },
+    SourceArch { repo: Shown, write: &'static str },
 }
 
 /// What could have been meant instead; shown as the end of a sentence.
