@@ -15,6 +15,7 @@ use crate::declared::{
 };
 use model::base_url::BaseUrl;
 use model::mirror_key::MirrorName;
+use model::repository;
 
 /// Where the mirrors of a catalog are described.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -378,7 +379,7 @@ fn read_redirects(
         let origin = file.origin(from.span().start);
         let name: &str = from.get_ref();
         let key = format!("{}.{name}", keys::REDIRECTS);
-        if !values::is_repository_name(name) {
+        if !repository::is_name(name) {
             let (what, value) = ("name of a repository", Shown::text(name));
             let write = "the old name in `repo=`, in quotes if it holds a dot";
             faults.push(Fault::new(&origin, &key, Problem::NotA { value, what, write }));

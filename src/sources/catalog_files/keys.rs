@@ -61,7 +61,8 @@ pub const DISTRIBUTION: Table = Table {
             "origin",
             "base URL",
             "none",
-            "The server that has everything. It is listed last, and what it has is right.",
+            "The server that has everything. It is listed last, and what it has is right. A mirror at its \
+             host is not listed besides.",
         ),
         key(
             "nat64",
@@ -162,7 +163,7 @@ pub const MIRROR: Table = Table {
         key(
             "bandwidth",
             "text with unit, or Mbit/s",
-            "unknown",
+            "the median of those given",
             "Its share of the clients, as in `\"10 Gbit/s\"`; units are kbit/s, Mbit/s, Gbit/s and \
              Tbit/s. A number counts Mbit/s.",
         ),
@@ -183,7 +184,8 @@ pub const MIRROR: Table = Table {
             "monopoly",
             "`true` or `false`",
             "`false`",
-            "Whether clients in its networks and systems get no other mirror.",
+            "Whether clients in its networks and systems get no other mirror besides the origin; requests \
+             with `country=`, or for a protocol that it lacks, are answered as without it.",
         ),
         key(
             "countries",

@@ -34,6 +34,7 @@ use crate::declared::check::{Scope, check};
 use crate::declared::fault::{Fault, Faults, Problem};
 
 pub use folder::files;
+pub use values::is_line;
 pub use writer::{WriteError, write, write_folder};
 
 /// Reads a catalog: one file, or a folder. Returns it with the paths that were read, or all its faults.

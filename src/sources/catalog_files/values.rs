@@ -4,19 +4,19 @@ use toml::de::DeValue;
 
 use crate::declared::fault::{Instead, Problem, Shown};
 use crate::declared::template::{Part, SingleBrace, parts};
+use crate::geography::country_continent::is_country;
 use model::asn;
 use model::base_url::BaseUrl;
 use model::embedded::Nat64Prefix;
 use model::geo::Country;
 use model::mirror_key::MirrorName;
 use model::net::{HostBits, Prefix};
-use model::page_url::is_page_url;
+use model::page_url::{is_contact, is_page_url};
 use model::path;
+use model::repository;
 
 /// The greatest length of a text in characters.
 const MAX_TEXT: usize = 200;
-/// The greatest length of a name of a repository, a version and so on, in bytes.
-const MAX_NAME: usize = 100;
 /// The greatest length of a template in bytes.
 const MAX_TEMPLATE: usize = 500;
 /// The largest bandwidth in Mbit/s; the catalog takes no larger one.
@@ -56,31 +56,34 @@ pub(super) fn switch(value: &DeValue<'_>) -> Result<bool, Problem> {
     value.as_bool().ok_or_else(|| not_a(value, "switch", "true or false, without quotes"))
 }
 
-/// A text for people: one line.
-pub(super) fn line(value: &DeValue<'_>) -> Result<String, Problem> {
-    let line = text(value, "it in quotes")?;
+/// Whether a text can be one for people, such as the name of a distribution: one line of at most 200
+/// characters, without blanks around it.
+pub fn is_line(text: &str) -> bool {
     let is_odd = |character: char| {
         character.is_control()
             // Ends of lines, marks that turn the direction of writing, and what XML cannot hold.
             || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}')
     };
-    if line.chars().any(is_odd) || line.trim() != line || line.chars().count() > MAX_TEXT {
-        let what = "text of one line, without blanks around it";
-        return Err(not_a(value, what, "200 characters at most"));
+    let is_short = (1..=MAX_TEXT).contains(&text.chars().count());
+    is_short && text.trim() == text && !text.chars().any(is_odd)
+}
+
+/// A text for people: one line.
+pub(super) fn line(value: &DeValue<'_>) -> Result<String, Problem> {
+    let line = text(value, "it in quotes")?;
+    match is_line(line) {
+        true => Ok(line.to_owned()),
+        false => {
+            let what = "text of one line, without blanks around it";
+            Err(not_a(value, what, "200 characters at most"))
+        }
     }
-    Ok(line.to_owned())
 }
 
 /// A mail address or a URL of a page.
 pub(super) fn contact(value: &DeValue<'_>) -> Result<String, Problem> {
     let text = text(value, "it in quotes")?;
-    let mail = |(user, host): (&str, &str)| {
-        let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"\"'<>()@,;:\\/[]`".contains(&byte);
-        !user.is_empty()
-            && host.contains('.')
-            && [user, host].iter().all(|t| t.bytes().all(is_plain))
-    };
-    match text.split_once('@').is_some_and(mail) || is_page_url(text) {
+    match is_contact(text) {
         true => Ok(text.to_owned()),
         false => {
             let write = "\"mirrors@example.org\" or \"https://example.org/mirrors\"";
@@ -113,8 +116,9 @@ pub(super) fn base_url(value: &DeValue<'_>) -> Result<BaseUrl, Problem> {
 pub(super) fn country(value: &DeValue<'_>) -> Result<Country, Problem> {
     let (what, write) = ("country", "its two letters, as in \"DE\"");
     let text = value.as_str().ok_or_else(|| not_a(value, what, write))?;
-    let is_letters = text.bytes().all(|byte| byte.is_ascii_alphabetic());
-    Country::parse(text).filter(|_| is_letters).ok_or_else(|| not_a(value, what, write))
+    // Blanks around a code do not count elsewhere.
+    let country = Country::parse(text).filter(|_| text.trim() == text);
+    country.filter(|&country| is_country(country)).ok_or_else(|| not_a(value, what, write))
 }
 
 /// The key of a mirror.
@@ -125,24 +129,11 @@ pub(super) fn mirror_name(value: &DeValue<'_>) -> Result<MirrorName, Problem> {
     MirrorName::parse(text).ok_or_else(|| not_a(value, what, write))
 }
 
-fn is_name(text: &str, others: &[u8]) -> bool {
-    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || others.contains(&byte);
-    text.len() <= MAX_NAME
-        && text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric())
-        && text.bytes().all(is_part)
-        && text.split('/').all(|segment| !matches!(segment, "" | "." | ".."))
-}
-
-/// Whether a text can be the name of a repository or of a group.
-pub(super) fn is_repository_name(text: &str) -> bool {
-    is_name(text, b"._+~-/")
-}
-
 /// The name of a repository or a group.
 pub(super) fn repository_name(value: &DeValue<'_>) -> Result<String, Problem> {
     let text = text(value, "a name in quotes, as in \"baseos\"")?;
     let write = "letters, digits and `. _ + ~ - /`, beginning with a letter or digit";
-    match is_repository_name(text) {
+    match repository::is_name(text) {
         true => Ok(text.to_owned()),
         false => Err(not_a(value, "name of a repository", write)),
     }
@@ -152,17 +143,17 @@ pub(super) fn repository_name(value: &DeValue<'_>) -> Result<String, Problem> {
 pub(super) fn version(value: &DeValue<'_>) -> Result<String, Problem> {
     let text = text(value, "a version in quotes, as in \"9\"")?;
     let write = "letters, digits and `. _ + ~ -`, as in \"9\" or \"10-beta\"";
-    match is_name(text, b"._+~-") {
+    match repository::is_version(text) {
         true => Ok(text.to_owned()),
         false => Err(not_a(value, "version", write)),
     }
 }
 
-/// An architecture. It has no plus sign, which divides it from the name in `repo+arch`.
+/// An architecture.
 pub(super) fn arch(value: &DeValue<'_>) -> Result<String, Problem> {
     let text = text(value, "an architecture in quotes, as in \"x86_64\"")?;
     let write = "letters, digits and `. _ -`, as in \"x86_64\"";
-    match is_name(text, b"._-") {
+    match repository::is_arch(text) {
         true => Ok(text.to_owned()),
         false => Err(not_a(value, "architecture", write)),
     }
@@ -201,7 +192,7 @@ fn sample(text: &str) -> String {
 pub(super) fn name_template(value: &DeValue<'_>, has_versions: bool) -> Result<String, Problem> {
     let text = text(value, "a template in quotes, as in \"{name}-{version}\"")?;
     check_template(value, text, &["name", "version"], has_versions)?;
-    match is_repository_name(&sample(text)) {
+    match repository::is_name(&sample(text)) {
         true => Ok(text.to_owned()),
         false => {
             let write = "letters, digits, `. _ + ~ - /`, {name} and {version}";
@@ -218,6 +209,13 @@ pub(super) fn path_template(value: &DeValue<'_>, has_versions: bool) -> Result<S
         return Err(not_a(value, "text", "a directory in quotes, as in \"{version}/{arch}/os\""));
     };
     check_template(value, text, &["name", "version", "arch"], has_versions)?;
+    if text.contains("://") {
+        return Err(not_a(value, "directory", "only what follows a mirror's URL"));
+    }
+    if text.contains('$') {
+        let write = "{arch} or {version} for what clients replace";
+        return Err(not_a(value, "directory", write));
+    }
     let canonical = path::canonical(text);
     if canonical.is_empty() && !path::leads_above(text) {
         return Err(Problem::Empty { write });

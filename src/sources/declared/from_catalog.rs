@@ -19,9 +19,11 @@ use model::base_url::{BaseUrl, authority};
 use model::geo::Country;
 use model::host_set::members;
 use model::ids::HostId;
-use model::mirror_key::MirrorName;
+use model::mirror_key::{MirrorKey, MirrorName};
 use model::net::Prefix;
-use model::repository::{fixed_arch, split_key};
+use model::repository::{fixed_arch, is_arch, is_name, split_key};
+
+use crate::geography::country_continent::is_country;
 
 use super::{
     Audience, Carried, Carries, Declaration, Disabled, Distribution, Mirror, MirrorPlace, Network,
@@ -82,7 +84,7 @@ fn declare_repositories(
         let origin = &repository.origin;
         let skip = |report: &mut Report, problem| report.skipped(origin, problem, &repository.key);
         let Some((name, arch)) = split_key(&repository.key) else { continue };
-        if !is_name(name) || !is_name(arch) {
+        if !is_name(name) || !is_arch(arch) {
             skip(report, "repository whose name a catalog cannot hold, left out");
             continue;
         }
@@ -101,8 +103,12 @@ fn declare_repositories(
             None => directory.subpath.strip_suffix("repodata").unwrap_or(&directory.subpath),
         };
         let path = path.trim_end_matches('/');
-        if path.is_empty() || path.contains(['{', '}']) {
+        if path.is_empty() {
             skip(report, "repository at the URL of its mirrors itself, left out");
+            continue;
+        }
+        if path.contains(['{', '}', '$']) {
+            skip(report, "repository whose path a template cannot hold, left out");
             continue;
         }
         let place = (&*directory.name, directory.layout, directory.carriers);
@@ -172,15 +178,6 @@ fn template(path: &str, arch: &str) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
-/// Whether a text can be a name in a catalog.
-fn is_name(text: &str) -> bool {
-    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"._+~-/".contains(&byte);
-    text.len() <= 100
-        && text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric())
-        && text.bytes().all(is_part)
-        && text.split('/').all(|segment| !matches!(segment, "" | "." | ".."))
-}
-
 fn declare_mirrors(
     catalog: &Catalog,
     carried: &CarriedGroups,
@@ -214,6 +211,13 @@ fn declare_mirrors(
         let asns = systems.get(&part.host).cloned().unwrap_or_default();
         let networks = networks.get(&part.host).cloned().unwrap_or_default();
         let is_for_nobody = !part.public && asns.is_empty() && networks.is_empty();
+        let audience = audiences.get(&part.host).copied();
+        let audience = declare_audience(audience, &record.key, origin, report);
+        let disabled = match (is_for_nobody, &audience) {
+            (true, _) => Some("private, without networks and systems"),
+            (false, None) => Some("serves no country that exists"),
+            (false, Some(_)) => None,
+        };
         mirrors.push(Mirror {
             origin: origin.clone(),
             key,
@@ -226,17 +230,41 @@ fn declare_mirrors(
             monopoly: catalog.monopolies.contains(&part.host) && !is_for_nobody,
             asns,
             networks,
-            audience: match audiences.get(&part.host) {
-                None => Audience::Everybody,
-                Some(records::Audience::Only(countries)) => Audience::Only(countries.clone()),
-                Some(records::Audience::NotIn(countries)) => Audience::NotIn(countries.clone()),
-            },
+            audience: audience.unwrap_or_default(),
             carries: carry(groups),
-            disabled: is_for_nobody.then(|| "private, without networks and systems".to_owned()),
+            disabled: disabled.map(str::to_owned),
             owner: None,
         });
     }
     mirrors
+}
+
+/// The countries whose clients a mirror serves; `None` if there are none.
+fn declare_audience(
+    audience: Option<&records::Audience>,
+    key: &MirrorKey,
+    origin: &Origin,
+    report: &mut Report,
+) -> Option<Audience> {
+    let mut existing = |countries: &[Country]| -> Vec<Country> {
+        let (existing, others): (Vec<_>, Vec<_>) =
+            countries.iter().copied().partition(|&country| is_country(country));
+        for country in others {
+            let value = format_args!("{country} of mirror {key}");
+            report.skipped(origin, "country of clients that does not exist, left out", value);
+        }
+        existing
+    };
+    match audience {
+        None => Some(Audience::Everybody),
+        Some(records::Audience::Only(countries)) => {
+            Some(existing(countries)).filter(|only| !only.is_empty()).map(Audience::Only)
+        }
+        Some(records::Audience::NotIn(countries)) => match existing(countries) {
+            not if not.is_empty() => Some(Audience::Everybody),
+            not => Some(Audience::NotIn(not)),
+        },
+    }
 }
 
 fn carry(groups: &BTreeSet<String>) -> Carries {
@@ -293,8 +321,13 @@ fn declare_place(
     report: &mut Report,
 ) -> Option<MirrorPlace> {
     let listed = catalog.country_sets.get(part.countries as usize);
-    let listed: &[Country] = listed.map_or(&[], |countries| countries);
-    let country = match (listed, record.country) {
+    let listed = listed.into_iter().flatten().copied();
+    let (listed, others): (Vec<_>, Vec<_>) = listed.partition(|&country| is_country(country));
+    for country in others {
+        let value = format_args!("{} listed in {country}", record.key);
+        report.skipped(origin, "mirror listed in a country that does not exist, left out", value);
+    }
+    let country = match (&listed[..], record.country) {
         ([], Some(own)) => {
             let value = format_args!("{} of {own}", record.key);
             report.mended(origin, "mirror that is listed in no country: it has no place", value);
@@ -325,9 +358,16 @@ fn declare_redirects(
     report: &mut Report,
 ) -> Vec<Redirect> {
     let names: BTreeSet<&str> = repositories.iter().map(|repository| &*repository.name).collect();
+    // A name of sources is asked for with one architecture only.
+    let is_found = |from: &str, to: &str| {
+        let mut found = repositories.iter().filter(|repository| repository.name == to);
+        fixed_arch(from)
+            .is_none_or(|arch| found.any(|found| found.arches.iter().any(|own| own == arch)))
+    };
     let mut redirects = Vec::new();
     for (from, to) in &catalog.redirects {
-        if names.contains(&**to) && !names.contains(&**from) && is_name(from) {
+        let is_of_names = names.contains(&**to) && !names.contains(&**from) && is_name(from);
+        if is_of_names && is_found(from, to) {
             let (origin, from, to) = (origin.clone(), from.clone(), to.clone());
             redirects.push(Redirect { origin, from, to });
         } else {
@@ -342,12 +382,16 @@ fn declare_networks(catalog: &Catalog, origin: &Origin, report: &mut Report) -> 
     let mut networks = Vec::new();
     for (prefix, location) in &catalog.locations_by_hand {
         match location.country() {
-            Some(country) => networks.push(Network {
+            Some(country) if is_country(country) => networks.push(Network {
                 origin: origin.clone(),
                 prefix: *prefix,
                 country: Some(country),
                 name: None,
             }),
+            Some(country) => {
+                let value = format_args!("{prefix} in {country}");
+                report.skipped(origin, "network in a country that does not exist, left out", value);
+            }
             None => {
                 let value = format_args!("{prefix} {location:?}");
                 report.skipped(origin, "network with a continent only, left out", value);

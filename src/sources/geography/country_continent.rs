@@ -8,6 +8,8 @@
 //! MirrorManager's table, Turkey is in Europe, the islands of the Southern Ocean are in Antarctica, and
 //! those of the Indian Ocean that M.49 counts elsewhere (`CC`, `CX`, `IO`) in Asia.
 
+use std::sync::LazyLock;
+
 use catalog::{Origin, Report};
 use model::geo::{Continent, Country};
 
@@ -16,6 +18,13 @@ pub fn built_in() -> Vec<(Country, Continent)> {
     const TEXT: &str = include_str!("../../../data/continents.csv");
     // A test shows that there is nothing to report.
     parse("continents.csv", TEXT, &mut Report::default())
+}
+
+/// Whether a code is that of a country: one of the built-in table.
+pub fn is_country(code: Country) -> bool {
+    static TABLE: LazyLock<Vec<(Country, Continent)>> = LazyLock::new(built_in);
+    // A test shows that it is in order.
+    TABLE.binary_search_by_key(&code, |(country, _)| *country).is_ok()
 }
 
 /// Reads every row; bad ones are reported and skipped. The rows keep their order; of equal countries the
@@ -77,6 +86,11 @@ mod tests {
             ("TR", "EU"),
         ] {
             assert_eq!(find(code), continent, "{code}");
+        }
+        for (code, expected) in
+            [("DE", true), ("XK", true), ("XX", false), ("EU", false), ("A1", false)]
+        {
+            assert_eq!(Country::parse(code).map(is_country), Some(expected), "{code}");
         }
         let mut report = Report::default();
         let text = include_str!("../../../data/continents.csv");

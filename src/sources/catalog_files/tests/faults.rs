@@ -33,6 +33,19 @@ fn values_are_refused_with_what_would_be_right() {
         "13: mirror.country: 49 is no country: write its two letters, as in \"DE\"",
     );
     replaced(
+        "\"DE\"",
+        "\"XX\"",
+        "13: mirror.country: \"XX\" is no country: write its two letters, as in \"DE\"",
+    );
+    for (key, code) in [("countries", "EU"), ("not_countries", "A1"), ("countries", " DE")] {
+        let expected =
+            format!("{key}: \"{code}\" is no country: write its two letters, as in \"DE\"");
+        mirror_line(&format!("{key} = [\"{code}\"]"), &expected);
+    }
+    let told =
+        refused(&format!("{SMALL}[[network]]\nprefix = \"192.0.2.0/24\"\ncountry = \"ZZ\"\n"));
+    assert!(told.starts_with("c.toml:17: network.country: \"ZZ\" is no country: "), "{told}");
+    replaced(
         "https://mirror.berlin.example/example",
         "https://me:secret@mirror.berlin.example/example",
         "12: mirror.urls: \"https://…@mirror.berlin.example/example\" holds a user name or a \
@@ -164,6 +177,18 @@ fn templates_are_checked() {
         "",
         "7: repository.path: \"{version}/BaseOS/{arch}/os\" holds {version}, but the repository has no \
          versions",
+    );
+    replaced(
+        "{version}/BaseOS/{arch}/os",
+        "$releasever/BaseOS/$basearch/os",
+        "8: repository.path: \"$releasever/BaseOS/$basearch/os\" is no directory: write {arch} or \
+         {version} for what clients replace",
+    );
+    replaced(
+        "{version}/BaseOS/{arch}/os",
+        "https://m.example/{version}/os",
+        "8: repository.path: \"https://m.example/{version}/os\" is no directory: write only what \
+         follows a mirror's URL",
     );
     let told = refused(&SMALL.replace("{version}/BaseOS/{arch}/os", "../x"));
     assert!(told.starts_with("c.toml:8: repository.path: \"../x\" is no directory: "), "{told}");
@@ -334,7 +359,31 @@ fn sources_are_asked_for_by_one_architecture() {
         told.starts_with("c.toml:4: repository.arches: repo=baseos-source-9 holds \"source\""),
         "{told}"
     );
-    parsed(&text.replace("[\"x86_64\", \"aarch64\"]", "[\"source\"]"));
+    let sources = text.replace("[\"x86_64\", \"aarch64\"]", "[\"source\"]");
+    parsed(&sources);
+    // Other names are asked for in the same way.
+    let alias = |text: &str, alias: &str| {
+        text.replace("groups", &format!("aliases = [\"{alias}\"]\ngroups"))
+    };
+    let write = "another name, or one that leads to a repository with arches = [\"source\"]";
+    let expected = |line: u64, key: &str, repo: &str| {
+        format!(
+            "c.toml:{line}: {key}: repo={repo} holds \"source\", so that every request for it means \
+             arch=source: write {write}"
+        )
+    };
+    let told = refused(&alias(SMALL, "base-source"));
+    let faults =
+        ["base-source-9", "base-source-10"].map(|repo| expected(4, "repository.aliases", repo));
+    assert_eq!(told, faults.join("\n"));
+    parsed(&alias(&sources, "base-source"));
+    parsed(&alias(&sources, "base-src"));
+    let redirects = "[redirects]\na-source = \"b\"\nb = \"c-source\"\nc-source = \"";
+    let told = refused(&format!("{SMALL}{redirects}baseos-9\"\n"));
+    let faults = [(16, "a-source"), (18, "c-source")];
+    let faults = faults.map(|(line, from)| expected(line, &format!("redirects.{from}"), from));
+    assert_eq!(told, faults.join("\n"));
+    parsed(&format!("{sources}{redirects}baseos-source-9\"\n"));
 }
 
 #[test]
