@@ -13,6 +13,7 @@ use clap::{Arg, Args, FromArgMatches, Subcommand, ValueHint};
 use crate::config::definition::{Absent, Definition, ValueKind};
 use crate::config::sections::data::InputOptions;
 use crate::config::written::Written;
+use sources::catalog_files::is_line;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -204,11 +205,18 @@ pub struct ImportArgs {
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Data")]
     pub cache: Option<PathBuf>,
     /// The name of the distribution, which MirrorManager's data do not say
-    #[arg(long, value_name = "NAME", default_value = "Example Linux", help_heading = "Output")]
+    #[arg(long, value_name = "NAME", default_value = "Example Linux", help_heading = "Output",
+          conflicts_with = "almalinux", value_parser = parse_name)]
     pub name: String,
     /// The folder to write; it must not exist yet
     #[arg(short, long, value_name = "FOLDER", value_hint = ValueHint::DirPath, help_heading = "Output")]
     pub output: PathBuf,
+}
+
+/// Reads the name of a distribution, as a catalog can hold it.
+fn parse_name(text: &str) -> Result<String, &'static str> {
+    let wanted = "write one line of at most 200 characters, without blanks around it";
+    if is_line(text) { Ok(text.to_owned()) } else { Err(wanted) }
 }
 
 /// `mirrorlistd inspect`.

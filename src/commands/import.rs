@@ -5,9 +5,8 @@ use std::process::ExitCode;
 use super::output::{FAILURE, complain, fail, finish};
 use crate::cli::ImportArgs;
 use runtime::log;
-use sources::catalog_files::write_folder;
+use sources::catalog_files::{self, write_folder};
 use sources::declared::Declaration;
-use sources::declared::check::{Scope, check};
 use sources::{Error, Report, almalinux, mirrormanager};
 
 pub(super) fn run(args: &ImportArgs) -> ExitCode {
@@ -20,9 +19,8 @@ pub(super) fn run(args: &ImportArgs) -> ExitCode {
     for line in report.lines() {
         complain(line);
     }
-    // What is written must be readable: a fault here is one of this program's.
-    let faults = check(&declaration, Scope::All);
-    if !faults.is_empty() {
+    // What is written must be readable: data of others can hold what a catalog cannot.
+    if let Err(faults) = catalog_files::parse("catalog", &catalog_files::write(&declaration)) {
         return fail(FAILURE, format_args!("the data make no catalog:\n{faults}"));
     }
     if let Err(error) = write_folder(&declaration, &args.output) {

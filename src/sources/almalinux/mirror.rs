@@ -21,7 +21,7 @@ use model::asn;
 use model::base_url::{BaseUrl, Redacted};
 use model::mirror_key::MirrorName;
 use model::net::{HostBits, Prefix};
-use model::page_url::is_page_url;
+use model::page_url::{is_contact, is_page_url};
 use model::url::Protocol;
 
 use super::config::Config;
@@ -126,7 +126,7 @@ pub(super) fn parse(
         audience: Audience::Everybody,
         carries: carry(CURRENT),
         disabled,
-        owner: read_text(&table, "email", file, report),
+        owner: read_owner(&table, file, report),
         key,
     };
     let modules = match table.find("address_optional") {
@@ -400,6 +400,18 @@ fn read_sponsor(table: &Table<'_>, file: File<'_>, report: &mut Report) -> Optio
     });
     let name = read_text(table, "sponsor", file, report)?;
     Some(Sponsor { name, url })
+}
+
+fn read_owner(table: &Table<'_>, file: File<'_>, report: &mut Report) -> Option<String> {
+    let owner = read_text(table, "email", file, report)?;
+    if is_contact(&owner) {
+        return Some(owner);
+    }
+    if let Some(field) = table.find("email") {
+        let fault = field.fault("write a mail address, or a URL of http or https");
+        skip(&fault, "text that is no mail address, skipped", file, report);
+    }
+    None
 }
 
 /// A text that may be absent or empty; one that cannot be read is reported.

@@ -84,6 +84,18 @@ fn every_key_of_a_mirror_counts_or_is_named() {
 }
 
 #[test]
+fn an_address_of_nobody_is_left_out_and_named() {
+    let mirror = b"name: m.example\nemail: not a mail\naddress: {http: 'http://m.example'}\n";
+    let mut report = Report::default();
+    let declaration = parse(&config_with("", ""), [("m.yml", &mirror[..])], &mut report);
+    let declaration = declaration.expect("it is read").expect("a mirror");
+    assert_eq!(declaration.mirrors[0].owner, None);
+    let expected = "m.yml:2: text that is no mail address, skipped: `email` is \"not a mail\": write a \
+                    mail address, or a URL of http or https";
+    assert!(report.lines().iter().any(|line| line == expected), "{:?}", report.lines());
+}
+
+#[test]
 fn each_version_has_its_names_and_directories() {
     let mut report = Report::default();
     let declaration = read(&fixture(), &mut report).expect("it is read");

@@ -8,6 +8,7 @@ use sources::declared::Declaration;
 use sources::declared::check::{Scope, check};
 use sources::{CatalogFormat, Inputs, almalinux, catalog_files, mirrormanager};
 use testdata::Message as _;
+use testdata::mirrormanager::StringStringMap;
 
 use super::Files;
 use super::almalinux::{fixture, serve};
@@ -146,8 +147,39 @@ fn of_repositories_at_one_path_of_other_mirrors_only_the_first_is_kept() {
         let request = format!("/mirrorlist?repo={repo}&arch=x86_64");
         assert_eq!((original.get(&request).status, imported.get(&request).status), (200, 404));
     }
-    let problem = "repository at the same path as another of other mirrors, left out: b+x86_64 (and 1 more";
+    let problem =
+        "repository at the same path as another of other mirrors, left out: b+x86_64 (and 1 more";
     assert!(lines.contains(problem), "{lines}");
+}
+
+/// MirrorManager takes any two letters for a country. A mirror that is for clients of none must not
+/// become one for everybody.
+#[test]
+fn countries_that_do_not_exist_are_left_out_of_a_catalog() {
+    let mut world = World::empty();
+    for (number, country, name) in
+        [(1, "DE", "berlin"), (2, "XX", "xanadu"), (3, "FR", "hidden"), (4, "FR", "paris")]
+    {
+        world.mirror(number, country, 1_000, Public, &["https"], name);
+    }
+    world.restrict(3, &["XX"]);
+    world.restrict(4, &["!XX"]);
+    world.list.netblock_country_cache = vec![StringStringMap::new("198.51.100.0/24", "QQ")];
+    world.directory("pub/9/os", "9/os", &[1, 2, 3, 4]);
+    world.repository("a+x86_64", "pub/9/os");
+    world.list.repository_redirect_cache = vec![StringStringMap::new("a-source", "a")];
+    let (_, imported, lines) = serve_both(world);
+    let mut mirrors = imported.get("/mirrorlist?repo=a&arch=x86_64").mirrors();
+    mirrors.sort();
+    assert_eq!(mirrors, ["berlin", "paris", "xanadu"]);
+    for problem in [
+        "mirror listed in a country that does not exist, left out: 2 listed in XX",
+        "country of clients that does not exist, left out: XX of mirror 3 (and 1 more",
+        "network in a country that does not exist, left out: 198.51.100.0/24 in QQ",
+        "redirect that leads from or to nothing, left out: a-source to a",
+    ] {
+        assert!(lines.contains(problem), "{problem}:\n{lines}");
+    }
 }
 
 #[test]
@@ -176,4 +208,40 @@ fn import_writes_a_new_folder_and_overwrites_none() {
     assert_eq!(neither.status.code(), Some(2));
     let both = run(&["import", "--almalinux", "a", "--cache", "c", "-o", &output]);
     assert_eq!(both.status.code(), Some(2));
+    // AlmaLinux's files say the name.
+    let named = run(&["import", "--almalinux", "a", "--name", "n", "-o", &output]);
+    assert_eq!(named.status.code(), Some(2));
+}
+
+#[test]
+fn import_refuses_names_that_a_catalog_cannot_hold() {
+    let long = "n".repeat(201);
+    for name in ["", " ", "two\nlines", " Example", &long] {
+        let output = run(&["import", "--cache", "c", "--name", name, "-o", "/nonexistent/o"]);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{name:?} {stderr}");
+        let expected = "write one line of at most 200 characters, without blanks around it";
+        assert!(stderr.contains(expected), "{name:?} {stderr}");
+    }
+}
+
+/// The reason of a cloud mirror without subnets quotes its cloud, which may be longer than a text for
+/// people.
+#[test]
+fn import_writes_nothing_that_cannot_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::create_dir(path("mirrors.d")).unwrap();
+    std::fs::copy(fixture().join("config.yml"), path("config.yml")).unwrap();
+    let cloud = "x".repeat(300);
+    let mirror =
+        format!("name: m.example\naddress: {{http: 'http://m.example'}}\ncloud_type: {cloud}\n");
+    std::fs::write(path("mirrors.d/m.yml"), mirror).unwrap();
+    let (files, output) = (folder.path().to_str().unwrap(), path("catalog"));
+    let result = run(&["import", "--almalinux", files, "-o", output.to_str().unwrap()]);
+    let stderr = String::from_utf8(result.stderr).unwrap();
+    assert_eq!(result.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("the data make no catalog:"), "{stderr}");
+    assert!(stderr.contains(": mirror.disabled: \"cloud mirror of xxx"), "{stderr}");
+    assert!(!output.exists());
 }
