@@ -1,16 +1,21 @@
 //! Checks and sorts the versions of files.
 //!
 //! The first version is the current one: aria2 accepts only that, and dnf accepts the others as well.
-//! So versions are sorted by their times, the newest first. A version without any checksum is never
-//! listed together with one that has some: dnf would reject every mirror that serves the one without,
-//! and use an outdated mirror. If the newest version has no checksum, it is listed alone.
+//! A source that knows which one is current gives it first, and its order stays, because the primary may
+//! have gone back to an earlier version ([`VersionOrder::CurrentFirst`]). Other sources give versions in
+//! any order: they are sorted by their times, the newest first ([`VersionOrder::ByTime`]). Versions of a
+//! file that several records describe keep their order only if every record has the current one first.
+//!
+//! A version without any checksum is never listed together with one that has some: dnf would reject
+//! every mirror that serves the one without, and use an outdated mirror. If the current version has no
+//! checksum, it is listed alone.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use super::entry::Entry;
 use super::origin::Origin;
-use super::records::{Directory, File, Version};
+use super::records::{Directory, File, Version, VersionOrder};
 use super::report::Report;
 use model::{MAX_NAME, path};
 
@@ -25,7 +30,7 @@ const LAST_SECOND: u64 = 253_402_300_799;
 const LARGEST: u64 = i64::MAX as u64;
 
 /// Files of a directory by name, and where they were first read.
-type Files = (Origin, BTreeMap<String, Vec<Version>>);
+type Files = (Origin, BTreeMap<String, (Vec<Version>, VersionOrder)>);
 
 /// Adds the files to the directories; records of one file are joined. `created` is the time of the data.
 pub(super) fn collect(
@@ -58,30 +63,33 @@ pub(super) fn collect(
         }
         let (_, by_name) =
             files.entry(directory).or_insert_with(|| (origin.clone(), BTreeMap::new()));
-        for File { name: file_name, versions } in value {
+        for File { name: file_name, versions, order } in value {
             let value = format_args!("{name}/{file_name}");
             if let Some(problem) = find_name_trouble(&file_name) {
                 report.skipped(origin, problem, value);
             } else if versions.is_empty() {
                 report.skipped(origin, "file without details, skipped", value);
-            } else if let Some(known) = by_name.get_mut(&file_name) {
+            } else if let Some((known, known_order)) = by_name.get_mut(&file_name) {
                 report.mended(origin, "file occurs twice, versions joined", value);
                 known.extend(versions);
+                if order == VersionOrder::ByTime {
+                    *known_order = order;
+                }
             } else {
-                by_name.insert(file_name, versions);
+                by_name.insert(file_name, (versions, order));
             }
         }
     }
     for (directory, (origin, by_name)) in files {
         let Some(directory) = directories.get_mut(directory) else { continue };
-        for (file_name, mut versions) in by_name {
+        for (file_name, (mut versions, order)) in by_name {
             let name = format_args!("{}/{file_name}", directory.name);
-            let mut review = Review { origin: &origin, name, created, report };
+            let mut review = Review { origin: &origin, name, created, order, report };
             review.put_in_order(&mut versions);
             if file_name == "repomd.xml" {
                 review.look_at_index(&versions);
             }
-            directory.files.push(File { name: file_name, versions });
+            directory.files.push(File { name: file_name, versions, order });
         }
     }
 }
@@ -104,6 +112,7 @@ struct Review<'a, N> {
     /// The file's, with its directory.
     name: N,
     created: u64,
+    order: VersionOrder,
     report: &'a mut Report,
 }
 
@@ -117,7 +126,8 @@ impl<N: Display> Review<'_, N> {
                 version.size = Some(version.size).filter(|&size| size <= LARGEST).unwrap_or(0);
             }
         }
-        if !versions.is_sorted_by(|one, other| one.timestamp >= other.timestamp) {
+        let is_by_time = self.order == VersionOrder::ByTime;
+        if is_by_time && !versions.is_sorted_by(|one, other| one.timestamp >= other.timestamp) {
             self.mended("versions out of order, sorted by their times", "");
             // The sort is stable: versions of equal times keep their order.
             versions.sort_by_key(|version| std::cmp::Reverse(version.timestamp));
@@ -156,7 +166,7 @@ impl<N: Display> Review<'_, N> {
                 let time = version.timestamp;
                 self.mended("version newer than the data", format_args!(" of {time}"));
             }
-            if version.timestamp == 0 && versions.len() > 1 {
+            if is_by_time && version.timestamp == 0 && versions.len() > 1 {
                 self.mended("version without a time, taken for the oldest", "");
             }
         }

@@ -126,6 +126,18 @@ pub struct File {
     pub name: String,
     /// Its versions, the current one first.
     pub versions: Vec<Version>,
+    /// Which of the versions is the current one, where the file is read.
+    pub order: VersionOrder,
+}
+
+/// How a source orders the versions of a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum VersionOrder {
+    /// In no order: the version with the latest time is taken for the current one.
+    ByTime,
+    /// The current version first, then the others, the last replaced first. The current one may have an
+    /// earlier time than another, because the primary went back to it.
+    CurrentFirst,
 }
 
 /// One version of a file.

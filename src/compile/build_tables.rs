@@ -85,7 +85,7 @@ fn lay_out_directories(directories: Vec<records::Directory>, tables: &mut Tables
             _ => Subpath::Other(tables.subpaths.push(&record.subpath)?),
         };
         let from = tables.files.len();
-        for records::File { name, versions } in record.files {
+        for records::File { name, versions, .. } in record.files {
             let first = tables.versions.len();
             tables.versions.extend(versions.into_iter().map(|version| {
                 let records::Version { timestamp, size, checksums } = version;

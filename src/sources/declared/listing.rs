@@ -11,7 +11,7 @@
 use rustc_hash::FxHashMap;
 
 use catalog::directories::Described;
-use catalog::records::{File, Version};
+use catalog::records::{File, Version, VersionOrder};
 use catalog::{Builder, Origin, Record, Report};
 use index::Index;
 use model::host_set::{empty_set, insert, members};
@@ -268,13 +268,16 @@ fn ancestors(name: &str) -> impl Iterator<Item = (&str, &str)> {
     std::iter::once(name.len()).chain(ends).filter_map(|at| name.split_at_checked(at))
 }
 
+/// The record of a file, whose versions stay in the order of the index: the primary may have gone back to
+/// an earlier version.
 fn file_of(file: &index::File) -> File {
     let version = |version: &index::Version| Version {
         timestamp: version.timestamp,
         size: version.size,
         checksums: version.checksums.clone(),
     };
-    File { name: file.name.clone().into(), versions: file.versions.iter().map(version).collect() }
+    let versions = file.versions.iter().map(version).collect();
+    File { name: file.name.clone().into(), versions, order: VersionOrder::CurrentFirst }
 }
 
 #[cfg(test)]

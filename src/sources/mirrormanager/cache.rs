@@ -12,7 +12,7 @@ use std::io::BufRead;
 use super::directory::DirectoryReader;
 use super::wire::{BadWire, FieldReader, Fields, Value, each_number};
 use catalog::entry::Missing;
-use catalog::records::{File, Version};
+use catalog::records::{File, Version, VersionOrder};
 use catalog::{Builder, Origin, Record, Report};
 use model::checksum::{Checksums, parse_hex};
 use model::mirror_key::MirrorKey;
@@ -282,7 +282,7 @@ impl EntryReader<'_> {
                 _ => {}
             }
         }
-        Ok(name.map(|name| File { name, versions }))
+        Ok(name.map(|name| File { name, versions, order: VersionOrder::ByTime }))
     }
 
     /// Parses a `FileDetailsType`.

@@ -76,6 +76,35 @@ fn with_an_index_metalinks_work_and_every_directory_is_listed() {
     assert_eq!(server.snapshot().created(), 1_790_000_200.max(server.snapshot().created()));
 }
 
+/// From the tree to the answer: withdrawing a version is what must reach clients soonest.
+#[test]
+fn the_version_to_which_the_primary_went_back_is_first_in_the_metalink() {
+    let tree = crate::scan::Tree::new();
+    let path = |version: &str, arch: &str| format!("{version}/BaseOS/{arch}/os");
+    for (version, arch) in [("9", "x86_64"), ("9", "aarch64"), ("10", "x86_64"), ("10", "aarch64")]
+    {
+        tree.repository(&path(version, arch), 1_790_000_001);
+    }
+    let first = tree.scan(None);
+    tree.repository(&path("9", "x86_64"), 1_790_000_002);
+    let second = tree.scan(Some(&first.index));
+    tree.repository(&path("9", "x86_64"), 1_790_000_001);
+    let third = tree.scan(Some(&second.index));
+    for (scan, expected) in
+        [(&second, [1_790_000_002_u64, 1_790_000_001]), (&third, [1_790_000_001, 1_790_000_002])]
+    {
+        let files = Files::new(SMALLEST).with_index(&scan.index);
+        let answer = files.serve().get("/metalink?repo=baseos-9&arch=x86_64");
+        let times = answer.body.split("<mm0:timestamp>").skip(1);
+        let times: Vec<u64> = times
+            .map(|rest| rest.split('<').next().and_then(|time| time.parse().ok()).unwrap())
+            .collect();
+        assert_eq!(times, expected, "{}", answer.body);
+        let report = files.report();
+        assert!(!report.iter().any(|line| line.contains("out of order")), "{report:?}");
+    }
+}
+
 #[test]
 fn what_lies_in_no_repository_is_on_mirrors_that_carry_everything() {
     let catalog =
