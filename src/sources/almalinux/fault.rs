@@ -69,6 +69,15 @@ pub(super) enum Problem {
         /// What would be right.
         wanted: String,
     },
+    /// A key that nobody knows is so much like one that keeps clients from the mirror that it may be
+    /// meant for it.
+    #[error("`{key}` is no known key: write `{nearest}` if it is meant, or remove the line")]
+    Misspelt {
+        /// The key with those around it.
+        key: String,
+        /// The known key that is nearest, with those around it.
+        nearest: String,
+    },
     /// A key is missing.
     #[error("`{key}` is missing: {wanted}")]
     Missing {

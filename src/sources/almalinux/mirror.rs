@@ -14,7 +14,8 @@
 //!
 //! A wrong item of a list, or an address or place that cannot be read, is reported and left out. A fault
 //! in what a mirror is (its name, its addresses) or in what keeps it from clients (`private`, `monopoly`,
-//! `cloud_type`) costs the mirror: a private one must not become public by a typing error.
+//! `cloud_type`), in the key or in the value, costs the mirror: a private one must not become public by a
+//! typing error.
 
 use catalog::Report;
 use model::asn;
@@ -39,6 +40,9 @@ const PROTOCOLS: [(&str, Protocol); 4] = [
     ("rsync", Protocol::Rsync),
     ("ftp", Protocol::Ftp),
 ];
+
+/// The keys that keep a mirror from clients.
+const GUARDING: [&str; 3] = ["private", "monopoly", "cloud_type"];
 
 /// Reads a mirror's file: the mirror, and its modules as mirrors of their own.
 pub(super) fn parse(
@@ -69,7 +73,7 @@ pub(super) fn parse(
         "cloud_type",
         "cloud_regions",
     ];
-    let table = Table::read(("", &root), &known, file, report)?;
+    let table = Table::read_guarded(("", &root), &known, &GUARDING, file, report)?;
     let wanted = "write letters, digits, `.`, `_` and `-`, such as mirror.example.org";
     let field = table.get("name", wanted)?;
     let name = field.text(wanted)?;

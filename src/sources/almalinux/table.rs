@@ -46,8 +46,20 @@ impl<'a> Table<'a> {
     /// Reads a mapping. Keys that differ from a known one in their case are taken for it; others are
     /// reported and skipped.
     pub(super) fn read(
+        place: (&'a str, &'a Node),
+        known: &[&'static str],
+        file: File<'_>,
+        report: &mut Report,
+    ) -> Result<Self, Fault> {
+        Self::read_guarded(place, known, &[], file, report)
+    }
+
+    /// Reads a mapping as [`Self::read`] does. An unknown key that is probably meant for one of `guarding`
+    /// is a fault: without that key, the mirror would be for everybody.
+    pub(super) fn read_guarded(
         (path, node): (&'a str, &'a Node),
         known: &[&'static str],
+        guarding: &[&str],
         file: File<'_>,
         report: &mut Report,
     ) -> Result<Self, Fault> {
@@ -74,6 +86,11 @@ impl<'a> Table<'a> {
                 }
                 None => {
                     let nearest = find_nearest(&entry.key, known);
+                    if let Some(nearest) = nearest.filter(|key| guarding.contains(key)) {
+                        let (key, nearest) = (one_line(&name), format!("{path}{nearest}"));
+                        let problem = Problem::Misspelt { key, nearest };
+                        return Err(Fault { line: entry.line, problem });
+                    }
                     let nearest = nearest.map(|key| format!(" (did you mean `{path}{key}`?)"));
                     let value = format_args!("`{name}`{}", nearest.unwrap_or_default());
                     report.skipped(&origin, "unknown key, skipped", value);

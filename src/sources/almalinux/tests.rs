@@ -288,6 +288,41 @@ fn versions_and_repositories_are_bounded_together() {
 }
 
 #[test]
+fn a_key_like_one_that_keeps_clients_away_costs_the_mirror() {
+    let good = ("good.yml", &b"name: good.example\naddress: {http: 'http://good.example'}\n"[..]);
+    for (key, meant) in [
+        ("privat", "private"),
+        ("privte", "private"),
+        ("PRIVATE_", "private"),
+        ("monopol", "monopoly"),
+        ("cloud-type", "cloud_type"),
+        // Both spellings of one key.
+        ("private: false\nPrivate", "private"),
+    ] {
+        let text = format!("name: m.example\naddress: {{http: 'http://m.example'}}\n{key}: true\n");
+        let mut report = Report::default();
+        let mirrors = [("m.yml", text.as_bytes()), good];
+        let declaration = parse(&config_with("", ""), mirrors, &mut report);
+        let declaration = declaration.expect(key).expect(key);
+        let found = declaration.mirrors.iter().map(|mirror| mirror.key.as_str());
+        assert!(!found.clone().any(|key| key == "m.example"), "{key}");
+        assert!(found.clone().any(|key| key == "good.example"), "{key}");
+        let (line, key) = key.rsplit_once('\n').map_or((3, key), |(_, key)| (4, key));
+        let expected = format!(
+            "m.yml:{line}: mirror left out: `{key}` is no known key: write `{meant}` if it is meant, or \
+             remove the line"
+        );
+        assert!(report.details().contains(&expected), "{expected}\n{:#?}", report.details());
+    }
+    // Others are named, and cost nothing.
+    let text = b"name: m.example\naddress: {http: 'http://m.example'}\nsponsr: me\nprimary: true\n";
+    let mut report = Report::default();
+    let declaration = parse(&config_with("", ""), [("m.yml", &text[..])], &mut report);
+    let declaration = declaration.expect("it is read").expect("one mirror");
+    assert_eq!(declaration.mirrors[0].key.as_str(), "m.example");
+}
+
+#[test]
 fn a_folder_without_a_usable_mirror_is_an_error() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path();
