@@ -3,8 +3,9 @@
 //!
 //! No byte is decoded before the checksum is verified. Names are decoded where they lie in the file, and
 //! lists grow with their items. So a forged file that claims a huge length makes the decoder reserve no
-//! memory for it, and memory is bounded by the size of the file, which is at most [`MAX_PAYLOAD`]. The
-//! decoded records are then checked ([`Index::new`]).
+//! memory for it, and memory is bounded by the size of the file, which is at most [`MAX_PAYLOAD`]: the
+//! records of a forged file take up to about 30 times its size. The decoded records are then checked
+//! ([`Index::new`]). A longer payload is not written ([`Kind::seal`]).
 //!
 //! # The next version
 //!
@@ -32,6 +33,9 @@ use runtime::sealed::{self, Kind};
 pub const VERSION: u32 = 1;
 /// The most bytes of a payload. Fedora's has about 10 MB.
 pub const MAX_PAYLOAD: usize = 256 << 20;
+/// What the decoder is allowed. It charges eight bytes for an integer of which the file may hold one, so
+/// with this limit it reads every payload that is written.
+const DECODER_LIMIT: usize = 8 * MAX_PAYLOAD;
 const KIND: Kind = Kind {
     magic: b"treeidx\n",
     version: VERSION,
@@ -105,7 +109,8 @@ impl Index {
     /// The bytes of the file.
     pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
         let encoded = bincode::serde::encode_to_vec(EncodedIndex::of(self), codec());
-        Ok(KIND.seal(&encoded.map_err(|error| EncodeError(error.to_string()))?))
+        let payload = encoded.map_err(|error| EncodeError(error.to_string()))?;
+        KIND.seal(&payload).map_err(|error| EncodeError(error.to_string()))
     }
 
     /// Atomically replaces the file at `path`. After an error the old file is in place.
@@ -132,7 +137,7 @@ fn decode_payload(payload: &[u8]) -> Result<Index, Broken> {
 }
 
 fn codec() -> impl bincode::config::Config {
-    bincode::config::standard().with_limit::<MAX_PAYLOAD>()
+    bincode::config::standard().with_limit::<DECODER_LIMIT>()
 }
 
 /// An index as it is encoded. Names are slices of the payload.
@@ -342,7 +347,7 @@ mod tests {
     fn a_forged_length_reserves_no_memory() {
         let huge = [&[253_u8][..], &u64::MAX.to_le_bytes()].concat();
         for before in [&[0_u8][..], &[0, 1], &[0, 1, 0, 0], &[0, 1, 0, 0, 1], &[0, 1, 0, 0, 1, 0]] {
-            let forged = KIND.seal(&[before, &huge].concat());
+            let forged = KIND.seal(&[before, &huge].concat()).expect("it is short");
             assert!(matches!(Index::decode(&forged), Err(Broken::Decode(_))), "{before:?}");
         }
     }

@@ -80,6 +80,16 @@ pub enum Broken {
     },
 }
 
+/// A payload is so long that no program would read it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("takes {length} bytes, more than the {limit} that are read")]
+pub struct TooLong {
+    /// Its length in bytes.
+    pub length: u64,
+    /// The most bytes of a payload of this kind.
+    pub limit: u64,
+}
+
 /// The reason why a file cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -93,15 +103,19 @@ pub enum Error {
 
 impl Kind {
     /// The bytes of a file with this payload.
-    pub fn seal(&self, payload: &[u8]) -> Vec<u8> {
+    pub fn seal(&self, payload: &[u8]) -> Result<Vec<u8>, TooLong> {
+        let (length, limit) = (payload.len() as u64, self.limit);
+        if length > limit {
+            return Err(TooLong { length, limit });
+        }
         let mut bytes = Vec::with_capacity(HEADER + payload.len());
         bytes.extend_from_slice(self.magic);
         bytes.extend_from_slice(&self.version.to_le_bytes());
-        bytes.extend_from_slice(&(payload.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(&length.to_le_bytes());
         let checksum = checksum(bytes.get(self.magic.len()..).unwrap_or(&[]), payload);
         bytes.extend_from_slice(&checksum.to_le_bytes());
         bytes.extend_from_slice(payload);
-        bytes
+        Ok(bytes)
     }
 
     /// Verifies the bytes of a file, and returns the payload and its checksum.
@@ -202,9 +216,13 @@ mod tests {
     const KIND: Kind =
         Kind { magic: b"samples\n", version: 7, limit: 9, name: "sample", remedy: "sample again" };
 
+    fn seal(kind: Kind, payload: &[u8]) -> Vec<u8> {
+        kind.seal(payload).expect("it is short")
+    }
+
     #[test]
     fn what_is_sealed_is_opened_and_every_change_is_detected() {
-        let bytes = KIND.seal(b"payload");
+        let bytes = seal(KIND, b"payload");
         let (payload, checksum) = KIND.open(&bytes).expect("it is intact");
         assert_eq!(payload, b"payload");
         assert_eq!(KIND.checksum_of(&bytes), Ok(checksum));
@@ -223,22 +241,29 @@ mod tests {
         let reason = |bytes: &[u8]| KIND.open(bytes).expect_err("it is refused").to_string();
         let magic = "is no sample file (it does not begin with \"samples\")";
         assert_eq!(reason(b"samples"), magic);
-        assert_eq!(reason(&Kind { magic: b"another\n", ..KIND }.seal(b"")), magic);
+        assert_eq!(reason(&seal(Kind { magic: b"another\n", ..KIND }, b"")), magic);
         assert_eq!(
-            reason(&Kind { version: 8, ..KIND }.seal(b"")),
+            reason(&seal(Kind { version: 8, ..KIND }, b"")),
             "has format version 8, but this program reads version 7; sample again"
         );
         assert_eq!(
-            reason(&KIND.seal(b"0123456789")),
+            reason(&seal(Kind { limit: 10, ..KIND }, b"0123456789")),
             "is damaged: its header says that 10 bytes follow"
         );
+    }
+
+    #[test]
+    fn what_would_not_be_read_is_not_sealed() {
+        assert!(KIND.open(&seal(KIND, b"123456789")).is_ok());
+        let refused = KIND.seal(b"0123456789").expect_err("it is too long").to_string();
+        assert_eq!(refused, "takes 10 bytes, more than the 9 that are read");
     }
 
     #[test]
     fn a_file_is_read_as_its_bytes_are_opened() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("sample");
-        let bytes = KIND.seal(b"payload");
+        let bytes = seal(KIND, b"payload");
         std::fs::write(&path, &bytes).expect("a write");
         let (payload, checksum) = KIND.read(&path).expect("it is intact");
         assert_eq!((&payload[..], checksum), KIND.open(&bytes).expect("it is intact"));

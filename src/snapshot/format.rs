@@ -88,7 +88,8 @@ pub enum Broken {
     Meaning(&'static str),
 }
 
-/// The tables hold a value that bincode cannot write, which does not happen with these types.
+/// The tables take more bytes than are read, or hold a value that bincode cannot write, which does not
+/// happen with these types.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct EncodeError(String);
@@ -97,7 +98,7 @@ pub struct EncodeError(String);
 pub fn encode(tables: &Tables) -> Result<Vec<u8>, EncodeError> {
     let payload = bincode::serde::encode_to_vec(tables, codec())
         .map_err(|error| EncodeError(error.to_string()))?;
-    Ok(KIND.seal(&payload))
+    KIND.seal(&payload).map_err(|error| EncodeError(error.to_string()))
 }
 
 /// Verifies and decodes the bytes of a snapshot file.
