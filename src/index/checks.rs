@@ -93,11 +93,12 @@ fn check_alias(directories: &[Directory], alias: &Alias) -> Result<(), Fault> {
         return Err(Fault::Name { kind: Kind::Alias, problem, name: String::new() });
     }
     check_parent(directories, Kind::Alias, &alias.name)?;
-    // An alias of a name that is a directory would hide it.
-    match find(directories, &alias.target).is_some() && find(directories, &alias.name).is_none() {
-        true => Ok(()),
-        false => {
-            Err(Fault::Target { name: alias.name.to_string(), target: alias.target.to_string() })
-        }
+    let (name, target) = (alias.name.to_string(), alias.target.to_string());
+    if find(directories, &target).is_none() {
+        return Err(Fault::Target { name, target });
+    }
+    match find(directories, &name).is_some() {
+        true => Err(Fault::Hidden { name }),
+        false => Ok(()),
     }
 }

@@ -10,7 +10,7 @@ pub enum Fault {
     #[error("does not hold the directory of the tree itself")]
     NoTop,
     /// A name is not as it must be.
-    #[error("holds a {kind} whose name {problem}: {name:?}")]
+    #[error("holds {} {kind} whose name {problem}: {name:?}", kind.article())]
     Name {
         /// What has the name.
         kind: Kind,
@@ -51,6 +51,12 @@ pub enum Fault {
         /// What it leads to.
         target: String,
     },
+    /// An alias has the name of a directory, which it would hide.
+    #[error("holds the alias {name:?}, which is the name of a directory")]
+    Hidden {
+        /// The alias.
+        name: String,
+    },
 }
 
 /// What has a name.
@@ -62,6 +68,15 @@ pub enum Kind {
     File,
     /// An alias.
     Alias,
+}
+
+impl Kind {
+    fn article(self) -> &'static str {
+        match self {
+            Self::Directory | Self::File => "a",
+            Self::Alias => "an",
+        }
+    }
 }
 
 impl std::fmt::Display for Kind {

@@ -374,7 +374,9 @@ mod tests {
         let aliases =
             |name, target| refused(vec![top(), directory("a", vec![])], vec![alias(name, target)]);
         assert_eq!(aliases("b", "c"), "holds the alias \"b\" of \"c\", which is no directory");
-        assert!(aliases("a", "").contains("\"a\""), "it would hide a directory");
+        let hidden = "holds the alias \"a\", which is the name of a directory";
+        assert_eq!(aliases("a", ""), hidden);
+        assert_eq!(aliases("", "a"), "holds an alias whose name is empty: \"\"");
         let no_parent = "holds the alias \"x/y\", but not the directory that it is in";
         assert_eq!(aliases("x/y", "a"), no_parent);
         assert!(with("a/b").starts_with("holds the directory \"a/b\", but not"));

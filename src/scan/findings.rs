@@ -15,8 +15,12 @@ pub enum Problem {
     HeldBack,
     /// As [`Self::HeldBack`], but no version before is known.
     Unusable,
+    /// A file that has changed so often that not all versions within the time are kept.
+    TooManyVersions,
     /// The index of a repository is a link.
     LinkedIndex,
+    /// A link that has the name of a directory.
+    LinkAndDirectory,
     /// A link that leads out of the tree.
     LinkOutside,
     /// A link that leads to itself.
@@ -43,7 +47,9 @@ impl Problem {
         match self {
             Self::HeldBack => "held_back",
             Self::Unusable => "unusable",
+            Self::TooManyVersions => "too_many_versions",
             Self::LinkedIndex => "linked_index",
+            Self::LinkAndDirectory => "link_and_directory",
             Self::LinkOutside => "link_outside",
             Self::LinkLoop => "link_loop",
             Self::NotText => "name_not_text",
@@ -61,7 +67,9 @@ impl Problem {
         match self {
             Self::HeldBack => "held back, the version before stays",
             Self::Unusable => "cannot be used, and no version before is known",
+            Self::TooManyVersions => "file with more than 32 versions, the oldest is not kept",
             Self::LinkedIndex => "index that is a link, skipped",
+            Self::LinkAndDirectory => "link that has the name of a directory, skipped",
             Self::LinkOutside => "link that leaves the tree, skipped",
             Self::LinkLoop => "link that leads to itself, skipped",
             Self::NotText => "name that is no UTF-8, skipped",

@@ -39,6 +39,11 @@ pub(super) fn aliases(
     let mut aliases = Vec::new();
     for (name, target) in links.iter().filter(|(name, _)| is_directory(names::parent(name))) {
         let shown = format_args!("{name} -> {target}");
+        // In a listing, or because the tree changed meanwhile.
+        if is_directory(name) {
+            findings.add(Problem::LinkAndDirectory, shown);
+            continue;
+        }
         match follow(links, &is_directory, name) {
             Leads::Directory(target) => {
                 aliases.push(Alias { name: name.as_str().into(), target: target.into() });
@@ -137,6 +142,15 @@ mod tests {
         assert_eq!(aliases.len(), 4);
         assert_eq!(findings.count(Problem::LinkOutside), 4);
         assert_eq!(findings.count(Problem::LinkLoop), 3);
+    }
+
+    #[test]
+    fn a_link_of_the_name_of_a_directory_is_no_alias() {
+        let links = links(&[("", "9"), ("9", "10"), ("latest", "9")]);
+        let mut findings = Findings::default();
+        let found = aliases(&links, |name| ["", "9", "10"].contains(&name), &mut findings);
+        assert_eq!(found.iter().map(|alias| &*alias.name).collect::<Vec<_>>(), ["latest"]);
+        assert_eq!(findings.count(Problem::LinkAndDirectory), 2);
     }
 
     /// Links that double each other's length end soon.
