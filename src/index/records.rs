@@ -33,8 +33,8 @@ pub struct File {
 /// One version of a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Version {
-    /// Its time in seconds since 1970: the largest `<timestamp>` in a `repomd.xml`, the time of
-    /// modification of other files.
+    /// Its time in seconds since 1970: the largest `<timestamp>` in a `repomd.xml`; the time of
+    /// modification of other files, and of a `repomd.xml` without one or with one after the year 9999.
     pub timestamp: u64,
     /// Bytes.
     pub size: u64,

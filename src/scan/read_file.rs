@@ -21,6 +21,8 @@ const MAX_TRIES: usize = 3;
 const SETTLED: i128 = 50_000_000;
 /// As [`SETTLED`], where the file system stores whole seconds, or two.
 const SETTLED_COARSE: i128 = 3_000_000_000;
+/// The last second of year 9999; a later time is a fault of the tool that wrote it.
+const LAST_SECOND: u64 = 253_402_300_799;
 
 /// The outcome of looking at a file.
 pub(super) enum Reading {
@@ -109,7 +111,8 @@ impl Place<'_> {
             if let Err(reason) = self.check_complete(&repomd) {
                 return Reading::Unusable(reason);
             }
-            timestamp = repomd.timestamp.unwrap_or(timestamp);
+            let said = repomd.timestamp.filter(|&said| said <= LAST_SECOND);
+            timestamp = said.unwrap_or(timestamp);
         } else if bytes.is_empty() {
             return Reading::Unusable("is empty".into());
         }
@@ -133,6 +136,8 @@ impl Place<'_> {
             _ => self.tree.stat(&path),
         };
         match stat {
+            // As for a link at the end.
+            Err(error) if tree::is_gone(error) && self.leads_over_link(&path) => Ok(()),
             Err(error) if tree::is_gone(error) => Err(format!("names {href}, which is missing")),
             Err(error) => Err(format!("names {href}: {error}")),
             // A mirror has what it leads to; where that is, only the file system knows.
@@ -150,6 +155,19 @@ impl Place<'_> {
                 _ => Ok(()),
             },
         }
+    }
+
+    /// Whether a directory on the way to an entry is a link.
+    fn leads_over_link(&self, path: &str) -> bool {
+        for (end, _) in path.match_indices('/') {
+            let Some((ancestor, _)) = path.split_at_checked(end) else { return false };
+            match self.tree.stat(ancestor).map(|stat| tree::kind(&stat)) {
+                Ok(FileType::Directory) => {}
+                Ok(FileType::Symlink) => return true,
+                Ok(_) | Err(_) => return false,
+            }
+        }
+        false
     }
 }
 

@@ -36,6 +36,21 @@ fn directories_indexes_and_checksum_files_are_found() {
 }
 
 #[test]
+fn a_repository_with_an_impossible_time_has_the_time_of_its_file() {
+    let tree = Tree::new();
+    let last = 253_402_300_799;
+    tree.repository("last", last);
+    tree.repository("late", last + 1);
+    tree.repository("huge", u64::MAX);
+    let scan = tree.scan(None);
+    assert_eq!(times(&scan.index, "last/repodata/repomd.xml"), [last]);
+    for name in ["late", "huge"] {
+        let time = times(&scan.index, &format!("{name}/repodata/repomd.xml"))[0];
+        assert!((1_700_000_000..last).contains(&time), "{name}: {time}");
+    }
+}
+
+#[test]
 fn what_others_may_not_read_is_not_released() {
     let tree = Tree::new();
     for (path, mode) in [("9", 0o755), ("10", 0o750), ("11", 0o711), ("12", 0o744)] {

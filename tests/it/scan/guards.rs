@@ -68,7 +68,13 @@ fn files_named_elsewhere_in_the_tree_count_and_those_outside_do_not() {
     tree.write("9/os/repodata/a", "");
     tree.write("9/shared/b", "");
     tree.write("beside", "");
+    tree.link("9/os/linked", "../shared");
+    tree.link("linked", "9");
     for (href, is_there) in [
+        ("linked/b", true),
+        ("../../linked/shared/b", true),
+        ("repodata/a/b", false),
+        ("absent/b", false),
         ("repodata/a", true),
         ("repodata/./a", true),
         ("../shared/b", true),
