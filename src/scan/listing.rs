@@ -96,7 +96,7 @@ fn parse(mut input: impl BufRead, progress: &Progress) -> Result<Listed, Listing
         }
     }
     match has_begun {
-        true => Ok(tree.finish()),
+        true => tree.finish(),
         false => Err(ListingError::NoEntry),
     }
 }
@@ -208,13 +208,16 @@ impl Tree {
             return Ok(());
         }
         match entry.kind {
+            b'd' if names::is_too_deep(&name) => self.findings.add(Problem::TooDeep, name),
             b'd' => {
                 progress.add(0);
                 self.directory(&name)?.1 = entry.is_released;
             }
             b'-' => {
                 let parent = names::parent(&name);
-                if parent.len() <= MAX_NAME {
+                if names::is_too_deep(parent) {
+                    self.findings.add(Problem::TooDeep, parent);
+                } else if parent.len() <= MAX_NAME {
                     progress.add_file();
                     self.directory(parent)?.0 += 1;
                 }
@@ -255,13 +258,13 @@ impl Tree {
         Ok(self.directories.entry(name.into()).or_insert((0, true)))
     }
 
-    fn finish(mut self) -> Listed {
+    fn finish(mut self) -> Result<Listed, ListingError> {
         // What is missing between a directory and the top. The top itself need not be released.
         let given: Vec<Box<str>> = self.directories.keys().cloned().collect();
         for name in given {
             let mut at = names::parent(&name);
             while !at.is_empty() && !self.directories.contains_key(at) {
-                self.directories.insert(at.into(), (0, true));
+                self.directory(at)?;
                 at = names::parent(at);
             }
         }
@@ -278,7 +281,7 @@ impl Tree {
                 n_unreleased += 1;
             }
         }
-        Listed { directories, links: self.links, findings: self.findings, n_unreleased }
+        Ok(Listed { directories, links: self.links, findings: self.findings, n_unreleased })
     }
 }
 
@@ -344,6 +347,21 @@ sent 123 bytes
         assert_eq!(refused(&cut), "ends in the middle of line 2: the listing was cut off");
         let long = format!("{line}{}", "x".repeat(60_000));
         assert_eq!(refused(&long), "line 2 is longer than any path can be");
+    }
+
+    /// Each line costs no more than 64 directories, all of which are counted.
+    #[test]
+    fn what_lies_too_deep_adds_no_directories() {
+        let deep = |n: usize| vec!["d"; n].join("/");
+        let line = |kind: &str, name: &str| {
+            format!("{kind}rwxr-xr-x          4,096 2026/11/26 10:30:00 {name}\n")
+        };
+        let file = |n| line("-", &format!("{}/file", deep(n)));
+        let text = [line("d", &deep(64)), line("d", &deep(65)), file(64), file(200)].concat();
+        let listed = listed(&text).expect("a listing");
+        assert_eq!(listed.directories.len(), 65, "with the top");
+        assert_eq!(names(&listed).last(), Some(&(&*deep(64), 1)));
+        assert_eq!(listed.findings.count(Problem::TooDeep), 2);
     }
 
     #[test]

@@ -4,6 +4,9 @@
 /// The name of a repository's index.
 pub(super) const REPOMD: &str = "repomd.xml";
 
+/// How deep a directory may lie.
+const MAX_DEPTH: usize = 64;
+
 /// Folders that tools keep in a tree while they work, or that file systems put there.
 const NO_PART_OF_THE_TREE: [&str; 5] = [".repodata", ".snapshot", ".zfs", ".~tmp~", "lost+found"];
 
@@ -36,6 +39,11 @@ pub(super) fn is_listed(name: &str) -> bool {
 /// Whether a folder of this name, with what is in it, is left out.
 pub(super) fn is_left_out(name: &str) -> bool {
     NO_PART_OF_THE_TREE.contains(&name)
+}
+
+/// Whether a directory lies deeper than directories are followed.
+pub(super) fn is_too_deep(directory: &str) -> bool {
+    directory.split('/').count() > MAX_DEPTH
 }
 
 /// The path of an entry of a directory.

@@ -26,9 +26,6 @@ use super::tree::{self, Tree};
 use index::{Directory, Index, MAX_DIRECTORIES};
 use model::MAX_NAME;
 
-/// How deep a directory may lie.
-const MAX_DEPTH: usize = 64;
-
 /// What all threads of a walk use.
 pub(super) struct Walk<'a> {
     pub(super) tree: &'a Tree,
@@ -277,7 +274,7 @@ impl Entries {
                 if names::is_left_out(name) {
                 } else if path.len() > MAX_NAME {
                     findings.add(Problem::TooLong, path);
-                } else if path.split('/').count() > MAX_DEPTH {
+                } else if names::is_too_deep(&path) {
                     findings.add(Problem::TooDeep, path);
                 } else {
                     self.directories.push(path);
