@@ -1,6 +1,6 @@
 //! Joins what a scan reads with what was known before: earlier versions of files.
 
-use index::{File, MAX_VERSIONS, Stamp, Version};
+use index::{File, Stamp, Version};
 
 /// When a scan takes place, and how long it remembers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -12,7 +12,7 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// The record of a file that was read.
+    /// The record of a file that was read, with all versions within the time.
     pub(super) fn update(
         self,
         former: Option<&File>,
@@ -44,12 +44,23 @@ impl Memory {
         self.trim(former.clone())
     }
 
+    /// The record of a file that cannot be used now. The next scan reads the file in any case.
+    pub(super) fn hold(self, former: &File) -> File {
+        self.trim(File { stamp: None, ..former.clone() })
+    }
+
+    /// Whether a time in seconds since 1970 lies less than [`Self::keep`] seconds ago. One that has not come
+    /// yet does: the clock may have been set back.
+    pub(super) fn is_recent(self, time: i64) -> bool {
+        let time = u64::try_from(time).unwrap_or(0);
+        time.saturating_add(self.keep) > self.now
+    }
+
     /// Removes versions that were replaced too long ago.
     fn trim(self, mut file: File) -> File {
         file.versions.retain(|version| {
             version.replaced.is_none_or(|at| at.saturating_add(self.keep) > self.now)
         });
-        file.versions.truncate(MAX_VERSIONS);
         file
     }
 }

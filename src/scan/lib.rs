@@ -13,13 +13,20 @@
 //! - The tree changes while it is scanned. A repository whose index names files that are missing is being
 //!   written: the version before stays. A file that changes while it is read is read again. A directory
 //!   that is gone, although its parent is not, is looked for once more a moment later, because tools that
-//!   replace it by renaming leave a gap.
+//!   replace it by renaming leave a gap. Where `repomd.xml` is gone and its directory is not, it stays
+//!   known for as long as earlier versions do.
 //! - What others may not read is not released, and not listed.
 //! - Links are not followed while walking. Those to directories of the tree become aliases.
 //! - A tree that has lost more than a fifth of its directories or files is not believed
 //!   ([`ScanError::Shrunk`]).
 //! - A directory that cannot be read, for another reason than its mode, ends the scan: an index without it
 //!   would make mirrors vanish from its lists.
+//!
+//! # What it does not notice
+//!
+//! The files that a `repomd.xml` names are looked at when it has changed, or when there are more or fewer
+//! files in its directory. A scan after which one of them is cut off or replaced takes the repository for
+//! complete, until its `repomd.xml` changes.
 
 pub mod digest;
 pub mod repomd;
@@ -35,12 +42,14 @@ mod listing;
 mod shrink;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use index::{Directory, Fault, Index};
 
 use history::Memory;
 use links::Links;
+use names::REPOMD;
 use tree::Tree;
 use walk::{Counts, Walk, WalkError, Walked};
 
@@ -180,19 +189,21 @@ pub fn scan_tree(
         now: i128::try_from(options.now.as_nanos()).unwrap_or(i128::MAX),
         n_threads: options.n_threads,
         progress,
+        max_directories: index::MAX_DIRECTORIES,
+        // The top.
+        n_found: AtomicUsize::new(1),
     };
-    let mut walked = walk.run(vec![String::new()]).map_err(failed)?;
+    let mut walked = walk.run(vec![String::new()], &[]).map_err(failed)?;
     walked.directories.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-    let missing = former.map(|former| missing(former, &walked.directories)).unwrap_or_default();
-    if !missing.is_empty() {
-        std::thread::sleep(options.second_look);
-        let mut again = walk.run(missing).map_err(failed)?;
-        for found in again.directories.drain(..) {
-            put(&mut walked.directories, found);
+    if let Some(former) = former {
+        walked.unreleased.sort_unstable();
+        let missing = missing(former, &walked);
+        if !missing.is_empty() {
+            std::thread::sleep(options.second_look);
+            let again = walk.run(missing, &walked.directories).map_err(failed)?;
+            walked.renew(again);
         }
-        // What else is told of these directories has been told before.
-        walked.links.append(&mut again.links);
-        walked.counts.n_read += again.counts.n_read;
+        keep_repomd(former, walk.memory, &mut walked);
     }
     finish(path, former, options, walked)
 }
@@ -211,6 +222,7 @@ pub fn scan_listing(
         links: listed.links,
         findings: listed.findings,
         counts: Counts { n_unreleased_directories: listed.n_unreleased, ..Counts::default() },
+        ..Walked::default()
     };
     finish(path, former, options, walked)
 }
@@ -221,34 +233,38 @@ impl Options {
     }
 }
 
-/// Directories that had files with checksums and have none of them now, although the directory above is
-/// still there.
-fn missing(former: &Index, directories: &[Directory]) -> Vec<String> {
-    let find = |name: &str| {
-        let found = directories.binary_search_by(|directory| (*directory.name).cmp(name));
-        directories.get(found.ok()?)
+/// Directories that are gone, or have lost files with checksums, although the directory above is still
+/// there.
+fn missing(former: &Index, walked: &Walked) -> Vec<String> {
+    let find = |name: &str| names::find(&walked.directories, name);
+    let is_missing = |before: &&Directory| match find(&before.name) {
+        Some(after) => {
+            before.files.iter().any(|file| names::find_file(after, &file.name).is_none())
+        }
+        // What lies in a directory that is gone is found with it.
+        None => {
+            let is_unreleased =
+                walked.unreleased.binary_search_by(|name| (**name).cmp(&*before.name)).is_ok();
+            find(names::parent(&before.name)).is_some() && !is_unreleased
+        }
     };
-    let is_gone = |before: &&Directory| {
-        let after = find(&before.name);
-        let has = |name: &str| {
-            after.is_some_and(|after| after.files.iter().any(|file| *file.name == *name))
-        };
-        before.files.iter().any(|file| !has(&file.name))
-            && find(names::parent(&before.name)).is_some()
-    };
-    former.directories().iter().filter(is_gone).map(|gone| gone.name.to_string()).collect()
+    former.directories().iter().filter(is_missing).map(|gone| gone.name.to_string()).collect()
 }
 
-/// Puts a directory among those in order, in place of an equal one.
-fn put(directories: &mut Vec<Directory>, found: Directory) {
-    let at = directories.binary_search_by(|directory| directory.name.cmp(&found.name));
-    match at {
-        Ok(at) => {
-            if let Some(old) = directories.get_mut(at) {
-                *old = found;
-            }
+/// Keeps what was known of a `repomd.xml` where none is now, although its directory is there: tools that
+/// remove it before they write the next one leave a gap, and its earlier versions would be lost.
+fn keep_repomd(former: &Index, memory: Memory, walked: &mut Walked) {
+    for name in &walked.without_repomd {
+        let kept = former.find(name).and_then(|before| names::find_file(before, REPOMD));
+        let found = walked.directories.binary_search_by(|directory| (*directory.name).cmp(&**name));
+        let directory = found.ok().and_then(|found| walked.directories.get_mut(found));
+        let (Some(file), Some(directory)) = (kept, directory) else { continue };
+        let at = directory.files.binary_search_by(|other| other.name.cmp(&file.name));
+        if let Err(at) = at {
+            let path = names::join(name, REPOMD);
+            walked.findings.add(Problem::HeldBack, format_args!("{path} is missing"));
+            directory.files.insert(at, memory.hold(file));
         }
-        Err(at) => directories.insert(at, found),
     }
 }
 
@@ -259,7 +275,7 @@ fn finish(
     options: &Options,
     walked: Walked,
 ) -> Result<Scan, ScanError> {
-    let Walked { directories, links, mut findings, counts } = walked;
+    let Walked { directories, links, mut findings, counts, .. } = walked;
     let aliases = links_between(&directories, &links, &mut findings);
     let index = Index::new(options.now.as_secs(), directories, aliases)?;
     let loss = former.map(|former| Loss::between(former, &index));
@@ -277,9 +293,7 @@ fn links_between(
     links: &Links,
     findings: &mut Findings,
 ) -> Vec<index::Alias> {
-    let is_directory =
-        |name: &str| directories.binary_search_by(|directory| (*directory.name).cmp(name)).is_ok();
-    links::aliases(links, is_directory, findings)
+    links::aliases(links, |name| names::find(directories, name).is_some(), findings)
 }
 
 fn summary(index: &Index, counts: Counts, loss: Option<Loss>) -> Summary {

@@ -1,6 +1,8 @@
 //! Names in the tree: which files get checksums, which folders are no part of the tree, which names no
 //! client could ask for.
 
+use index::{Directory, File};
+
 /// The name of a repository's index.
 pub(super) const REPOMD: &str = "repomd.xml";
 
@@ -44,6 +46,18 @@ pub(super) fn is_left_out(name: &str) -> bool {
 /// Whether a directory lies deeper than directories are followed.
 pub(super) fn is_too_deep(directory: &str) -> bool {
     directory.split('/').count() > MAX_DEPTH
+}
+
+/// The directory of that name, among directories in order.
+pub(super) fn find<'d>(directories: &'d [Directory], name: &str) -> Option<&'d Directory> {
+    let found = directories.binary_search_by(|directory| (*directory.name).cmp(name));
+    directories.get(found.ok()?)
+}
+
+/// The file of that name in a directory.
+pub(super) fn find_file<'d>(directory: &'d Directory, name: &str) -> Option<&'d File> {
+    let found = directory.files.binary_search_by(|file| (*file.name).cmp(name));
+    directory.files.get(found.ok()?)
 }
 
 /// The path of an entry of a directory.

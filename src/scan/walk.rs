@@ -23,7 +23,7 @@ use super::names::{self, REPOMD};
 use super::progress::Progress;
 use super::read_file::{Place, Reading};
 use super::tree::{self, Tree};
-use index::{Directory, Index, MAX_DIRECTORIES};
+use index::{Directory, Index, MAX_VERSIONS, Stamp};
 use model::MAX_NAME;
 
 /// What all threads of a walk use.
@@ -36,6 +36,10 @@ pub(super) struct Walk<'a> {
     pub(super) now: i128,
     pub(super) n_threads: usize,
     pub(super) progress: &'a Progress,
+    /// The most directories of the tree.
+    pub(super) max_directories: usize,
+    /// How many directories there are so far, with those that wait to be read.
+    pub(super) n_found: AtomicUsize,
 }
 
 /// What a walk has found.
@@ -46,6 +50,10 @@ pub(super) struct Walked {
     pub(super) links: Links,
     pub(super) findings: Findings,
     pub(super) counts: Counts,
+    /// Directories that others may not read, in any order.
+    pub(super) unreleased: Vec<String>,
+    /// Directories that had a `repomd.xml` not long ago and have none now, in any order.
+    pub(super) without_repomd: Vec<String>,
 }
 
 /// What a walk has counted.
@@ -73,15 +81,21 @@ pub(super) enum WalkError {
 }
 
 impl Walk<'_> {
-    /// Walks the tree from these directories on.
-    pub(super) fn run(&self, starts: Vec<String>) -> Result<Walked, WalkError> {
+    /// Walks the tree from these directories on. Those in `known`, which are in order, have been walked
+    /// before: they are read again without what lies below, and what is found in them and counted is not
+    /// told again.
+    pub(super) fn run(
+        &self,
+        starts: Vec<String>,
+        known: &[Directory],
+    ) -> Result<Walked, WalkError> {
         let queue = Queue::new(starts);
         thread::scope(|scope| {
             let mut threads = Vec::new();
             let mut failed = None;
             for _ in 0..self.n_threads.max(1) {
                 let thread = thread::Builder::new().name("scan".into());
-                match thread.spawn_scoped(scope, || self.work(&queue)) {
+                match thread.spawn_scoped(scope, || self.work(&queue, known)) {
                     Ok(thread) => threads.push(thread),
                     // Those that there are suffice.
                     Err(error) => failed = Some(error),
@@ -104,31 +118,48 @@ impl Walk<'_> {
     }
 
     /// Takes directories from the queue until there are no more.
-    fn work(&self, queue: &Queue) -> Result<Walked, WalkError> {
+    fn work(&self, queue: &Queue, known: &[Directory]) -> Result<Walked, WalkError> {
         let mut walked = Walked::default();
         while let Some(task) = queue.take() {
-            let below = match self.look_at(task.name(), queue, &mut walked) {
-                Ok(below) => below,
+            let is_known = names::find(known, task.name()).is_some();
+            let outcome = match is_known {
+                true => self.look_again(task.name(), &mut walked).map(|()| Vec::new()),
+                false => self.look_at(task.name(), &mut walked),
+            };
+            match outcome.and_then(|below| self.count(below)) {
+                Ok(below) => task.done(below),
                 Err(error) => {
                     queue.stop();
                     return Err(error);
                 }
-            };
-            task.done(below);
+            }
         }
         Ok(walked)
     }
 
+    /// Counts directories that are about to wait.
+    fn count(&self, below: Vec<String>) -> Result<Vec<String>, WalkError> {
+        let n_before = self.n_found.fetch_add(below.len(), Ordering::Relaxed);
+        match n_before.saturating_add(below.len()) > self.max_directories {
+            true => Err(WalkError::TooMany),
+            false => Ok(below),
+        }
+    }
+
+    /// Reads a directory again.
+    fn look_again(&self, name: &str, walked: &mut Walked) -> Result<(), WalkError> {
+        let mut again = Walked::default();
+        self.look_at(name, &mut again)?;
+        let counts = Counts { n_read: again.counts.n_read, ..Counts::default() };
+        walked.append(Walked { findings: Findings::default(), counts, ..again });
+        Ok(())
+    }
+
     /// Reads a directory; returns its subdirectories.
-    fn look_at(
-        &self,
-        name: &str,
-        queue: &Queue,
-        walked: &mut Walked,
-    ) -> Result<Vec<String>, WalkError> {
+    fn look_at(&self, name: &str, walked: &mut Walked) -> Result<Vec<String>, WalkError> {
         let failed = |error| WalkError::Directory(name.to_owned(), error);
         let mut entries = Entries::default();
-        let mut open = match self.open(name, walked) {
+        let (mut open, changed) = match self.open(name, walked) {
             Ok(Some(open)) => open,
             Ok(None) => return Ok(Vec::new()),
             Err(error) => return Err(failed(error)),
@@ -149,9 +180,6 @@ impl Walk<'_> {
             };
             entries.add(name, entry.file_name(), kind, &mut walked.findings);
         }
-        if queue.n_found.fetch_add(1, Ordering::Relaxed) >= MAX_DIRECTORIES {
-            return Err(WalkError::TooMany);
-        }
         self.progress.add(entries.n_files);
         let directory = open.fd().map_err(failed)?;
         for link in entries.links {
@@ -165,17 +193,28 @@ impl Walk<'_> {
             }
         }
         let place = Place { tree: self.tree, directory, name, now: self.now };
+        let former = self.former.and_then(|index| index.find(name));
+        let n_former = former.map(|former| former.n_files);
         let mut files = Vec::new();
         entries.listed.sort_unstable();
         for file in &entries.listed {
-            files.extend(self.look_at_file(&place, file, walked));
+            let former = former.and_then(|former| names::find_file(former, file));
+            // What it names may have come or gone, although it is as it was.
+            let is_to_be_read = file == REPOMD && n_former != Some(entries.n_files);
+            let stamp = former.and_then(|file| file.stamp).filter(|_| !is_to_be_read);
+            files.extend(self.look_at_file(&place, file, former, stamp, walked));
+        }
+        let had_repomd = former.is_some_and(|former| names::find_file(former, REPOMD).is_some());
+        if had_repomd && !entries.has_repomd && self.memory.is_recent(changed) {
+            walked.without_repomd.push(name.to_owned());
         }
         walked.directories.push(Directory { name: name.into(), n_files: entries.n_files, files });
         Ok(entries.directories)
     }
 
-    /// Opens a directory; `None` if it is gone or not released.
-    fn open(&self, name: &str, walked: &mut Walked) -> Result<Option<Dir>, Errno> {
+    /// Opens a directory, with the time of its last change in seconds since 1970; `None` if it is gone or
+    /// not released.
+    fn open(&self, name: &str, walked: &mut Walked) -> Result<Option<(Dir, i64)>, Errno> {
         let opened = self.tree.open_directory(name);
         let stat = match &opened {
             Ok(directory) => rustix::fs::fstat(directory),
@@ -189,10 +228,13 @@ impl Walk<'_> {
             // How the tree itself is served is up to the web server.
             (_, Ok(stat)) if !tree::is_released(&stat) && !name.is_empty() => {
                 walked.counts.n_unreleased_directories += 1;
+                walked.unreleased.push(name.to_owned());
                 Ok(None)
             }
             (Err(error), _) => Err(error),
-            (Ok(directory), _) => Dir::new(directory).map(Some),
+            (Ok(directory), Ok(stat)) => {
+                Dir::new(directory).map(|directory| Some((directory, stat.st_ctime)))
+            }
         }
     }
 
@@ -200,15 +242,12 @@ impl Walk<'_> {
         &self,
         place: &Place<'_>,
         name: &str,
+        former: Option<&index::File>,
+        stamp: Option<Stamp>,
         walked: &mut Walked,
     ) -> Option<index::File> {
-        let former = self.former.and_then(|index| index.find(place.name));
-        let former = former.and_then(|directory| {
-            let found = directory.files.binary_search_by(|file| (*file.name).cmp(name));
-            directory.files.get(found.ok()?)
-        });
         let counts = &mut walked.counts;
-        match place.look_at(name, former.and_then(|file| file.stamp)) {
+        match place.look_at(name, stamp) {
             Reading::Same => {
                 counts.n_same += 1;
                 former.map(|file| self.memory.keep(file))
@@ -216,7 +255,14 @@ impl Walk<'_> {
             Reading::Read(version, stamp) => {
                 counts.n_read += 1;
                 self.progress.add_read();
-                Some(self.memory.update(former, name, version, stamp))
+                let mut file = self.memory.update(former, name, version, stamp);
+                let n_versions = file.versions.len();
+                if n_versions > MAX_VERSIONS {
+                    let path = names::join(place.name, name);
+                    walked.findings.add(Problem::TooManyVersions, path);
+                    file.versions.truncate(MAX_VERSIONS);
+                }
+                Some(file)
             }
             Reading::Unreleased => {
                 counts.n_unreleased_files += 1;
@@ -227,7 +273,7 @@ impl Walk<'_> {
                 let path = names::join(place.name, name);
                 let problem = if former.is_some() { Problem::HeldBack } else { Problem::Unusable };
                 walked.findings.add(problem, format_args!("{path} {reason}"));
-                former.map(|file| self.memory.keep(file))
+                former.map(|file| self.memory.hold(file))
             }
         }
     }
@@ -237,6 +283,8 @@ impl Walk<'_> {
 #[derive(Default)]
 struct Entries {
     n_files: u64,
+    /// Whether there is a `repomd.xml`, of whatever kind.
+    has_repomd: bool,
     /// Names of files that get checksums.
     listed: Vec<String>,
     links: Vec<String>,
@@ -256,6 +304,7 @@ impl Entries {
         if name.chars().any(char::is_control) {
             return findings.add(Problem::Control, names::join(directory, name));
         }
+        self.has_repomd |= name == REPOMD;
         match kind {
             FileType::RegularFile => {
                 self.n_files += 1;
@@ -297,6 +346,18 @@ impl Walked {
         }
     }
 
+    /// Adds what a second walk has found. Its record of a directory replaces that of the first.
+    pub(super) fn renew(&mut self, mut again: Self) {
+        again.directories.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        self.without_repomd.retain(|name| names::find(&again.directories, name).is_none());
+        let first = std::mem::take(&mut self.directories);
+        self.append(again);
+        self.directories.extend(first);
+        // The sort is stable: of two records, that of the second walk comes first.
+        self.directories.sort_by(|one, other| one.name.cmp(&other.name));
+        self.directories.dedup_by(|later, earlier| later.name == earlier.name);
+    }
+
     /// Adds what another thread has found.
     fn append(&mut self, other: Self) {
         self.directories.extend(other.directories);
@@ -307,6 +368,8 @@ impl Walked {
         self.counts.n_same += n_same;
         self.counts.n_unreleased_directories += n_unreleased_directories;
         self.counts.n_unreleased_files += n_unreleased_files;
+        self.unreleased.extend(other.unreleased);
+        self.without_repomd.extend(other.without_repomd);
     }
 }
 
@@ -314,8 +377,6 @@ impl Walked {
 struct Queue {
     state: Mutex<State>,
     changed: Condvar,
-    /// How many directories there are so far.
-    n_found: AtomicUsize,
 }
 
 struct State {
@@ -328,7 +389,7 @@ struct State {
 impl Queue {
     fn new(waiting: Vec<String>) -> Self {
         let state = State { waiting, n_busy: 0, is_stopped: false };
-        Self { state: Mutex::new(state), changed: Condvar::new(), n_found: AtomicUsize::new(0) }
+        Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -380,5 +441,42 @@ impl Drop for Task<'_> {
     fn drop(&mut self) {
         self.queue.lock().n_busy -= 1;
         self.queue.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{Permissions, create_dir_all, set_permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// Directories are counted when they are found, so those that wait are bounded as well.
+    #[test]
+    fn a_tree_has_a_limited_number_of_directories() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for name in ["", "a", "b", "b/c"] {
+            let path = folder.path().join(name);
+            create_dir_all(&path).expect("a folder");
+            set_permissions(&path, Permissions::from_mode(0o755)).expect("its mode");
+        }
+        let tree = Tree::open(folder.path()).expect("a folder");
+        let run = |max_directories| {
+            let walk = Walk {
+                tree: &tree,
+                former: None,
+                memory: Memory { now: 0, keep: 0 },
+                now: 0,
+                n_threads: 2,
+                progress: &Progress::default(),
+                max_directories,
+                n_found: AtomicUsize::new(1),
+            };
+            walk.run(vec![String::new()], &[])
+        };
+        assert_eq!(run(4).expect("four are four").directories.len(), 4);
+        for max_directories in [1, 2, 3] {
+            assert!(matches!(run(max_directories), Err(WalkError::TooMany)), "{max_directories}");
+        }
     }
 }

@@ -58,7 +58,7 @@ fn a_broken_index_is_not_listed_at_first_and_held_back_later() {
     tree.write(REPOMD, "");
     let held = tree.scan(Some(&scan.index));
     assert_eq!(held.findings.count(Problem::HeldBack), 1);
-    assert_eq!(file(&held.index, REPOMD), file(&scan.index, REPOMD));
+    assert_eq!(file(&held.index, REPOMD).versions, file(&scan.index, REPOMD).versions);
 }
 
 #[test]
@@ -132,22 +132,91 @@ fn a_tree_that_has_lost_more_than_a_fifth_is_refused() {
 
 #[test]
 fn a_repository_that_is_gone_for_a_moment_is_looked_for_again() {
+    for (name, away) in [("9/repodata", "9/.away"), ("9", ".away")] {
+        let tree = Tree::new();
+        tree.repository("9", 1);
+        tree.folder("9/repodata/a\nb");
+        let first = tree.scan(None);
+        // As tools do that replace a directory: out, and in.
+        fs::rename(tree.path(name), tree.path(away)).unwrap();
+        let progress = Progress::default();
+        let patient = Options { second_look: Duration::from_secs(3), ..options() };
+        let scan = thread::scope(|scope| {
+            let path = tree.path("");
+            let (first, patient, progress) = (&first.index, &patient, &progress);
+            let scan =
+                scope.spawn(move || scan_tree(&path, Some(first), patient, progress).unwrap());
+            wait_until("the first look is over", || progress.counts().0 == 3);
+            fs::rename(tree.path(away), tree.path(name)).unwrap();
+            scan.join().unwrap()
+        });
+        assert_eq!(times(&scan.index, REPOMD), [1], "{name}");
+        let loss = scan.summary.loss.as_ref().unwrap();
+        assert_eq!((loss.listed.n, loss.directories.n), (0, 0), "{name}");
+        // The first walk has found the one, the second walk the other.
+        let examples = match name {
+            "9" => [".away/repodata/a\\nb", "9/repodata/a\\nb"],
+            _ => ["9/.away/a\\nb", "9/repodata/a\\nb"],
+        };
+        let found = problems(&scan);
+        let control = found.iter().find(|(problem, _)| *problem == Problem::Control);
+        assert_eq!(control, Some(&(Problem::Control, examples.to_vec())));
+    }
+}
+
+/// What the first walk has told of a directory is not told again by the second.
+#[test]
+fn a_directory_that_is_looked_at_twice_is_counted_once() {
     let tree = Tree::new();
     tree.repository("9", 1);
+    tree.write("CHECKSUM", "1");
+    tree.write("SHA256SUMS", "1");
+    tree.repository("secret", 1);
+    tree.folder("a\nb");
     let first = tree.scan(None);
-    // As tools do that replace a directory: out, and in.
-    fs::rename(tree.path("9/repodata"), tree.path("9/.away")).unwrap();
-    let progress = Progress::default();
-    let patient = Options { second_look: Duration::from_secs(3), ..options() };
-    let scan = thread::scope(|scope| {
-        let scan = scope
-            .spawn(|| scan_tree(&tree.path(""), Some(&first.index), &patient, &progress).unwrap());
-        wait_until("the first look is over", || progress.counts().0 == 3);
-        fs::rename(tree.path("9/.away"), tree.path("9/repodata")).unwrap();
-        scan.join().unwrap()
-    });
-    assert_eq!(times(&scan.index, REPOMD), [1]);
-    assert_eq!(scan.summary.loss.unwrap().listed.n, 0);
+    tree.remove("CHECKSUM");
+    tree.set_mode("secret", 0o700);
+    let allowed = Options { allow_shrink: true, ..options() };
+    let second = tree.try_scan(Some(&first.index), &allowed).unwrap();
+    assert_eq!(problems(&second), [(Problem::Control, vec!["a\\nb"])]);
+    assert_eq!(second.findings.count(Problem::Control), 1);
+    assert_eq!(second.summary.unreleased_directories, 1);
+    assert_eq!((second.summary.read, second.summary.unchanged), (0, 2));
+    assert_eq!(names(&second.index), ["", "9", "9/repodata"]);
+}
+
+#[test]
+fn a_repomd_that_is_gone_while_its_directory_is_not_keeps_its_versions() {
+    let tree = Tree::new();
+    (0..8).for_each(|number| tree.write(&format!("9/{number}.rpm"), ""));
+    let mut former = None;
+    for number in [1, 2] {
+        tree.repository("9", number);
+        former = Some(tree.scan(former.as_ref()).index);
+    }
+    tree.remove(REPOMD);
+    let without = tree.scan(former.as_ref());
+    assert_eq!(times(&without.index, REPOMD), [2, 1]);
+    let reason = format!("{REPOMD} is missing");
+    assert_eq!(problems(&without), [(Problem::HeldBack, vec![&*reason])]);
+    tree.repository("9", 3);
+    let third = tree.scan(Some(&without.index));
+    assert_eq!(times(&third.index, REPOMD), [3, 2, 1]);
+    assert!(problems(&third).is_empty());
+    // Not for ever.
+    tree.remove(REPOMD);
+    let day = Duration::from_secs(86_400);
+    for (days, is_kept) in [(3, true), (5, false)] {
+        let options = Options { now: options().now + day * days, allow_shrink: true, ..options() };
+        let scan = tree.try_scan(Some(&third.index), &options).unwrap();
+        assert_eq!(find_file(&scan.index, REPOMD).is_some(), is_kept, "after {days} days");
+    }
+    // Nor if it is there, and withdrawn.
+    tree.repository("9", 3);
+    tree.set_mode(REPOMD, 0o600);
+    let allowed = Options { allow_shrink: true, ..options() };
+    let scan = tree.try_scan(Some(&third.index), &allowed).unwrap();
+    assert!(find_file(&scan.index, REPOMD).is_none());
 }
 
 /// Tools replace a file by renaming another one; what is read is wholly the one or the other.

@@ -57,6 +57,41 @@ fn a_file_that_is_only_touched_has_no_earlier_version() {
     assert_eq!(second.summary.earlier_versions, 0);
 }
 
+/// What `repomd.xml` names may go although `repomd.xml` itself stays as it is.
+#[test]
+fn a_repository_that_has_lost_a_file_is_held_back_until_it_is_complete() {
+    let tree = Tree::new();
+    tree.repository("9", 1);
+    (0..8).for_each(|number| tree.write(&format!("9/{number}.rpm"), ""));
+    let mut former = tree.scan(None).index;
+    tree.remove("9/repodata/1-primary.xml");
+    for _ in 0..2 {
+        let scan = tree.scan(Some(&former));
+        assert_eq!(scan.findings.count(Problem::HeldBack), 1);
+        assert_eq!(times(&scan.index, REPOMD), [1]);
+        former = scan.index;
+    }
+    tree.write("9/repodata/1-primary.xml", "<1>");
+    let scan = tree.scan(Some(&former));
+    assert_eq!(scan.findings.count(Problem::HeldBack), 0);
+    assert_eq!((scan.summary.read, times(&scan.index, REPOMD)), (1, vec![1]));
+    assert_eq!(tree.scan(Some(&scan.index)).summary.read, 0);
+}
+
+#[test]
+fn a_file_that_changes_very_often_keeps_its_latest_versions_and_that_is_said() {
+    let tree = Tree::new();
+    let mut former: Option<Index> = None;
+    for number in 1..=33_u64 {
+        tree.write("CHECKSUM", &number.to_string());
+        let scan = tree.scan(former.as_ref());
+        let n_said = scan.findings.count(Problem::TooManyVersions);
+        assert_eq!(n_said, u64::from(number == 33), "{number}");
+        assert_eq!(scan.summary.earlier_versions, (number - 1).min(31));
+        former = Some(scan.index);
+    }
+}
+
 #[test]
 fn earlier_versions_go_after_some_days() {
     let tree = Tree::new();
@@ -86,6 +121,10 @@ enum Edit {
     Half(u8, u64),
     Checksums(u8, u8),
     Package(u8, u8),
+    /// Removes `repomd.xml`.
+    Unlist(u8),
+    /// Removes what a `repomd.xml` may name.
+    RemoveNamed(u8, u64),
     Remove(u8),
     Rename(u8, u8),
     Mode(u8, bool),
@@ -99,6 +138,8 @@ fn edit() -> impl Strategy<Value = Edit> {
         1 => (place.clone(), 0_u64..4).prop_map(|(place, number)| Edit::Half(place, number)),
         2 => (place.clone(), 0_u8..4).prop_map(|(place, number)| Edit::Checksums(place, number)),
         2 => (place.clone(), 0_u8..4).prop_map(|(place, number)| Edit::Package(place, number)),
+        1 => place.clone().prop_map(Edit::Unlist),
+        1 => (place.clone(), 0_u64..4).prop_map(|(place, number)| Edit::RemoveNamed(place, number)),
         1 => place.clone().prop_map(Edit::Remove),
         1 => (place.clone(), place.clone()).prop_map(|(one, other)| Edit::Rename(one, other)),
         1 => (place.clone(), any::<bool>()).prop_map(|(place, is_released)| Edit::Mode(place, is_released)),
@@ -122,6 +163,15 @@ impl Edit {
                 tree.write(&format!("{}/CHECKSUM", place(at)), &number.to_string());
             }
             Self::Package(at, number) => tree.write(&format!("{}/{number}.rpm", place(at)), ""),
+            Self::Unlist(at) => {
+                // Fails where none is.
+                let path = format!("{}/repodata/repomd.xml", place(at));
+                let _ = std::fs::remove_file(tree.path(&path));
+            }
+            Self::RemoveNamed(at, number) => {
+                let path = format!("{}/repodata/{number}-primary.xml", place(at));
+                let _ = std::fs::remove_file(tree.path(&path));
+            }
             Self::Remove(at) if tree.path(place(at)).exists() => tree.remove(place(at)),
             Self::Rename(from, to) => {
                 // Fails where that would be a circle, or nothing is there.
