@@ -18,7 +18,7 @@ pub struct Directory {
     pub files: Vec<File>,
 }
 
-/// A file whose checksums are known: the index of a repository, or checksums of images.
+/// A file whose checksums are known: a `repomd.xml`, or checksums of images.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct File {
     /// Its name within the directory.

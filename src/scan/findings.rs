@@ -17,7 +17,7 @@ pub enum Problem {
     Unusable,
     /// A file that has changed so often that not all versions within the time are kept.
     TooManyVersions,
-    /// The index of a repository is a link.
+    /// The `repomd.xml` of a repository is a link.
     LinkedIndex,
     /// A link that has the name of a directory.
     LinkAndDirectory,
@@ -68,7 +68,7 @@ impl Problem {
             Self::HeldBack => "held back, the version before stays",
             Self::Unusable => "cannot be used, and no version before is known",
             Self::TooManyVersions => "file with more than 32 versions, the oldest is not kept",
-            Self::LinkedIndex => "index that is a link, skipped",
+            Self::LinkedIndex => "repomd.xml that is a link, skipped",
             Self::LinkAndDirectory => "link that has the name of a directory, skipped",
             Self::LinkOutside => "link that leaves the tree, skipped",
             Self::LinkLoop => "link that leads to itself, skipped",

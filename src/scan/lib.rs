@@ -10,14 +10,14 @@
 //!
 //! # What it is careful about
 //!
-//! - The tree changes while it is scanned. A repository whose index names files that are missing is being
-//!   written: the version before stays. A file that changes while it is read is read again. A directory
+//! - The tree changes while it is scanned. A repository whose `repomd.xml` names files that are missing is
+//!   being written: the version before stays. A file that changes while it is read is read again. A directory
 //!   that is gone, although its parent is not, is looked for once more a moment later, because tools that
 //!   replace it by renaming leave a gap. Where `repomd.xml` is gone and its directory is not, it stays
 //!   known for as long as earlier versions do.
 //! - What others may not read is not released, and not listed.
 //! - Links are not followed while walking. Those to directories of the tree become aliases.
-//! - A tree that has lost more than a fifth of its directories or files is not believed
+//! - A tree that has lost more than a fifth of its directories or files is not accepted
 //!   ([`ScanError::Shrunk`]).
 //! - A directory that cannot be read, for another reason than its mode, ends the scan: an index without it
 //!   would make mirrors vanish from its lists.
@@ -38,7 +38,7 @@ mod history;
 mod links;
 mod read_file;
 mod walk;
-mod listing;
+mod rsync_listing;
 mod shrink;
 
 use std::path::{Path, PathBuf};
@@ -54,8 +54,8 @@ use tree::Tree;
 use walk::{Counts, Walk, WalkError, Walked};
 
 pub use findings::{Findings, Found, Problem};
-pub use listing::ListingError;
 pub use progress::Progress;
+pub use rsync_listing::ListingError;
 pub use shrink::{Loss, Lost};
 
 /// How to scan.
@@ -65,7 +65,7 @@ pub struct Options {
     pub now: Duration,
     /// How long an earlier version stays known after it was replaced.
     pub keep_versions: Duration,
-    /// Whether a tree that has lost more than a fifth is believed.
+    /// Whether a tree that has lost more than a fifth is accepted.
     pub allow_shrink: bool,
     /// How many threads walk a tree; at least one.
     pub n_threads: usize,
@@ -215,7 +215,7 @@ pub fn scan_listing(
     options: &Options,
     progress: &Progress,
 ) -> Result<Scan, ScanError> {
-    let listed = listing::read(path, progress);
+    let listed = rsync_listing::read(path, progress);
     let listed = listed.map_err(|reason| ScanError::Listing { path: path.to_owned(), reason })?;
     let walked = Walked {
         directories: listed.directories.into_values().collect(),

@@ -3,7 +3,7 @@
 
 use index::{Directory, File};
 
-/// The name of a repository's index.
+/// The file that describes a repository.
 pub(super) const REPOMD: &str = "repomd.xml";
 
 /// How deep a directory may lie.

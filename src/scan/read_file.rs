@@ -39,7 +39,7 @@ pub(super) enum Reading {
 }
 
 /// An open directory.
-pub(super) struct Place<'a> {
+pub(super) struct OpenDirectory<'a> {
     pub(super) tree: &'a Tree,
     /// The directory, open.
     pub(super) directory: BorrowedFd<'a>,
@@ -49,9 +49,9 @@ pub(super) struct Place<'a> {
     pub(super) now: i128,
 }
 
-impl Place<'_> {
-    /// Looks at a file of the directory, which had the stamp `former` when it was read last.
-    pub(super) fn look_at(&self, file: &str, former: Option<Stamp>) -> Reading {
+impl OpenDirectory<'_> {
+    /// Reads a file of the directory if it has changed; it had the stamp `former` when it was read last.
+    pub(super) fn read_if_changed(&self, file: &str, former: Option<Stamp>) -> Reading {
         for _ in 0..MAX_TRIES {
             match self.read(file, former) {
                 Ok(Some(reading)) => return reading,
@@ -121,13 +121,13 @@ impl Place<'_> {
         Reading::Read(version, is_settled(stamp, self.now).then_some(stamp))
     }
 
-    /// Checks that the files that an index names are there.
+    /// Checks that the files that a `repomd.xml` names are there.
     fn check_complete(&self, repomd: &Repomd) -> Result<(), String> {
         repomd.files.iter().try_for_each(|file| self.check_named(file))
     }
 
     fn check_named(&self, NamedFile { href, size }: &NamedFile) -> Result<(), String> {
-        // Paths begin at the repository, whose index lies one level below.
+        // Paths begin at the repository, whose `repomd.xml` lies one level below.
         let written = names::join(names::parent(self.name), href);
         let path = path::canonical(&written);
         let stat = match path.strip_prefix(self.name).and_then(|rest| rest.strip_prefix('/')) {

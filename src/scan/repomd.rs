@@ -1,6 +1,6 @@
-//! Reads the index of a repository, `repomd.xml`: when it was made, and which files it names.
+//! Reads the `repomd.xml` of a repository: when it was made, and which files it names.
 //!
-//! It is written by many tools and read while it may be half-written, so it is not believed: it must be
+//! It is written by many tools and read while it may be half-written, so it is validated: it must be
 //! well-formed to its end, without a document type (and hence without entities of its own), of limited
 //! depth and with a limited number of files.
 
@@ -8,11 +8,11 @@ use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
-/// The most bytes of an index. Fedora's have 5 KB.
+/// The most bytes of a `repomd.xml`. Fedora's have 5 KB.
 pub const MAX_BYTES: usize = 16 << 20;
 /// The deepest element. The format has three levels.
 const MAX_DEPTH: usize = 32;
-/// The most files that an index can name.
+/// The most files that a `repomd.xml` can name.
 const MAX_FILES: usize = 10_000;
 
 /// What a `repomd.xml` says.

@@ -21,7 +21,7 @@ use super::history::Memory;
 use super::links::{Links, MAX_LINKS};
 use super::names::{self, REPOMD};
 use super::progress::Progress;
-use super::read_file::{Place, Reading};
+use super::read_file::{OpenDirectory, Reading};
 use super::tree::{self, Tree};
 use index::{Directory, Index, MAX_VERSIONS, Stamp};
 use model::MAX_NAME;
@@ -123,8 +123,8 @@ impl Walk<'_> {
         while let Some(task) = queue.take() {
             let is_known = names::find(known, task.name()).is_some();
             let outcome = match is_known {
-                true => self.look_again(task.name(), &mut walked).map(|()| Vec::new()),
-                false => self.look_at(task.name(), &mut walked),
+                true => self.read_again(task.name(), &mut walked).map(|()| Vec::new()),
+                false => self.read_directory(task.name(), &mut walked),
             };
             match outcome.and_then(|below| self.count(below)) {
                 Ok(below) => task.done(below),
@@ -147,16 +147,16 @@ impl Walk<'_> {
     }
 
     /// Reads a directory again.
-    fn look_again(&self, name: &str, walked: &mut Walked) -> Result<(), WalkError> {
+    fn read_again(&self, name: &str, walked: &mut Walked) -> Result<(), WalkError> {
         let mut again = Walked::default();
-        self.look_at(name, &mut again)?;
+        self.read_directory(name, &mut again)?;
         let counts = Counts { n_read: again.counts.n_read, ..Counts::default() };
         walked.append(Walked { findings: Findings::default(), counts, ..again });
         Ok(())
     }
 
     /// Reads a directory; returns its subdirectories.
-    fn look_at(&self, name: &str, walked: &mut Walked) -> Result<Vec<String>, WalkError> {
+    fn read_directory(&self, name: &str, walked: &mut Walked) -> Result<Vec<String>, WalkError> {
         let failed = |error| WalkError::Directory(name.to_owned(), error);
         let mut entries = Entries::default();
         let (mut open, changed) = match self.open(name, walked) {
@@ -192,7 +192,7 @@ impl Walk<'_> {
                 Err(error) => return Err(failed(error)),
             }
         }
-        let place = Place { tree: self.tree, directory, name, now: self.now };
+        let parent = OpenDirectory { tree: self.tree, directory, name, now: self.now };
         let former = self.former.and_then(|index| index.find(name));
         let n_former = former.map(|former| former.n_files);
         let mut files = Vec::new();
@@ -202,7 +202,7 @@ impl Walk<'_> {
             // What it names may have come or gone, although it is as it was.
             let is_to_be_read = file == REPOMD && n_former != Some(entries.n_files);
             let stamp = former.and_then(|file| file.stamp).filter(|_| !is_to_be_read);
-            files.extend(self.look_at_file(&place, file, former, stamp, walked));
+            files.extend(self.read_file(&parent, file, former, stamp, walked));
         }
         let had_repomd = former.is_some_and(|former| names::find_file(former, REPOMD).is_some());
         if had_repomd && !entries.has_repomd && self.memory.is_recent(changed) {
@@ -238,16 +238,16 @@ impl Walk<'_> {
         }
     }
 
-    fn look_at_file(
+    fn read_file(
         &self,
-        place: &Place<'_>,
+        parent: &OpenDirectory<'_>,
         name: &str,
         former: Option<&index::File>,
         stamp: Option<Stamp>,
         walked: &mut Walked,
     ) -> Option<index::File> {
         let counts = &mut walked.counts;
-        match place.look_at(name, stamp) {
+        match parent.read_if_changed(name, stamp) {
             Reading::Same => {
                 counts.n_same += 1;
                 former.map(|file| self.memory.keep(file))
@@ -258,7 +258,7 @@ impl Walk<'_> {
                 let mut file = self.memory.update(former, name, version, stamp);
                 let n_versions = file.versions.len();
                 if n_versions > MAX_VERSIONS {
-                    let path = names::join(place.name, name);
+                    let path = names::join(parent.name, name);
                     walked.findings.add(Problem::TooManyVersions, path);
                     file.versions.truncate(MAX_VERSIONS);
                 }
@@ -270,7 +270,7 @@ impl Walk<'_> {
             }
             Reading::Gone => None,
             Reading::Unusable(reason) => {
-                let path = names::join(place.name, name);
+                let path = names::join(parent.name, name);
                 let problem = if former.is_some() { Problem::HeldBack } else { Problem::Unusable };
                 walked.findings.add(problem, format_args!("{path} {reason}"));
                 former.map(|file| self.memory.hold(file))

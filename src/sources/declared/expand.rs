@@ -61,8 +61,8 @@ impl Pair<'_> {
         [&self.name, "+", self.arch].concat()
     }
 
-    /// The directory of the repository in canonical form, not that of its index; `None` if the path leads
-    /// above where it begins, or nowhere.
+    /// The directory of the repository in canonical form, not that of its `repomd.xml`; `None` if the
+    /// path leads above where it begins, or nowhere.
     pub(super) fn path(&self) -> Option<Cow<'_, str>> {
         if path::leads_above(&self.written_path) {
             return None;

@@ -5,8 +5,8 @@
 //! repository is carried by the mirrors that carry everything. Directories with the same mirrors share one
 //! description, so each costs its name only.
 //!
-//! With an index of the primary tree, what the tree has is listed, and nothing else. Without it, the directory of each
-//! repository is listed, and the one of its index.
+//! With an index of the primary tree, what the tree has is listed, and nothing else. Without it, the
+//! directory of each repository is listed, and the one of its `repomd.xml`.
 
 use rustc_hash::FxHashMap;
 
@@ -88,14 +88,14 @@ impl<'d> Listing<'d> {
         Self { mirrors, places, elsewhere, described: FxHashMap::default() }
     }
 
-    /// Adds the directories of repositories and those of their indexes.
+    /// Adds the directories of repositories and those of their `repomd.xml`.
     pub(super) fn add_repositories(&mut self, builder: &mut Builder, report: &mut Report) {
         let mut paths: Vec<_> = self.places.keys().cloned().collect();
         paths.sort_unstable();
         for path in paths {
             let repodata = split_repodata(&path).1.into_owned();
             for name in [&path, &repodata] {
-                // The directory of one repository may be that of the index of another.
+                // The directory of one repository may be that of the `repomd.xml` of another.
                 if *name == path || !self.places.contains_key(name) {
                     self.add(name, builder, report);
                 }

@@ -1,4 +1,4 @@
-//! What a scan does not believe.
+//! What a scan does not accept.
 
 use std::fs;
 use std::sync::mpsc::{self, TryRecvError};

@@ -116,7 +116,7 @@ impl Tree {
     }
 }
 
-/// The index of a repository whose metadata is the number.
+/// The `repomd.xml` of a repository whose metadata is the number.
 pub(crate) fn repomd(number: u64) -> String {
     format!(
         "<?xml version=\"1.0\"?>\n<repomd xmlns=\"http://linux.duke.edu/metadata/repo\">\n\

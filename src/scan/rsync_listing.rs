@@ -65,7 +65,7 @@ pub(super) fn read(path: &Path, progress: &Progress) -> Result<Listed, ListingEr
 }
 
 fn parse(mut input: impl BufRead, progress: &Progress) -> Result<Listed, ListingError> {
-    let mut tree = Tree::default();
+    let mut tree = ListedTree::default();
     let mut line = Vec::new();
     let mut has_begun = false;
     let mut offset = 0;
@@ -177,14 +177,14 @@ fn unescape(text: &[u8]) -> Vec<u8> {
 
 /// Everything that is listed, released or not.
 #[derive(Default)]
-struct Tree {
+struct ListedTree {
     /// Directories with their number of files, and whether their lines say that they are released.
     directories: BTreeMap<Box<str>, (u64, bool)>,
     links: Links,
     findings: Findings,
 }
 
-impl Tree {
+impl ListedTree {
     fn add(&mut self, entry: &Entry<'_>, progress: &Progress) -> Result<(), ListingError> {
         let (name, target) = match entry.kind {
             b'l' => match entry.name.windows(4).position(|window| window == b" -> ") {
