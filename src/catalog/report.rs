@@ -1,14 +1,13 @@
 //! Diagnostics of records that were mended or skipped, or with which clients fail. All are counted; a
 //! limited number is kept as examples.
 
-use std::fmt::{self, Display, Write};
+use std::fmt::{Display, Write};
 
 use super::origin::{Origin, Place};
+use model::one_line::one_line;
 
 /// The most diagnostics of a kind that are kept with their value; further ones are only counted.
 const KEPT_PER_KIND: usize = 100;
-/// The longest value in a diagnostic, which is one line; longer ones are cut.
-const MAX_VALUE: usize = 160;
 
 /// The effect of a fault on answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -180,31 +179,6 @@ impl Kind {
 
 fn folder_of(file: &str) -> &str {
     file.rsplit_once('/').map_or(file, |(folder, _)| folder)
-}
-
-/// A value made fit for a log line: without control characters, and cut if too long.
-pub fn one_line(value: &impl Display) -> String {
-    struct Cut(String);
-    impl fmt::Write for Cut {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            for character in text.chars() {
-                if self.0.len() >= MAX_VALUE {
-                    self.0.push('…');
-                    return Err(fmt::Error);
-                }
-                if character.is_control() {
-                    self.0.extend(character.escape_default());
-                } else {
-                    self.0.push(character);
-                }
-            }
-            Ok(())
-        }
-    }
-    let mut cut = Cut(String::new());
-    // An error only means that the value was cut.
-    let _ = write!(cut, "{value}");
-    cut.0
 }
 
 #[cfg(test)]

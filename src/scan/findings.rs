@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
+use model::one_line::one_line_up_to;
+
 /// The most examples of a problem that are kept.
 const MAX_EXAMPLES: usize = 20;
-/// The longest example, in characters.
+/// The longest example, in bytes.
 const MAX_LENGTH: usize = 600;
 
 /// A kind of problem. The worst come first.
@@ -104,7 +106,7 @@ impl Findings {
     pub fn add(&mut self, problem: Problem, value: impl Display) {
         let found = self.kinds.entry(problem).or_default();
         found.count += 1;
-        found.keep(one_line(&value.to_string()));
+        found.keep(one_line_up_to(MAX_LENGTH, &value));
     }
 
     /// Adds the problems that another thread has found.
@@ -134,22 +136,6 @@ impl Found {
             self.examples.pop_last();
         }
     }
-}
-
-/// Text fit for a line of the log.
-fn one_line(text: &str) -> String {
-    let mut line = String::new();
-    for (n, character) in text.chars().enumerate() {
-        match character {
-            _ if n >= MAX_LENGTH => {
-                line.push('…');
-                break;
-            }
-            character if character.is_control() => line.extend(character.escape_default()),
-            character => line.push(character),
-        }
-    }
-    line
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
+use model::one_line::one_line;
+
 /// The most bytes of a `repomd.xml`. Fedora's have 5 KB.
 pub const MAX_BYTES: usize = 16 << 20;
 /// The deepest element. The format has three levels.
@@ -85,7 +87,7 @@ pub fn parse(bytes: &[u8]) -> Result<Repomd, BadRepomd> {
     let mut parser = Parser::default();
     loop {
         let at = reader.buffer_position();
-        let malformed = |error: String| BadRepomd::Malformed { at, error };
+        let malformed = |error: String| BadRepomd::Malformed { at, error: one_line(&error) };
         match reader.read_event().map_err(|error| malformed(error.to_string()))? {
             Event::Start(start) => parser.open(&start, at)?,
             Event::Empty(start) => {
@@ -143,7 +145,7 @@ impl Parser {
                 return Err(BadRepomd::Malformed { at, error });
             }
             if name != "repomd" {
-                return Err(BadRepomd::NotRepomd(name.chars().take(100).collect()));
+                return Err(BadRepomd::NotRepomd(one_line(&name)));
             }
             self.has_begun = true;
         }
@@ -199,7 +201,7 @@ impl Parser {
 /// The path of a `<location>`; `None` if its file is not in this tree.
 fn href(start: &BytesStart<'_>, at: u64) -> Result<Option<String>, BadRepomd> {
     let mut href = None;
-    let malformed = |error: String| BadRepomd::Malformed { at, error };
+    let malformed = |error: String| BadRepomd::Malformed { at, error: one_line(&error) };
     for attribute in start.attributes() {
         let attribute = attribute.map_err(|error| malformed(error.to_string()))?;
         match attribute.key.as_ref() {
@@ -284,6 +286,11 @@ mod tests {
             (
                 "<!DOCTYPE repomd [<!ENTITY a 'b'>]><repomd/>",
                 "has a document type (<!DOCTYPE …>), which is not accepted",
+            ),
+            (
+                "<repomd><data></da\nta></repomd>",
+                "is no well-formed XML at byte 14: ill-formed document: expected `</data>`, but \
+                 `</da\\nta>` was found",
             ),
             ("<repomd>&a;</repomd>", "is no well-formed XML at byte 8: unknown entity &a;"),
         ] {

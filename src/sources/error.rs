@@ -5,7 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::declared::fault::Faults;
-use catalog::{BadCatalog, report};
+use catalog::BadCatalog;
+use model::one_line::one_line;
 use runtime::regular_file::{self, ReadError};
 
 /// The reason why there is no catalog: a line that names the file and the cause; several lines for a
@@ -60,7 +61,7 @@ impl Error {
     }
 
     pub(super) fn broken(path: &Path, reason: impl Display) -> Self {
-        Self::Broken { path: path.into(), reason: report::one_line(&reason) }
+        Self::Broken { path: path.into(), reason: one_line(&reason) }
     }
 
     pub(super) fn at(path: &Path, line: u64, reason: impl Display) -> Self {

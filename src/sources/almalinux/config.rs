@@ -9,8 +9,8 @@
 use std::collections::BTreeSet;
 
 use catalog::Report;
-use catalog::report::one_line;
 use model::base_url::BaseUrl;
+use model::one_line::one_line;
 use model::path;
 use model::repository::fixed_arch;
 use model::url::Protocol;

@@ -2,8 +2,8 @@
 
 use std::fmt::Display;
 
-use catalog::report::one_line;
 use model::base_url::Redacted;
+use model::one_line::one_line;
 
 /// The most levels of lists and mappings within each other.
 pub(super) const MAX_DEPTH: usize = 16;

@@ -1,7 +1,7 @@
 //! Mappings read by their known keys: each value with its kind checked, each other key named.
 
-use catalog::report::one_line;
 use catalog::{Origin, Report};
+use model::one_line::one_line;
 
 use super::fault::{Fault, Problem};
 use super::yaml::{Entry, Node, Value};

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use catalog::report::one_line;
+use model::one_line::one_line;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
 use super::fault::{Fault, MAX_DEPTH, MAX_NODES, Problem};

@@ -5,7 +5,8 @@ use std::path::Path;
 use toml::de::DeTable;
 
 use crate::declared::fault::{Fault, Faults, Problem};
-use catalog::{Origin, report};
+use catalog::Origin;
+use model::one_line::one_line;
 
 /// The most syntax errors of a file that are reported: one error can make others.
 const MAX_SYNTAX_ERRORS: usize = 20;
@@ -51,7 +52,7 @@ pub(super) fn parse<'a>(file: &File, text: &'a str, faults: &mut Faults) -> Opti
         } else {
             n_broken += 1;
             if n_broken <= MAX_SYNTAX_ERRORS {
-                let message = report::one_line(&error.message());
+                let message = one_line(&error.message());
                 faults.push(Fault::new(&origin(), "", Problem::Syntax(message)));
             }
         }

@@ -171,7 +171,7 @@ fn check_template(
             Err(SingleBrace) => return Err(Problem::Brace { value: shown(value) }),
             Ok(Part::Word(word)) if !words.contains(&word) => {
                 let instead = Instead::find(word, words.iter().copied());
-                let word = catalog::report::one_line(&word);
+                let word = model::one_line::one_line(&word);
                 return Err(Problem::Word { value: shown(value), word, instead });
             }
             Ok(Part::Word("version")) if !has_versions => {

@@ -6,10 +6,11 @@
 
 use std::fmt::{self, Display};
 
-use catalog::{Origin, Place, report};
+use catalog::{Origin, Place};
 use model::base_url::{BadUrl, Redacted};
 use model::embedded::BadNat64Prefix;
 use model::net::{BadPrefix, Prefix};
+use model::one_line::one_line;
 
 /// The most faults that are kept; further ones are only counted.
 const MAX_KEPT: usize = 500;
@@ -59,13 +60,13 @@ impl Display for Fault {
         let Self { file, line, key, problem } = self;
         let message = problem.to_string();
         // Names of files and keys can hold any character.
-        write!(f, "{}", report::one_line(file))?;
+        write!(f, "{}", one_line(file))?;
         if let Some(line) = line {
             write!(f, ":{line}")?;
         }
         match key.as_str() {
             "" => write!(f, ": {message}"),
-            key => write!(f, ": {}: {message}", report::one_line(&key)),
+            key => write!(f, ": {}: {message}", one_line(&key)),
         }
     }
 }
@@ -140,18 +141,18 @@ impl Shown {
     pub fn text(text: &str) -> Self {
         match text.contains("://") {
             true => Self::url(text),
-            false => Self(format!("\"{}\"", report::one_line(&text))),
+            false => Self(format!("\"{}\"", one_line(&text))),
         }
     }
 
     /// A text that should be a URL, in quotes.
     pub fn url(text: &str) -> Self {
-        Self(format!("\"{}\"", report::one_line(&Redacted(text))))
+        Self(format!("\"{}\"", one_line(&Redacted(text))))
     }
 
     /// Anything else, as it is.
     pub fn plain(value: impl Display) -> Self {
-        Self(report::one_line(&value))
+        Self(one_line(&value))
     }
 }
 
@@ -324,13 +325,13 @@ impl Instead {
 impl Display for Instead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Similar(word) => write!(f, ": did you mean `{}`?", report::one_line(word)),
+            Self::Similar(word) => write!(f, ": did you mean `{}`?", one_line(word)),
             Self::Table(table) => write!(f, ": it belongs into {table}"),
             Self::AnyOf(words) => {
                 f.write_str("; known are ")?;
                 for (n, word) in words.iter().enumerate() {
                     let separator = if n == 0 { "" } else { ", " };
-                    write!(f, "{separator}`{}`", report::one_line(word))?;
+                    write!(f, "{separator}`{}`", one_line(word))?;
                 }
                 Ok(())
             }
