@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use super::options::Options;
 use model::geo::Country;
+use model::percent::{self, NotUtf8};
 use model::url::{Protocol, ProtocolSet};
 
 /// The parsed parameters of a request.
@@ -175,22 +176,7 @@ fn not_empty(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
 
 /// Percent-decodes a value. A `%` that is not followed by two hex digits is kept.
 fn decode<'a>(name: &'static str, value: &'a str) -> Result<Cow<'a, str>, BadQuery> {
-    let decoded = if value.contains('%') {
-        let mut bytes = Vec::with_capacity(value.len());
-        let mut rest = value.as_bytes();
-        while let Some((&byte, after)) = rest.split_first() {
-            let escape = match (byte, after) {
-                (b'%', [high, low, after @ ..]) => hex_pair(*high, *low).map(|byte| (byte, after)),
-                _ => None,
-            };
-            let (byte, after) = escape.unwrap_or((byte, after));
-            bytes.push(byte);
-            rest = after;
-        }
-        Cow::Owned(String::from_utf8(bytes).map_err(|_| BadQuery::NotUtf8(name))?)
-    } else {
-        Cow::Borrowed(value)
-    };
+    let decoded = percent::decode(value).map_err(|NotUtf8| BadQuery::NotUtf8(name))?;
     if decoded.len() > MAX_VALUE {
         return Err(BadQuery::TooLong(name));
     }
@@ -198,11 +184,6 @@ fn decode<'a>(name: &'static str, value: &'a str) -> Result<Cow<'a, str>, BadQue
         return Err(BadQuery::Control(name));
     }
     Ok(decoded)
-}
-
-fn hex_pair(high: u8, low: u8) -> Option<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    u8::try_from(digit(high)? << 4 | digit(low)?).ok()
 }
 
 #[cfg(test)]

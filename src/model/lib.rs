@@ -22,6 +22,7 @@ pub mod asn;
 pub mod page_url;
 pub mod tier;
 pub mod one_line;
+pub mod percent;
 
 /// The greatest length of the name of a directory, repository or file in bytes. With it, no URL made of
 /// them is longer than the lines that clients read (see [`base_url::BadUrl::TooLong`]).

@@ -36,7 +36,6 @@
 //! in the form of [`Stored`], from which all is made again and checked when it is loaded.
 
 pub mod limits;
-mod percent;
 mod affix;
 pub mod written;
 pub mod fault;
@@ -81,7 +80,6 @@ mod styles;
 pub use compile::{CatalogNames, compile};
 pub use fault::{Problem, RouteFault};
 pub use options::{Errors, RouteFormat, RouteOptions};
-pub use percent::{NotUtf8, decode};
 pub use query::BadValue;
 pub use route_tests::check_tests;
 pub use standard::Standard;

@@ -6,8 +6,8 @@ use model::MAX_NAME;
 
 use super::affix::{compare, strip};
 use super::map::Lists;
-use super::percent::decode;
 use super::segment::Segment;
+use model::percent::decode;
 
 /// A part of a pattern between slashes.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use model::MAX_NAME;
 
 use super::limits::MAX_PARAMETERS;
-use super::percent::decode;
+use model::percent::decode;
 
 /// The names of parameters that a table knows, in ascending order. A set of them is a word.
 #[derive(Clone, Debug, Default)]

@@ -3,9 +3,9 @@
 use super::affix::compare;
 use super::map::Lists;
 use super::pattern::{Part, Pattern, Rest};
-use super::percent::decode;
 use super::route_set::RouteSet;
 use super::segment::Segment;
+use model::percent::decode;
 
 /// The patterns of all routes as a tree: patterns that begin with the same segments share them.
 #[derive(Clone, Debug)]

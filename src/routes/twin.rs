@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use model::MAX_NAME;
 
 use super::limits::MAX_VALUE;
-use super::percent::decode;
 use super::written::{Stored, WrittenRoute};
+use model::percent::decode;
 
 /// What the twin finds.
 #[derive(PartialEq, Eq, Debug)]

@@ -8,7 +8,7 @@ pub struct NotUtf8;
 
 /// Percent-decodes a text. A `%` that is not followed by two hex digits is kept, and so is a `+`.
 pub fn decode(text: &str) -> Result<Cow<'_, str>, NotUtf8> {
-    if !text.bytes().any(|byte| byte == b'%') {
+    if !text.contains('%') {
         return Ok(Cow::Borrowed(text));
     }
     let mut bytes = Vec::with_capacity(text.len());
