@@ -13,7 +13,7 @@ use clap::{Arg, Args, FromArgMatches, Subcommand, ValueHint};
 use crate::config::definition::{Absent, Definition, ValueKind};
 use crate::config::sections::data::InputOptions;
 use crate::config::written::Written;
-use sources::catalog_files::is_line;
+use sources::toml_catalog::is_line;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -21,7 +21,7 @@ use runtime::log;
 use serve::http::socket::Address;
 use serve::reload::{Loaded, Shrink, Source, check_shrink, find_future};
 use snapshot::{format, replace};
-use sources::{CatalogFiles, Inputs};
+use sources::{Inputs, TextCatalog};
 
 /// The findings, in the order in which they are printed.
 #[derive(Default)]
@@ -104,7 +104,7 @@ impl Outcome {
         if stats.repositories == 0 {
             self.warn("the data hold no repository: repo= is answered with 404".into());
         }
-        if let Source::Inputs(Inputs::Catalog(CatalogFiles { index: None, .. })) = &config.source {
+        if let Source::Inputs(Inputs::Catalog(TextCatalog { index: None, .. })) = &config.source {
             self.warn(
                 "no index of the primary tree is given, so there are no checksums, and metalinks are \
                  answered with 404: make one with `mirrorlistd scan`, and name it with --index"

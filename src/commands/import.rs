@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use super::output::{FAILURE, complain, fail, finish};
 use crate::cli::ImportArgs;
 use runtime::log;
-use sources::catalog_files::{self, write_folder};
 use sources::declared::Declaration;
+use sources::toml_catalog::{self, write_folder};
 use sources::{Error, Report, almalinux, mirrormanager};
 
 pub(super) fn run(args: &ImportArgs) -> ExitCode {
@@ -20,7 +20,7 @@ pub(super) fn run(args: &ImportArgs) -> ExitCode {
         complain(line);
     }
     // What is written must be readable: data of others can hold what a catalog cannot.
-    if let Err(faults) = catalog_files::parse("catalog", &catalog_files::write(&declaration)) {
+    if let Err(faults) = toml_catalog::parse("catalog", &toml_catalog::write(&declaration)) {
         return fail(FAILURE, format_args!("the data make no catalog:\n{faults}"));
     }
     if let Err(error) = write_folder(&declaration, &args.output) {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::output::{FAILURE, fail, finish};
 use crate::cli::InitArgs;
-use sources::catalog_files::starter;
+use sources::toml_catalog::starter;
 
 pub(super) fn run(args: &InitArgs) -> ExitCode {
     let path = match starter::write(&args.folder) {

@@ -110,7 +110,7 @@ mod tests {
     use super::*;
     use clap::{Args, Command, FromArgMatches};
     use serve::http::client_address::TrustedProxies;
-    use sources::{CatalogFiles, GeographyFiles};
+    use sources::{GeographyFiles, TextCatalog};
 
     const DEFAULT_CACHE: &str = "/var/lib/mirrormanager/mirrorlist_cache.proto";
     const DEFAULT_LOG: &str = "/var/log/mirrormanager/mirrorlist.log";
@@ -172,7 +172,7 @@ mod tests {
     fn a_catalog_takes_the_tables_that_are_named_and_no_usual_ones() {
         let catalog = |line: &str, file: &str| match merge(line, file).source {
             Source::Inputs(Inputs::Catalog(files)) => {
-                let CatalogFiles { catalog, index, geography, .. } = files;
+                let TextCatalog { catalog, index, geography, .. } = files;
                 let GeographyFiles { global_netblocks, country_continent, country_database } =
                     geography;
                 let others = [index, global_netblocks, country_continent, country_database];

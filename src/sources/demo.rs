@@ -6,10 +6,10 @@
 
 use std::path::Path;
 
-use super::catalog_files;
 use super::declared::build::build;
 use super::error::Error;
 use super::geography::{country_continent, country_database, global_netblocks};
+use super::toml_catalog;
 use catalog::{Catalog, Geography, Report};
 use index::Index;
 
@@ -22,7 +22,7 @@ const COUNTRIES: &[u8] = include_bytes!("../../data/demo/country.mmdb");
 pub(super) fn read(report: &mut Report) -> Result<Catalog, Error> {
     let broken = |name: &str, error: &dyn std::fmt::Display| Error::broken(Path::new(name), error);
     let name = "demo/catalog.toml";
-    let declaration = catalog_files::parse(name, CATALOG)?;
+    let declaration = toml_catalog::parse(name, CATALOG)?;
     let index = Index::decode(INDEX).map_err(|error| broken("demo/tree.index", &error))?;
     let tree = Some((&index, "demo/tree.index"));
     let builder = build(&declaration, tree, name, index.scanned(), report)

@@ -12,11 +12,11 @@
 pub mod error;
 pub mod revision;
 pub mod declared;
-pub mod catalog_files;
+pub mod toml_catalog;
 pub mod geography;
 pub mod mirrormanager;
 pub mod almalinux;
-mod catalog_inputs;
+mod text_catalog;
 mod demo;
 
 use std::fmt;
@@ -24,11 +24,11 @@ use std::fmt;
 use catalog::Catalog;
 
 pub use catalog::Report;
-pub use catalog_inputs::{CatalogFiles, CatalogFormat};
 pub use error::Error;
 pub use geography::GeographyFiles;
 pub use mirrormanager::MirrorManagerFiles;
 pub use revision::Revision;
+pub use text_catalog::{CatalogFormat, TextCatalog};
 
 /// The input of a catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub enum Inputs {
     /// MirrorManager's files.
     MirrorManager(MirrorManagerFiles),
     /// A catalog of text files, with what goes with it.
-    Catalog(CatalogFiles),
+    Catalog(TextCatalog),
     /// The built-in demo data.
     Demo,
 }
@@ -65,7 +65,7 @@ impl fmt::Display for Inputs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MirrorManager(files) => write!(f, "{}", files.cache.display()),
-            Self::Catalog(CatalogFiles { catalog, format, .. }) => match format {
+            Self::Catalog(TextCatalog { catalog, format, .. }) => match format {
                 CatalogFormat::Toml => write!(f, "catalog {}", catalog.display()),
                 CatalogFormat::AlmaLinux => write!(f, "AlmaLinux's files in {}", catalog.display()),
             },

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use sources::catalog_files::{keys, parse};
+use sources::toml_catalog::{keys, parse};
 
 use crate::golden;
 

@@ -21,7 +21,7 @@ fn init_writes_a_valid_catalog_says_what_is_next_and_overwrites_nothing() {
         assert!(stdout.lines().any(|told| told == line), "{stdout}");
     }
     let text = fs::read_to_string(&path).unwrap();
-    assert!(sources::catalog_files::parse(file, &text).is_ok());
+    assert!(sources::toml_catalog::parse(file, &text).is_ok());
     fs::write(&path, "mine").unwrap();
     let output = run(&["init", folder]);
     assert_eq!(output.status.code(), Some(1));

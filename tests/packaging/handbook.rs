@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sources::catalog_files::parse;
+use sources::toml_catalog::parse;
 
 use crate::built::{Built, contrib, output_text};
 use crate::debian::{Outcome, Packages};

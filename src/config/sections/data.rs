@@ -8,7 +8,7 @@ use clap::ArgAction;
 use crate::config::section_macro::{Section, section};
 use crate::config::values::Count;
 use serve::reload::{Shrink, Source};
-use sources::{CatalogFiles, CatalogFormat, GeographyFiles, Inputs, MirrorManagerFiles};
+use sources::{CatalogFormat, GeographyFiles, Inputs, MirrorManagerFiles, TextCatalog};
 
 section! {
     /// The data come from one of five places: the built-in demo (`demo`), a catalog of text files (`catalog`),
@@ -236,7 +236,7 @@ pub fn inputs(
     let files = upper.clone().merge(lower.clone());
     Ok(match named {
         Named::Demo => Inputs::Demo,
-        Named::Catalog(format, catalog) => Inputs::Catalog(CatalogFiles {
+        Named::Catalog(format, catalog) => Inputs::Catalog(TextCatalog {
             index: files.index.filter(|_| upper.index.is_some() || upper.catalog().is_none()),
             catalog,
             format,

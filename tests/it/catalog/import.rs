@@ -6,7 +6,7 @@ use answer::Options;
 use catalog::Report;
 use sources::declared::Declaration;
 use sources::declared::check::{Scope, check};
-use sources::{CatalogFormat, Inputs, almalinux, catalog_files, mirrormanager};
+use sources::{CatalogFormat, Inputs, almalinux, mirrormanager, toml_catalog};
 use testdata::Message as _;
 use testdata::mirrormanager::StringStringMap;
 
@@ -62,8 +62,8 @@ fn serve_written(declaration: &Declaration, files: &Files) -> Server {
     let faults = check(declaration, Scope::All);
     assert!(faults.is_empty(), "{faults}");
     let folder = files.path("imported");
-    catalog_files::write_folder(declaration, &folder).unwrap();
-    let (read, _) = catalog_files::read(&folder).unwrap_or_else(|faults| panic!("{faults}"));
+    toml_catalog::write_folder(declaration, &folder).unwrap();
+    let (read, _) = toml_catalog::read(&folder).unwrap_or_else(|faults| panic!("{faults}"));
     let mut expected = declaration.clone().without_places();
     // Files are read in the order of their names.
     expected.mirrors.sort_by(|a, b| a.key.cmp(&b.key));

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use answer::Options;
 use index::Index;
-use sources::{CatalogFiles, CatalogFormat, GeographyFiles, Inputs};
+use sources::{CatalogFormat, GeographyFiles, Inputs, TextCatalog};
 use tempfile::TempDir;
 use testdata::mmdb::{self, Layout};
 
@@ -87,7 +87,7 @@ impl Files {
 
     /// Another catalog, with the same files beside it.
     fn inputs_of(&self, format: CatalogFormat, catalog: PathBuf) -> Inputs {
-        Inputs::Catalog(CatalogFiles {
+        Inputs::Catalog(TextCatalog {
             catalog,
             format,
             index: self.with_index.then(|| self.path("tree.index")),

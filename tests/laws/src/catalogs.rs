@@ -1,8 +1,8 @@
 //! Law: a catalog is read, or refused with lines that name places; what is read can be written and is read
 //! as the same again.
 
-use sources::catalog_files::{parse, write};
 use sources::declared::Declaration;
+use sources::toml_catalog::{parse, write};
 
 const FILE: &str = "catalog.toml";
 

@@ -170,8 +170,8 @@ fn check_almalinux(config: &[u8], mirrors: &[&[u8]]) {
     let Some(declaration) = declaration else { return };
     let faults = check(&declaration, Scope::All);
     assert!(faults.is_empty(), "{faults}");
-    let written = sources::catalog_files::write(&declaration);
-    let read = sources::catalog_files::parse("c.toml", &written);
+    let written = sources::toml_catalog::write(&declaration);
+    let read = sources::toml_catalog::parse("c.toml", &written);
     let read = read.unwrap_or_else(|faults| panic!("{faults}\n{written}"));
     let shown = |declaration: Declaration| format!("{:?}", declaration.without_places());
     assert_eq!(shown(read), shown(declaration.clone()));

@@ -5,18 +5,18 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use super::almalinux;
-use super::catalog_files;
 use super::declared::Declaration;
 use super::declared::build::{BuildError, build};
 use super::error::{Error, file_name};
 use super::geography::GeographyFiles;
 use super::revision::Revision;
+use super::toml_catalog;
 use catalog::{Catalog, Origin, Report};
 use index::Index;
 
 /// A catalog and the files that go with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CatalogFiles {
+pub struct TextCatalog {
     /// The catalog: a file or a folder.
     pub catalog: PathBuf,
     /// How it is written.
@@ -36,11 +36,11 @@ pub enum CatalogFormat {
     AlmaLinux,
 }
 
-impl CatalogFiles {
+impl TextCatalog {
     /// Reads all files.
     pub(super) fn read(&self, report: &mut Report) -> Result<Catalog, Error> {
         let (declaration, files) = match self.format {
-            CatalogFormat::Toml => catalog_files::read(&self.catalog)?,
+            CatalogFormat::Toml => toml_catalog::read(&self.catalog)?,
             CatalogFormat::AlmaLinux => {
                 let files = almalinux::files(&self.catalog);
                 (almalinux::read(&self.catalog, report)?, files)
@@ -66,7 +66,7 @@ impl CatalogFiles {
     /// The state of all files, and of the folders in which files can be added.
     pub(super) fn revision(&self) -> Revision {
         let files = match self.format {
-            CatalogFormat::Toml => catalog_files::files(&self.catalog),
+            CatalogFormat::Toml => toml_catalog::files(&self.catalog),
             CatalogFormat::AlmaLinux => almalinux::files(&self.catalog),
         };
         let files = files.iter().map(PathBuf::as_path);
