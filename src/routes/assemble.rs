@@ -10,12 +10,14 @@ use super::limits::{
 };
 use super::map::{CompiledMap, Lists};
 use super::options::{Errors, RouteFormat};
+use super::parse_options::read_options;
 use super::parse_pattern;
 use super::parse_query;
-use super::parse_target::{Scope, read_options, read_target};
+use super::parse_target::read_target;
 use super::precedence::Precedence;
 use super::query::Parameters;
 use super::route::CompiledRoute;
+use super::scope::Scope;
 use super::standard::Standard;
 use super::table::RouteTable;
 use super::tree::Tree;
