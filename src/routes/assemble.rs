@@ -180,7 +180,7 @@ fn read_route(
         let key = if key.is_empty() { "target" } else { &format!("target.{key}") };
         report(key, problem);
     });
-    let options = read_options(&route.options, &scope, &mut |key, problem| {
+    let options = read_options(&route.options, format, &scope, &mut |key, problem| {
         report(&format!("options.{key}"), problem);
     });
     let standard = Standard::ALL

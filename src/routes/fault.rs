@@ -159,6 +159,23 @@ pub enum Problem {
     /// An unknown name of a fixed set.
     #[error("`{0}` is unknown: write {1}")]
     UnknownName(String, String),
+    /// An option that changes nothing in a format.
+    #[error("changes nothing in the format {format}: leave it out; it goes with {formats}")]
+    NotForFormat {
+        /// The format of the route.
+        format: &'static str,
+        /// The formats that the option goes with.
+        formats: String,
+    },
+    /// What is no media type.
+    #[error("`{0}` is no media type: write one such as `text/plain; charset=utf-8`")]
+    BadContentType(String),
+    /// Caches would keep an answer that is for some clients only.
+    #[error(
+        "caches may keep only what is the same for all clients: write order = \"static\" or \"name\", \
+         without country_only"
+    )]
+    NotForAll,
     /// A repository without an architecture.
     #[error("is missing: write arch = \"{{arch}}\" beside repo")]
     NoArch,

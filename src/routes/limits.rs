@@ -14,6 +14,8 @@ pub const MAX_LIST: usize = 64;
 pub const MAX_MAPS: usize = 256;
 /// The most entries of all maps of a table together.
 pub const MAX_ENTRIES: usize = 65_536;
+/// The most seconds for which caches may keep an answer: a day.
+pub const MAX_CACHE: usize = 86_400;
 /// The most bytes of the value of a variable in a path segment.
 pub const MAX_VALUE: usize = 64;
 /// Paths at and below this one belong to the program itself: no route is looked up for them.

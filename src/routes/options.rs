@@ -26,8 +26,6 @@ pub enum RouteFormat {
     Redirect,
     /// A JSON list of images.
     Isolist,
-    /// A page.
-    Html,
 }
 
 /// The style of error messages.
@@ -54,13 +52,12 @@ pub enum Order {
     /// By the tiers of the client: its network, country, continent.
     #[default]
     Tier,
-    /// By distance from the client.
-    Nearest,
-    /// By chance.
+    /// All mirrors that may be listed for the client, by chance.
     Random,
-    /// By name.
+    /// By the key of the mirror. As with [`Order::Static`], answers are the same for all clients.
     Name,
-    /// The order of the catalog, the same for all clients.
+    /// The order of the catalog, the same for all clients: only public mirrors without restrictions are
+    /// listed, and neither netblocks nor autonomous systems nor the client's country count.
     Static,
 }
 
@@ -72,7 +69,7 @@ pub enum Header {
     Usual,
     /// None.
     None,
-    /// This text, behind `# `.
+    /// This text, behind the format's mark for comments.
     Text(String),
 }
 
@@ -87,9 +84,9 @@ pub struct RouteOptions {
     pub urls_per_mirror: Option<usize>,
     /// The protocols that are listed, the most preferred first.
     pub prefer: Option<Vec<Protocol>>,
-    /// The first line.
+    /// The first line of a list of lines.
     pub header: Header,
-    /// Whether a newline ends the last line.
+    /// Whether a newline ends the last line of a text list.
     pub final_newline: bool,
     /// Whether URLs of directories end with a slash.
     pub trailing_slash: bool,
@@ -99,6 +96,17 @@ pub struct RouteOptions {
     pub fallback: Option<String>,
     /// The order of mirrors.
     pub order: Order,
+    /// Whether only mirrors of one country are listed, the one that the request names or else the
+    /// client's, and the fallback.
+    pub country_only: bool,
+    /// The value of `Content-Type`; a media type of printable ASCII.
+    pub content_type: Option<String>,
+    /// For how many seconds caches may keep an answer; only where it is the same for all clients.
+    pub cache: Option<u32>,
+    /// Whether the lines of a list for pacman are comments, for people to choose from.
+    pub commented: bool,
+    /// Whether a list for apt has URLs alone, without priorities, for apt before 1.6.
+    pub plain: bool,
 }
 
 impl Default for RouteOptions {
@@ -114,12 +122,17 @@ impl Default for RouteOptions {
             suffix: None,
             fallback: None,
             order: Order::Tier,
+            country_only: false,
+            content_type: None,
+            cache: None,
+            commented: false,
+            plain: false,
         }
     }
 }
 
 impl RouteFormat {
-    const NAMES: [(&str, Self); 10] = [
+    const NAMES: [(&str, Self); 9] = [
         ("text", Self::Text),
         ("metalink", Self::Metalink),
         ("metalink4", Self::Metalink4),
@@ -129,7 +142,6 @@ impl RouteFormat {
         ("urpmi", Self::Urpmi),
         ("redirect", Self::Redirect),
         ("isolist", Self::Isolist),
-        ("html", Self::Html),
     ];
 
     /// The format of that name; text for an empty one.
@@ -144,7 +156,7 @@ impl RouteFormat {
 
     /// The names of all formats, for messages.
     pub(crate) fn names() -> String {
-        names(&Self::NAMES)
+        one_of(Self::NAMES.iter().map(|(name, _)| *name))
     }
 }
 
@@ -165,7 +177,7 @@ impl Errors {
 
     /// The names of all styles, for messages.
     pub(crate) fn names() -> String {
-        names(&Self::NAMES)
+        one_of(Self::NAMES.iter().map(|(name, _)| *name))
     }
 
     /// The HTTP status of the message that a name is unknown.
@@ -194,9 +206,8 @@ impl Errors {
 }
 
 impl Order {
-    const NAMES: [(&str, Self); 5] = [
+    const NAMES: [(&str, Self); 4] = [
         ("tier", Self::Tier),
-        ("nearest", Self::Nearest),
         ("random", Self::Random),
         ("name", Self::Name),
         ("static", Self::Static),
@@ -209,7 +220,12 @@ impl Order {
 
     /// The names of all orders, for messages.
     pub(crate) fn names() -> String {
-        names(&Self::NAMES)
+        one_of(Self::NAMES.iter().map(|(name, _)| *name))
+    }
+
+    /// Whether answers to one request are the same for all clients.
+    pub fn is_same_for_all(self) -> bool {
+        matches!(self, Self::Name | Self::Static)
     }
 }
 
@@ -224,9 +240,11 @@ fn name_of<T: Copy + PartialEq>(value: T, names: &[(&'static str, T)]) -> &'stat
     names.iter().find(|(_, known)| *known == value).map_or("", |&(name, _)| name)
 }
 
-fn names<T>(names: &[(&str, T)]) -> String {
-    let names: Vec<_> = names.iter().map(|(name, _)| *name).collect();
+/// Names as a choice in a sentence.
+pub(crate) fn one_of<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    let names: Vec<_> = names.collect();
     match names.split_last() {
+        Some((last, [])) => (*last).to_owned(),
         Some((last, others)) => format!("{} or {last}", others.join(", ")),
         None => String::new(),
     }

@@ -8,7 +8,7 @@ use super::template::Template;
 use super::written::Value;
 
 /// The keys of targets, for messages.
-const TARGETS: &str = "repo with arch, path, category, url or page";
+const TARGETS: &str = "repo with arch, path, category or url";
 
 /// Reads a target. Problems are reported with their key; then the result is `None`.
 pub(crate) fn read_target(
@@ -30,7 +30,6 @@ pub(crate) fn read_target(
             "arch" => one().map(|template| arch = Some(template)),
             "path" => one().map(|template| whole = Some(TargetTemplate::Path(template))),
             "category" => one().map(|template| whole = Some(TargetTemplate::Category(template))),
-            "page" => one().map(|template| whole = Some(TargetTemplate::Page(template))),
             "url" => read_urls(value, scope).map(|urls| whole = Some(TargetTemplate::Urls(urls))),
             _ => Err(Problem::UnknownKey(TARGETS.to_owned())),
         };

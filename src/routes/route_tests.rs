@@ -145,7 +145,6 @@ fn evaluate(found: &Match<'_, '_>, names: &CatalogNames, text: &mut String) -> O
         RouteTarget::Urls(urls) => {
             facts.push(("url", urls.lines().next().unwrap_or_default().to_owned()));
         }
-        RouteTarget::Page(_) => {}
     }
     let status = if format == RouteFormat::Redirect { 302 } else { 200 };
     Outcome { status, is_found: true, facts }

@@ -19,8 +19,6 @@ pub enum Standard {
     Protocol,
     /// `ip`: the address to answer for.
     Ip,
-    /// `ip_version`: 4 or 6.
-    IpVersion,
     /// `limit`: the most mirrors.
     Limit,
     /// `redirect`: whether one mirror is wanted, and not a list.
@@ -33,7 +31,7 @@ pub enum Standard {
 
 impl Standard {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 12] = [
         Self::Repo,
         Self::Arch,
         Self::Path,
@@ -42,7 +40,6 @@ impl Standard {
         Self::Region,
         Self::Protocol,
         Self::Ip,
-        Self::IpVersion,
         Self::Limit,
         Self::Redirect,
         Self::Countme,
@@ -60,7 +57,6 @@ impl Standard {
             Self::Region => "region",
             Self::Protocol => "protocol",
             Self::Ip => "ip",
-            Self::IpVersion => "ip_version",
             Self::Limit => "limit",
             Self::Redirect => "redirect",
             Self::Countme => "countme",

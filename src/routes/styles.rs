@@ -28,7 +28,6 @@ fn answer(table: &RouteTable, host: &str, get: &str) -> String {
         Ok(RouteTarget::Path(path)) => format!("path {path}"),
         Ok(RouteTarget::Category(name)) => format!("category {name}"),
         Ok(RouteTarget::Urls(urls)) => format!("url {urls}"),
-        Ok(RouteTarget::Page(name)) => format!("page {name}"),
         Err(unresolved) => unresolved.to_string(),
     };
     format!("{}: {target}", found.name())
@@ -261,10 +260,11 @@ fn lists_of_base_urls() {
          path /mirrorlist/\n\
          query country country:list?\n\
          query protocol protocol:list?\n\
-         query ip_version ip_version:list?\n\
+         query ip_version -\n\
          query use_mirror_status -\n\
          target category arch\n\
          option suffix $repo/os/$arch\n\
+         option commented true\n\
          format pacman\n\
          test /mirrorlist/?country=DE&country=FR&use_mirror_status=on category=arch\n\
          route alpine\n\
@@ -272,17 +272,22 @@ fn lists_of_base_urls() {
          path /mirrors.txt\n\
          target category alpine\n\
          option order static\n\
+         option cache 600\n\
+         option content_type text/plain; charset=utf-8\n\
          test /mirrors.txt category=alpine\n\
          route ubuntu\n\
          host mirrors.ubuntu.com\n\
          path /mirrors.txt\n\
          target category ubuntu\n\
+         option country_only true\n\
          option fallback http://archive.ubuntu.com/ubuntu\n\
          test /mirrors.txt category=ubuntu\n\
          route ubuntu-country\n\
          host mirrors.ubuntu.com\n\
          path /{country}.txt\n\
          target category ubuntu\n\
+         option country_only true\n\
+         option plain true\n\
          option fallback http://archive.ubuntu.com/ubuntu\n\
          format apt\n\
          test /PL.txt category=ubuntu format=apt\n\
@@ -294,8 +299,13 @@ fn lists_of_base_urls() {
     let mut suffix = String::new();
     found.push_suffix(&mut suffix).expect("no variables");
     assert_eq!(suffix, "$repo/os/$arch");
+    assert!(found.options().commented);
+    let found = table.find("mirrors.alpinelinux.org", "/mirrors.txt", "").expect("a route");
+    assert_eq!(found.options().cache, Some(600));
+    assert_eq!(found.options().content_type.as_deref(), Some("text/plain; charset=utf-8"));
     let found = table.find("mirrors.ubuntu.com", "/PL.txt", "").expect("a route");
     assert_eq!(found.standard(Standard::Country).map(AsRef::as_ref), Some("PL"));
+    assert!(found.options().country_only && found.options().plain);
 }
 
 #[test]

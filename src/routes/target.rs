@@ -15,8 +15,6 @@ pub enum RouteTarget<'b> {
     Category(&'b str),
     /// Fixed URLs, one a line.
     Urls(&'b str),
-    /// A page of the program.
-    Page(&'b str),
 }
 
 /// An architecture.
@@ -39,8 +37,6 @@ pub(crate) enum TargetTemplate {
     Category(Template),
     /// URLs; not empty.
     Urls(Vec<Template>),
-    /// The name of a page.
-    Page(Template),
 }
 
 impl TargetTemplate {
@@ -75,10 +71,6 @@ impl TargetTemplate {
                 write(name, Escaping::None)?;
                 Ok(RouteTarget::Category(out))
             }
-            Self::Page(name) => {
-                write(name, Escaping::None)?;
-                Ok(RouteTarget::Page(out))
-            }
             Self::Urls(urls) => {
                 for (index, url) in urls.iter().enumerate() {
                     if index > 0 {
@@ -95,7 +87,7 @@ impl TargetTemplate {
     pub(crate) fn templates(&self) -> impl Iterator<Item = &Template> {
         let (first, second, more): (_, _, &[Template]) = match self {
             Self::Repository(repo, arch) => (Some(repo), Some(arch), &[]),
-            Self::Path(one) | Self::Category(one) | Self::Page(one) => (Some(one), None, &[]),
+            Self::Path(one) | Self::Category(one) => (Some(one), None, &[]),
             Self::Urls(urls) => (None, None, urls),
         };
         first.into_iter().chain(second).chain(more)

@@ -15,7 +15,7 @@ pub struct WrittenRoute {
     pub query: Vec<(String, String)>,
     /// Whether a request with another parameter does not match.
     pub strict: bool,
-    /// What an answer is about: `repo` and `arch`, `path`, `category`, `url` or `page`.
+    /// What an answer is about: `repo` and `arch`, `path`, `category` or `url`.
     pub target: Vec<(String, Value)>,
     /// The format of answers; empty for text.
     pub format: String,
