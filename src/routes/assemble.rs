@@ -83,40 +83,45 @@ pub(crate) fn item_of_map(map: &Map) -> String {
 }
 
 fn read_lists(stored: &Stored, faults: &mut Vec<RouteFault>) -> Lists {
-    let mut add = |place: usize, item: String, problem: Problem| {
-        faults.push(RouteFault { place, item, key: String::new(), problem });
+    let mut add = |place: usize, item: String, key: &str, problem: Problem| {
+        faults.push(RouteFault { place, item, key: key.to_owned(), problem });
     };
     let mut arches = stored.arches.clone();
     arches.sort();
     arches.dedup();
     if let Some(bad) = arches.iter().find(|arch| !Class::Text.accepts(arch, &Lists::default())) {
-        add(0, ALL.to_owned(), Problem::BadArch(bad.clone()));
+        add(0, ALL.to_owned(), "", Problem::BadArch(bad.clone()));
     }
     let mut lists = Lists { arches, maps: Vec::new() };
     if stored.maps.len() > MAX_MAPS {
         let place = stored.maps.get(MAX_MAPS).map_or(0, |map| map.place);
-        add(place, "maps".to_owned(), Problem::TooManyMaps(stored.maps.len()));
+        add(place, "maps".to_owned(), "", Problem::TooManyMaps(stored.maps.len()));
     }
-    let n_entries: usize = stored.maps.iter().map(|map| map.entries.len()).sum();
-    if n_entries > MAX_ENTRIES {
-        add(0, "maps".to_owned(), Problem::TooManyEntries(n_entries));
+    let mut n_entries = 0;
+    let too_many = stored.maps.iter().find(|map| {
+        n_entries += map.entries.len();
+        n_entries > MAX_ENTRIES
+    });
+    if let Some(map) = too_many {
+        let n_entries = stored.maps.iter().map(|map| map.entries.len()).sum();
+        add(map.place, "maps".to_owned(), "", Problem::TooManyEntries(n_entries));
         return lists;
     }
     for map in stored.maps.iter().take(MAX_MAPS) {
         if let Err(problem) = check_item_name(&map.name) {
-            add(map.place, item_of_map(map), problem);
+            add(map.place, item_of_map(map), "", problem);
         }
         if lists.find_map(&map.name).is_some() {
-            add(map.place, item_of_map(map), Problem::NameTwice);
+            add(map.place, item_of_map(map), "", Problem::NameTwice);
         }
         let is_sound = |text: &str| text.len() <= MAX_TEXT && !text.chars().any(char::is_control);
         let mut names = BTreeSet::new();
         for (name, text) in &map.entries {
             if !is_sound(name) || !is_sound(text) {
-                add(map.place, item_of_map(map), Problem::BadEntry(shorten(name)));
+                add(map.place, item_of_map(map), name, Problem::BadEntry);
             }
             if !names.insert(name) {
-                add(map.place, item_of_map(map), Problem::EntryTwice(shorten(name)));
+                add(map.place, item_of_map(map), name, Problem::EntryTwice);
             }
         }
         lists.maps.push(CompiledMap::new(map.name.clone(), map.entries.clone()));
@@ -134,13 +139,13 @@ fn read_parameters(routes: &[WrittenRoute], faults: &mut Vec<RouteFault>) -> Par
     for route in routes.iter().take(MAX_ROUTES) {
         for (name, _) in &route.query {
             if let Err(problem) = parse_query::check_parameter(name) {
-                let key = "query".to_owned();
+                let key = format!("query.{name}");
                 faults.push(RouteFault { place: route.place, item: item(route), key, problem });
             } else if names.insert(name.clone()) && names.len() == MAX_PARAMETERS + 1 {
                 let all = routes.iter().flat_map(|route| &route.query).map(|(name, _)| name);
                 let n_all = all.collect::<BTreeSet<_>>().len();
                 let problem = Problem::TooManyParameters(n_all);
-                let key = "query".to_owned();
+                let key = format!("query.{name}");
                 faults.push(RouteFault { place: route.place, item: item(route), key, problem });
             }
         }

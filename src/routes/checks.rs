@@ -50,7 +50,7 @@ fn each_value_is_checked() {
         ),
         (
             "query a&b -",
-            "query: `a&b` is no parameter: write up to 32 of the characters A-Z a-z 0-9 - . _ ~ [ ]",
+            "query.a&b: `a&b` is no parameter: write up to 32 of the characters A-Z a-z 0-9 - . _ ~ [ ]",
         ),
         ("target repo {a}", "target.arch: is missing: write arch = \"{arch}\" beside repo"),
         ("target arch {a}", "target: write one target: repo with arch, path, category or url"),
@@ -74,7 +74,11 @@ fn each_value_is_checked() {
         ("target path a}", "target.path: the character '}' cannot stand here"),
         (
             "target url a/b",
-            "target.url: `a/b` is no URL: write one that begins with http:// or https://",
+            "target.url: `a/b` is no URL: write one that begins with http:// or https://, without a user name and without blanks",
+        ),
+        (
+            "target url https://me:secret@a.example/b",
+            "target.url: `https://…@a.example/b` is no URL: write one that begins with http:// or https://, without a user name and without blanks",
         ),
         ("target url []", "target.url: the list is empty: leave it out, or write at least one"),
         ("option limit 0", "options.limit: write a number from 1 to 10000"),
@@ -163,10 +167,13 @@ fn each_value_is_checked() {
         ),
         (
             "query v ip_version?",
-            "query: nothing uses the variable `ip_version`: write \"-\" to ignore the parameter",
+            "query.v: nothing uses the variable `ip_version`: write \"-\" to ignore the parameter",
         ),
         // Warnings.
-        ("query r b?", "query: nothing uses the variable `b`: write \"-\" to ignore the parameter"),
+        (
+            "query r b?",
+            "query.r: nothing uses the variable `b`: write \"-\" to ignore the parameter",
+        ),
         (
             "format metalink",
             "path: dnf reads `mirrorlist=` as a text list unless the URL holds the word `metalink`; such a list works with `metalink=` only",
@@ -245,6 +252,17 @@ fn routes_and_repositories_that_do_not_meet_are_named() {
         ],
     );
     check(
+        "arch x86_64\ncategory core\nrepo a x86_64 i686\nrepo b x86_64 i686\nrepo c x86_64\ndivided a\ndivided b\n\
+         route each\npath /{repo}\nquery arch arch?\ntarget repo {repo}\ntarget arch {arch|literal:$basearch}\n\
+         route one\npath /one/{repo}\nquery arch arch\ntarget repo {repo}\ntarget arch {arch}\n\
+         route group\npath /group/{name}\ntarget category {name}\n\
+         route lost\npath /lost/{name}\ntarget category all-{name}",
+        &[
+            "route `lost`: target.category: no group of the catalog has a name that this can make",
+            "route `each`: target.arch: nothing can stand for each architecture of 2 repositories, such as `a`: their directories differ in more than the architecture, so clients get an error",
+        ],
+    );
+    check(
         "route a\npath /{arch}\ntarget path x",
         &[
             "route `a`: path: `{arch}` matches nothing: no repository of the catalog has an architecture",
@@ -259,7 +277,7 @@ fn names_are_checked_and_given_once() {
          map m 9=1 9=2\nmap m a=b\narch x/y",
         &[
             "routes: `x/y` cannot be an architecture in a path",
-            "map `m`: the entry `9` is given twice",
+            "map `m`: 9: this entry is given twice",
             "map `m`: this name is given twice: each has its own",
             "route `a`: name: this name is given twice: each has its own",
             "route `a b`: name: `a b` is no name: write up to 64 of the characters A-Z a-z 0-9 . _ -",
@@ -289,7 +307,7 @@ fn a_table_has_limits() {
         route.query = (0..9).map(|n| (format!("p{index}-{n}"), "-".to_owned())).collect();
     }
     let expected =
-        "route `r7`: query: the routes name 72 query parameters: a catalog has at most 64";
+        "route `r7`: query.p7-1: the routes name 72 query parameters: a catalog has at most 64";
     assert_eq!(faults(stored(routes)), [expected]);
 
     let map = |name: String, n_entries: usize| {

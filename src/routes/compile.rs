@@ -11,6 +11,7 @@ use super::map::Lists;
 use super::options::RouteFormat;
 use super::overlap;
 use super::pattern::Part;
+use super::query::Parameters;
 use super::reach::Reach;
 use super::route::CompiledRoute;
 use super::standard::Standard;
@@ -28,6 +29,11 @@ pub struct CatalogNames {
     pub repositories: BTreeMap<String, BTreeSet<String>>,
     /// Old names of repositories, each with the name it has now.
     pub redirects: BTreeMap<String, String>,
+    /// Categories.
+    pub categories: BTreeSet<String>,
+    /// Repositories whose directories do not have one path with the architecture in it, so that no text can
+    /// stand for each architecture.
+    pub divided: BTreeSet<String>,
 }
 
 /// Checks routes and maps, each on its own and all together, and makes a table of them. The table is
@@ -53,20 +59,26 @@ pub fn compile(
         overlap::check(&table, place, &mut faults);
         for route in &table.routes {
             let (place, item) = place(route.position);
-            check_route(route, &table.lists, &mut |key, problem| {
+            check_route(route, &table.lists, &table.parameters, &mut |key, problem| {
                 let (item, key) = (item.clone(), key.to_owned());
                 faults.push(RouteFault { place, item, key, problem });
             });
         }
         check_maps(&table, &mut faults);
         check_reach(&table, names, place, &mut faults);
+        check_categories(&table, names, place, &mut faults);
     }
     faults.sort_by_key(|fault| fault.is_warning());
     let is_usable = faults.iter().all(RouteFault::is_warning);
     (is_usable.then_some(table), faults)
 }
 
-fn check_route(route: &CompiledRoute, lists: &Lists, report: &mut impl FnMut(&str, Problem)) {
+fn check_route(
+    route: &CompiledRoute,
+    lists: &Lists,
+    parameters: &Parameters,
+    report: &mut impl FnMut(&str, Problem),
+) {
     let classes = route.pattern.parts.iter().flat_map(|part| match part {
         Part::Variables(segment) => segment.variables(),
         _ => &[],
@@ -79,7 +91,8 @@ fn check_route(route: &CompiledRoute, lists: &Lists, report: &mut impl FnMut(&st
         let name = route.variables.get(bound.variable).map_or("", String::as_str);
         let acts = Standard::parse(name).is_some_and(Standard::acts_alone);
         if !acts && !used.contains(&bound.variable) {
-            report("query", Problem::UnusedVariable(name.to_owned()));
+            let key = format!("query.{}", parameters.name(bound.parameter));
+            report(&key, Problem::UnusedVariable(name.to_owned()));
         }
     }
     let word = "metalink";
@@ -152,9 +165,14 @@ fn check_reach(
             .map(|(_, name)| name.as_str())
             .collect();
         let (place, item) = place(route.position);
+        let divided = || reached.iter().filter(|name| names.divided.contains(**name));
         if reached.is_empty() {
             let key = "target.repo".to_owned();
             faults.push(RouteFault { place, item, key, problem: Problem::ReachesNothing });
+        } else if let Some(example) = divided().next().filter(|_| is_each) {
+            let (count, example) = (divided().count(), (*example).to_owned());
+            let (key, problem) = ("target.arch".to_owned(), Problem::Divided { count, example });
+            faults.push(RouteFault { place, item, key, problem });
         }
         for name in reached {
             unreached.remove(name);
@@ -166,6 +184,27 @@ fn check_reach(
         let problem =
             Problem::NotReached { count: unreached.len(), example: (*example).to_owned() };
         faults.push(RouteFault { place, item: "routes".to_owned(), key: String::new(), problem });
+    }
+}
+
+/// A category that no request can name is a fault: clients would never get anything else than an error.
+fn check_categories(
+    table: &RouteTable,
+    names: &CatalogNames,
+    place: impl Fn(usize) -> (usize, String),
+    faults: &mut Vec<RouteFault>,
+) {
+    if names.repositories.is_empty() {
+        return;
+    }
+    for route in &table.routes {
+        let TargetTemplate::Category(category) = &route.target else { continue };
+        let category = Reach::new(category, &table.lists);
+        if !names.categories.iter().any(|name| category.can_make(name)) {
+            let (place, item) = place(route.position);
+            let (key, problem) = ("target.category".to_owned(), Problem::NoCategory);
+            faults.push(RouteFault { place, item, key, problem });
+        }
     }
 }
 

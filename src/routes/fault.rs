@@ -14,7 +14,7 @@ pub struct RouteFault {
     pub place: usize,
     /// Which item it is, as in ``route `alma` ``.
     pub item: String,
-    /// The key below the item, as in `query.arch`; empty for the item as a whole.
+    /// The key below the item, as in `query.arch`, or the entry of a map; empty for the item as a whole.
     pub key: String,
     /// What is wrong.
     pub problem: Problem,
@@ -183,17 +183,20 @@ pub enum Problem {
     #[error("write one target: {0}")]
     OneTarget(&'static str),
     /// A URL that is none.
-    #[error("`{0}` is no URL: write one that begins with http:// or https://")]
+    #[error(
+        "`{0}` is no URL: write one that begins with http:// or https://, without a user name and \
+         without blanks"
+    )]
     BadUrl(String),
     /// A base URL that is none.
     #[error("{0}: write a URL such as https://download.example.org/pub")]
     BadBaseUrl(String),
     /// A text that a map cannot hold.
-    #[error("the entry `{0}` is too long or holds a control character")]
-    BadEntry(String),
+    #[error("is too long or holds a control character: write at most {MAX_TEXT} bytes")]
+    BadEntry,
     /// An entry that is given twice.
-    #[error("the entry `{0}` is given twice")]
-    EntryTwice(String),
+    #[error("this entry is given twice")]
+    EntryTwice,
     /// Two routes of equal precedence for one request.
     #[error(
         "route `{other}` matches {example} as well, and neither comes first: give one of them a `rank`"
@@ -225,6 +228,20 @@ pub enum Problem {
     /// A route that gives no repository.
     #[error("no repository of the catalog has a name that this can make")]
     ReachesNothing,
+    /// A route to a category that does not exist.
+    #[error("no group of the catalog has a name that this can make")]
+    NoCategory,
+    /// A route for all architectures at once to repositories whose directories differ in more than that.
+    #[error(
+        "nothing can stand for each architecture of {count} repositories, such as `{example}`: their \
+         directories differ in more than the architecture, so clients get an error"
+    )]
+    Divided {
+        /// How many.
+        count: usize,
+        /// One of them.
+        example: String,
+    },
     /// Repositories without a route.
     #[error("no route makes the name of {count} repositories, such as `{example}`")]
     NotReached {
@@ -267,6 +284,7 @@ impl Problem {
                 | Self::TextAtMetalink
                 | Self::MetalinkElsewhere
                 | Self::ReachesNothing
+                | Self::Divided { .. }
                 | Self::NotReached { .. }
         )
     }

@@ -30,6 +30,8 @@ pub fn read(text: &str) -> Notes {
             ("redirect", (from, to)) => {
                 notes.names.redirects.insert(from.to_owned(), to.to_owned());
             }
+            ("category", _) => drop(notes.names.categories.insert(value.to_owned())),
+            ("divided", _) => drop(notes.names.divided.insert(value.to_owned())),
             ("map", (name, entries)) => {
                 let entries = entries.split(' ').filter_map(|entry| entry.split_once('='));
                 let entries = entries.map(|(name, text)| (name.to_owned(), text.to_owned()));

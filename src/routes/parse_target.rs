@@ -1,5 +1,7 @@
 //! Reading the target of a route.
 
+use model::base_url::{Redacted, authority};
+
 use super::fault::Problem;
 use super::read_value::{as_list, as_text};
 use super::scope::Scope;
@@ -56,8 +58,10 @@ fn read_urls(value: &Value, scope: &Scope<'_>) -> Result<Vec<Template>, Problem>
     let urls = as_list(value)?;
     let read = |url: &&str| {
         let begins = ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
-        if !begins || url.contains(char::is_whitespace) {
-            return Err(Problem::BadUrl((*url).to_owned()));
+        // A user name and a password would be published.
+        let has_user = authority(url).contains('@');
+        if !begins || has_user || url.contains(char::is_whitespace) {
+            return Err(Problem::BadUrl(Redacted(url).to_string()));
         }
         scope.template(url)
     };

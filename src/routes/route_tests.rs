@@ -141,7 +141,12 @@ fn evaluate(found: &Match<'_, '_>, names: &CatalogNames, text: &mut String) -> O
             }
         }
         RouteTarget::Path(path) => facts.push(("path", path.to_owned())),
-        RouteTarget::Category(name) => facts.push(("category", name.to_owned())),
+        RouteTarget::Category(name) => {
+            facts.push(("category", name.to_owned()));
+            if !names.categories.contains(name) && !names.repositories.is_empty() {
+                return error(errors.status_of_unknown(), facts);
+            }
+        }
         RouteTarget::Urls(urls) => {
             facts.push(("url", urls.lines().next().unwrap_or_default().to_owned()));
         }
