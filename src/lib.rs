@@ -35,8 +35,9 @@
 //! ```text
 //! mirrorlistd
 //! serve
-//! answer     compile    sources    scan
-//! catalog    index      routes     snapshot
+//! answer     compile    sources
+//! catalog    scan       snapshot
+//! index      routes
 //! model
 //! encode     runtime
 //! ```
@@ -46,12 +47,12 @@
 //! | `encode` | writing: text blocks, numbers, escapes | |
 //! | [`model`] | the types of the domain, always valid | `encode` |
 //! | [`runtime`] | supervised threads, opening files, the log, a rate limiter | |
-//! | `catalog` | records and diagnostics, whatever their source | `model` |
+//! | `routes` | the route table; not used by the program yet | `encode`, `model` |
+//! | `catalog` | records and diagnostics, whatever their source | `model`, `routes` |
 //! | `index` | what a scan has found in the primary tree, and its file | `model`, `runtime` |
 //! | `scan` | walks the primary tree and makes an index of it | `index`, `model`, `runtime` |
-//! | [`sources`] | turns input files into a catalog | `catalog`, `index`, `model`, `runtime` |
-//! | `routes` | the route table; not used by the program yet | `encode`, `model` |
-//! | [`snapshot`] | the compiled state, its lookups and its file | `model`, `runtime` |
+//! | [`sources`] | turns input files into a catalog | `catalog`, `index`, `model`, `routes`, `runtime` |
+//! | [`snapshot`] | the compiled state, its lookups and its file | `model`, `routes`, `runtime` |
 //! | [`compile`] | turns a catalog into a snapshot | `catalog`, `model`, `snapshot` |
 //! | [`answer`] | turns a request into an answer; pure | `encode`, `model`, `snapshot` |
 //! | [`serve`] | the network, the published data, reloads, counters, the admin listener | `answer`, `catalog`, `compile`, `encode`, `model`, `runtime`, `snapshot`, `sources` |

@@ -11,6 +11,7 @@ use super::{files, joins, locations, mirrors, networks, repositories, urls};
 use model::base_url::BaseUrl;
 use model::embedded::Nat64Prefix;
 use model::mirror_key::MirrorKey;
+use routes::written::Stored;
 
 /// The records read so far.
 pub struct Builder {
@@ -31,6 +32,8 @@ pub struct Builder {
     redirects: Vec<Entry<String, String>>,
     disabled: Vec<Entry<String, bool>>,
     disabled_pairs: Vec<Entry<String, ()>>,
+    categories: Vec<Entry<String, Vec<String>>>,
+    routes: Stored,
     continents: Vec<Entry<String, String>>,
     network_countries: Vec<Entry<String, String>>,
     files: Vec<Entry<String, Vec<File>>>,
@@ -56,6 +59,8 @@ impl Builder {
             redirects: Vec::new(),
             disabled: Vec::new(),
             disabled_pairs: Vec::new(),
+            categories: Vec::new(),
+            routes: Stored::default(),
             continents: Vec::new(),
             network_countries: Vec::new(),
             files: Vec::new(),
@@ -97,6 +102,8 @@ impl Builder {
             }
             Record::Fallback(url) => self.fallback = Some(url),
             Record::Nat64(prefix) => self.nat64.push(prefix),
+            Record::Category(name, keys) => push(&mut self.categories, origin, name, keys),
+            Record::Routes(routes) => self.routes = routes,
             Record::Files(directory, files) => push(&mut self.files, origin, directory, files),
         }
     }
@@ -104,7 +111,7 @@ impl Builder {
     /// Checks all records together. Faults are reported by kind of record, in an order that does not
     /// depend on that of the records.
     pub fn finish(self, geography: Geography, report: &mut Report) -> Result<Catalog, BadCatalog> {
-        let Self { mut directories, missing, created, fallback, nat64, files, .. } = self;
+        let Self { mut directories, missing, created, fallback, nat64, routes, files, .. } = self;
         let name = &*missing.input;
         let created = match created {
             Some((origin, 0)) => {
@@ -140,6 +147,7 @@ impl Builder {
         repositories::switch_off(&self.disabled_pairs, &mut repositories, report);
         let (redirects, disabled) =
             repositories::resolve_names(&repositories, &self.redirects, &self.disabled, report);
+        let categories = repositories::resolve_categories(&self.categories, &repositories, report);
 
         let mut catalog = Catalog {
             created,
@@ -155,6 +163,8 @@ impl Builder {
             repositories,
             redirects,
             disabled,
+            categories,
+            routes,
             continents: Vec::new(),
             audiences: Vec::new(),
             monopolies: Vec::new(),
@@ -292,6 +302,25 @@ mod tests {
         assert_eq!(names, ["os", "os/repodata"]);
         assert_eq!(catalog.repositories[0].directory.map(|id| id.index()), Some(0));
         assert_eq!(catalog.netblocks[0].1, [model::ids::HostId(1)]);
+    }
+
+    #[test]
+    fn a_category_has_the_directories_of_its_repositories() {
+        let mut all = records();
+        let category = |name: &str, keys: &[&str]| {
+            Record::Category(name.into(), keys.iter().map(|&key| key.into()).collect())
+        };
+        all.push((60, category("main", &["main+x86_64", "other+x86_64"])));
+        all.push((61, category("empty", &["other+x86_64"])));
+        let (catalog, lines) = finish(all);
+        let ids = |list: &[model::ids::DirectoryId]| -> Vec<_> {
+            list.iter().map(|id| id.index()).collect()
+        };
+        let categories: Vec<_> =
+            catalog.categories.iter().map(|(name, list)| (&**name, ids(list))).collect();
+        assert_eq!(categories, [("main", vec![0])]);
+        let line = "mirrors.toml:61: category without a directory, skipped: empty";
+        assert!(lines.iter().any(|other| other == line), "{lines:#?}");
     }
 
     #[test]

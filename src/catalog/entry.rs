@@ -8,6 +8,7 @@ use model::base_url::BaseUrl;
 use model::embedded::Nat64Prefix;
 use model::ids::HostId;
 use model::mirror_key::MirrorKey;
+use routes::written::Stored;
 
 /// A record as written in the source, not yet checked.
 pub enum Record {
@@ -43,6 +44,10 @@ pub enum Record {
     Fallback(BaseUrl),
     /// A prefix behind which a translator puts IPv4 addresses.
     Nat64(Nat64Prefix),
+    /// A category, and `repo+arch` of each repository in it.
+    Category(String, Vec<String>),
+    /// Which requests get an answer besides those for the usual paths. The last one counts.
+    Routes(Stored),
     /// A directory, and its files with their versions.
     Files(String, Vec<File>),
 }

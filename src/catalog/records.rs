@@ -9,6 +9,7 @@ use model::geo::{Continent, Country, Location};
 use model::ids::{DirectoryId, HostId};
 use model::mirror_key::MirrorKey;
 use model::net::Prefix;
+use routes::written::Stored;
 
 /// Mirrors, the directories that they carry, and the clients that they serve. Every reference is valid,
 /// every name is canonical, and all records are in the order that a snapshot needs.
@@ -43,6 +44,11 @@ pub struct Catalog {
     pub redirects: Vec<(String, String)>,
     /// Repositories that are switched off for all architectures, in ascending order.
     pub disabled: Vec<String>,
+    /// Categories in ascending order, each with the directories that a mirror must carry to be listed for
+    /// it, in ascending order.
+    pub categories: Vec<(String, Vec<DirectoryId>)>,
+    /// Which requests get an answer besides those for the usual paths.
+    pub routes: Stored,
     /// The continent of each country, in ascending order of countries.
     pub continents: Vec<(Country, Continent)>,
     /// The audiences of mirrors that do not serve every country, in the order of their keys.

@@ -181,6 +181,28 @@ pub(super) fn resolve_names(
     (ends, disabled.into_keys().map(str::to_owned).collect())
 }
 
+/// The directories of each category. A repository without one is not counted: no mirror carries it, which
+/// was reported. Without any directory there is no such category.
+pub(super) fn resolve_categories(
+    records: &[Entry<String, Vec<String>>],
+    repositories: &[Repository],
+    report: &mut Report,
+) -> Vec<(String, Vec<DirectoryId>)> {
+    let find = |key: &String| {
+        let at = repositories.binary_search_by(|known| known.key.cmp(key)).ok()?;
+        repositories.get(at)?.directory
+    };
+    let mut categories = Vec::new();
+    for (name, Entry { origin, value: keys, .. }) in first_of_each_name(records, report) {
+        let directories: BTreeSet<DirectoryId> = keys.iter().filter_map(find).collect();
+        match directories.is_empty() {
+            true => report.skipped(origin, "category without a directory, skipped", name),
+            false => categories.push((name.to_owned(), directories.into_iter().collect())),
+        }
+    }
+    categories
+}
+
 /// The name at the end of a chain of redirects; `None` for a cycle or more than `MAX_STEPS` steps.
 fn follow<'a>(
     redirects: &BTreeMap<&str, &'a Entry<String, String>>,

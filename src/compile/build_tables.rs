@@ -59,6 +59,11 @@ pub(super) fn lay_out(catalog: Catalog, report: &mut Report) -> Option<Tables> {
         tables.redirect_targets.push(new)?;
     }
     tables.disabled = Names::from_sorted(catalog.disabled.iter().map(|name| &**name))?;
+    tables.category_names = Names::from_sorted(catalog.categories.iter().map(|(name, _)| &**name))?;
+    for (_, directories) in catalog.categories {
+        tables.category_directories.push(directories)?;
+    }
+    tables.routes = catalog.routes;
     tables.restrictions = catalog
         .audiences
         .into_iter()

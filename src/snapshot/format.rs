@@ -16,6 +16,7 @@
 //! `UPDATE_GOLDEN=1 cargo test --test it` writes the file of the new version and the seeds of the
 //! fuzzer. The files of earlier versions are not changed.
 //!
+//! - 5: routes and categories.
 //! - 4: mirrors with a monopoly, repositories switched off for one architecture, fallback and NAT64
 //!   prefixes of the data.
 //! - 3: mirrors have a key ([`model::mirror_key`]).
@@ -32,7 +33,7 @@ use runtime::sealed::{self, Kind};
 
 /// Format version of the file, raised whenever the layout of [`Tables`] changes. A program refuses files
 /// of other versions.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 /// The most bytes of a payload: more than any distribution needs (Fedora's has 20 MB).
 const MAX_PAYLOAD: usize = 4 << 30;
 const KIND: Kind = Kind {

@@ -8,6 +8,7 @@ use model::geo::{Continent, Country, Location};
 use model::host_set::{empty_set, insert, words_for};
 use model::ids::{DirectoryId, FileId, HostId, LayoutId};
 use model::net::Prefix;
+use routes::RouteTable;
 
 use super::generation::Generation;
 use super::hosts::HostIndex;
@@ -78,6 +79,9 @@ pub struct Snapshot {
     redirect_names: NameIndex,
     redirect_targets: Texts,
     disabled: NameIndex,
+    category_names: Names,
+    category_directories: Lists<DirectoryId>,
+    routes: RouteTable,
 
     pub(super) netblocks: CoveringTable<u32>,
     pub(super) netblock_hosts: Lists<HostId>,
@@ -128,11 +132,12 @@ impl Snapshot {
     /// the name of the inconsistent table. Only a forged file gets here with one: the checksum detects
     /// a damaged file before.
     pub fn new(
-        tables: Tables,
+        mut tables: Tables,
         generation: Generation,
         before: Option<&Self>,
     ) -> Result<Self, &'static str> {
         tables.validate()?;
+        let routes = RouteTable::load(std::mem::take(&mut tables.routes)).map_err(|_| "routes")?;
         let n_hosts = tables.hosts.len();
         let mut continent_members: Vec<_> =
             tables.continents.iter().map(|&(country, continent)| (continent, country)).collect();
@@ -195,6 +200,9 @@ impl Snapshot {
             redirect_names: NameIndex::new(tables.redirect_names),
             redirect_targets: tables.redirect_targets,
             disabled: NameIndex::new(tables.disabled),
+            category_names: tables.category_names,
+            category_directories: tables.category_directories,
+            routes,
             netblocks,
             netblock_hosts: tables.netblock_hosts,
             asns: tables.asns,
@@ -319,6 +327,17 @@ impl Snapshot {
     /// The name that `repo` has now, if it is an old one.
     pub fn find_redirect(&self, repo: &str) -> Option<&str> {
         self.redirect_names.find(repo).map(|rank| self.redirect_targets.get(rank))
+    }
+
+    /// Which requests get an answer besides those for the usual paths.
+    pub fn routes(&self) -> &RouteTable {
+        &self.routes
+    }
+
+    /// The categories, each with the directories that a mirror must carry to be listed for it.
+    pub fn categories(&self) -> impl Iterator<Item = (&str, &[DirectoryId])> {
+        let lists = (0..).map(|rank| self.category_directories.get(rank));
+        self.category_names.iter().zip(lists)
     }
 
     /// Whether the repository is switched off for all architectures.

@@ -12,6 +12,7 @@ use model::embedded::Nat64Prefix;
 use model::geo::{Continent, Country, Location};
 use model::ids::{DirectoryId, HostId, LayoutId};
 use model::mirror_key::MirrorKey;
+use routes::written::Stored;
 
 pub use super::packed::{HostSets, Lists, Names, Prefixes, Texts};
 
@@ -57,6 +58,13 @@ pub struct Tables {
     pub redirect_targets: Texts,
     /// Repositories that are disabled for all architectures, in ascending order.
     pub disabled: Names,
+    /// Categories in ascending order.
+    pub category_names: Names,
+    /// The directories that a mirror must carry to be listed for a category, in ascending order; at least
+    /// one.
+    pub category_directories: Lists<DirectoryId>,
+    /// Which requests get an answer besides those for the usual paths.
+    pub routes: Stored,
     /// The continent of each country, in ascending order of countries.
     pub continents: Vec<(Country, Continent)>,
     /// Mirrors that do not serve every country, each once.
@@ -205,7 +213,7 @@ impl Tables {
         let directory =
             |id: &Option<DirectoryId>| id.is_none_or(|id| id.index() < self.directories.len());
         let range = |&(from, to): &(u32, u32), len: usize| from <= to && to as usize <= len;
-        let checks: [(&'static str, bool); 26] = [
+        let checks: [(&'static str, bool); 27] = [
             ("fallback", self.fallback.as_deref().is_none_or(is_canonical)),
             ("nat64", self.nat64.iter().all(|text| Nat64Prefix::parse(text).is_ok())),
             ("hosts", self.hosts.iter().all(Host::is_sound) && self.keys_differ()),
@@ -267,6 +275,13 @@ impl Tables {
             ),
             ("disabled", self.disabled.is_sound()),
             (
+                "categories",
+                self.category_names.is_sound()
+                    && self.category_directories.len() == self.category_names.len()
+                    && self.category_directories.is_sound(|id| id.index() < self.directories.len())
+                    && self.categories_ascend(),
+            ),
+            (
                 "continents",
                 self.continents.iter().all(|(c, k)| c.is_valid() && k.is_valid())
                     && self.continents.is_sorted_by(|a, b| a.0 < b.0),
@@ -313,6 +328,12 @@ impl Tables {
         keys.len() == self.hosts.len()
     }
 
+    /// Whether each category has directories, each once.
+    fn categories_ascend(&self) -> bool {
+        let lists = (0..self.category_names.len()).map(|rank| self.category_directories.get(rank));
+        lists.into_iter().all(|list| !list.is_empty() && list.is_sorted_by(|a, b| a < b))
+    }
+
     /// How many mirrors all preferred networks have together.
     fn mirrors_of_networks(&self) -> usize {
         let lists = self.netblocks.iter().map(|(_, list)| self.netblock_hosts.get(list as usize));
@@ -349,6 +370,41 @@ mod tests {
         assert_eq!(tables.validate(), Ok(()));
         tables.files = vec![file; 100];
         assert_eq!(tables.validate(), Err("files"));
+    }
+
+    #[test]
+    fn categories_have_directories_and_each_once() {
+        let tables = |lists: &[&[u32]]| {
+            let names: Vec<_> = (0..lists.len()).map(|n| format!("c{n}")).collect();
+            let directory = Directory {
+                layout: LayoutId(0),
+                carriers: 0,
+                subpath: Subpath::Suffix(0),
+                files: (0, 0),
+            };
+            let mut tables = Tables {
+                hosts: vec![Host { key: MirrorKey::Number(1), country: None, weight: 1 }],
+                layouts: vec![Layout { slots: vec![None] }],
+                carriers: HostSets::new(1),
+                directory_names: Names::from_sorted(["a", "b"]).expect("two names"),
+                directories: vec![directory; 2],
+                category_names: Names::from_sorted(names.iter().map(|name| &**name)).expect("few"),
+                ..Tables::default()
+            };
+            tables.carriers.push(&[1]).expect("one set");
+            for list in lists {
+                let ids = list.iter().map(|&id| DirectoryId(id));
+                tables.category_directories.push(ids).expect("few");
+            }
+            tables
+        };
+        assert_eq!(tables(&[&[0, 1], &[1]]).validate(), Ok(()));
+        for lists in [&[&[0, 2][..]][..], &[&[]], &[&[1, 0]], &[&[0, 0]], &[&[0], &[]]] {
+            assert_eq!(tables(lists).validate(), Err("categories"), "{lists:?}");
+        }
+        let mut without_list = tables(&[&[0]]);
+        without_list.category_directories = Lists::default();
+        assert_eq!(without_list.validate(), Err("categories"));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use index::Index;
 use model::base_url::{BaseUrl, authority};
 use model::mirror_key::MirrorKey;
 use model::net::Prefix;
+use routes::written::Stored;
 
 pub use super::expand::TooManyPairs;
 use super::expand::{self, Pair};
@@ -54,6 +55,7 @@ pub fn build(
     builder.add(&place, Record::Created(made));
     add_distribution(declaration, &mut builder);
     add_names(declaration, &pairs, &mut builder);
+    add_routes(declaration, &pairs, &mut builder);
     let mirrors = add_mirrors(declaration, &mut builder, report);
     let mut listing = Listing::new(&pairs, &mirrors);
     match tree {
@@ -104,6 +106,28 @@ fn add_names(declaration: &Declaration, pairs: &[Pair<'_>], builder: &mut Builde
     for redirect in &declaration.redirects {
         let record = Record::Redirect(redirect.from.clone(), redirect.to.clone());
         builder.add(&redirect.origin, record);
+    }
+}
+
+/// Adds the routes, and what they can name besides repositories and directories: a category for each
+/// group, with the repositories in it that are not switched off.
+fn add_routes(declaration: &Declaration, pairs: &[Pair<'_>], builder: &mut Builder) {
+    let Declaration { routes, maps, route_places, .. } = declaration;
+    let Some(first) = route_places.first().filter(|_| !routes.is_empty()) else { return };
+    let arches: BTreeSet<&str> = pairs.iter().map(|pair| pair.arch).collect();
+    let arches = arches.into_iter().map(str::to_owned).collect();
+    let stored = Stored { routes: routes.clone(), maps: maps.clone(), arches };
+    builder.add(first, Record::Routes(stored));
+    let mut categories: BTreeMap<&str, (&Origin, Vec<String>)> = BTreeMap::new();
+    for pair in pairs.iter().filter(|pair| !pair.is_disabled()) {
+        for group in &pair.repository.groups {
+            let (_, keys) =
+                categories.entry(group).or_insert((&pair.repository.origin, Vec::new()));
+            keys.push(pair.key());
+        }
+    }
+    for (name, (origin, keys)) in categories {
+        builder.add(origin, Record::Category(name.to_owned(), keys));
     }
 }
 

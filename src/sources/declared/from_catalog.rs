@@ -59,6 +59,7 @@ pub fn declare(catalog: &Catalog, name: &str, report: &mut Report) -> Declaratio
         redirects,
         networks: declare_networks(catalog, &origin, report),
         nat64: catalog.nat64.clone(),
+        ..Declaration::default()
     }
 }
 

@@ -23,6 +23,7 @@ use model::embedded::Nat64Prefix;
 use model::geo::Country;
 use model::mirror_key::MirrorName;
 use model::net::Prefix;
+use routes::written::{Map, WrittenRoute};
 
 /// A whole catalog.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +40,13 @@ pub struct Declaration {
     pub redirects: Vec<Redirect>,
     /// NAT64 prefixes besides the well-known one.
     pub nat64: Vec<Nat64Prefix>,
+    /// Which requests get an answer besides those for the usual paths. Places of routes, maps and tests are
+    /// positions in `route_places`.
+    pub routes: Vec<WrittenRoute>,
+    /// Tables in which templates of routes look values up.
+    pub maps: Vec<Map>,
+    /// Where routes, maps and tests are written.
+    pub route_places: Vec<Origin>,
 }
 
 /// What is said of the distribution as a whole.
@@ -244,6 +252,7 @@ impl Declaration {
     pub fn without_places(mut self) -> Self {
         let nowhere = Origin::table("", "");
         self.distribution.origin = None;
+        self.route_places.iter_mut().for_each(|place| *place = nowhere.clone());
         self.repositories.iter_mut().for_each(|repository| repository.origin = nowhere.clone());
         self.redirects.iter_mut().for_each(|redirect| redirect.origin = nowhere.clone());
         self.networks.iter_mut().for_each(|network| network.origin = nowhere.clone());

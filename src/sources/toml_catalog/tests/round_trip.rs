@@ -245,6 +245,7 @@ prop_compose! {
             }).collect(),
             nat64: has_nat64.then(|| Nat64Prefix::parse("2001:db8:64::/96").expect("a prefix"))
                 .into_iter().collect(),
+            ..Declaration::default()
         }
     }
 }
