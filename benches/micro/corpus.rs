@@ -20,9 +20,8 @@ use model::url::ProtocolSet;
 use serve::build_snapshot::build;
 use snapshot::{FileView, Snapshot};
 use sources::Inputs;
+use support::data;
 use testdata::fedora::Shape;
-
-use crate::data;
 
 /// The moment of every answer: the `Date` of a test must not move.
 pub(crate) const NOW: u64 = 1_790_000_123;

@@ -1,0 +1,58 @@
+//! A whole answer, as a worker makes it: all memory is used again, that of bodies too.
+
+use answer::{Format, Scratch};
+use divan::{Bencher, black_box};
+use encode::text::Text;
+use fastrand::Rng;
+
+use crate::REQUESTS;
+use crate::corpus::{self, Asked, CORPUS};
+
+fn each_request(bencher: Bencher<'_, '_>, format: Format, next: impl FnMut() -> &'static Asked) {
+    let (mut rng, mut scratch) = (Rng::with_seed(1), Scratch::default());
+    let mut body = Text::default();
+    let mut respond = |asked| {
+        body.clear();
+        corpus::respond(&CORPUS.edition, format, asked, &mut rng, &mut scratch, &mut body);
+        black_box(body.as_bytes()).len()
+    };
+    // Grow the memory before counting.
+    for asked in &CORPUS.requests {
+        respond(asked);
+    }
+    bencher.with_inputs(next).bench_local_values(|asked| respond(black_box(asked)));
+}
+
+#[divan::bench(sample_size = REQUESTS)]
+fn metalink(bencher: Bencher<'_, '_>) {
+    each_request(bencher, Format::Metalink, CORPUS.cycle());
+}
+
+#[divan::bench]
+fn metalink_usual(bencher: Bencher<'_, '_>) {
+    each_request(bencher, Format::Metalink, || &CORPUS.usual);
+}
+
+#[divan::bench(sample_size = REQUESTS)]
+fn mirrorlist(bencher: Bencher<'_, '_>) {
+    each_request(bencher, Format::Mirrorlist, CORPUS.cycle());
+}
+
+fn hostile(bencher: Bencher<'_, '_>, format: Format, query: String) {
+    let asked = Box::new(Asked { query, client: CORPUS.usual.client });
+    let asked: &'static Asked = Box::leak(asked);
+    each_request(bencher, format, || asked);
+}
+
+/// 8 KB of nothing but what an XML comment cannot hold, and the long list of repositories.
+#[divan::bench]
+fn hostile_unknown_repository(bencher: Bencher<'_, '_>) {
+    let query = format!("repo={}&arch=a", "-".repeat(7_900));
+    hostile(bencher, Format::Metalink, query);
+}
+
+#[divan::bench]
+fn hostile_path_of_slashes(bencher: Bencher<'_, '_>) {
+    let query = format!("path={}", "a//".repeat(2_600));
+    hostile(bencher, Format::Metalink, query);
+}
