@@ -99,7 +99,7 @@ pub(super) fn resolve_as_mirrors(
             continue;
         };
         if number == 0 || number == AS_TRANS {
-            report.skipped(origin, "AS number that is no system's, skipped", key);
+            report.skipped(origin, "AS number that no AS has, skipped", key);
             continue;
         }
         if !seen.insert(number) {

@@ -36,8 +36,8 @@ fn what_does_not_join_is_told_and_does_no_harm() {
         (netblock("11.0.0.0/8", &[99]), "cache.proto: HostNetblockCache: mirror carries nothing, skipped: 11.0.0.0/8 of mirror 99".into()),
         (asn(64_496, 99), "cache.proto: HostAsnCache: mirror carries nothing, skipped: AS64496 of mirror 99".into()),
         (asn(65_000, 1), "cache.proto: HostAsnCache: AS number to which no network belongs: 65000".into()),
-        (asn(0, 1), "cache.proto: HostAsnCache: AS number that is no system's, skipped: 0".into()),
-        (asn(23_456, 1), "cache.proto: HostAsnCache: AS number that is no system's, skipped: 23456".into()),
+        (asn(0, 1), "cache.proto: HostAsnCache: AS number that no AS has, skipped: 0".into()),
+        (asn(23_456, 1), "cache.proto: HostAsnCache: AS number that no AS has, skipped: 23456".into()),
         (asn(1_i64 << 32, 1), "cache.proto: HostAsnCache: not an AS number, skipped: 4294967296".into()),
         (
             push(|w| &mut w.list.host_country_cache, IntStringMap::new(99, "DE")),

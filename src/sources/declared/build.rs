@@ -208,33 +208,33 @@ fn report_useless(mirror: &Mirror, fallback: Option<&BaseUrl>, report: &mut Repo
     if mirror.networks.is_empty() && mirror.asns.is_empty() {
         let key = mirror.key.as_str();
         if mirror.private {
-            let problem = "private mirror without a network or a system, nobody gets it";
+            let problem = "private mirror without a network or an AS, nobody gets it";
             report.skipped(&mirror.origin, problem, key);
         }
         if mirror.monopoly {
-            let problem = "monopoly without a network or a system, without effect";
+            let problem = "monopoly without a network or an AS, without effect";
             report.skipped(&mirror.origin, problem, key);
         }
     }
 }
 
-/// Adds the networks and systems of mirrors, each once with all of its mirrors.
+/// Adds the networks and autonomous systems of mirrors, each once with all of its mirrors.
 fn add_networks(mirrors: &[&Mirror], builder: &mut Builder) {
     let mut networks: BTreeMap<Prefix, (&Origin, Vec<MirrorKey>)> = BTreeMap::new();
-    let mut systems: BTreeMap<u32, (&Origin, Vec<MirrorKey>)> = BTreeMap::new();
+    let mut as_mirrors: BTreeMap<u32, (&Origin, Vec<MirrorKey>)> = BTreeMap::new();
     for Mirror { origin, key, networks: own_networks, asns, .. } in mirrors {
         let key = MirrorKey::Name(key.clone());
         for &prefix in own_networks {
             networks.entry(prefix).or_insert((origin, Vec::new())).1.push(key.clone());
         }
         for &asn in asns {
-            systems.entry(asn).or_insert((origin, Vec::new())).1.push(key.clone());
+            as_mirrors.entry(asn).or_insert((origin, Vec::new())).1.push(key.clone());
         }
     }
     for (prefix, (origin, mirrors)) in networks {
         builder.add(origin, Record::Netblock(prefix.to_string(), mirrors));
     }
-    for (asn, (origin, mirrors)) in systems {
+    for (asn, (origin, mirrors)) in as_mirrors {
         builder.add(origin, Record::AsMirrors(asn.into(), mirrors));
     }
 }
@@ -329,8 +329,8 @@ mod tests {
         assert_eq!(
             report.lines(),
             [
-                "m.yml:1: private mirror without a network or a system, nobody gets it: hidden",
-                "m.yml:1: monopoly without a network or a system, without effect: alone",
+                "m.yml:1: private mirror without a network or an AS, nobody gets it: hidden",
+                "m.yml:1: monopoly without a network or an AS, without effect: alone",
             ]
         );
     }

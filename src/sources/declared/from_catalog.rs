@@ -189,12 +189,9 @@ fn declare_mirrors(
     for (prefix, hosts) in &catalog.netblocks {
         hosts.iter().for_each(|&host| networks.entry(host).or_default().push(*prefix));
     }
-    let mut systems: BTreeMap<HostId, Vec<u32>> = BTreeMap::new();
-    for system in &catalog.as_mirrors {
-        system
-            .mirrors
-            .iter()
-            .for_each(|&host| systems.entry(host).or_default().push(system.number));
+    let mut asns: BTreeMap<HostId, Vec<u32>> = BTreeMap::new();
+    for hosted in &catalog.as_mirrors {
+        hosted.mirrors.iter().for_each(|&host| asns.entry(host).or_default().push(hosted.number));
     }
     let audiences: BTreeMap<HostId, &records::Audience> =
         catalog.audiences.iter().map(|(host, audience)| (*host, audience)).collect();
@@ -209,13 +206,13 @@ fn declare_mirrors(
             continue;
         }
         let Some(key) = new_key(&urls, record, &mut keys) else { continue };
-        let asns = systems.get(&part.host).cloned().unwrap_or_default();
+        let asns = asns.get(&part.host).cloned().unwrap_or_default();
         let networks = networks.get(&part.host).cloned().unwrap_or_default();
         let is_for_nobody = !part.public && asns.is_empty() && networks.is_empty();
         let audience = audiences.get(&part.host).copied();
         let audience = declare_audience(audience, &record.key, origin, report);
         let disabled = match (is_for_nobody, &audience) {
-            (true, _) => Some("private, without networks and systems"),
+            (true, _) => Some("private, without networks and ASNs"),
             (false, None) => Some("serves no country that exists"),
             (false, Some(_)) => None,
         };

@@ -130,9 +130,9 @@ pub struct Mirror {
     pub asns: Vec<u32>,
     /// Networks whose clients should use it.
     pub networks: Vec<Prefix>,
-    /// Whether only clients of its networks and systems may use it.
+    /// Whether only clients of its networks and autonomous systems may use it.
     pub private: bool,
-    /// Whether clients of its networks and systems get no other mirror.
+    /// Whether clients of its networks and autonomous systems get no other mirror.
     pub monopoly: bool,
     /// The countries whose clients it serves.
     pub audience: Audience,

@@ -178,14 +178,14 @@ pub const MIRROR: Table = Table {
             "private",
             "`true` or `false`",
             "`false`",
-            "Whether only clients in its networks and systems get it.",
+            "Whether only clients in its networks and autonomous systems get it.",
         ),
         key(
             "monopoly",
             "`true` or `false`",
             "`false`",
-            "Whether clients in its networks and systems get no other mirror besides the origin; requests \
-             with `country=`, or for a protocol that it lacks, are answered as without it.",
+            "Whether clients in its networks and autonomous systems get no other mirror besides the origin; \
+             requests with `country=`, or for a protocol that it lacks, are answered as without it.",
         ),
         key(
             "countries",

@@ -57,8 +57,8 @@ pub struct World {
     /// The bytes of a country database that replaces `countries`.
     pub database: Option<Vec<u8>>,
     pub options: Options,
-    /// Mirrors that the clients of their networks and systems get alone, by number. MirrorManager's data
-    /// cannot say this.
+    /// Mirrors that the clients of their networks and autonomous systems get alone, by number.
+    /// MirrorManager's data cannot say this.
     pub monopolies: Vec<i64>,
     /// Number, country and audience of each mirror, for [`World::directory`].
     mirrors: Vec<(i64, &'static str, Audience, usize)>,
