@@ -14,8 +14,8 @@
 //!
 //! A wrong item of a list, or an address or place that cannot be read, is reported and left out. A fault
 //! in what a mirror is (its name, its addresses) or in what keeps it from clients (`private`, `monopoly`,
-//! `cloud_type`), in the key or in the value, costs the mirror: a private one must not become public by a
-//! typing error.
+//! `cloud_type`, `cloud_regions`), in the key or in the value, costs the mirror: a private one must not
+//! become public by a typing error.
 
 use catalog::Report;
 use model::asn;
@@ -26,7 +26,7 @@ use model::page_url::{is_contact, is_page_url};
 use model::url::Protocol;
 
 use super::config::Config;
-use super::fault::Fault;
+use super::fault::{Fault, Problem};
 use super::repositories::{CURRENT, carry, group_of_module};
 use super::table::{Field, File, Table};
 use super::yaml::{self, Document, Repeated};
@@ -42,7 +42,7 @@ const PROTOCOLS: [(&str, Protocol); 4] = [
 ];
 
 /// The keys that keep a mirror from clients.
-const GUARDING: [&str; 3] = ["private", "monopoly", "cloud_type"];
+const GUARDING: [&str; 4] = ["private", "monopoly", "cloud_type", "cloud_regions"];
 
 /// Reads a mirror's file: the mirror, and its modules as mirrors of their own.
 pub(super) fn parse(
@@ -320,7 +320,8 @@ fn read_cloud(
     file: File<'_>,
     report: &mut Report,
 ) -> Result<Option<String>, Fault> {
-    let regions = match table.find("cloud_regions") {
+    let regions_field = table.find("cloud_regions");
+    let regions = match &regions_field {
         Some(field) => {
             let wanted = "write a list of regions, such as [us-east-1]";
             let items = field.items(wanted)?.map(|item| item.text(wanted));
@@ -328,14 +329,23 @@ fn read_cloud(
         }
         None => String::new(),
     };
-    let Some(field) = table.find("cloud_type") else {
-        if let Some(field) = table.find("cloud_regions") {
-            let problem = "cloud_regions without cloud_type, skipped";
-            report.skipped(&file.origin(field.line()), problem, regions);
+    let field = table.find("cloud_type");
+    let cloud = match &field {
+        Some(field) => field.optional_text("write a cloud, such as aws")?,
+        None => None,
+    };
+    let (Some(field), Some(cloud)) = (field, cloud) else {
+        let Some(field) = regions_field else { return Ok(None) };
+        if !regions.is_empty() {
+            // AlmaLinux's service lists it for everybody, but whoever names regions means nobody else.
+            let wanted = "write the cloud of `cloud_regions`, such as aws, or remove these";
+            let problem = Problem::Missing { key: "cloud_type".to_owned(), wanted };
+            return Err(Fault { line: field.line(), problem });
         }
+        let problem = "cloud_regions without cloud_type, skipped";
+        report.skipped(&file.origin(field.line()), problem, "no region");
         return Ok(None);
     };
-    let Some(cloud) = field.optional_text("write a cloud, such as aws")? else { return Ok(None) };
     let value = format_args!("{cloud}, regions: {regions}");
     let problem = "cloud_type: only clients of its subnets and ASNs get the mirror; the networks of the \
                    regions are not fetched";

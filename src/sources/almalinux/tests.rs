@@ -322,6 +322,36 @@ fn a_key_like_one_that_keeps_clients_away_costs_the_mirror() {
     assert_eq!(declaration.mirrors[0].key.as_str(), "m.example");
 }
 
+/// However `cloud_type` is misspelt, its regions say that the mirror is not for everybody.
+#[test]
+fn regions_without_a_cloud_cost_the_mirror() {
+    let missing = "`cloud_type` is missing: write the cloud of `cloud_regions`, such as aws, or remove \
+                   these";
+    let misspelt =
+        "`cloud_region` is no known key: write `cloud_regions` if it is meant, or remove the line";
+    for (keys, expected) in [
+        ("provider: aws\ncloud_regions: [us-east-1]", Some((4, missing))),
+        ("cloud_type:\ncloud_regions: [us-east-1]", Some((4, missing))),
+        ("cloud_regions: [us-east-1]\nsubnets: [192.0.2.0/24]", Some((3, missing))),
+        ("provider: aws\ncloud_region: [us-east-1]", Some((4, misspelt))),
+        ("cloud_regions: []", None),
+        ("cloud_regions:", None),
+    ] {
+        let text = format!("name: m.example\naddress: {{http: 'http://m.example'}}\n{keys}\n");
+        let good = &b"name: good.example\naddress: {http: 'http://good.example'}\n"[..];
+        let mut report = Report::default();
+        let mirrors = [("m.yml", text.as_bytes()), ("good.yml", good)];
+        let declaration = parse(&config_with("", ""), mirrors, &mut report);
+        let declaration = declaration.expect(keys).expect(keys);
+        let is_left = declaration.mirrors.iter().any(|mirror| mirror.key.as_str() == "m.example");
+        assert_eq!(is_left, expected.is_none(), "{keys}");
+        if let Some((line, reason)) = expected {
+            let told = format!("m.yml:{line}: mirror left out: {reason}");
+            assert!(report.details().contains(&told), "{told}\n{:#?}", report.details());
+        }
+    }
+}
+
 #[test]
 fn a_folder_without_a_usable_mirror_is_an_error() {
     let folder = tempfile::tempdir().expect("a temporary folder");
