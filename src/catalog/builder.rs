@@ -1,5 +1,7 @@
 //! The builder of the catalog, which takes records from sources in any order.
 
+use rustc_hash::FxHashSet;
+
 use super::bad_catalog::BadCatalog;
 use super::directories::Directories;
 use super::entry::{Entry, Missing, Record};
@@ -29,6 +31,7 @@ pub struct Builder {
     netblocks: Vec<Entry<String, Vec<MirrorKey>>>,
     as_mirrors: Vec<Entry<i64, Vec<MirrorKey>>>,
     repositories: Vec<Entry<String, String>>,
+    lacking: FxHashSet<String>,
     redirects: Vec<Entry<String, String>>,
     disabled: Vec<Entry<String, bool>>,
     disabled_pairs: Vec<Entry<String, ()>>,
@@ -56,6 +59,7 @@ impl Builder {
             netblocks: Vec::new(),
             as_mirrors: Vec::new(),
             repositories: Vec::new(),
+            lacking: FxHashSet::default(),
             redirects: Vec::new(),
             disabled: Vec::new(),
             disabled_pairs: Vec::new(),
@@ -91,6 +95,7 @@ impl Builder {
             Record::Repository(key, directory) => {
                 push(&mut self.repositories, origin, key, directory);
             }
+            Record::Lacking(directory) => drop(self.lacking.insert(directory)),
             Record::Redirect(from, to) => push(&mut self.redirects, origin, from, to),
             Record::Disabled(name, disabled) => push(&mut self.disabled, origin, name, disabled),
             Record::DisabledPair(key) => push(&mut self.disabled_pairs, origin, key, ()),
@@ -143,7 +148,7 @@ impl Builder {
         records.sort_by(|a, b| a.name.cmp(&b.name));
         repositories::add_parents(&paths, &mut records, report);
         files::collect(files, created, &mut records, report);
-        let mut repositories = repositories::resolve(name, paths, &records, report)?;
+        let mut repositories = repositories::resolve(name, paths, &self.lacking, &records, report)?;
         repositories::switch_off(&self.disabled_pairs, &mut repositories, report);
         let (redirects, disabled) =
             repositories::resolve_names(&repositories, &self.redirects, &self.disabled, report);
@@ -175,7 +180,7 @@ impl Builder {
             locations_by_hand: Vec::new(),
             name: missing.input,
         };
-        joins::report(&self.urls, &directories, &catalog, report);
+        joins::report(&self.urls, &directories, &self.lacking, &catalog, report);
         catalog.continents =
             locations::resolve_continents(geography.continents, &self.continents, report);
         let known = locations::KnownCountries(&catalog.continents);

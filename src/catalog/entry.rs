@@ -30,6 +30,9 @@ pub enum Record {
     AsMirrors(i64, Vec<MirrorKey>),
     /// `repo+arch`, and its directory or the one of its index.
     Repository(String, String),
+    /// The directory of a repository that is missing, or whose `repodata` is, for a reason that the source
+    /// has reported itself.
+    Lacking(String),
     /// The old name of a repository, and its name now.
     Redirect(String, String),
     /// A repository, and whether it is switched off.

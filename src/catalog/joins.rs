@@ -18,10 +18,12 @@ use model::ids::{DirectoryId, HostId};
 use model::mirror_key::MirrorKey;
 use model::url::Protocol;
 
-/// Reports finished records that are of no use, and repositories with which clients fail.
+/// Reports finished records that are of no use, and repositories with which clients fail, but those that are
+/// `lacking`, which have been reported.
 pub(super) fn report(
     urls: &[Entry<i64, String>],
     directories: &Directories,
+    lacking: &FxHashSet<String>,
     catalog: &Catalog,
     report: &mut Report,
 ) {
@@ -63,6 +65,7 @@ pub(super) fn report(
         let has_index = repodata
             .is_some_and(|directory| directory.files.iter().any(|file| file.name == "repomd.xml"));
         match repodata {
+            None if lacking.contains(&repository.path) => {}
             None => {
                 let problem = "repository whose repodata no mirror carries, it has no metalink";
                 report.skipped(origin, problem, value);

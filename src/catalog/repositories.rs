@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rustc_hash::FxHashSet;
+
 use super::bad_catalog::{BadCatalog, refuse_if_dangling};
 use super::entry::Entry;
 use super::first::first_of_each_name;
@@ -93,10 +95,11 @@ pub(super) fn add_parents(paths: &Paths<'_>, records: &mut Vec<Directory>, repor
     records.sort_by(|a, b| a.name.cmp(&b.name));
 }
 
-/// Finds the directories of all repositories.
+/// Finds the directories of all repositories. Those that are `lacking` have been reported.
 pub(super) fn resolve(
     input: &str,
     paths: Paths<'_>,
+    lacking: &FxHashSet<String>,
     records: &[Directory],
     report: &mut Report,
 ) -> Result<Vec<Repository>, BadCatalog> {
@@ -105,7 +108,7 @@ pub(super) fn resolve(
     for (key, Path { origin, path }) in paths {
         let find = |path: &str| find(records, path).and_then(DirectoryId::new);
         let (directory, repodata) = (find(&path), find(&split_repodata(&path).1));
-        if directory.is_none() && repodata.is_none() {
+        if directory.is_none() && repodata.is_none() && !lacking.contains(&path) {
             dangling += 1;
             let problem = "repository whose directory no mirror carries";
             report.skipped(origin, problem, format_args!("{key} in {path}"));

@@ -112,7 +112,7 @@ impl<'d> Listing<'d> {
         builder: &mut Builder,
         report: &mut Report,
     ) -> Result<(), OtherTree> {
-        self.report_lacking(tree, name, report)?;
+        self.report_lacking((tree, name), builder, report)?;
         let linked = self.find_linked(tree);
         // The tree itself is no directory that clients ask for.
         for directory in tree.directories().iter().filter(|directory| !directory.name.is_empty()) {
@@ -143,24 +143,30 @@ impl<'d> Listing<'d> {
         paths
     }
 
-    /// Reports repositories that the tree does not have; fails if these are so many that the index must be
-    /// of another tree.
+    /// Reports repositories that the tree does not have, or not their `repodata`; fails if it does not have
+    /// so many that the index must be of another tree.
     fn report_lacking(
         &self,
-        tree: &Index,
-        name: &str,
+        (tree, name): (&Index, &str),
+        builder: &mut Builder,
         report: &mut Report,
     ) -> Result<(), OtherTree> {
         let has = |path: &str| tree.find(&tree.resolve(path)).is_some();
-        let lacks = |path: &&String| !has(path) && !has(&split_repodata(path).1);
-        let lacking: Vec<_> = self.paths().into_iter().filter(lacks).collect();
-        for path in &lacking {
-            let Some(place) = self.places.get(*path) else { continue };
-            let problem = "directory that the index does not have (is it of the top of the tree that \
-                           mirrors copy?)";
+        let (mut lacking, all) = (0, self.places.len());
+        for path in self.paths() {
+            let Some(place) = self.places.get(path) else { continue };
+            if has(&split_repodata(path).1) {
+                continue;
+            }
+            let problem = if has(path) {
+                "repository whose repodata the index does not have, it has no metalink"
+            } else {
+                lacking += 1;
+                "directory that the index does not have (is it of the top of the tree that mirrors copy?)"
+            };
             report.skipped(&place.origin, problem, format_args!("{path} in {name}"));
+            builder.add(&place.origin, Record::Lacking(path.clone()));
         }
-        let (lacking, all) = (lacking.len(), self.places.len());
         // Nobody would carry anything.
         let is_useless = lacking == all && self.elsewhere.is_none() && !self.mirrors.is_empty();
         match lacking > MAX_LACKING.max(all / 2) || (is_useless && all > 0) {

@@ -47,6 +47,19 @@ pub(super) fn index(names: &[&str], links: &[(&str, &str)]) -> Index {
     Index::new(1_790_000_200, directories, aliases).unwrap()
 }
 
+/// The index of a tree that has every repository of the smallest catalog.
+fn index_of_all() -> Index {
+    index(
+        &[
+            "9/BaseOS/x86_64/os/repodata",
+            "9/BaseOS/aarch64/os/repodata",
+            "10/BaseOS/x86_64/os/repodata",
+            "10/BaseOS/aarch64/os/repodata",
+        ],
+        &[],
+    )
+}
+
 #[test]
 fn with_an_index_metalinks_work_and_every_directory_is_listed() {
     let index = index(
@@ -166,6 +179,33 @@ fn an_index_of_another_tree_is_refused() {
     let catalog = SMALLEST.replace("urls ", "carries = [\"baseos\"]\nurls ");
     let error = Files::new(&catalog).with_index(&few).try_serve().err().expect("it is refused");
     assert!(error.to_string().contains("/tree.index: lacks the directories of 4 of 4 "), "{error}");
+}
+
+#[test]
+fn what_the_index_lacks_is_reported_once_and_not_blamed_on_mirrors() {
+    let index =
+        index(&["9/BaseOS/x86_64/os/repodata", "9/BaseOS/aarch64/os/Packages", "10/BaseOS"], &[]);
+    let report = Files::new(SMALLEST).with_index(&index).report();
+    let of_repositories: Vec<&str> = report
+        .iter()
+        .filter(|line| line.contains("BaseOS/"))
+        .filter_map(|line| line.split_once(": ").map(|(_, problem)| problem))
+        .collect();
+    assert_eq!(
+        of_repositories,
+        [
+            "directory that the index does not have (is it of the top of the tree that mirrors copy?): \
+             10/BaseOS/aarch64/os in tree.index (and 1 more like it)",
+            "repository whose repodata the index does not have, it has no metalink: \
+             9/BaseOS/aarch64/os in tree.index",
+        ]
+    );
+    // Where mirrors are at fault, they are blamed: nobody has the repository, but the tree has it.
+    let catalog = SMALLEST.replace("urls ", "carries = [{ versions = [\"9\"] }]\nurls ");
+    let report = Files::new(&catalog).with_index(&index_of_all()).report();
+    let blamed = "repository whose directory no mirror carries: baseos-10+aarch64 in \
+                  10/BaseOS/aarch64/os (and 1 more like it)";
+    assert!(report.iter().any(|line| line.ends_with(blamed)), "{report:?}");
 }
 
 #[test]
