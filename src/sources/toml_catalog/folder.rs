@@ -1,4 +1,4 @@
-//! The files of a catalog, and reading them within limits.
+//! The files of a catalog, and the limits within which they are read and written.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -19,6 +19,44 @@ const MAX_FILE: u64 = 4 << 20;
 const MAX_TOTAL: u64 = 128 << 20;
 /// The most entries of a folder.
 const MAX_ENTRIES: usize = 10_000;
+
+/// The reason why nobody could read a folder. Sizes are in bytes.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum TooLarge {
+    /// There are too many mirrors.
+    #[error("would hold {0} mirrors, more than the {MAX_ENTRIES} entries that are accepted")]
+    Mirrors(usize),
+    /// A file is too long.
+    #[error("its {name} would be {length} bytes long, more than the {MAX_FILE} that are accepted")]
+    File {
+        /// The name of the file in the folder.
+        name: String,
+        /// Its length.
+        length: u64,
+    },
+    /// All files together are too long.
+    #[error("would hold more than the {MAX_TOTAL} bytes that are accepted")]
+    Total,
+}
+
+/// Checks that a folder can be read that holds these files of mirrors, and others, each with its name and
+/// its length.
+pub(super) fn check_size(
+    n_mirrors: usize,
+    files: impl IntoIterator<Item = (String, u64)>,
+) -> Result<(), TooLarge> {
+    if n_mirrors > MAX_ENTRIES {
+        return Err(TooLarge::Mirrors(n_mirrors));
+    }
+    let mut left = MAX_TOTAL;
+    for (name, length) in files {
+        if length > MAX_FILE {
+            return Err(TooLarge::File { name, length });
+        }
+        left = left.checked_sub(length).ok_or(TooLarge::Total)?;
+    }
+    Ok(())
+}
 
 /// How much may still be read.
 pub(super) struct Budget {
@@ -131,4 +169,33 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, String> {
 /// The key of the mirror that a file of this name describes.
 fn find_key(name: &Path) -> Option<MirrorName> {
     MirrorName::parse(name.to_str()?.strip_suffix(".toml")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The reason why a folder with files of these lengths is refused; nothing if it is not.
+    fn refused(n_mirrors: usize, lengths: &[u64]) -> String {
+        let names = ["distribution.toml", "mirrors/a.toml"].into_iter().cycle();
+        let files = names.map(str::to_owned).zip(lengths.iter().copied());
+        check_size(n_mirrors, files).err().map(|reason| reason.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_folder_that_could_not_be_read_is_refused_with_its_size() {
+        let full = [MAX_FILE; 32];
+        assert_eq!(full.iter().sum::<u64>(), MAX_TOTAL);
+        assert_eq!(refused(MAX_ENTRIES, &full), "");
+        assert_eq!(
+            refused(MAX_ENTRIES + 1, &[1]),
+            "would hold 10001 mirrors, more than the 10000 entries that are accepted"
+        );
+        assert_eq!(
+            refused(1, &[1, MAX_FILE + 1]),
+            "its mirrors/a.toml would be 4194305 bytes long, more than the 4194304 that are accepted"
+        );
+        let more = [&full[..], &[1]].concat();
+        assert_eq!(refused(1, &more), "would hold more than the 134217728 bytes that are accepted");
+    }
 }

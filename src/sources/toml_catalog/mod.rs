@@ -33,7 +33,7 @@ use crate::declared::Declaration;
 use crate::declared::check::{Scope, check};
 use crate::declared::fault::{Fault, Faults, Problem};
 
-pub use folder::files;
+pub use folder::{TooLarge, files};
 pub use values::is_line;
 pub use writer::{WriteError, write, write_folder};
 

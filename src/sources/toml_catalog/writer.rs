@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use toml_writer::{ToTomlKey, ToTomlValue};
 
-use super::folder::{DISTRIBUTION_FILE, MIRRORS_FOLDER};
+use super::folder::{DISTRIBUTION_FILE, MIRRORS_FOLDER, TooLarge, check_size};
 use super::keys::{self, Table};
 use crate::declared::{
     Audience, Carried, Carries, Declaration, Disabled, Mirror, MirrorPlace, Network, Repository,
@@ -24,6 +24,14 @@ pub enum WriteError {
     /// The folder is a catalog.
     #[error("{}: is a catalog already; it is not changed", .0.display())]
     IsCatalog(PathBuf),
+    /// What would be written could not be read.
+    #[error("{}: {reason}", folder.display())]
+    TooLarge {
+        /// The folder.
+        folder: PathBuf,
+        /// The reason.
+        reason: TooLarge,
+    },
     /// The system refuses.
     #[error("{}: {error}", path.display())]
     Io {
@@ -47,11 +55,14 @@ pub fn write(declaration: &Declaration) -> String {
 }
 
 /// Writes a declaration as a catalog in a new folder, a file for each mirror. The folder appears when it
-/// is complete.
+/// is complete. Nothing is written that could not be read.
 pub fn write_folder(declaration: &Declaration, folder: &Path) -> Result<(), WriteError> {
     if folder.symlink_metadata().is_ok() {
         return Err(WriteError::Exists(folder.to_owned()));
     }
+    let sizes = files(declaration).map(|(name, text)| (name, text.len() as u64));
+    check_size(declaration.mirrors.len(), sizes)
+        .map_err(|reason| WriteError::TooLarge { folder: folder.to_owned(), reason })?;
     let mut name = std::ffi::OsString::from(".");
     name.push(folder.file_name().unwrap_or(folder.as_os_str()));
     name.push(format!(".{}.tmp", std::process::id()));
@@ -73,15 +84,20 @@ fn fill_folder(declaration: &Declaration, folder: &Path) -> Result<(), WriteErro
     let mirrors = folder.join(MIRRORS_FOLDER);
     fs::create_dir_all(&mirrors)
         .map_err(|error| WriteError::Io { path: mirrors.clone(), error })?;
+    files(declaration).try_for_each(|(name, text)| create(&folder.join(name), &text))
+}
+
+/// The files of a folder, each with its name in the folder and its text.
+fn files(declaration: &Declaration) -> impl Iterator<Item = (String, String)> {
     let mut writer = Writer::default();
     write_distribution(declaration, &mut writer);
-    create(&folder.join(DISTRIBUTION_FILE), &writer.out)?;
-    for mirror in &declaration.mirrors {
+    let distribution = (DISTRIBUTION_FILE.to_owned(), writer.out);
+    let mirrors = declaration.mirrors.iter().map(|mirror| {
         let mut writer = Writer::default();
         write_mirror(mirror, &mut writer);
-        create(&mirrors.join(format!("{}.toml", mirror.key.as_str())), &writer.out)?;
-    }
-    Ok(())
+        (format!("{MIRRORS_FOLDER}/{}.toml", mirror.key.as_str()), writer.out)
+    });
+    std::iter::once(distribution).chain(mirrors)
 }
 
 /// Writes a file that does not exist yet.

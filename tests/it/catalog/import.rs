@@ -246,3 +246,28 @@ fn import_writes_nothing_that_cannot_be_read() {
     assert!(stderr.contains(": mirror.disabled: \"cloud mirror of xxx"), "{stderr}");
     assert!(!output.exists());
 }
+
+/// A folder of more mirrors than are read in one would be of no use.
+#[test]
+fn import_writes_no_folder_that_is_too_large_to_be_read() {
+    const N_MIRRORS: i64 = 10_001;
+    let mut world = World::empty();
+    let names: Vec<String> = (1..=N_MIRRORS).map(|number| format!("m{number}")).collect();
+    for (number, name) in (1..).zip(&names) {
+        world.mirror(number, "DE", 1_000, Public, &["https"], name);
+    }
+    world.directory("pub/9/os", "9/os", &(1..=N_MIRRORS).collect::<Vec<_>>());
+    world.repository("a+x86_64", "pub/9/os");
+    let folder = tempfile::tempdir().unwrap();
+    let cache = world.write(folder.path(), &world.list.encode_to_vec()).cache;
+    let output = folder.path().join("catalog");
+    let before = std::fs::read_dir(folder.path()).unwrap().count();
+    let paths = [&cache, &output].map(|path| path.to_str().unwrap());
+    let result = run(&["import", "--cache", paths[0], "-o", paths[1]]);
+    let stderr = String::from_utf8(result.stderr).unwrap();
+    assert_eq!(result.status.code(), Some(1), "{stderr}");
+    let expected =
+        "catalog: would hold 10001 mirrors, more than the 10000 entries that are accepted\n";
+    assert!(stderr.ends_with(expected), "{stderr}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), before);
+}
