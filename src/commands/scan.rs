@@ -15,6 +15,7 @@ use crate::cli::ScanArgs;
 use ::scan::{Findings, Options, Problem, Progress, Scan, ScanError, Summary};
 use index::Index;
 use runtime::log;
+use runtime::write_lock::WriteLock;
 
 /// How often the progress is shown anew.
 const SHOWN_EVERY: Duration = Duration::from_millis(200);
@@ -64,6 +65,9 @@ impl ScanArgs {
 
 /// Scans, and puts the index in place. The error is a line.
 fn scan_and_write(args: &ScanArgs) -> Result<Scan, String> {
+    // Earlier versions that another scan writes meanwhile would be lost.
+    let _lock = WriteLock::acquire(&args.output)
+        .map_err(|error| format!("{}: {error}", args.output.display()))?;
     let former = match Index::read(&args.output) {
         Ok(index) => Some(index),
         Err(error) if error.io_error().is_some_and(|error| error.kind() == ErrorKind::NotFound) => {

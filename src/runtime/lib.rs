@@ -4,6 +4,7 @@
 pub mod supervise;
 pub mod regular_file;
 pub mod replace;
+pub mod write_lock;
 pub mod sealed;
 pub mod rate_limiter;
 pub mod log;

@@ -9,7 +9,8 @@
 //! A temporary file has a unique name (`.NAME.`, 16 random hex digits, `.tmp`) and mode 0644 less the
 //! umask. It is always created: an existing file, link or FIFO of that name is never opened. So writers
 //! need no lock: each has its own file, and of two at the same time the last rename counts. With a lock,
-//! any process that can open the file could hold it and block all writers forever.
+//! any process that can open the file could hold it and block all writers forever. Writers that build on
+//! what is in the file are kept apart by [`super::write_lock`].
 //!
 //! A writer that is killed leaves its temporary file behind. The next writer removes those that have
 //! not been written to for an hour ([`ABANDONED`]), if it has permission.
@@ -61,10 +62,7 @@ impl<'a> NewFile<'a> {
             // A rename would also replace a device such as /dev/null.
             return Err(io::Error::other("exists and is no regular file"));
         }
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
+        let folder = folder_of(path);
         let name = path.file_name().ok_or_else(|| io::Error::other("names no file"))?;
         let names = Names { folder, name };
         names.remove_abandoned();
@@ -86,6 +84,14 @@ impl<'a> NewFile<'a> {
         let folder = self.names.folder;
         let synced = File::open(folder).and_then(|folder| folder.sync_all());
         Ok(synced.err().map(|error| NotSynced { folder: folder.to_owned(), error }))
+    }
+}
+
+/// The folder of a file.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
     }
 }
 

@@ -1,11 +1,13 @@
 //! `mirrorlistd scan`: what it prints, its exit status, and what becomes of the index.
 
 use std::fs;
-use std::process::{Command, Output, Stdio};
+use std::os::unix::fs::MetadataExt;
+use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::Instant;
 
 use index::Index;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Tree, repomd, times};
 use crate::server::{run, wait_until};
@@ -19,6 +21,19 @@ impl Tree {
     fn command(&self, options: &[&str]) -> Output {
         let (path, index) = (self.path(""), self.index());
         run(&[&["scan", path.to_str().unwrap(), "-o", &index], options].concat())
+    }
+
+    /// A scan of the tree that nobody listens to.
+    fn scan_in_background(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorlistd"));
+        command.arg("scan").arg(self.path("")).args(["-o", &self.index()]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+
+    /// The inode of the index, if there is one.
+    fn inode_of_index(&self) -> Option<u64> {
+        fs::metadata(self.index()).ok().map(|meta| meta.ino())
     }
 
     fn json(&self, options: &[&str]) -> serde_json::Value {
@@ -183,6 +198,96 @@ fn contradictions_are_usage_errors() {
     }
 }
 
+/// A scan that was stopped in the middle; killed on drop.
+struct Stopped(Child);
+
+impl Stopped {
+    /// Starts scans until one is stopped after it has locked the index and before it has replaced it.
+    /// Without `keep`, there is no index before.
+    fn start(tree: &Tree, keep: bool) -> Self {
+        let mut found = None;
+        wait_until("a scan is stopped in the middle", || {
+            if !keep {
+                let _ = fs::remove_file(tree.index());
+            }
+            let before = tree.inode_of_index();
+            let mut scan = Self(tree.scan_in_background().spawn().unwrap());
+            while scan.0.try_wait().unwrap().is_none() {
+                if scan.holds_lock() {
+                    scan.signal(Signal::STOP);
+                    while !matches!(scan.state(), 'T' | 'Z') {
+                        std::hint::spin_loop();
+                    }
+                    if scan.holds_lock() && tree.inode_of_index() == before {
+                        found = Some(scan);
+                        return true;
+                    }
+                    return false;
+                }
+            }
+            false
+        });
+        found.unwrap()
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).unwrap();
+    }
+
+    /// The state of the process, as in ps.
+    fn state(&self) -> char {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap();
+        stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next()).unwrap()
+    }
+
+    fn holds_lock(&self) -> bool {
+        let pid = self.0.id().to_string();
+        // `1: FLOCK ADVISORY WRITE PID …`
+        fs::read_to_string("/proc/locks").unwrap().lines().any(|line| {
+            let words: Vec<_> = line.split_whitespace().collect();
+            words.get(1) == Some(&"FLOCK") && words.get(4) == Some(&&*pid)
+        })
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        // Both fail where it has ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn of_two_scans_with_one_index_the_second_fails_at_once() {
+    let tree = Tree::new();
+    for number in 0..300 {
+        tree.repository(&format!("{}/{number}", number % 17), number);
+    }
+    for (keep, reason) in [
+        (false, "is not there yet, and another process is writing it, or another new file"),
+        (true, "is being written by another process; try again when that has ended"),
+    ] {
+        let mut first = Stopped::start(&tree, keep);
+        let before = tree.inode_of_index();
+        let second = tree.command(&[]);
+        assert_eq!(second.status.code(), Some(1), "{second:?}");
+        let stderr = text(&second.stderr);
+        assert!(
+            stderr.starts_with(&format!("mirrorlistd: {}: {reason}", tree.index())),
+            "{stderr}"
+        );
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert_eq!(tree.inode_of_index(), before);
+        first.signal(Signal::CONT);
+        assert!(first.0.wait().unwrap().success());
+        assert!(tree.command(&[]).status.success());
+        // Nor does one that is killed keep others out.
+        drop(Stopped::start(&tree, keep));
+        assert!(tree.command(&[]).status.success());
+    }
+}
+
 /// How many of them are killed before their end is a matter of the machine.
 #[test]
 fn a_scan_that_is_killed_at_any_moment_leaves_the_old_or_the_new_index() {
@@ -191,12 +296,7 @@ fn a_scan_that_is_killed_at_any_moment_leaves_the_old_or_the_new_index() {
     for number in 0..300 {
         tree.repository(&format!("{}/{number}", number % 17), number);
     }
-    let scan = || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorlistd"));
-        command.arg("scan").arg(tree.path("")).args(["-o", &tree.index()]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command
-    };
+    let scan = || tree.scan_in_background();
     let start = Instant::now();
     assert!(scan().status().unwrap().success());
     let slowest = start.elapsed();
