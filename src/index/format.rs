@@ -17,17 +17,15 @@
 //!
 //! `tests/fixtures/index/` has a small file of each version.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::records::{Alias, Directory, File, Stamp, Version};
 use super::{Fault, Index};
 use model::checksum::Checksums;
-use runtime::regular_file::ReadError;
 use runtime::replace::{self, NotSynced};
-use runtime::sealed::{self, Kind};
+use runtime::sealed::{self, EncodeError, Kind, Reason};
 
 /// Format version of the file. A program refuses files of other versions.
 pub const VERSION: u32 = 1;
@@ -45,59 +43,15 @@ const KIND: Kind = Kind {
 };
 
 /// The error of reading or writing an index. The message names the file.
-#[derive(Debug, thiserror::Error)]
-#[error("{}: {reason}", path.display())]
-pub struct Error {
-    path: PathBuf,
-    reason: Reason,
-}
-
-impl Error {
-    /// The I/O error, if that is the reason.
-    pub fn io_error(&self) -> Option<&io::Error> {
-        match &self.reason {
-            Reason::Read(error) => error.io_error(),
-            Reason::Write(error) => Some(error),
-            Reason::Broken(_) | Reason::Encode(_) => None,
-        }
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-enum Reason {
-    #[error("{0}")]
-    Read(ReadError),
-    #[error("{0}")]
-    Write(io::Error),
-    #[error("{0}")]
-    Broken(Broken),
-    #[error("cannot be encoded: {0}")]
-    Encode(String),
-}
-
-/// The reason why bytes are no valid index.
-#[derive(Debug, thiserror::Error)]
-pub enum Broken {
-    /// The header does not fit the kind of file, the version or the payload.
-    #[error("{0}")]
-    Sealed(#[from] sealed::Broken),
-    /// The checksum matches, but the payload is not bincode of the records.
-    #[error("cannot be decoded: {0}")]
-    Decode(String),
-    /// The records make no index.
-    #[error("{0}")]
-    Fault(#[from] Fault),
-}
+pub type Error = sealed::Error<Fault>;
+/// The reason why bytes are no valid index: the header, the encoding, or records that make no index.
+pub type Broken = sealed::Invalid<Fault>;
 
 impl Index {
     /// Reads a file.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let at = |reason| Error { path: path.to_owned(), reason };
-        let (payload, _) = KIND.read(path).map_err(|error| match error {
-            sealed::Error::Read(error) => at(Reason::Read(error)),
-            sealed::Error::Broken(error) => at(Reason::Broken(error.into())),
-        })?;
-        decode_payload(&payload).map_err(|error| at(Reason::Broken(error)))
+        let (payload, _) = KIND.read(path)?;
+        decode_payload(&payload).map_err(|error| Reason::Invalid(error).at(path))
     }
 
     /// Verifies and decodes the bytes of a file.
@@ -109,31 +63,21 @@ impl Index {
     /// The bytes of the file.
     pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
         let encoded = bincode::serde::encode_to_vec(EncodedIndex::of(self), codec());
-        let payload = encoded.map_err(|error| EncodeError(error.to_string()))?;
-        KIND.seal(&payload).map_err(|error| EncodeError(error.to_string()))
+        KIND.seal(&encoded.map_err(|error| EncodeError::Encoder(error.to_string()))?)
     }
 
     /// Atomically replaces the file at `path`. After an error the old file is in place.
     pub fn write(&self, path: &Path) -> Result<Option<NotSynced>, Error> {
-        let at = |reason| Error { path: path.to_owned(), reason };
-        let bytes = self.encode().map_err(|EncodeError(error)| at(Reason::Encode(error)))?;
-        replace::write(path, &bytes).map_err(|error| at(Reason::Write(error)))
+        let bytes = self.encode().map_err(|error| Reason::Encode(error).at(path))?;
+        replace::write(path, &bytes).map_err(|error| Reason::Write(error).at(path))
     }
 }
 
-/// The index is larger than [`MAX_PAYLOAD`], or bincode cannot write it.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct EncodeError(String);
-
 fn decode_payload(payload: &[u8]) -> Result<Index, Broken> {
     let decoded = bincode::serde::borrow_decode_from_slice(payload, codec());
-    let (index, used): (EncodedIndex<'_>, usize) =
-        decoded.map_err(|error| Broken::Decode(error.to_string()))?;
-    if used != payload.len() {
-        return Err(Broken::Decode(format!("{} bytes are left over", payload.len() - used)));
-    }
-    Ok(index.into_index()?)
+    let decoded = decoded.map_err(|error| Broken::Decode(error.to_string()))?;
+    let index: EncodedIndex<'_> = Broken::whole(decoded, payload)?;
+    index.into_index().map_err(Broken::Meaning)
 }
 
 fn codec() -> impl bincode::config::Config {

@@ -14,7 +14,8 @@
 //!
 //! The checksum detects damage, not malice: an attacker who can write the file can make a valid one.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::Xxh3;
 
@@ -80,33 +81,102 @@ pub enum Broken {
     },
 }
 
-/// A payload is so long that no program would read it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("takes {length} bytes, more than the {limit} that are read")]
-pub struct TooLong {
-    /// Its length in bytes.
-    pub length: u64,
-    /// The most bytes of a payload of this kind.
-    pub limit: u64,
+/// The reason why bytes are no valid file of a kind. `M` is what may be wrong with a payload that decodes.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Invalid<M> {
+    /// The header does not fit the kind of file, the version or the payload.
+    #[error("{0}")]
+    Sealed(Broken),
+    /// The checksum matches, but the payload cannot be decoded.
+    #[error("cannot be decoded: {0}")]
+    Decode(String),
+    /// It decodes, but makes no sense.
+    #[error("{0}")]
+    Meaning(M),
 }
 
-/// The reason why a file cannot be read.
+impl<M> From<Broken> for Invalid<M> {
+    fn from(broken: Broken) -> Self {
+        Self::Sealed(broken)
+    }
+}
+
+impl<M> Invalid<M> {
+    /// The value that was decoded from all of `payload`; an error if the decoder has used `used` bytes
+    /// only.
+    pub fn whole<T>((value, used): (T, usize), payload: &[u8]) -> Result<T, Self> {
+        match payload.len().saturating_sub(used) {
+            0 => Ok(value),
+            n => Err(Self::Decode(format!("{n} bytes are left over"))),
+        }
+    }
+}
+
+/// The reason why there are no bytes of a file.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum EncodeError {
+    /// The encoder cannot write a value.
+    #[error("{0}")]
+    Encoder(String),
+    /// The payload is so long that no program would read it.
+    #[error("takes {length} bytes, more than the {limit} that are read")]
+    TooLong {
+        /// Its length in bytes.
+        length: u64,
+        /// The most bytes of a payload of this kind.
+        limit: u64,
+    },
+}
+
+/// The error of reading or writing a file. The message names the file.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The system's, or no regular file.
+#[error("{}: {reason}", path.display())]
+pub struct Error<M> {
+    path: PathBuf,
+    reason: Reason<M>,
+}
+
+/// The reason of an [`Error`].
+#[derive(Debug, thiserror::Error)]
+pub enum Reason<M> {
+    /// The file cannot be read.
     #[error("{0}")]
-    Read(#[from] ReadError),
-    /// The file is not intact.
+    Read(ReadError),
+    /// The file cannot be written.
     #[error("{0}")]
-    Broken(#[from] Broken),
+    Write(io::Error),
+    /// What was read is not valid.
+    #[error("{0}")]
+    Invalid(Invalid<M>),
+    /// What is to be written has no bytes.
+    #[error("cannot be encoded: {0}")]
+    Encode(EncodeError),
+}
+
+impl<M> Reason<M> {
+    /// The error of the file at `path`.
+    pub fn at(self, path: &Path) -> Error<M> {
+        Error { path: path.to_owned(), reason: self }
+    }
+}
+
+impl<M> Error<M> {
+    /// The I/O error, if that is the reason.
+    pub fn io_error(&self) -> Option<&io::Error> {
+        match &self.reason {
+            Reason::Read(error) => error.io_error(),
+            Reason::Write(error) => Some(error),
+            Reason::Invalid(_) | Reason::Encode(_) => None,
+        }
+    }
 }
 
 impl Kind {
     /// The bytes of a file with this payload.
-    pub fn seal(&self, payload: &[u8]) -> Result<Vec<u8>, TooLong> {
+    pub fn seal(&self, payload: &[u8]) -> Result<Vec<u8>, EncodeError> {
         let (length, limit) = (payload.len() as u64, self.limit);
         if length > limit {
-            return Err(TooLong { length, limit });
+            return Err(EncodeError::TooLong { length, limit });
         }
         let mut bytes = Vec::with_capacity(HEADER + payload.len());
         bytes.extend_from_slice(self.magic);
@@ -126,17 +196,22 @@ impl Kind {
     }
 
     /// Reads a file and verifies it. Returns the payload and its checksum.
-    pub fn read(&self, path: &Path) -> Result<(Vec<u8>, u64), Error> {
-        let (mut file, length) = regular_file::open(path)?;
+    pub fn read<M>(&self, path: &Path) -> Result<(Vec<u8>, u64), Error<M>> {
+        self.read_payload(path).map_err(|reason| reason.at(path))
+    }
+
+    fn read_payload<M>(&self, path: &Path) -> Result<(Vec<u8>, u64), Reason<M>> {
+        let (mut file, length) = regular_file::open(path).map_err(Reason::Read)?;
         let size = HEADER as u64;
-        let header = regular_file::read_up_to(&mut file, size, size)?;
-        let header = self.parse(&header)?;
-        header.check_length(self, length)?;
+        let header = regular_file::read_up_to(&mut file, size, size).map_err(Reason::Read)?;
+        let broken = |broken| Reason::Invalid(Invalid::Sealed(broken));
+        let header = self.parse(&header).map_err(broken)?;
+        header.check_length(self, length).map_err(broken)?;
         // One byte more than expected is read, to detect a file that grows meanwhile.
         let payload =
             regular_file::read_up_to(file, header.length, header.length.saturating_add(1));
-        let payload = payload.map_err(|error| error.after(size))?;
-        let checksum = header.verify(self, &payload)?;
+        let payload = payload.map_err(|error| Reason::Read(error.after(size)))?;
+        let checksum = header.verify(self, &payload).map_err(broken)?;
         Ok((payload, checksum))
     }
 
@@ -211,6 +286,8 @@ fn checksum(fields: &[u8], payload: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use super::*;
 
     const KIND: Kind =
@@ -265,11 +342,18 @@ mod tests {
         let path = folder.path().join("sample");
         let bytes = seal(KIND, b"payload");
         std::fs::write(&path, &bytes).expect("a write");
-        let (payload, checksum) = KIND.read(&path).expect("it is intact");
+        let read = |path| KIND.read::<Infallible>(path);
+        let (payload, checksum) = read(&path).expect("it is intact");
         assert_eq!((&payload[..], checksum), KIND.open(&bytes).expect("it is intact"));
         std::fs::write(&path, &bytes[..20]).expect("a write");
-        assert!(matches!(KIND.read(&path), Err(Error::Broken(Broken::Magic { .. }))));
+        let reason = |path| read(path).expect_err("it is refused");
+        assert_eq!(
+            reason(&path).to_string(),
+            format!("{}: is no sample file (it does not begin with \"samples\")", path.display())
+        );
+        assert!(reason(&path).io_error().is_none());
         std::fs::remove_file(&path).expect("a file");
-        assert!(matches!(KIND.read(&path), Err(Error::Read(ReadError::Open(_)))));
+        let kind = reason(&path).io_error().map(io::Error::kind);
+        assert_eq!(kind, Some(io::ErrorKind::NotFound));
     }
 }

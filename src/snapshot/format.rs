@@ -22,14 +22,12 @@
 //! - 3: mirrors have a key ([`model::mirror_key`]).
 //! - 2: locations of two bytes, which can be a continent as well as a country.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::generation::Generation;
 use super::snapshot::Snapshot;
 use super::tables::Tables;
-use runtime::regular_file::ReadError;
-use runtime::sealed::{self, Kind};
+use runtime::sealed::{self, EncodeError, Kind, Reason};
 
 /// Format version of the file, raised whenever the layout of [`Tables`] changes. A program refuses files
 /// of other versions.
@@ -45,67 +43,25 @@ const KIND: Kind = Kind {
 };
 
 /// The error of reading or writing a snapshot file. The message names the file.
-#[derive(Debug, thiserror::Error)]
-#[error("{}: {reason}", path.display())]
-pub struct Error {
-    path: PathBuf,
-    reason: Reason,
-}
+pub type Error = sealed::Error<Inconsistent>;
+/// The reason why bytes are no valid snapshot: the header, the encoding, or tables that do not fit together.
+pub type Broken = sealed::Invalid<Inconsistent>;
 
-impl Error {
-    /// The I/O error, if that is the reason.
-    pub fn io_error(&self) -> Option<&io::Error> {
-        match &self.reason {
-            Reason::Read(error) => error.io_error(),
-            Reason::Write(error) => Some(error),
-            Reason::Broken(_) | Reason::Encode(_) => None,
-        }
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Reason {
-    #[error("{0}")]
-    Read(#[from] ReadError),
-    #[error("{0}")]
-    Write(#[from] io::Error),
-    #[error("{0}")]
-    Broken(#[from] Broken),
-    #[error("cannot be encoded: {0}")]
-    Encode(#[from] EncodeError),
-}
-
-/// The reason why bytes are no valid snapshot.
-#[derive(Debug, thiserror::Error)]
-pub enum Broken {
-    /// The header does not fit the kind of file, the version or the payload.
-    #[error("{0}")]
-    Sealed(#[from] sealed::Broken),
-    /// The checksum matches, but the payload is not bincode of the tables.
-    #[error("cannot be decoded: {0}")]
-    Decode(String),
-    /// It decodes, but a table points outside another.
-    #[error("is inconsistent in its table {0}; compile it again")]
-    Meaning(&'static str),
-}
-
-/// The tables take more bytes than are read, or hold a value that bincode cannot write, which does not
-/// happen with these types.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct EncodeError(String);
+/// A table points outside another. Holds the name of the table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("is inconsistent in its table {0}; compile it again")]
+pub struct Inconsistent(pub &'static str);
 
 /// Encodes tables as the bytes of a snapshot file.
 pub fn encode(tables: &Tables) -> Result<Vec<u8>, EncodeError> {
-    let payload = bincode::serde::encode_to_vec(tables, codec())
-        .map_err(|error| EncodeError(error.to_string()))?;
-    KIND.seal(&payload).map_err(|error| EncodeError(error.to_string()))
+    let encoded = bincode::serde::encode_to_vec(tables, codec());
+    KIND.seal(&encoded.map_err(|error| EncodeError::Encoder(error.to_string()))?)
 }
 
 /// Verifies and decodes the bytes of a snapshot file.
 pub fn decode(bytes: &[u8]) -> Result<Snapshot, Broken> {
     let (tables, generation) = decode_tables(bytes)?;
-    Snapshot::new(tables, generation, None).map_err(Broken::Meaning)
+    new_snapshot(tables, generation, None)
 }
 
 fn decode_tables(bytes: &[u8]) -> Result<(Tables, Generation), Broken> {
@@ -114,12 +70,17 @@ fn decode_tables(bytes: &[u8]) -> Result<(Tables, Generation), Broken> {
 }
 
 fn decode_payload(payload: &[u8]) -> Result<Tables, Broken> {
-    let (tables, used): (Tables, usize) = bincode::serde::decode_from_slice(payload, codec())
-        .map_err(|error| Broken::Decode(error.to_string()))?;
-    if used != payload.len() {
-        return Err(Broken::Decode(format!("{} bytes are left over", payload.len() - used)));
-    }
-    Ok(tables)
+    let decoded = bincode::serde::decode_from_slice(payload, codec());
+    Broken::whole(decoded.map_err(|error| Broken::Decode(error.to_string()))?, payload)
+}
+
+fn new_snapshot(
+    tables: Tables,
+    generation: Generation,
+    before: Option<&Snapshot>,
+) -> Result<Snapshot, Broken> {
+    let snapshot = Snapshot::new(tables, generation, before);
+    snapshot.map_err(|table| Broken::Meaning(Inconsistent(table)))
 }
 
 /// Reads a snapshot file.
@@ -130,29 +91,20 @@ pub fn read(path: &Path) -> Result<Snapshot, Error> {
 /// Reads a snapshot file and returns the number of bytes read. The new snapshot shares equal indexes
 /// with `before`.
 pub fn read_after(path: &Path, before: Option<&Snapshot>) -> Result<(Snapshot, u64), Error> {
-    let (payload, generation) = read_payload(path)?;
+    let invalid = |error| Reason::Invalid(error).at(path);
+    let (payload, checksum) = KIND.read(path)?;
     let n_bytes = payload.len() as u64 + sealed::HEADER as u64;
-    let tables = decode_payload(&payload).map_err(|error| at(path, error))?;
+    let tables = decode_payload(&payload).map_err(invalid)?;
     // A reload holds the old snapshot, the bytes and the new tables at once. The bytes are freed
     // before the indexes are built, to lower the peak.
     drop(payload);
-    let snapshot = Snapshot::new(tables, generation, before);
-    let snapshot = snapshot.map_err(|table| at(path, Broken::Meaning(table)))?;
+    let snapshot = new_snapshot(tables, Generation::new(checksum), before).map_err(invalid)?;
     Ok((snapshot, n_bytes))
 }
 
 /// Verifies a file and returns its generation, without decoding the payload.
 pub fn read_generation(path: &Path) -> Result<Generation, Error> {
-    read_payload(path).map(|(_, generation)| generation)
-}
-
-/// Reads the payload of a file and verifies it.
-fn read_payload(path: &Path) -> Result<(Vec<u8>, Generation), Error> {
-    match KIND.read(path) {
-        Ok((payload, checksum)) => Ok((payload, Generation::new(checksum))),
-        Err(sealed::Error::Read(error)) => Err(at(path, error)),
-        Err(sealed::Error::Broken(error)) => Err(at(path, Broken::from(error))),
-    }
+    KIND.read(path).map(|(_, checksum)| Generation::new(checksum))
 }
 
 /// The generation of bytes that [`encode`] made.
@@ -167,13 +119,9 @@ pub fn publish(
     before: Option<&Snapshot>,
 ) -> Result<Snapshot, Broken> {
     let generation = Generation::new(KIND.checksum_of(bytes)?);
-    Snapshot::new(tables, generation, before).map_err(Broken::Meaning)
+    new_snapshot(tables, generation, before)
 }
 
 fn codec() -> impl bincode::config::Config {
     bincode::config::standard().with_fixed_int_encoding().with_limit::<MAX_PAYLOAD>()
-}
-
-pub(super) fn at(path: &Path, reason: impl Into<Reason>) -> Error {
-    Error { path: path.to_owned(), reason: reason.into() }
 }

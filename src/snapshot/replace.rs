@@ -8,8 +8,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::format::{self, Error, at};
+use super::format::{self, Error};
 use runtime::replace::{NewFile, NotSynced};
+use runtime::sealed::Reason;
 
 /// Whether the replaced file is kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,12 +34,12 @@ pub struct WriteOutcome {
 /// Atomically replaces the file at `path` with bytes from [`format::encode`]. After an error the old
 /// file is in place.
 pub fn write(path: &Path, bytes: &[u8], keep: Keep) -> Result<WriteOutcome, Error> {
-    let new = NewFile::write(path, bytes).map_err(|error| at(path, error))?;
+    let new = NewFile::write(path, bytes).map_err(|error| Reason::Write(error).at(path))?;
     let not_kept = match keep {
         Keep::Previous => keep_previous(path, &new, bytes).err(),
         Keep::Nothing => None,
     };
-    let not_synced = new.replace().map_err(|error| at(path, error))?;
+    let not_synced = new.replace().map_err(|error| Reason::Write(error).at(path))?;
     Ok(WriteOutcome { not_kept, not_synced })
 }
 
@@ -52,7 +53,7 @@ pub fn previous_of(path: &Path) -> PathBuf {
 /// Keeps the file at `path` under its second name if it is intact and of another generation.
 fn keep_previous(path: &Path, new: &NewFile<'_>, next: &[u8]) -> Result<(), Error> {
     let previous = previous_of(path);
-    let failed = |error| at(&previous, error);
+    let failed = |error| Reason::Write(error).at(&previous);
     let Some(second) = new.second_name_of_old().map_err(failed)? else { return Ok(()) };
     // The link is verified and kept, so a change of `path` meanwhile has no effect.
     match format::read_generation(second.path()) {

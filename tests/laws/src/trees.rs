@@ -17,7 +17,7 @@ pub fn index(bytes: &[u8]) {
             assert_eq!(Index::decode(&again).expect("what was written is read"), index);
             exercise(&index);
         }
-        Err(Broken::Decode(_) | Broken::Fault(_)) => {}
+        Err(Broken::Decode(_) | Broken::Meaning(_)) => {}
         Err(error) => panic!("the header does not fit: {error}"),
     }
 }
