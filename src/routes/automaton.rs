@@ -1,234 +1,222 @@
-//! Path patterns as automata, which tell whether two patterns match the same path.
+//! Parts of path patterns as automata, which tell whether two patterns match the same path.
 //!
-//! An automaton takes a few paths more than its pattern: values that are longer than they may be, and
-//! `..`. So what is found is an example that must be tried.
+//! An automaton takes the paths that its parts match and that are written without escapes, no more and
+//! no fewer. Escapes make no further path common to two patterns: neither literals nor variables of a
+//! segment hold characters that need one, and within `{name*}` any other character does as well.
+//!
+//! The search goes through pairs of positions, the shortest paths first, so that what it finds is short.
+//! How long the values of variables are is no part of a position, which would make sixty times as many:
+//! of two ways to the same pair of positions one counts only if some value is shorter in it, as whatever
+//! may follow a longer value may follow a shorter one.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
+
+use model::MAX_NAME;
 
 use super::charset::CharSet;
-use super::class::Class;
+use super::limits::MAX_VALUE;
 use super::map::Lists;
-use super::pattern::{Part, Pattern};
+use super::pattern::Part;
+use super::value_state::{Dots, ValueState};
 
-/// The most entries of a map that is looked at entry by entry.
-const MAX_ENTRIES: usize = 256;
-
-/// A pattern as an automaton. State 0 is the start.
-#[derive(Default)]
-pub(crate) struct Automaton {
-    states: Vec<State>,
-    end: usize,
+/// Parts of a pattern as an automaton.
+pub(crate) struct Automaton<'t> {
+    tokens: Vec<Token>,
+    /// Whether a slash may follow.
+    slash: bool,
+    /// The first token of the segment with `{name*}`.
+    rest: Option<usize>,
+    lists: &'t Lists,
 }
 
-/// A state of each of two automata.
-type Pair = (usize, usize);
+/// The search needed more steps than it was allowed.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct CutShort;
 
-/// How pairs of states were reached: from which pair, and by which character.
-type Steps = HashMap<Pair, (Pair, Option<u8>)>;
-
-/// What may follow.
-#[derive(Default)]
-struct State {
-    /// Characters, each set with the state that it leads to.
-    moves: Vec<(CharSet, usize)>,
-    /// States that nothing more is needed for.
-    free: Vec<usize>,
+enum Token {
+    Literal(u8),
+    Variable { start: ValueState, max: usize },
 }
 
-impl Automaton {
-    /// The automaton of a pattern.
-    pub(crate) fn new(pattern: &Pattern, lists: &Lists) -> Self {
-        let mut automaton = Self::default();
-        let mut at = automaton.add();
-        let mut slash = pattern.slash;
-        for part in &pattern.parts {
-            at = automaton.literal(at, "/");
-            at = match part {
-                Part::Literal(text) => automaton.literal(at, text),
-                Part::Variables(segment) => {
-                    let mut at = automaton.literal(at, segment.head());
-                    for (class, behind) in segment.variables() {
-                        at = automaton.class(at, *class, lists);
-                        at = automaton.literal(at, behind);
-                    }
-                    at
-                }
-                Part::Rest(rest) => {
-                    slash = rest.slash;
-                    let at = automaton.literal(at, &rest.head);
-                    let inside = automaton.step(at, CharSet::PRINTABLE);
-                    automaton.join(inside, CharSet::PRINTABLE, inside);
-                    // A slash, and then at least one character.
-                    let next = automaton.step(inside, CharSet::of(b"/"));
-                    automaton.join(next, CharSet::PRINTABLE, inside);
-                    let end = automaton.add();
-                    automaton.skip(inside, end);
-                    automaton.literal(end, &rest.tail)
-                }
-            };
-        }
-        automaton.end = automaton.add();
-        let end = automaton.end;
-        automaton.skip(at, end);
-        if slash {
-            automaton.join(at, CharSet::of(b"/"), end);
-        }
-        automaton
-    }
+/// A state of an automaton, but for the length of the value.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Position {
+    /// The token that comes next, or in which the position is.
+    token: usize,
+    /// What is known of the value, in a variable.
+    value: Option<ValueState>,
+    /// What is known of the last segment, behind the beginning of one with `{name*}`.
+    segment: Dots,
+}
 
-    fn add(&mut self) -> usize {
-        self.states.push(State::default());
-        self.states.len() - 1
-    }
+/// A position, with the length of the value.
+#[derive(Clone, Copy)]
+struct Place {
+    position: Position,
+    length: usize,
+}
 
-    fn join(&mut self, from: usize, chars: CharSet, to: usize) {
-        if let Some(state) = self.states.get_mut(from) {
-            state.moves.push((chars, to));
-        }
-    }
+/// A pair of places, and how the search came there.
+struct Step {
+    places: (Place, Place),
+    /// The step before, and the character between; `None` for the start.
+    from: Option<(usize, u8)>,
+}
 
-    fn skip(&mut self, from: usize, to: usize) {
-        if let Some(state) = self.states.get_mut(from) {
-            state.free.push(to);
-        }
-    }
-
-    fn step(&mut self, from: usize, chars: CharSet) -> usize {
-        let to = self.add();
-        self.join(from, chars, to);
-        to
-    }
-
-    fn literal(&mut self, from: usize, text: &str) -> usize {
-        text.bytes().fold(from, |at, byte| self.step(at, CharSet::of(&[byte])))
-    }
-
-    fn class(&mut self, from: usize, class: Class, lists: &Lists) -> usize {
-        let map = match class {
-            Class::Map(map) => lists.maps.get(map).filter(|map| map.entries().len() <= MAX_ENTRIES),
-            _ => None,
+impl<'t> Automaton<'t> {
+    /// The automaton of parts, each behind a slash. Another slash may end the path if `slash`, or if the
+    /// rest of the path among the parts says so.
+    pub(crate) fn new(parts: &[Part], mut slash: bool, lists: &'t Lists) -> Self {
+        let (mut tokens, mut rest) = (Vec::new(), None);
+        let literal = |text: &str, tokens: &mut Vec<_>| {
+            tokens.extend(text.bytes().map(Token::Literal));
         };
-        match (class, map) {
-            (Class::Country, _) => {
-                let first = self.step(from, CharSet::LETTERS);
-                self.step(first, CharSet::LETTERS)
-            }
-            (Class::Arch, _) => {
-                let end = self.add();
-                for arch in &lists.arches {
-                    let at = self.literal(from, arch);
-                    self.skip(at, end);
+        for part in parts {
+            literal("/", &mut tokens);
+            match part {
+                Part::Literal(text) => literal(text, &mut tokens),
+                Part::Variables(segment) => {
+                    literal(segment.head(), &mut tokens);
+                    for (class, behind) in segment.variables() {
+                        let start = ValueState::start(*class, lists);
+                        tokens.push(Token::Variable { start, max: MAX_VALUE });
+                        literal(behind, &mut tokens);
+                    }
                 }
-                end
-            }
-            (_, Some(map)) => {
-                let end = self.add();
-                for (name, _) in map.entries() {
-                    let at = self.literal(from, name);
-                    self.skip(at, end);
-                    let behind = self.step(at, CharSet::of(b"."));
-                    self.join(behind, CharSet::TEXT, behind);
-                    self.skip(behind, end);
+                Part::Rest(part) => {
+                    slash = part.slash;
+                    rest = Some(tokens.len());
+                    literal(&part.head, &mut tokens);
+                    let start = ValueState::Rest(Dots::Empty);
+                    tokens.push(Token::Variable { start, max: MAX_NAME });
+                    literal(&part.tail, &mut tokens);
                 }
-                end
+            }
+        }
+        Self { tokens, slash, rest, lists }
+    }
+
+    /// The shortest path that both automata take. Looks at `budget` pairs of moves at most, and takes
+    /// off what it has used.
+    pub(crate) fn find_common(
+        &self,
+        other: &Self,
+        budget: &mut usize,
+    ) -> Result<Option<String>, CutShort> {
+        if self.ends_differ(other) {
+            return Ok(None);
+        }
+        let mut steps = vec![Step { places: (self.start(), other.start()), from: None }];
+        let mut shortest: HashMap<(Position, Position), Vec<(usize, usize)>> = HashMap::new();
+        let (mut own_moves, mut other_moves) = (Vec::new(), Vec::new());
+        let mut at = 0;
+        while let Some(&Step { places: (own, others), .. }) = steps.get(at) {
+            if self.is_end(own.position) && other.is_end(others.position) {
+                return Ok(Some(read_back(&steps, at)));
+            }
+            own_moves.clear();
+            self.moves(own, &mut own_moves);
+            other_moves.clear();
+            other.moves(others, &mut other_moves);
+            let n_pairs = own_moves.len() * other_moves.len();
+            *budget = budget.checked_sub(n_pairs.max(1)).ok_or(CutShort)?;
+            for &(own_chars, own) in &own_moves {
+                for &(other_chars, others) in &other_moves {
+                    let Some(character) = own_chars.and(other_chars).example() else { continue };
+                    let lengths = (own.length, others.length);
+                    let known = shortest.entry((own.position, others.position)).or_default();
+                    if !known.iter().any(|known| known.0 <= lengths.0 && known.1 <= lengths.1) {
+                        known.push(lengths);
+                        steps.push(Step { places: (own, others), from: Some((at, character)) });
+                    }
+                }
+            }
+            at += 1;
+        }
+        Ok(None)
+    }
+
+    /// Whether the literals at the ends leave no common path. Without this, patterns that begin alike, each
+    /// with an end of its own, would be searched as a whole.
+    fn ends_differ(&self, other: &Self) -> bool {
+        let pairs = self.tokens.iter().rev().zip(other.tokens.iter().rev());
+        let mut literals = pairs.map_while(|(a, b)| match (a, b) {
+            (Token::Literal(a), Token::Literal(b)) => Some((a, b)),
+            _ => None,
+        });
+        // Only one of two paths of equal ends could have a slash more.
+        self.slash == other.slash && literals.any(|(a, b)| a != b)
+    }
+
+    fn start(&self) -> Place {
+        self.before(0, Dots::Empty)
+    }
+
+    /// The place before a token.
+    fn before(&self, token: usize, segment: Dots) -> Place {
+        let value = match self.tokens.get(token) {
+            Some(Token::Variable { start, .. }) => Some(*start),
+            Some(Token::Literal(_)) | None => None,
+        };
+        Place { position: Position { token, value, segment }, length: 0 }
+    }
+
+    fn is_end(&self, at: Position) -> bool {
+        let is_value_end = at.value.is_none_or(|value| value.is_end(self.lists));
+        let next = at.token + usize::from(at.value.is_some());
+        // Behind a slash that may be left out there is nothing to check any more.
+        let is_segment = self.rest.is_none() || at.segment.is_segment();
+        next > self.tokens.len() || next == self.tokens.len() && is_value_end && is_segment
+    }
+
+    /// Adds the characters that may follow, with the places behind them.
+    fn moves(&self, at: Place, out: &mut Vec<(CharSet, Place)>) {
+        let Place { position: Position { token, value, segment }, length } = at;
+        match (self.tokens.get(token), value) {
+            (Some(Token::Literal(byte)), _) => {
+                self.add(CharSet::of(&[*byte]), at, self.before(token + 1, segment), out);
+            }
+            (Some(Token::Variable { max, .. }), Some(value)) => {
+                if length < *max {
+                    value.moves(self.lists, |chars, value| {
+                        let position = Position { token, value: Some(value), segment };
+                        self.add(chars, at, Place { position, length: length + 1 }, out);
+                    });
+                }
+                if value.is_end(self.lists) {
+                    // No variable follows another, so this ends.
+                    self.moves(self.before(token + 1, segment), out);
+                }
             }
             _ => {
-                let chars = class.chars(lists);
-                let end = self.step(from, chars);
-                self.join(end, chars, end);
-                end
-            }
-        }
-    }
-
-    /// A short text that both automata take. Looks at `budget` pairs of states at most, and takes off what
-    /// it has used.
-    pub(crate) fn find_common(&self, other: &Self, budget: &mut usize) -> Option<String> {
-        let mut steps = Steps::new();
-        let mut open = VecDeque::from([(0, 0)]);
-        steps.insert((0, 0), ((0, 0), None));
-        while let Some((a, b)) = open.pop_front() {
-            if (a, b) == (self.end, other.end) {
-                return Some(read_back(&steps, (a, b)));
-            }
-            *budget = budget.checked_sub(1)?;
-            let (own, others) = (self.states.get(a)?, other.states.get(b)?);
-            let mut visit = |next, character: Option<u8>, is_free: bool| {
-                steps.entry(next).or_insert_with(|| {
-                    match is_free {
-                        true => open.push_front(next),
-                        false => open.push_back(next),
-                    }
-                    ((a, b), character)
-                });
-            };
-            own.free.iter().for_each(|&next| visit((next, b), None, true));
-            others.free.iter().for_each(|&next| visit((a, next), None, true));
-            for &(chars, next) in &own.moves {
-                for &(other_chars, other_next) in &others.moves {
-                    if let Some(character) = chars.and(other_chars).example() {
-                        visit((next, other_next), Some(character), false);
-                    }
+                if self.slash && token == self.tokens.len() && self.is_end(at.position) {
+                    out.push((CharSet::of(b"/"), self.before(token + 1, segment)));
                 }
             }
         }
-        None
+    }
+
+    /// Adds a move, with what it says of the last segment of a rest.
+    fn add(&self, chars: CharSet, from: Place, to: Place, out: &mut Vec<(CharSet, Place)>) {
+        if self.rest.is_none_or(|rest| from.position.token < rest) {
+            out.push((chars, to));
+            return;
+        }
+        ValueState::Rest(from.position.segment).moves(self.lists, |more, state| {
+            if let ValueState::Rest(segment) = state {
+                let position = Position { segment, ..to.position };
+                out.push((chars.and(more), Place { position, ..to }));
+            }
+        });
     }
 }
 
-fn read_back(steps: &Steps, end: Pair) -> String {
+fn read_back(steps: &[Step], end: usize) -> String {
     let mut text = Vec::new();
     let mut at = end;
-    while at != (0, 0) {
-        let Some(&(previous, character)) = steps.get(&at) else { break };
-        text.extend(character.map(char::from));
-        at = previous;
+    while let Some(Step { from: Some((before, character)), .. }) = steps.get(at) {
+        text.push(char::from(*character));
+        at = *before;
     }
     text.iter().rev().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::map::CompiledMap;
-    use super::super::parse_pattern::parse;
-    use super::*;
-
-    #[test]
-    fn a_common_path_is_found_if_there_is_one() {
-        let arches = ["i686", "x86_64"].map(str::to_owned).to_vec();
-        let entries = vec![("9".to_owned(), "9.8".to_owned())];
-        let maps = vec![CompiledMap::new("m".to_owned(), entries)];
-        let lists = Lists { arches, maps };
-        for (a, b, common) in [
-            ("/a", "/a", Some("/a")),
-            ("/a", "/b", None),
-            ("/{x}", "/b", Some("/b")),
-            ("/{x}", "/b/", None),
-            ("/{x}/?", "/b/", Some("/b/")),
-            ("/{x:digits}", "/{x:letters}", None),
-            ("/{x:digits}", "/{x:word}", Some("/0")),
-            ("/{arch}", "/{x:letters}", None),
-            ("/{arch}", "/{x:word}", Some("/i686")),
-            ("/{arch}.a", "/x{x}", Some("/x86_64.a")),
-            ("/{country}", "/{x:digits}", None),
-            ("/{v:map:m}", "/{x:digits}", Some("/9")),
-            ("/{v:map:m}", "/9.{x}", Some("/9.a")),
-            ("/{v:map:m}", "/99{x}", None),
-            ("/{path*}", "/a/{b}.c", Some("/a/a.c")),
-            ("/{path*}", "/a/", None),
-            ("/{path*}/?", "/a/", Some("/a/")),
-            ("/{path*}.a", "/b{path*}", Some("/b.a")),
-            ("/a{path*}", "/b{path*}", None),
-            ("/a/b/{path*}", "/{x}/{y:letters}", None),
-        ] {
-            let automaton = |text| {
-                let pattern = parse(text, &lists).expect("a good pattern");
-                Automaton::new(&pattern, &lists)
-            };
-            let (first, second) = (automaton(a), automaton(b));
-            let find = |a: &Automaton, b: &Automaton| a.find_common(b, &mut 10_000);
-            assert_eq!(find(&first, &second).as_deref(), common, "{a} {b}");
-            assert_eq!(find(&second, &first).as_deref(), common, "{b} {a}");
-        }
-    }
 }

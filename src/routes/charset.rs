@@ -1,7 +1,7 @@
 //! Sets of ASCII characters.
 
 /// A set of ASCII characters, as bits.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct CharSet(u128);
 
 impl CharSet {

@@ -6,7 +6,7 @@ use super::map::Lists;
 
 /// Which values a variable of a path segment takes. None takes more than [`MAX_VALUE`] bytes, nothing,
 /// `.` or `..`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Class {
     /// Any text of `A-Za-z0-9._+~-`.
     Text,

@@ -56,7 +56,7 @@ pub fn compile(
             let route = table.stored.routes.get(position);
             route.map_or((0, String::new()), |route| (route.place, item(route)))
         };
-        overlap::check(&table, place, &mut faults);
+        overlap::check(&table, overlap::BUDGET, place, &mut faults);
         for route in &table.routes {
             let (place, item) = place(route.position);
             check_route(route, &table.lists, &table.parameters, &mut |key, problem| {

@@ -207,6 +207,12 @@ pub enum Problem {
         /// A request that both match.
         example: String,
     },
+    /// The search for routes of equal precedence was cut short.
+    #[error(
+        "too many routes are too much alike: whether this one and those behind it match the same \
+         requests as others was not checked; give them a `rank` or simpler paths"
+    )]
+    TooMuchAlike,
     /// A map that nothing uses.
     #[error("nothing uses this map")]
     UnusedMap,
@@ -278,7 +284,8 @@ impl Problem {
     pub fn is_warning(&self) -> bool {
         matches!(
             self,
-            Self::UnusedMap
+            Self::TooMuchAlike
+                | Self::UnusedMap
                 | Self::UnusedVariable(_)
                 | Self::NoArches
                 | Self::TextAtMetalink

@@ -64,7 +64,9 @@ mod precedence;
 mod route;
 mod table;
 mod assemble;
+mod value_state;
 mod automaton;
+mod common_path;
 mod overlap;
 mod reach;
 mod compile;
@@ -75,6 +77,8 @@ pub mod notation;
 pub mod twin;
 #[cfg(test)]
 mod checks;
+#[cfg(test)]
+mod overlap_properties;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

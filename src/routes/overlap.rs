@@ -1,52 +1,48 @@
 //! Pairs of routes of equal precedence that match the same request.
 
-use std::collections::HashMap;
-
-use super::automaton::Automaton;
+use super::automaton::CutShort;
+use super::common_path::CommonPaths;
 use super::fault::{Problem, RouteFault};
 use super::query::Parameters;
 use super::route::CompiledRoute;
 use super::table::RouteTable;
 
-/// How many pairs of states all comparisons together look at; a hundred routes that are much alike take
-/// less. Beyond it nothing is found.
-const BUDGET: usize = 10_000_000;
+/// How many pairs of moves all comparisons of a table together look at. Tables of 256 routes with 16
+/// variables each need some thousands; it is large maps with nothing in common that need more.
+pub(crate) const BUDGET: usize = 250_000;
 
 /// Finds routes that match the same request, where none comes first; of each route the first such pair.
+/// Where `budget` does not suffice, that is reported.
 pub(crate) fn check(
     table: &RouteTable,
+    budget: usize,
     item: impl Fn(usize) -> (usize, String),
     faults: &mut Vec<RouteFault>,
 ) {
-    let mut automata: HashMap<usize, Automaton> = HashMap::new();
-    let mut budget = BUDGET;
+    let mut common_paths = CommonPaths::new(&table.lists, budget);
     for group in table.routes.chunk_by(|a, b| a.precedence == b.precedence) {
         for (index, route) in group.iter().enumerate() {
-            let others = group.get(..index).unwrap_or_default();
-            let found = others.iter().find_map(|other| {
-                let host = common_host(route, other)?;
-                let query = common_query(route, other, &table.parameters)?;
-                for route in [route, other] {
-                    automata
-                        .entry(route.position)
-                        .or_insert_with(|| Automaton::new(&route.pattern, &table.lists));
-                }
-                let (own, others) =
-                    (automata.get(&route.position)?, automata.get(&other.position)?);
-                let path = own.find_common(others, &mut budget)?;
-                let matches = |route: &CompiledRoute| {
-                    route.pattern.capture(&path, &table.lists, |_, _| {}).is_some()
+            let found = group.iter().take(index).map(|other| {
+                let Some(host) = common_host(route, other) else { return Ok(None) };
+                let Some(query) = common_query(route, other, &table.parameters) else {
+                    return Ok(None);
                 };
-                (matches(route) && matches(other)).then(|| {
+                let path = common_paths.find(&route.pattern, &other.pattern)?;
+                Ok(path.map(|path| {
                     let mark = if query.is_empty() { "" } else { "?" };
                     let on = host.map_or(String::new(), |host| format!(" on {host}"));
-                    (other, format!("`{path}{mark}{query}`{on}"))
-                })
+                    let example = format!("`{path}{mark}{query}`{on}");
+                    Problem::Ambiguous { other: other.name.clone(), example }
+                }))
             });
-            if let Some((other, example)) = found {
-                let (place, item) = item(route.position);
-                let problem = Problem::Ambiguous { other: other.name.clone(), example };
-                faults.push(RouteFault { place, item, key: "path".to_owned(), problem });
+            let found = found.filter_map(Result::transpose).next();
+            let Some(found) = found else { continue };
+            let is_cut_short = found == Err(CutShort);
+            let problem = found.unwrap_or(Problem::TooMuchAlike);
+            let (place, item) = item(route.position);
+            faults.push(RouteFault { place, item, key: "path".to_owned(), problem });
+            if is_cut_short {
+                return;
             }
         }
     }

@@ -13,7 +13,7 @@ use super::class::Class;
 use super::map::Lists;
 
 /// A segment with variables.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Segment {
     /// The literal before the first variable.
     head: String,

@@ -28,7 +28,8 @@ enum Token<'t> {
     Rest(&'t str),
 }
 
-type Captured = Vec<(String, String)>;
+/// Variables with their values.
+pub type Captured = Vec<(String, String)>;
 
 /// Finds the route of a request.
 pub fn find(stored: &Stored, host: &str, path: &str, query: &str) -> Option<Found> {
@@ -114,7 +115,8 @@ fn tokens(segment: &str) -> Vec<Token<'_>> {
     tokens
 }
 
-fn match_path(pattern: &str, path: &str, stored: &Stored) -> Option<Captured> {
+/// The variables of a path that a pattern matches, with their values.
+pub fn match_path(pattern: &str, path: &str, stored: &Stored) -> Option<Captured> {
     let (pattern, may_have_slash) = written_path(pattern);
     let segments: Vec<_> = pattern.split('/').map(tokens).collect();
     match_segments(&segments, path, stored).or_else(|| {
