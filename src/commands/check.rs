@@ -13,8 +13,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use super::environment::{self, Findings};
-use super::inspect::{as_text, date};
-use super::output::{FAILURE, USAGE, complain, finish};
+use super::output::{FAILURE, USAGE, as_text, complain, date, finish};
 use crate::cli::CheckArgs;
 use crate::config::Config;
 use runtime::log;

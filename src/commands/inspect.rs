@@ -3,11 +3,10 @@
 use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::output::{FAILURE, complain, fail, finish};
+use super::output::{FAILURE, as_text, complain, date, fail, finish};
 use crate::cli::InspectArgs;
 use model::geo::Country;
 use model::mirror_key::MirrorKey;
@@ -15,9 +14,6 @@ use model::net::Prefix;
 use snapshot::mirrors::MirrorView;
 use snapshot::tables::Restriction;
 use snapshot::{Snapshot, format};
-
-/// The last second that an HTTP date can name: the end of 9999.
-const LAST_DATE: u64 = 253_402_300_799;
 
 pub(super) fn run(args: &InspectArgs) -> ExitCode {
     let snapshot = match format::read(&args.file) {
@@ -134,48 +130,4 @@ fn push_mirror(mirror: &MirrorView<'_>, text: &mut String) -> std::fmt::Result {
     writeln!(text, "  listed for: {audience}")?;
     writeln!(text, "  directories: {}", mirror.directories)?;
     writeln!(text, "  repositories: {}", mirror.repositories)
-}
-
-/// Formats a Unix time as an HTTP date; `None` after the year 9999.
-pub(super) fn date(seconds: u64) -> Option<String> {
-    (seconds <= LAST_DATE)
-        .then(|| httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds)))
-}
-
-/// Formats a JSON object as text: a line for each value, also of inner objects; `null` and empty
-/// lists are left out.
-pub(super) fn as_text(value: &Value) -> String {
-    let mut text = String::new();
-    push_lines(value, &mut text);
-    text
-}
-
-fn push_lines(value: &Value, text: &mut String) {
-    for (key, value) in value.as_object().into_iter().flatten() {
-        let key = key.replace('_', " ");
-        // Writing to a String cannot fail.
-        match value {
-            Value::Null => {}
-            Value::Array(items) => {
-                let items: Vec<_> = items.iter().filter_map(Value::as_str).collect();
-                if !items.is_empty() {
-                    let _ = writeln!(text, "{key}: {}", items.join(", "));
-                }
-            }
-            Value::Object(_) => push_lines(value, text),
-            Value::String(string) => drop(writeln!(text, "{key}: {string}")),
-            other => drop(writeln!(text, "{key}: {other}")),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_has_a_line_for_each_value() {
-        let value = json!({"file": "a b", "date": null, "holds": {"url_lists": 3}, "a": [], "b": ["c", "d"]});
-        assert_eq!(as_text(&value), "file: a b\nurl lists: 3\nb: c, d\n");
-    }
 }
