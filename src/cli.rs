@@ -104,9 +104,10 @@ pub enum Command {
     /// is listed on stderr, each kind with a number and an example.
     #[command(args_override_self = true)]
     Import(ImportArgs),
-    /// Show what a snapshot file holds, and whether it is intact
+    /// Show what a snapshot or the index of a tree holds, and whether it is intact
     ///
-    /// Exits 0 if it is, and 1 with the reason if it is not.
+    /// Which of them a file is, is seen from its first bytes. Exits 0 if it is intact, and 1 with the
+    /// reason if it is not.
     #[command(args_override_self = true)]
     Inspect(InspectArgs),
     /// Check a configuration and its data, without serving them
@@ -222,12 +223,15 @@ fn parse_name(text: &str) -> Result<String, &'static str> {
 /// `mirrorlistd inspect`.
 #[derive(Args, Clone, Debug)]
 pub struct InspectArgs {
-    /// The snapshot file
+    /// The snapshot, or the index
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
-    /// List its mirrors: key, country, URLs, weight, networks, whom each serves, how much it carries
+    /// List the mirrors of a snapshot: key, country, URLs, weight, networks, whom each serves, how much it carries
     #[arg(long)]
     pub mirrors: bool,
+    /// List the repositories of an index: directory, versions of repomd.xml with time, size and checksum
+    #[arg(long, conflicts_with = "mirrors")]
+    pub repositories: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -1,4 +1,4 @@
-//! `mirrorlistd inspect`: shows what a snapshot file holds, and whether it is intact.
+//! `mirrorlistd inspect`: shows what a snapshot or an index holds, and whether it is intact.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -6,8 +6,10 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::output::{FAILURE, as_text, complain, date, fail, finish};
+use super::inspect_index;
+use super::output::{FAILURE, USAGE, as_text, complain, date, fail, finish};
 use crate::cli::InspectArgs;
+use index::Index;
 use model::geo::Country;
 use model::mirror_key::MirrorKey;
 use model::net::Prefix;
@@ -16,39 +18,80 @@ use snapshot::tables::Restriction;
 use snapshot::{Snapshot, format};
 
 pub(super) fn run(args: &InspectArgs) -> ExitCode {
-    let snapshot = match format::read(&args.file) {
-        Ok(snapshot) => snapshot,
+    let is_index = index::format::is_index(&args.file);
+    let file = args.file.display();
+    if is_index && args.mirrors {
+        let reason =
+            "is the index of a tree, which has no mirrors: --repositories lists its repositories";
+        return fail(USAGE, format_args!("{file}: {reason}"));
+    }
+    if !is_index && args.repositories {
+        let reason = "is no index of a tree: --mirrors lists the mirrors of a snapshot";
+        return fail(USAGE, format_args!("{file}: {reason}"));
+    }
+    let text = match is_index {
+        true => {
+            Index::read(&args.file).map(|index| show_index(args, &index)).map_err(|e| e.to_string())
+        }
+        false => format::read(&args.file)
+            .map(|snapshot| show_snapshot(args, &snapshot))
+            .map_err(|e| e.to_string()),
+    };
+    match text {
+        Ok(text) => finish(text),
         Err(error) if args.json => {
             complain(format_args!("mirrorlistd: {error}"));
             let verdict = json!({
                 "file": args.file.to_string_lossy(),
                 "intact": false,
-                "reason": error.to_string(),
+                "reason": error,
             });
             // The file is broken even if the output cannot be written.
             finish(format_args!("{verdict:#}\n"));
-            return ExitCode::from(FAILURE);
+            ExitCode::from(FAILURE)
         }
-        Err(error) => return fail(FAILURE, error),
-    };
-    let mut contents = describe(&args.file, &snapshot);
+        Err(error) => fail(FAILURE, error),
+    }
+}
+
+fn show_snapshot(args: &InspectArgs, snapshot: &Snapshot) -> String {
     match (args.mirrors, args.json) {
-        (false, false) => finish(as_text(&contents)),
-        (true, false) => finish(mirrors_as_text(&snapshot.mirrors())),
-        (is_long, true) => {
-            if let (true, Value::Object(contents)) = (is_long, &mut contents) {
-                let mirrors = snapshot.mirrors().iter().map(describe_mirror).collect();
-                contents.insert("mirrors".into(), mirrors);
-            }
-            finish(format_args!("{contents:#}\n"))
+        (true, false) => mirrors_as_text(&snapshot.mirrors()),
+        (is_long, is_json) => {
+            let mirrors = || snapshot.mirrors().iter().map(describe_mirror).collect();
+            let list = is_long.then(|| ("mirrors", mirrors()));
+            show(describe(&args.file, snapshot), list, is_json)
         }
     }
+}
+
+fn show_index(args: &InspectArgs, index: &Index) -> String {
+    match (args.repositories, args.json) {
+        (true, false) => inspect_index::repositories_as_text(index),
+        (is_long, is_json) => {
+            let list =
+                is_long.then(|| ("repositories", inspect_index::describe_repositories(index)));
+            show(inspect_index::describe(&args.file, index), list, is_json)
+        }
+    }
+}
+
+/// What a file holds, with a list of one kind of it if that is asked for.
+fn show(mut contents: Value, list: Option<(&str, Value)>, is_json: bool) -> String {
+    if !is_json {
+        return as_text(&contents);
+    }
+    if let (Some((name, list)), Value::Object(contents)) = (list, &mut contents) {
+        contents.insert(name.to_owned(), list);
+    }
+    format!("{contents:#}\n")
 }
 
 fn describe(file: &Path, snapshot: &Snapshot) -> Value {
     let created = snapshot.created();
     json!({
         "file": file.to_string_lossy(),
+        "kind": "snapshot",
         "intact": true,
         "bytes": std::fs::metadata(file).ok().map(|meta| meta.len()),
         "generation": snapshot.generation().to_string(),

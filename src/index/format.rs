@@ -47,6 +47,11 @@ pub type Error = sealed::Error<Fault>;
 /// The reason why bytes are no valid index: the header, the encoding, or records that make no index.
 pub type Broken = sealed::Invalid<Fault>;
 
+/// Whether a file begins as an index does; it may be damaged. `false` if it cannot be read.
+pub fn is_index(path: &Path) -> bool {
+    KIND.is_kind_of(path)
+}
+
 impl Index {
     /// Reads a file.
     pub fn read(path: &Path) -> Result<Self, Error> {

@@ -195,6 +195,14 @@ impl Kind {
         Ok((payload, checksum))
     }
 
+    /// Whether a file begins as one of this kind; it may be damaged. `false` if it cannot be read.
+    pub fn is_kind_of(&self, path: &Path) -> bool {
+        let n = self.magic.len() as u64;
+        let opened = regular_file::open(path);
+        let begin = opened.and_then(|(file, _)| regular_file::read_up_to(file, n, n));
+        begin.is_ok_and(|begin| begin == self.magic)
+    }
+
     /// Reads a file and verifies it. Returns the payload and its checksum.
     pub fn read<M>(&self, path: &Path) -> Result<(Vec<u8>, u64), Error<M>> {
         self.read_payload(path).map_err(|reason| reason.at(path))
@@ -352,7 +360,9 @@ mod tests {
             format!("{}: is no sample file (it does not begin with \"samples\")", path.display())
         );
         assert!(reason(&path).io_error().is_none());
+        assert!(KIND.is_kind_of(&path) && !Kind { magic: b"another\n", ..KIND }.is_kind_of(&path));
         std::fs::remove_file(&path).expect("a file");
+        assert!(!KIND.is_kind_of(&path));
         let kind = reason(&path).io_error().map(io::Error::kind);
         assert_eq!(kind, Some(io::ErrorKind::NotFound));
     }

@@ -1,5 +1,9 @@
-//! `inspect --mirrors`: what a snapshot says of each mirror.
+//! `inspect`: what a snapshot says of each mirror, and an index of each repository.
 
+use std::process::Output;
+
+use index::{Alias, Directory, File, Index, Stamp, Version};
+use model::checksum::Checksums;
 use testdata::mirrormanager::{IntRepeatedIntMap, IntRepeatedStringMap};
 
 use crate::fixture::{Private, Public, World};
@@ -26,14 +30,95 @@ fn world() -> World {
 }
 
 fn inspect(world: &World, options: &[&str]) -> String {
+    printed(&run("mirrors.snapshot", &world.compile().unwrap().bytes, options))
+}
+
+/// Runs the command on a file of that name in an own folder.
+fn run(name: &str, bytes: &[u8], options: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
-    let bytes = world.compile().unwrap().bytes;
-    std::fs::write(folder.path().join("mirrors.snapshot"), bytes).unwrap();
-    let args = [&["inspect", "mirrors.snapshot"], options].concat();
-    let output = command(&args).current_dir(folder.path()).output().unwrap();
+    std::fs::write(folder.path().join(name), bytes).unwrap();
+    let args = [&["inspect", name], options].concat();
+    command(&args).current_dir(folder.path()).output().unwrap()
+}
+
+#[track_caller]
+fn printed(output: &Output) -> String {
     assert!(output.status.success(), "{output:?}");
     assert!(output.stderr.is_empty(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// An index with a repository that has an earlier version, one that is held back, one at the top, and
+/// checksums of images.
+fn index() -> Vec<u8> {
+    let version = |timestamp, byte: u8, replaced| Version {
+        timestamp,
+        size: 3_000 + u64::from(byte),
+        checksums: Checksums {
+            md5: Some([byte; 16]),
+            sha1: Some([byte; 20]),
+            sha256: Some([byte; 32]),
+            sha512: Some([[byte; 32]; 2]),
+        },
+        replaced,
+    };
+    let stamp = Some(Stamp { size: 1, modified: (1, 0), changed: (2, 0), inode: 3 });
+    let file = |name: &str, stamp, versions| File { name: name.into(), versions, stamp };
+    let directory = |name: &str, n_files, files| Directory { name: name.into(), n_files, files };
+    let current = version(1_790_000_000, 0x11, None);
+    let earlier = version(1_789_000_000, 0x22, Some(1_790_000_100));
+    let directories = vec![
+        directory("", 1, vec![]),
+        directory("9", 1, vec![file("CHECKSUM", stamp, vec![version(1_780_000_000, 0x33, None)])]),
+        directory("9/os", 0, vec![]),
+        directory("9/os/repodata", 4, vec![file("repomd.xml", stamp, vec![current, earlier])]),
+        directory("9/src", 0, vec![]),
+        directory("9/src/repodata", 0, vec![]),
+        directory("repodata", 3, vec![file("repomd.xml", None, vec![version(1, 0x44, None)])]),
+    ];
+    let aliases = vec![Alias { name: "latest".into(), target: "9".into() }];
+    Index::new(1_790_000_200, directories, aliases).unwrap().encode().unwrap()
+}
+
+#[test]
+fn an_index_is_told_from_a_snapshot_by_its_content() {
+    // The name says something else.
+    let printed = |options: &[&str]| printed(&run("mirrors.snapshot", &index(), options));
+    golden::check("inspect_index.txt", &printed(&[]));
+    golden::check("inspect_index.json", &printed(&["--json", "--repositories"]));
+    golden::check("inspect_repositories.txt", &printed(&["--repositories"]));
+}
+
+#[test]
+fn what_a_file_cannot_list_is_a_usage_error() {
+    for (bytes, option, expected) in [
+        (index(), "--mirrors", "mirrorlistd: file: is the index of a tree, which has no mirrors: "),
+        (
+            world().compile().unwrap().bytes,
+            "--repositories",
+            "mirrorlistd: file: is no index of a tree: ",
+        ),
+        (vec![], "--repositories", "mirrorlistd: file: is no index of a tree: "),
+    ] {
+        let output = run("file", &bytes, &[option]);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(output.stdout.is_empty(), "{output:?}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.starts_with(expected), "{stderr}");
+    }
+}
+
+#[test]
+fn a_damaged_index_is_one() {
+    let mut bytes = index();
+    *bytes.last_mut().unwrap() ^= 1;
+    let output = run("primary.index", &bytes, &["--json"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let verdict: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(verdict["intact"], false);
+    let reason = verdict["reason"].as_str().unwrap();
+    assert!(reason.starts_with("primary.index: is damaged: its checksum is "), "{reason}");
+    assert_eq!(output.stderr, format!("mirrorlistd: {reason}\n").as_bytes());
 }
 
 #[test]
