@@ -15,6 +15,7 @@ tests! {
     two_processes_share_the_files_and_one_answers_while_the_other_restarts,
     rotated_logs_lose_no_line,
     on_a_read_only_root_it_serves_and_counts_what_it_cannot_log,
+    a_timer_scans_a_tree_and_a_refused_scan_fails,
 }
 
 /// What the demo data answers with a list and a line in the access log.
@@ -293,4 +294,43 @@ fn on_a_read_only_root_it_serves_and_counts_what_it_cannot_log() {
     check_answers(&host, 3000);
     host.run("systemctl stop mirrorlistd.service");
     assert_eq!(host.property("mirrorlistd.service", "Result"), "success");
+}
+
+fn a_timer_scans_a_tree_and_a_refused_scan_fails() {
+    let host = Host::with_package();
+    host.run(
+        "for number in 1 2 3; do \
+         mkdir -p \"/srv/my tree-9/$number/os/repodata\"; \
+         echo '<repomd/>' > \"/srv/my tree-9/$number/os/repodata/repomd.xml\"; done",
+    );
+    let name = host.run("systemd-escape --path '/srv/my tree-9'").trim().to_owned();
+    let [timer, service] =
+        ["timer", "service"].map(|kind| format!("mirrorlistd-scan@{name}.{kind}"));
+    let index = format!("/var/lib/mirrorlistd/scan/{name}.index");
+    host.run(&format!("systemctl enable --now '{timer}'"));
+    host.wait_until("the tree is scanned", |host| {
+        host.try_run(&format!("test -e '{index}'")).status.success()
+    });
+    host.wait_until("the scan has ended", |host| {
+        host.property(&service, "ActiveState") == "inactive"
+    });
+    let shown = host.run(&format!("mirrorlistd inspect --repositories '{index}'"));
+    assert!(shown.starts_with("repository 1/os\n"), "{shown}");
+    let owner = host.run(&format!("stat --format='%A %U' '{index}'"));
+    assert_eq!(owner, "-rw-r--r-- mirrorlistd\n");
+    // The service that serves can read it.
+    host.run(&format!("runuser --user mirrorlistd -- cat '{index}' > /dev/null"));
+
+    host.run("rm -r '/srv/my tree-9/1' '/srv/my tree-9/2'");
+    assert!(!host.try_run(&format!("systemctl start '{service}'")).status.success());
+    assert_eq!(host.property(&service, "Result"), "exit-code");
+    host.wait_until("the journal says why", |host| {
+        host.journal().contains("are gone since the last scan")
+    });
+    assert_eq!(host.run(&format!("mirrorlistd inspect --repositories '{index}'")), shown);
+
+    host.run("dpkg --purge mirrorlistd");
+    let left =
+        host.run("systemctl list-units --plain --no-legend --all 'mirrorlistd-scan@*.timer'");
+    assert_eq!(left, "");
 }
