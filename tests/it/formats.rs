@@ -9,8 +9,9 @@ use answer::shaping::{Fallback, Shaping};
 use answer::{Edition, Format, Options, Reply, Request, Scratch, Status, respond};
 use serve::build_snapshot::build;
 use sources::Inputs;
+use testdata::mirrormanager::FileDetailsType;
 
-use crate::fixture::used_text;
+use crate::fixture::{Public, World, details, used_text};
 use crate::golden;
 
 static DEMO: LazyLock<Edition> =
@@ -55,6 +56,29 @@ fn metalink_4_is_what_rfc_5854_says() {
     let (reply, body) = answer(Format::Metalink4, "repo=nothing&arch=-->");
     assert_eq!(reply.status, Status::NotFound);
     golden::check("metalink4_unknown_repository.xml", &body);
+}
+
+/// aria2 asks another mirror for a piece that does not fit its hash, and gives the whole up.
+#[test]
+fn metalink_4_describes_small_files_as_one_piece() {
+    let pieces = |details: FileDetailsType| {
+        let mut world = World::empty();
+        world.mirror(1, "DE", 1, Public, &["https"], "only");
+        world.directory("pub/x", "x", &[1]);
+        world.file("pub/x", "f", &[details]);
+        let body = world.serve().get("/metalink4?path=pub/x/f").body;
+        let piece = body.lines().find(|line| line.contains("piece")).map(str::to_owned);
+        (body.matches("<url").count(), piece)
+    };
+    let sum = "1".repeat(64);
+    for (size, is_one) in [(0, false), (1, true), (1 << 20, true), ((1 << 20) + 1, false)] {
+        let expected = is_one.then(|| {
+            format!("  <pieces length=\"{size}\" type=\"sha-256\"><hash>{sum}</hash></pieces>")
+        });
+        let details = FileDetailsType { size, ..details(1, '1') };
+        assert_eq!(pieces(details.clone()), (1, expected), "{size} bytes");
+        assert_eq!(pieces(FileDetailsType { sha256: None, ..details }), (1, None), "{size} bytes");
+    }
 }
 
 #[test]

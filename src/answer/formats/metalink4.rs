@@ -3,6 +3,9 @@
 //! It differs from MirrorManager's format in what RFC 5854 defines: locations in lower case,
 //! `priority` that counts up from 1, hashes under their IANA names, and no place for alternates, so
 //! that only the current version is described.
+//!
+//! A file of up to 1 MiB is described as one piece besides, with the hash of the whole. aria2 gives a
+//! download up when the whole does not fit its hash, but asks another mirror for a piece that does not.
 
 use crate::document::{Document, NO_MIRROR_COMMENT};
 use encode::append::Append;
@@ -12,6 +15,9 @@ use encode::xml::escape_into;
 use model::date::Timestamp;
 use snapshot::FileView;
 use snapshot::tables::Version;
+
+/// Larger files are not described as one piece: aria2 fetches a piece from one mirror only.
+const MAX_PIECE: u64 = 1 << 20;
 
 /// Appends a metalink of a file.
 pub fn render(document: &Document<'_>, file: &FileView<'_>, now: u64, body: &mut Text) {
@@ -57,6 +63,15 @@ fn push_version(version: &Version, body: &mut Text) {
     push_hash("sha-256", sums.sha256.as_ref().map(|sum| &sum[..]), body);
     push_hash("sha-1", sums.sha1.as_ref().map(|sum| &sum[..]), body);
     push_hash("md5", sums.md5.as_ref().map(|sum| &sum[..]), body);
+    if let Some(sum) = &sums.sha256
+        && (1..=MAX_PIECE).contains(&version.size)
+    {
+        body.push_str("  <pieces length=\"");
+        push_number(version.size, body);
+        body.push_str("\" type=\"sha-256\"><hash>");
+        push_hex(sum, body);
+        body.push_str("</hash></pieces>\n");
+    }
 }
 
 fn push_hash(kind: &str, sum: Option<&[u8]>, body: &mut Text) {
