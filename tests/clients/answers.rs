@@ -145,7 +145,7 @@ fn curl_downloads_through_a_redirect_and_keeps_its_connection_after_a_404() {
     let run = curl(&stage, &["--location", "--fail", &redirect]);
     stage.check(run.is_success(), "curl failed", &run);
     stage.check_asked(&[12], &run);
-    let current = &repository(Version::New).files["repodata/repomd.xml"];
+    let current = repository(Version::New).repomd();
     stage.check(run.output.as_bytes() == current, "not the current repomd.xml", &run);
 
     stage.clear();

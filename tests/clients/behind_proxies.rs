@@ -51,7 +51,7 @@ impl Scene {
         };
         let mirrors = [11, 12, 13].map(|number| (number, Serves(Version::New)));
         let stage = Stage::on(ip, &mirrors, data);
-        let second = Director::start(ip, &stage.files, stage.folder.path());
+        let second = Director::start(ip, &*stage.files, stage.folder.path());
         let second_recorder = Recorder::start(second.address);
         let upstreams = [stage.recorder.address, second_recorder.address];
         let proxy = Proxy::start(program, &stage.new_folder("proxy"), upstreams);

@@ -1,9 +1,10 @@
-//! The mirrors as MirrorManager would describe them.
+//! What the server is told of the mirrors, and the files of MirrorManager that say so.
 //!
 //! Answers are shuffled among equals, so the order that a test expects is written into the data:
 //! each mirror prefers a network around the client, the first mirror the narrowest one, and the
 //! server lists the most specific network first.
 
+use std::ffi::OsString;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
@@ -56,11 +57,30 @@ impl Data {
         found.map(|(_, order)| order.as_slice())
     }
 
-    fn mirror_list(&self, mirrors: &[Mirror]) -> MirrorList {
+    /// The mirrors that are listed, in the order of their numbers.
+    pub fn numbers(&self) -> Vec<u8> {
         let mut numbers: Vec<u8> =
             self.orders.iter().flat_map(|(_, order)| order.clone()).collect();
         numbers.sort_unstable();
         numbers.dedup();
+        numbers
+    }
+
+    /// The networks that mirrors prefer, each with its mirror.
+    pub fn networks(&self) -> Vec<(String, u8)> {
+        let mut networks = Vec::new();
+        for (client, order) in &self.orders {
+            let bits = if client.is_ipv4() { 32 } else { 128 };
+            for (shorter, number) in (0..).zip(order) {
+                let prefix = format!("{}/{}", masked(*client, shorter), bits - shorter);
+                networks.push((prefix, *number));
+            }
+        }
+        networks
+    }
+
+    fn mirror_list(&self, mirrors: &[Mirror]) -> MirrorList {
+        let numbers = self.numbers();
         let listed = || {
             let find =
                 |number: &u8| mirrors.iter().find(|mirror| mirror.number == *number).unwrap();
@@ -76,12 +96,8 @@ impl Data {
             )],
             ..MirrorList::default()
         };
-        for (client, order) in &self.orders {
-            let bits = if client.is_ipv4() { 32 } else { 128 };
-            for (shorter, number) in (0..).zip(order) {
-                let prefix = format!("{}/{}", masked(*client, shorter), bits - shorter);
-                list.host_netblock_cache.push(StringRepeatedIntMap::new(prefix, [host(*number)]));
-            }
+        for (prefix, number) in self.networks() {
+            list.host_netblock_cache.push(StringRepeatedIntMap::new(prefix, [host(number)]));
         }
         for mirror in listed() {
             let number = host(mirror.number);
@@ -152,33 +168,61 @@ pub fn country(number: u8) -> &'static str {
     if number <= 12 { "DE" } else { "FR" }
 }
 
-/// The files in a folder.
-pub struct Files {
-    pub cache: PathBuf,
-    pub global_netblocks: PathBuf,
-    pub cccsv: PathBuf,
-    pub geoip: PathBuf,
+/// Files that the server reads.
+pub trait Files: Sync {
+    /// The options that name them.
+    fn options(&self) -> Vec<OsString>;
+
+    /// The one without which nothing is served.
+    fn main_file(&self) -> &Path;
+
+    /// Replaces those that change, each whole.
+    fn replace(&self, data: &Data, mirrors: &[Mirror]);
 }
 
-impl Files {
-    /// Writes all of them.
-    pub fn write(folder: &Path, data: &Data, mirrors: &[Mirror]) -> Self {
+/// MirrorManager's files in a folder.
+pub struct CacheFiles {
+    cache: PathBuf,
+    global_netblocks: PathBuf,
+    cccsv: PathBuf,
+    geoip: PathBuf,
+}
+
+impl CacheFiles {
+    /// Writes those that do not change.
+    pub fn write(folder: &Path) -> Self {
         let files = Self {
             cache: folder.join("mirrorlist_cache.proto"),
             global_netblocks: folder.join("global_netblocks.txt"),
             cccsv: folder.join("country_continent.csv"),
             geoip: folder.join("country.mmdb"),
         };
-        files.replace_cache(data, mirrors);
         fs::write(&files.global_netblocks, "192.0.2.0/24 64496\n").unwrap();
         fs::write(&files.cccsv, "\"iso 3166 country\",\"continent code\"\nDE,EU\nFR,EU\n").unwrap();
         let networks = [("192.0.2.0/24", "DE"), ("198.51.100.0/24", "FR")];
         fs::write(&files.geoip, mmdb::write(Layout::GeoLite2, &networks)).unwrap();
         files
     }
+}
 
-    /// Replaces the protobuf, as a careful delivery does: whole, by renaming.
-    pub fn replace_cache(&self, data: &Data, mirrors: &[Mirror]) {
+impl Files for CacheFiles {
+    fn options(&self) -> Vec<OsString> {
+        let Self { cache, global_netblocks, cccsv, geoip } = self;
+        let files = [
+            ("--cache", cache),
+            ("--global_netblocks", global_netblocks),
+            ("--cccsv", cccsv),
+            ("--geoip", geoip),
+        ];
+        files.into_iter().flat_map(|(option, file)| [option.into(), file.into()]).collect()
+    }
+
+    fn main_file(&self) -> &Path {
+        &self.cache
+    }
+
+    /// Replaces the protobuf, as a careful delivery does: by renaming.
+    fn replace(&self, data: &Data, mirrors: &[Mirror]) {
         let new = self.cache.with_extension("new");
         fs::write(&new, data.mirror_list(mirrors).encode_to_vec()).unwrap();
         fs::rename(&new, &self.cache).unwrap();

@@ -22,20 +22,11 @@ pub struct Director {
 }
 
 impl Director {
-    /// Serves MirrorManager's files on a free port of `ip`; `folder` takes its logs. Only `ip` is
+    /// Serves what files say on a free port of `ip`; `folder` takes its logs. Only `ip` is
     /// believed as a proxy, so that a client on another loopback address counts as a stranger.
-    pub fn start(ip: IpAddr, files: &Files, folder: &Path) -> Self {
+    pub fn start(ip: IpAddr, files: &dyn Files, folder: &Path) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorlistd"));
-        command
-            .arg("--cache")
-            .arg(&files.cache)
-            .arg("--global_netblocks")
-            .arg(&files.global_netblocks)
-            .arg("--cccsv")
-            .arg(&files.cccsv)
-            .arg("--geoip")
-            .arg(&files.geoip)
-            .args(["--trusted-proxy", &ip.to_string()]);
+        command.args(files.options()).args(["--trusted-proxy", &ip.to_string()]);
         Self::start_command(command, ip, folder)
     }
 
@@ -91,10 +82,17 @@ impl Director {
 
     /// Has `change` change the data, asks for a reload, and waits until they are served.
     pub fn reload_after(&self, change: impl FnOnce()) {
+        self.wait_after(|| {
+            change();
+            self.hang_up();
+        });
+    }
+
+    /// Has `change` change the data, and waits until a server that watches them serves them.
+    pub fn wait_after(&self, change: impl FnOnce()) {
         // Before the change: a reload that was asked for earlier may see it already.
         let old = self.generation();
         change();
-        self.hang_up();
         wait_until("another generation is served", || self.generation() != old);
     }
 

@@ -16,5 +16,7 @@ if sys.argv[4:] == ["list"]:
     handle.fetchmirrors = True
 result = librepo.Result()
 handle.perform(result)
+if not handle.fetchmirrors:
+    print("revision", result.yum_repomd["revision"])
 for mirror in handle.mirrors:
     print("mirror", mirror)

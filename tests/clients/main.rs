@@ -3,10 +3,10 @@
 //!
 //! Reading order: [`packages`] installs the clients, [`repository`] makes an old and a new version
 //! of a small repository, [`mirror`] serves it well and badly on 127.0.0.11-19, [`data`] describes
-//! those mirrors in MirrorManager's format, [`director`] runs `mirrorlistd` with that data,
-//! [`recorder`] stands before it and keeps what clients really sent, [`stage`] is all of it together,
-//! [`client`] runs the programs, [`support::lint`] says what is wrong with an answer. The other modules are
-//! the cases.
+//! those mirrors in MirrorManager's format and [`primary`] in a catalog with a scanned tree, [`director`]
+//! runs `mirrorlistd` with that data, [`recorder`] stands before it and keeps what clients really sent,
+//! [`stage`] is all of it together, [`client`] runs the programs, [`support::lint`] says what is wrong with
+//! an answer. The other modules are the cases.
 //!
 //! A failure says first what the answers that were recorded have wrong with them, then what the
 //! client printed, then every request that was seen. Nothing depends on fixed ports or folders, and
@@ -36,6 +36,7 @@ mod packages;
 mod repository;
 mod mirror;
 mod data;
+mod primary;
 mod director;
 mod recorder;
 mod stage;
@@ -50,6 +51,7 @@ mod reload;
 mod behind_proxies;
 mod worst_data;
 mod scan;
+mod rescan;
 mod first_steps;
 
 use std::process::ExitCode;
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
     suite.add_all(behind_proxies::TESTS);
     suite.add_all(worst_data::TESTS);
     suite.add_all(scan::TESTS);
+    suite.add_all(rescan::TESTS);
     suite.add_all(first_steps::TESTS);
     suite.run()
 }

@@ -1,6 +1,7 @@
 //! Mirrors: small HTTP servers on 127.0.0.11-19, well-behaved and otherwise, that keep what they
 //! were asked for.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -14,6 +15,8 @@ use crate::repository::{Version, repository};
 
 /// Where the content stands on every mirror.
 pub const BASE: &str = "/pub/fixture";
+/// What an altered repomd.xml calls its revision.
+pub const ALTERED_REVISION: &str = "1793999999";
 /// What follows a mirror's base URL to reach the repository.
 pub const SUBPATH: &str = "1/x86_64";
 
@@ -22,6 +25,8 @@ pub const SUBPATH: &str = "1/x86_64";
 pub enum Behaviour {
     /// Serves a version of the repository.
     Serves(Version),
+    /// Serves the new version with a repomd.xml that is another one, of the same size.
+    Alters,
     /// Answers 404 to everything.
     Missing,
     /// Accepts connections and never answers.
@@ -142,6 +147,30 @@ impl Drop for Mirror {
     }
 }
 
+/// What follows a folder in a path.
+fn below<'p>(path: &'p str, folder: &str) -> Option<&'p str> {
+    path.strip_prefix(folder)?.strip_prefix('/')
+}
+
+/// The file that a mirror has under a path.
+fn find(behaviour: Behaviour, path: &str) -> Option<Cow<'static, [u8]>> {
+    let version = match behaviour {
+        Behaviour::Serves(version) => version,
+        Behaviour::Alters => Version::New,
+        _ => return None,
+    };
+    let path = below(path, BASE)?;
+    let (repository, name) = (repository(version), below(path, SUBPATH)?);
+    let file = repository.files.get(name)?;
+    if behaviour == Behaviour::Alters && name.ends_with("/repomd.xml") {
+        let text = std::str::from_utf8(file).unwrap();
+        let altered = text.replace(&repository.revision(), ALTERED_REVISION);
+        assert!(altered.len() == file.len() && altered != text, "{text}");
+        return Some(altered.into_bytes().into());
+    }
+    Some(file.into())
+}
+
 /// One connection, kept alive.
 fn serve(
     stream: &TcpStream,
@@ -165,14 +194,8 @@ fn serve(
         }
         let behaviour = *behaviour.lock().unwrap();
         let target = first.split(' ').nth(1).unwrap_or("");
-        let file = target.strip_prefix(BASE).and_then(|path| {
-            let name = path.strip_prefix('/')?.strip_prefix(SUBPATH)?.strip_prefix('/')?;
-            match behaviour {
-                Behaviour::Serves(version) => repository(version).files.get(name),
-                _ => None,
-            }
-        });
-        let answer = match (behaviour, file) {
+        let file = find(behaviour, target);
+        let answer = match (behaviour, &file) {
             (Behaviour::Stalls, _) => "stalls",
             (_, Some(_)) => "200",
             (_, None) => "404",
@@ -185,14 +208,14 @@ fn serve(
             return Ok(());
         }
         let (status, body) = match file {
-            Some(body) => ("200 OK", body.as_slice()),
-            None => ("404 Not Found", b"not here\n".as_slice()),
+            Some(body) => ("200 OK", body),
+            None => ("404 Not Found", Cow::Borrowed(b"not here\n".as_slice())),
         };
         let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", body.len());
         let mut stream = stream;
         stream.write_all(head.as_bytes())?;
         if !first.starts_with("HEAD ") {
-            stream.write_all(body)?;
+            stream.write_all(&body)?;
         }
     }
     Ok(())

@@ -99,14 +99,15 @@ fn clients_notice_nothing_while_data_and_mirrors_go_from_old_to_new() {
 /// Reloads the same data, a file that is half written, and then the next data.
 fn replace_many_times(stage: &Stage, before: &Data, after: &Data) {
     for _ in 0..20 {
-        stage.files.replace_cache(before, &stage.mirrors);
+        stage.files.replace(before, &stage.mirrors);
         stage.director.hang_up();
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
     let n_refused = || stage.director.report().matches("reload refused").count();
     let before = n_refused();
-    let whole = fs::read(&stage.files.cache).unwrap();
-    fs::write(&stage.files.cache, &whole[..whole.len() / 2]).unwrap();
+    let file = stage.files.main_file();
+    let whole = fs::read(file).unwrap();
+    fs::write(file, &whole[..whole.len() / 2]).unwrap();
     stage.director.hang_up();
     wait_until("the half-written file is refused", || n_refused() > before);
     stage.publish(after.clone());

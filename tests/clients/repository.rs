@@ -24,11 +24,26 @@ pub enum Version {
 }
 
 /// Files by their path below the repository.
+pub type Tree = BTreeMap<String, Vec<u8>>;
+
+/// The repository in a version.
 #[derive(Debug)]
 pub struct Repository {
-    pub files: BTreeMap<String, Vec<u8>>,
+    pub files: Tree,
     /// What MirrorManager knows of its repomd.xml.
     pub details: FileDetailsType,
+}
+
+impl Repository {
+    /// What its repomd.xml calls its revision.
+    pub fn revision(&self) -> String {
+        self.details.time_stamp.to_string()
+    }
+
+    /// Its repomd.xml.
+    pub fn repomd(&self) -> Vec<u8> {
+        self.files["repodata/repomd.xml"].clone()
+    }
 }
 
 /// The repository in a version.
@@ -82,7 +97,8 @@ fn make(package_version: &str, made: u64) -> Repository {
     Repository { files, details }
 }
 
-fn collect(top: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
+/// Adds the files that are in a folder, by their path below `top`.
+pub fn collect(top: &Path, folder: &Path, files: &mut Tree) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
@@ -99,7 +115,8 @@ fn digest(program: &str, file: &Path) -> String {
     output.split(' ').next().unwrap().to_owned()
 }
 
-fn run(command: &mut Command) -> String {
+/// Runs a tool, which must succeed; returns what it printed.
+pub fn run(command: &mut Command) -> String {
     let output = command.env("LC_ALL", "C.UTF-8").output().unwrap();
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     let stderr = String::from_utf8_lossy(&output.stderr);

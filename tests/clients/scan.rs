@@ -1,12 +1,10 @@
 //! A scan of what createrepo_c makes finds what other programs say of it.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
-
 use index::Index;
 use model::checksum::parse_hex;
 
+use crate::mirror::SUBPATH;
+use crate::primary::Primary;
 use crate::repository::{Version, repository};
 
 tests! {
@@ -15,30 +13,14 @@ tests! {
 
 fn a_scan_finds_the_checksums_of_what_createrepo_c_makes() {
     let folder = tempfile::tempdir().unwrap();
-    let (tree, index) = (folder.path().join("tree"), folder.path().join("index"));
+    let primary = Primary::new(folder.path());
     let mut times = Vec::new();
     for version in [Version::Old, Version::New] {
-        let repository = repository(version);
-        if tree.exists() {
-            fs::remove_dir_all(&tree).unwrap();
-        }
-        for (path, content) in &repository.files {
-            let path = tree.join("9/os").join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, content).unwrap();
-            for above in path.ancestors().take_while(|above| *above != folder.path()) {
-                let mode = if above.is_dir() { 0o755 } else { 0o644 };
-                fs::set_permissions(above, Permissions::from_mode(mode)).unwrap();
-            }
-        }
-        let mut scan = Command::new(support::program());
-        // All files are others.
-        scan.arg("scan").arg(&tree).arg("-o").arg(&index).arg("--allow-shrink");
-        let output = scan.output().unwrap();
-        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
-        let index = Index::read(&index).unwrap();
-        let repodata = index.find("9/os/repodata").unwrap();
-        let details = &repository.details;
+        primary.put(version);
+        primary.scan(&[]);
+        let index = Index::read(&primary.index).unwrap();
+        let repodata = index.find(&format!("{SUBPATH}/repodata")).unwrap();
+        let details = &repository(version).details;
         assert_eq!(repodata.files.len(), 1);
         let versions = &repodata.files[0].versions;
         times.insert(0, details.time_stamp);

@@ -9,11 +9,12 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 use crate::client::Run;
-use crate::data::{Data, Files, REPO};
+use crate::data::{CacheFiles, Data, Files, REPO};
 use crate::director::Director;
 use crate::lint;
 use crate::mirror::{Behaviour, Hit, Hits, Mirror};
 use crate::packages;
+use crate::primary::Primary;
 use crate::recorder::{Exchange, Recorder};
 
 /// Which document a client is told to use.
@@ -40,12 +41,21 @@ impl List {
     }
 }
 
+/// Who tells the server of the mirrors.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// MirrorManager's files.
+    MirrorManager,
+    /// A catalog, and a scan of the primary tree.
+    Catalog,
+}
+
 /// Everything that a case needs.
 pub struct Stage {
     pub mirrors: Vec<Mirror>,
     /// What was published so far; the last is current.
     data: Mutex<Vec<Data>>,
-    pub files: Files,
+    pub files: Box<dyn Files>,
     pub recorder: Recorder,
     pub director: Director,
     hits: Hits,
@@ -61,6 +71,18 @@ impl Stage {
         Self::with(mirrors, Data::ordered(&order))
     }
 
+    /// The same with a catalog and a scan of the primary tree.
+    pub fn scanned(mirrors: &[(u8, Behaviour)]) -> Self {
+        let order: Vec<u8> = mirrors.iter().map(|(number, _)| *number).collect();
+        let here = IpAddr::from([127, 0, 0, 1]);
+        Self::new(Source::Catalog, here, mirrors, Data::ordered(&order))
+    }
+
+    /// The same for each source of data.
+    pub fn of_each_source(mirrors: &[(u8, Behaviour)]) -> impl Iterator<Item = Self> {
+        [Self::of, Self::scanned].into_iter().map(move |stage| stage(mirrors))
+    }
+
     /// Mirrors and what the server knows of them.
     pub fn with(mirrors: &[(u8, Behaviour)], data: Data) -> Self {
         Self::on(IpAddr::from([127, 0, 0, 1]), mirrors, data)
@@ -68,13 +90,22 @@ impl Stage {
 
     /// The same with a server that listens on `ip`.
     pub fn on(ip: IpAddr, mirrors: &[(u8, Behaviour)], data: Data) -> Self {
+        Self::new(Source::MirrorManager, ip, mirrors, data)
+    }
+
+    /// The same with other files.
+    pub fn new(source: Source, ip: IpAddr, mirrors: &[(u8, Behaviour)], data: Data) -> Self {
         packages::require();
         let folder = tempfile::Builder::new().prefix("mirrorlistd-clients").tempdir().unwrap();
         let hits = Hits::default();
         let start = |&(number, behaviour): &_| Mirror::start(number, behaviour, &hits);
         let mirrors: Vec<Mirror> = mirrors.iter().map(start).collect();
-        let files = Files::write(folder.path(), &data, &mirrors);
-        let director = Director::start(ip, &files, folder.path());
+        let files: Box<dyn Files> = match source {
+            Source::MirrorManager => Box::new(CacheFiles::write(folder.path())),
+            Source::Catalog => Box::new(Primary::new(folder.path())),
+        };
+        files.replace(&data, &mirrors);
+        let director = Director::start(ip, &*files, folder.path());
         let recorder = Recorder::start(director.address);
         Self {
             mirrors,
@@ -122,7 +153,7 @@ impl Stage {
     /// Publishes other data, and waits until they are served.
     pub fn publish(&self, data: Data) {
         self.data.lock().unwrap().push(data.clone());
-        self.director.reload_after(|| self.files.replace_cache(&data, &self.mirrors));
+        self.director.reload_after(|| self.files.replace(&data, &self.mirrors));
     }
 
     /// The URLs that a client must be given, best first.

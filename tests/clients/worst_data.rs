@@ -6,10 +6,11 @@ use testdata::mirrormanager::{
     StringStringMap,
 };
 
-use crate::client::{Dnf, Zypper, aria2, librepo};
+use crate::aria2::check_current;
+use crate::client::{Dnf, Zypper, librepo};
 use crate::data::{Data, REPO};
 use crate::mirror::Behaviour::{self, Serves};
-use crate::repository::{PACKAGE, Version, repository};
+use crate::repository::{PACKAGE, Version};
 use crate::stage::{List, Stage};
 
 tests! {
@@ -120,11 +121,7 @@ fn zypper_gets_through_the_worst_data() {
 
 fn aria2_gets_through_the_worst_data() {
     let stage = worst_stage();
-    let (run, file) = aria2(&stage, &stage.url(List::Metalink), &[], "repomd.xml");
-    stage.check_success(&run);
-    stage.check_asked(&[13], &run);
-    let current = repository(Version::New).files["repodata/repomd.xml"].clone();
-    stage.check(file == Some(current), "the file is not the current repomd.xml", &run);
+    check_current(&stage, &stage.url(List::Metalink), &[13]);
 }
 
 fn librepo_gets_through_the_worst_data() {
