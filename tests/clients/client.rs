@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::debian_repository::public_key;
 use crate::proxy::command;
 use crate::repository::PACKAGE;
 use crate::stage::{List, Stage};
@@ -193,4 +194,53 @@ pub fn curl(stage: &Stage, arguments: &[&str]) -> Run {
     let mut command = command("/usr/bin/curl", &folder);
     command.args(["--silent", "--show-error", "--max-time", "120"]).args(arguments);
     run("curl", command)
+}
+
+/// A system of its own that apt manages.
+pub struct Apt {
+    folder: PathBuf,
+}
+
+impl Apt {
+    /// A system whose only repository has its list of mirrors at this URL of plain HTTP.
+    pub fn new(stage: &Stage, list: &str) -> Self {
+        let folder = stage.new_folder("apt");
+        let apt = ["etc/apt/apt.conf.d", "etc/apt/preferences.d", "var/lib/apt/lists/partial"];
+        let logs = ["var/cache/apt/archives/partial", "var/log/apt"];
+        let dpkg = ["var/lib/dpkg/info", "var/lib/dpkg/updates", "var/lib/dpkg/triggers"];
+        for name in apt.iter().chain(&logs).chain(&dpkg) {
+            fs::create_dir_all(folder.join(name)).unwrap();
+        }
+        fs::write(folder.join("var/lib/dpkg/status"), "").unwrap();
+        let key = folder.join("key.gpg");
+        fs::write(&key, public_key()).unwrap();
+        let source = format!("deb [signed-by={}] mirror+{list} stable main\n", key.display());
+        fs::write(folder.join("etc/apt/sources.list"), source).unwrap();
+        // With another `Dir`, nothing of the host's configuration is read.
+        let (root, timeout) = (folder.display(), stage.client_timeout());
+        let conf = format!(
+            "Dir \"{root}\";\nDir::State::status \"{root}/var/lib/dpkg/status\";\n\
+             DPkg::Options {{ \"--root={root}\"; }};\nDPkg::Path \"/usr/sbin:/usr/bin:/sbin:/bin\";\n\
+             APT::Architecture \"amd64\";\nAPT::Architectures {{ \"amd64\"; }};\n\
+             APT::Sandbox::User \"root\";\nAcquire::Languages \"none\";\nAcquire::Retries \"0\";\n\
+             Acquire::http::Timeout \"{timeout}\";\n"
+        );
+        fs::write(folder.join("apt.conf"), conf).unwrap();
+        Self { folder }
+    }
+
+    /// Runs apt-get with further arguments.
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        let mut command = command("/usr/bin/apt-get", &self.folder);
+        command.env("APT_CONFIG", self.folder.join("apt.conf")).arg("--yes").args(arguments);
+        run(&format!("apt-get {}", arguments.join(" ")), command)
+    }
+
+    /// The version of the fixture's package that is installed, or a message that none is.
+    pub fn installed(&self) -> String {
+        let mut command = command("/usr/bin/dpkg-query", &self.folder);
+        command.arg("--admindir").arg(self.folder.join("var/lib/dpkg"));
+        command.args(["--show", "--showformat=${Version}", PACKAGE]);
+        run("dpkg-query", command).output
+    }
 }

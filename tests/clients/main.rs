@@ -1,12 +1,12 @@
-//! The real clients against the real server: dnf, librepo, zypper, aria2 and curl, from Debian's
+//! The real clients against the real server: dnf, librepo, zypper, aria2, apt and curl, from Debian's
 //! packages, ask a real `mirrorlistd` for mirrors of a real repository and download from them.
 //!
 //! Reading order: [`packages`] installs the clients, [`repository`] makes an old and a new version
-//! of a small repository, [`mirror`] serves it well and badly on 127.0.0.11-19, [`data`] describes
-//! those mirrors in MirrorManager's format and [`primary`] in a catalog with a scanned tree, [`director`]
-//! runs `mirrorlistd` with that data, [`recorder`] stands before it and keeps what clients really sent,
-//! [`stage`] is all of it together, [`client`] runs the programs, [`support::lint`] says what is wrong with
-//! an answer. The other modules are the cases.
+//! of a small repository and [`debian_repository`] of one for apt, [`mirror`] serves them well and badly on
+//! 127.0.0.11-19, [`data`] describes those mirrors in MirrorManager's format and [`primary`] in a catalog
+//! with a scanned tree, [`director`] runs `mirrorlistd` with that data, [`recorder`] stands before it and
+//! keeps what clients really sent, [`stage`] is all of it together, [`client`] runs the programs,
+//! [`support::lint`] says what is wrong with an answer. The other modules are the cases.
 //!
 //! A failure says first what the answers that were recorded have wrong with them, then what the
 //! client printed, then every request that was seen. Nothing depends on fixed ports or folders, and
@@ -34,6 +34,7 @@ support::runs_the_program!();
 
 mod packages;
 mod repository;
+mod debian_repository;
 mod mirror;
 mod data;
 mod primary;
@@ -46,6 +47,7 @@ mod dnf;
 mod librepo;
 mod zypper;
 mod aria2;
+mod apt;
 mod answers;
 mod reload;
 mod behind_proxies;
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
     suite.add_all(librepo::TESTS);
     suite.add_all(zypper::TESTS);
     suite.add_all(aria2::TESTS);
+    suite.add_all(apt::TESTS);
     suite.add_all(answers::TESTS);
     suite.add_all(reload::TESTS);
     suite.add_all(behind_proxies::TESTS);

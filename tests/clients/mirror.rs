@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
+use crate::debian_repository::{DEBIAN, debian_repository};
 use crate::repository::{Version, repository};
 
 /// Where the content stands on every mirror.
@@ -160,6 +161,9 @@ fn find(behaviour: Behaviour, path: &str) -> Option<Cow<'static, [u8]>> {
         _ => return None,
     };
     let path = below(path, BASE)?;
+    if let Some(name) = below(path, DEBIAN) {
+        return debian_repository(version).get(name).map(Cow::from);
+    }
     let (repository, name) = (repository(version), below(path, SUBPATH)?);
     let file = repository.files.get(name)?;
     if behaviour == Behaviour::Alters && name.ends_with("/repomd.xml") {

@@ -7,7 +7,7 @@ use crate::debian::{Outcome, Packages};
 const PACKAGES: Packages = Packages {
     suite: "the suite of real clients",
     why_root: Some(
-        "dnf and zypper install into a root of their own, and the proxies change their user",
+        "dnf, zypper and apt install into a root of their own, and the proxies change their user",
     ),
     needed: &[
         ("dnf", "/usr/bin/dnf"),
@@ -16,6 +16,10 @@ const PACKAGES: Packages = Packages {
         ("python3-librepo", "/usr/lib/python3/dist-packages/librepo/__init__.py"),
         ("createrepo-c", "/usr/bin/createrepo_c"),
         ("rpm", "/usr/bin/rpmbuild"),
+        ("apt-utils", "/usr/bin/apt-ftparchive"),
+        ("gpg", "/usr/bin/gpg"),
+        ("gpg-agent", "/usr/bin/gpg-agent"),
+        ("gpgconf", "/usr/bin/gpgconf"),
         ("nginx-light", "/usr/sbin/nginx"),
         ("haproxy", "/usr/sbin/haproxy"),
         ("apache2-bin", "/usr/sbin/apache2"),

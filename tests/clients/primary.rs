@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::data::{Data, Files, REPO, country};
+use crate::debian_repository::{DEBIAN, debian_repository};
 use crate::mirror::{Mirror, SUBPATH};
 use crate::repository::{Version, repository};
 
@@ -26,13 +27,15 @@ impl Primary {
         Self { tree, index, catalog }
     }
 
-    /// Puts a version of the repository into the tree, in place of the one that is there.
+    /// Puts a version of the repositories into the tree, in place of the one that is there.
     pub fn put(&self, version: Version) {
         if self.tree.exists() {
             fs::remove_dir_all(&self.tree).unwrap();
         }
-        for (path, content) in &repository(version).files {
-            let path = self.tree.join(SUBPATH).join(path);
+        let files = repository(version).files.iter().map(|file| (SUBPATH, file));
+        let debian = debian_repository(version).iter().map(|file| (DEBIAN, file));
+        for (folder, (path, content)) in files.chain(debian) {
+            let path = self.tree.join(folder).join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, content).unwrap();
             for above in path.ancestors().take_while(|above| above.starts_with(&self.tree)) {
