@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::class::Class;
-use super::fault::{Problem, RouteFault};
+use super::fault::{Problem, RouteFault, shorten};
 use super::hosts::{self, Hosts};
 use super::limits::{
     MAX_ENTRIES, MAX_LIST, MAX_MAPS, MAX_PARAMETERS, MAX_ROUTES, MAX_TEXT, MAX_VALUE,
@@ -127,10 +127,6 @@ fn read_lists(stored: &Stored, faults: &mut Vec<RouteFault>) -> Lists {
         lists.maps.push(CompiledMap::new(map.name.clone(), map.entries.clone()));
     }
     lists
-}
-
-fn shorten(text: &str) -> String {
-    text.chars().take(MAX_VALUE).flat_map(char::escape_default).collect()
 }
 
 /// Collects the names of parameters, and reports those that are none.

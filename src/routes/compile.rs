@@ -149,9 +149,10 @@ fn check_reach(
     let mut last = None;
     for route in &table.routes {
         let TargetTemplate::Repository(repo, arch) = &route.target else { continue };
-        let (repo, arch) = (Reach::new(repo, &table.lists), Reach::new(arch, &table.lists));
+        let mut repo = Reach::new(repo, &table.lists);
+        let mut arch = Reach::new(arch, &table.lists);
         let is_each = arch_is_each(route);
-        let reaches = |asked: &str, name: &str| {
+        let mut reaches = |asked: &str, name: &str| {
             let arches = names.repositories.get(name);
             repo.can_make(asked)
                 && (is_each
@@ -199,7 +200,7 @@ fn check_categories(
     }
     for route in &table.routes {
         let TargetTemplate::Category(category) = &route.target else { continue };
-        let category = Reach::new(category, &table.lists);
+        let mut category = Reach::new(category, &table.lists);
         if !names.categories.iter().any(|name| category.can_make(name)) {
             let (place, item) = place(route.position);
             let (key, problem) = ("target.category".to_owned(), Problem::NoCategory);

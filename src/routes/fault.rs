@@ -37,6 +37,11 @@ impl fmt::Display for RouteFault {
     }
 }
 
+/// A name fit for a message: without control characters, and not too long.
+pub(crate) fn shorten(text: &str) -> String {
+    text.chars().take(MAX_VALUE).flat_map(char::escape_default).collect()
+}
+
 /// What is wrong, and what would be right.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Problem {

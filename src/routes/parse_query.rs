@@ -1,6 +1,6 @@
 //! Reading the rules of a route for query parameters.
 
-use super::fault::Problem;
+use super::fault::{Problem, shorten};
 use super::limits::{MAX_PARAMETERS, MAX_TEXT, MAX_VARIABLES};
 use super::parse_pattern::check_name;
 use super::query::{Bound, Form, Parameters, QueryRules};
@@ -72,7 +72,7 @@ pub(crate) fn check_parameter(name: &str) -> Result<(), Problem> {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~[]".contains(&byte);
     match !name.is_empty() && name.len() <= 32 && name.bytes().all(is_name) {
         true => Ok(()),
-        false => Err(Problem::BadParameter(name.to_owned())),
+        false => Err(Problem::BadParameter(shorten(name))),
     }
 }
 

@@ -20,7 +20,12 @@ enum Language<'t> {
 }
 
 /// The texts that a template can make.
-pub(crate) struct Reach<'t>(Vec<Language<'t>>);
+pub(crate) struct Reach<'t> {
+    languages: Vec<Language<'t>>,
+    /// Room for the lengths of a text that the pieces so far can make, kept for the next text.
+    ends: Vec<bool>,
+    next: Vec<bool>,
+}
 
 impl<'t> Reach<'t> {
     /// The texts of a template.
@@ -29,24 +34,36 @@ impl<'t> Reach<'t> {
             Piece::Text(text) => Language::Texts(vec![text]),
             Piece::Variable(variable) => of_variable(variable, lists),
         };
-        Self(template.0.iter().map(language).collect())
+        let languages = template.0.iter().map(language).collect();
+        Self { languages, ends: Vec::new(), next: Vec::new() }
     }
 
     /// Whether the template can make `text`.
-    pub(crate) fn can_make(&self, text: &str) -> bool {
-        // The lengths of `text` that the pieces so far can make.
-        let mut ends = vec![false; text.len() + 1];
-        if let Some(start) = ends.first_mut() {
-            *start = true;
+    pub(crate) fn can_make(&mut self, text: &str) -> bool {
+        // A catalog has many names, and most of them differ at one of their ends.
+        if let Some(Language::Texts(texts)) = self.languages.first()
+            && !texts.iter().any(|known| text.starts_with(*known))
+        {
+            return false;
         }
-        for language in &self.0 {
-            let mut next = vec![false; ends.len()];
+        if let Some(Language::Texts(texts)) = self.languages.last()
+            && !texts.iter().any(|known| text.ends_with(*known))
+        {
+            return false;
+        }
+        let Self { languages, ends, next } = self;
+        ends.clear();
+        ends.push(true);
+        ends.resize(text.len() + 1, false);
+        for language in languages {
+            next.clear();
+            next.resize(text.len() + 1, false);
             for (at, _) in ends.iter().enumerate().filter(|(_, is_end)| **is_end) {
                 let Some(rest) = text.get(at..) else { continue };
                 match language {
                     Language::Texts(texts) => {
                         let begins = texts.iter().filter(|known| rest.starts_with(**known));
-                        begins.for_each(|known| set(&mut next, at + known.len()));
+                        begins.for_each(|known| set(next, at + known.len()));
                     }
                     Language::Any { lower, upper } => {
                         let is_foreign = |byte: u8| {
@@ -54,7 +71,7 @@ impl<'t> Reach<'t> {
                                 || *upper && byte.is_ascii_lowercase()
                         };
                         let length = rest.bytes().position(is_foreign).unwrap_or(rest.len());
-                        (at..=at + length).for_each(|end| set(&mut next, end));
+                        (at..=at + length).for_each(|end| set(next, end));
                         if length == rest.len() {
                             // A later start makes nothing more.
                             break;
@@ -62,7 +79,7 @@ impl<'t> Reach<'t> {
                     }
                 }
             }
-            ends = next;
+            std::mem::swap(ends, next);
         }
         ends.last() == Some(&true)
     }
