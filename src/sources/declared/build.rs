@@ -15,13 +15,14 @@ use index::Index;
 use model::base_url::{BaseUrl, authority};
 use model::mirror_key::MirrorKey;
 use model::net::Prefix;
-use routes::written::Stored;
+use routes::written::{Stored, WrittenRoute};
 
 pub use super::expand::TooManyPairs;
-use super::expand::{self, Pair};
+use super::expand::{self, Pair, aliases};
 pub use super::listing::OtherTree;
 use super::listing::{Listed, Listing};
-use super::{Audience, Declaration, Mirror, Repository, Url};
+use super::routing;
+use super::{Audience, Declaration, Mirror, Url};
 
 /// The reason why there are no records of a declaration.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -55,7 +56,7 @@ pub fn build(
     builder.add(&place, Record::Created(made));
     add_distribution(declaration, &mut builder);
     add_names(declaration, &pairs, &mut builder);
-    add_routes(declaration, &pairs, &mut builder);
+    add_routes(declaration, &pairs, &mut builder, report);
     let mirrors = add_mirrors(declaration, &mut builder, report);
     let mut listing = Listing::new(&pairs, &mirrors);
     match tree {
@@ -111,12 +112,24 @@ fn add_names(declaration: &Declaration, pairs: &[Pair<'_>], builder: &mut Builde
 
 /// Adds the routes, and what they can name besides repositories and directories: a category for each
 /// group, with the repositories in it that are not switched off.
-fn add_routes(declaration: &Declaration, pairs: &[Pair<'_>], builder: &mut Builder) {
+fn add_routes(
+    declaration: &Declaration,
+    pairs: &[Pair<'_>],
+    builder: &mut Builder,
+    report: &mut Report,
+) {
     let Declaration { routes, maps, route_places, .. } = declaration;
-    let Some(first) = route_places.first().filter(|_| !routes.is_empty()) else { return };
-    let arches: BTreeSet<&str> = pairs.iter().map(|pair| pair.arch).collect();
-    let arches = arches.into_iter().map(str::to_owned).collect();
-    let stored = Stored { routes: routes.clone(), maps: maps.clone(), arches };
+    if routes.is_empty() {
+        return;
+    }
+    let names = routing::names(declaration, pairs);
+    routing::report_warnings(declaration, &names, report);
+    // Tests have been run.
+    let untested = |route: &WrittenRoute| WrittenRoute { tests: Vec::new(), ..route.clone() };
+    let routes = routes.iter().map(untested).collect();
+    let stored = Stored { routes, maps: maps.clone(), arches: names.arches.into_iter().collect() };
+    let own = Origin::table("catalog", "routes");
+    let first = route_places.first().map_or(&own, |place| &place.origin);
     builder.add(first, Record::Routes(stored));
     let mut categories: BTreeMap<&str, (&Origin, Vec<String>)> = BTreeMap::new();
     for pair in pairs.iter().filter(|pair| !pair.is_disabled()) {
@@ -129,17 +142,6 @@ fn add_routes(declaration: &Declaration, pairs: &[Pair<'_>], builder: &mut Build
     for (name, (origin, keys)) in categories {
         builder.add(origin, Record::Category(name.to_owned(), keys));
     }
-}
-
-/// The other names of a repository, each with its name.
-fn aliases(repository: &Repository) -> impl Iterator<Item = (String, String)> {
-    repository.aliases.iter().flat_map(|alias| {
-        let names = repository
-            .each_version()
-            .map(|version| (repository.alias_name(alias, version), repository.repo_name(version)));
-        // A template without the name gives the same one.
-        names.filter(|(old, new)| old != new)
-    })
 }
 
 /// Adds what is known of each mirror, and returns those that are listed.

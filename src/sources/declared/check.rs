@@ -7,23 +7,28 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
+use super::expand::MAX_PAIRS;
 use super::fault::{Fault, Faults, Instead, Problem, Shown};
+use super::routing::check_routes;
 use super::{Carried, Carries, Declaration, Mirror, Repository};
 use catalog::{Origin, Place};
 use model::repository::fixed_arch;
 
-/// The most names and directories that repositories can make.
-pub(super) const MAX_PAIRS: usize = 200_000;
 /// The most names of a circle of redirects that are shown.
 const MAX_SHOWN: usize = 20;
 
-/// What can be checked.
+/// What could be read wholly, so that what refers to it can be checked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Scope {
-    /// Everything.
-    All,
-    /// Only what is there twice, as some items could not be read.
-    Duplicates,
+pub struct Scope {
+    /// All repositories and redirects. Without them only what is there twice is checked.
+    pub repositories: bool,
+    /// All routes and maps. Without them no tests of routes are run.
+    pub routes: bool,
+}
+
+impl Scope {
+    /// Everything could be read.
+    pub const ALL: Self = Self { repositories: true, routes: true };
 }
 
 /// Checks a declaration, and returns its faults.
@@ -36,10 +41,11 @@ pub fn check(declaration: &Declaration, scope: Scope) -> Faults {
     }
     let names = collect_names(&declaration.repositories, &mut faults);
     check_groups(&declaration.repositories, &mut faults);
-    if scope == Scope::All {
+    if scope.repositories {
         check_redirects(declaration, &names, &mut faults);
         check_carried(declaration, &mut faults);
     }
+    check_routes(declaration, (scope.repositories, scope.routes), &mut faults);
     faults
 }
 

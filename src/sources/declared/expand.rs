@@ -6,8 +6,10 @@ use std::borrow::Cow;
 use catalog::Origin;
 use model::path;
 
-use super::check::MAX_PAIRS;
 use super::{Carried, Carries, Repository};
+
+/// The most names and directories that repositories can make.
+pub(super) const MAX_PAIRS: usize = 200_000;
 
 /// A repository in one version, for one architecture.
 pub(super) struct Pair<'d> {
@@ -53,6 +55,17 @@ pub(super) fn pairs(repositories: &[Repository]) -> Result<Vec<Pair<'_>>, TooMan
         }
     }
     Ok(pairs)
+}
+
+/// The other names of a repository, each with its name.
+pub(super) fn aliases(repository: &Repository) -> impl Iterator<Item = (String, String)> {
+    repository.aliases.iter().flat_map(|alias| {
+        let names = repository
+            .each_version()
+            .map(|version| (repository.alias_name(alias, version), repository.repo_name(version)));
+        // A template without the name gives the same one.
+        names.filter(|(old, new)| old != new)
+    })
 }
 
 impl Pair<'_> {

@@ -275,6 +275,9 @@ pub enum Problem {
     /// A mirror carries a combination that does not exist.
     #[error("names no repository: none has one of these versions with one of these architectures")]
     NothingCombined,
+    /// A route or a map is wrong.
+    #[error("{0}")]
+    Route(routes::Problem),
     /// A name of sources means a repository for other architectures.
     #[error(
         "repo={repo} holds \"source\", so that every request for it means arch=source: write {write}"

@@ -12,9 +12,11 @@ pub mod template;
 pub mod check;
 pub mod build;
 pub mod from_catalog;
+pub mod routing;
 mod expand;
 mod listing;
 
+use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
 use catalog::Origin;
@@ -46,7 +48,31 @@ pub struct Declaration {
     /// Tables in which templates of routes look values up.
     pub maps: Vec<Map>,
     /// Where routes, maps and tests are written.
-    pub route_places: Vec<Origin>,
+    pub route_places: Vec<RoutePlace>,
+}
+
+/// Where a route, a map or a test is written.
+#[derive(Clone, Debug)]
+pub struct RoutePlace {
+    /// How it is called in front of its keys in messages, as in `route` and `map.versions`.
+    pub name: String,
+    /// Where it begins.
+    pub origin: Origin,
+    /// The keys that have a place of their own, as in `path` and `query.arch`.
+    pub keys: BTreeMap<String, Origin>,
+}
+
+impl RoutePlace {
+    /// A place without keys.
+    pub fn new(name: String, origin: Origin) -> Self {
+        Self { name, origin, keys: BTreeMap::new() }
+    }
+
+    /// The place of a key: its own, or that of the table that it stands in.
+    pub fn find(&self, key: &str) -> &Origin {
+        let table = || key.split_once('.').and_then(|(table, _)| self.keys.get(table));
+        self.keys.get(key).or_else(table).unwrap_or(&self.origin)
+    }
 }
 
 /// What is said of the distribution as a whole.
@@ -247,12 +273,23 @@ pub struct Network {
 }
 
 impl Declaration {
+    /// Adds the place of a route, a map or a test, and returns its position.
+    pub fn add_place(&mut self, place: RoutePlace) -> usize {
+        self.route_places.push(place);
+        self.route_places.len() - 1
+    }
+
     /// Replaces all places by one, so that two declarations can be compared by what they say.
     #[must_use]
     pub fn without_places(mut self) -> Self {
         let nowhere = Origin::table("", "");
         self.distribution.origin = None;
-        self.route_places.iter_mut().for_each(|place| *place = nowhere.clone());
+        self.route_places.clear();
+        for route in &mut self.routes {
+            route.place = 0;
+            route.tests.iter_mut().for_each(|test| test.place = 0);
+        }
+        self.maps.iter_mut().for_each(|map| map.place = 0);
         self.repositories.iter_mut().for_each(|repository| repository.origin = nowhere.clone());
         self.redirects.iter_mut().for_each(|redirect| redirect.origin = nowhere.clone());
         self.networks.iter_mut().for_each(|network| network.origin = nowhere.clone());

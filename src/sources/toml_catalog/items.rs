@@ -6,7 +6,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::file::File;
 use super::keys;
-use super::table::{Located, TableReader};
+use super::route_items::read_routes;
+use super::table::{Entry, Located, TableReader, in_order, one_table, value};
 use super::values;
 use crate::declared::fault::{Fault, Faults, Problem, Shown};
 use crate::declared::{
@@ -33,6 +34,9 @@ pub(super) struct Items {
     /// Whether a repository or a redirect is missing or incomplete, so that what refers to them cannot
     /// be checked.
     pub(super) lacks_repositories: bool,
+    /// Whether a route or a map is missing or incomplete, so that requests may find other routes than they
+    /// should.
+    pub(super) lacks_routes: bool,
 }
 
 /// Reads the top of a file. Items are added even if some of their keys are at fault, for the checks
@@ -82,12 +86,7 @@ pub(super) fn read_catalog(
         let Located { value, offset } = table;
         declaration.networks.extend(read_network(file, value, offset, reader.faults()));
     }
-}
-
-/// A table that occurs once.
-fn one_table<'a>(value: &'a DeValue<'a>) -> Result<&'a DeTable<'a>, Problem> {
-    let write = "one table, with its head in single brackets";
-    value.as_table().ok_or_else(|| values::not_a(value, "single table", write))
+    items.lacks_routes |= !read_routes(&mut reader, declaration);
 }
 
 fn read_distribution(
@@ -373,24 +372,17 @@ fn read_redirects(
     redirects: &mut Vec<Redirect>,
     faults: &mut Faults,
 ) {
-    let mut entries: Vec<_> = table.iter().collect();
-    entries.sort_by_key(|(key, _)| key.span().start);
-    for (from, to) in entries {
-        let origin = file.origin(from.span().start);
-        let name: &str = from.get_ref();
-        let key = format!("{}.{name}", keys::REDIRECTS);
-        if !repository::is_name(name) {
-            let (what, value) = ("name of a repository", Shown::text(name));
+    for Entry { key: from, offset, value: to } in in_order(table) {
+        let origin = file.origin(offset);
+        let key = format!("{}.{from}", keys::REDIRECTS);
+        if !repository::is_name(from) {
+            let (what, value) = ("name of a repository", Shown::text(from));
             let write = "the old name in `repo=`, in quotes if it holds a dot";
             faults.push(Fault::new(&origin, &key, Problem::NotA { value, what, write }));
         }
-        match values::repository_name(to.get_ref()) {
-            Ok(to) => redirects.push(Redirect { origin, from: name.to_owned(), to }),
+        match values::repository_name(to) {
+            Ok(to) => redirects.push(Redirect { origin, from: from.to_owned(), to }),
             Err(problem) => faults.push(Fault::new(&origin, &key, problem)),
         }
     }
-}
-
-fn value<T>(located: Option<Located<T>>) -> Option<T> {
-    located.map(|located| located.value)
 }

@@ -1,4 +1,5 @@
-//! The tables and keys of the format: what the reader knows, and what the handbook lists.
+//! The tables and keys of the format: what the reader knows, and what the handbook lists. Those of routes are
+//! in [`route_keys`](super::route_keys).
 
 /// A table of the format.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ impl Table {
     }
 }
 
-const fn key(
+pub(super) const fn key(
     name: &'static str,
     kind: &'static str,
     absent: &'static str,
@@ -246,6 +247,9 @@ pub const NETWORK: Table = Table {
 /// Old names of repositories. Its keys are those names.
 pub const REDIRECTS: &str = "redirects";
 
+/// Tables of values, each with the name by which routes look values up in it. Its keys are values.
+pub const MAPS: &str = "map";
+
 /// The top of a catalog.
 pub const CATALOG: Table = Table {
     name: "catalog",
@@ -256,6 +260,13 @@ pub const CATALOG: Table = Table {
         key("mirror", "tables", Key::REQUIRED, "A mirror."),
         key("network", "tables", "none", "A network with a place or a name of its own."),
         key(REDIRECTS, "table", "none", "Old names of repositories."),
+        key(
+            "route",
+            "tables",
+            "none",
+            "Requests that are answered besides those for the usual paths.",
+        ),
+        key(MAPS, "tables", "none", "Tables in which routes look values up."),
     ],
 };
 

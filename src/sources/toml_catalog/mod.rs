@@ -15,11 +15,15 @@
 //! same declaration.
 
 pub mod keys;
+pub mod route_keys;
 mod file;
 mod values;
 mod table;
+mod route_items;
 mod items;
 mod folder;
+mod toml_text;
+mod write_routes;
 mod writer;
 pub mod starter;
 
@@ -122,9 +126,9 @@ fn read_text(
 }
 
 fn finish(items: Items, is_whole: bool, mut faults: Faults) -> Result<Declaration, Faults> {
-    let Items { declaration, lacks_repositories } = items;
+    let Items { declaration, lacks_repositories, lacks_routes } = items;
     if is_whole {
-        let scope = if lacks_repositories { Scope::Duplicates } else { Scope::All };
+        let scope = Scope { repositories: !lacks_repositories, routes: !lacks_routes };
         faults.append(check(&declaration, scope));
     }
     faults.or(declaration)

@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::file::File;
 use super::keys::{self, Table};
+use super::route_keys;
 use super::values;
 use crate::declared::fault::{Fault, Faults, Instead, Problem};
 use catalog::Origin;
@@ -48,8 +49,10 @@ impl<'a, 'f> TableReader<'a, 'f> {
             self.faults.push_with(|| {
                 let name: &str = key.get_ref();
                 let similar = Instead::find(name, description.names());
-                let others = keys::TABLES.into_iter().chain([&keys::CATALOG]);
-                let owner = others.into_iter().find(|table| table.has(name));
+                let others = keys::TABLES.into_iter().chain(route_keys::TABLES);
+                let others = others.chain([&keys::CATALOG]);
+                let mut others = others.filter(|table| table.head != description.head);
+                let owner = others.find(|table| table.has(name));
                 let instead = match (similar, owner) {
                     (similar @ Instead::Similar(_), _) => similar,
                     (_, Some(owner)) => Instead::Table(owner.head),
@@ -152,6 +155,13 @@ impl<'a, 'f> TableReader<'a, 'f> {
         list
     }
 
+    /// The keys of the table that are known, with their values, in the order of the file.
+    pub(super) fn known_entries(&self) -> Vec<Entry<'a>> {
+        let mut entries = in_order(self.table);
+        entries.retain(|entry| self.description.has(entry.key));
+        entries
+    }
+
     /// Reads the tables of a name, with their places; none if it is absent.
     pub(super) fn tables(&mut self, key: &'static str) -> Vec<Located<&'a DeTable<'a>>> {
         if let Some(Located { value: value @ DeValue::Table(_), offset }) = self.find(key) {
@@ -192,6 +202,37 @@ impl<'a, 'f> TableReader<'a, 'f> {
         }
         list
     }
+}
+
+/// A key of a table with its value.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry<'a> {
+    pub(super) key: &'a str,
+    /// The position of the key.
+    pub(super) offset: usize,
+    pub(super) value: &'a DeValue<'a>,
+}
+
+/// The keys of a table with their values, in the order of the file.
+pub(super) fn in_order<'a>(table: &'a DeTable<'a>) -> Vec<Entry<'a>> {
+    let entry = |(key, value): (&'a Spanned<_>, &'a Spanned<DeValue<'a>>)| {
+        let name: &std::borrow::Cow<'a, str> = key.get_ref();
+        Entry { key: name, offset: key.span().start, value: value.get_ref() }
+    };
+    let mut entries: Vec<_> = table.iter().map(entry).collect();
+    entries.sort_by_key(|entry| entry.offset);
+    entries
+}
+
+/// A table that occurs once.
+pub(super) fn one_table<'a>(value: &'a DeValue<'a>) -> Result<&'a DeTable<'a>, Problem> {
+    let write = "one table, with its head in single brackets";
+    value.as_table().ok_or_else(|| values::not_a(value, "single table", write))
+}
+
+/// The value without its position.
+pub(super) fn value<T>(located: Option<Located<T>>) -> Option<T> {
+    located.map(|located| located.value)
 }
 
 /// The name of a key in messages.

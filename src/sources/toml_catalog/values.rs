@@ -14,11 +14,16 @@ use model::net::{HostBits, Prefix};
 use model::page_url::{is_contact, is_page_url};
 use model::path;
 use model::repository;
+use routes::Value;
 
 /// The greatest length of a text in characters.
 const MAX_TEXT: usize = 200;
 /// The greatest length of a template in bytes.
 const MAX_TEMPLATE: usize = 500;
+/// The greatest length of a text of a route in bytes.
+const MAX_ROUTE_TEXT: usize = routes::limits::MAX_TEXT;
+/// The greatest length of a request in a test in bytes.
+const MAX_REQUEST: usize = 1_000;
 /// The largest bandwidth in Mbit/s; the catalog takes no larger one.
 const MAX_BANDWIDTH: u32 = 100_000_000;
 
@@ -245,6 +250,67 @@ pub(super) fn network(value: &DeValue<'_>) -> Result<Prefix, Problem> {
 pub(super) fn nat64(value: &DeValue<'_>) -> Result<Nat64Prefix, Problem> {
     let text = text(value, "a prefix in quotes, as in \"2001:db8:64::/96\"")?;
     Nat64Prefix::parse(text).map_err(|reason| Problem::Nat64 { value: shown(value), reason })
+}
+
+/// A text of a route: what it means is checked with all routes.
+pub(super) fn route_text(value: &DeValue<'_>) -> Result<String, Problem> {
+    bounded(text(value, "it in quotes")?, MAX_ROUTE_TEXT)
+}
+
+/// A text that stands for a value in a map; it may be empty.
+pub(super) fn map_text(value: &DeValue<'_>) -> Result<String, Problem> {
+    let text = value.as_str().ok_or_else(|| not_a(value, "text", "it in quotes"))?;
+    bounded(text, MAX_ROUTE_TEXT)
+}
+
+/// A request in a test.
+pub(super) fn request(value: &DeValue<'_>) -> Result<String, Problem> {
+    bounded(text(value, "it in quotes, as in \"/mirrorlist/9/baseos\"")?, MAX_REQUEST)
+}
+
+/// A text of one line.
+fn bounded(text: &str, max: usize) -> Result<String, Problem> {
+    if text.len() > max {
+        return Err(Problem::TooMany { what: "bytes", n: text.len() as u64, max: max as u64 });
+    }
+    match text.chars().any(char::is_control) {
+        true => {
+            let (what, write) = ("text of one line", "it without control characters");
+            Err(Problem::NotA { value: Shown::text(text), what, write })
+        }
+        false => Ok(text.to_owned()),
+    }
+}
+
+/// One text of a route or a list of them.
+pub(super) fn route_texts(value: &DeValue<'_>) -> Result<Vec<String>, Problem> {
+    match value {
+        DeValue::Array(array) if array.is_empty() => {
+            Err(Problem::Empty { write: "leave the key out, or write what belongs into it" })
+        }
+        DeValue::Array(array) => array.iter().map(|text| route_text(text.get_ref())).collect(),
+        _ => Ok(vec![route_text(value)?]),
+    }
+}
+
+/// A value of a target or an option of a route.
+pub(super) fn route_value(value: &DeValue<'_>) -> Result<Value, Problem> {
+    match value {
+        DeValue::String(_) => route_text(value).map(Value::Text),
+        DeValue::Boolean(switch) => Ok(Value::Switch(*switch)),
+        DeValue::Array(_) => route_texts(value).map(Value::List),
+        DeValue::Integer(_) => whole(value, i64::MIN, i64::MAX).map(Value::Number),
+        _ => Err(not_a(value, "text, number, switch or list", "one of them")),
+    }
+}
+
+/// A whole number in a range.
+pub(super) fn whole(value: &DeValue<'_>, min: i64, max: i64) -> Result<i64, Problem> {
+    let DeValue::Integer(_) = value else {
+        return Err(not_a(value, "number", "it without quotes"));
+    };
+    let number = i64::try_from(integer(value)?).ok().filter(|n| (min..=max).contains(n));
+    number.ok_or_else(|| Problem::Range { value: shown(value), min, max, unit: "" })
 }
 
 /// A bandwidth in Mbit/s.

@@ -4,16 +4,15 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use toml_writer::{ToTomlKey, ToTomlValue};
+use toml_writer::ToTomlValue;
 
 use super::folder::{DISTRIBUTION_FILE, MIRRORS_FOLDER, TooLarge, check_size};
-use super::keys::{self, Table};
+use super::keys;
+use super::toml_text::Writer;
+use super::write_routes::{write_map, write_route};
 use crate::declared::{
     Audience, Carried, Carries, Declaration, Disabled, Mirror, MirrorPlace, Network, Repository,
 };
-
-/// The longest line, in bytes, that a list is written in; a longer list has a line for each element.
-const MAX_LINE: usize = 100;
 
 /// The reason why a folder cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +50,7 @@ pub fn write(declaration: &Declaration) -> String {
         writer.text("key", mirror.key.as_str());
         write_mirror(mirror, &mut writer);
     }
-    writer.out
+    writer.into_text()
 }
 
 /// Writes a declaration as a catalog in a new folder, a file for each mirror. The folder appears when it
@@ -91,11 +90,11 @@ fn fill_folder(declaration: &Declaration, folder: &Path) -> Result<(), WriteErro
 fn files(declaration: &Declaration) -> impl Iterator<Item = (String, String)> {
     let mut writer = Writer::default();
     write_distribution(declaration, &mut writer);
-    let distribution = (DISTRIBUTION_FILE.to_owned(), writer.out);
+    let distribution = (DISTRIBUTION_FILE.to_owned(), writer.into_text());
     let mirrors = declaration.mirrors.iter().map(|mirror| {
         let mut writer = Writer::default();
         write_mirror(mirror, &mut writer);
-        (format!("{MIRRORS_FOLDER}/{}.toml", mirror.key.as_str()), writer.out)
+        (format!("{MIRRORS_FOLDER}/{}.toml", mirror.key.as_str()), writer.into_text())
     });
     std::iter::once(distribution).chain(mirrors)
 }
@@ -130,6 +129,12 @@ fn write_distribution(declaration: &Declaration, writer: &mut Writer) {
     }
     for network in &declaration.networks {
         write_network(network, writer);
+    }
+    for route in &declaration.routes {
+        write_route(route, writer);
+    }
+    for map in &declaration.maps {
+        write_map(map, writer);
     }
 }
 
@@ -216,57 +221,4 @@ fn carried_text(carried: &Carried) -> String {
     };
     let keys = [what, list("versions", versions), list("arches", arches)];
     format!("{{ {} }}", keys.into_iter().flatten().collect::<Vec<_>>().join(", "))
-}
-
-/// The text so far.
-#[derive(Default)]
-struct Writer {
-    out: String,
-}
-
-impl Writer {
-    fn line(&mut self, line: &str) {
-        self.out.push_str(line);
-        self.out.push('\n');
-    }
-
-    fn comment(&mut self, text: &str) {
-        self.line(&format!("# {text}"));
-    }
-
-    fn head(&mut self, table: &Table) {
-        self.line(&format!("\n{}", table.head));
-    }
-
-    /// Writes a value that is TOML already.
-    fn value(&mut self, key: &str, value: &str) {
-        self.line(&format!("{} = {value}", key.to_toml_key()));
-    }
-
-    fn text(&mut self, key: &str, text: &str) {
-        self.value(key, &text.to_toml_value());
-    }
-
-    fn optional(&mut self, key: &str, text: Option<&str>) {
-        if let Some(text) = text {
-            self.text(key, text);
-        }
-    }
-
-    fn texts(&mut self, key: &str, texts: impl Iterator<Item = String>) {
-        self.list(key, texts.map(|text| text.to_toml_value()));
-    }
-
-    /// Writes a list of values that are TOML already; nothing if there are none.
-    fn list(&mut self, key: &str, values: impl Iterator<Item = String>) {
-        let values: Vec<String> = values.collect();
-        let length: usize = values.iter().map(|value| value.len() + ", ".len()).sum();
-        match values.is_empty() {
-            true => {}
-            false if key.len() + length + " = []".len() <= MAX_LINE => {
-                self.value(key, &format!("[{}]", values.join(", ")));
-            }
-            false => self.value(key, &format!("[\n    {},\n]", values.join(",\n    "))),
-        }
-    }
 }

@@ -168,7 +168,7 @@ fn check_almalinux(config: &[u8], mirrors: &[&[u8]]) {
         check_place(line, "m/m.yml:", longest);
     }
     let Some(declaration) = declaration else { return };
-    let faults = check(&declaration, Scope::All);
+    let faults = check(&declaration, Scope::ALL);
     assert!(faults.is_empty(), "{faults}");
     let written = sources::toml_catalog::write(&declaration);
     let read = sources::toml_catalog::parse("c.toml", &written);

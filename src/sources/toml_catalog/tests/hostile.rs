@@ -104,3 +104,87 @@ fn long_texts_are_cut_in_messages() {
         refused_soon(&text);
     }
 }
+
+#[test]
+fn many_routes_are_counted() {
+    let route =
+        |n: usize| format!("[[route]]\nname=\"r{n}\"\npath=\"/{n}\"\ntarget={{path=\"x\"}}\n");
+    let routes: String = (0..10_000).map(route).collect();
+    let told = refused_soon(&format!("{SMALL}{routes}"));
+    // The first one too many is in line 15 + 256 * 4.
+    let expected = "c.toml:1039: route: there are 10000 routes: a catalog has at most 256";
+    assert_eq!(told, expected);
+    let empty = refused_soon(&format!("{SMALL}{}", "[[route]]\n".repeat(100_000)));
+    assert!(empty.starts_with("c.toml:15: route.name: is missing"), "{empty}");
+    refused_soon(&format!("{SMALL}{}", "[[route.test]]\n".repeat(100_000)));
+}
+
+#[test]
+fn many_entries_of_maps_are_counted() {
+    let map =
+        |value: &str| -> String { (0..1_000_000).map(|n| format!("k{n}={value}\n")).collect() };
+    let told = refused_soon(&format!("{SMALL}[map.m]\n{}", map("\"a\"")));
+    let expected = "c.toml:15: map.m: the maps have 65537 entries: a catalog has at most 65536";
+    assert_eq!(told, expected);
+    let told = refused_soon(&format!("{SMALL}[map.m]\n{}", map("1")));
+    assert!(told.starts_with("c.toml:16: map.m.k0: 1 is no text"), "{told}");
+    let maps: String = (0..100_000).map(|n| format!("[map.m{n}]\n")).collect();
+    let told = refused_soon(&format!("{SMALL}{maps}"));
+    assert!(told.contains("map.m256: there are 100000 maps: a catalog has at most 256"), "{told}");
+}
+
+#[test]
+fn many_parameters_and_tests_are_counted() {
+    let head = "[[route]]\nname=\"a\"\npath=\"/{x}\"\ntarget={path=\"{x}\"}\n";
+    let rules: String = (0..200_000).map(|n| format!("p{n}=\"-\"\n")).collect();
+    let told = refused_soon(&format!("{SMALL}{head}[route.query]\n{rules}"));
+    assert!(told.contains("the routes name 200000 query parameters"), "{told}");
+    let tests = "[[route.test]]\nget=\"/a/b\"\n".repeat(100_000);
+    let told = refused_soon(&format!("{SMALL}{head}{tests}"));
+    assert!(told.ends_with("and 99500 more faults like these"), "{told}");
+    let urls = "\"https://a\",".repeat(100_000);
+    let head = head.replace("path=\"{x}\"", &format!("url=[{urls}]"));
+    let told = refused_soon(&format!("{SMALL}{head}"));
+    assert_eq!(told, "c.toml:18: route.target.url: the list is too long: write at most 64");
+}
+
+/// Each route may lead to each repository, which is checked.
+#[test]
+fn routes_to_many_repositories_are_checked() {
+    let list = |n: usize| (0..n).map(|n| format!("\"v{n}\",")).collect::<String>();
+    let text = SMALL.replace("\"9\", \"10\"", &list(90_000));
+    let route = |n: usize| {
+        format!(
+            "[[route]]\nname=\"r{n}\"\npath=\"/{n}/{{a}}/{{b}}\"\n\
+             target={{repo=\"{{a}}-{{b}}-{n}\",arch=\"x86_64\"}}\n"
+        )
+    };
+    let routes: String = (0..256).map(route).collect();
+    let start = Instant::now();
+    parse("c.toml", &format!("{text}{routes}")).expect("a catalog");
+    assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
+}
+
+#[test]
+fn texts_of_routes_are_bounded() {
+    let long = "é".repeat(1_000_000);
+    let route = "[[route]]\nname = \"a\"\npath = \"/a\"\ntarget = { path = \"x\" }\n";
+    for text in [
+        route.replace("\"/a\"", &format!("\"/{long}\"")),
+        route.replace("\"a\"", &format!("\"{long}\"")),
+        route.replace("\"x\"", &format!("\"{long}\"")),
+        route.replace("path = \"x\"", &format!("url = [\"{long}\"]")),
+        format!("{route}query = {{ a = \"{long}\" }}"),
+        format!("{route}query = {{ \"{long}\" = \"a\" }}"),
+        format!("{route}format = \"{long}\""),
+        format!("{route}options = {{ order = \"{long}\" }}"),
+        format!("{route}rank = {}", "9".repeat(1_000_000)),
+        format!("{route}[[route.test]]\nget = \"/{long}\""),
+        format!("{route}[[route.test]]\nget = \"/a\"\nrepo = \"{long}\""),
+        format!("{route}[map.\"{long}\"]\na = \"b\""),
+        format!("{route}[map.m]\n\"{long}\" = \"b\""),
+        format!("{route}[map.m]\na = \"{long}\""),
+    ] {
+        refused_soon(&format!("{SMALL}{text}"));
+    }
+}

@@ -1,9 +1,12 @@
 //! Tests of reading and writing catalogs.
 
+pub(super) mod broken_lines;
 mod faults;
 mod folders;
 mod hostile;
+mod random_routes;
 mod round_trip;
+mod routes;
 
 use super::parse;
 use crate::declared::Declaration;

@@ -6,6 +6,8 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::super::{parse, read, starter, write, write_folder};
+use super::random_routes::routes;
+use super::routes::ROUTES;
 use crate::declared::{
     Audience, Carried, Carries, Declaration, Disabled, Distribution, Mirror, MirrorPlace, Network,
     Redirect, Repository, Sponsor, Url,
@@ -197,6 +199,7 @@ prop_compose! {
         networks in btree_set(network(), 0..4),
         described in (country(), line(), 0..3_u8),
         n_redirects in 0..4_usize,
+        (routes, maps) in routes(),
     ) -> Declaration {
         for (n, repository) in repositories.iter_mut().enumerate() {
             repository.name = format!("r{n}");
@@ -245,7 +248,9 @@ prop_compose! {
             }).collect(),
             nat64: has_nat64.then(|| Nat64Prefix::parse("2001:db8:64::/96").expect("a prefix"))
                 .into_iter().collect(),
-            ..Declaration::default()
+            routes,
+            maps,
+            route_places: Vec::new(),
         }
     }
 }
@@ -307,6 +312,9 @@ fn edits() -> impl Strategy<Value = Vec<(prop::sample::Index, usize, String)>> {
         "{version}",
         "\n[[mirror]]\n",
         "\n[redirects]\n",
+        "\n[[route]]\n",
+        "\n[map.m]\n",
+        "{ path = \"/\" }",
         "true",
         "\"\"",
         "[]",
@@ -319,13 +327,18 @@ fn edits() -> impl Strategy<Value = Vec<(prop::sample::Index, usize, String)>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
     #[test]
-    fn a_damaged_starter_is_refused_at_a_line_of_it_or_read_and_written(edits in edits()) {
+    fn a_damaged_catalog_is_refused_at_a_line_of_it_or_read_and_written(
+        edits in edits(),
+        has_routes in any::<bool>(),
+    ) {
         let uncommented = |line: &str| match line.strip_prefix('#') {
             Some(code) if !code.starts_with(' ') => format!("{code}\n"),
             Some(_) => String::new(),
             None => format!("{line}\n"),
         };
-        let mut text: Vec<char> = starter::TEXT.lines().flat_map(|line| uncommented(line).chars().collect::<Vec<_>>()).collect();
+        let starter: String = starter::TEXT.lines().map(uncommented).collect();
+        let text = if has_routes { ROUTES } else { &starter };
+        let mut text: Vec<char> = text.chars().collect();
         for (place, n_replaced, piece) in edits {
             let at = place.index(text.len());
             text.splice(at..(at + n_replaced).min(text.len()), piece.chars());
