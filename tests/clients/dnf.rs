@@ -2,7 +2,7 @@
 
 use crate::client::Dnf;
 use crate::data::Data;
-use crate::mirror::Behaviour::{self, Dead, Missing, Serves, Stalls};
+use crate::mirror::Behaviour::{self, Alters, Dead, Missing, Serves, Stalls};
 use crate::repository::{PACKAGE, Version};
 use crate::stage::{List, Stage};
 
@@ -12,6 +12,7 @@ tests! {
     dnf_asks_the_last_mirror_after_a_stalled_one,
     dnf_installs_the_newest_version_although_a_mirror_is_stale,
     dnf_accepts_an_alternate_from_a_metalink,
+    dnf_refuses_a_mirror_that_has_neither_the_current_version_nor_an_alternate,
     dnf_refreshes_with_one_list_request_and_no_download,
     dnf_tells_that_a_repository_is_unknown_and_reuses_connections,
     dnf_gets_a_filtered_list_whatever_the_order_of_parameters,
@@ -83,6 +84,18 @@ fn dnf_accepts_an_alternate_from_a_metalink() {
     let run = Dnf::new(&stage, List::Metalink).run(&["makecache"]);
     stage.check_success(&run);
     stage.check_asked(&[11], &run);
+}
+
+fn dnf_refuses_a_mirror_that_has_neither_the_current_version_nor_an_alternate() {
+    for (second, version) in [(NEW, "2.0"), (OLD, "1.0")] {
+        for stage in Stage::of_each_source(&[(11, Alters), (12, second), (13, NEW)]) {
+            let dnf = Dnf::new(&stage, List::Metalink);
+            let run = dnf.run(&["install", PACKAGE]);
+            stage.check_success(&run);
+            stage.check_asked(&[11, 12], &run);
+            stage.check(dnf.installed() == version, "not what the second mirror has", &run);
+        }
+    }
 }
 
 fn dnf_refreshes_with_one_list_request_and_no_download() {

@@ -14,7 +14,7 @@ use crate::repository::{Version, repository};
 
 /// The files in a folder.
 pub struct Primary {
-    tree: PathBuf,
+    pub tree: PathBuf,
     pub index: PathBuf,
     catalog: PathBuf,
 }

@@ -110,7 +110,8 @@ pub fn collect(top: &Path, folder: &Path, files: &mut Tree) {
     }
 }
 
-fn digest(program: &str, file: &Path) -> String {
+/// The checksum of a file, in hex, as one of the tools of coreutils makes it.
+pub fn digest(program: &str, file: &Path) -> String {
     let output = run(Command::new(program).arg(file));
     output.split(' ').next().unwrap().to_owned()
 }
