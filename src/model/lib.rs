@@ -6,6 +6,7 @@
 
 pub mod authority;
 pub mod geo;
+pub mod country_name;
 pub mod net;
 pub mod scope;
 pub mod embedded;

@@ -1,9 +1,7 @@
 //! English names of countries, for data that write `Germany` where a code is due.
 
+use model::country_name::records;
 use model::geo::Country;
-
-/// Lines `CODE,NAME`.
-const NAMES: &str = include_str!("../../../data/country_names.csv");
 
 /// How a text names a country.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,11 +25,6 @@ pub fn read(text: &str) -> Option<Spelling> {
     let wanted = letters(text);
     let (code, _) = records().find(|(_, name)| letters(name) == wanted)?;
     Country::parse(code).map(Spelling::Other)
-}
-
-fn records() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let lines = NAMES.lines().filter(|line| !line.starts_with('#'));
-    lines.filter_map(|line| line.split_once(','))
 }
 
 /// The letters of a name in lower case.
