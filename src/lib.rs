@@ -47,14 +47,14 @@
 //! | `encode` | writing: text blocks, numbers, escapes | |
 //! | [`model`] | the types of the domain, always valid | `encode` |
 //! | [`runtime`] | supervised threads, opening files, the log, a rate limiter | |
-//! | `routes` | the route table; not used by the program yet | `encode`, `model` |
+//! | `routes` | the route table: which requests of a catalog get which answer | `encode`, `model` |
 //! | `catalog` | records and diagnostics, whatever their source | `model`, `routes` |
 //! | `index` | what a scan has found in the primary tree, and its file | `model`, `runtime` |
 //! | `scan` | walks the primary tree and makes an index of it | `index`, `model`, `runtime` |
 //! | [`sources`] | turns input files into a catalog | `catalog`, `index`, `model`, `routes`, `runtime` |
 //! | [`snapshot`] | the compiled state, its lookups and its file | `model`, `routes`, `runtime` |
 //! | [`compile`] | turns a catalog into a snapshot | `catalog`, `model`, `snapshot` |
-//! | [`answer`] | turns a request into an answer; pure | `encode`, `model`, `snapshot` |
+//! | [`answer`] | turns a request into an answer; pure | `encode`, `model`, `routes`, `snapshot` |
 //! | [`serve`] | the network, the published data, reloads, counters, the admin listener | `answer`, `catalog`, `compile`, `encode`, `model`, `runtime`, `snapshot`, `sources` |
 //! | `mirrorlistd` | this one: options, the command line, the wiring of all parts | `answer`, `compile`, `index`, `model`, `runtime`, `scan`, `serve`, `snapshot`, `sources` |
 //!

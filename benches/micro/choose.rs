@@ -15,14 +15,14 @@ fn select_and_order(bencher: Bencher<'_, '_>) {
     let mut next = CORPUS.cycle();
     let (mut rng, mut memory) = (Rng::with_seed(1), Memory::default());
     bencher
-        .with_inputs(move || Prepared::new(CORPUS.snapshot(), Format::Metalink, next()))
+        .with_inputs(move || Prepared::new(&CORPUS.edition, Format::Metalink, next()))
         .bench_local_refs(|prepared| prepared.select(CORPUS.snapshot(), &mut rng, &mut memory));
 }
 
 /// The one whose metalink has 28 KB.
 #[divan::bench]
 fn select_and_order_usual(bencher: Bencher<'_, '_>) {
-    let prepared = Prepared::new(CORPUS.snapshot(), Format::Metalink, &CORPUS.usual);
+    let prepared = Prepared::new(&CORPUS.edition, Format::Metalink, &CORPUS.usual);
     let (mut rng, mut memory) = (Rng::with_seed(1), Memory::default());
     bencher.bench_local(|| black_box(&prepared).select(CORPUS.snapshot(), &mut rng, &mut memory));
 }

@@ -5,18 +5,19 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use answer::alias::Aliases;
-use answer::document::{Document, push_url_tail};
+use answer::document::{Document, Ending, push_url_tail};
 use answer::query::Query;
 use answer::requester::Requester;
-use answer::select::{Criteria, Selection, Workspace};
+use answer::select::{Criteria, SelectionOrder, Workspace};
+use answer::selection::Selection;
 use answer::shaping::Choice;
-use answer::target::{self, Target};
+use answer::target::{self, Target, Wanted};
 use answer::trace::NoTrace;
-use answer::{self, Edition, Format, Options, Request, Scratch};
+use answer::{self, Edition, Endpoint, Format, Options, Request, Scratch};
 use compile::Compiled;
 use encode::text::Text;
 use fastrand::Rng;
-use model::url::ProtocolSet;
+use model::url::{Protocol, ProtocolSet};
 use serve::build_snapshot::build;
 use snapshot::{FileView, Snapshot};
 use sources::Inputs;
@@ -108,7 +109,7 @@ pub(crate) fn respond(
     body: &mut Text,
 ) {
     let request = Request {
-        format,
+        endpoint: Endpoint::BuiltIn(format),
         query: &asked.query,
         requester: Requester::untrusted(asked.client),
         host: "",
@@ -129,20 +130,21 @@ pub(crate) struct Prepared<'a> {
 }
 
 impl<'a> Prepared<'a> {
-    pub(crate) fn new(snapshot: &'a Snapshot, format: Format, asked: &'a Asked) -> Self {
+    pub(crate) fn new(edition: &'a Edition, format: Format, asked: &'a Asked) -> Self {
+        let snapshot = edition.snapshot();
         let query = Query::parse(&asked.query, &Options::default()).expect("a valid query");
+        let wanted = Wanted::of_query(&query);
         let target =
-            target::resolve(snapshot, &Aliases::default(), &query, format, &mut String::new());
+            target::resolve(edition, &Aliases::default(), &wanted, format, &mut String::new());
         let target = target.ok().expect("a live repository");
         let file = snapshot.find_file(&target.directory, &target.file);
-        let choice = match format {
-            Format::Metalink => {
-                Choice { protocols: ProtocolSet::ALL, per_host: None, repeated: &[] }
-            }
-            _ => Choice { protocols: ProtocolSet::TEXT, per_host: Some(1), repeated: &[] },
+        let (protocols, per_host) = match format {
+            Format::Metalink => (ProtocolSet::ALL, None),
+            _ => (ProtocolSet::TEXT, Some(1)),
         };
+        let choice = Choice { protocols, order: &Protocol::ALL, per_host, repeated: &[] };
         let mut url_tail = String::new();
-        push_url_tail(&target, &mut url_tail);
+        push_url_tail(&target, Ending::default(), &mut url_tail);
         let names_contributions = format == Format::Mirrorlist;
         Self { target, client: asked.client, file, choice, url_tail, names_contributions }
     }
@@ -159,6 +161,8 @@ impl<'a> Prepared<'a> {
             protocols: self.choice.protocols,
             minimum: Options::default().minimum,
             names_contributions: self.names_contributions,
+            country_only: false,
+            order: SelectionOrder::Tiers,
         }
     }
 
@@ -170,6 +174,7 @@ impl<'a> Prepared<'a> {
             choice: self.choice,
             fallback: None,
             url_tail: &self.url_tail,
+            ending: Ending::default(),
         }
     }
 

@@ -5,6 +5,7 @@ use answer::formats::{metalink, mirrorlist};
 use divan::{Bencher, black_box};
 use encode::text::{Pieces, Text};
 use fastrand::Rng;
+use routes::options::Header;
 
 use crate::corpus::{CORPUS, Memory, Prepared};
 
@@ -13,10 +14,10 @@ const PUBDATE: &str = "Sat, 21 Nov 2026 11:01:29 GMT";
 #[divan::bench]
 fn mirrorlist_usual(bencher: Bencher<'_, '_>) {
     let snapshot = CORPUS.snapshot();
-    let prepared = Prepared::new(snapshot, Format::Mirrorlist, &CORPUS.usual);
+    let prepared = Prepared::new(&CORPUS.edition, Format::Mirrorlist, &CORPUS.usual);
     let mut memory = Memory::default();
     prepared.select(snapshot, &mut Rng::with_seed(1), &mut memory);
-    let details = mirrorlist::Details { protocols: None, created: None };
+    let details = mirrorlist::Details { protocols: None, created: None, header: &Header::Usual };
     let (mut tails, mut body) = (Pieces::default(), Text::default());
     bencher.bench_local(|| {
         body.clear();
@@ -33,7 +34,7 @@ fn render_metalink(prepared: &Prepared<'_>, memory: &Memory, tails: &mut Pieces,
 #[divan::bench]
 fn metalink_28_kb(bencher: Bencher<'_, '_>) {
     let snapshot = CORPUS.snapshot();
-    let prepared = Prepared::new(snapshot, Format::Metalink, &CORPUS.usual);
+    let prepared = Prepared::new(&CORPUS.edition, Format::Metalink, &CORPUS.usual);
     let mut memory = Memory::default();
     prepared.select(snapshot, &mut Rng::with_seed(1), &mut memory);
     let (mut tails, mut body) = (Pieces::default(), Text::default());
@@ -46,7 +47,7 @@ fn metalink_28_kb(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn select_order_render_28_kb(bencher: Bencher<'_, '_>) {
     let snapshot = CORPUS.snapshot();
-    let prepared = Prepared::new(snapshot, Format::Metalink, &CORPUS.usual);
+    let prepared = Prepared::new(&CORPUS.edition, Format::Metalink, &CORPUS.usual);
     let (mut rng, mut memory) = (Rng::with_seed(1), Memory::default());
     let (mut tails, mut body) = (Pieces::default(), Text::default());
     bencher.bench_local(|| {

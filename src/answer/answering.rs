@@ -5,29 +5,32 @@ use std::net::IpAddr;
 
 use fastrand::Rng;
 
-use super::document::{Document, push_url_tail};
+use super::asked::Asked;
+use super::document::{Document, Ending, List, push_url_tail};
 use super::explain::Explanation;
+use super::fixed;
 use super::format::Format;
 use super::formats::{json, metalink, metalink4, mirrorlist};
-use super::options::Options;
+use super::lists;
 use super::prepared::Edition;
-use super::query::Query;
 use super::redirect;
 use super::reply::{LogEntry, Reply};
 use super::request::Request;
-use super::scratch::Scratch;
+use super::rules::Rules;
+use super::scratch::Buffers;
 use super::select::{self, Criteria};
-use super::shaping::{Choice, Fallback};
+use super::shaping::Choice;
 use super::spread;
 use super::status::Status;
-use super::target::{self, Message, Refusal, Subject, Target};
+use super::target::{self, Message, Refusal, Subject, Target, Wanted};
 use super::trace::{NoTrace, Recorder, Tracer};
 use encode::text::Text;
 use model::embedded::LookupAddresses;
-use model::geo::Location;
+use model::geo::{Country, Location};
 use model::ids::FileId;
 use model::net::canonical;
-use model::url::ProtocolSet;
+use routes::options::Header;
+use routes::{Match, Standard, Unresolved};
 use snapshot::FileView;
 
 /// The client for which mirrors are chosen.
@@ -40,47 +43,41 @@ struct Client {
     location: Option<Location>,
 }
 
-/// A request whose query is understood.
+/// A request that is understood, and the rules of its answer.
 pub(super) struct Answering<'r, 's, 'q> {
     /// The data.
     pub(super) edition: &'s Edition,
-    /// The operator's options.
-    pub(super) options: &'r Options,
+    /// The rules.
+    pub(super) rules: Rules<'r>,
     /// The request.
     pub(super) request: &'r Request<'q>,
-    /// The format of the answer.
-    pub(super) format: Format,
-    /// The query of the request.
-    pub(super) query: &'r Query<'q>,
+    /// What it asks for.
+    pub(super) asked: &'r Asked<'r, 'q>,
 }
 
-impl<'s, 'q> Answering<'_, 's, 'q> {
+impl<'r, 's, 'q> Answering<'r, 's, 'q> {
     /// Answers the request; appends the body to `body`.
     pub(super) fn answer(
         &self,
         rng: &mut Rng,
-        scratch: &mut Scratch,
+        buffers: &mut Buffers,
         reply: &mut Reply<'q>,
         body: &mut Text,
     ) -> Result<(), Refusal<'s, 'q>> {
-        let Self { edition, options, query, .. } = *self;
-        let snapshot = edition.snapshot();
-        let target =
-            target::resolve(snapshot, &options.aliases, query, self.format, &mut scratch.key);
-        let requester = self.request.requester;
-        let own = canonical(requester.address);
+        let Self { edition, rules, request, asked } = *self;
+        let Asked { query, format, .. } = asked;
+        let redirects = query.redirects(*format);
+        let target = self.resolve(&mut buffers.key);
         let client = self.find_client();
         // The request is logged whatever the answer is, even if the repository does not exist.
-        if let (Ok(client), Some(repo), Some(arch)) = (&client, &query.repo, &query.arch) {
-            // The log is used to count clients, so `ip=` of an untrusted requester is not logged.
-            let is_believed = client.address == own || requester.is_trusted;
-            let (client, place) = match is_believed {
-                true => (client.address, client.location),
-                false => (own, snapshot.find_location(self.lookup(own))),
-            };
-            let country = place.and_then(Location::country);
-            let (repo, arch) = (repo.clone(), target::effective_arch(repo, arch));
+        if let (Ok(client), Some((repo, arch))) = (&client, self.names_for_log()) {
+            let (client, country) = self.client_for_log(client);
             reply.log = Some(LogEntry { client, country, repo, arch });
+        }
+        if let (Ok(Wanted::Urls(urls)), Some(found)) = (&asked.wanted, asked.route) {
+            fixed::answer(urls, found, redirects, rules, request.now, reply, body)?;
+            self.end(reply, body);
+            return Ok(());
         }
         let target = target?;
         if let (Some(entry), Subject::Repository(name, arch)) =
@@ -89,54 +86,135 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             entry.repository = Some([name.as_str(), "+", arch].concat());
         }
         let client = client?;
-        let redirects = self.redirects();
         let file = self.find_file(&target)?;
-        let choice = self.choose(&target, &client, rng, scratch, &mut NoTrace);
-        let fallback = self.fallback(choice.protocols);
-        let Scratch { selection, repeated, pubdate, url_tail, tails, .. } = scratch;
+        let choice = self.choose(&target, &client, rng, buffers, &mut NoTrace);
+        let fallback = rules.fallback(choice.protocols);
+        let Buffers { selection, repeated, pubdate, url_tail, suffix, tails, .. } = buffers;
         if !redirects {
             reply.found = selection.tier(0);
         }
         let choice = Choice { repeated: &repeated.urls, ..choice };
+        suffix.clear();
+        if let Some(found) = asked.route {
+            let unresolved = |reason| self.unresolved(reason);
+            found.push_suffix(suffix).map_err(unresolved)?;
+        }
+        // The lists of images of AlmaLinux have none.
+        let slash =
+            *format != Format::Isolist && rules.of_route().is_none_or(|route| route.trailing_slash);
+        let ending = Ending { slash, suffix };
         url_tail.clear();
-        push_url_tail(&target, url_tail);
-        let document = Document { edition, target: &target, selection, choice, fallback, url_tail };
-        match self.format {
+        push_url_tail(&target, ending, url_tail);
+        let document =
+            Document { edition, target: &target, selection, choice, fallback, url_tail, ending };
+        match format {
             Format::Mirrorlist if redirects => {
-                let (redirect, found) = redirect::make(&document, options, self.request.host)?;
+                let (max, links) = (rules.max_mirrors(query), rules.redirect_links());
+                let (redirect, found) = redirect::make(&document, max, links, request.host)?;
                 (reply.redirect, reply.found) = (Some(Box::new(redirect)), found);
                 reply.status = Status::Found;
             }
-            Format::Mirrorlist => {
-                let details = mirrorlist::Details {
-                    protocols: query.protocols.as_ref(),
-                    created: query.time.then(|| snapshot.created()),
-                };
-                mirrorlist::render(&document, &details, tails, body);
-            }
+            Format::Mirrorlist => mirrorlist::render(&document, &self.details(), tails, body),
             Format::Metalink => {
-                let pubdate = pubdate.at(self.request.now);
-                metalink::render(&document, &file, pubdate, tails, body);
+                metalink::render(&document, &file, pubdate.at(request.now), tails, body);
             }
-            Format::Metalink4 => {
-                metalink4::render(&document, &file, self.request.now, body);
-            }
+            Format::Metalink4 => metalink4::render(&document, &file, request.now, body),
             Format::Json => json::render(&document, body),
+            Format::Apt | Format::Pacman | Format::Urpmi | Format::Isolist => {
+                if *format == Format::Apt {
+                    mirrorlist::push_header(&document, &self.details(), body);
+                }
+                if let Some(found) = asked.route {
+                    let list = List::Mirrors(&document);
+                    lists::render(list, *format, edition, found, request.now, body);
+                }
+            }
         }
+        self.end(reply, body);
         Ok(())
+    }
+
+    /// Ends a list as the route says, and sets what belongs to it in `reply`.
+    fn end(&self, reply: &mut Reply<'q>, body: &mut Text) {
+        self.rules.end_body(body);
+        let Some(route) = self.asked.route.map(Match::options) else { return };
+        reply.cache_seconds = route.cache;
+        if let Some(own) = &route.content_type {
+            reply.content_type = own;
+        }
+    }
+
+    /// What a text list holds besides its mirrors.
+    fn details(&self) -> mirrorlist::Details<'_> {
+        let query = &self.asked.query;
+        mirrorlist::Details {
+            protocols: query.protocols.as_ref(),
+            created: query.time.then(|| self.edition.snapshot().created()),
+            header: self.rules.header(),
+        }
+    }
+
+    /// Finds the directory that is wanted, and perhaps a file.
+    fn resolve(&self, key: &mut String) -> Result<Target<'s, 'q>, Refusal<'s, 'q>> {
+        let Self { edition, rules, asked, .. } = *self;
+        match &asked.wanted {
+            Ok(wanted) => {
+                target::resolve(edition, &rules.options().aliases, wanted, asked.format, key)
+            }
+            Err(reason) => Err(self.unresolved(*reason)),
+        }
+    }
+
+    /// A route that matches does not say what is asked for.
+    fn unresolved(&self, reason: Unresolved<'q>) -> Refusal<'s, 'q> {
+        let status = match reason {
+            Unresolved::Missing(_) => Status::Ok,
+            _ => Status::NotFound,
+        };
+        Refusal { status, message: Message::Unresolved(reason) }
+    }
+
+    /// The repository and the architecture that the request names, for the log.
+    fn names_for_log(&self) -> Option<(Cow<'q, str>, Cow<'q, str>)> {
+        let Asked { route, query, wanted, .. } = self.asked;
+        let Some(found) = route else {
+            let (repo, arch) = (query.repo.as_ref()?, query.arch.as_ref()?);
+            return Some((repo.clone(), target::effective_arch(repo, arch)));
+        };
+        match wanted {
+            Ok(Wanted::Repository(repo, arch)) => {
+                Some((repo.clone(), target::effective_arch(repo, arch)))
+            }
+            Ok(Wanted::EachArch(repo, text)) => Some(((*repo).into(), (*text).into())),
+            _ => {
+                let arch = found.standard(Standard::Arch).cloned();
+                Some((found.standard(Standard::Repo)?.clone(), arch.unwrap_or_default()))
+            }
+        }
+    }
+
+    /// The address and the country that are logged.
+    fn client_for_log(&self, client: &Client) -> (IpAddr, Option<Country>) {
+        let requester = self.request.requester;
+        let own = canonical(requester.address);
+        // The log is used to count clients, so `ip=` of an untrusted requester is not logged.
+        let is_believed = client.address == own || requester.is_trusted;
+        let (address, place) = match is_believed {
+            true => (client.address, client.location),
+            false => (own, self.edition.snapshot().find_location(self.lookup(own))),
+        };
+        (address, place.and_then(Location::country))
     }
 
     /// Explains the answer.
     pub(super) fn explain(&self, rng: &mut Rng) -> Result<Explanation<'s>, Refusal<'s, 'q>> {
-        let Self { edition, options, query, .. } = *self;
-        let snapshot = edition.snapshot();
-        let mut scratch = Scratch::default();
-        let target =
-            target::resolve(snapshot, &options.aliases, query, self.format, &mut scratch.key)?;
+        let snapshot = self.edition.snapshot();
+        let mut buffers = Buffers::default();
+        let target = self.resolve(&mut buffers.key)?;
         let client = self.find_client()?;
         self.find_file(&target)?;
         let mut recorder = Recorder::new(snapshot.hosts().len());
-        let choice = self.choose(&target, &client, rng, &mut scratch, &mut recorder);
+        let choice = self.choose(&target, &client, rng, &mut buffers, &mut recorder);
         let Client { address, lookup, location } = client;
         Ok(Explanation {
             client: address,
@@ -150,17 +228,16 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             netblocks: snapshot.trace_netblocks(lookup).collect(),
             directory: target.directory.name,
             protocols: choice.protocols,
-            verdicts: recorder.finish(&scratch.selection.hosts),
+            verdicts: recorder.finish(&buffers.selection.hosts),
         })
     }
 
     /// The client and its location: the requester, or the address in `ip=` if the requester may use it.
     fn find_client(&self) -> Result<Client, Refusal<'s, 'q>> {
-        let Self { edition, options, query, .. } = *self;
-        let snapshot = edition.snapshot();
+        let snapshot = self.edition.snapshot();
         let requester = self.request.requester;
-        let address = match &query.ip {
-            Some(text) if options.allow_ip.include(requester) => parse_address(text)?,
+        let address = match &self.asked.query.ip {
+            Some(text) if self.rules.options().allow_ip.include(requester) => parse_address(text)?,
             _ => canonical(requester.address),
         };
         let lookup = self.lookup(address);
@@ -169,95 +246,64 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
 
     /// The addresses by which a client is looked up.
     fn lookup(&self, address: IpAddr) -> LookupAddresses {
-        LookupAddresses::of(
-            address,
-            self.options.nat64.iter().chain(self.edition.snapshot().nat64()),
-        )
-    }
-
-    /// The server that is listed last, if it offers one of `protocols`: that of the options, or else that
-    /// of the data.
-    fn fallback(&self, protocols: ProtocolSet) -> Option<&Fallback> {
-        let fallback = self.options.shaping.fallback.as_ref().or(self.edition.fallback())?;
-        protocols.contains(fallback.protocol()).then_some(fallback)
-    }
-
-    fn redirects(&self) -> bool {
-        self.query.redirect && self.format == Format::Mirrorlist
+        let own = self.rules.options().nat64.iter();
+        LookupAddresses::of(address, own.chain(self.edition.snapshot().nat64()))
     }
 
     /// Chooses the mirrors that are listed and the repeated URLs that are not, and stores both in
-    /// `scratch`.
+    /// `buffers`.
     fn choose(
         &self,
         target: &Target<'s, 'q>,
         client: &Client,
         rng: &mut Rng,
-        scratch: &mut Scratch,
+        buffers: &mut Buffers,
         tracer: &mut impl Tracer,
-    ) -> Choice<'static> {
-        let Self { edition, options, query, .. } = *self;
-        let snapshot = edition.snapshot();
+    ) -> Choice<'r> {
+        let Self { edition, rules, asked, .. } = *self;
+        let Asked { query, format, .. } = asked;
+        let (snapshot, options) = (edition.snapshot(), rules.options());
         let requester = self.request.requester;
-        let redirects = self.redirects();
-        let choice = self.choose_urls(redirects);
-        let shaping = &options.shaping;
-        let fallback = self.fallback(choice.protocols);
+        let redirects = query.redirects(*format);
+        let choice = rules.choose_urls(*format, query);
+        let fallback = rules.fallback(choice.protocols);
+        let is_own = client.address == canonical(requester.address);
+        let names_sources = matches!(format, Format::Mirrorlist | Format::Apt) && !redirects;
         let criteria = Criteria {
             directory: target.directory,
             client: client.lookup,
             location: client.location,
             countries: query.countries.as_ref(),
             netblocks: query.netblocks,
-            private: client.address == canonical(requester.address)
-                || options.private_for_ip.include(requester),
-            excluded: fallback.map_or(&[], |fallback| fallback.twins(snapshot)),
+            // Images are for people, who may be elsewhere when they fetch them.
+            private: (is_own || options.private_for_ip.include(requester))
+                && *format != Format::Isolist,
+            excluded: rules.twins(fallback),
             protocols: choice.protocols,
-            minimum: options.minimum,
-            names_contributions: self.format == Format::Mirrorlist && !redirects,
+            minimum: rules.minimum(),
+            names_contributions: names_sources && *rules.header() == Header::Usual,
+            country_only: rules.country_only(),
+            order: rules.order(*format),
         };
-        let Scratch { workspace, selection, repeated, .. } = scratch;
+        let Buffers { workspace, selection, repeated, .. } = buffers;
         select::select(snapshot, &criteria, rng, workspace, selection, tracer);
-        if shaping.spread {
-            spread::spread(snapshot, &target.directory, choice.protocols, selection);
+        if rules.spreads() {
+            spread::spread(snapshot, &target.directory, choice.first(), selection);
         }
         repeated.find(edition.listings(), &target.directory, choice, selection);
         if !redirects {
             // A redirect skips unusable mirrors first and applies the limit afterwards.
-            let max = shaping.max_mirrors();
+            let max = rules.max_mirrors(query);
             let left_out = &repeated.hosts;
             select::limit(max, left_out, snapshot, &criteria, workspace, selection, tracer);
         }
         choice
     }
 
-    /// Decides which URLs of a mirror are listed for this request.
-    fn choose_urls(&self, redirects: bool) -> Choice<'static> {
-        let shaping = &self.options.shaping;
-        let usable = match self.format {
-            _ if redirects => ProtocolSet::WEB,
-            _ if self.query.protocols.is_some() => ProtocolSet::ALL,
-            Format::Mirrorlist | Format::Json => ProtocolSet::TEXT.without(shaping.unlisted),
-            Format::Metalink => ProtocolSet::ALL.without(shaping.unlisted),
-            // Its only reader, aria2, accepts the same protocols as curl.
-            Format::Metalink4 => ProtocolSet::TEXT.without(shaping.unlisted),
-        };
-        let asked = self.query.protocols.as_ref().map(|protocols| protocols.set);
-        let per_host = match (self.format, asked) {
-            (Format::Mirrorlist, None) => Some(1),
-            (Format::Mirrorlist, Some(asked)) => {
-                Some(shaping.urls_per_host.map_or(asked.len(), |limit| limit.min(asked.len())))
-            }
-            _ => shaping.urls_per_host,
-        };
-        let protocols = usable.intersect(asked.unwrap_or(ProtocolSet::ALL));
-        Choice { protocols, per_host, repeated: &[] }
-    }
-
     /// Finds the file, which a metalink requires; returns an empty view for other formats.
     fn find_file(&self, target: &Target<'s, 'q>) -> Result<FileView<'s>, Refusal<'s, 'q>> {
         const NONE: FileView<'_> = FileView { id: FileId(u32::MAX), versions: &[] };
-        if !self.format.describes_file() {
+        if !self.asked.format.describes_file() {
             return Ok(NONE);
         }
         let snapshot = self.edition.snapshot();

@@ -2,10 +2,11 @@
 
 use super::prepared::Edition;
 use super::prepared::listings::LayoutListings;
-use super::select::Selection;
+use super::selection::Selection;
 use super::shaping::{Choice, Fallback};
 use super::target::Target;
 use encode::write::push_url_path;
+use model::ids::HostId;
 use model::tier::Tier;
 use model::url::ProtocolSet;
 
@@ -28,11 +29,77 @@ pub struct Document<'a> {
     pub fallback: Option<&'a Fallback>,
     /// The text after a mirror's base URL (see [`push_url_tail`]).
     pub url_tail: &'a str,
+    /// How URLs end.
+    pub ending: Ending<'a>,
+}
+
+/// How URLs end.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending<'a> {
+    /// Whether those of directories end with a slash.
+    pub slash: bool,
+    /// The text behind each.
+    pub suffix: &'a str,
+}
+
+impl Default for Ending<'_> {
+    fn default() -> Self {
+        Self { slash: true, suffix: "" }
+    }
+}
+
+/// A URL of a list, with what formats say of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// The two halves of the URL.
+    pub url: [&'a str; 2],
+    /// The mirror; `None` for the fallback and for fixed URLs.
+    pub host: Option<HostId>,
+    /// The tier of the mirror.
+    pub tier: Option<Tier>,
+}
+
+/// The URLs of a list.
+#[derive(Clone, Copy)]
+pub enum List<'a> {
+    /// Those of mirrors, and of the fallback.
+    Mirrors(&'a Document<'a>),
+    /// Fixed ones, one a line.
+    Fixed(&'a str),
+}
+
+impl List<'_> {
+    /// Calls `each` with every URL, best first.
+    pub fn each(self, mut each: impl FnMut(Entry<'_>)) {
+        let document = match self {
+            Self::Mirrors(document) => document,
+            Self::Fixed(urls) => {
+                return urls
+                    .lines()
+                    .for_each(|url| each(Entry { url: [url, ""], host: None, tier: None }));
+            }
+        };
+        let (listings, of_hosts) = (document.edition.listings(), document.listings());
+        for (place, &host) in document.selection.hosts.iter().enumerate() {
+            let tier = document.selection.tier(place);
+            document.choice.each(of_hosts.of(host), |listing| {
+                let url = [listings.url(listing), document.url_tail];
+                each(Entry { url, host: Some(host), tier });
+            });
+        }
+        if let Some(url) = document.fallback_url() {
+            each(Entry { url: [&url, ""], host: None, tier: None });
+        }
+    }
 }
 
 /// Appends the text after a mirror's base URL: the subpath and the file, or a slash for a directory.
-pub fn push_url_tail(target: &Target<'_, '_>, out: &mut String) {
-    push_tail_below(target.directory.subpath, &target.file, out);
+pub fn push_url_tail(target: &Target<'_, '_>, ending: Ending<'_>, out: &mut String) {
+    match target.joint {
+        Some((joint, text)) => joint.push_tail(text, out),
+        None => push_below(target.directory.subpath, out),
+    }
+    push_end(&target.file, ending, out);
 }
 
 impl Document<'_> {
@@ -57,7 +124,11 @@ impl Document<'_> {
     pub fn fallback_url(&self) -> Option<String> {
         let fallback = self.fallback?;
         let mut url = fallback.base().to_owned();
-        push_tail_below(self.target.directory.name, &self.target.file, &mut url);
+        match self.target.joint {
+            Some((joint, text)) => joint.push_full_tail(text, &mut url),
+            None => push_below(self.target.directory.name, &mut url),
+        }
+        push_end(&self.target.file, self.ending, &mut url);
         Some(url)
     }
 
@@ -86,13 +157,19 @@ impl Document<'_> {
     }
 }
 
-fn push_tail_below(path: &str, file: &str, out: &mut String) {
+fn push_below(path: &str, out: &mut String) {
     if !path.is_empty() {
         out.push('/');
         push_url_path(path, out);
     }
-    out.push('/');
+}
+
+fn push_end(file: &str, ending: Ending<'_>, out: &mut String) {
+    if ending.slash || !file.is_empty() {
+        out.push('/');
+    }
     push_url_path(file, out);
+    out.push_str(ending.suffix);
 }
 
 /// Percent-encodes every character of a URL that is not ASCII; existing escapes stay.

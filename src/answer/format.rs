@@ -1,5 +1,7 @@
 //! The formats of answers: which one a path and an `Accept` header ask for.
 
+use routes::RouteFormat;
+
 /// The format of an answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Format {
@@ -11,6 +13,14 @@ pub enum Format {
     Metalink4,
     /// A JSON array with everything that is known of the listed mirrors, for programs.
     Json,
+    /// A list for apt's mirror method.
+    Apt,
+    /// A list for pacman.
+    Pacman,
+    /// A list for urpmi.
+    Urpmi,
+    /// A JSON array of URLs.
+    Isolist,
 }
 
 impl Format {
@@ -25,13 +35,27 @@ impl Format {
         }
     }
 
+    /// The format of a route. A redirect is a list of which only the first URL is told.
+    pub fn of_route(format: RouteFormat) -> Self {
+        match format {
+            RouteFormat::Text | RouteFormat::Redirect => Self::Mirrorlist,
+            RouteFormat::Metalink => Self::Metalink,
+            RouteFormat::Metalink4 => Self::Metalink4,
+            RouteFormat::Json => Self::Json,
+            RouteFormat::Apt => Self::Apt,
+            RouteFormat::Pacman => Self::Pacman,
+            RouteFormat::Urpmi => Self::Urpmi,
+            RouteFormat::Isolist => Self::Isolist,
+        }
+    }
+
     /// The format that the client prefers according to its `Accept` header. A metalink can become one
     /// of version 4, and a text list can become JSON, for clients that name those types.
     pub fn negotiate(self, accept: &str) -> Self {
         let (own, other) = match self {
             Self::Metalink => (self.content_type(), Self::Metalink4),
             Self::Mirrorlist => (self.content_type(), Self::Json),
-            Self::Metalink4 | Self::Json => return self,
+            _ => return self,
         };
         let quality = |media_type| quality_of(accept, media_type);
         match (quality(other.content_type()), quality(own)) {
@@ -47,10 +71,10 @@ impl Format {
     /// The media type of the document, which clients compare literally.
     pub fn content_type(self) -> &'static str {
         match self {
-            Self::Mirrorlist => "text/plain",
+            Self::Mirrorlist | Self::Apt | Self::Pacman | Self::Urpmi => "text/plain",
             Self::Metalink => "application/metalink+xml",
             Self::Metalink4 => "application/metalink4+xml",
-            Self::Json => "application/json",
+            Self::Json | Self::Isolist => "application/json",
         }
     }
 

@@ -1,15 +1,17 @@
 //! Computes the reply to a request, without I/O: the clock, the random numbers and the buffer are
 //! arguments.
 //!
-//! A request passes through [`query`] (what was asked), [`target`] (which directory), [`select`] and
-//! [`order`] (which mirrors), [`shaping`] (how many of them), and the format: [`mirrorlist`],
-//! [`metalink`], [`metalink4`] or [`json`] ([`formats`]), all written from one [`document`], or a
-//! [`redirect`]. [`trace`] records why a mirror is in an answer or not, and [`explain`](mod@explain)
-//! returns it. The transport passes the sender of the request ([`requester`]).
+//! [`Endpoint`] decides whether a request has an answer at all: by a route of the catalog, or else by a
+//! path that is built in. The request then passes through [`query`] (what was asked), [`target`] (which
+//! directory), [`select`] and [`order`] (which mirrors), [`shaping`] (how many of them), and the format
+//! ([`formats`]), all written from one [`document`], or a [`redirect`]. A route changes the rules of its
+//! answers, and how errors look; the steps are the same. [`trace`] records why a mirror is in an answer or
+//! not, and [`explain`](mod@explain) returns it. The transport passes the sender of the request
+//! ([`requester`]).
 //!
-//! All data come from one [`Edition`]: a snapshot, and the parts prepared from it for the formats
-//! ([`prepared`]). Requests parse none of it. [`mirrorlist`] and [`metalink`] allocate nothing per
-//! mirror: buffers that grow are in [`Scratch`], which a worker reuses.
+//! All data come from one [`Edition`]: a snapshot, and the parts prepared from it for the formats and the
+//! routes ([`prepared`]). Requests parse none of it. [`formats::mirrorlist`] and [`formats::metalink`]
+//! allocate nothing per mirror: buffers that grow are in [`Scratch`], which a worker reuses.
 //!
 //! The writers escape: text that came from a request or a data file goes into XML only through
 //! [`encode::xml`], into a URL only through percent-encoding, and control characters were
@@ -17,6 +19,7 @@
 
 mod format;
 mod status;
+mod endpoint;
 mod request;
 mod reply;
 mod options;
@@ -25,6 +28,7 @@ pub mod query;
 pub mod requester;
 pub mod target;
 pub mod alias;
+pub mod selection;
 pub mod select;
 pub mod trace;
 pub mod explain;
@@ -36,6 +40,11 @@ pub mod redirect;
 pub mod document;
 pub mod formats;
 mod message;
+mod rules;
+mod asked;
+mod lists;
+mod fixed;
+mod error_style;
 mod error;
 mod scratch;
 mod answering;
@@ -44,6 +53,7 @@ use fastrand::Rng;
 
 use encode::text::Text;
 
+pub use endpoint::Endpoint;
 pub use format::Format;
 pub use options::Options;
 pub use prepared::Edition;
@@ -53,44 +63,47 @@ pub use scratch::Scratch;
 pub use status::Status;
 
 use answering::Answering;
+use asked::Asked;
 use explain::Explanation;
 use message::push_message;
-use query::{Countme, Query};
-use target::{Message, Refusal};
+use query::Countme;
+use rules::Rules;
 
 /// Answers one request from one edition; appends the body to `body`.
 pub fn respond<'q>(
-    edition: &Edition,
+    edition: &'q Edition,
     options: &Options,
     request: &Request<'q>,
     rng: &mut Rng,
-    scratch: &mut Scratch,
+    scratch: &'q mut Scratch,
     body: &mut Text,
 ) -> Reply<'q> {
+    let Scratch { target, buffers } = scratch;
+    let found = request.endpoint.route();
+    let rules = Rules::new(edition, options, found);
+    let countme = match found {
+        None => Countme::find(request.query),
+        Some(found) => Countme::of_route(found),
+    };
+    let mut format = request.endpoint.format();
     let mut reply = Reply {
         status: Status::Ok,
-        content_type: request.format.content_type(),
+        content_type: format.content_type(),
+        varies_by_accept: found.is_none(),
+        cache_seconds: None,
         n_constant: 0,
         redirect: None,
         found: None,
         log: None,
-        countme: Countme::find(request.query)
-            .map(|bucket| CountmeEntry { repository: None, bucket }),
+        countme: countme.map(|bucket| CountmeEntry { repository: None, bucket }),
     };
-    let mut format = request.format;
-    let outcome = Query::parse(request.query, options)
-        .map_err(|reason| Refusal::bad_request(Message::BadQuery(reason)))
-        .and_then(|query| {
-            format = format_of(request, &query);
-            reply.content_type = format.content_type();
-            let answering = Answering { edition, options, request, format, query: &query };
-            answering.answer(rng, scratch, &mut reply, body)
-        });
+    let outcome = Asked::read(request, options, target).and_then(|asked| {
+        format = asked.format;
+        reply.content_type = format.content_type();
+        Answering { edition, rules, request, asked: &asked }.answer(rng, buffers, &mut reply, body)
+    });
     if let Err(refusal) = outcome {
-        reply.status = refusal.status;
-        let Scratch { pubdate, .. } = scratch;
-        reply.n_constant =
-            error::render(&refusal.message, format, edition, pubdate, request.now, body);
+        error::answer(&refusal, request, format, rules, &mut buffers.pubdate, &mut reply, body);
     }
     reply
 }
@@ -105,23 +118,13 @@ pub fn explain<'s>(
     request: &Request<'_>,
     rng: &mut Rng,
 ) -> Result<Explanation<'s>, String> {
-    Query::parse(request.query, options)
-        .map_err(|reason| Refusal::bad_request(Message::BadQuery(reason)))
-        .and_then(|query| {
-            let format = format_of(request, &query);
-            Answering { edition, options, request, format, query: &query }.explain(rng)
-        })
-        .map_err(|refusal| {
-            let mut text = String::new();
-            push_message(&refusal.message, &mut text);
-            text
-        })
-}
-
-/// The format of the answer to `request`, of which `query` is the parsed query.
-fn format_of(request: &Request<'_>, query: &Query<'_>) -> Format {
-    match request.format {
-        Format::Mirrorlist if query.json => Format::Json,
-        format => format,
-    }
+    let mut target = String::new();
+    let rules = Rules::new(edition, options, request.endpoint.route());
+    let explained = Asked::read(request, options, &mut target)
+        .and_then(|asked| Answering { edition, rules, request, asked: &asked }.explain(rng));
+    explained.map_err(|refusal| {
+        let mut text = String::new();
+        push_message(&refusal.message, &mut text);
+        text
+    })
 }

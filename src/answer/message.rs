@@ -6,16 +6,22 @@ use crate::formats::mirrorlist;
 use encode::append::Append;
 use encode::text::Text;
 
-/// Writes a message as text, without the list of repositories that follows one of them.
+/// Writes a message as text, without the list of repositories that can follow one of them.
 pub(super) fn push_message(message: &Message<'_, '_>, body: &mut impl Append) {
     match message {
         Message::Fixed(text) => body.push_str(text),
         Message::BadQuery(reason) => body.push_all(["error: ", &reason.to_string(), "\n"]),
         Message::BadAddress(text) => body.push_all(["error: ip=", text, " is no address\n"]),
+        Message::BadValue(parameter, reason) => {
+            body.push_all(["error: the value of ", parameter, "= ", &reason.to_string(), "\n"]);
+        }
+        Message::Unresolved(reason) => body.push_all(["error: ", &reason.to_string(), "\n"]),
+        Message::UnknownCategory(name) => {
+            body.push_all(["# category = ", name, " error: invalid category\n"]);
+        }
         Message::UnknownRepository(subject) => {
             mirrorlist::push_subject(subject, body);
             body.push_str("error: invalid repo or arch\n");
-            body.push_str("# following repositories are available:\n");
         }
         Message::NotCarried(subject) => {
             mirrorlist::push_subject(subject, body);
@@ -40,14 +46,9 @@ pub(super) fn push_message(message: &Message<'_, '_>, body: &mut impl Append) {
     }
 }
 
-/// Writes a message, escaped for an XML comment.
+/// Writes a message, escaped for an XML comment, without the end of its last line.
 pub(super) fn push_xml_message(message: &Message<'_, '_>, body: &mut Text) {
     let mut text = String::new();
     push_message(message, &mut text);
-    let text = match message {
-        // The list follows on a line of its own.
-        Message::UnknownRepository(_) => &text,
-        _ => text.trim_end_matches('\n'),
-    };
-    metalink::push_comment(text, body);
+    metalink::push_comment(text.trim_end_matches('\n'), body);
 }

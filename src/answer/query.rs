@@ -6,10 +6,12 @@
 
 use std::borrow::Cow;
 
+use super::format::Format;
 use super::options::Options;
 use model::geo::Country;
 use model::percent::{self, NotUtf8};
 use model::url::{Protocol, ProtocolSet};
+use routes::{Errors, Match, RouteFormat, Standard};
 
 /// The parsed parameters of a request.
 #[derive(Debug, Default)]
@@ -35,6 +37,8 @@ pub struct Query<'a> {
     pub redirect: bool,
     /// Whether `format=json` is given; other values are ignored.
     pub json: bool,
+    /// The most mirrors that are wanted. Only routes of a catalog have a parameter for it.
+    pub limit: Option<usize>,
 }
 
 /// The value of `countme=`: the age of an installation, which dnf sends once a week (1 is the first
@@ -53,10 +57,20 @@ impl Countme {
     pub fn find(query: &str) -> Option<Self> {
         let value =
             query.split('&').rev().find_map(|parameter| parameter.strip_prefix("countme="))?;
-        Some(match value.as_bytes() {
+        Some(Self::of(value))
+    }
+
+    /// Reads a value.
+    fn of(value: &str) -> Self {
+        match value.as_bytes() {
             [digit @ b'1'..=b'4'] => Self::Bucket(digit - b'0'),
             _ => Self::Other,
-        })
+        }
+    }
+
+    /// The value of the variable `countme` of a route.
+    pub fn of_route(found: &Match<'_, '_>) -> Option<Self> {
+        found.standard(Standard::Countme).map(|value| Self::of(value))
     }
 }
 
@@ -95,6 +109,15 @@ pub enum BadQuery {
     /// More protocols than [`Options::max_protocols`].
     #[error("more than {0} protocols")]
     Protocols(usize),
+    /// A number of mirrors that is none.
+    #[error("the limit is not a number from 1 on")]
+    Limit,
+    /// A value of `protocol=` that names another protocol than those that are listed.
+    #[error("the protocol is not one of those that are listed")]
+    OtherProtocol,
+    /// A value of `country=` that is not a list of two-letter codes.
+    #[error("the country is not a two-letter code")]
+    NoCountry,
     /// A value that is not UTF-8.
     #[error("the value of {0}= is not UTF-8")]
     NotUtf8(&'static str),
@@ -107,6 +130,11 @@ pub enum BadQuery {
 }
 
 impl<'a> Query<'a> {
+    /// Whether the answer of a format becomes a redirect.
+    pub fn redirects(&self, format: Format) -> bool {
+        self.redirect && format == Format::Mirrorlist
+    }
+
     /// Reads the part of a request target behind `?`.
     pub fn parse(text: &'a str, options: &Options) -> Result<Self, BadQuery> {
         let mut query = Self { netblocks: true, ..Self::default() };
@@ -136,6 +164,42 @@ impl<'a> Query<'a> {
             country.map(|text| Countries::parse(&text, options.max_countries)).transpose()?;
         query.protocols =
             protocol.map(|text| Protocols::parse(text, options.max_protocols)).transpose()?;
+        Ok(query)
+    }
+
+    /// Takes what the variables of a route say. `repo`, `arch` and `path` are left to its target.
+    pub fn of_route(found: &Match<'_, 'a>, options: &Options) -> Result<Self, BadQuery> {
+        let value = |variable| found.standard(variable).filter(|value| !value.is_empty());
+        let mut query = Self {
+            netblocks: true,
+            ip: value(Standard::Ip).cloned(),
+            time: value(Standard::Time).is_some(),
+            redirect: found.format() == RouteFormat::Redirect
+                || value(Standard::Redirect).is_some(),
+            ..Self::default()
+        };
+        let is_strict = found.errors() == Errors::Alma;
+        if let Some(text) = value(Standard::Country) {
+            if is_strict && text.split(',').any(|item| Country::parse(item).is_none()) {
+                return Err(BadQuery::NoCountry);
+            }
+            let mut countries = Countries::parse(text, options.max_countries)?;
+            // As archlinux.org says it.
+            countries.global |= text.split(',').any(|item| item.eq_ignore_ascii_case("all"));
+            query.countries = Some(countries);
+        }
+        if let Some(text) = value(Standard::Protocol) {
+            let listed = found.options().prefer.as_deref().unwrap_or(&Protocol::ALL);
+            let is_other = |item: &str| Protocol::parse(item).is_none_or(|p| !listed.contains(&p));
+            if is_strict && text.split(',').any(is_other) {
+                return Err(BadQuery::OtherProtocol);
+            }
+            query.protocols = Some(Protocols::parse(text.clone(), options.max_protocols)?);
+        }
+        if let Some(text) = value(Standard::Limit) {
+            let limit = text.parse().ok().filter(|&limit| limit > 0);
+            query.limit = Some(limit.ok_or(BadQuery::Limit)?);
+        }
         Ok(query)
     }
 }

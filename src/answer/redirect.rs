@@ -8,7 +8,6 @@
 //! redirect its clients in a loop.
 
 use super::document::{Document, plain_ascii};
-use super::options::Options;
 use super::status::Status;
 use super::target::{Message, Refusal};
 use encode::write::{push_base64, push_number};
@@ -35,20 +34,39 @@ pub struct Redirect {
     pub digest: Option<String>,
 }
 
-/// The headers of a redirect to the best mirror other than `host`, the server that was asked, and
-/// the tier of that mirror; `None` for the fallback.
+/// The headers of a redirect to the best mirror other than `host`, the server that was asked, and the tier
+/// of that mirror; `None` for the fallback. `max_mirrors` is without the fallback, and `max_links` the
+/// number of further URLs.
 pub(super) fn make<'s, 'q>(
     document: &Document<'_>,
-    options: &Options,
+    max_mirrors: usize,
+    max_links: usize,
     host: &str,
 ) -> Result<(Redirect, Option<Tier>), Refusal<'s, 'q>> {
-    let mut room = MAX_BYTES;
-    let mut was_too_long = false;
     let is_other = |url: &str| !is_same_server(authority(url), host);
     let fallback = std::iter::once_with(|| document.fallback_url()).flatten();
     let fallback = fallback.filter(|url| is_other(url)).map(|url| (None, plain_ascii(&url)));
-    let mirrors = document.redirect_urls(is_other).take(options.shaping.max_mirrors());
-    let mut urls = mirrors.chain(fallback);
+    let mirrors = document.redirect_urls(is_other).take(max_mirrors);
+    to_first(mirrors.chain(fallback), || digest(document), max_links)
+}
+
+/// The headers of a redirect to the first of fixed URLs, one a line.
+pub(super) fn make_fixed<'s, 'q>(
+    urls: &str,
+    max_links: usize,
+) -> Result<Redirect, Refusal<'s, 'q>> {
+    let urls = urls.lines().map(|url| (None, plain_ascii(url)));
+    to_first(urls, || None, max_links).map(|(redirect, _)| redirect)
+}
+
+/// The headers of a redirect to the first URL that fits in them, and its tier.
+fn to_first<'s, 'q>(
+    mut urls: impl Iterator<Item = (Option<Tier>, String)>,
+    digest: impl FnOnce() -> Option<String>,
+    max_links: usize,
+) -> Result<(Redirect, Option<Tier>), Refusal<'s, 'q>> {
+    let mut room = MAX_BYTES;
+    let mut was_too_long = false;
     let location = urls.by_ref().find_map(|(found, url)| {
         let left = room.checked_sub("location: \r\n".len() + url.len());
         was_too_long |= left.is_none();
@@ -56,13 +74,13 @@ pub(super) fn make<'s, 'q>(
         Some((found, url))
     });
     let Some((found, location)) = location else { return Err(refusal(was_too_long)) };
-    let digest = digest(document).filter(|digest| {
+    let digest = digest().filter(|digest| {
         let left = room.checked_sub("digest: \r\n".len() + digest.len());
         room = left.unwrap_or(room);
         left.is_some()
     });
     let urls = urls.map(|(_, url)| url);
-    let link = link(urls.take(options.redirect_links), room.saturating_sub("link: \r\n".len()));
+    let link = link(urls.take(max_links), room.saturating_sub("link: \r\n".len()));
     Ok((Redirect { location, link, digest }, found))
 }
 

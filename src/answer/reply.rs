@@ -28,7 +28,11 @@ pub struct Reply<'a> {
     /// HTTP status.
     pub status: Status,
     /// The media type of the body.
-    pub content_type: &'static str,
+    pub content_type: &'a str,
+    /// Whether another `Accept` header could give another answer.
+    pub varies_by_accept: bool,
+    /// For how many seconds caches may give the answer to other clients; `None` if it is for this client.
+    pub cache_seconds: Option<u32>,
     /// The number of constant bytes at the end of the body; 0 if there are none. All answers of this
     /// media type from this snapshot that have such an end have the same one.
     pub n_constant: usize,

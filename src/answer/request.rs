@@ -1,12 +1,13 @@
 //! A request, as parsed by the transport.
 
-use super::format::Format;
+use super::endpoint::Endpoint;
 use super::requester::Requester;
 
 /// One request, as parsed by the transport.
 pub struct Request<'a> {
-    /// The requested format; `format=json` in the query turns a text list into JSON.
-    pub format: Format,
+    /// What answers it. At a path that is built in, `format=json` in the query turns a text list into
+    /// JSON.
+    pub endpoint: Endpoint<'a>,
     /// The raw query, without `?`.
     pub query: &'a str,
     /// The sender of the request.

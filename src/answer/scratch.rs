@@ -2,13 +2,23 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::select::{Selection, Workspace};
+use super::select::Workspace;
+use super::selection::Selection;
 use super::unique::Repeated;
 use encode::text::Pieces;
 
 /// Buffers that a worker reuses for each answer.
 #[derive(Default)]
 pub struct Scratch {
+    /// The target that a route makes of a request.
+    pub(super) target: String,
+    /// Everything that an answer does not borrow from.
+    pub(super) buffers: Buffers,
+}
+
+/// Buffers of one answer.
+#[derive(Default)]
+pub(super) struct Buffers {
     /// Memory of a selection.
     pub(super) workspace: Workspace,
     /// The chosen mirrors.
@@ -19,8 +29,10 @@ pub struct Scratch {
     pub(super) pubdate: Pubdate,
     /// The key `repo+arch` of the repository that is asked for.
     pub(super) key: String,
-    /// The text after each URL.
+    /// The text after each base URL.
     pub(super) url_tail: String,
+    /// The text that a route puts behind each URL.
+    pub(super) suffix: String,
     /// The text after each URL, escaped for the format.
     pub(super) tails: Pieces,
 }

@@ -16,6 +16,7 @@ use fastrand::Rng;
 
 use super::order::weighted;
 use super::query::Countries;
+use super::selection::{Contribution, Selection};
 use super::trace::{Cut, FoundVia, Reason, Tracer};
 use model::embedded::LookupAddresses;
 use model::geo::{Continent, Country, Location};
@@ -47,103 +48,21 @@ pub struct Criteria<'a> {
     /// Whether the answer names the contributions. If not, a continent is added as one set instead
     /// of country by country.
     pub names_contributions: bool,
+    /// Whether only mirrors of the countries asked for are chosen, or else of the client's country.
+    pub country_only: bool,
+    /// The order in which mirrors are chosen.
+    pub order: SelectionOrder<'a>,
 }
 
-/// A source of mirrors, as named in the first line of a text list.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Contribution {
-    /// Preferred networks.
-    Netblock,
-    /// An autonomous system.
-    Asn(u32),
-    /// A country.
-    Country(Country),
-    /// The whole world.
-    Global,
-}
-
-/// The chosen mirrors.
-#[derive(Default, Debug)]
-pub struct Selection {
-    /// The mirrors, best first, each once.
-    pub hosts: Vec<HostId>,
-    /// The tiers of `hosts`, each with the place where it ends (exclusive). None is empty.
-    pub tiers: Vec<(Tier, usize)>,
-    /// The contributions that gave a listed mirror, in the order of tiers; empty unless
-    /// [`Criteria::names_contributions`].
-    pub contributions: Vec<Contribution>,
-}
-
-impl Selection {
-    /// The tier of the mirror at `place`.
-    pub fn tier(&self, place: usize) -> Option<Tier> {
-        self.tiers.iter().find(|&&(_, end)| place < end).map(|&(tier, _)| tier)
-    }
-
-    /// Moves the mirror at `from` forward to `to`. It keeps the tier by which it was found.
-    pub fn promote(&mut self, from: usize, to: usize) {
-        let stretch = |place| self.tiers.iter().position(|&(_, end)| place < end);
-        let (own, other) = (stretch(from), stretch(to));
-        match self.hosts.get_mut(to..=from) {
-            Some(moved) => moved.rotate_right(1),
-            None => return,
-        }
-        let (Some(own), Some(other)) = (own, other) else { return };
-        let tiers = (self.tiers.get(own), self.tiers.get(other));
-        let (Some(&(tier, _)), Some(&(divided, _))) = tiers else { return };
-        if own == other {
-            return;
-        }
-        // The tiers in between move back by one place.
-        for (_, end) in self.tiers.iter_mut().take(own).skip(other) {
-            *end += 1;
-        }
-        self.tiers.splice(other..other, [(divided, to), (tier, to + 1)]);
-        self.drop_empty_tiers();
-    }
-
-    /// Removes these mirrors, which are in the order of the selection; returns whether there are any.
-    fn remove(&mut self, left_out: &[HostId]) -> bool {
-        if left_out.is_empty() {
-            return false;
-        }
-        let mut left_out = left_out.iter().peekable();
-        let mut tiers = self.tiers.iter_mut().peekable();
-        let (mut place, mut n_kept) = (0, 0);
-        self.hosts.retain(|host| {
-            let is_kept = left_out.next_if(|&next| next == host).is_none();
-            place += 1;
-            n_kept += usize::from(is_kept);
-            if let Some((_, end)) = tiers.next_if(|(_, end)| *end == place) {
-                *end = n_kept;
-            }
-            is_kept
-        });
-        self.drop_empty_tiers();
-        true
-    }
-
-    /// Keeps the first `max` mirrors; returns whether there were more.
-    fn truncate(&mut self, max: usize) -> bool {
-        if self.hosts.len() <= max {
-            return false;
-        }
-        self.hosts.truncate(max);
-        for (_, end) in &mut self.tiers {
-            *end = max.min(*end);
-        }
-        self.drop_empty_tiers();
-        true
-    }
-
-    fn drop_empty_tiers(&mut self) {
-        let mut from = 0;
-        self.tiers.retain(|&(_, end)| {
-            let is_empty = end <= from;
-            from = end;
-            !is_empty
-        });
-    }
+/// The order in which mirrors are chosen.
+#[derive(Clone, Copy, Debug)]
+pub enum SelectionOrder<'a> {
+    /// Tier by tier, from the client's own network to the whole world.
+    Tiers,
+    /// All that may be listed for the client, by chance, weighted by bandwidth.
+    Random,
+    /// The public ones of these, in this order. The client does not count.
+    Fixed(&'a [HostId]),
 }
 
 /// Buffers that are reused for each selection.
@@ -173,28 +92,14 @@ pub fn select(
     selection.contributions.clear();
     selection.tiers.clear();
     workspace.prepare(snapshot, criteria, tracer);
+    if criteria.country_only {
+        workspace.keep_countries(snapshot, criteria, tracer);
+    }
     let mut selecting = Selecting { snapshot, criteria, rng, workspace, selection, tracer };
-    if criteria.netblocks && criteria.countries.is_none() {
-        let has_monopoly = selecting.keep_monopolies();
-        selecting.netblocks();
-        selecting.asn();
-        if has_monopoly {
-            return;
-        }
-    }
-    if let Some(countries) = criteria.countries
-        && selecting.countries(countries)
-    {
-        return;
-    }
-    if let Some(country) = criteria.location.and_then(Location::country) {
-        selecting.geoip(country);
-        selecting.continent(snapshot.find_continent(country), Some(country));
-    } else {
-        selecting.continent(criteria.location.and_then(Location::continent), None);
-    }
-    if selecting.selection.hosts.len() < criteria.minimum {
-        selecting.global();
+    match criteria.order {
+        SelectionOrder::Tiers => selecting.by_tiers(),
+        SelectionOrder::Random => selecting.by_chance(),
+        SelectionOrder::Fixed(hosts) => selecting.in_order(hosts),
     }
 }
 
@@ -267,6 +172,45 @@ impl Workspace {
             set.resize(directory.carriers.len(), 0);
         }
     }
+
+    /// Keeps only candidates of the countries asked for, or else of the client's country.
+    fn keep_countries(
+        &mut self,
+        snapshot: &Snapshot,
+        criteria: &Criteria<'_>,
+        tracer: &mut impl Tracer,
+    ) {
+        let own = criteria.location.and_then(Location::country);
+        let countries = match criteria.countries {
+            Some(countries) if countries.global => return,
+            Some(countries) => &countries.codes[..],
+            None => own.as_slice(),
+        };
+        let layout = criteria.directory.layout;
+        let Self { candidates, open, tier: there, .. } = self;
+        for &country in countries {
+            for (all, own) in there.iter_mut().zip(layout.in_country(country)) {
+                *all |= own;
+            }
+        }
+        // Private mirrors may be listed in no country.
+        let is_there = |host: &HostId| {
+            snapshot.hosts().country(*host).is_some_and(|country| countries.contains(&country))
+        };
+        for (index, (candidates, public)) in candidates.iter().zip(layout.public()).enumerate() {
+            let Ok(base) = u32::try_from(index * 64) else { continue };
+            let private = [candidates & !public];
+            let hosts = members(&private).map(|HostId(bit)| HostId(base + bit));
+            hosts.filter(is_there).for_each(|host| insert(there, host));
+        }
+        let words = candidates.iter_mut().zip(open).zip(there);
+        for (index, ((candidates, open), there)) in words.enumerate() {
+            tracer.left_out(index, *candidates & !*there, Reason::OtherCountry);
+            *candidates &= *there;
+            *open &= *there;
+            *there = 0;
+        }
+    }
 }
 
 struct Selecting<'a, 's, T> {
@@ -279,6 +223,82 @@ struct Selecting<'a, 's, T> {
 }
 
 impl<T: Tracer> Selecting<'_, '_, T> {
+    fn by_tiers(&mut self) {
+        let Self { snapshot, criteria, .. } = *self;
+        if criteria.netblocks && criteria.countries.is_none() && self.own_networks() {
+            return;
+        }
+        if let Some(countries) = criteria.countries
+            && self.countries(countries)
+        {
+            return;
+        }
+        if let Some(country) = criteria.location.and_then(Location::country) {
+            self.geoip(country);
+            self.continent(snapshot.find_continent(country), Some(country));
+        } else {
+            self.continent(criteria.location.and_then(Location::continent), None);
+        }
+        if self.selection.hosts.len() < criteria.minimum {
+            self.global();
+        }
+    }
+
+    /// Takes the mirrors of the client's networks; returns whether one of them has a monopoly.
+    fn own_networks(&mut self) -> bool {
+        let has_monopoly = self.keep_monopolies();
+        self.netblocks();
+        self.asn();
+        has_monopoly
+    }
+
+    fn by_chance(&mut self) {
+        let Self { snapshot, criteria, .. } = *self;
+        if let Some(countries) = criteria.countries {
+            if self.countries(countries) {
+                return;
+            }
+        } else if criteria.netblocks {
+            if self.keep_monopolies() {
+                self.netblocks();
+                self.asn();
+                return;
+            }
+            // Private mirrors of the client's networks are chosen with all others.
+            for (prefix, hosts) in snapshot.netblocks(criteria.client) {
+                self.add_candidates(hosts, FoundVia::Netblock(prefix));
+            }
+            if let Some((asn, hosts)) = snapshot.find_asn(criteria.client) {
+                self.add_candidates(hosts, FoundVia::Asn(asn));
+            }
+        }
+        self.global();
+    }
+
+    fn in_order(&mut self, hosts: &[HostId]) {
+        let tier = match self.criteria.countries {
+            Some(countries) if !countries.global => {
+                for &country in &countries.codes {
+                    self.add_country(country);
+                }
+                Tier::Country
+            }
+            _ => {
+                self.add_all_open();
+                Tier::Global
+            }
+        };
+        for &host in hosts {
+            if contains(&self.workspace.tier, host) {
+                self.selection.hosts.push(host);
+                remove(&mut self.workspace.tier, host);
+            }
+        }
+        let left = self.workspace.tier.iter_mut().map(std::mem::take).enumerate();
+        left.for_each(|(index, left)| self.tracer.left_out(index, left, Reason::RefusesCountry));
+        self.end_tier(tier);
+    }
+
     /// If the client is in a network or the AS of a candidate with a monopoly, makes such mirrors the
     /// only candidates, and returns true.
     fn keep_monopolies(&mut self) -> bool {
@@ -413,6 +433,15 @@ impl<T: Tracer> Selecting<'_, '_, T> {
             self.tracer.added(index, hosts, via);
         }
         any != 0
+    }
+
+    /// Adds those of `hosts` that are candidates to the tier.
+    fn add_candidates(&mut self, hosts: &[HostId], via: FoundVia) {
+        let Workspace { tier, candidates, .. } = &mut *self.workspace;
+        for &host in hosts.iter().filter(|&&host| contains(candidates, host)) {
+            insert(tier, host);
+            self.tracer.taken(host, via);
+        }
     }
 
     /// Records a contribution once: requested countries may share a continent.

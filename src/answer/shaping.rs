@@ -91,6 +91,8 @@ impl Fallback {
 pub struct Choice<'a> {
     /// Only URLs of these protocols are listed.
     pub protocols: ProtocolSet,
+    /// All of these protocols, the most preferred first.
+    pub order: &'a [Protocol],
     /// The most URLs, the most preferred protocol first; `None` lists all in the order of the data.
     pub per_host: Option<usize>,
     /// Sorted URLs that are left out because another mirror lists them (see [`super::unique`]).
@@ -98,6 +100,11 @@ pub struct Choice<'a> {
 }
 
 impl<'c> Choice<'c> {
+    /// The most preferred protocol.
+    pub fn first(self) -> Option<Protocol> {
+        self.order.iter().copied().find(|&protocol| self.protocols.contains(protocol))
+    }
+
     /// Calls `each` with the URLs of a mirror that are listed.
     pub fn each<'a>(self, of_host: &'a [Listing], mut each: impl FnMut(&'a Listing)) {
         match self.per_host {
@@ -117,7 +124,8 @@ impl<'c> Choice<'c> {
         let speaking = move |protocol: Protocol| {
             of_host.iter().filter(move |listing| listing.protocol == protocol)
         };
-        self.protocols.iter().flat_map(speaking).filter(move |listing| self.is_first(listing))
+        let listed = self.order.iter().filter(move |&&protocol| self.protocols.contains(protocol));
+        listed.flat_map(move |&protocol| speaking(protocol)).filter(move |l| self.is_first(l))
     }
 
     fn is_first(self, listing: &Listing) -> bool {

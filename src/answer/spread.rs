@@ -1,10 +1,10 @@
 //! Moves mirrors of different networks to the front of a list
 //! ([`Shaping`](super::shaping::Shaping::spread)).
 
-use super::select::Selection;
+use super::selection::Selection;
 use model::ids::HostId;
 use model::tier::Tier;
-use model::url::ProtocolSet;
+use model::url::Protocol;
 use snapshot::{DirectoryView, Snapshot, contains};
 
 /// The number of mirrors at the front that are spread, which is the number of URLs that zypper reads.
@@ -12,16 +12,15 @@ const FRONT: usize = 4;
 /// The number of next mirrors that are considered for a place: nearness counts more than variety.
 const WINDOW: usize = 16;
 
-/// Moves mirrors of different networks to the front, preferably those with the most preferred of
-/// `protocols`: https, unless others were asked for. Mirrors of the client's own network stay before
+/// Moves mirrors of different networks to the front, preferably those with the `preferred`
+/// protocol: https, unless others were asked for. Mirrors of the client's own network stay before
 /// all others.
 pub fn spread(
     snapshot: &Snapshot,
     directory: &DirectoryView<'_>,
-    protocols: ProtocolSet,
+    preferred: Option<Protocol>,
     selection: &mut Selection,
 ) {
-    let preferred = protocols.iter().next();
     let fixed = selection
         .tiers
         .iter()

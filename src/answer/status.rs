@@ -12,3 +12,15 @@ pub enum Status {
     /// 404.
     NotFound,
 }
+
+impl Status {
+    /// The status of that code; those that answers do not have become 404.
+    pub(super) fn of_code(code: u16) -> Self {
+        match code {
+            200 => Self::Ok,
+            302 => Self::Found,
+            400 => Self::BadRequest,
+            _ => Self::NotFound,
+        }
+    }
+}

@@ -4,16 +4,62 @@ use std::borrow::Cow;
 
 use super::alias::Aliases;
 use super::format::Format;
+use super::prepared::Edition;
+use super::prepared::joint::Joint;
 use super::query::Query;
 use super::status::Status;
 use model::path;
 use model::repository::fixed_arch;
+use routes::{Arch, BadValue, RouteTarget, Unresolved};
 use snapshot::{DirectoryView, Snapshot};
+
+/// What is asked for, as text.
+pub enum Wanted<'q> {
+    /// A directory or a file.
+    Path(Cow<'q, str>),
+    /// A repository for one architecture.
+    Repository(Cow<'q, str>, Cow<'q, str>),
+    /// A repository for each of its architectures, in whose place URLs hold the second text.
+    EachArch(&'q str, &'q str),
+    /// The base URLs of mirrors that carry a category.
+    Category(&'q str),
+    /// Fixed URLs, one a line: no mirrors are chosen.
+    Urls(&'q str),
+    /// Nothing is named.
+    Nothing,
+}
+
+impl<'q> Wanted<'q> {
+    /// What the query of a path that is built in asks for.
+    pub fn of_query(query: &Query<'q>) -> Self {
+        match (&query.path, &query.repo, &query.arch) {
+            (Some(path), _, _) => Self::Path(path.clone()),
+            (None, Some(repo), Some(arch)) => Self::Repository(repo.clone(), arch.clone()),
+            _ => Self::Nothing,
+        }
+    }
+}
+
+impl<'q> From<RouteTarget<'q>> for Wanted<'q> {
+    fn from(target: RouteTarget<'q>) -> Self {
+        match target {
+            RouteTarget::Repository(repo, Arch::Named(arch)) => {
+                Self::Repository(repo.into(), arch.into())
+            }
+            RouteTarget::Repository(repo, Arch::Each(text)) => Self::EachArch(repo, text),
+            RouteTarget::Path(path) => Self::Path(path.into()),
+            RouteTarget::Category(name) => Self::Category(name),
+            RouteTarget::Urls(urls) => Self::Urls(urls),
+        }
+    }
+}
 
 /// The directory that is asked for, and perhaps a file in it.
 pub struct Target<'s, 'q> {
     /// The directory.
     pub directory: DirectoryView<'s>,
+    /// The directories that it stands for, if they are several, and the text in place of the architecture.
+    pub joint: Option<(&'s Joint, &'q str)>,
     /// The name of the file in it; empty for the directory itself.
     pub file: Cow<'q, str>,
     /// The subject in the first line of a text list.
@@ -26,6 +72,8 @@ pub enum Subject<'s, 'q> {
     Path(Cow<'q, str>),
     /// `# repo = R arch = A `, after redirects.
     Repository(Name<'s, 'q>, Cow<'q, str>),
+    /// `# category = C `.
+    Category(&'q str),
 }
 
 /// A repository's name: as asked for, or where the snapshot redirects it.
@@ -52,6 +100,12 @@ pub enum Message<'s, 'q> {
     BadQuery(super::query::BadQuery),
     /// The value of `ip=` is no address.
     BadAddress(Cow<'q, str>),
+    /// A value of a route's parameter cannot be used.
+    BadValue(&'q str, BadValue),
+    /// A route that matches does not say what is asked for.
+    Unresolved(Unresolved<'q>),
+    /// The category does not exist.
+    UnknownCategory(&'q str),
     /// The repository does not exist; the answer lists those that do.
     UnknownRepository(Subject<'s, 'q>),
     /// The repository is known, but no mirror carries its directory.
@@ -88,32 +142,43 @@ pub fn effective_arch<'q>(repo: &str, arch: &Cow<'q, str>) -> Cow<'q, str> {
 
 /// Finds the directory and the file. `key` is a reused buffer.
 pub fn resolve<'s, 'q>(
-    snapshot: &'s Snapshot,
+    edition: &'s Edition,
     aliases: &Aliases,
-    query: &Query<'q>,
+    wanted: &Wanted<'q>,
     format: Format,
     key: &mut String,
 ) -> Result<Target<'s, 'q>, Refusal<'s, 'q>> {
-    match (&query.path, &query.repo, &query.arch) {
-        (Some(path), _, _) => resolve_path(snapshot, aliases, path),
-        (None, Some(repo), Some(arch)) => {
-            let asked = Name::Asked(repo.clone());
-            let own_arch = effective_arch(repo, arch);
-            let found = resolve_repository(snapshot, asked, own_arch, format, key);
-            match (&found, aliases.find(repo)) {
-                (Err(Refusal { message: Message::UnknownRepository(_), .. }), Some(target)) => {
-                    // The target of the alias decides whether this is a source repository.
-                    let arch = effective_arch(target, arch);
-                    let renamed = Name::Asked(Cow::Owned(target.to_owned()));
-                    resolve_repository(snapshot, renamed, arch, format, key)
-                }
-                _ => found,
-            }
-        }
-        _ => Err(Refusal {
+    let snapshot = edition.snapshot();
+    match wanted {
+        Wanted::Path(path) => resolve_path(snapshot, aliases, path),
+        Wanted::Repository(repo, arch) => resolve_names(aliases, repo, |name| {
+            let arch = effective_arch(name.as_str(), arch);
+            resolve_repository(snapshot, name, arch, format, key)
+        }),
+        Wanted::EachArch(repo, text) => resolve_names(aliases, &Cow::Borrowed(*repo), |name| {
+            resolve_each_arch(edition, name, text, format)
+        }),
+        Wanted::Category(name) => resolve_category(edition, name),
+        Wanted::Urls(_) | Wanted::Nothing => Err(Refusal {
             status: Status::Ok,
             message: Message::Fixed("# either path=, or repo= and arch= must be specified"),
         }),
+    }
+}
+
+/// Resolves a repository by its name, or else by the alias of that name.
+fn resolve_names<'s, 'q>(
+    aliases: &Aliases,
+    repo: &Cow<'q, str>,
+    mut resolve: impl FnMut(Name<'s, 'q>) -> Result<Target<'s, 'q>, Refusal<'s, 'q>>,
+) -> Result<Target<'s, 'q>, Refusal<'s, 'q>> {
+    let found = resolve(Name::Asked(repo.clone()));
+    match (&found, aliases.find(repo)) {
+        // The target of the alias decides whether this is a source repository.
+        (Err(Refusal { message: Message::UnknownRepository(_), .. }), Some(target)) => {
+            resolve(Name::Asked(Cow::Owned(target.to_owned())))
+        }
+        _ => found,
     }
 }
 
@@ -143,13 +208,14 @@ fn find_path<'s, 'q>(
 ) -> Result<Target<'s, 'q>, Cow<'q, str>> {
     let find = |name: &str| snapshot.find_directory(name).and_then(|id| snapshot.directory(id));
     if let Some(directory) = find(&path) {
-        return Ok(Target { directory, file: Cow::Borrowed(""), subject: Subject::Path(path) });
+        let (file, subject) = (Cow::Borrowed(""), Subject::Path(path));
+        return Ok(Target { directory, joint: None, file, subject });
     }
     let (parent, file) = path.rsplit_once('/').unwrap_or(("", &path));
     match find(parent) {
         Some(directory) if !file.is_empty() && !aliases.has(&path) => {
             let file = Cow::Owned(file.to_owned());
-            Ok(Target { directory, file, subject: Subject::Path(path) })
+            Ok(Target { directory, joint: None, file, subject: Subject::Path(path) })
         }
         _ => Err(path),
     }
@@ -171,11 +237,7 @@ fn resolve_repository<'s, 'q>(
     format: Format,
     key: &mut String,
 ) -> Result<Target<'s, 'q>, Refusal<'s, 'q>> {
-    let name = snapshot.find_redirect(asked.as_str()).map_or(asked, Name::Redirected);
-    const DISABLED: Message<'static, 'static> = Message::Fixed("repo disabled");
-    if snapshot.is_disabled(name.as_str()) {
-        return Err(Refusal { status: Status::Ok, message: DISABLED });
-    }
+    let name = find_current(snapshot, asked)?;
     key.clear();
     key.extend([name.as_str(), "+", &arch]);
     let subject = Subject::Repository(name, arch);
@@ -184,20 +246,71 @@ fn resolve_repository<'s, 'q>(
         return Err(Refusal { status: Status::NotFound, message });
     };
     if repository.is_disabled {
-        return Err(Refusal { status: Status::Ok, message: DISABLED });
+        return Err(disabled());
     }
-    let (directory, file) = match format {
-        Format::Mirrorlist | Format::Json => (repository.directory, ""),
-        Format::Metalink | Format::Metalink4 => (repository.repodata, "repomd.xml"),
+    let (directory, file) = match format.describes_file() {
+        false => (repository.directory, ""),
+        true => (repository.repodata, "repomd.xml"),
     };
     match directory.and_then(|id| snapshot.directory(id)) {
-        Some(directory) => Ok(Target { directory, file: Cow::Borrowed(file), subject }),
+        Some(directory) => {
+            Ok(Target { directory, joint: None, file: Cow::Borrowed(file), subject })
+        }
         None => {
-            let message = match format {
-                Format::Mirrorlist | Format::Json => Message::NotCarried(subject),
-                Format::Metalink | Format::Metalink4 => Message::NoRepodata(&repository.path),
+            let message = match format.describes_file() {
+                false => Message::NotCarried(subject),
+                true => Message::NoRepodata(&repository.path),
             };
             Err(Refusal { status: Status::NotFound, message })
         }
     }
+}
+
+/// The name that a repository has now, unless it is switched off.
+fn find_current<'s, 'q>(
+    snapshot: &'s Snapshot,
+    asked: Name<'s, 'q>,
+) -> Result<Name<'s, 'q>, Refusal<'s, 'q>> {
+    let name = snapshot.find_redirect(asked.as_str()).map_or(asked, Name::Redirected);
+    if snapshot.is_disabled(name.as_str()) { Err(disabled()) } else { Ok(name) }
+}
+
+fn disabled<'s, 'q>() -> Refusal<'s, 'q> {
+    Refusal { status: Status::Ok, message: Message::Fixed("repo disabled") }
+}
+
+fn resolve_each_arch<'s, 'q>(
+    edition: &'s Edition,
+    asked: Name<'s, 'q>,
+    text: &'q str,
+    format: Format,
+) -> Result<Target<'s, 'q>, Refusal<'s, 'q>> {
+    let name = find_current(edition.snapshot(), asked)?;
+    let joint = edition.for_routes().repository(name.as_str());
+    let view = joint.and_then(|joint| Some((joint, joint.view(edition.snapshot())?)));
+    let subject = Subject::Repository(name, Cow::Borrowed(text));
+    match view {
+        // Each architecture has checksums of its own.
+        Some((joint, directory)) if !format.describes_file() => {
+            let (file, joint) = (Cow::Borrowed(""), Some((joint, text)));
+            Ok(Target { directory, joint, file, subject })
+        }
+        _ => {
+            let message = Message::UnknownRepository(subject);
+            Err(Refusal { status: Status::NotFound, message })
+        }
+    }
+}
+
+fn resolve_category<'s, 'q>(
+    edition: &'s Edition,
+    name: &'q str,
+) -> Result<Target<'s, 'q>, Refusal<'s, 'q>> {
+    let joint = edition.for_routes().category(name);
+    let view = joint.and_then(|joint| Some((joint, joint.view(edition.snapshot())?)));
+    let Some((joint, directory)) = view else {
+        return Err(Refusal { status: Status::NotFound, message: Message::UnknownCategory(name) });
+    };
+    let (file, subject) = (Cow::Borrowed(""), Subject::Category(name));
+    Ok(Target { directory, joint: Some((joint, "")), file, subject })
 }

@@ -89,8 +89,10 @@ pub enum Reason {
     /// It is private, and none of its own networks that count contains the client.
     Private,
     /// It does not serve the client's country, and none of its own networks that count contains the
-    /// client.
+    /// client; or it does not serve every country, and the list is the same for all.
     RefusesCountry,
+    /// It is usable, but only mirrors of other countries are listed.
+    OtherCountry,
     /// It is usable, but a mirror with a monopoly is listed instead, as the client is in one of its
     /// networks.
     Monopoly,

@@ -8,7 +8,7 @@
 use rustc_hash::FxHashSet;
 
 use super::prepared::listings::Listings;
-use super::select::Selection;
+use super::selection::Selection;
 use super::shaping::Choice;
 use encode::text::Piece;
 use model::ids::HostId;

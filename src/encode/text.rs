@@ -49,6 +49,13 @@ impl Text {
         self.end = 0;
     }
 
+    /// Removes the newline that ends the text, if one does.
+    pub fn pop_newline(&mut self) {
+        if self.as_bytes().ends_with(b"\n") {
+            self.end -= 1;
+        }
+    }
+
     /// Whether the text is empty.
     pub fn is_empty(&self) -> bool {
         self.end == 0
@@ -373,6 +380,18 @@ impl Pieces {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_newline_is_removed_from_the_end() {
+        let mut text = Text::default();
+        text.push_str("a\n\n");
+        for expected in ["a\n", "a", "a"] {
+            text.pop_newline();
+            assert_eq!(text.as_bytes(), expected.as_bytes());
+        }
+        text.push_str("b");
+        assert_eq!(text.as_bytes(), b"ab");
+    }
 
     #[test]
     fn pieces_of_every_length_are_appended_exactly() {

@@ -17,7 +17,6 @@ use super::route::CompiledRoute;
 use super::standard::Standard;
 use super::table::RouteTable;
 use super::target::TargetTemplate;
-use super::template::Filter;
 use super::written::{Map, Stored, WrittenRoute};
 
 /// The names of a catalog that routes lead to.
@@ -151,7 +150,7 @@ fn check_reach(
         let TargetTemplate::Repository(repo, arch) = &route.target else { continue };
         let mut repo = Reach::new(repo, &table.lists);
         let mut arch = Reach::new(arch, &table.lists);
-        let is_each = arch_is_each(route);
+        let is_each = route.names_each_arch();
         let mut reaches = |asked: &str, name: &str| {
             let arches = names.repositories.get(name);
             repo.can_make(asked)
@@ -207,11 +206,4 @@ fn check_categories(
             faults.push(RouteFault { place, item, key, problem });
         }
     }
-}
-
-/// Whether the architecture of a target can be a text that stands for each.
-fn arch_is_each(route: &CompiledRoute) -> bool {
-    let TargetTemplate::Repository(_, arch) = &route.target else { return false };
-    let mut filters = arch.variables().flat_map(|variable| &variable.filters);
-    filters.any(|filter| matches!(filter, Filter::Literal(_)))
 }

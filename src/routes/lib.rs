@@ -1,6 +1,5 @@
 //! The route table: which requests a catalog answers, with the target, the format and the options of
-//! each answer. It is checked and tested, and not used by the program yet: today's paths are in
-//! `answer/format.rs` and `serve/http/route.rs`.
+//! each answer. The paths that are built in are none of it: they are in `answer/format.rs`.
 //!
 //! A [`WrittenRoute`] is what the catalog says of one kind of request, as text. [`compile()`] checks all
 //! routes together and makes a [`RouteTable`] of them. [`RouteTable::find`] returns the route of a request,
@@ -63,6 +62,7 @@ mod tree;
 mod precedence;
 mod route;
 mod table;
+mod uses;
 mod assemble;
 mod value_state;
 mod automaton;
@@ -93,4 +93,5 @@ pub use standard::Standard;
 pub use table::{Match, RouteTable};
 pub use target::{Arch, RouteTarget};
 pub use unresolved::Unresolved;
+pub use uses::RouteUse;
 pub use written::{Map, Stored, Test, Value, WrittenRoute};

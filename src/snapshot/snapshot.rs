@@ -430,6 +430,11 @@ impl Snapshot {
         &self.monopolies
     }
 
+    /// The mirrors that do not serve every country.
+    pub fn restricted(&self) -> impl Iterator<Item = HostId> {
+        self.restriction_records.iter().map(|&(host, _)| host)
+    }
+
     /// The mirrors that do not serve clients of `country`. If it is `None`, those that serve some
     /// countries only.
     pub fn refusing(&self, country: Option<Country>) -> &[u64] {

@@ -317,7 +317,7 @@ fn a_path_to_the_index_leads_every_format_to_one_repository() {
         [("main-9", "9/x86_64"), ("index-9", "9/x86_64"), ("bare", "bare"), ("bare-index", "bare")]
     {
         for answer in in_every_format(&server, &format!("repo={repo}&arch=x86_64&country=us")) {
-            let tail = match answer.content_type {
+            let tail = match &*answer.content_type {
                 "text/plain" | "application/json" => "",
                 _ => "repodata/repomd.xml",
             };

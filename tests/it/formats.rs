@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use answer::query::Countme;
 use answer::requester::Requester;
 use answer::shaping::{Fallback, Shaping};
-use answer::{Edition, Format, Options, Reply, Request, Scratch, Status, respond};
+use answer::{Edition, Endpoint, Format, Options, Reply, Request, Status, respond};
 use serve::build_snapshot::build;
 use sources::Inputs;
 use testdata::mirrormanager::FileDetailsType;
@@ -25,10 +25,12 @@ fn answer_with<'q>(
 ) -> (Reply<'q>, String) {
     // A client in the network of a private mirror.
     let requester = Requester::untrusted([192, 0, 2, 200].into());
-    let request = Request { format, query, requester, host: "", now: 1_795_258_889 };
+    let endpoint = Endpoint::BuiltIn(format);
+    let request = Request { endpoint, query, requester, host: "", now: 1_795_258_889 };
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut body = used_text();
-    let reply = respond(&DEMO, options, &request, &mut rng, &mut Scratch::default(), &mut body);
+    let scratch = Box::leak(Box::default());
+    let reply = respond(&DEMO, options, &request, &mut rng, scratch, &mut body);
     (reply, String::from_utf8(body.into_bytes()).expect("documents are UTF-8"))
 }
 

@@ -12,7 +12,7 @@ use crate::fixture::{Answer, World, details};
 /// An answer with 200 that lists mirrors or says why it lists none.
 #[track_caller]
 pub(crate) fn check(answer: &Answer) {
-    let causes = match answer.content_type {
+    let causes = match &*answer.content_type {
         "text/plain" => list(&answer.body),
         _ => lint::any_metalink(&answer.body),
     };

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use answer::redirect::{self, Redirect};
 use answer::requester::Requester;
 use answer::shaping::{Fallback, Shaping};
-use answer::{Format, Options, Request, Scratch, respond};
+use answer::{Endpoint, Format, Options, Request, Scratch, respond};
 use model::tier::Tier;
 use proptest::prelude::*;
 use serve::http::response::MAX_HEADER_BYTES;
@@ -24,7 +24,7 @@ fn redirect_for(
     seed: u64,
 ) -> Result<Redirect, String> {
     let request = Request {
-        format: Format::Mirrorlist,
+        endpoint: Endpoint::BuiltIn(Format::Mirrorlist),
         query,
         requester: Requester::untrusted(NOWHERE),
         host,
@@ -44,7 +44,8 @@ fn the_tier_is_that_of_the_mirror_that_clients_are_sent_to() {
     let found = |host: &str| {
         let requester = Requester::untrusted([192, 0, 2, 1].into());
         let query = "path=pub/test/x&redirect=1";
-        let request = Request { format: Format::Mirrorlist, query, requester, host, now: NOW };
+        let endpoint = Endpoint::BuiltIn(Format::Mirrorlist);
+        let request = Request { endpoint, query, requester, host, now: NOW };
         let (mut rng, mut scratch) = (fastrand::Rng::with_seed(1), Scratch::default());
         let mut body = used_text();
         let options = &server.options;

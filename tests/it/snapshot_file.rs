@@ -125,12 +125,12 @@ fn forge_checksum(bytes: &mut [u8]) {
 
 fn exercise(edition: &Edition, rng: &mut fastrand::Rng) {
     use answer::requester::Requester;
-    use answer::{Format, Options, Request, Scratch, respond};
+    use answer::{Endpoint, Format, Options, Request, Scratch, respond};
     for query in ["repo=demo-9&arch=x86_64", "path=9/os/x86_64&country=de,us", "repo=x&arch=y"] {
         for format in [Format::Mirrorlist, Format::Metalink] {
             let client = std::net::IpAddr::from([192, 0, 2, rng.u8(..)]);
             let request = Request {
-                format,
+                endpoint: Endpoint::BuiltIn(format),
                 query,
                 requester: Requester::untrusted(client),
                 host: "",

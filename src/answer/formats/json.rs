@@ -9,7 +9,8 @@
 //!
 //! `url` is the best of `urls`: libzypp (17.38) takes an array of objects with `url` for a mirror
 //! list. `tier` says how the mirror was found: `netblock`, `asn`, `country` (asked for), `geoip`
-//! (the client's country), `continent`, `global`, `fallback`. `country` is `null` if it is not
+//! (the client's country), `continent`, `global`, `fallback`, or
+//! `fixed` for a URL that a route names. `country` is `null` if it is not
 //! known. Each object has a line of its own, so that people can read the array.
 
 use crate::document::Document;
@@ -58,6 +59,19 @@ pub fn render(document: &Document<'_>, body: &mut Text) {
         mirror.push(&generation, body);
     }
     body.push_str(if separator == "\n " { "]\n" } else { "\n]\n" });
+}
+
+/// Appends the array of fixed URLs, one a line.
+pub fn render_fixed(urls: &str, generation: &str, body: &mut Text) {
+    body.push('[');
+    for (place, url) in urls.lines().enumerate() {
+        let urls = &[url.to_owned()];
+        let (url, tier) = (url.to_owned(), "fixed");
+        let mirror = Mirror { url, urls, country: None, tier, private: false, place };
+        body.push_str(if place > 0 { ",\n " } else { "\n " });
+        mirror.push(generation, body);
+    }
+    body.push_str("\n]\n");
 }
 
 /// Appends the object with the error message; returns the offset in `body` at which `repositories`

@@ -5,11 +5,12 @@
 
 use crate::document::Document;
 use crate::query::Protocols;
-use crate::select::Contribution;
+use crate::selection::Contribution;
 use crate::target::Subject;
 use encode::append::Append;
 use encode::text::{Pieces, Text};
 use encode::write::push_number;
+use routes::options::Header;
 
 /// Bytes reserved for the first line, which is seldom longer.
 const FIRST_LINE: usize = 1_024;
@@ -20,17 +21,43 @@ pub struct Details<'a> {
     pub protocols: Option<&'a Protocols<'a>>,
     /// The time of the data, if asked for.
     pub created: Option<u64>,
+    /// What the first line is.
+    pub header: &'a Header,
 }
 
 /// Appends a text list.
 ///
 /// `tails` is a reused buffer.
 pub fn render(document: &Document<'_>, details: &Details<'_>, tails: &mut Pieces, body: &mut Text) {
-    let Document { edition, target, selection, choice, url_tail, .. } = *document;
+    let Document { edition, selection, choice, url_tail, .. } = *document;
     tails.clear();
     let tail = tails.add(|out| out.extend([url_tail, "\n"]));
     body.reserve(FIRST_LINE + document.size_hint());
 
+    push_header(document, details, body);
+    let (pieces, tail) = (edition.listings().pieces(), tails.prepare(tail));
+    let of_hosts = document.listings();
+    for &host in &selection.hosts {
+        choice.each(of_hosts.of(host), |listing| {
+            body.push_pair(pieces.prepare(listing.url), tail);
+        });
+    }
+    if let Some(url) = document.fallback_url() {
+        body.push_all([&url, "\n"]);
+    }
+}
+
+/// Appends the line before the URLs, if there is to be one.
+pub fn push_header(document: &Document<'_>, details: &Details<'_>, body: &mut Text) {
+    match details.header {
+        Header::Usual => push_usual_header(document, details, body),
+        Header::Text(text) => body.push_all(["# ", text, "\n"]),
+        Header::None => {}
+    }
+}
+
+fn push_usual_header(document: &Document<'_>, details: &Details<'_>, body: &mut Text) {
+    let Document { target, selection, .. } = *document;
     push_subject(&target.subject, body);
     for contribution in &selection.contributions {
         push_contribution(*contribution, body);
@@ -50,17 +77,14 @@ pub fn render(document: &Document<'_>, details: &Details<'_>, tails: &mut Pieces
         push_number(created, body);
     }
     body.push('\n');
+}
 
-    let (pieces, tail) = (edition.listings().pieces(), tails.prepare(tail));
-    let of_hosts = document.listings();
-    for &host in &selection.hosts {
-        choice.each(of_hosts.of(host), |listing| {
-            body.push_pair(pieces.prepare(listing.url), tail);
-        });
+/// Appends fixed URLs, one a line, behind the text that is to stand in the first line.
+pub fn render_fixed(urls: &str, header: &Header, body: &mut Text) {
+    if let Header::Text(text) = header {
+        body.push_all(["# ", text, "\n"]);
     }
-    if let Some(url) = document.fallback_url() {
-        body.push_all([&url, "\n"]);
-    }
+    urls.lines().for_each(|url| body.push_all([url, "\n"]));
 }
 
 /// Appends the beginning of the first line of a text list.
@@ -70,6 +94,7 @@ pub(crate) fn push_subject(subject: &Subject<'_, '_>, body: &mut impl Append) {
         Subject::Repository(name, arch) => {
             body.push_all(["# repo = ", name.as_str(), " arch = ", arch, " "]);
         }
+        Subject::Category(name) => body.push_all(["# category = ", name, " "]),
     }
 }
 

@@ -3,10 +3,13 @@
 mod metalink;
 pub mod listings;
 pub mod repositories;
+pub mod joint;
+pub mod for_routes;
 
 use snapshot::Snapshot;
 
 use super::shaping::Fallback;
+use for_routes::ForRoutes;
 use listings::Listings;
 use repositories::RepositoryList;
 
@@ -17,6 +20,7 @@ pub struct Edition {
     listings: Listings,
     repositories: RepositoryList,
     fallback: Option<Fallback>,
+    for_routes: ForRoutes,
 }
 
 impl Edition {
@@ -25,7 +29,8 @@ impl Edition {
         let listings = Listings::new(&snapshot);
         let repositories = RepositoryList::new(snapshot.repository_names());
         let fallback = Fallback::of(&snapshot);
-        Self { snapshot, listings, repositories, fallback }
+        let for_routes = ForRoutes::new(&snapshot);
+        Self { snapshot, listings, repositories, fallback, for_routes }
     }
 
     /// The snapshot.
@@ -46,5 +51,10 @@ impl Edition {
     /// The list of repositories for requests that name an unknown one.
     pub fn repositories(&self) -> &RepositoryList {
         &self.repositories
+    }
+
+    /// What is prepared for the routes of the data.
+    pub fn for_routes(&self) -> &ForRoutes {
+        &self.for_routes
     }
 }

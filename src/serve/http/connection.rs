@@ -39,13 +39,13 @@ use super::eviction::Activity;
 use super::linger::Lingering;
 use super::proxy_header::ProxyHeaderStream;
 use super::response::{self, Compression, Headers};
-use super::route::{self, Route};
+use super::route::{self, Route, find_route};
 use super::socket::Stream;
 use super::watchdog::{CloseReason, ConnectionProgress, Rules, Watchdog, WatchedStream};
 use crate::http::client_address::proxy_protocol::Malformed;
 use crate::metrics::{AnswerTimer, RequestKind, StatusClass};
 use answer::query::Countme;
-use answer::{self, CountmeEntry, Format, Scratch};
+use answer::{self, CountmeEntry, Edition, Endpoint, Format, Scratch};
 use runtime::rate_limiter::{LOG_INTERVAL, RateLimiter};
 
 /// How long a connection without a request may still send one after the drain began.
@@ -232,16 +232,18 @@ fn answer(
 ) -> Response<Body> {
     let answering = context.metrics.begin_answer();
     let has_body = !request.body().is_end_stream();
-    let route = route::find_route(request, has_body, context.options.max_target_bytes);
-    let (kind, mut response) = match route {
+    // One edition from here to the end of the answer.
+    let edition = context.live.load();
+    let max_target_bytes = context.options.max_target_bytes;
+    let (kind, mut response) = match find_route(request, &edition, has_body, max_target_bytes) {
         Ok(Route::Options) => (RequestKind::Other, response::options()),
-        Ok(Route::Document(format)) => {
-            let kind = match format {
-                Format::Mirrorlist | Format::Json => RequestKind::Mirrorlist,
+        Ok(Route::Document(endpoint)) => {
+            let kind = match endpoint.format() {
                 Format::Metalink | Format::Metalink4 => RequestKind::Metalink,
+                _ => RequestKind::Mirrorlist,
             };
             let response = WORKER.with_borrow_mut(|worker| {
-                respond(context, &answering, origin, request, format, worker)
+                respond(context, &answering, origin, request, &edition, endpoint, worker)
             });
             (kind, response)
         }
@@ -268,13 +270,14 @@ fn respond(
     answering: &AnswerTimer<'_>,
     origin: &ConnectionOrigin,
     request: &Request<Incoming>,
-    format: Format,
+    edition: &Edition,
+    endpoint: Endpoint<'_>,
     worker: &mut WorkerMemory,
 ) -> Response<Body> {
     let options = &context.options;
     let now = seconds_since_1970();
     let query = request.uri().query().unwrap_or("");
-    let format = format.negotiate(text_of(request, &ACCEPT));
+    let endpoint = endpoint.negotiate(text_of(request, &ACCEPT));
     let compression = options.compress.then(|| Compression {
         coding: Coding::negotiate(text_of(request, &ACCEPT_ENCODING)),
         max_bytes: options.max_compressed_bytes,
@@ -282,7 +285,6 @@ fn respond(
     });
     let mut body = body::begin();
 
-    let edition = context.live.load();
     let reply = catch_panic(|| {
         let proxies = &context.options.trusted_proxies;
         let requester = origin.requester(proxies, request);
@@ -290,9 +292,9 @@ fn respond(
             answering.private_client(why);
         }
         let host = route::host_of(request);
-        let request = answer::Request { format, query, requester, host, now };
-        let WorkerMemory { rng, scratch, .. } = worker;
-        answer::respond(&edition, &options.answer, &request, rng, scratch, &mut body)
+        let request = answer::Request { endpoint, query, requester, host, now };
+        let (rng, scratch) = (&mut worker.rng, &mut worker.scratch);
+        answer::respond(edition, &options.answer, &request, rng, scratch, &mut body)
     });
     match reply {
         Ok(mut reply) => {
@@ -310,7 +312,7 @@ fn respond(
                 context.metrics.countme.count(repository.as_deref(), bucket);
             }
             let generation = edition.snapshot().generation();
-            let WorkerMemory { headers, constants, .. } = worker;
+            let (headers, constants) = (&mut worker.headers, &mut worker.constants);
             response::from_reply(reply, generation, body, compression, headers, constants)
         }
         Err(reason) => {

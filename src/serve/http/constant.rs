@@ -21,9 +21,9 @@ pub struct Constants {
     tails: Vec<(Kind, Option<Tail>)>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 struct Kind {
-    content_type: &'static str,
+    content_type: Box<str>,
     coding: Coding,
 }
 
@@ -33,7 +33,7 @@ impl Constants {
     pub fn compress(
         &mut self,
         generation: Generation,
-        content_type: &'static str,
+        content_type: &str,
         coding: Coding,
         body: &[u8],
         n_constant: usize,
@@ -43,7 +43,7 @@ impl Constants {
             self.tails.clear();
             self.generation = Some(generation);
         }
-        let kind = Kind { content_type, coding };
+        let kind = Kind { content_type: content_type.into(), coding };
         if let Some((_, tail)) = self.tails.iter().find(|(known, _)| *known == kind) {
             return tail.as_ref()?.behind(head);
         }

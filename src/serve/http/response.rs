@@ -60,37 +60,60 @@ pub struct Compression {
 #[derive(Default)]
 pub struct Headers {
     generation: Option<Generation>,
-    /// A short list: one for each format, with and without compression.
+    /// A short list: one for each format, with and without compression, and those that routes ask for.
     kinds: Vec<(Kind, HeaderMap)>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What tells kinds of answers apart.
 struct Kind {
-    content_type: &'static str,
-    vary: &'static str,
+    content_type: Box<str>,
+    /// `None` for answers that depend on no header.
+    vary: Option<&'static str>,
+    /// For how many seconds caches may give an answer to other clients.
+    cache_seconds: Option<u32>,
 }
 
 impl Headers {
-    fn of(&mut self, kind: Kind, generation: Generation) -> HeaderMap {
+    fn of(
+        &mut self,
+        content_type: &str,
+        vary: Option<&'static str>,
+        cache_seconds: Option<u32>,
+        generation: Generation,
+    ) -> HeaderMap {
         if self.generation != Some(generation) {
             self.kinds.clear();
             self.generation = Some(generation);
         }
-        if let Some((_, headers)) = self.kinds.iter().find(|(known, _)| *known == kind) {
+        let is_same = |kind: &Kind| {
+            kind.vary == vary
+                && kind.cache_seconds == cache_seconds
+                && *kind.content_type == *content_type
+        };
+        if let Some((_, headers)) = self.kinds.iter().find(|(known, _)| is_same(known)) {
             return headers.clone();
         }
         let mut headers = HeaderMap::with_capacity(8);
         // This reserves an entry for Date: adding a header to a copy would move all of them.
         headers.insert(DATE, HeaderValue::from_static(""));
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind.content_type));
+        // Media types are valid values: those of routes are checked when the catalog is read.
+        if let Ok(value) = HeaderValue::try_from(content_type) {
+            headers.insert(CONTENT_TYPE, value);
+        }
         // Private, because the answer depends on the client's address.
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
-        headers.insert(VARY, HeaderValue::from_static(kind.vary));
+        let private = HeaderValue::from_static("private");
+        let public = cache_seconds.map(|seconds| format!("public, max-age={seconds}"));
+        let cache_control = public.and_then(|public| HeaderValue::try_from(public).ok());
+        headers.insert(CACHE_CONTROL, cache_control.unwrap_or(private));
+        if let Some(vary) = vary {
+            headers.insert(VARY, HeaderValue::from_static(vary));
+        }
         // Hexadecimal digits are a valid value.
         if let Ok(value) = HeaderValue::try_from(generation.to_string()) {
             headers.insert(GENERATION.clone(), value);
         }
+        let kind = Kind { content_type: content_type.into(), vary, cache_seconds };
         self.kinds.push((kind, headers.clone()));
         headers
     }
@@ -105,9 +128,11 @@ pub fn from_reply(
     headers: &mut Headers,
     constants: &mut Constants,
 ) -> Response<Body> {
-    let vary = match compression {
-        None => "accept",
-        Some(_) => "accept, accept-encoding",
+    let vary = match (compression.is_some(), reply.varies_by_accept) {
+        (false, false) => None,
+        (false, true) => Some("accept"),
+        (true, false) => Some("accept-encoding"),
+        (true, true) => Some("accept, accept-encoding"),
     };
     let is_empty = body.is_empty();
     let compressed = compression.and_then(|compression| {
@@ -138,8 +163,7 @@ pub fn from_reply(
         Status::BadRequest => StatusCode::BAD_REQUEST,
         Status::NotFound => StatusCode::NOT_FOUND,
     };
-    *response.headers_mut() =
-        headers.of(Kind { content_type: reply.content_type, vary }, generation);
+    *response.headers_mut() = headers.of(reply.content_type, vary, reply.cache_seconds, generation);
     let headers = response.headers_mut();
     if let Some(encoding) = encoding {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
@@ -223,6 +247,8 @@ mod tests {
         let reply = Reply {
             status: Status::Found,
             content_type: "text/plain",
+            varies_by_accept: true,
+            cache_seconds: None,
             n_constant: 0,
             redirect: Some(Box::new(Redirect {
                 location: "http://a/\r\nSet-Cookie: x".into(),
@@ -249,11 +275,17 @@ mod tests {
         let mut headers = Headers::default();
         for generation in [0xab, 0xab, 7].map(Generation::new) {
             for vary in ["accept", "accept, accept-encoding", "accept"] {
-                let kind = Kind { content_type: "text/plain", vary };
-                let made = headers.of(kind, generation);
+                let made = headers.of("text/plain", Some(vary), None, generation);
                 assert_eq!(made[&GENERATION], generation.to_string());
                 assert_eq!(made[VARY], vary);
+                assert_eq!(made[CACHE_CONTROL], "private");
                 assert_eq!(made.len(), 6);
+            }
+            for (content_type, seconds) in [("text/x", 60), ("text/plain", 60), ("text/plain", 7)] {
+                let made = headers.of(content_type, None, Some(seconds), generation);
+                assert_eq!(made[CONTENT_TYPE], content_type);
+                assert_eq!(made[CACHE_CONTROL], format!("public, max-age={seconds}"));
+                assert_eq!(made.get(VARY), None);
             }
         }
     }

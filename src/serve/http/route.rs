@@ -9,7 +9,7 @@ use hyper::header::{HOST, HeaderMap, HeaderValue};
 use hyper::http::uri::Authority;
 use hyper::{Method, Request, StatusCode, Version};
 
-use answer::Format;
+use answer::{Edition, Endpoint};
 
 /// The reason why a request is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,8 +26,10 @@ pub enum RouteRefusal {
     LongTarget,
     /// The request has a body, or announces one.
     Body,
-    /// No route has this path.
+    /// No answer has this path. There are no routes.
     Path,
+    /// No answer has this path, and no route of the catalog.
+    PathOfNoRoute,
 }
 
 impl RouteRefusal {
@@ -38,7 +40,7 @@ impl RouteRefusal {
             Self::NoHost | Self::SeveralHosts | Self::BadHost => StatusCode::BAD_REQUEST,
             Self::LongTarget => StatusCode::URI_TOO_LONG,
             Self::Body => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Path => StatusCode::NOT_FOUND,
+            Self::Path | Self::PathOfNoRoute => StatusCode::NOT_FOUND,
         }
     }
 
@@ -52,25 +54,31 @@ impl RouteRefusal {
             Self::LongTarget => "the request target is too long\n",
             Self::Body => "requests with a body are not served here\n",
             Self::Path => "not found: paths here end in /mirrorlist, /metalink or /metalink4\n",
+            Self::PathOfNoRoute => {
+                "not found: no route has this path and query; other paths here end in /mirrorlist, \
+                 /metalink or /metalink4\n"
+            }
         }
     }
 }
 
 /// The kind of answer that a request gets.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Route {
-    /// A document in this format.
-    Document(Format),
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "one lives on the stack of a request")]
+pub enum Route<'a> {
+    /// A document.
+    Document(Endpoint<'a>),
     /// The allowed methods, for OPTIONS, which browsers send before a request to another site.
     Options,
 }
 
-/// Returns the route of `request`, or the reason for refusing it.
-pub fn find_route<B>(
-    request: &Request<B>,
+/// Returns the route of `request` in the data of `edition`, or the reason for refusing it.
+pub fn find_route<'a, B>(
+    request: &'a Request<B>,
+    edition: &'a Edition,
     has_body: bool,
     max_target_bytes: usize,
-) -> Result<Route, RouteRefusal> {
+) -> Result<Route<'a>, RouteRefusal> {
     if has_body {
         return Err(RouteRefusal::Body);
     }
@@ -82,12 +90,14 @@ pub fn find_route<B>(
         return Err(RouteRefusal::LongTarget);
     }
     let path = request.uri().path();
-    match Format::of_path(path) {
+    let query = request.uri().query().unwrap_or("");
+    match Endpoint::find(edition, host_of(request), path, query) {
         Some(_) if request.method() == Method::OPTIONS => Ok(Route::Options),
-        Some(format) => Ok(Route::Document(format)),
+        Some(endpoint) => Ok(Route::Document(endpoint)),
         // The whole server (RFC 9110, section 9.3.7).
         None if request.method() == Method::OPTIONS && path == "*" => Ok(Route::Options),
-        None => Err(RouteRefusal::Path),
+        None if edition.snapshot().routes().is_empty() => Err(RouteRefusal::Path),
+        None => Err(RouteRefusal::PathOfNoRoute),
     }
 }
 
@@ -125,9 +135,24 @@ fn target_len<B>(request: &Request<B>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use answer::Format;
+    use snapshot::tables::Tables;
+    use snapshot::{Generation, Snapshot};
+
+    fn empty() -> Edition {
+        let tables = Tables::default();
+        Edition::new(Snapshot::new(tables, Generation::new(0), None).expect("empty tables"))
+    }
+
+    /// How a request is routed.
+    #[derive(PartialEq, Eq, Debug)]
+    enum Routed {
+        Document(Format),
+        Options,
+    }
 
     #[track_caller]
-    fn check(head: &str, expected: Result<Route, RouteRefusal>) {
+    fn check(head: &str, expected: Result<Routed, RouteRefusal>) {
         let mut words = head.split('|');
         let mut request = Request::builder();
         let mut line = words.next().unwrap_or_default().split(' ');
@@ -140,14 +165,19 @@ mod tests {
             request = request.header(HOST, host);
         }
         let request = request.body(()).expect("a valid literal");
-        assert_eq!(find_route(&request, false, 8_000), expected, "{head}");
+        let edition = empty();
+        let routed = find_route(&request, &edition, false, 8_000).map(|route| match route {
+            Route::Document(endpoint) => Routed::Document(endpoint.format()),
+            Route::Options => Routed::Options,
+        });
+        assert_eq!(routed, expected, "{head}");
     }
 
     #[test]
     fn options_are_asked_of_a_path_or_of_the_server() {
-        check("OPTIONS /metalink|a", Ok(Route::Options));
-        check("OPTIONS /deep/down/mirrorlist?repo=x|a", Ok(Route::Options));
-        check("OPTIONS *|a", Ok(Route::Options));
+        check("OPTIONS /metalink|a", Ok(Routed::Options));
+        check("OPTIONS /deep/down/mirrorlist?repo=x|a", Ok(Routed::Options));
+        check("OPTIONS *|a", Ok(Routed::Options));
         check("OPTIONS /|a", Err(RouteRefusal::Path));
         check("GET *|a", Err(RouteRefusal::Path));
         check("OPTIONS /metalink", Err(RouteRefusal::NoHost));
@@ -155,9 +185,9 @@ mod tests {
 
     #[test]
     fn the_end_of_the_path_decides() {
-        check("GET /mirrorlist?repo=x|a", Ok(Route::Document(Format::Mirrorlist)));
-        check("HEAD /deep/down/metalink|a:80", Ok(Route::Document(Format::Metalink)));
-        check("GET http://other/metalink|a", Ok(Route::Document(Format::Metalink)));
+        check("GET /mirrorlist?repo=x|a", Ok(Routed::Document(Format::Mirrorlist)));
+        check("HEAD /deep/down/metalink|a:80", Ok(Routed::Document(Format::Metalink)));
+        check("GET http://other/metalink|a", Ok(Routed::Document(Format::Metalink)));
         check("GET /|a", Err(RouteRefusal::Path));
         check("GET /metalink/|a", Err(RouteRefusal::Path));
     }
@@ -166,19 +196,20 @@ mod tests {
     fn odd_requests_are_refused() {
         check("POST /metalink|a", Err(RouteRefusal::Method));
         check("GET /metalink", Err(RouteRefusal::NoHost));
-        check("GET /metalink 1.0", Ok(Route::Document(Format::Metalink)));
+        check("GET /metalink 1.0", Ok(Routed::Document(Format::Metalink)));
         check("GET /metalink|a|b", Err(RouteRefusal::SeveralHosts));
         check("GET /metalink|a|a", Err(RouteRefusal::SeveralHosts));
         check("GET /metalink 1.0|a|a", Err(RouteRefusal::SeveralHosts));
         check("GET /metalink|a b", Err(RouteRefusal::BadHost));
-        check("GET /metalink|[2001:db8::1]:3000", Ok(Route::Document(Format::Metalink)));
-        check("GET /metalink|", Ok(Route::Document(Format::Metalink)));
+        check("GET /metalink|[2001:db8::1]:3000", Ok(Routed::Document(Format::Metalink)));
+        check("GET /metalink|", Ok(Routed::Document(Format::Metalink)));
         check(
             &format!("GET /metalink?{}|a", "x".repeat(7_990)),
-            Ok(Route::Document(Format::Metalink)),
+            Ok(Routed::Document(Format::Metalink)),
         );
         check(&format!("GET /metalink?{}|a", "x".repeat(7_991)), Err(RouteRefusal::LongTarget));
         let request = Request::get("/metalink").body(()).expect("a valid literal");
-        assert_eq!(find_route(&request, true, 8_000), Err(RouteRefusal::Body));
+        let refused = find_route(&request, &empty(), true, 8_000).map(drop);
+        assert_eq!(refused, Err(RouteRefusal::Body));
     }
 }

@@ -4,6 +4,8 @@
 
 mod request;
 mod requester;
+mod route_errors;
+mod routes;
 mod selection;
 mod text;
 mod metalink;

@@ -169,7 +169,7 @@ fn a_directory_of_a_disabled_repository_is_still_found_by_path() {
 #[test]
 fn an_unknown_repository_lists_those_there_are() {
     let answer = get("/mirrorlist?repo=main-9&arch=sparc");
-    assert_eq!((answer.status, answer.content_type), (404, "text/plain"));
+    assert_eq!((answer.status, &*answer.content_type), (404, "text/plain"));
     check_golden("error_unknown_repository.txt", &answer);
 }
 

@@ -13,7 +13,7 @@ fn get(request: &str) -> crate::fixture::Answer {
 #[test]
 fn a_list_by_repository_names_every_tier_that_contributed() {
     let answer = get(&format!("/mirrorlist?repo=main-9&arch=x86_64 from {CAMPUS}"));
-    assert_eq!((answer.status, answer.content_type), (200, "text/plain"));
+    assert_eq!((answer.status, &*answer.content_type), (200, "text/plain"));
     assert_eq!(answer.found.as_deref(), Some("Netblock"));
     assert_eq!(answer.location, None);
     check_golden("list_by_repository.txt", &answer);

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use answer::query::Query;
 use answer::requester::Requester;
 use answer::shaping::Shaping;
-use answer::{Edition, Format, Options, Request, Scratch, Status, respond};
+use answer::{Edition, Endpoint, Format, Options, Request, Scratch, Status, respond};
 use encode::append::Append;
 use encode::text::Text;
 use serve::build_snapshot::build;
@@ -51,7 +51,7 @@ pub fn exercise(edition: &Edition, query: &str) {
     for format in [Format::Mirrorlist, Format::Json, Format::Metalink, Format::Metalink4] {
         for client in CLIENTS {
             let request = Request {
-                format,
+                endpoint: Endpoint::BuiltIn(format),
                 query,
                 requester: Requester::untrusted(client.parse().unwrap()),
                 host: "",
@@ -66,7 +66,7 @@ pub fn exercise(edition: &Edition, query: &str) {
 
 struct Answer {
     status: Status,
-    content_type: &'static str,
+    content_type: String,
     body: String,
 }
 
@@ -78,7 +78,7 @@ fn answer(
     format: Format,
 ) -> Answer {
     let request = Request {
-        format,
+        endpoint: Endpoint::BuiltIn(format),
         query,
         requester: Requester::untrusted(client),
         host: "",
@@ -105,7 +105,7 @@ fn answer(
         let longest = body.lines().map(str::len).max().unwrap_or_default();
         assert!(longest <= MAX_LINE, "a line of {longest} bytes: {query}");
     }
-    Answer { status: reply.status, content_type: reply.content_type, body }
+    Answer { status: reply.status, content_type: reply.content_type.to_owned(), body }
 }
 
 fn check_formats(edition: &Edition, options: &Options, query: &str, client: IpAddr) {

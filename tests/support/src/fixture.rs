@@ -10,13 +10,16 @@ use std::path::Path;
 
 use answer::explain::Explanation;
 use answer::requester::Requester;
-use answer::{Edition, Format, Options, Reply, Request, Scratch, Status, explain, respond};
+use answer::{Edition, Endpoint, Options, Reply, Request, Scratch, Status, explain, respond};
 use catalog::Report;
+use catalog::records::Catalog;
 use compile::{Compiled, compile};
 use encode::append::Append;
 use encode::text::Text;
 use model::ids::HostId;
 use model::mirror_key::MirrorKey;
+use model::repository::split_key;
+use routes::{CatalogNames, notation};
 use serve::build_snapshot::{self, build};
 use snapshot::Snapshot;
 use sources::{Inputs, MirrorManagerFiles};
@@ -60,6 +63,10 @@ pub struct World {
     /// Mirrors that the clients of their networks and autonomous systems get alone, by number.
     /// MirrorManager's data cannot say this.
     pub monopolies: Vec<i64>,
+    /// The routes of the catalog, in the notation of [`routes::notation`]. MirrorManager's data have none.
+    pub routes: String,
+    /// Categories with keys `repo+arch`.
+    pub categories: Vec<(&'static str, Vec<&'static str>)>,
     /// Number, country and audience of each mirror, for [`World::directory`].
     mirrors: Vec<(i64, &'static str, Audience, usize)>,
 }
@@ -96,6 +103,8 @@ impl World {
             database: None,
             options: Options::default(),
             monopolies: Vec::new(),
+            routes: String::new(),
+            categories: Vec::new(),
             mirrors: Vec::new(),
         }
     }
@@ -235,7 +244,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let files = self.write(folder.path(), cache);
         let inputs = Inputs::MirrorManager(files);
-        if self.monopolies.is_empty() {
+        if self.monopolies.is_empty() && self.routes.is_empty() {
             return build(&inputs, None);
         }
         let mut report = Report::default();
@@ -244,7 +253,30 @@ impl World {
         let hosts = (0..).map(HostId).zip(&catalog.mirrors);
         let hosts = hosts.filter(|(_, mirror)| has_monopoly(&mirror.key));
         catalog.monopolies = hosts.map(|(host, _)| host).collect();
+        self.add_routes(&mut catalog);
         Ok(compile(catalog, report, None)?)
+    }
+
+    /// Adds what only catalogs of our own can say.
+    fn add_routes(&self, catalog: &mut Catalog) {
+        let find = |key: &&str| {
+            let found = catalog.repositories.iter().find(|known| known.key == **key);
+            found.and_then(|found| found.directory).expect("a repository with a directory")
+        };
+        for (name, keys) in &self.categories {
+            let mut directories: Vec<_> = keys.iter().map(find).collect();
+            directories.sort();
+            catalog.categories.push(((*name).to_owned(), directories));
+        }
+        let notes = notation::read(&self.routes);
+        let arches = catalog.repositories.iter().filter_map(|known| split_key(&known.key));
+        let names = CatalogNames {
+            arches: arches.map(|(_, arch)| arch.to_owned()).collect(),
+            ..CatalogNames::default()
+        };
+        let (table, faults) = routes::compile(&notes.routes, &notes.maps, &names);
+        let Some(table) = table else { panic!("the routes are wrong: {faults:#?}") };
+        catalog.routes = table.stored().clone();
     }
 
     /// Writes the four files.
@@ -303,8 +335,14 @@ pub struct Server {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     pub status: u16,
-    pub content_type: &'static str,
+    pub content_type: String,
     pub location: Option<String>,
+    /// `Link`, in redirects.
+    pub link: Option<String>,
+    /// For how many seconds caches may keep the answer.
+    pub cache_seconds: Option<u32>,
+    /// `REPO+ARCH BUCKET`, if the request is counted.
+    pub countme: Option<String>,
     /// `IP COUNTRY REPO ARCH`, if the request is to be logged.
     pub log: Option<String>,
     /// How the best mirror was found, as `Debug` shows it.
@@ -333,7 +371,7 @@ impl Server {
     /// Answers a request as `get` does, with this seed.
     #[track_caller]
     pub fn get_seeded(&self, request: &str, seed: u64) -> Answer {
-        let request = parse_request(request);
+        let request = parse_request(&self.edition, request);
         let mut rng = fastrand::Rng::with_seed(seed);
         let mut body = used_text();
         let mut scratch = Scratch::default();
@@ -346,19 +384,20 @@ impl Server {
     #[track_caller]
     pub fn explain_seeded(&self, request: &str, seed: u64) -> Result<Explanation<'_>, String> {
         let mut rng = fastrand::Rng::with_seed(seed);
-        explain(&self.edition, &self.options, &parse_request(request), &mut rng)
+        explain(&self.edition, &self.options, &parse_request(&self.edition, request), &mut rng)
     }
 }
 
 #[track_caller]
-fn parse_request(request: &str) -> Request<'_> {
+fn parse_request<'a>(edition: &'a Edition, request: &'a str) -> Request<'a> {
     let (target, client) = request.split_once(" from ").unwrap_or((request, NOWHERE));
     let client: IpAddr = client.parse().expect("tests name clients by their address");
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let format = Format::of_path(path).expect("tests ask for lists and metalinks");
+    let host = "mirrors.example";
+    let endpoint = Endpoint::find(edition, host, path, query).expect("tests ask for what is there");
     // As with the default list of trusted proxies.
     let requester = Requester { address: client, is_trusted: client.is_loopback() };
-    Request { format, query, requester, host: "", now: NOW }
+    Request { endpoint, query, requester, host, now: NOW }
 }
 
 /// A buffer whose memory has held another body, as that of a worker.
@@ -378,8 +417,13 @@ impl Answer {
                 Status::BadRequest => 400,
                 Status::NotFound => 404,
             },
-            content_type: reply.content_type,
-            location: reply.redirect.map(|redirect| redirect.location),
+            content_type: reply.content_type.to_owned(),
+            location: reply.redirect.as_ref().map(|redirect| redirect.location.clone()),
+            link: reply.redirect.and_then(|redirect| redirect.link),
+            cache_seconds: reply.cache_seconds,
+            countme: reply.countme.map(|entry| {
+                format!("{} {:?}", entry.repository.unwrap_or_default(), entry.bucket)
+            }),
             log: reply.log.map(|log| {
                 let country = log.country.map_or("N/A".into(), |country| country.to_string());
                 format!("{} {country} {} {}", log.client, log.repo, log.arch)

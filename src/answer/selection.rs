@@ -1,0 +1,102 @@
+//! The chosen mirrors, with the tiers and sources that they come from.
+
+use model::geo::Country;
+use model::ids::HostId;
+use model::tier::Tier;
+
+/// A source of mirrors, as named in the first line of a text list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Contribution {
+    /// Preferred networks.
+    Netblock,
+    /// An autonomous system.
+    Asn(u32),
+    /// A country.
+    Country(Country),
+    /// The whole world.
+    Global,
+}
+
+/// The chosen mirrors.
+#[derive(Default, Debug)]
+pub struct Selection {
+    /// The mirrors, best first, each once.
+    pub hosts: Vec<HostId>,
+    /// The tiers of `hosts`, each with the place where it ends (exclusive). None is empty.
+    pub tiers: Vec<(Tier, usize)>,
+    /// The contributions that gave a listed mirror, in the order of tiers; empty unless
+    /// they are to be named ([`Criteria`](super::select::Criteria)).
+    pub contributions: Vec<Contribution>,
+}
+
+impl Selection {
+    /// The tier of the mirror at `place`.
+    pub fn tier(&self, place: usize) -> Option<Tier> {
+        self.tiers.iter().find(|&&(_, end)| place < end).map(|&(tier, _)| tier)
+    }
+
+    /// Moves the mirror at `from` forward to `to`. It keeps the tier by which it was found.
+    pub fn promote(&mut self, from: usize, to: usize) {
+        let stretch = |place| self.tiers.iter().position(|&(_, end)| place < end);
+        let (own, other) = (stretch(from), stretch(to));
+        match self.hosts.get_mut(to..=from) {
+            Some(moved) => moved.rotate_right(1),
+            None => return,
+        }
+        let (Some(own), Some(other)) = (own, other) else { return };
+        let tiers = (self.tiers.get(own), self.tiers.get(other));
+        let (Some(&(tier, _)), Some(&(divided, _))) = tiers else { return };
+        if own == other {
+            return;
+        }
+        // The tiers in between move back by one place.
+        for (_, end) in self.tiers.iter_mut().take(own).skip(other) {
+            *end += 1;
+        }
+        self.tiers.splice(other..other, [(divided, to), (tier, to + 1)]);
+        self.drop_empty_tiers();
+    }
+
+    /// Removes these mirrors, which are in the order of the selection; returns whether there are any.
+    pub(super) fn remove(&mut self, left_out: &[HostId]) -> bool {
+        if left_out.is_empty() {
+            return false;
+        }
+        let mut left_out = left_out.iter().peekable();
+        let mut tiers = self.tiers.iter_mut().peekable();
+        let (mut place, mut n_kept) = (0, 0);
+        self.hosts.retain(|host| {
+            let is_kept = left_out.next_if(|&next| next == host).is_none();
+            place += 1;
+            n_kept += usize::from(is_kept);
+            if let Some((_, end)) = tiers.next_if(|(_, end)| *end == place) {
+                *end = n_kept;
+            }
+            is_kept
+        });
+        self.drop_empty_tiers();
+        true
+    }
+
+    /// Keeps the first `max` mirrors; returns whether there were more.
+    pub(super) fn truncate(&mut self, max: usize) -> bool {
+        if self.hosts.len() <= max {
+            return false;
+        }
+        self.hosts.truncate(max);
+        for (_, end) in &mut self.tiers {
+            *end = max.min(*end);
+        }
+        self.drop_empty_tiers();
+        true
+    }
+
+    fn drop_empty_tiers(&mut self) {
+        let mut from = 0;
+        self.tiers.retain(|&(_, end)| {
+            let is_empty = end <= from;
+            from = end;
+            !is_empty
+        });
+    }
+}
