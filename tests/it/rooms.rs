@@ -16,7 +16,7 @@ const BEHIND: &[(&str, &[&str])] = &[
     ("ip_network_table", &["snapshot::trie"]),
     ("maxminddb", &["sources::geography::country_database"]),
     ("toml", &["mirrorlistd::config", "sources::toml_catalog"]),
-    ("toml_writer", &["sources::toml_catalog::writer"]),
+    ("toml_writer", &["sources::toml_catalog::toml_text"]),
     ("saphyr_parser", &["sources::almalinux::yaml"]),
     ("prometheus_client", &["serve::admin::prometheus"]),
     ("signal_hook", &["serve::signal"]),

@@ -36,7 +36,8 @@ pub(super) fn names(declaration: &Declaration, pairs: &[Pair<'_>]) -> CatalogNam
             names.categories.extend(pair.repository.groups.iter().cloned());
         }
         // Whatever is asked for, sources have one architecture.
-        if fixed_arch(&pair.name).is_none() && !names.divided.contains(&pair.name) {
+        let is_one_of_several = !pair.is_disabled() && fixed_arch(&pair.name).is_none();
+        if is_one_of_several && !names.divided.contains(&pair.name) {
             let path = pair.path().unwrap_or_default().replace(pair.arch, ANY_ARCH);
             if *paths.entry(&pair.name).or_insert_with(|| path.clone()) != path {
                 names.divided.insert(pair.name.clone());

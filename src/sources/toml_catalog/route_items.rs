@@ -106,7 +106,7 @@ fn read_query(reader: &mut TableReader<'_, '_>, place: &mut RoutePlace) -> Vec<(
     let mut rules = Vec::new();
     for entry in in_order(table) {
         let key = format!("query.{}", entry.key);
-        match values::route_text(entry.value) {
+        match values::rule(entry.value) {
             Ok(rule) => rules.push((entry.key.to_owned(), rule)),
             Err(problem) => reader.fault(entry.offset, &key, problem),
         }

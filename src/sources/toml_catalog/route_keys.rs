@@ -188,7 +188,8 @@ pub const TEST: Table = Table {
             "status",
             "number",
             "a list",
-            "The HTTP status. With 404 the request may also be one for no route.",
+            "The HTTP status. With 404 the request may also be one for no route. Directories and files are not \
+             looked up.",
         ),
     ],
 };

@@ -1,4 +1,4 @@
-//! The starter: a catalog with every key of the format, explained, to be edited.
+//! The starter: a catalog with every key of the format, explained, to be edited. Of routes it has one example.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
@@ -63,7 +63,7 @@ mod tests {
         let plain = parse(NAME, TEXT).unwrap_or_else(|faults| panic!("{faults}"));
         assert_eq!((plain.mirrors.len(), plain.repositories.len()), (2, 1));
         let full = parse(NAME, &with_all_keys()).unwrap_or_else(|faults| panic!("{faults}"));
-        assert_eq!((full.networks.len(), full.redirects.len()), (1, 1));
+        assert_eq!((full.networks.len(), full.redirects.len(), full.routes.len()), (1, 1, 1));
         let repository = &plain.repositories[0];
         assert_eq!((repository.repo_name(Some("9")).as_str(), "x86_64"), EXAMPLE);
         assert!(repository.arches.iter().any(|arch| arch == EXAMPLE.1));

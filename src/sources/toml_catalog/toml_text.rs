@@ -7,6 +7,16 @@ use super::keys::Table;
 /// The longest line, in bytes, that a list is written in; a longer list has a line for each element.
 const MAX_LINE: usize = 100;
 
+/// A value in TOML.
+pub(super) fn value_text(value: &(impl ToTomlValue + ?Sized)) -> String {
+    value.to_toml_value()
+}
+
+/// A key in TOML.
+pub(super) fn key_text(key: &str) -> String {
+    key.to_toml_key()
+}
+
 /// The text so far.
 #[derive(Default)]
 pub(super) struct Writer {

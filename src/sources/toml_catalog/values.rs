@@ -259,8 +259,25 @@ pub(super) fn route_text(value: &DeValue<'_>) -> Result<String, Problem> {
 
 /// A text that stands for a value in a map; it may be empty.
 pub(super) fn map_text(value: &DeValue<'_>) -> Result<String, Problem> {
-    let text = value.as_str().ok_or_else(|| not_a(value, "text", "it in quotes"))?;
+    let text = value.as_str().ok_or_else(|| not_named(value))?;
     bounded(text, MAX_ROUTE_TEXT)
+}
+
+/// A rule for a query parameter.
+pub(super) fn rule(value: &DeValue<'_>) -> Result<String, Problem> {
+    match value {
+        DeValue::Table(_) => Err(not_named(value)),
+        _ => route_text(value),
+    }
+}
+
+/// The problem of a value below a name that anybody can choose: a dot in it makes a table.
+fn not_named(value: &DeValue<'_>) -> Problem {
+    let write = match value {
+        DeValue::Table(_) => "the name in quotes if it holds a dot, as in \"9.1\" = \"9.1\"",
+        _ => "it in quotes",
+    };
+    not_a(value, "text", write)
 }
 
 /// A request in a test.

@@ -1,9 +1,8 @@
 //! Writes routes and maps.
 
 use routes::{Map, Test, Value, WrittenRoute};
-use toml_writer::{ToTomlKey, ToTomlValue};
 
-use super::toml_text::Writer;
+use super::toml_text::{self, Writer, key_text};
 use super::{keys, route_keys};
 
 /// Writes a route with its tests.
@@ -20,7 +19,7 @@ pub(super) fn write_route(route: &WrittenRoute, writer: &mut Writer) {
         hosts => writer.texts("host", hosts.iter().cloned()),
     }
     writer.text("path", path);
-    let rules = query.iter().map(|(name, rule)| (name.clone(), rule.to_toml_value()));
+    let rules = query.iter().map(|(name, rule)| (name.clone(), toml_text::value_text(rule)));
     writer.table("query", rules);
     if *strict {
         writer.value("strict", "true");
@@ -60,7 +59,7 @@ fn write_test(test: &Test, writer: &mut Writer) {
 
 /// Writes a map.
 pub(super) fn write_map(map: &Map, writer: &mut Writer) {
-    writer.line(&format!("\n[{}.{}]", keys::MAPS, map.name.to_toml_key()));
+    writer.line(&format!("\n[{}.{}]", keys::MAPS, key_text(&map.name)));
     for (name, text) in &map.entries {
         writer.text(name, text);
     }
@@ -73,9 +72,9 @@ fn find_filled(text: &str) -> Option<&str> {
 
 fn value_text(value: &Value) -> String {
     match value {
-        Value::Text(text) => text.to_toml_value(),
+        Value::Text(text) => toml_text::value_text(text),
         Value::Number(number) => number.to_string(),
         Value::Switch(switch) => switch.to_string(),
-        Value::List(list) => list.to_toml_value(),
+        Value::List(list) => toml_text::value_text(list),
     }
 }

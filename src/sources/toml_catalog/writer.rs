@@ -4,11 +4,9 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use toml_writer::ToTomlValue;
-
 use super::folder::{DISTRIBUTION_FILE, MIRRORS_FOLDER, TooLarge, check_size};
 use super::keys;
-use super::toml_text::Writer;
+use super::toml_text::{Writer, value_text};
 use super::write_routes::{write_map, write_route};
 use crate::declared::{
     Audience, Carried, Carries, Declaration, Disabled, Mirror, MirrorPlace, Network, Repository,
@@ -179,7 +177,7 @@ fn write_mirror(mirror: &Mirror, writer: &mut Writer) {
         writer.optional("state", state.as_deref());
         writer.optional("city", city.as_deref());
         if let Some((north, east)) = coordinates {
-            writer.value("coordinates", &[*north, *east].to_toml_value());
+            writer.value("coordinates", &value_text(&[*north, *east]));
         }
     }
     if let Some(bandwidth) = mirror.bandwidth {
@@ -213,11 +211,11 @@ fn bandwidth_text(mbits: u32) -> String {
 fn carried_text(carried: &Carried) -> String {
     let Carried { origin: _, what, versions, arches } = carried;
     if let (Some(what), true, true) = (what, versions.is_empty(), arches.is_empty()) {
-        return what.to_toml_value();
+        return value_text(what);
     }
-    let what = what.as_ref().map(|what| format!("what = {}", what.to_toml_value()));
+    let what = what.as_ref().map(|what| format!("what = {}", value_text(what)));
     let list = |key: &str, values: &[String]| {
-        (!values.is_empty()).then(|| format!("{key} = {}", values.to_toml_value()))
+        (!values.is_empty()).then(|| format!("{key} = {}", value_text(values)))
     };
     let keys = [what, list("versions", versions), list("arches", arches)];
     format!("{{ {} }}", keys.into_iter().flatten().collect::<Vec<_>>().join(", "))

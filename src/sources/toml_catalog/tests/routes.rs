@@ -161,7 +161,7 @@ fn all_faults_of_all_routes_are_told_at_once() {
          [[route]]\npath = \"/c\"\ntarget = { path = 1 }\noptions = { limit = 0, header = \"a\\tb\" }\n\
          [route.query]\na = 1\n\"b c\" = \"-\"\n\
          [map]\nm = \"x\"\n\
-         [map.n]\n\"9\" = 9",
+         [map.n]\n\"9\" = 9\n[map.o]\n9.1 = \"9.2\"",
     );
     let expected = "\
 c.toml:17: route.path: `a` is no path: a path begins with `/`
@@ -171,7 +171,8 @@ c.toml:24: route.name: is missing: write name = \"mirrorlist\"
 c.toml:27: route.options.header: \"a\\tb\" is no text of one line: write it without control characters
 c.toml:29: route.query.a: 1 is no text: write it in quotes
 c.toml:32: map.m: \"x\" is no single table: write one table, with its head in single brackets
-c.toml:34: map.n.9: 9 is no text: write it in quotes";
+c.toml:34: map.n.9: 9 is no text: write it in quotes
+c.toml:36: map.o.9: a table is no text: write the name in quotes if it holds a dot, as in \"9.1\" = \"9.1\"";
     assert_eq!(told, expected);
 }
 
