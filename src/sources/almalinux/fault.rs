@@ -45,6 +45,9 @@ pub(super) enum Problem {
     /// Lists and mappings lie too deep within each other.
     #[error("lists and mappings lie more than {MAX_DEPTH} levels deep")]
     TooDeep,
+    /// Versions and repositories cannot be served at the URLs of the service.
+    #[error("its versions and repositories make no routes: {0}")]
+    Routes(String),
     /// The file is larger than any real one.
     #[error("the file holds more than {MAX_NODES} keys and values")]
     TooMany,

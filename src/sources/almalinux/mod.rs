@@ -1,6 +1,6 @@
 //! AlmaLinux's files as they are: `config.yml`, and a folder with a YAML file for each mirror.
 //!
-//! [`read`] makes a [`Declaration`] of them. A fault in `config.yml` is an error. A mirror's file that
+//! [`read`] makes a [`Declaration`] of them, with routes for the URLs of AlmaLinux's own service. A fault in `config.yml` is an error. A mirror's file that
 //! cannot be used is reported and left out, and so is each key that is unknown or has no use here; the
 //! other mirrors load. What becomes of each key is written in `config`, `repositories` and `mirror`.
 //!
@@ -12,6 +12,7 @@ mod fault;
 mod table;
 mod config;
 mod repositories;
+mod service_urls;
 mod mirror;
 
 use std::collections::BTreeMap;
@@ -19,11 +20,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::declared::fault::Faults;
+use super::declared::routing::check_routes;
 use super::declared::{Declaration, Distribution, Mirror};
 use super::error::{Error, file_name, read_file};
 use catalog::{Origin, Report};
 use config::Config;
-use fault::Fault;
+use fault::{Fault, Problem};
 use runtime::regular_file::{self, ReadError};
 use table::File;
 
@@ -150,12 +153,18 @@ impl Assembly {
             name: "AlmaLinux".to_owned(),
             ..Distribution::default()
         };
-        let declaration = Declaration {
+        let mut declaration = Declaration {
             distribution,
             repositories: declared.repositories,
             redirects: declared.redirects,
             ..Declaration::default()
         };
+        service_urls::add(&config, file, &mut declaration);
+        let mut faults = Faults::default();
+        check_routes(&declaration, (true, true), &mut faults);
+        if let Some(fault) = faults.iter().next() {
+            return Err(Fault { line: 1, problem: Problem::Routes(fault.to_string()) });
+        }
         let vault = declared.vault;
         let names = vault.iter().flat_map(|vault| {
             let urls = vault.urls.iter().map(|url| url.url.as_str());

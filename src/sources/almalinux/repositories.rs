@@ -11,6 +11,8 @@
 //! A repository of sources is for architecture `source`, which every request for it means, whatever it
 //! asks for. `arches` of other repositories are respected, because mirrors must carry all of them to be listed where
 //! a client leaves `$basearch` to itself.
+//!
+//! Directories of images are declared as the repository [`IMAGES`], so that the same mirrors carry them.
 
 use std::collections::BTreeSet;
 
@@ -27,6 +29,9 @@ use crate::declared::{Audience, Carried, Carries, Disabled, Mirror, Redirect, Re
 pub(super) const CURRENT: &str = "current";
 /// The group of what only the vault carries.
 pub(super) const VAULT: &str = "vault";
+
+/// What lists of images are asked for by; no request for a repository can name it.
+pub(super) const IMAGES: &str = "isos";
 
 /// How repositories are named in requests.
 const NAME_TEMPLATE: &str = "{version}-{name}";
@@ -63,6 +68,7 @@ pub(super) fn declare(config: &Config, file: File<'_>) -> Result<Declared, Fault
             }
         }
     }
+    declare_images(config, file, &mut repositories);
     let mut redirects = Vec::new();
     for major in &config.majors {
         for repo in &config.repos {
@@ -73,6 +79,50 @@ pub(super) fn declare(config: &Config, file: File<'_>) -> Result<Declared, Fault
         }
     }
     Ok(Declared { repositories, redirects, vault: declare_vault(config, file) })
+}
+
+/// The repositories that only the vault has, whatever the version.
+pub(super) fn find_vaulted(config: &Config) -> impl Iterator<Item = &String> {
+    config.repos.iter().filter(|repo| repo.is_vault).map(|repo| &repo.name)
+}
+
+/// Declares the directories of images, one for each version and architecture, which their lists name.
+fn declare_images(config: &Config, file: File<'_>, out: &mut Vec<Repository>) {
+    let modules = config.modules.iter();
+    let modules = modules.map(|module| (group_of_module(&module.name), &module.versions));
+    let all = [(CURRENT.to_owned(), &config.current), (VAULT.to_owned(), &config.vault)];
+    for (group, versions) in all.into_iter().chain(modules) {
+        for (arches, versions) in by_arches(versions, |version| version.arches.clone()) {
+            out.push(Repository {
+                origin: file.origin(1),
+                name: IMAGES.to_owned(),
+                name_template: format!("{IMAGES}/{{version}}"),
+                versions,
+                arches,
+                path: "{version}/isos/{arch}".to_owned(),
+                aliases: Vec::new(),
+                groups: vec![group.clone()],
+                disabled: Disabled::No,
+            });
+        }
+    }
+}
+
+/// Versions of equal architectures together, as far as `arches_of` says that they have any.
+fn by_arches<'v>(
+    versions: impl IntoIterator<Item = &'v Version>,
+    arches_of: impl Fn(&Version) -> Vec<String>,
+) -> Vec<(Vec<String>, Vec<String>)> {
+    let mut by_arches: Vec<(Vec<String>, Vec<String>)> = Vec::new();
+    for version in versions {
+        let arches = arches_of(version);
+        match by_arches.iter_mut().find(|(known, _)| *known == arches) {
+            Some((_, versions)) => versions.push(version.name.clone()),
+            None => by_arches.push((arches, vec![version.name.clone()])),
+        }
+    }
+    by_arches.retain(|(arches, _)| !arches.is_empty());
+    by_arches
 }
 
 /// The group of a module.
@@ -109,18 +159,11 @@ fn declare_versions(
     file: File<'_>,
     out: &mut Vec<Repository>,
 ) {
-    let mut by_arches: Vec<(Vec<String>, Vec<String>)> = Vec::new();
     let source: Option<Vec<String>> = fixed_arch(&repo.name).map(|arch| vec![arch.to_owned()]);
-    for version in versions {
-        let is_listed = |arch: &&String| repo.arches.is_empty() || repo.arches.contains(arch);
-        let listed = || version.arches.iter().filter(is_listed).cloned().collect();
-        let arches: Vec<String> = source.clone().unwrap_or_else(listed);
-        match by_arches.iter_mut().find(|(known, _)| *known == arches) {
-            Some((_, versions)) => versions.push(version.name.clone()),
-            None => by_arches.push((arches, vec![version.name.clone()])),
-        }
-    }
-    for (arches, versions) in by_arches.into_iter().filter(|(arches, _)| !arches.is_empty()) {
+    let is_listed = |arch: &&String| repo.arches.is_empty() || repo.arches.contains(arch);
+    let listed = |version: &Version| version.arches.iter().filter(is_listed).cloned().collect();
+    let arches_of = |version: &Version| source.clone().unwrap_or_else(|| listed(version));
+    for (arches, versions) in by_arches(versions.iter().copied(), arches_of) {
         out.push(Repository {
             origin: file.origin(repo.line),
             name: repo.name.clone(),

@@ -130,6 +130,14 @@ fn each_version_has_its_names_and_directories() {
              vault",
             "baseos-source: {version}-{name} of 8.10 9.8 10.2 10-kitten 9.7 9.8-beta 10.1 for source \
              at {version}/BaseOS/Source in vault",
+            "isos: isos/{version} of 8.10 9.8 for x86_64 aarch64 at {version}/isos/{arch} in current",
+            "isos: isos/{version} of 10.2 for x86_64 x86_64_v2 aarch64 at {version}/isos/{arch} in \
+             current",
+            "isos: isos/{version} of 9.7 9.8-beta for x86_64 aarch64 at {version}/isos/{arch} in vault",
+            "isos: isos/{version} of 10.1 for x86_64 x86_64_v2 aarch64 at {version}/isos/{arch} in \
+             vault",
+            "isos: isos/{version} of 10-kitten for x86_64 x86_64_v2 aarch64 at {version}/isos/{arch} in \
+             module-kitten",
         ]
     );
     let redirects = declaration.redirects.iter().map(|r| format!("{} to {}", r.from, r.to));

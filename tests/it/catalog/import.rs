@@ -197,7 +197,7 @@ fn import_writes_a_new_folder_and_overwrites_none() {
     assert_eq!(
         stdout,
         format!(
-            "{output}: 9 mirrors, 14 repositories; mirrorlistd check --catalog {output} reads them\n"
+            "{output}: 9 mirrors, 19 repositories; mirrorlistd check --catalog {output} reads them\n"
         )
     );
     assert_eq!(run(&["check", "--catalog", &output]).status.code(), Some(0));
