@@ -1,6 +1,9 @@
 //! Hosts: for which servers a route holds.
 
+use std::cmp::Ordering;
+
 use super::route_set::RouteSet;
+use super::text::split_at_byte;
 
 /// The most bytes of a host name (RFC 1035).
 const MAX_HOST: usize = 253;
@@ -8,7 +11,7 @@ const MAX_HOST: usize = 253;
 /// The routes of each host.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Hosts {
-    /// Hosts in ascending order, each with all routes that hold for it.
+    /// Hosts in the order of [`compare`], each with all routes that hold for it.
     named: Vec<(String, RouteSet)>,
     /// The routes that hold for all hosts.
     any: RouteSet,
@@ -23,7 +26,7 @@ impl Hosts {
                 hosts.any.insert(route);
             }
             for name in names {
-                let found = hosts.named.binary_search_by(|(known, _)| known.cmp(name));
+                let found = hosts.named.binary_search_by(|(known, _)| compare(known, name));
                 let at = found.unwrap_or_else(|at| {
                     hosts.named.insert(at, (name.clone(), RouteSet::default()));
                     at
@@ -43,22 +46,23 @@ impl Hosts {
         if self.named.is_empty() {
             return self.any;
         }
-        let mut buffer = [0; MAX_HOST];
         let name = without_port(host);
-        let Some(lower) = buffer.get_mut(..name.len()) else { return self.any };
-        lower.copy_from_slice(name.as_bytes());
-        lower.make_ascii_lowercase();
-        let lower = &*lower;
-        let found = self.named.binary_search_by(|(known, _)| known.as_bytes().cmp(lower));
+        let found = self.named.binary_search_by(|(known, _)| compare(known, name));
         found.ok().and_then(|at| self.named.get(at)).map_or(self.any, |&(_, set)| set)
     }
 }
 
+/// The order of a host in lower case and another in any: by length first, which nearly always decides.
+fn compare(known: &str, name: &str) -> Ordering {
+    let by_bytes = || known.bytes().cmp(name.bytes().map(|byte| byte.to_ascii_lowercase()));
+    known.len().cmp(&name.len()).then_with(by_bytes)
+}
+
 /// A host without its port and the dot of the root.
 pub(crate) fn without_port(host: &str) -> &str {
-    let name = match host.find(']') {
-        Some(end) if host.starts_with('[') => host.get(..=end).unwrap_or(host),
-        _ => host.split(':').next().unwrap_or_default(),
+    let name = match host.strip_prefix('[').and_then(|address| address.find(']')) {
+        Some(end) => host.get(..end + 2).unwrap_or(host),
+        None => split_at_byte(host, b':').0,
     };
     name.strip_suffix('.').unwrap_or(name)
 }

@@ -36,6 +36,8 @@
 
 pub mod limits;
 mod affix;
+mod text;
+mod word;
 pub mod written;
 pub mod fault;
 mod charset;

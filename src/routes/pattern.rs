@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use model::MAX_NAME;
 
-use super::affix::{compare, strip};
+use super::affix::strip;
 use super::map::Lists;
 use super::segment::Segment;
+use super::text::has_control;
 use model::percent::decode;
 
 /// A part of a pattern between slashes.
@@ -66,11 +67,15 @@ impl Rest {
 
     fn cut<'t>(&self, text: &'t str) -> Option<&'t str> {
         let value = strip(text, &self.head, &self.tail)?;
-        let is_sound = |segment: &str| !segment.is_empty() && segment != "..";
+        let is_sound = |text: &str| {
+            let mut segments = text.as_bytes().split(|&byte| byte == b'/');
+            segments.all(|segment| !segment.is_empty() && segment != b"..")
+        };
+        // The first and the last segment of the text hold the literals, and those of the value do not.
         let is_known = value.len() <= MAX_NAME
-            && text.split('/').all(is_sound)
-            && value.split('/').all(is_sound)
-            && !value.chars().any(char::is_control);
+            && is_sound(value)
+            && (value.len() == text.len() || is_sound(text))
+            && !has_control(value);
         is_known.then_some(value)
     }
 }
@@ -89,8 +94,8 @@ impl Pattern {
         })
     }
 
-    /// Calls `each` with the index and the value of each variable of a path. If the pattern does not match
-    /// the path, the result is `None`, and what was called does not count.
+    /// Calls `each` with the index and the value of each variable of a path that the pattern matches, as
+    /// the tree says. Literals are not compared again.
     pub(crate) fn capture<'r>(
         &self,
         path: &'r str,
@@ -100,13 +105,12 @@ impl Pattern {
         let mut left = path;
         let mut n_before = 0;
         for part in &self.parts {
-            left = left.strip_prefix('/')?;
-            let (raw, behind) = left.split_at_checked(left.find('/').unwrap_or(left.len()))?;
+            // The slash.
+            left = left.get(1..)?;
+            let end = left.bytes().position(|byte| byte == b'/');
+            let (raw, behind) = left.split_at_checked(end.unwrap_or(left.len()))?;
             match part {
-                Part::Literal(literal) => {
-                    (compare(raw, literal).is_eq() || decode(raw).ok()? == literal.as_str())
-                        .then_some(())?;
-                }
+                Part::Literal(_) => {}
                 Part::Variables(segment) => {
                     match decode(raw).ok()? {
                         Cow::Borrowed(text) => segment.split(text, lists, |index, place| {
@@ -127,6 +131,6 @@ impl Pattern {
             }
             left = behind;
         }
-        (left.is_empty() || self.slash && left == "/").then_some(())
+        Some(())
     }
 }

@@ -5,11 +5,13 @@ use std::borrow::Cow;
 use model::MAX_NAME;
 
 use super::limits::MAX_PARAMETERS;
+use super::text::{has_control, split_at_byte};
+use super::word::{Word, search};
 use model::percent::decode;
 
-/// The names of parameters that a table knows, in ascending order. A set of them is a word.
+/// The names of parameters that a table knows, in the order of words. A set of them is an integer.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Parameters(Vec<String>);
+pub(crate) struct Parameters(Vec<Word>);
 
 /// What a route says about query parameters. A parameter is meant by its index in [`Parameters`].
 #[derive(Clone, Debug, Default)]
@@ -62,44 +64,61 @@ pub enum BadValue {
 
 /// The parameters of a request that a table knows.
 pub(crate) struct Given<'r> {
+    query: &'r str,
     /// Those that are there.
     present: u64,
     /// Whether others are there.
     has_others: bool,
-    /// The raw value of each that is there, the last one of equals.
-    values: [&'r str; MAX_PARAMETERS],
+    /// Where the value of each that is there starts in the query, the last one of equals. Texts in place
+    /// of these numbers would be a kilobyte to fill for each request.
+    starts: [u32; MAX_PARAMETERS],
+}
+
+/// A parameter of a query, as it is written.
+struct Pair<'r> {
+    name: &'r str,
+    value: &'r str,
+    /// Where the value starts in the query.
+    start: usize,
 }
 
 impl Parameters {
     /// Takes distinct names.
-    pub(crate) fn new(mut names: Vec<String>) -> Self {
-        names.sort();
-        names.dedup();
-        Self(names)
+    pub(crate) fn new(names: Vec<String>) -> Self {
+        let mut words = Vec::with_capacity(names.len());
+        for name in names {
+            if let Err(place) = search(&words, |word| word, &name) {
+                words.insert(place, Word::new(name));
+            }
+        }
+        Self(words)
     }
 
     /// The index of a name.
     pub(crate) fn find(&self, name: &str) -> Option<usize> {
-        self.0.binary_search_by(|known| known.as_str().cmp(name)).ok()
+        search(&self.0, |word| word, name).ok()
     }
 
     /// The name at an index; empty where there is none.
     pub(crate) fn name(&self, index: usize) -> &str {
-        self.0.get(index).map_or("", String::as_str)
+        self.0.get(index).map_or("", Word::as_str)
     }
 
     /// Reads a query.
     pub(crate) fn read<'r>(&self, query: &'r str) -> Given<'r> {
-        let mut given = Given { present: 0, has_others: false, values: [""; MAX_PARAMETERS] };
-        for (name, value) in pairs(query) {
-            match self.find(name) {
-                Some(index) => {
-                    given.present |= 1 << index;
-                    if let Some(slot) = given.values.get_mut(index) {
-                        *slot = value;
-                    }
-                }
-                None => given.has_others = true,
+        let starts = [0; MAX_PARAMETERS];
+        let mut given = Given { query, present: 0, has_others: false, starts };
+        for pair in pairs(query) {
+            let Some(index) = self.find(pair.name) else {
+                given.has_others = true;
+                continue;
+            };
+            // No server reads four gigabytes.
+            if let (Some(slot), Ok(start)) =
+                (given.starts.get_mut(index), u32::try_from(pair.start))
+            {
+                *slot = start;
+                given.present |= 1 << index;
             }
         }
         given
@@ -109,21 +128,21 @@ impl Parameters {
     pub(crate) fn value<'r>(
         &self,
         given: &Given<'r>,
-        query: &'r str,
         bound: &Bound,
     ) -> Result<Option<Cow<'r, str>>, BadValue> {
-        let raw = given.value(bound.parameter).unwrap_or_default();
+        let Some(raw) = given.value(bound.parameter) else { return Ok(None) };
         if bound.form != Form::List {
             return (!raw.is_empty()).then(|| decode_value(raw)).transpose();
         }
         let own = self.name(bound.parameter);
-        let mut values = pairs(query).filter(|&(name, value)| name == own && !value.is_empty());
-        let Some((_, first)) = values.next() else { return Ok(None) };
-        let mut list = decode_value(first)?;
-        for (_, value) in values {
+        let mut pairs =
+            pairs(given.query).filter(|pair| pair.name == own && !pair.value.is_empty());
+        let Some(first) = pairs.next() else { return Ok(None) };
+        let mut list = decode_value(first.value)?;
+        for pair in pairs {
             let list = list.to_mut();
             list.push(',');
-            list.push_str(&decode_value(value)?);
+            list.push_str(&decode_value(pair.value)?);
             if list.len() > MAX_NAME {
                 return Err(BadValue::TooLong);
             }
@@ -135,17 +154,14 @@ impl Parameters {
 impl<'r> Given<'r> {
     /// The raw value of a parameter, if it is there.
     fn value(&self, parameter: usize) -> Option<&'r str> {
-        let is_present = parameter < MAX_PARAMETERS && self.present >> parameter & 1 == 1;
-        is_present.then(|| self.values.get(parameter).copied()).flatten()
+        let &start = self.starts.get(parameter)?;
+        let is_present = self.present >> parameter & 1 == 1;
+        let from = self.query.get(usize::try_from(start).ok()?..).filter(|_| is_present)?;
+        Some(split_at_byte(from, b'&').0)
     }
 }
 
 impl QueryRules {
-    /// Whether a route says anything about queries.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.required == 0 && self.allowed.is_none() && self.bound.is_empty()
-    }
-
     /// Whether a request with these parameters matches.
     pub(crate) fn hold(&self, given: &Given<'_>) -> bool {
         given.present & self.required == self.required
@@ -157,10 +173,20 @@ impl QueryRules {
     }
 }
 
-/// The parameters of a query, as they are written. Empty ones do not count.
-fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
-    let parameters = query.split('&').filter(|parameter| !parameter.is_empty());
-    parameters.map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")))
+/// The parameters of a query. Empty ones do not count.
+fn pairs(query: &str) -> impl Iterator<Item = Pair<'_>> {
+    let mut left = Some(query);
+    let parameters = std::iter::from_fn(move || {
+        let (parameter, behind) = split_at_byte(left?, b'&');
+        left = behind;
+        let end = query.len() - behind.map_or(0, |behind| behind.len() + 1);
+        Some((parameter, end))
+    });
+    parameters.filter(|(parameter, _)| !parameter.is_empty()).map(|(parameter, end)| {
+        let (name, value) = split_at_byte(parameter, b'=');
+        let value = value.unwrap_or_default();
+        Pair { name, value, start: end - value.len() }
+    })
 }
 
 fn decode_value(raw: &str) -> Result<Cow<'_, str>, BadValue> {
@@ -168,9 +194,7 @@ fn decode_value(raw: &str) -> Result<Cow<'_, str>, BadValue> {
     if value.len() > MAX_NAME {
         return Err(BadValue::TooLong);
     }
-    // Bytes first: nearly all values are ASCII, and control characters beyond it begin with 0xc2.
-    let is_odd = !value.bytes().all(|byte| (0x20..0x7f).contains(&byte));
-    if is_odd && value.chars().any(char::is_control) {
+    if has_control(&value) {
         return Err(BadValue::Control);
     }
     Ok(value)
@@ -191,7 +215,7 @@ mod tests {
             variable: 0,
             form,
         };
-        let value = |name, form| parameters.value(&given, query, &bound(name, form));
+        let value = |name, form| parameters.value(&given, &bound(name, form));
         assert_eq!(value("repo", Form::Text), Ok(Some("b/c".into())));
         assert_eq!(value("country", Form::Text), Ok(None));
         assert_eq!(value("country", Form::List), Ok(Some("de,fr".into())));

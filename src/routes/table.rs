@@ -67,17 +67,14 @@ impl RouteTable {
         if found.is_empty() {
             return None;
         }
-        let mut given = None;
-        let route = found.iter().filter_map(|index| self.routes.get(index)).find(|route| {
-            route.query.is_empty()
-                || route.query.hold(given.get_or_insert_with(|| self.parameters.read(query)))
-        })?;
+        let given = self.parameters.read(query);
+        let mut routes = found.iter().filter_map(|index| self.routes.get(index));
+        let route = routes.find(|route| route.query.hold(&given))?;
         let mut found =
             Match { table: self, route, values: [const { None }; MAX_VARIABLES], bad: None };
         route.pattern.capture(path, &self.lists, |index, value| found.set(index, value))?;
         for bound in &route.query.bound {
-            let Some(given) = &given else { break };
-            match self.parameters.value(given, query, bound) {
+            match self.parameters.value(&given, bound) {
                 Ok(None) => {}
                 Ok(Some(value)) if bound.form == Form::Region => {
                     let (country, region) = split_region(value);

@@ -1,10 +1,11 @@
 //! The tree of path segments.
 
-use super::affix::compare;
 use super::map::Lists;
 use super::pattern::{Part, Pattern, Rest};
 use super::route_set::RouteSet;
 use super::segment::Segment;
+use super::text::split_at_byte;
+use super::word::{Word, search};
 use model::percent::decode;
 
 /// The patterns of all routes as a tree: patterns that begin with the same segments share them.
@@ -14,8 +15,8 @@ pub(crate) struct Tree(Vec<Node>);
 /// What may follow the same segments.
 #[derive(Clone, Debug, Default)]
 struct Node {
-    /// Literal segments in ascending order, each with its node.
-    literals: Vec<(String, usize)>,
+    /// Literal segments in the order of words, each with its node.
+    literals: Vec<(Word, usize)>,
     /// Segments with variables, each with its node.
     segments: Vec<(Segment, usize)>,
     /// Rests of paths, each with the routes that end with it.
@@ -47,16 +48,13 @@ impl Tree {
             let Some(node) = self.0.get_mut(at) else { return };
             node.below.insert(route);
             at = match part {
-                Part::Literal(text) => {
-                    let found = node.literals.binary_search_by(|(known, _)| compare(known, text));
-                    match found {
-                        Ok(found) => node.literals.get(found).map_or(next, |&(_, child)| child),
-                        Err(place) => {
-                            node.literals.insert(place, (text.clone(), next));
-                            next
-                        }
+                Part::Literal(text) => match search(&node.literals, |(word, _)| word, text) {
+                    Ok(found) => node.literals.get(found).map_or(next, |&(_, child)| child),
+                    Err(place) => {
+                        node.literals.insert(place, (Word::new(text.clone()), next));
+                        next
                     }
-                }
+                },
                 Part::Variables(segment) => {
                     match node.segments.iter().find(|(known, _)| known == segment) {
                         Some(&(_, child)) => child,
@@ -112,10 +110,7 @@ impl Tree {
         if node.literals.is_empty() && node.segments.is_empty() {
             return;
         }
-        let (raw, behind) = match path.split_once('/') {
-            Some((raw, behind)) => (raw, Some(behind)),
-            None => (path, None),
-        };
+        let (raw, behind) = split_at_byte(path, b'/');
         let Ok(segment) = decode(raw) else { return };
         let mut enter = |child: usize| match behind {
             Some(behind) => self.walk(child, behind, wanted, lists, found),
@@ -125,7 +120,7 @@ impl Tree {
                 }
             }
         };
-        let literal = node.literals.binary_search_by(|(known, _)| compare(known, &segment));
+        let literal = search(&node.literals, |(word, _)| word, &segment);
         if let Some(&(_, child)) = literal.ok().and_then(|at| node.literals.get(at)) {
             enter(child);
         }
