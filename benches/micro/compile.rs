@@ -8,7 +8,7 @@ use catalog::Report;
 use divan::{Bencher, black_box};
 use serve::build_snapshot::build;
 use sources::Inputs;
-use sources::geography::{country_continent, country_database, global_netblocks};
+use sources::geography::{country_continent, table};
 use sources::mirrormanager::cache;
 use support::data;
 use testdata::fedora::Shape;
@@ -43,14 +43,13 @@ fn protobuf(bencher: Bencher<'_, '_>) {
 #[divan::bench(sample_count = 10)]
 fn asn_table(bencher: Bencher<'_, '_>) {
     let bytes = read("global_netblocks.txt");
-    bencher.bench(|| global_netblocks::parse("", black_box(&bytes), &mut Report::default()).len());
+    bencher.bench(|| table::systems("", black_box(&bytes), &mut Report::default()).is_ok());
 }
 
 #[divan::bench(sample_count = 10)]
 fn country_table(bencher: Bencher<'_, '_>) {
     let bytes = read("GeoLite2-Country.mmdb");
-    bencher
-        .bench(|| country_database::parse("", black_box(&bytes), &mut Report::default()).is_ok());
+    bencher.bench(|| table::countries("", black_box(&bytes), &mut Report::default()).is_ok());
 }
 
 #[divan::bench]
@@ -72,7 +71,7 @@ fn hostile_protobuf(bencher: Bencher<'_, '_>) {
 #[divan::bench(sample_count = 10)]
 fn hostile_asn_table(bencher: Bencher<'_, '_>) {
     let bytes = b"x\n".repeat(1 << 19);
-    bencher.bench(|| global_netblocks::parse("", black_box(&bytes), &mut Report::default()).len());
+    bencher.bench(|| table::systems("", black_box(&bytes), &mut Report::default()).is_ok());
 }
 
 /// Half of a database, metadata included.
@@ -80,7 +79,7 @@ fn hostile_asn_table(bencher: Bencher<'_, '_>) {
 fn hostile_country_table(bencher: Bencher<'_, '_>) {
     let whole = read("GeoLite2-Country.mmdb");
     let half = whole.get(whole.len() / 2..).unwrap_or(&[]);
-    bencher.bench(|| country_database::parse("", black_box(half), &mut Report::default()).is_err());
+    bencher.bench(|| table::countries("", black_box(half), &mut Report::default()).is_err());
 }
 
 /// 1 MB in one line.

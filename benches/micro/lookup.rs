@@ -9,7 +9,7 @@ use divan::{Bencher, black_box};
 use model::embedded::LookupAddresses;
 use model::geo::Country;
 use model::net::Prefix;
-use sources::geography::country_database;
+use sources::geography::table;
 use support::data;
 
 use crate::REQUESTS;
@@ -52,7 +52,7 @@ fn country(bencher: Bencher<'_, '_>) {
 
 fn country_prefixes() -> Vec<(Prefix, Country)> {
     let bytes = std::fs::read(data::inputs(&CORPUS.folder).geoip).expect("a country table");
-    let table = country_database::parse("", &bytes, &mut Report::default());
+    let table = table::countries("", &bytes, &mut Report::default());
     let table = table.expect("a country table");
     let country = |index: u32| table.places[index as usize].country.expect("a country");
     table.networks.iter().map(|&(prefix, index)| (prefix, country(index))).collect()

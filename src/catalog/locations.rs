@@ -27,8 +27,8 @@ impl KnownCountries<'_> {
     }
 
     /// The location that a code in a database means. Some codes are no countries: `EU` and `AP` are
-    /// continents, unless the table of continents has them as countries, as MaxMind's does; `A1`
-    /// (proxies), `A2` (satellites), `O1`, `T1` (Tor), `XX` and `ZZ` are no places.
+    /// continents, unless the table of continents has them as countries, as MaxMind's does; others are
+    /// [nowhere](Country::is_nowhere).
     fn locate(&self, code: Country) -> Option<Location> {
         if self.continent(code).is_some() {
             return Some(code.into());
@@ -36,7 +36,7 @@ impl KnownCountries<'_> {
         match code.as_str() {
             "EU" => Continent::parse("EU").map(Location::from),
             "AP" => Continent::parse("AS").map(Location::from),
-            "A1" | "A2" | "O1" | "T1" | "XX" | "ZZ" => None,
+            _ if code.is_nowhere() => None,
             _ => Some(code.into()),
         }
     }

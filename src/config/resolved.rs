@@ -173,9 +173,9 @@ mod tests {
         let catalog = |line: &str, file: &str| match merge(line, file).source {
             Source::Inputs(Inputs::Catalog(files)) => {
                 let TextCatalog { catalog, index, geography, .. } = files;
-                let GeographyFiles { global_netblocks, country_continent, country_database } =
+                let GeographyFiles { global_netblocks, country_continent, country_table } =
                     geography;
-                let others = [index, global_netblocks, country_continent, country_database];
+                let others = [index, global_netblocks, country_continent, country_table];
                 let others =
                     others.map(|path| path.map_or("-".into(), |path| path.display().to_string()));
                 format!("{} {}", catalog.display(), others.join(" "))

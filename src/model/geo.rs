@@ -63,6 +63,11 @@ two_letter_code! {
 }
 
 impl Country {
+    /// Whether it is a code of no place: `A1` (proxies), `A2` (satellites), `O1`, `T1` (Tor), `XX` and `ZZ`.
+    pub fn is_nowhere(self) -> bool {
+        matches!(&self.0, b"A1" | b"A2" | b"O1" | b"T1" | b"XX" | b"ZZ")
+    }
+
     fn usual_code(code: [u8; 2]) -> [u8; 2] {
         match &code {
             b"UK" => *b"GB",

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::declared::build::build;
 use super::error::Error;
-use super::geography::{country_continent, country_database, global_netblocks};
+use super::geography::{self, country_continent, table};
 use super::toml_catalog;
 use catalog::{Catalog, Geography, Report};
 use index::Index;
@@ -27,13 +27,14 @@ pub(super) fn read(report: &mut Report) -> Result<Catalog, Error> {
     let tree = Some((&index, "demo/tree.index"));
     let builder = build(&declaration, tree, name, index.scanned(), report)
         .map_err(|error| broken(name, &error))?;
+    let name = "demo/global_netblocks.txt";
     let as_networks =
-        global_netblocks::parse("demo/global_netblocks.txt", GLOBAL_NETBLOCKS, report);
+        table::systems(name, GLOBAL_NETBLOCKS, report).map_err(|error| broken(name, &error))?;
     let continents = country_continent::built_in();
     let name = "demo/country.mmdb";
     let countries =
-        country_database::parse(name, COUNTRIES, report).map_err(|error| broken(name, &error))?;
-    let countries_origin = country_database::origin(name);
+        table::countries(name, COUNTRIES, report).map_err(|error| broken(name, &error))?;
+    let countries_origin = geography::countries_origin(name);
     let geography = Geography { as_networks, continents, countries, countries_origin };
     Ok(builder.finish(geography, report)?)
 }

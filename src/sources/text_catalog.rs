@@ -76,11 +76,11 @@ impl TextCatalog {
 
     /// Says once what is done without.
     fn report_missing(&self, declaration: &Declaration, report: &mut Report) {
-        let GeographyFiles { global_netblocks, country_database, .. } = &self.geography;
+        let GeographyFiles { global_netblocks, country_table, .. } = &self.geography;
         let name = self.catalog.display().to_string();
-        if country_database.is_none() {
+        if country_table.is_none() {
             let problem =
-                "no country database, so clients have no country but that of their network";
+                "no table of countries, so clients have no country but that of their network";
             let origin = Origin::table(&name, "geoip");
             report.skipped(&origin, problem, "give one with --geoip FILE");
         }

@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use sources::Report;
+use sources::geography::table;
+use sources::geography::table_file::Tables;
 use testdata::Message as _;
 use testdata::mirrormanager::{IntRepeatedIntMap, StringRepeatedIntMap};
 use testdata::mmdb;
@@ -60,6 +63,18 @@ fn index() -> Vec<u8> {
     index::Index::new(1_795_258_900, directories, vec![alias]).unwrap().encode().unwrap()
 }
 
+/// A small file of `mirrorlistd geography build`.
+fn geography() -> Vec<u8> {
+    let mut report = Report::default();
+    let countries = b"network,country_code,continent_code\n192.0.2.0/24,DE,EU\n2001:db8::/32,,AS\n";
+    let systems = b"192.0.2.0/24 64500\n192.0.2.128/25 None\n2001:db8::/32 {1,2}\n";
+    let tables = Tables {
+        countries: table::countries("c", countries, &mut report).ok(),
+        systems: table::systems("s", systems, &mut report).ok(),
+    };
+    tables.encode().unwrap()
+}
+
 #[test]
 fn every_target_is_fuzzed_and_has_a_corpus() {
     let targets: BTreeSet<_> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
@@ -95,7 +110,11 @@ fn binary_seeds_are_of_today() {
         let bytes = world.compile().unwrap().bytes;
         for (file, bytes) in [
             ("mirrormanager/small", &world.list.encode_to_vec()),
-            ("country_database/small", &mmdb::write(world.layout, &world.countries)),
+            ("country_table/small", &mmdb::write(world.layout, &world.countries)),
+            ("system_table/small", &mmdb::write_systems(&[("198.51.100.0/24", 64_500)])),
+            ("country_table/built", &geography()),
+            ("system_table/built", &geography()),
+            ("geography_file/small", &geography()),
             ("snapshot/small", &bytes),
             ("forged_snapshot/small", &bytes),
             ("index/small", &index()),
@@ -106,6 +125,9 @@ fn binary_seeds_are_of_today() {
         }
     }
     let read = snapshot::format::read(&snapshot);
+    assert!(read.is_ok(), "UPDATE_GOLDEN=1 cargo test: {:?}", read.err());
+    let read = fs::read(folder("corpus").join("geography_file/small"));
+    let read = Tables::decode(&read.unwrap());
     assert!(read.is_ok(), "UPDATE_GOLDEN=1 cargo test: {:?}", read.err());
     let read = index::Index::read(&folder("corpus").join("index/small"));
     assert!(read.is_ok(), "UPDATE_GOLDEN=1 cargo test: {:?}", read.err());

@@ -11,10 +11,10 @@ use syn::visit::{self, Visit};
 /// Outside crates that one module stands for, and no other may use.
 const BEHIND: &[(&str, &[&str])] = &[
     ("arc_swap", &["serve::live"]),
-    ("bincode", &["snapshot::format", "index::format"]),
+    ("bincode", &["snapshot::format", "index::format", "sources::geography::table_file"]),
     ("xxhash_rust", &["runtime::sealed", "snapshot::networks"]),
     ("ip_network_table", &["snapshot::trie"]),
-    ("maxminddb", &["sources::geography::country_database"]),
+    ("maxminddb", &["sources::geography::mmdb"]),
     ("toml", &["mirrorlistd::config", "sources::toml_catalog"]),
     ("toml_writer", &["sources::toml_catalog::toml_text"]),
     ("saphyr_parser", &["sources::almalinux::yaml"]),

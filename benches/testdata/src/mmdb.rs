@@ -1,4 +1,4 @@
-//! A writer of MaxMind DB files (format 2.0) that map addresses to countries.
+//! A writer of MaxMind DB files (format 2.0) that map addresses to countries or autonomous systems.
 //!
 //! A file is a binary tree over 128 address bits, a data section the tree's leaves point into,
 //! and metadata. IPv4 stands under `::/96`; like the vendors' files, `::ffff:0:0/96`, `2001::/32`
@@ -71,6 +71,28 @@ pub fn write_records(database_type: &str, networks: &[(&str, &[(&str, &str)])]) 
     });
     let record = |data: &mut Data, fields: &&[(&str, &str)]| data.fields(fields);
     build(database_type, 0, parsed.collect(), record)
+}
+
+/// A file of autonomous systems as MaxMind writes it: pairs of a prefix and
+/// `{"autonomous_system_number": 64500}`.
+///
+/// # Panics
+/// When a prefix does not parse: the pairs are written in a test's source.
+#[must_use]
+#[track_caller]
+pub fn write_systems(networks: &[(&str, u32)]) -> Vec<u8> {
+    let parsed = networks.iter().map(|&(text, number)| match text.parse() {
+        Ok(network) => (network, number),
+        Err(error) => panic!("{text:?}: {error}"),
+    });
+    let record = |data: &mut Data, number: &u32| {
+        let offset = data.bytes.len() as u32;
+        data.map(1);
+        data.string("autonomous_system_number");
+        data.unsigned(UINT32, u64::from(*number));
+        offset
+    };
+    build("GeoLite2-ASN", 0, parsed.collect(), record)
 }
 
 fn build<K: Ord>(

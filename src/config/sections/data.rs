@@ -243,7 +243,7 @@ pub fn inputs(
             geography: GeographyFiles {
                 global_netblocks: files.global_netblocks,
                 country_continent: files.cccsv,
-                country_database: files.geoip,
+                country_table: files.geoip,
             },
         }),
         Named::MirrorManager => Inputs::MirrorManager(MirrorManagerFiles {

@@ -1,9 +1,23 @@
 //! Reads the geography files: the autonomous systems and countries of networks, and the continents of
 //! countries.
+//!
+//! A table of networks may have one of several formats, which its content shows ([`table`]): MaxMind's
+//! ([`mmdb`]), lines of text ([`country_csv`], [`global_netblocks`]), or that of `mirrorlistd geography
+//! build` ([`table_file`]), which merges several tables ([`build`]).
 
+mod limit;
+mod lines;
+mod columns;
+pub mod address_range;
+mod overlaps;
+mod places;
 pub mod global_netblocks;
+pub mod country_csv;
+pub mod mmdb;
+pub mod table_file;
+pub mod table;
+pub mod build;
 pub mod country_continent;
-pub mod country_database;
 pub mod country_names;
 
 use std::path::{Path, PathBuf};
@@ -13,7 +27,7 @@ use catalog::geography::{AsNetworks, CountryNetworks};
 use catalog::{Geography, Origin, Report};
 use model::geo::{Continent, Country};
 
-/// The most bytes of `global_netblocks.txt` and of the country database, far above their real sizes.
+/// The most bytes of a table of networks, far above the real sizes.
 const MAX_TABLE: u64 = 1 << 30;
 /// The most bytes of `country_continent.csv`, which has a line for each country.
 const MAX_CONTINENTS: u64 = 16 << 20;
@@ -25,15 +39,15 @@ pub struct GeographyFiles {
     pub global_netblocks: Option<PathBuf>,
     /// The continents of countries; without it, the built-in table counts.
     pub country_continent: Option<PathBuf>,
-    /// The country database, an mmdb; without it, no client has a country by its address.
-    pub country_database: Option<PathBuf>,
+    /// Networks and their countries; without it, no client has a country by its address.
+    pub country_table: Option<PathBuf>,
 }
 
 impl GeographyFiles {
     /// The files that are given.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        let Self { global_netblocks, country_continent, country_database } = self;
-        let files = [global_netblocks, country_continent, country_database];
+        let Self { global_netblocks, country_continent, country_table } = self;
+        let files = [global_netblocks, country_continent, country_table];
         files.into_iter().flatten().map(PathBuf::as_path)
     }
 
@@ -47,9 +61,9 @@ impl GeographyFiles {
             Some(path) => read_continents(path, report)?,
             None => country_continent::built_in(),
         };
-        let (countries, countries_origin) = match &self.country_database {
+        let (countries, countries_origin) = match &self.country_table {
             Some(path) => read_countries(path, report)?,
-            None => (CountryNetworks::default(), country_database::origin("no country database")),
+            None => (CountryNetworks::default(), countries_origin("no table of countries")),
         };
         Ok(Geography { as_networks, continents, countries, countries_origin })
     }
@@ -59,22 +73,23 @@ impl GeographyFiles {
 pub(super) fn read(
     global_netblocks: &Path,
     country_continent: &Path,
-    country_database: &Path,
+    country_table: &Path,
     report: &mut Report,
 ) -> Result<Geography, Error> {
     let as_networks = read_as_networks(global_netblocks, report)?;
     let continents = read_continents(country_continent, report)?;
-    let (countries, countries_origin) = read_countries(country_database, report)?;
+    let (countries, countries_origin) = read_countries(country_table, report)?;
     Ok(Geography { as_networks, continents, countries, countries_origin })
 }
 
+/// The origin of all records of a table of countries.
+pub fn countries_origin(file: &str) -> Origin {
+    Origin::table(file, "country")
+}
+
 fn read_as_networks(path: &Path, report: &mut Report) -> Result<AsNetworks, Error> {
-    let as_networks =
-        global_netblocks::parse(&file_name(path), &read_file(path, MAX_TABLE)?, report);
-    if as_networks.is_empty() {
-        return Err(Error::broken(path, "holds no line PREFIX ASN"));
-    }
-    Ok(as_networks)
+    table::systems(&file_name(path), &read_file(path, MAX_TABLE)?, report)
+        .map_err(|error| Error::broken(path, error))
 }
 
 fn read_continents(path: &Path, report: &mut Report) -> Result<Vec<(Country, Continent)>, Error> {
@@ -89,7 +104,7 @@ fn read_continents(path: &Path, report: &mut Report) -> Result<Vec<(Country, Con
 
 fn read_countries(path: &Path, report: &mut Report) -> Result<(CountryNetworks, Origin), Error> {
     let name = file_name(path);
-    let countries = country_database::parse(&name, &read_file(path, MAX_TABLE)?, report)
+    let countries = table::countries(&name, &read_file(path, MAX_TABLE)?, report)
         .map_err(|error| Error::broken(path, error))?;
-    Ok((countries, country_database::origin(&name)))
+    Ok((countries, countries_origin(&name)))
 }

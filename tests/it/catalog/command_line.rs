@@ -38,7 +38,7 @@ fn a_catalog_is_compiled_to_a_snapshot_that_serves() {
     assert!(stdout.contains("2 hosts, 8 directories, 4 repositories"), "{stdout}");
     assert_eq!(
         stderr,
-        "catalog.toml: geoip: no country database, so clients have no country but that of their \
+        "catalog.toml: geoip: no table of countries, so clients have no country but that of their \
          network: give one with --geoip FILE\n\
          catalog.toml:6: repository without details of repomd.xml, it has no metalink: \
          baseos-10+aarch64 in 10/BaseOS/aarch64/os (and 3 more like it)\n"

@@ -94,7 +94,7 @@ impl Files {
             geography: GeographyFiles {
                 global_netblocks: Some(self.path("systems.txt")),
                 country_continent: None,
-                country_database: Some(self.path("country.mmdb")),
+                country_table: Some(self.path("country.mmdb")),
             },
         })
     }

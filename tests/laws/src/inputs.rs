@@ -13,22 +13,20 @@ use model::net::Prefix;
 use snapshot::format;
 use sources::declared::Declaration;
 use sources::declared::check::{Scope, check};
-use sources::geography::{
-    country_continent as continents, country_database as countries, global_netblocks as netblocks,
-};
+use sources::geography::{countries_origin, country_continent as continents, table};
 use sources::mirrormanager::cache;
 
 use super::answers;
 
 const FILE: &str = "file";
 
-fn check_report(report: &Report) {
+pub(crate) fn check_report(report: &Report) {
     for line in report.lines().iter().chain(&report.details()) {
         check_line(line);
     }
 }
 
-fn check_line(line: &str) {
+pub(crate) fn check_line(line: &str) {
     assert!(!line.chars().any(char::is_control), "{line:?}");
 }
 
@@ -42,10 +40,10 @@ pub fn mirrormanager(bytes: &[u8]) {
     };
     check_report(&report);
     let geography = Geography {
-        as_networks: netblocks::parse(FILE, b"198.51.100.0/24 64500\n", &mut report),
+        as_networks: table::systems(FILE, b"198.51.100.0/24 64500\n", &mut report).unwrap(),
         continents: continents::parse(FILE, "DE,EU\nFR,EU\nUS,NA\n", &mut report),
         countries: countries_of_one(),
-        countries_origin: countries::origin(FILE),
+        countries_origin: countries_origin(FILE),
     };
     let catalog = match builder.finish(geography, &mut report) {
         Ok(catalog) => catalog,
@@ -86,14 +84,6 @@ fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02x}")).collect()
 }
 
-pub fn global_netblocks(bytes: &[u8]) {
-    let mut report = Report::default();
-    let records = netblocks::parse(FILE, bytes, &mut report);
-    check_report(&report);
-    let n_lines = bytes.split(|&byte| byte == b'\n').count();
-    assert!(records.len() <= n_lines);
-}
-
 pub fn country_continent(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
         let mut report = Report::default();
@@ -101,15 +91,6 @@ pub fn country_continent(bytes: &[u8]) {
         check_report(&report);
         assert!(records.len() <= text.lines().count());
     }
-}
-
-pub fn country_database(bytes: &[u8]) {
-    let mut report = Report::default();
-    match countries::parse(FILE, bytes, &mut report) {
-        Ok(table) => assert!(!table.networks.is_empty()),
-        Err(error) => drop(error.to_string()),
-    }
-    check_report(&report);
 }
 
 /// Checks the bytes as a configuration file: an error is one line with a valid line number.

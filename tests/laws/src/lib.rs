@@ -9,6 +9,7 @@ pub mod answers;
 pub mod catalogs;
 pub mod client_address;
 pub mod inputs;
+pub mod geographies;
 pub mod requests;
 pub mod route_tables;
 pub mod snapshots;
@@ -18,15 +19,16 @@ pub mod trees;
 pub type Target = fn(&[u8]);
 
 /// Every target, with the name of its file in `fuzz_targets/` and its folder in `corpus/`.
-pub const TARGETS: [(&str, Target); 19] = [
+pub const TARGETS: [(&str, Target); 20] = [
     ("query", answers::query),
     ("x_forwarded_for", client_address::x_forwarded_for),
     ("forwarded", client_address::forwarded),
     ("proxy_protocol", client_address::proxy_protocol),
     ("mirrormanager", inputs::mirrormanager),
-    ("global_netblocks", inputs::global_netblocks),
     ("country_continent", inputs::country_continent),
-    ("country_database", inputs::country_database),
+    ("country_table", geographies::country_table),
+    ("system_table", geographies::system_table),
+    ("geography_file", geographies::geography_file),
     ("config", inputs::config),
     ("almalinux", inputs::almalinux),
     ("catalog", catalogs::catalog),

@@ -1,0 +1,106 @@
+//! Reads databases in MaxMind's file format (mmdb) into flat lists of prefixes.
+//!
+//! So a request needs no decoding, and a server no second file. A database is a binary tree whose leaves
+//! are disjoint networks; leaves share records. Neighbours with the same record are merged, which leaves
+//! about half of them. Aliases of IPv4 in it (`::ffff:0:0/96`, `2002::/16`, `2001::/32`, `64:ff9b::/96`)
+//! are left out, because [`model::embedded`] has one rule for all tables.
+//!
+//! Anybody can make a file in which nodes share children, or records refer to each other in a circle. The
+//! number of leaves is bounded here, and the depth and size of a record by the crate `maxminddb`.
+
+pub mod countries;
+pub mod systems;
+
+use rustc_hash::FxHashMap;
+
+use maxminddb::{LookupResult, PathElement, Reader, WithinOptions};
+
+use super::limit::{self, TooManyNetworks};
+use model::net::Prefix;
+
+/// What stands before the metadata, at most this far from the end of the file.
+const MARKER: (&[u8], usize) = (b"\xab\xcd\xefMaxMind.com", 128 << 10);
+
+/// The reason why a file is no database of what is wanted.
+#[derive(Debug, thiserror::Error)]
+pub enum BadDatabase {
+    /// The file has another format, or is damaged.
+    #[error("is no intact MaxMind database: {0}")]
+    Format(#[from] maxminddb::MaxMindDbError),
+    /// Several paths in its tree lead to one node.
+    #[error("is no intact MaxMind database: its search tree is no tree")]
+    Tree,
+    /// It has too many leaves.
+    #[error(transparent)]
+    TooManyNetworks(#[from] TooManyNetworks),
+    /// The database holds other data than places, such as autonomous systems.
+    #[error(
+        "holds no country: it is of the type \"{0}\", and no record has country.iso_code, \
+         country_code, country, or a continent"
+    )]
+    NoCountry(String),
+    /// The database holds other data than autonomous systems, such as places.
+    #[error(
+        "holds no AS number: it is of the type \"{0}\", and no record has \
+         autonomous_system_number or asn"
+    )]
+    NoSystem(String),
+}
+
+/// Whether bytes are meant to be such a file.
+pub fn is_database(bytes: &[u8]) -> bool {
+    let (marker, distance) = MARKER;
+    let tail = bytes.get(bytes.len().saturating_sub(distance)..).unwrap_or(bytes);
+    tail.windows(marker.len()).any(|window| window == marker)
+}
+
+/// Calls `read` once for each record, with one of its networks, and `push` for each network of which it has
+/// returned something. Returns the type of the database, as the file says it.
+fn for_each_network<T: Copy>(
+    bytes: &[u8],
+    mut read: impl FnMut(&Record<'_>, &str) -> Option<T>,
+    mut push: impl FnMut(Prefix, T) -> usize,
+) -> Result<String, BadDatabase> {
+    let reader = Reader::from_source(bytes)?;
+    // A tree of n nodes has n + 1 leaves. A forged one with shared nodes can have 2^128.
+    let max_leaves = reader.metadata().node_count as usize * 2 + 1_000;
+    // What was read, by the offset of the record in the file.
+    let mut at_offset: FxHashMap<usize, Option<T>> = FxHashMap::default();
+    // Leaves without a record are included, so that they count towards the limit: otherwise skipping
+    // them could take forever.
+    let options = WithinOptions::default().include_networks_without_data();
+    for (n_leaves, network) in reader.networks(options)?.enumerate() {
+        if n_leaves >= max_leaves {
+            return Err(BadDatabase::Tree);
+        }
+        let network = network?;
+        let Some(offset) = network.offset() else { continue };
+        let range = network.network()?;
+        let value =
+            *at_offset.entry(offset).or_insert_with(|| read(&Record(network), &range.to_string()));
+        if let (Some(value), Some(prefix)) = (value, Prefix::new(range.ip(), range.prefix())) {
+            limit::check(push(prefix, value))?;
+        }
+    }
+    Ok(reader.metadata().database_type.clone())
+}
+
+/// A record of a database.
+struct Record<'a>(LookupResult<'a, &'a [u8]>);
+
+impl Record<'_> {
+    /// The text at a path; `None` where there is no text, or an empty one. A path to another type belongs to
+    /// another vendor's layout: GeoLite2's `country` is a map.
+    fn text(&self, path: &[&str]) -> Option<&str> {
+        self.0.decode_path(&elements(path)).ok().flatten().filter(|text: &&str| !text.is_empty())
+    }
+
+    /// The number at a path.
+    fn number(&self, path: &[&str]) -> Option<u32> {
+        self.0.decode_path(&elements(path)).ok().flatten()
+    }
+}
+
+fn elements<'a>(path: &[&'a str]) -> Vec<PathElement<'a>> {
+    path.iter().map(|key| PathElement::Key(key)).collect()
+}
