@@ -136,10 +136,28 @@ pub enum Command {
     #[cfg(feature = "scan")]
     #[command(args_override_self = true, after_help = SCAN_EXAMPLES)]
     Scan(ScanArgs),
+    /// Prepare tables of networks: where they are, and to which autonomous systems they belong
+    #[command(subcommand)]
+    Geography(Geography),
     /// Print completions, the manual page, an example configuration or the reference of options
     #[cfg(feature = "generate")]
     #[command(subcommand)]
     Generate(Generate),
+}
+
+/// What can be done with tables of networks.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Geography {
+    /// Merge tables of countries and of autonomous systems into one file
+    ///
+    /// A table may be an mmdb, a CSV, lines `PREFIX ASN`, or a file written by this command; its content
+    /// shows which. Of several tables of one kind, the first that knows an address counts, and the next
+    /// ones fill its gaps. Lines at fault are left out and listed on stderr.
+    ///
+    /// The file is what `--geoip` and `--global_netblocks` take. It is replaced as a whole or not at all,
+    /// and carries a checksum. A file that this command has not written is not replaced.
+    #[command(args_override_self = true, after_help = GEOGRAPHY_EXAMPLES)]
+    Build(GeographyArgs),
 }
 
 /// What the definitions of this file can be turned into.
@@ -311,6 +329,35 @@ pub struct ScanArgs {
     /// Say only what is wrong
     #[arg(short, long, conflicts_with = "json")]
     pub quiet: bool,
+}
+
+const GEOGRAPHY_EXAMPLES: &str = "\
+Examples:
+  mirrorlistd geography build --country country-ipv4.csv country-ipv6.csv \\
+      --asn asn-ipv4.csv asn-ipv6.csv -o networks.geography
+      Make one file of four, and serve with it:
+  mirrorlistd --catalog catalog.toml --geoip networks.geography \\
+      --global_netblocks networks.geography
+
+Exit status: 0 the file is written, 1 it is not and stays as it was, 2 the command line
+is wrong.";
+
+/// `mirrorlistd geography build`.
+#[derive(Args, Clone, Debug)]
+pub struct GeographyArgs {
+    /// Tables of networks and their countries, the preferred one first; may be repeated
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, num_args = 1..,
+          required_unless_present = "asn")]
+    pub country: Vec<PathBuf>,
+    /// Tables of networks and their autonomous systems, the preferred one first; may be repeated
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, num_args = 1..)]
+    pub asn: Vec<PathBuf>,
+    /// The file to write
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Adds to a command and to those below it what the rows of options tell, and the spelling of their

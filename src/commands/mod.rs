@@ -7,6 +7,7 @@ pub mod inspect;
 mod inspect_index;
 pub mod check;
 pub mod init;
+pub mod geography;
 mod output;
 mod environment;
 #[cfg(feature = "scan")]
@@ -16,7 +17,7 @@ pub mod generate;
 
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Geography};
 use ::serve::signal;
 
 /// Runs the command of the command line.
@@ -32,6 +33,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Init(args)) => init::run(&args),
         #[cfg(feature = "scan")]
         Some(Command::Scan(args)) => scan::run(&args),
+        Some(Command::Geography(Geography::Build(args))) => geography::run(&args),
         #[cfg(feature = "generate")]
         Some(Command::Generate(what)) => generate::run(what),
     }

@@ -42,6 +42,7 @@ mod corpus;
 mod dependencies;
 mod drain;
 mod formats;
+mod geography;
 mod http;
 mod init;
 mod inspect;

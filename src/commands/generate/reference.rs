@@ -34,8 +34,9 @@ not change. Nothing that a client sends becomes a label.
 ";
 
 /// Chapters of the handbook that say more about sections, by the title of the section.
-const CHAPTERS: [(&str, &str, &str); 6] = [
+const CHAPTERS: [(&str, &str, &str); 7] = [
     ("Data", "Data and snapshots", "data.md"),
+    ("Data", "Where clients are", "geography.md"),
     ("Serving", "Listeners, proxies and client addresses", "listeners.md"),
     ("Answers", "Shaping answers", "answers.md"),
     ("Admin", "Watching it", "watching.md"),

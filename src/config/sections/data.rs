@@ -68,6 +68,9 @@ section! {
             default: "/var/lib/mirrormanager/mirrorlist_cache.proto".into(),
         }
         /// Networks and the autonomous systems they belong to
+        ///
+        /// Lines `PREFIX ASN`, a CSV, an mmdb, or a file that `mirrorlistd geography build` has written; see
+        /// geography.md.
         global_netblocks: PathBuf {
             key: "global_netblocks",
             flag: (long, short = 'g'),
@@ -81,7 +84,9 @@ section! {
             value: "FILE",
             default: "/var/lib/mirrormanager/country_continent.csv".into(),
         }
-        /// Country database (mmdb: GeoLite2, ip-location-db, IPinfo)
+        /// Networks and the countries they are in
+        ///
+        /// An mmdb, a CSV, or a file that `mirrorlistd geography build` has written; see geography.md.
         geoip: PathBuf {
             key: "geoip",
             flag: (long),
