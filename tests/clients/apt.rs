@@ -1,14 +1,19 @@
 //! apt, with its mirror method: `mirror+http://` and a list of base URLs.
 
+use std::net::IpAddr;
+
 use crate::client::Apt;
+use crate::data::Data;
 use crate::debian_repository::DEBIAN;
 use crate::mirror::Behaviour::{self, Dead, Missing, Serves};
+use crate::primary::APT_LIST;
 use crate::repository::{PACKAGE, Version};
-use crate::stage::Stage;
+use crate::stage::{Source, Stage};
 
 tests! {
     apt_installs_a_package_from_the_mirrors_of_a_list,
     apt_goes_on_to_another_mirror_when_one_is_dead_or_empty,
+    apt_honours_the_priorities_of_a_route,
     apt_tells_that_a_list_is_unknown,
 }
 
@@ -34,6 +39,32 @@ fn apt_goes_on_to_another_mirror_when_one_is_dead_or_empty() {
         let stage = Stage::scanned(&[(11, other), (12, NEW), (13, other)]);
         let apt = Apt::new(&stage, &list(&stage, DEBIAN));
         check_install(&stage, &apt);
+    }
+}
+
+fn apt_honours_the_priorities_of_a_route() {
+    let [here, elsewhere] = [[127, 0, 0, 1], [192, 0, 2, 1]].map(IpAddr::from);
+    for (nearest, asked) in [(NEW, &[13][..]), (Dead, &[11, 12])] {
+        // The others are for a network in which the client is not.
+        let orders = vec![(here, vec![13]), (elsewhere, vec![11, 12])];
+        let data = Data { orders, ..Data::ordered(&[]) };
+        let stage = Stage::new(Source::Catalog, here, &[(11, NEW), (12, NEW), (13, nearest)], data);
+        let apt = Apt::new(&stage, &format!("http://{}{APT_LIST}", stage.recorder.address));
+        check_install(&stage, &apt);
+        for exchange in stage.recorder.exchanges() {
+            let lines: Vec<_> =
+                exchange.body.lines().filter(|line| !line.starts_with('#')).collect();
+            let [first, others @ ..] = lines.as_slice() else { panic!("{exchange}") };
+            let base = |number| format!("{}/{DEBIAN}/", stage.mirror(number).base_url());
+            assert_eq!(*first, format!("{}\tpriority:1", base(13)), "{exchange}");
+            assert_eq!(others.len(), 2, "{exchange}");
+            for number in [11, 12] {
+                let line = format!("{}\tpriority:5", base(number));
+                assert!(others.contains(&line.as_str()), "{line}: {exchange}");
+            }
+        }
+        let is_right = stage.hits().iter().all(|hit| asked.contains(&hit.mirror));
+        assert!(is_right, "other mirrors than {asked:?} were asked: {:?}", stage.hits());
     }
 }
 

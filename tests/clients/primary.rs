@@ -79,12 +79,17 @@ impl Files for Primary {
     }
 }
 
+/// The path of a list for apt.
+pub const APT_LIST: &str = "/debian.txt";
+
 /// What data say, as a catalog.
 fn catalog(data: &Data, mirrors: &[Mirror]) -> String {
     let path = SUBPATH.replace("x86_64", "{arch}");
     let mut text = format!(
         "[distribution]\nname = \"Fixture\"\n\n[[repository]]\nname = \"{REPO}\"\n\
-         arches = [\"x86_64\"]\npath = \"{path}\"\n"
+         arches = [\"x86_64\"]\npath = \"{path}\"\n\n\
+         [[route]]\nname = \"apt\"\npath = \"{APT_LIST}\"\nformat = \"apt\"\n\
+         target = {{ path = \"{DEBIAN}\" }}\n"
     );
     let networks = data.networks();
     for number in data.numbers() {
