@@ -56,7 +56,7 @@
 //! | [`compile`] | turns a catalog into a snapshot | `catalog`, `model`, `snapshot` |
 //! | [`answer`] | turns a request into an answer; pure | `encode`, `model`, `routes`, `snapshot` |
 //! | [`serve`] | the network, the published data, reloads, counters, the admin listener | `answer`, `catalog`, `compile`, `encode`, `model`, `runtime`, `snapshot`, `sources` |
-//! | `mirrorlistd` | this one: options, the command line, the wiring of all parts | `answer`, `compile`, `index`, `model`, `runtime`, `scan`, `serve`, `snapshot`, `sources` |
+//! | `mirrorlistd` | this one: options, the command line, the wiring of all parts | `answer`, `compile`, `encode`, `index`, `model`, `runtime`, `scan`, `serve`, `snapshot`, `sources` |
 //!
 //! `tests/it/map.rs` compares the drawing and the table with the manifests.
 //!
