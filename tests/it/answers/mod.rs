@@ -6,6 +6,7 @@ mod request;
 mod requester;
 mod route_errors;
 mod routes;
+mod route_twin;
 mod selection;
 mod text;
 mod metalink;

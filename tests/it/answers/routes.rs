@@ -269,6 +269,16 @@ fn a_repository_for_each_of_its_architectures() {
 }
 
 #[test]
+fn mirrors_must_serve_all_architectures_in_the_same_way() {
+    let mut world =
+        world("route r\npath /r\ntarget repo main-9\ntarget arch {arch|literal:$basearch}");
+    let aarch64 = world.list.mirror_list_cache.last_mut().expect("the directory of aarch64");
+    // Madrid is private there, as far as its data say.
+    aarch64.global.retain(|&number| number != 4);
+    assert_eq!(world.serve().get("/r from 192.0.2.1").mirrors(), ["berlin", "newyork"]);
+}
+
+#[test]
 fn base_urls_of_a_category() {
     let routes = "route r\npath /{category}.txt\nquery country country?\ntarget category {category}\n\
                   option order name\noption suffix $a\noption cache 60\n\

@@ -6,6 +6,7 @@ mod command_line;
 mod demo;
 mod import;
 mod reloads;
+mod routes;
 mod tree;
 mod tree_twin;
 
