@@ -12,6 +12,7 @@ pub mod inputs;
 pub mod geographies;
 pub mod requests;
 pub mod route_tables;
+pub mod routed;
 pub mod snapshots;
 pub mod trees;
 
@@ -19,7 +20,7 @@ pub mod trees;
 pub type Target = fn(&[u8]);
 
 /// Every target, with the name of its file in `fuzz_targets/` and its folder in `corpus/`.
-pub const TARGETS: [(&str, Target); 20] = [
+pub const TARGETS: [(&str, Target); 21] = [
     ("query", answers::query),
     ("x_forwarded_for", client_address::x_forwarded_for),
     ("forwarded", client_address::forwarded),
@@ -36,6 +37,7 @@ pub const TARGETS: [(&str, Target); 20] = [
     ("forged_snapshot", snapshots::forged_snapshot),
     ("negotiation", requests::negotiation),
     ("route", requests::route),
+    ("request", routed::request),
     ("route_table", route_tables::route_table),
     ("stored_routes", route_tables::stored_routes),
     ("index", trees::index),
