@@ -14,7 +14,8 @@ use answer::shaping::Choice;
 use answer::target::{self, Target, Wanted};
 use answer::trace::NoTrace;
 use answer::{self, Edition, Endpoint, Format, Options, Request, Scratch};
-use compile::Compiled;
+use catalog::Report;
+use compile::{Compiled, compile};
 use encode::text::Text;
 use fastrand::Rng;
 use model::url::{Protocol, ProtocolSet};
@@ -30,6 +31,29 @@ pub(crate) const NOW: u64 = 1_790_000_123;
 const USUAL_METALINK: usize = 28 * 1024;
 
 pub(crate) static CORPUS: LazyLock<Corpus> = LazyLock::new(Corpus::load);
+/// The same data with routes.
+pub(crate) static ROUTED: LazyLock<Edition> = LazyLock::new(|| {
+    let notes = routes::notation::read(
+        "route list\n\
+         path /list/{repo}\n\
+         query arch arch\n\
+         query country country?\n\
+         query protocol protocol?\n\
+         query countme countme?\n\
+         target repo {repo}\n\
+         target arch {arch}\n\
+         route by-version\n\
+         path /mirrorlist/{version}/{repo}\n\
+         target repo {repo}-{version}\n\
+         target arch x86_64",
+    );
+    let (table, _) = routes::compile(&notes.routes, &notes.maps, &notes.names);
+    let mut report = Report::default();
+    let inputs = Inputs::MirrorManager(data::inputs(&CORPUS.folder));
+    let mut catalog = inputs.read(&mut report).expect("generated data can be read");
+    catalog.routes = table.expect("good routes").stored().clone();
+    Edition::new(compile(catalog, report, None).expect("generated data compile").snapshot)
+});
 
 pub(crate) struct Corpus {
     pub(crate) folder: PathBuf,

@@ -1,12 +1,13 @@
 //! A whole answer, as a worker makes it: all memory is used again, that of bodies too.
 
-use answer::{Format, Scratch};
+use answer::requester::Requester;
+use answer::{Edition, Endpoint, Format, Options, Request, Scratch};
 use divan::{Bencher, black_box};
 use encode::text::Text;
 use fastrand::Rng;
 
 use crate::REQUESTS;
-use crate::corpus::{self, Asked, CORPUS};
+use crate::corpus::{self, Asked, CORPUS, NOW, ROUTED};
 
 fn each_request(bencher: Bencher<'_, '_>, format: Format, next: impl FnMut() -> &'static Asked) {
     let (mut rng, mut scratch) = (Rng::with_seed(1), Scratch::default());
@@ -36,6 +37,47 @@ fn metalink_usual(bencher: Bencher<'_, '_>) {
 #[divan::bench(sample_size = REQUESTS)]
 fn mirrorlist(bencher: Bencher<'_, '_>) {
     each_request(bencher, Format::Mirrorlist, CORPUS.cycle());
+}
+
+/// A whole answer, from the path on.
+fn each_usual(bencher: Bencher<'_, '_>, edition: &Edition, path: &str, query: &str) {
+    let (mut rng, mut scratch) = (Rng::with_seed(1), Scratch::default());
+    let (mut body, options) = (Text::default(), Options::default());
+    bencher.bench_local(|| {
+        body.clear();
+        let (path, query) = (black_box(path), black_box(query));
+        let endpoint = Endpoint::find(edition, "mirrors.example.org", path, query);
+        let request = Request {
+            endpoint: endpoint.expect("a path that is answered"),
+            query,
+            requester: Requester::untrusted(CORPUS.usual.client),
+            host: "mirrors.example.org",
+            now: NOW,
+        };
+        let reply = answer::respond(edition, &options, &request, &mut rng, &mut scratch, &mut body);
+        black_box(reply);
+        black_box(body.as_bytes()).len()
+    });
+}
+
+/// The path that is built in, of data without routes.
+#[divan::bench]
+fn usual_built_in(bencher: Bencher<'_, '_>) {
+    each_usual(bencher, &CORPUS.edition, "/mirrorlist", &CORPUS.usual.query);
+}
+
+/// The path that is built in, of data with routes.
+#[divan::bench]
+fn usual_built_in_beside_routes(bencher: Bencher<'_, '_>) {
+    each_usual(bencher, &ROUTED, "/mirrorlist", &CORPUS.usual.query);
+}
+
+/// The same list through a route.
+#[divan::bench]
+fn usual_by_route(bencher: Bencher<'_, '_>) {
+    let query = CORPUS.usual.query.strip_prefix("repo=").expect("a repository");
+    let (repo, query) = query.split_once('&').expect("an architecture");
+    each_usual(bencher, &ROUTED, &format!("/list/{repo}"), query);
 }
 
 fn hostile(bencher: Bencher<'_, '_>, format: Format, query: String) {
