@@ -3,52 +3,63 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use index::{Directory, File, Index, Version};
 use model::checksum::Checksums;
 use testdata::catalog::Shape;
 
 use crate::Result;
-use crate::process::{Process, command};
-use crate::report::{Report, median};
+use crate::process::{command, run_measured};
+use crate::report::{Figure, Report, median};
 
 const MEGABYTE: f64 = 1e6;
-/// How often the peak of memory is read.
-const INTERVAL: Duration = Duration::from_millis(2);
+/// Longer than any compilation takes.
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// Compiles the catalog with the tables of networks and countries in `geography`, and reports it.
 pub(crate) fn measure(
     work: &Path,
     geography: &Path,
-    rounds: usize,
+    n_rounds: usize,
     report: &mut Report,
 ) -> Result<()> {
-    let shape = Shape::large();
-    let (catalog, index) = (work.join("catalog"), work.join("tree.index"));
-    if !catalog.exists() {
-        testdata::catalog::write(&shape, &catalog)?;
-        make_index(&shape)?.write(&index)?;
-    }
-    let mut times = Vec::new();
-    let mut peaks = Vec::new();
-    for _ in 0..rounds {
-        let (time, peak) = compile(&catalog, &index, geography, &work.join("catalog.snapshot"))?;
-        times.push(time.as_secs_f64());
-        peaks.push(peak as f64 / MEGABYTE);
+    let mut rows = String::new();
+    for (name, shape) in [("large", Shape::large()), ("differing", Shape::differing())] {
+        let (catalog, index) = (work.join(name), work.join(format!("{name}.index")));
+        if !catalog.exists() {
+            testdata::catalog::write(&shape, &catalog)?;
+            make_index(&shape)?.write(&index)?;
+        }
+        let mut times = Vec::new();
+        let mut peaks = Vec::new();
+        for _ in 0..n_rounds {
+            let snapshot = work.join("catalog.snapshot");
+            let (time, peak) = compile(&catalog, &index, geography, &snapshot)?;
+            times.push(time.as_secs_f64());
+            peaks.push(peak as f64 / MEGABYTE);
+        }
+        let (time, peak) = (median(times), peaks.into_iter().fold(0.0, f64::max));
+        if !shape.differing {
+            report.set(Figure::CompileCatalog, time);
+            report.set(Figure::CompileCatalogMemory, peak);
+        }
+        let what = match shape.differing {
+            true => "each carries something else",
+            false => "a third carries parts of it",
+        };
+        let _ = writeln!(
+            rows,
+            "- {} mirrors, {what}; {} repositories, {} directories: {time:.2} s (median of {n_rounds}), at \
+             most {peak:.0} MB of memory; index file {:.1} MB",
+            shape.mirrors,
+            shape.repositories * shape.versions * shape.arches,
+            shape.directories().len(),
+            fs::metadata(&index)?.len() as f64 / MEGABYTE
+        );
     }
     let text = report.section("Compiling a catalog");
-    let _ = writeln!(
-        text,
-        "{} mirrors, {} directories, with both tables of networks: {:.2} s (median of {rounds}), at \
-         most {:.0} MB of memory; index file {:.1} MB.",
-        shape.mirrors,
-        shape.directories().len(),
-        median(times.iter().copied()),
-        peaks.iter().copied().fold(0.0, f64::max),
-        fs::metadata(&index)?.len() as f64 / MEGABYTE
-    );
+    let _ = writeln!(text, "With both tables of networks.\n\n{rows}");
     Ok(())
 }
 
@@ -58,21 +69,7 @@ fn compile(catalog: &Path, index: &Path, geography: &Path, out: &Path) -> Result
     ours.arg("compile").arg("--catalog").arg(catalog).arg("--index").arg(index);
     ours.arg("--global_netblocks").arg(geography.join("global_netblocks.txt"));
     ours.arg("--geoip").arg(geography.join("GeoLite2-Country.mmdb")).arg("-o").arg(out);
-    ours.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-    let start = Instant::now();
-    let mut process = Process::start(&mut ours)?;
-    let mut peak = 0;
-    loop {
-        if let Some(status) = process.child().try_wait()? {
-            return match status.success() {
-                true => Ok((start.elapsed(), peak)),
-                false => Err(format!("compile: {status}").into()),
-            };
-        }
-        // An ended process has no memory.
-        peak = process.memory().map_or(peak, |memory| memory.peak.max(peak));
-        sleep(INTERVAL);
-    }
+    run_measured(&mut ours, LIMIT)
 }
 
 fn make_index(shape: &Shape) -> Result<Index> {

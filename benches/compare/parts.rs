@@ -14,7 +14,7 @@ use crate::load::{Load, Scripts, ab, wrk};
 use crate::process::{command, run};
 use crate::report::{Figure, Report, median};
 use crate::servers::{self, Server, Source};
-use crate::{Effort, Result, data, hostile, large_catalog, micro};
+use crate::{Effort, Result, data, hostile, large_catalog, micro, scan};
 
 /// Concurrent connections under load.
 const CONNECTIONS: [usize; 3] = [1, 64, 400];
@@ -142,6 +142,12 @@ impl<'a> Bench<'a> {
             let _ = writeln!(text, "- {name}: {middle:.3} s (rounds: {})", list(values, 3));
         }
         large_catalog::measure(self.work, &self.folder, rounds.min(3), report)
+    }
+
+    /// A quick run takes a tenth of the files.
+    pub(crate) fn scan(&self, report: &mut Report) -> Result<()> {
+        let n_files = if self.is_quick { 100_000 } else { 1_000_000 };
+        scan::measure(self.work, n_files, self.effort.rounds.min(3), report)
     }
 
     pub(crate) fn load(&self, report: &mut Report) -> Result<()> {

@@ -5,6 +5,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{BufRead, BufReader, Seek};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -15,6 +16,8 @@ use crate::{Result, is_interrupted};
 
 /// What the kernel counts CPU time in: USER_HZ, which is 100 on every Linux that Rust supports.
 const TICK: Duration = Duration::from_millis(10);
+/// How often the peak of memory is read.
+const PEAK_INTERVAL: Duration = Duration::from_millis(2);
 
 /// A command that ends with this program.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
@@ -168,6 +171,33 @@ impl Disturbance {
         let machine = cpu_of_machine()?.saturating_sub(self.machine);
         let ours = cpu_of_ours()?.saturating_sub(self.ours);
         Ok(machine.saturating_sub(ours).as_secs_f64() / self.start.elapsed().as_secs_f64())
+    }
+}
+
+/// Runs a command to its end, within a time limit, and throws away what it prints: how long it took, and
+/// the peak of its memory in bytes.
+pub(crate) fn run_measured(command: &mut Command, limit: Duration) -> Result<(Duration, u64)> {
+    let mut stderr = tempfile::tempfile()?;
+    command.stdout(Stdio::null()).stderr(stderr.try_clone()?);
+    let start = Instant::now();
+    let mut process = Process::start(command)?;
+    let mut peak = 0;
+    loop {
+        if let Some(status) = process.child().try_wait()? {
+            if status.success() {
+                return Ok((start.elapsed(), peak));
+            }
+            stderr.rewind()?;
+            let mut said = String::new();
+            BufReader::new(stderr).read_line(&mut said)?;
+            return Err(format!("{status}: {}", said.trim()).into());
+        }
+        if start.elapsed() > limit || is_interrupted() {
+            return Err(format!("ended after {:?}", start.elapsed()).into());
+        }
+        // An ended process has no memory.
+        peak = process.memory().map_or(peak, |memory| memory.peak.max(peak));
+        sleep(PEAK_INTERVAL);
     }
 }
 

@@ -18,6 +18,10 @@ pub(crate) enum Figure {
     MemoryInReload,
     StartFromSnapshot,
     StartFromFiles,
+    CompileCatalog,
+    CompileCatalogMemory,
+    Scan,
+    ScanMemory,
     AbWorst,
     ReloadP99,
     Scale,
@@ -27,7 +31,14 @@ pub(crate) enum Figure {
 impl Figure {
     /// Whether it is a time, or a ratio of times, which a busy machine spoils. Bytes and counts stay.
     fn drifts(self) -> bool {
-        !matches!(self, Self::Allocations | Self::MemoryInService | Self::MemoryInReload)
+        !matches!(
+            self,
+            Self::Allocations
+                | Self::MemoryInService
+                | Self::MemoryInReload
+                | Self::CompileCatalogMemory
+                | Self::ScanMemory
+        )
     }
 }
 
@@ -52,7 +63,7 @@ const fn at_most(
 }
 
 /// The targets of the project.
-const TARGETS: [Target; 13] = [
+const TARGETS: [Target; 17] = [
     Target {
         figure: Figure::AgainstNginx,
         text: "metalink requests/s against nginx with one static file of the same mean size (c=64)",
@@ -111,6 +122,16 @@ const TARGETS: [Target; 13] = [
         Some(1.5),
         "s",
     ),
+    at_most(
+        Figure::CompileCatalog,
+        "compiling a catalog of 2,000 mirrors and 100,000 directories with its tables",
+        2.5,
+        None,
+        "s",
+    ),
+    at_most(Figure::CompileCatalogMemory, "memory of that", 400.0, None, "MB"),
+    at_most(Figure::Scan, "scanning 1,000,000 files again, warm", 10.0, None, "s"),
+    at_most(Figure::ScanMemory, "memory of that", 300.0, None, "MB"),
     at_most(Figure::AbWorst, "`ab -n 5000 -c 400`, worst request", 100.0, None, "ms"),
     at_most(
         Figure::ReloadP99,

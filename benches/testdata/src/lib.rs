@@ -12,6 +12,7 @@
 
 pub mod fedora;
 pub mod catalog;
+pub mod tree;
 pub mod demo;
 pub mod mirrormanager;
 pub mod mmdb;
