@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use catalog::Origin;
 use model::path;
 
-use super::{Carried, Carries, Repository};
+use super::Repository;
 
 /// The most names and directories that repositories can make.
 pub(super) const MAX_PAIRS: usize = 200_000;
@@ -91,24 +91,6 @@ impl Pair<'_> {
     pub(super) fn is_disabled(&self) -> bool {
         self.repository.is_disabled(self.arch)
     }
-
-    /// Whether a mirror that carries this has it.
-    pub(super) fn is_in(&self, carries: &Carries) -> bool {
-        match carries {
-            Carries::Everything => true,
-            Carries::Only(parts) => parts.iter().any(|part| self.is_part(part)),
-        }
-    }
-
-    fn is_part(&self, part: &Carried) -> bool {
-        let Carried { what, versions, arches, .. } = part;
-        let has = |list: &[String], item: &str| list.is_empty() || list.iter().any(|i| i == item);
-        let is_named =
-            |what: &String| *what == self.repository.name || self.repository.groups.contains(what);
-        what.as_ref().is_none_or(is_named)
-            && has(versions, self.version.unwrap_or(""))
-            && has(arches, self.arch)
-    }
 }
 
 #[cfg(test)]
@@ -147,31 +129,6 @@ mod tests {
                 "baseos-1+1 1/BaseOS/1/os true",
             ]
         );
-    }
-
-    #[test]
-    fn a_pair_is_carried_if_all_that_is_said_fits() {
-        let repositories = [repository(2, 2)];
-        let pairs = pairs(&repositories).expect("four pairs");
-        let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
-        for (what, versions, arches, expected) in [
-            (None, &[][..], &[][..], [true; 4]),
-            (Some("baseos"), &[], &[], [true; 4]),
-            (Some("main"), &[], &["1"], [false, true, false, true]),
-            (Some("other"), &[], &[], [false; 4]),
-            (None, &["1"], &[], [false, false, true, true]),
-            (Some("baseos"), &["0", "7"], &["0"], [true, false, false, false]),
-        ] {
-            let part = Carried {
-                origin: None,
-                what: what.map(str::to_owned),
-                versions: texts(versions),
-                arches: texts(arches),
-            };
-            let carries = Carries::Only(vec![part]);
-            let found: Vec<_> = pairs.iter().map(|pair| pair.is_in(&carries)).collect();
-            assert_eq!(found, expected, "{carries:?}");
-        }
     }
 
     #[test]

@@ -14,12 +14,13 @@ use catalog::directories::Described;
 use catalog::records::{File, Version, VersionOrder};
 use catalog::{Builder, Origin, Record, Report};
 use index::Index;
-use model::host_set::{empty_set, insert, members};
+use model::host_set::{empty_set, members};
 use model::ids::HostId;
 use model::path::split_repodata;
 
+use super::Mirror;
+use super::carriers::CarriedParts;
 use super::expand::Pair;
-use super::{Carries, Mirror};
 
 /// A mirror that is listed, with what the builder knows of it.
 pub(super) struct Listed<'d> {
@@ -67,24 +68,25 @@ impl<'d> Listing<'d> {
     /// Finds the mirrors of each repository.
     pub(super) fn new(pairs: &[Pair<'_>], mirrors: &'d [Listed<'d>]) -> Self {
         let mut places: FxHashMap<String, Place> = FxHashMap::default();
-        let groups = Groups::new(mirrors.iter().map(|listed| &listed.mirror.carries));
-        for pair in pairs {
-            let Some(path) = pair.path() else { continue };
-            let place = places.entry(path.into_owned()).or_insert_with(|| Place {
-                origin: pair.repository.origin.clone(),
-                mirrors: empty_set(mirrors.len()),
-            });
-            groups.add_carriers(pair, &mut place.mirrors);
-        }
-        let mut everything = empty_set(mirrors.len());
-        let mut origin = None;
-        for (position, listed) in (0..).map(HostId).zip(mirrors) {
-            if listed.mirror.carries == Carries::Everything {
-                insert(&mut everything, position);
-                origin.get_or_insert(&listed.mirror.origin);
+        let parts = CarriedParts::new(mirrors.iter().map(|listed| &listed.mirror.carries));
+        // The pairs of a repository follow one another.
+        for pairs in pairs.chunk_by(|one, next| std::ptr::eq(one.repository, next.repository)) {
+            let Some(repository) = pairs.first().map(|pair| pair.repository) else { continue };
+            let carriers = parts.of(repository);
+            for pair in pairs {
+                let Some(path) = pair.path() else { continue };
+                let place = places.entry(path.into_owned()).or_insert_with(|| Place {
+                    origin: repository.origin.clone(),
+                    mirrors: empty_set(mirrors.len()),
+                });
+                carriers.add_to(&mut place.mirrors, pair);
             }
         }
-        let elsewhere = origin.map(|origin| Place { origin: origin.clone(), mirrors: everything });
+        let first = members(parts.everything()).next();
+        let elsewhere = first.and_then(|first| mirrors.get(first.index())).map(|listed| Place {
+            origin: listed.mirror.origin.clone(),
+            mirrors: parts.everything().into(),
+        });
         Self { mirrors, places, elsewhere, described: FxHashMap::default() }
     }
 
@@ -240,33 +242,6 @@ fn describe(
     }
 }
 
-/// Mirrors grouped by what they carry: many say the same, mostly that they carry everything.
-struct Groups<'d>(Vec<(&'d Carries, Vec<HostId>)>);
-
-impl<'d> Groups<'d> {
-    /// Groups mirrors; `carries` is what each carries, in their order.
-    fn new(carries: impl Iterator<Item = &'d Carries>) -> Self {
-        let mut groups: Vec<(&Carries, Vec<HostId>)> = Vec::new();
-        let mut known: FxHashMap<&Carries, usize> = FxHashMap::default();
-        for (position, carries) in (0..).map(HostId).zip(carries) {
-            let group = *known.entry(carries).or_insert(groups.len());
-            match groups.get_mut(group) {
-                Some((_, positions)) => positions.push(position),
-                None => groups.push((carries, vec![position])),
-            }
-        }
-        Self(groups)
-    }
-
-    fn add_carriers(&self, pair: &Pair<'_>, set: &mut [u64]) {
-        for (carries, positions) in &self.0 {
-            if pair.is_in(carries) {
-                positions.iter().for_each(|&position| insert(set, position));
-            }
-        }
-    }
-}
-
 /// A directory and those in which it lies, from the inside to the outside, each with what follows it in
 /// the name, from the slash on.
 fn ancestors(name: &str) -> impl Iterator<Item = (&str, &str)> {
@@ -288,28 +263,7 @@ fn file_of(file: &index::File) -> File {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Carried;
     use super::*;
-
-    #[test]
-    fn mirrors_that_say_the_same_at_different_places_are_one_group() {
-        let carries = |line: u64| {
-            let part = |what: &str| Carried {
-                origin: Some(Origin::line("c.toml", line)),
-                what: Some(what.to_owned()),
-                ..Carried::default()
-            };
-            match line % 3 {
-                0 => Carries::Everything,
-                1 => Carries::Only(vec![part("a"), part("b")]),
-                _ => Carries::Only(vec![part("a")]),
-            }
-        };
-        let all: Vec<Carries> = (0..300).map(carries).collect();
-        let Groups(groups) = Groups::new(all.iter());
-        let shown: Vec<_> = groups.iter().map(|(_, mirrors)| (mirrors.len(), mirrors[0])).collect();
-        assert_eq!(shown, [(100, HostId(0)), (100, HostId(1)), (100, HostId(2))]);
-    }
 
     #[test]
     fn ancestors_come_from_the_inside_to_the_outside() {

@@ -14,6 +14,7 @@ pub mod build;
 pub mod from_catalog;
 pub mod routing;
 mod expand;
+mod carriers;
 mod listing;
 
 use std::collections::BTreeMap;
