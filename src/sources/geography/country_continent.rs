@@ -6,15 +6,36 @@
 //! The built-in table, `data/continents.csv`, has every code of ISO 3166-1 and `XK`, which stands for
 //! Kosovo. Continents are those of the UN's regions (M.49), with the two Americas apart; as in
 //! MirrorManager's table, Turkey is in Europe, the islands of the Southern Ocean are in Antarctica, and
-//! those of the Indian Ocean that M.49 counts elsewhere (`CC`, `CX`, `IO`) in Asia.
+//! those of the Indian Ocean that M.49 counts elsewhere (`CC`, `CX`, `IO`) in Asia. Codes that ISO has
+//! withdrawn are still in tables of networks, so their continents are built in as well ([`WITHDRAWN`]).
+//! What a file says goes before what is built in.
 
 use std::sync::LazyLock;
 
 use catalog::{Origin, Report};
 use model::geo::{Continent, Country};
 
-/// The table of continents that is built in.
+/// Codes of countries that are no more, and their continents.
+const WITHDRAWN: [(&str, &str); 7] = [
+    ("AN", "NA"),
+    ("CS", "EU"),
+    ("FX", "EU"),
+    ("SU", "EU"),
+    ("TP", "AS"),
+    ("YU", "EU"),
+    ("ZR", "AF"),
+];
+
+/// The continents that are built in, of every code that occurs.
 pub fn built_in() -> Vec<(Country, Continent)> {
+    let withdrawn = WITHDRAWN.into_iter();
+    let withdrawn = withdrawn
+        .filter_map(|(code, continent)| Country::parse(code).zip(Continent::parse(continent)));
+    countries().into_iter().chain(withdrawn).collect()
+}
+
+/// The countries of today, in order.
+fn countries() -> Vec<(Country, Continent)> {
     const TEXT: &str = include_str!("../../../data/continents.csv");
     // A test shows that there is nothing to report.
     parse("continents.csv", TEXT, &mut Report::default())
@@ -22,7 +43,7 @@ pub fn built_in() -> Vec<(Country, Continent)> {
 
 /// Whether a code is that of a country: one of the built-in table.
 pub fn is_country(code: Country) -> bool {
-    static TABLE: LazyLock<Vec<(Country, Continent)>> = LazyLock::new(built_in);
+    static TABLE: LazyLock<Vec<(Country, Continent)>> = LazyLock::new(countries);
     // A test shows that it is in order.
     TABLE.binary_search_by_key(&code, |(country, _)| *country).is_ok()
 }
@@ -64,8 +85,9 @@ mod tests {
 
     #[test]
     fn the_built_in_table_is_complete_and_in_order() {
-        let table = built_in();
+        let table = countries();
         assert_eq!(table.len(), 250, "249 of ISO 3166-1, and XK");
+        assert_eq!(built_in().len(), table.len() + WITHDRAWN.len());
         assert!(table.is_sorted_by(|one, next| one.0 < next.0));
         let find = |code: &str| {
             let country = Country::parse(code);
@@ -88,7 +110,7 @@ mod tests {
             assert_eq!(find(code), continent, "{code}");
         }
         for (code, expected) in
-            [("DE", true), ("XK", true), ("XX", false), ("EU", false), ("A1", false)]
+            [("DE", true), ("XK", true), ("XX", false), ("EU", false), ("A1", false), ("AN", false)]
         {
             assert_eq!(Country::parse(code).map(is_country), Some(expected), "{code}");
         }

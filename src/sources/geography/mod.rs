@@ -37,7 +37,7 @@ const MAX_CONTINENTS: u64 = 16 << 20;
 pub struct GeographyFiles {
     /// Networks and their autonomous systems; without it, AS numbers match no client.
     pub global_netblocks: Option<PathBuf>,
-    /// The continents of countries; without it, the built-in table counts.
+    /// The continents of countries; what it lacks is built in.
     pub country_continent: Option<PathBuf>,
     /// Networks and their countries; without it, no client has a country by its address.
     pub country_table: Option<PathBuf>,
@@ -99,7 +99,8 @@ fn read_continents(path: &Path, report: &mut Report) -> Result<Vec<(Country, Con
     if continents.is_empty() {
         return Err(Error::broken(path, "holds no line CODE,CONTINENT"));
     }
-    Ok(continents)
+    // Of equal countries the last counts: MirrorManager's file lacks some.
+    Ok(country_continent::built_in().into_iter().chain(continents).collect())
 }
 
 fn read_countries(path: &Path, report: &mut Report) -> Result<(CountryNetworks, Origin), Error> {

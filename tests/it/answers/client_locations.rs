@@ -187,6 +187,24 @@ fn a_client_of_which_only_the_continent_is_known_is_answered_like_one_there() {
     assert_eq!(country(&world, "203.0.113.1"), "EU");
 }
 
+/// MirrorManager's table of continents lacks some countries, as that of the standard world does.
+#[test]
+fn continents_that_the_table_lacks_are_built_in() {
+    // The last one is withdrawn, but still in tables of networks.
+    for (code, mirrors) in [
+        ("XK", "berlin isp madrid / newyork"),
+        ("SX", "newyork / berlin isp madrid"),
+        ("AN", "newyork / berlin isp madrid"),
+    ] {
+        let mut world = World::standard();
+        assert!(!world.continents.contains(code));
+        world.list.netblock_country_cache = vec![StringStringMap::new("203.0.113.0/24", code)];
+        check_mirrors(&world, &format!("{LIST} from 203.0.113.1"), mirrors);
+        let report = world.serve().report.lines();
+        assert!(!report.iter().any(|line| line.contains("no table knows")), "{report:?}");
+    }
+}
+
 #[test]
 fn a_database_of_something_else_is_refused_by_its_type() {
     let mut world = World::standard();
