@@ -118,7 +118,12 @@ fn unknown_to_almalinux(
     let unknown = |what: &str, value: &str| format!("Unknown {what} \"{value}\"");
     match message {
         Message::Unresolved(Unresolved::NotInMap { variable, .. }) => {
-            unknown(variable, &sent(variable).unwrap_or_default())
+            let what = match Standard::parse(variable) {
+                Some(Standard::Repo) => "repository",
+                Some(Standard::Arch) => "architecture",
+                _ => variable,
+            };
+            unknown(what, &sent(variable).unwrap_or_default())
         }
         Message::UnknownRepository(Subject::Repository(name, arch)) => {
             match rules.edition().for_routes().repository(name.as_str()) {

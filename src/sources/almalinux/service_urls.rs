@@ -126,7 +126,8 @@ fn of_vault(mut route: WrittenRoute, rank: i32) -> WrittenRoute {
 fn isolist() -> WrittenRoute {
     WrittenRoute {
         name: "almalinux-images".to_owned(),
-        path: "/isolist/{version}/{arch}/?".to_owned(),
+        // Any text, so that an unknown architecture is an error in the style of the service.
+        path: "/isolist/{version}/{arch:text}/?".to_owned(),
         target: vec![
             ("repo".to_owned(), Value::Text(format!("{IMAGES}/{{version|map:{VERSIONS}}}"))),
             ("arch".to_owned(), Value::Text("{arch}".to_owned())),
