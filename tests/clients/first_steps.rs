@@ -1,9 +1,8 @@
 //! The first steps of the handbook: the commands and files of their chapter, with mirrors that exist.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use support::markdown::{Block, blocks};
 
@@ -11,6 +10,7 @@ use crate::client::Dnf;
 use crate::director::Director;
 use crate::packages;
 use crate::repository::{PACKAGE, Version, repository};
+use crate::web_server::WebServer;
 
 tests! {
     the_first_steps_of_the_handbook_install_a_package_with_dnf_and_upgrade_it,
@@ -97,35 +97,4 @@ fn shell(folder: &Path, line: &str) {
     let output = Command::new("/bin/bash").args(["-ec", &script]).current_dir(folder).output();
     let output = output.unwrap();
     assert!(output.status.success(), "{line}: {output:?}");
-}
-
-/// A web server that serves a folder; ended when dropped.
-struct WebServer {
-    child: Child,
-    url: String,
-}
-
-impl WebServer {
-    fn start(folder: &Path, number: u8) -> Self {
-        let address = format!("127.0.0.{number}");
-        let mut child = Command::new("/usr/bin/python3")
-            .args(["-u", "-m", "http.server", "0", "--bind", &address, "--directory"])
-            .arg(folder)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        // "Serving HTTP on 127.0.0.11 port 41234 (http://127.0.0.11:41234/) ..."
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let url = line.split(['(', ')']).nth(1).expect("it says where it listens");
-        Self { url: url.trim_end_matches('/').to_owned(), child }
-    }
-}
-
-impl Drop for WebServer {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
 }

@@ -42,6 +42,7 @@ mod director;
 mod recorder;
 mod stage;
 mod client;
+mod web_server;
 
 mod dnf;
 mod librepo;
