@@ -11,7 +11,7 @@ tests! {
     both_packages_hold_the_same_files,
     configuration_files_are_kept_by_both,
     both_say_the_same_about_themselves,
-    every_unit_and_every_chapter_is_listed,
+    every_unit_chapter_and_catalog_is_listed,
     lintian_has_nothing_to_say,
     equal_programs_give_equal_packages,
 }
@@ -100,9 +100,9 @@ fn both_say_the_same_about_themselves() {
     assert!(fs::metadata(&built.deb).unwrap().len() < 20_000_000);
 }
 
-fn every_unit_and_every_chapter_is_listed() {
+fn every_unit_chapter_and_catalog_is_listed() {
     let sources: Vec<String> = listed().into_iter().map(|words| words[2].clone()).collect();
-    for folder in ["systemd", "handbook"] {
+    for folder in ["systemd", "handbook", "catalogs"] {
         for entry in fs::read_dir(contrib(folder)).unwrap() {
             let name = entry.unwrap().file_name();
             let name = format!("contrib/{folder}/{}", name.to_str().unwrap());

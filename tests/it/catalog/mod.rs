@@ -7,6 +7,7 @@ mod demo;
 mod import;
 mod reloads;
 mod routes;
+mod shipped;
 mod tree;
 mod tree_twin;
 

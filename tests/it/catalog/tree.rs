@@ -23,11 +23,14 @@ fn version(timestamp: u64, byte: u8) -> Version {
 
 fn directory(name: &str) -> Directory {
     let mut directory = Directory { name: name.into(), ..Directory::default() };
-    if name.ends_with("/repodata") {
-        let earlier = Version { replaced: Some(1_790_000_100), ..version(1_789_000_000, 0x22) };
-        let versions = vec![version(1_790_000_000, 0x11), earlier];
-        directory.files = vec![File { name: "repomd.xml".into(), versions, stamp: None }];
-    }
+    let file = match name.rsplit('/').next() {
+        Some("repodata") => "repomd.xml",
+        Some("iso") => "image.iso",
+        _ => return directory,
+    };
+    let earlier = Version { replaced: Some(1_790_000_100), ..version(1_789_000_000, 0x22) };
+    let versions = vec![version(1_790_000_000, 0x11), earlier];
+    directory.files = vec![File { name: file.into(), versions, stamp: None }];
     directory
 }
 
