@@ -49,6 +49,7 @@ mod librepo;
 mod zypper;
 mod aria2;
 mod apt;
+mod pacman;
 mod answers;
 mod reload;
 mod behind_proxies;
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
     suite.add_all(zypper::TESTS);
     suite.add_all(aria2::TESTS);
     suite.add_all(apt::TESTS);
+    suite.add_all(pacman::TESTS);
     suite.add_all(answers::TESTS);
     suite.add_all(reload::TESTS);
     suite.add_all(behind_proxies::TESTS);

@@ -7,7 +7,7 @@ use crate::debian::{Outcome, Packages};
 const PACKAGES: Packages = Packages {
     suite: "the suite of real clients",
     why_root: Some(
-        "dnf, zypper and apt install into a root of their own, and the proxies change their user",
+        "dnf, zypper, apt and pacman install into a root of their own, and the proxies change their user",
     ),
     needed: &[
         ("dnf", "/usr/bin/dnf"),
@@ -20,6 +20,7 @@ const PACKAGES: Packages = Packages {
         ("gpg", "/usr/bin/gpg"),
         ("gpg-agent", "/usr/bin/gpg-agent"),
         ("gpgconf", "/usr/bin/gpgconf"),
+        ("pacman-package-manager", "/usr/bin/pacman"),
         ("nginx-light", "/usr/sbin/nginx"),
         ("haproxy", "/usr/sbin/haproxy"),
         ("apache2-bin", "/usr/sbin/apache2"),
