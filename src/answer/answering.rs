@@ -187,8 +187,8 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
             }
             Ok(Wanted::EachArch(repo, text)) => Some(((*repo).into(), (*text).into())),
             _ => {
-                let arch = found.standard(Standard::Arch).cloned();
-                Some((found.standard(Standard::Repo)?.clone(), arch.unwrap_or_default()))
+                let repo = found.standard_of_request(Standard::Repo)?;
+                Some((repo, found.standard_of_request(Standard::Arch).unwrap_or_default()))
             }
         }
     }

@@ -25,8 +25,8 @@ pub(super) fn render(
             pacman::render(list, edition, &pacman::Details { header, commented, now }, body);
         }
         Format::Urpmi => {
-            let value = |variable| found.standard(variable).map(AsRef::as_ref);
-            let (version, arch) = (value(Standard::Version), value(Standard::Arch));
+            let version = found.standard(Standard::Version);
+            let arch = found.standard(Standard::Arch);
             urpmi::render(list, edition, &urpmi::Details { version, arch }, body);
         }
         Format::Isolist => isolist::render(list, body),

@@ -70,7 +70,7 @@ impl Countme {
 
     /// The value of the variable `countme` of a route.
     pub fn of_route(found: &Match<'_, '_>) -> Option<Self> {
-        found.standard(Standard::Countme).map(|value| Self::of(value))
+        found.standard(Standard::Countme).map(Self::of)
     }
 }
 
@@ -172,7 +172,7 @@ impl<'a> Query<'a> {
         let value = |variable| found.standard(variable).filter(|value| !value.is_empty());
         let mut query = Self {
             netblocks: true,
-            ip: value(Standard::Ip).cloned(),
+            ip: found.standard_of_request(Standard::Ip).and_then(not_empty),
             time: value(Standard::Time).is_some(),
             redirect: found.format() == RouteFormat::Redirect
                 || value(Standard::Redirect).is_some(),
@@ -194,7 +194,8 @@ impl<'a> Query<'a> {
             if is_strict && text.split(',').any(is_other) {
                 return Err(BadQuery::OtherProtocol);
             }
-            query.protocols = Some(Protocols::parse(text.clone(), options.max_protocols)?);
+            let text = found.standard_of_request(Standard::Protocol).unwrap_or_default();
+            query.protocols = Some(Protocols::parse(text, options.max_protocols)?);
         }
         if let Some(text) = value(Standard::Limit) {
             let limit = text.parse().ok().filter(|&limit| limit > 0);

@@ -50,6 +50,7 @@ mod standard;
 mod query;
 mod parse_query;
 mod unresolved;
+mod values;
 mod template;
 mod parse_template;
 pub mod target;

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use model::MAX_NAME;
 
 use super::affix::strip;
-use super::map::Lists;
 use super::segment::Segment;
 use super::text::has_control;
 use model::percent::decode;
@@ -95,11 +94,10 @@ impl Pattern {
     }
 
     /// Calls `each` with the index and the value of each variable of a path that the pattern matches, as
-    /// the tree says. Literals are not compared again.
+    /// the tree says. Neither literals nor classes are compared again.
     pub(crate) fn capture<'r>(
         &self,
         path: &'r str,
-        lists: &Lists,
         mut each: impl FnMut(usize, Cow<'r, str>),
     ) -> Option<()> {
         let mut left = path;
@@ -113,11 +111,11 @@ impl Pattern {
                 Part::Literal(_) => {}
                 Part::Variables(segment) => {
                     match decode(raw).ok()? {
-                        Cow::Borrowed(text) => segment.split(text, lists, |index, place| {
+                        Cow::Borrowed(text) => segment.capture(text, |index, place| {
                             let value = text.get(place).unwrap_or_default();
                             each(n_before + index, Cow::Borrowed(value));
                         }),
-                        Cow::Owned(text) => segment.split(&text, lists, |index, place| {
+                        Cow::Owned(text) => segment.capture(&text, |index, place| {
                             let value = text.get(place).unwrap_or_default();
                             each(n_before + index, Cow::Owned(value.to_owned()));
                         }),

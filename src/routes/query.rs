@@ -104,11 +104,9 @@ impl Parameters {
         self.0.get(index).map_or("", Word::as_str)
     }
 
-    /// Reads a query.
-    pub(crate) fn read<'r>(&self, query: &'r str) -> Given<'r> {
-        let starts = [0; MAX_PARAMETERS];
-        let mut given = Given { query, present: 0, has_others: false, starts };
-        for pair in pairs(query) {
+    /// Reads the query of `given`.
+    pub(crate) fn read(&self, given: &mut Given<'_>) {
+        for pair in pairs(given.query) {
             let Some(index) = self.find(pair.name) else {
                 given.has_others = true;
                 continue;
@@ -121,7 +119,6 @@ impl Parameters {
                 given.present |= 1 << index;
             }
         }
-        given
     }
 
     /// The decoded value for a variable; `None` if the parameter is not there or empty.
@@ -152,6 +149,11 @@ impl Parameters {
 }
 
 impl<'r> Given<'r> {
+    /// The parameters of a query that is not read yet. It is read in place, as this is large to move.
+    pub(crate) fn new(query: &'r str) -> Self {
+        Self { query, present: 0, has_others: false, starts: [0; MAX_PARAMETERS] }
+    }
+
     /// The raw value of a parameter, if it is there.
     fn value(&self, parameter: usize) -> Option<&'r str> {
         let &start = self.starts.get(parameter)?;
@@ -208,7 +210,8 @@ mod tests {
     fn values_are_decoded_and_the_last_of_equals_counts() {
         let parameters = Parameters::new(vec!["repo".into(), "country".into()]);
         let query = "repo=a&x&country=de&repo=b%2fc&&country=fr&country=";
-        let given = parameters.read(query);
+        let mut given = Given::new(query);
+        parameters.read(&mut given);
         assert!(given.has_others);
         let bound = |name, form| Bound {
             parameter: parameters.find(name).expect("a known name"),

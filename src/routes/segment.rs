@@ -66,15 +66,22 @@ impl Segment {
 
     /// Whether the segment matches.
     pub(crate) fn matches(&self, text: &str, lists: &Lists) -> bool {
-        self.split(text, lists, |_, _| {}).is_some()
+        let accepts = |class: Class, value: &str| class.accepts(value, lists);
+        self.split(text, accepts, |_, _| {}).is_some()
     }
 
-    /// Splits a decoded segment of a request. Calls `each` with the index of each variable in this
-    /// segment and its place in `text`; what was called does not count if the result is `None`.
-    pub(crate) fn split(
+    /// Calls `each` with the index of each variable in this segment and its place in `text`, which the
+    /// segment matches.
+    pub(crate) fn capture(&self, text: &str, each: impl FnMut(usize, Range<usize>)) -> Option<()> {
+        self.split(text, |_, _| true, each)
+    }
+
+    /// Splits a decoded segment of a request. What `each` was called with does not count if the result is
+    /// `None`.
+    fn split(
         &self,
         text: &str,
-        lists: &Lists,
+        accepts: impl Fn(Class, &str) -> bool,
         mut each: impl FnMut(usize, Range<usize>),
     ) -> Option<()> {
         let (last, others) = self.variables.split_last()?;
@@ -84,7 +91,7 @@ impl Segment {
         for (index, (class, divider)) in before.iter().enumerate() {
             let first = char::from(divider.bytes().next()?);
             let (value, rest) = left.split_at_checked(left.find(first)?)?;
-            class.accepts(value, lists).then_some(())?;
+            accepts(*class, value).then_some(())?;
             each(index, start..start + value.len());
             start += value.len() + divider.len();
             left = rest.strip_prefix(divider.as_str())?;
@@ -93,12 +100,12 @@ impl Segment {
         for ((index, class), (_, divider)) in classes.zip(behind).rev() {
             let end = char::from(divider.bytes().last()?);
             let (rest, value) = left.split_at_checked(left.rfind(end)? + 1)?;
-            class.accepts(value, lists).then_some(())?;
+            accepts(*class, value).then_some(())?;
             each(index, start + rest.len()..start + left.len());
             left = rest.strip_suffix(divider.as_str())?;
         }
         let (class, _) = self.variables.get(self.open)?;
-        class.accepts(left, lists).then_some(())?;
+        accepts(*class, left).then_some(())?;
         each(self.open, start..start + left.len());
         Some(())
     }
@@ -120,9 +127,9 @@ mod tests {
 
     fn split<'t>(segment: &Segment, text: &'t str) -> Option<Vec<&'t str>> {
         let mut values = vec![""; segment.variables().len()];
-        segment.split(text, &lists(), |index, place| {
-            values[index] = text.get(place).unwrap_or_default()
-        })?;
+        segment.matches(text, &lists()).then_some(())?;
+        segment
+            .capture(text, |index, place| values[index] = text.get(place).unwrap_or_default())?;
         Some(values)
     }
 

@@ -78,8 +78,8 @@ fn old_centos() {
         ],
     );
     let found = table.find("", "/", "release=7&arch=x86_64&repo=os&cc=us-TX").expect("a route");
-    assert_eq!(found.standard(Standard::Country).map(AsRef::as_ref), Some("us"));
-    assert_eq!(found.standard(Standard::Region).map(AsRef::as_ref), Some("TX"));
+    assert_eq!(found.standard(Standard::Country), Some("us"));
+    assert_eq!(found.standard(Standard::Region), Some("TX"));
     assert_eq!(found.options().limit, Some(10));
 }
 
@@ -295,7 +295,7 @@ fn lists_of_base_urls() {
     );
     let query = "country=DE&country=FR&country=";
     let found = table.find("archlinux.org", "/mirrorlist/", query).expect("a route");
-    assert_eq!(found.standard(Standard::Country).map(AsRef::as_ref), Some("DE,FR"));
+    assert_eq!(found.standard(Standard::Country), Some("DE,FR"));
     let mut suffix = String::new();
     found.push_suffix(&mut suffix).expect("no variables");
     assert_eq!(suffix, "$repo/os/$arch");
@@ -304,7 +304,7 @@ fn lists_of_base_urls() {
     assert_eq!(found.options().cache, Some(600));
     assert_eq!(found.options().content_type.as_deref(), Some("text/plain; charset=utf-8"));
     let found = table.find("mirrors.ubuntu.com", "/PL.txt", "").expect("a route");
-    assert_eq!(found.standard(Standard::Country).map(AsRef::as_ref), Some("PL"));
+    assert_eq!(found.standard(Standard::Country), Some("PL"));
     assert!(found.options().country_only && found.options().plain);
 }
 

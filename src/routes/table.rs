@@ -4,16 +4,17 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::hosts::Hosts;
-use super::limits::{MAX_VARIABLES, RESERVED};
+use super::limits::RESERVED;
 use super::map::Lists;
 use super::options::{Errors, RouteFormat, RouteOptions};
-use super::query::{BadValue, Form, Parameters};
+use super::query::{BadValue, Form, Given, Parameters};
 use super::route::CompiledRoute;
 use super::standard::Standard;
 use super::target::RouteTarget;
 use super::template::Escaping;
 use super::tree::Tree;
 use super::unresolved::Unresolved;
+use super::values::Values;
 use super::written::Stored;
 
 /// A route table, which does not change any more.
@@ -37,7 +38,7 @@ pub struct RouteTable {
 pub struct Match<'t, 'r> {
     table: &'t RouteTable,
     route: &'t CompiledRoute,
-    values: [Option<Cow<'r, str>>; MAX_VARIABLES],
+    values: Values<'r>,
     bad: Option<(usize, BadValue)>,
 }
 
@@ -67,23 +68,24 @@ impl RouteTable {
         if found.is_empty() {
             return None;
         }
-        let given = self.parameters.read(query);
+        let mut given = Given::new(query);
+        self.parameters.read(&mut given);
         let mut routes = found.iter().filter_map(|index| self.routes.get(index));
         let route = routes.find(|route| route.query.hold(&given))?;
-        let mut found =
-            Match { table: self, route, values: [const { None }; MAX_VARIABLES], bad: None };
-        route.pattern.capture(path, &self.lists, |index, value| found.set(index, value))?;
+        let mut found = Match { table: self, route, values: Values::new(path, query), bad: None };
+        let values = &mut found.values;
+        route.pattern.capture(path, |index, value| values.set_of_path(index, value))?;
         for bound in &route.query.bound {
             match self.parameters.value(&given, bound) {
                 Ok(None) => {}
                 Ok(Some(value)) if bound.form == Form::Region => {
                     let (country, region) = split_region(value);
-                    found.set(bound.variable, country);
+                    values.set_of_query(bound.variable, country);
                     if let Some(region) = region {
-                        found.set(bound.variable + 1, region);
+                        values.set_of_query(bound.variable + 1, region);
                     }
                 }
-                Ok(Some(value)) => found.set(bound.variable, value),
+                Ok(Some(value)) => values.set_of_query(bound.variable, value),
                 Err(reason) => {
                     found.bad.get_or_insert((bound.parameter, reason));
                 }
@@ -113,12 +115,6 @@ fn split_region(value: Cow<'_, str>) -> (Cow<'_, str>, Option<Cow<'_, str>>) {
 }
 
 impl<'t, 'r> Match<'t, 'r> {
-    fn set(&mut self, index: usize, value: Cow<'r, str>) {
-        if let Some(slot) = self.values.get_mut(index) {
-            *slot = Some(value);
-        }
-    }
-
     /// The name of the route.
     pub fn name(&self) -> &'t str {
         &self.route.name
@@ -150,15 +146,23 @@ impl<'t, 'r> Match<'t, 'r> {
     }
 
     /// The value of a variable with a meaning of its own; `None` if it has none.
-    pub fn standard(&self, variable: Standard) -> Option<&Cow<'r, str>> {
-        let index = self.route.standard.get(variable as usize).copied().flatten()?;
-        self.values.get(index)?.as_ref()
+    pub fn standard(&self, variable: Standard) -> Option<&str> {
+        self.values.get(self.index_of(variable)?)
+    }
+
+    /// The value of a variable with a meaning of its own, which is a part of the request if it can be.
+    pub fn standard_of_request(&self, variable: Standard) -> Option<Cow<'r, str>> {
+        self.values.get_of_request(self.index_of(variable)?)
+    }
+
+    fn index_of(&self, variable: Standard) -> Option<usize> {
+        self.route.standard.get(variable as usize).copied().flatten()
     }
 
     /// The names and values of all variables that have one.
     pub fn values(&self) -> impl Iterator<Item = (&'t str, &str)> {
-        let pairs = self.route.variables.iter().zip(&self.values);
-        pairs.filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?)))
+        let names = self.route.variables.iter().enumerate();
+        names.filter_map(|(index, name)| Some((name.as_str(), self.values.get(index)?)))
     }
 
     /// Makes the target in `out`, whose former text is removed.

@@ -1,8 +1,9 @@
 //! Targets: what an answer is about.
 
 use super::map::Lists;
-use super::template::{Escaping, Made, Template, Values};
+use super::template::{Escaping, Made, Template};
 use super::unresolved::Unresolved;
+use super::values::Values;
 
 /// What an answer is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,12 +1,11 @@
 //! Templates: texts with variables, which make names, paths and URLs.
 
-use std::borrow::Cow;
-
 use encode::write::push_url_path;
 use model::MAX_NAME;
 
 use super::map::Lists;
 use super::unresolved::Unresolved;
+use super::values::Values;
 
 /// A text with variables.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -49,9 +48,6 @@ pub(crate) enum Filter {
     /// Removes this end, if the value has it.
     Strip(String),
 }
-
-/// The values of a route's variables, by index.
-pub(crate) type Values<'r> = [Option<Cow<'r, str>>];
 
 /// How values of a request are written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -124,7 +120,7 @@ impl Variable {
         out: &mut String,
     ) -> Result<Made, Unresolved<'t>> {
         let start = out.len();
-        let value = self.index.and_then(|index| values.get(index)?.as_deref());
+        let value = self.index.and_then(|index| values.get(index));
         out.push_str(value.unwrap_or_default());
         let mut is_there = value.is_some();
         // Whether `out` holds what a client has sent, and not what a catalog says.

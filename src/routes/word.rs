@@ -1,6 +1,6 @@
 //! Words that requests are compared with: literal segments of paths, and names of parameters.
 //!
-//! They are short, and most comparisons find a difference. Their first eight bytes are kept as a number,
+//! They are short, and most comparisons find a difference. A number is made of up to eight of their bytes,
 //! so that nearly every comparison is one of two numbers and not a call of `memcmp`, which took a fifth
 //! of the time of a lookup.
 
@@ -9,14 +9,14 @@ use std::cmp::Ordering;
 /// A word of a table.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Word {
-    head: u64,
+    number: u64,
     text: String,
 }
 
 impl Word {
     /// Makes a word.
     pub(crate) fn new(text: String) -> Self {
-        Self { head: head(&text), text }
+        Self { number: number(&text), text }
     }
 
     /// The word as text.
@@ -32,10 +32,10 @@ pub(crate) fn search<T>(
     word: impl Fn(&T) -> &Word,
     text: &str,
 ) -> Result<usize, usize> {
-    let head = head(text);
+    let number = number(text);
     items.binary_search_by(|item| {
         let known = word(item);
-        let by_number = known.head.cmp(&head).then(known.text.len().cmp(&text.len()));
+        let by_number = known.number.cmp(&number).then(known.text.len().cmp(&text.len()));
         match by_number {
             Ordering::Equal if text.len() > SIZE => known.text.as_str().cmp(text),
             order => order,
@@ -43,14 +43,21 @@ pub(crate) fn search<T>(
     })
 }
 
-/// How many bytes are in the number.
+/// How many bytes fit in the number.
 const SIZE: usize = 8;
 
-/// The first bytes as a number, with zeros behind a shorter text.
-fn head(text: &str) -> u64 {
-    let mut head = [0; SIZE];
-    head.iter_mut().zip(text.bytes()).for_each(|(byte, next)| *byte = next);
-    u64::from_be_bytes(head)
+/// The first bytes of a text as a number. Shorter texts of equal length have different numbers as well;
+/// they are read by halves that may overlap, as a loop over their bytes took a tenth of the time of a
+/// lookup.
+fn number(text: &str) -> u64 {
+    let bytes = text.as_bytes();
+    if let Some(first) = bytes.first_chunk::<SIZE>() {
+        return u64::from_be_bytes(*first);
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        return u64::from(u32::from_be_bytes(*first)) << 32 | u64::from(u32::from_be_bytes(*last));
+    }
+    bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
 
 #[cfg(test)]
@@ -65,6 +72,9 @@ mod tests {
             "a",
             "a\0",
             "ab",
+            "abab",
+            "ababab",
+            "abacab",
             "b",
             "release",
             "releases",
