@@ -22,9 +22,10 @@ enum Language<'t> {
 /// The texts that a template can make.
 pub(crate) struct Reach<'t> {
     languages: Vec<Language<'t>>,
-    /// Room for the lengths of a text that the pieces so far can make, kept for the next text.
-    ends: Vec<bool>,
-    next: Vec<bool>,
+    /// Room for the places where the pieces so far can end in a text, in ascending order, kept for the
+    /// next text.
+    ends: Vec<usize>,
+    next: Vec<usize>,
 }
 
 impl<'t> Reach<'t> {
@@ -52,42 +53,66 @@ impl<'t> Reach<'t> {
             return false;
         }
         let Self { languages, ends, next } = self;
+        let has_upper = text.bytes().any(|byte| byte.is_ascii_uppercase());
+        let has_lower = text.bytes().any(|byte| byte.is_ascii_lowercase());
+        let takes_all = |language: &Language<'_>| match language {
+            Language::Texts(_) => false,
+            Language::Any { lower, upper } => !(*lower && has_upper || *upper && has_lower),
+        };
         ends.clear();
-        ends.push(true);
-        ends.resize(text.len() + 1, false);
-        for language in languages {
+        ends.push(0);
+        // Behind a piece that takes all, the pieces so far can end at this place and everywhere behind it.
+        let mut all_from = None;
+        let mut left = languages.iter().peekable();
+        while let Some(language) = left.next() {
+            if takes_all(language) {
+                let Some(first) = all_from.or(ends.first().copied()) else { return false };
+                all_from = Some(first);
+                ends.clear();
+                continue;
+            }
+            let starts = all_from.take().map(|first| first..=text.len());
+            let starts = ends.iter().copied().chain(starts.into_iter().flatten());
             next.clear();
-            next.resize(text.len() + 1, false);
-            for (at, _) in ends.iter().enumerate().filter(|(_, is_end)| **is_end) {
-                let Some(rest) = text.get(at..) else { continue };
-                match language {
-                    Language::Texts(texts) => {
-                        let begins = texts.iter().filter(|known| rest.starts_with(**known));
-                        begins.for_each(|known| set(next, at + known.len()));
-                    }
-                    Language::Any { lower, upper } => {
-                        let is_foreign = |byte: u8| {
-                            *lower && byte.is_ascii_uppercase()
-                                || *upper && byte.is_ascii_lowercase()
-                        };
-                        let length = rest.bytes().position(is_foreign).unwrap_or(rest.len());
-                        (at..=at + length).for_each(|end| set(next, end));
-                        if length == rest.len() {
-                            // A later start makes nothing more.
+            match language {
+                Language::Texts(texts) => {
+                    // Before a piece that takes all, only the first end counts.
+                    let counts_first = left.peek().is_some_and(|language| takes_all(language));
+                    let mut enough = usize::MAX;
+                    for at in starts {
+                        if at > enough {
                             break;
                         }
+                        let Some(rest) = text.get(at..) else { continue };
+                        for known in texts.iter().filter(|known| rest.starts_with(**known)) {
+                            let end = at + known.len();
+                            next.push(end);
+                            if counts_first {
+                                enough = enough.min(end);
+                            }
+                        }
+                    }
+                    next.sort_unstable();
+                    next.dedup();
+                }
+                Language::Any { lower, upper } => {
+                    let is_foreign = |byte: u8| {
+                        *lower && byte.is_ascii_uppercase() || *upper && byte.is_ascii_lowercase()
+                    };
+                    for at in starts {
+                        // An earlier start has made what this one makes.
+                        if next.last().is_some_and(|&end| at <= end) {
+                            continue;
+                        }
+                        let rest = text.bytes().skip(at);
+                        let length = rest.take_while(|&byte| !is_foreign(byte)).count();
+                        next.extend(at..=at + length);
                     }
                 }
             }
             std::mem::swap(ends, next);
         }
-        ends.last() == Some(&true)
-    }
-}
-
-fn set(ends: &mut [bool], at: usize) {
-    if let Some(end) = ends.get_mut(at) {
-        *end = true;
+        all_from.is_some() || ends.last() == Some(&text.len())
     }
 }
 
@@ -100,7 +125,10 @@ fn of_variable<'t>(variable: &'t Variable, lists: &'t Lists) -> Language<'t> {
         language = match (filter, language) {
             (Filter::Map(map), Language::Any { .. }) => {
                 let entries = lists.maps.get(*map).map_or(&[][..], |map| map.entries());
-                Language::Texts(entries.iter().map(|(_, text)| text.as_str()).collect())
+                let mut texts: Vec<_> = entries.iter().map(|(_, text)| text.as_str()).collect();
+                texts.sort_unstable();
+                texts.dedup();
+                Language::Texts(texts)
             }
             (Filter::Default(text) | Filter::Literal(text), Language::Texts(mut texts)) => {
                 texts.push(text);
@@ -145,10 +173,69 @@ mod tests {
             ("", "", true),
             ("", "a", false),
             ("{a|lower}{b|upper}", "abAB", true),
+            ("{a|upper}{b|lower}{c|default:-}{a}", "ABab-C", true),
+            ("{a|lower}{c|default:-}{b|lower}", "a-B", false),
+            ("{a}-{b|upper}-{a}", "x-y-Z-y", true),
+            ("{a}-{b|upper}-{a}", "x-y-z-y", false),
+            ("{a}-{c|default:-}{b}", "x-y--z", true),
+            ("{a}-{c|default:-}{b}", "x-y-z", false),
+            ("{a}9{a|map:m}{b}.8", "99.8.8", true),
+            ("{a}9{a|map:m}{b}.9", "99.8.8", false),
+            ("{a|map:m}{a}", "ü", false),
+            ("{a}ü{b|lower}", "üüü", true),
         ] {
             let variables = ["a".to_owned(), "b".to_owned()];
             let parsed = parse(template, &variables, &[], &lists).expect("a good template");
             assert_eq!(Reach::new(&parsed, &lists).can_make(text), expected, "{template} {text}");
+        }
+    }
+
+    /// Whether pieces can make a text, found by trying every end of the first piece.
+    fn try_all(pieces: &[&str], text: &str) -> bool {
+        let Some((first, others)) = pieces.split_first() else { return text.is_empty() };
+        (0..=text.len()).any(|end| {
+            let (value, behind) = text.split_at(end);
+            let is_made = match *first {
+                "{x}" => true,
+                "{x|lower}" => !value.contains('B'),
+                "{x|upper}" => !value.contains('a'),
+                "{x|map:m}" => ["", "aa", "aB"].contains(&value),
+                literal => value == literal,
+            };
+            is_made && try_all(others, behind)
+        })
+    }
+
+    #[test]
+    fn all_short_templates_make_what_trying_all_ends_says() {
+        let entries = ["", "aa", "aB"].map(|text| (format!("n{text}"), text.to_owned()));
+        let maps = vec![CompiledMap::new("m".to_owned(), entries.to_vec())];
+        let lists = Lists { arches: Vec::new(), maps };
+        let longer = |texts: &[String], ends: &[&str]| -> Vec<String> {
+            texts
+                .iter()
+                .flat_map(|text| ends.iter().map(move |end| format!("{text}{end}")))
+                .collect()
+        };
+        let mut texts = vec![String::new()];
+        let mut templates = vec![String::new()];
+        for _ in 0..4 {
+            let more = longer(&texts, &["", "a", "B"]);
+            texts = more;
+            // Pieces are divided for the twin by what no template holds.
+            let pieces = ["a;", "aB;", "{x};", "{x|lower};", "{x|upper};", "{x|map:m};"];
+            templates = longer(&templates, &pieces);
+        }
+        texts.sort();
+        texts.dedup();
+        for template in templates {
+            let pieces: Vec<_> = template.split_terminator(';').collect();
+            let parsed = parse(&pieces.concat(), &["x".to_owned()], &[], &lists);
+            let parsed = parsed.expect("a good template");
+            let mut reach = Reach::new(&parsed, &lists);
+            for text in &texts {
+                assert_eq!(reach.can_make(text), try_all(&pieces, text), "{template} {text}");
+            }
         }
     }
 }
