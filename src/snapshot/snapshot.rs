@@ -40,6 +40,8 @@ pub struct Stats {
     pub layouts: usize,
     /// `repo+arch` pairs.
     pub repositories: usize,
+    /// Routes of a catalog.
+    pub routes: usize,
     /// Files with checksums.
     pub files: usize,
     /// Preferred networks of mirrors.
@@ -170,6 +172,7 @@ impl Snapshot {
             mirror_sets: tables.carriers.len(),
             layouts: layouts.len(),
             repositories: tables.repositories.len(),
+            routes: routes.len(),
             files: tables.files.len(),
             netblocks: netblocks.len(),
             asns: tables.asns.len(),
