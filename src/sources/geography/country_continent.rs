@@ -7,7 +7,7 @@
 //! Kosovo. Continents are those of the UN's regions (M.49), with the two Americas apart; as in
 //! MirrorManager's table, Turkey is in Europe, the islands of the Southern Ocean are in Antarctica, and
 //! those of the Indian Ocean that M.49 counts elsewhere (`CC`, `CX`, `IO`) in Asia. Codes that ISO has
-//! withdrawn are still in tables of networks, so their continents are built in as well ([`WITHDRAWN`]).
+//! withdrawn are still in tables of networks, so their continents are built in as well (`WITHDRAWN`).
 //! What a file says goes before what is built in.
 
 use std::sync::LazyLock;

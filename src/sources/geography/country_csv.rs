@@ -9,7 +9,7 @@
 //!
 //! Addresses are text or numbers. Where the first line names the columns, they may be in any order, and a
 //! line without a country counts with its continent. Lines that begin with `#`, `;`, `%` or `!` are
-//! comments. Overlapping ranges are resolved as [`super::overlaps`] says; what contradicts is reported.
+//! comments. Overlapping ranges are resolved as `overlaps` says; what contradicts is reported.
 //!
 //! The CSV of GeoLite2 is not read: its countries are numbers that another file explains.
 
