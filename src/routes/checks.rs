@@ -159,6 +159,14 @@ fn each_value_is_checked() {
             "option cache 60\noption order static\noption country_only true",
             "options.cache: caches may keep only what is the same for all clients: write order = \"static\" or \"name\", without country_only",
         ),
+        (
+            "option minimum 9\noption order random",
+            "options.minimum: changes nothing here: write it with order = \"tier\" and without country_only, or leave it out",
+        ),
+        (
+            "option minimum 0\noption country_only true",
+            "options.minimum: changes nothing here: write it with order = \"tier\" and without country_only, or leave it out",
+        ),
         // Not known any more, or not yet.
         ("target page {a}", "target.page: is no key: write repo with arch, path, category or url"),
         (

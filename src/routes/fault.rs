@@ -181,6 +181,11 @@ pub enum Problem {
          without country_only"
     )]
     NotForAll,
+    /// Mirrors of the whole world are added in one order only, and not beside those of one country.
+    #[error(
+        "changes nothing here: write it with order = \"tier\" and without country_only, or leave it out"
+    )]
+    NoWorld,
     /// A repository without an architecture.
     #[error("is missing: write arch = \"{{arch}}\" beside repo")]
     NoArch,

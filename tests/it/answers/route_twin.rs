@@ -92,11 +92,13 @@ impl Asked {
     fn routes(&self) -> String {
         let Self { order, prefer, country_only, .. } = self;
         let prefer = prefer.join(" ");
+        let has_world = *order == "tier" && !country_only;
+        let minimum = if has_world { "option minimum 100\n" } else { "" };
         format!(
             "route r\npath /r\nquery arch arch?\nquery country country?\nquery protocol protocol?\n\
              target repo r\ntarget arch {{arch|literal:$basearch}}\noption order {order}\n\
-             option prefer [{prefer}]\noption country_only {country_only}\noption minimum 100\n\
-             option urls_per_mirror 9\noption header false"
+             option prefer [{prefer}]\noption country_only {country_only}\n\
+             {minimum}option urls_per_mirror 9\noption header false"
         )
     }
 

@@ -337,7 +337,7 @@ fn golden(name: &str, format: &str, options: &str) -> Answer {
 
 #[test]
 fn formats_that_only_routes_have() {
-    let name = "option minimum 100\noption order name";
+    let name = "option order name";
     let near = "option fallback https://origin.example\noption limit 3";
     golden("route_apt.txt", "apt", near);
     golden(

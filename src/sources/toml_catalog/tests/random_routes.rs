@@ -82,6 +82,8 @@ prop_compose! {
         // Only such answers can be kept by caches.
         if !options.iter().any(|(key, _)| key == "order") {
             options.retain(|(key, _)| key != "cache");
+        } else {
+            options.retain(|(key, _)| key != "minimum");
         }
         let mut query: Vec<_> =
             query.into_iter().map(|(name, rule)| (name.to_owned(), rule.to_owned())).collect();

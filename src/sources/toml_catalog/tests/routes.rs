@@ -120,7 +120,7 @@ fn a_parameter_of_another_name_fails_its_tests() {
     let n = ROUTES.lines().position(|line| line == "protocol = \"protocol?\"").expect("a line");
     let told = refused(&with_line(ROUTES, n, "protocols = \"protocol?\""));
     let expected =
-        "c.toml:44: route.test.get: `/mirrorlist/9/baseos?protocol=https` is answered by no route";
+        "c.toml:43: route.test.get: `/mirrorlist/9/baseos?protocol=https` is answered by no route";
     assert_eq!(told, expected);
 }
 
