@@ -56,6 +56,10 @@ fn every_golden_file_is_sound() {
     let mut n_files = [0; 3];
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        // The folder of the shipped catalogs has requests beside the answers.
+        if path.is_dir() {
+            continue;
+        }
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         let body = fs::read_to_string(&path).unwrap();
         let (kind, causes) = match &*name {
