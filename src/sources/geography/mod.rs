@@ -11,6 +11,7 @@ mod columns;
 pub mod address_range;
 mod overlaps;
 mod places;
+mod as_numbers;
 pub mod global_netblocks;
 pub mod country_csv;
 pub mod mmdb;

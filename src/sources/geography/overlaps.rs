@@ -4,7 +4,7 @@
 //! narrowest, and of equally wide ones the last. So later tables fill the gaps of the earlier ones, and a
 //! network within a wider one may say something else, as in every table of networks.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
 use super::address_range::AddressRange;
@@ -91,30 +91,83 @@ fn push_joined(resolved: &mut Vec<(AddressRange, u32)>, range: AddressRange, val
     resolved.push((range, value));
 }
 
+/// The prefixes of one table, of which the longest counts, and of equal ones the last. Where all ranges are
+/// within each other or apart, so are their prefixes, and none is split. Fails if there are too many.
+pub(super) fn nested_networks(
+    mut claims: Vec<Claim>,
+) -> Result<Vec<(Prefix, u32)>, TooManyNetworks> {
+    claims.sort_unstable_by(wider_first);
+    let mut networks = Vec::with_capacity(claims.len());
+    for group in claims.chunk_by(connected()) {
+        if is_nested(group) {
+            // A narrower range comes later, so its prefixes count, also where the wider one has them too.
+            for claim in group {
+                networks.extend(claim.range.prefixes().map(|prefix| (prefix, claim.value)));
+                limit::check(networks.len())?;
+            }
+        } else {
+            networks.extend(self::networks(group.to_vec())?);
+            limit::check(networks.len())?;
+        }
+    }
+    Ok(networks)
+}
+
+/// By the first address, the wider one first, then by line.
+fn wider_first(a: &Claim, b: &Claim) -> Ordering {
+    match (a.range.begins_before(b.range), b.range.begins_before(a.range)) {
+        (true, _) => Ordering::Less,
+        (_, true) => Ordering::Greater,
+        _ => b.range.width().cmp(&a.range.width()).then(a.line.cmp(&b.line)),
+    }
+}
+
+/// Whether the next claim in order begins within one of its group. It is called for each pair once, in order.
+fn connected() -> impl FnMut(&Claim, &Claim) -> bool {
+    let mut end: Option<AddressRange> = None;
+    move |before, next| {
+        // Of the group, the range that ends last.
+        let ends_last = match end {
+            Some(end) if before.range.part_after(end).is_none() => end,
+            _ => before.range,
+        };
+        let is_connected = ends_last.reaches(next.range);
+        end = is_connected.then_some(ends_last);
+        is_connected
+    }
+}
+
+/// Whether no two claims overlap in part. They are in order.
+fn is_nested(claims: &[Claim]) -> bool {
+    let mut around: Vec<AddressRange> = Vec::new();
+    claims.iter().all(|claim| {
+        while around.pop_if(|outer| !outer.reaches(claim.range)).is_some() {}
+        let is_within = around.last().is_none_or(|outer| outer.covers(claim.range));
+        around.push(claim.range);
+        is_within
+    })
+}
+
 /// Reports the ranges of one table that contradict each other: equal ones with different values, and those
-/// that overlap without one being within the other.
+/// that overlap with another value without one being within the other.
 pub(super) fn report_contradictions(file: &str, claims: &[Claim], report: &mut Report) {
     let mut sorted: Vec<&Claim> = claims.iter().collect();
-    sorted.sort_unstable_by(|a, b| {
-        let begins = |one: &Claim, other: &Claim| one.range.begins_before(other.range);
-        match (begins(a, b), begins(b, a)) {
-            (true, _) => std::cmp::Ordering::Less,
-            (_, true) => std::cmp::Ordering::Greater,
-            _ => b.range.width().cmp(&a.range.width()).then(a.line.cmp(&b.line)),
-        }
-    });
+    sorted.sort_unstable_by(|a, b| wider_first(a, b));
     let mut around: Vec<&Claim> = Vec::new();
     for claim in sorted {
         while around.pop_if(|outer| !outer.range.reaches(claim.range)).is_some() {}
-        if let Some(outer) = around.last() {
-            let origin = || Origin::line(file, claim.line);
-            if outer.range == claim.range {
-                if outer.value != claim.value {
-                    report.mended(&origin(), "range occurs twice, the last counts", claim.range);
-                }
-            } else if !outer.range.covers(claim.range) {
-                let problem = "range overlaps another in part, the narrower counts";
-                report.mended(&origin(), problem, claim.range);
+        if let Some(outer) = around.last().filter(|outer| outer.value != claim.value) {
+            let problem = if outer.range == claim.range {
+                Some("range occurs twice, the last counts")
+            } else if outer.range.covers(claim.range) {
+                None
+            } else if outer.range.width() == claim.range.width() {
+                Some("range overlaps another as wide in part, the last counts")
+            } else {
+                Some("range overlaps another in part, the narrower counts")
+            };
+            if let Some(problem) = problem {
+                report.mended(&Origin::line(file, claim.line), problem, claim.range);
             }
         }
         around.push(claim);
@@ -137,6 +190,7 @@ mod tests {
         let claims: Vec<_> =
             [(0, 255, 1), (0, 9, 2), (5, 12, 3), (30, 39, 4), (30, 39, 4), (30, 39, 5)]
                 .into_iter()
+                .chain([(40, 49, 6), (45, 60, 6), (70, 79, 7), (75, 84, 8)])
                 .zip(1..)
                 .map(|((first, last, value), line)| Claim {
                     range: range(first, last),
@@ -152,11 +206,31 @@ mod tests {
             [
                 "c.csv:3: range overlaps another in part, the narrower counts: 192.0.2.5-192.0.2.12",
                 "c.csv:6: range occurs twice, the last counts: 192.0.2.30-192.0.2.39",
+                "c.csv:10: range overlaps another as wide in part, the last counts: 192.0.2.75-192.0.2.84",
             ]
         );
     }
 
     proptest! {
+        #[test]
+        fn nested_networks_say_what_the_rule_says(
+            lines in prop::collection::vec((any::<u8>(), any::<u8>(), 0_u32..3), 0..20),
+        ) {
+            let claims: Vec<_> = lines.iter().zip(0..).map(|(&(a, b, value), line)| {
+                Claim { range: range(a.min(b), a.max(b)), table: 0, line, value }
+            }).collect();
+            let networks = nested_networks(claims.clone()).expect("few networks");
+            for low in 0..=u8::MAX {
+                let address = range(low, low);
+                let holds = claims.iter().filter(|claim| claim.range.covers(address));
+                let best = holds.min_by_key(|claim| (claim.range.width(), Reverse(claim.line)));
+                let around =
+                    networks.iter().filter(|(prefix, _)| AddressRange::of(*prefix).covers(address));
+                let found = around.max_by_key(|(prefix, _)| prefix.len());
+                prop_assert_eq!(found.map(|(_, value)| *value), best.map(|claim| claim.value));
+            }
+        }
+
         /// Slow twin: each address by itself, among all claims.
         #[test]
         fn each_address_gets_what_the_rule_says(
