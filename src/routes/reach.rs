@@ -8,7 +8,7 @@ use super::template::{Filter, Piece, Template, Variable};
 
 /// What a piece of a template can make.
 enum Language<'t> {
-    /// One of these texts.
+    /// One of these texts, which ascend.
     Texts(Vec<&'t str>),
     /// Any text.
     Any {
@@ -35,7 +35,13 @@ impl<'t> Reach<'t> {
             Piece::Text(text) => Language::Texts(vec![text]),
             Piece::Variable(variable) => of_variable(variable, lists),
         };
-        let languages = template.0.iter().map(language).collect();
+        let mut languages: Vec<_> = template.0.iter().map(language).collect();
+        for language in &mut languages {
+            if let Language::Texts(texts) = language {
+                texts.sort_unstable();
+                texts.dedup();
+            }
+        }
         Self { languages, ends: Vec::new(), next: Vec::new() }
     }
 
@@ -43,11 +49,13 @@ impl<'t> Reach<'t> {
     pub(crate) fn can_make(&mut self, text: &str) -> bool {
         // A catalog has many names, and most of them differ at one of their ends.
         if let Some(Language::Texts(texts)) = self.languages.first()
+            && texts.len() <= text.len()
             && !texts.iter().any(|known| text.starts_with(*known))
         {
             return false;
         }
         if let Some(Language::Texts(texts)) = self.languages.last()
+            && texts.len() <= text.len()
             && !texts.iter().any(|known| text.ends_with(*known))
         {
             return false;
@@ -84,13 +92,13 @@ impl<'t> Reach<'t> {
                             break;
                         }
                         let Some(rest) = text.get(at..) else { continue };
-                        for known in texts.iter().filter(|known| rest.starts_with(**known)) {
-                            let end = at + known.len();
+                        each_beginning(texts, rest, |length| {
+                            let end = at + length;
                             next.push(end);
                             if counts_first {
                                 enough = enough.min(end);
                             }
-                        }
+                        });
                     }
                     next.sort_unstable();
                     next.dedup();
@@ -116,6 +124,21 @@ impl<'t> Reach<'t> {
     }
 }
 
+/// Calls `found` with the length of each of the texts, which ascend, that `rest` begins with.
+fn each_beginning(texts: &[&str], rest: &str, mut found: impl FnMut(usize)) {
+    if texts.len() <= rest.len() {
+        let known = texts.iter().filter(|known| rest.starts_with(**known));
+        known.for_each(|known| found(known.len()));
+        return;
+    }
+    // A map may have tens of thousands of texts: the few beginnings of a name are looked up in them.
+    for length in 0..=rest.len() {
+        if rest.get(..length).is_some_and(|start| texts.binary_search(&start).is_ok()) {
+            found(length);
+        }
+    }
+}
+
 fn of_variable<'t>(variable: &'t Variable, lists: &'t Lists) -> Language<'t> {
     let mut language = match variable.index {
         Some(_) => Language::Any { lower: false, upper: false },
@@ -125,10 +148,7 @@ fn of_variable<'t>(variable: &'t Variable, lists: &'t Lists) -> Language<'t> {
         language = match (filter, language) {
             (Filter::Map(map), Language::Any { .. }) => {
                 let entries = lists.maps.get(*map).map_or(&[][..], |map| map.entries());
-                let mut texts: Vec<_> = entries.iter().map(|(_, text)| text.as_str()).collect();
-                texts.sort_unstable();
-                texts.dedup();
-                Language::Texts(texts)
+                Language::Texts(entries.iter().map(|(_, text)| text.as_str()).collect())
             }
             (Filter::Default(text) | Filter::Literal(text), Language::Texts(mut texts)) => {
                 texts.push(text);
@@ -153,7 +173,12 @@ mod tests {
     #[test]
     fn templates_make_what_their_maps_and_defaults_allow() {
         let entries = vec![("9".to_owned(), "9.8".to_owned())];
-        let maps = vec![CompiledMap::new("m".to_owned(), entries)];
+        // Names are looked up in many texts, and few texts are compared with names.
+        let many = (0..100).map(|n| (n.to_string(), format!("{n}x"))).collect();
+        let maps = vec![
+            CompiledMap::new("m".to_owned(), entries),
+            CompiledMap::new("many".to_owned(), many),
+        ];
         let lists = Lists { arches: Vec::new(), maps };
         for (template, text, expected) in [
             ("{a}", "anything", true),
@@ -163,6 +188,13 @@ mod tests {
             ("{a|map:m}-{b}", "9.7-baseos", false),
             ("{a|map:m|default:8}-{b}", "8-baseos", true),
             ("{a|default:8|map:m}-{b}", "8-baseos", false),
+            ("{a|map:many}-{b}", "99x-baseos", true),
+            ("{a|map:many}-{b}", "x9x-baseos", false),
+            ("{b}-{a|map:many}", "baseos-7x", true),
+            ("{b}-{a|map:many}", "baseos-7", false),
+            ("{a|map:many}{b|map:many}-c", "1x21x-c", true),
+            ("{a|map:many}{b|map:many}-c", "1x-c", false),
+            ("{a|map:many|default:0}-{b}", "0-baseos", true),
             ("{a|lower}", "BaseOS", false),
             ("{a|lower}", "baseos", true),
             ("{a|upper}-x", "BASE-x", true),
