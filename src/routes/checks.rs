@@ -262,11 +262,11 @@ fn routes_and_repositories_that_do_not_meet_are_named() {
             "map `n`: nothing uses this map",
             "route `b`: target.repo: no repository of the catalog has a name that this can make",
             "route `c`: target.repo: no repository of the catalog has a name that this can make",
-            "routes: no route makes the name of 2 repositories, such as `crb-9.8`",
         ],
     );
     check(
         "arch x86_64\ncategory core\nrepo a x86_64 i686\nrepo b x86_64 i686\nrepo c x86_64\ndivided a\ndivided b\n\
+         redirect old-a a\n\
          route each\npath /{repo}\nquery arch arch?\ntarget repo {repo}\ntarget arch {arch|literal:$basearch}\n\
          route one\npath /one/{repo}\nquery arch arch\ntarget repo {repo}\ntarget arch {arch}\n\
          route group\npath /group/{name}\ntarget category {name}\n\

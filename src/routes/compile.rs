@@ -144,46 +144,39 @@ fn check_reach(
     if names.repositories.is_empty() {
         return;
     }
-    let mut unreached: BTreeSet<&str> = names.repositories.keys().map(String::as_str).collect();
-    let mut last = None;
     for route in &table.routes {
         let TargetTemplate::Repository(repo, arch) = &route.target else { continue };
         let mut repo = Reach::new(repo, &table.lists);
         let mut arch = Reach::new(arch, &table.lists);
         let is_each = route.names_each_arch();
         let mut reaches = |asked: &str, name: &str| {
-            let arches = names.repositories.get(name);
             repo.can_make(asked)
                 && (is_each
                     || fixed_arch(asked).is_some()
-                    || arches.is_some_and(|arches| arches.iter().any(|name| arch.can_make(name))))
+                    || names
+                        .repositories
+                        .get(name)
+                        .is_some_and(|arches| arches.iter().any(|name| arch.can_make(name))))
         };
-        let own = names.repositories.keys().map(|name| (name, name));
-        let reached: Vec<&str> = own
-            .chain(&names.redirects)
-            .filter(|(asked, name)| reaches(asked, name))
-            .map(|(_, name)| name.as_str())
-            .collect();
-        let (place, item) = place(route.position);
-        let divided = || reached.iter().filter(|name| names.divided.contains(**name));
-        if reached.is_empty() {
-            let key = "target.repo".to_owned();
-            faults.push(RouteFault { place, item, key, problem: Problem::ReachesNothing });
-        } else if let Some(example) = divided().next().filter(|_| is_each) {
-            let (count, example) = (divided().count(), (*example).to_owned());
-            let (key, problem) = ("target.arch".to_owned(), Problem::Divided { count, example });
+        let own = || names.repositories.keys().map(|name| (name, name));
+        let mut fault = |key: &str, problem| {
+            let ((place, item), key) = (place(route.position), key.to_owned());
             faults.push(RouteFault { place, item, key, problem });
+        };
+        if !own().chain(&names.redirects).any(|(asked, name)| reaches(asked, name)) {
+            fault("target.repo", Problem::ReachesNothing);
+            continue;
         }
-        for name in reached {
-            unreached.remove(name);
+        if !is_each || names.divided.is_empty() {
+            continue;
         }
-        last = Some(place);
-    }
-    // Without a route to repositories, the paths that are built in reach all of them.
-    if let (Some(place), Some(example)) = (last, unreached.first()) {
-        let problem =
-            Problem::NotReached { count: unreached.len(), example: (*example).to_owned() };
-        faults.push(RouteFault { place, item: "routes".to_owned(), key: String::new(), problem });
+        let all = own().chain(&names.redirects).filter(|(_, name)| names.divided.contains(*name));
+        let divided: BTreeSet<&String> =
+            all.filter(|(asked, name)| reaches(asked, name)).map(|(_, name)| name).collect();
+        if let Some(example) = divided.first() {
+            let (count, example) = (divided.len(), (*example).clone());
+            fault("target.arch", Problem::Divided { count, example });
+        }
     }
 }
 

@@ -258,14 +258,6 @@ pub enum Problem {
         /// One of them.
         example: String,
     },
-    /// Repositories without a route.
-    #[error("no route makes the name of {count} repositories, such as `{example}`")]
-    NotReached {
-        /// How many.
-        count: usize,
-        /// One of them.
-        example: String,
-    },
     /// A test whose request cannot be one.
     #[error("`{0}` is no request: write a path, as in /mirrorlist?repo=x")]
     BadRequest(String),
@@ -302,7 +294,6 @@ impl Problem {
                 | Self::MetalinkElsewhere
                 | Self::ReachesNothing
                 | Self::Divided { .. }
-                | Self::NotReached { .. }
         )
     }
 }

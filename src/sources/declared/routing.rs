@@ -120,9 +120,6 @@ pub(super) fn report_warnings(
                  differ in more than that: clients get an error",
                 format!("{count} in {item}, such as {example}"),
             ),
-            RouteProblem::NotReached { count, example } => {
-                ("repositories whose names no route makes", format!("{count}, such as {example}"))
-            }
             other => ("route that is probably not meant so", format!("{item}: {other}")),
         };
         report.skipped(&origin, problem, value);

@@ -235,7 +235,6 @@ fn what_is_probably_not_meant_is_a_diagnostic() {
              query.q",
             "c.toml:27: repositories for which nothing can stand for each architecture, as their directories \
              differ in more than that: clients get an error: 1 in route `a`, such as extras",
-            "c.toml:28: repositories whose names no route makes: 2, such as baseos-10",
             "c.toml:30: metalink at a URL without the word `metalink`, which dnf reads with `metalink=` only: \
              route `b`",
             "c.toml:31: route that can make the name of no repository: route `b`",
