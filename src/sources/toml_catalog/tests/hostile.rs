@@ -160,6 +160,17 @@ fn routes_to_many_repositories_are_checked() {
     let declaration = parsed(&format!("{text}{routes}"));
     assert_eq!(declaration.routes.len(), 256);
     assert_eq!(declaration.repositories[0].versions.len(), 4_000);
+    // Names are looked up in large maps.
+    let entries: String = (0..60_000).map(|n| format!("k{n}=\"baseos-v{n}\"\n")).collect();
+    let route = |n: usize| {
+        format!(
+            "[[route]]\nname=\"r{n}\"\npath=\"/{n}/{{a}}/{{b}}\"\n\
+             target={{repo=\"{{a|map:m}}{{b|map:m}}\",arch=\"x86_64\"}}\n"
+        )
+    };
+    let routes: String = (0..8).map(route).collect();
+    let declaration = parsed(&format!("{text}{routes}[map.m]\n{entries}"));
+    assert_eq!(declaration.maps[0].entries.len(), 60_000);
 }
 
 #[test]
