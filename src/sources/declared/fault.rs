@@ -290,8 +290,8 @@ pub enum Problem {
 pub enum Instead {
     /// A similar word.
     Similar(String),
-    /// The same key in another table.
-    Table(&'static str),
+    /// The same key in another place: the head of a table, or the name of a file.
+    Elsewhere(&'static str),
     /// Any of these words.
     AnyOf(Vec<String>),
     /// Nothing is known.
@@ -329,7 +329,7 @@ impl Display for Instead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Similar(word) => write!(f, ": did you mean `{}`?", one_line(word)),
-            Self::Table(table) => write!(f, ": it belongs into {table}"),
+            Self::Elsewhere(place) => write!(f, ": it belongs into {place}"),
             Self::AnyOf(words) => {
                 f.write_str("; known are ")?;
                 for (n, word) in words.iter().enumerate() {

@@ -197,7 +197,10 @@ pub(super) fn read_mirror(
     file_key: Option<&MirrorName>,
     faults: &mut Faults,
 ) -> Option<Mirror> {
-    let mut reader = TableReader::new(file, &keys::MIRROR, table, offset, faults);
+    let mut reader = match file_key {
+        None => TableReader::new(file, &keys::MIRROR, table, offset, faults),
+        Some(_) => TableReader::of_mirror_file(file, table, faults),
+    };
     let key = match (file_key, reader.find("key")) {
         (None, _) => value(reader.required("key", "key = \"berlin\"", values::mirror_name)),
         (Some(name), None) => Some(name.clone()),

@@ -6,6 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::file::File;
+use super::folder::DISTRIBUTION_FILE;
 use super::keys::{self, Table};
 use super::route_keys;
 use super::values;
@@ -39,25 +40,30 @@ impl<'a, 'f> TableReader<'a, 'f> {
         faults: &'f mut Faults,
     ) -> Self {
         let mut reader = Self { file, description, table, offset, faults };
-        reader.refuse_unknown_keys();
+        reader.refuse_unknown_keys(|name| find_instead(description, name));
         reader
     }
 
-    fn refuse_unknown_keys(&mut self) {
+    /// Begins to read a file that holds the keys of one mirror; keys that it should not have are faults.
+    pub(super) fn of_mirror_file(
+        file: &'a File,
+        table: &'a DeTable<'a>,
+        faults: &'f mut Faults,
+    ) -> Self {
+        let mut reader = Self { file, description: &keys::MIRROR, table, offset: 0, faults };
+        reader.refuse_unknown_keys(|name| match keys::CATALOG.has(name) {
+            true => Instead::Elsewhere(DISTRIBUTION_FILE),
+            false => find_instead(&keys::MIRROR, name),
+        });
+        reader
+    }
+
+    fn refuse_unknown_keys(&mut self, find_instead: impl Fn(&str) -> Instead) {
         let Self { file, description, .. } = *self;
         for (key, _) in self.table.iter().filter(|(key, _)| !description.has(key.get_ref())) {
             self.faults.push_with(|| {
                 let name: &str = key.get_ref();
-                let similar = Instead::find(name, description.names());
-                let others = keys::TABLES.into_iter().chain(route_keys::TABLES);
-                let others = others.chain([&keys::CATALOG]);
-                let mut others = others.filter(|table| table.head != description.head);
-                let owner = others.find(|table| table.has(name));
-                let instead = match (similar, owner) {
-                    (similar @ Instead::Similar(_), _) => similar,
-                    (_, Some(owner)) => Instead::Table(owner.head),
-                    (other, None) => other,
-                };
+                let instead = find_instead(name);
                 let path = path_of(description, name);
                 let problem = Problem::UnknownKey { table: description.head, instead };
                 Fault::new(&file.origin(key.span().start), &path, problem)
@@ -233,6 +239,17 @@ pub(super) fn one_table<'a>(value: &'a DeValue<'a>) -> Result<&'a DeTable<'a>, P
 /// The value without its position.
 pub(super) fn value<T>(located: Option<Located<T>>) -> Option<T> {
     located.map(|located| located.value)
+}
+
+/// What could be meant by a key that a table does not have.
+fn find_instead(description: &Table, name: &str) -> Instead {
+    let others = keys::TABLES.into_iter().chain(route_keys::TABLES).chain([&keys::CATALOG]);
+    let mut others = others.filter(|table| table.head != description.head);
+    match (Instead::find(name, description.names()), others.find(|table| table.has(name))) {
+        (similar @ Instead::Similar(_), _) => similar,
+        (_, Some(owner)) => Instead::Elsewhere(owner.head),
+        (other, None) => other,
+    }
 }
 
 /// The name of a key in messages.

@@ -75,6 +75,27 @@ fn faults_of_all_files_are_returned_with_their_places() {
 }
 
 #[test]
+fn what_belongs_to_the_whole_catalog_is_refused_in_the_file_of_a_mirror() {
+    let (_parent, path) = folder();
+    let text = "urls = [\"http://campus.example\"]\nnetwroks = []\n[[network]]\n\
+                prefix = \"192.0.2.0/24\"\nname = \"a\"\n[[route]]\nname = \"a\"\n[map.m]\na = \"b\"\n";
+    fs::write(path.join("mirrors/campus.toml"), text).expect("a write");
+    let told = refused(&path);
+    let lines: Vec<&str> = told.lines().collect();
+    let elsewhere = "is not a key of [[mirror]]: it belongs into distribution.toml";
+    assert_eq!(
+        lines,
+        [
+            "mirrors/campus.toml:2: mirror.netwroks: is not a key of [[mirror]]: did you mean `networks`?"
+                .to_owned(),
+            format!("mirrors/campus.toml:3: mirror.network: {elsewhere}"),
+            format!("mirrors/campus.toml:6: mirror.route: {elsewhere}"),
+            format!("mirrors/campus.toml:8: mirror.map: {elsewhere}"),
+        ]
+    );
+}
+
+#[test]
 fn what_is_between_files_is_checked() {
     let (_parent, path) = folder();
     fs::write(path.join("mirrors/b.toml"), "urls = [\"http://campus.example/\"]").expect("a write");
