@@ -124,6 +124,8 @@ fn of_vault(mut route: WrittenRoute, rank: i32) -> WrittenRoute {
 
 /// The route of lists of images.
 fn isolist() -> WrittenRoute {
+    // As the service, which calls all its lists plain text.
+    let content_type = ("content_type".to_owned(), Value::Text("text/plain".to_owned()));
     WrittenRoute {
         name: "almalinux-images".to_owned(),
         // Any text, so that an unknown architecture is an error in the style of the service.
@@ -133,7 +135,7 @@ fn isolist() -> WrittenRoute {
             ("arch".to_owned(), Value::Text("{arch}".to_owned())),
         ],
         format: "isolist".to_owned(),
-        options: usual_options().collect(),
+        options: usual_options().chain([content_type]).collect(),
         errors: "alma".to_owned(),
         ..WrittenRoute::default()
     }

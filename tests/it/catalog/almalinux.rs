@@ -117,6 +117,7 @@ fn lists_of_images_are_those_of_mirrors_with_the_version() {
     ] {
         let answer = server.get(&format!("{path} from 203.0.113.9"));
         assert_eq!((answer.status, answer.body.trim_end()), (200, expected), "{path}");
+        assert_eq!(answer.content_type, "text/plain", "{path}");
     }
     let answer = server.get("/isolist/9/x86_64 from 203.0.113.9");
     assert_eq!(answer.body.matches("/9.8/isos/x86_64\"").count(), 4, "{}", answer.body);
