@@ -167,6 +167,47 @@ fn each_value_is_checked() {
             "option minimum 0\noption country_only true",
             "options.minimum: changes nothing here: write it with order = \"tier\" and without country_only, or leave it out",
         ),
+        // What can change nothing, or leads to errors alone.
+        (
+            "target url https://a.example/{a}\noption limit 1",
+            "options.limit: changes nothing where the target is url: leave it out",
+        ),
+        (
+            "target url https://a.example/{a}\noption fallback https://b.example",
+            "options.fallback: changes nothing where the target is url: leave it out",
+        ),
+        (
+            "target url https://a.example/{a}\nquery proto protocol?",
+            "query.proto: the variable `protocol` changes nothing where the target is url: write \"-\" to ignore the parameter",
+        ),
+        (
+            "format metalink4\ntarget url https://a.example/{a}",
+            "format: clients of a metalink of target url would get nothing but an error: write another format, or a target of one directory or file",
+        ),
+        (
+            "format metalink4\ntarget category {a}",
+            "format: clients of a metalink of target category would get nothing but an error: write another format, or a target of one directory or file",
+        ),
+        (
+            "format metalink4\ntarget repo {a}\ntarget arch {b|literal:$arch}\nquery b b?",
+            "format: clients of a metalink of target arch with literal: would get nothing but an error: write another format, or a target of one directory or file",
+        ),
+        (
+            "format redirect\noption prefer [rsync ftp]",
+            "options.prefer: a redirect leads to http or https alone: add one of them",
+        ),
+        (
+            "option prefer [http]\noption fallback https://a.example",
+            "options.fallback: is never listed, as prefer lacks `https`: add it there, or write a URL of another protocol",
+        ),
+        (
+            "errors fallback",
+            "errors: there is no fallback: write it as the option fallback, even if it is the origin",
+        ),
+        (
+            "errors fallback\nformat metalink4\noption fallback https://a.example",
+            "errors: a metalink cannot hold the fallback: write another style of errors",
+        ),
         // Not known any more, or not yet.
         ("target page {a}", "target.page: is no key: write repo with arch, path, category or url"),
         (
@@ -206,6 +247,16 @@ fn each_value_is_checked() {
     check_line(
         "query r b?\ntarget path {b}",
         "target.path: a request may leave `b` out: add `|default:X`, or take its `?` away in the query",
+    );
+}
+
+#[test]
+fn fixed_urls_go_with_what_is_said_of_their_text() {
+    check(
+        "route x\npath /{country}\nquery q q\nquery r redirect?\nquery c countme?\n\
+         target url https://a.example/{country}/{q}\n\
+         option header false\noption cache 60\noption fallback https://b.example\nerrors fallback",
+        &[],
     );
 }
 

@@ -7,6 +7,7 @@ use model::repository::fixed_arch;
 use super::assemble::{assemble, item, item_of_map};
 use super::class::Class;
 use super::fault::{Problem, RouteFault};
+use super::fit;
 use super::map::Lists;
 use super::options::RouteFormat;
 use super::overlap;
@@ -58,10 +59,14 @@ pub fn compile(
         overlap::check(&table, overlap::BUDGET, place, &mut faults);
         for route in &table.routes {
             let (place, item) = place(route.position);
-            check_route(route, &table.lists, &table.parameters, &mut |key, problem| {
+            let mut report = |key: &str, problem: Problem| {
                 let (item, key) = (item.clone(), key.to_owned());
                 faults.push(RouteFault { place, item, key, problem });
-            });
+            };
+            check_route(route, &table.lists, &table.parameters, &mut report);
+            if let Some(written) = table.stored.routes.get(route.position) {
+                fit::check(route, written, &table.parameters, &mut report);
+            }
         }
         check_maps(&table, &mut faults);
         check_reach(&table, names, place, &mut faults);

@@ -186,6 +186,34 @@ pub enum Problem {
         "changes nothing here: write it with order = \"tier\" and without country_only, or leave it out"
     )]
     NoWorld,
+    /// An option that changes nothing where no mirrors are chosen.
+    #[error("changes nothing where the target is url: leave it out")]
+    NotForUrls,
+    /// A parameter that changes nothing where no mirrors are chosen.
+    #[error(
+        "the variable `{0}` changes nothing where the target is url: write \"-\" to ignore the parameter"
+    )]
+    ParameterNotForUrls(String),
+    /// A metalink of what has no checksums.
+    #[error(
+        "clients of a metalink of target {0} would get nothing but an error: write another format, or a \
+         target of one directory or file"
+    )]
+    NoMetalink(&'static str),
+    /// A redirect to protocols that it cannot lead to.
+    #[error("a redirect leads to http or https alone: add one of them")]
+    NoRedirect,
+    /// A fallback that is never listed.
+    #[error(
+        "is never listed, as prefer lacks `{0}`: add it there, or write a URL of another protocol"
+    )]
+    FallbackNotPreferred(&'static str),
+    /// Errors that lead to a fallback which is not there.
+    #[error("there is no fallback: write it as the option fallback, even if it is the origin")]
+    NoFallback,
+    /// Errors that lead to a fallback which the format cannot hold.
+    #[error("a metalink cannot hold the fallback: write another style of errors")]
+    NoFallbackInMetalink,
     /// A repository without an architecture.
     #[error("is missing: write arch = \"{{arch}}\" beside repo")]
     NoArch,

@@ -72,6 +72,7 @@ mod automaton;
 mod common_path;
 mod overlap;
 mod reach;
+mod fit;
 mod compile;
 mod route_tests;
 #[cfg(any(test, feature = "twin"))]

@@ -73,9 +73,6 @@ pub(crate) fn read_options(
             report(key, problem);
         }
     }
-    if options.cache.is_some() && (!options.order.is_same_for_all() || options.country_only) {
-        report("cache", Problem::NotForAll);
-    }
     if options.minimum.is_some() && (options.order != Order::Tier || options.country_only) {
         report("minimum", Problem::NoWorld);
     }

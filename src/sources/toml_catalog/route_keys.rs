@@ -129,7 +129,12 @@ pub const OPTIONS: Table = Table {
             "Whether URLs of directories end with a slash.",
         ),
         key("suffix", "template", "none", "What is appended to each URL, as in `$repo/os/$arch`."),
-        key("fallback", "base URL", "none", "The URL that is listed last."),
+        key(
+            "fallback",
+            "base URL",
+            "none",
+            "The URL that is listed last, of a protocol that `prefer` has.",
+        ),
         key(
             "order",
             "text",

@@ -117,7 +117,6 @@ fn of_the_reference() {
 #[test]
 fn nothing_or_the_fallback_alone() {
     check("empty", "/r/7/main", "text/plain", "200\n");
-    check("fallback", "/r/7/main", "text/plain", "200\n");
     let fallback = answer("fallback", "option fallback https://origin.example/root", "/r/7/main");
     assert_eq!(fallback.text(), "200\nhttps://origin.example/root/\n");
     let mut world = World::standard();

@@ -59,6 +59,7 @@ target category {version}
 option suffix $repo/{version}
 option order random
 format pacman
+option fallback https://fallback.example
 errors fallback
 route urpmi
 path /api-{version}.{arch}.list
@@ -84,6 +85,7 @@ route redirect
 path /get/{path*}
 target path {path}
 format redirect
+option fallback https://fallback.example
 errors fallback
 route vault
 path /vault/{version}

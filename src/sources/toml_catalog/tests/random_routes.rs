@@ -85,8 +85,12 @@ prop_compose! {
         } else {
             options.retain(|(key, _)| key != "minimum");
         }
+        // Mirrors are not chosen for fixed URLs.
+        let has_mirrors = !target.iter().any(|(key, _)| key == "url");
+        options.retain(|(key, _)| has_mirrors || key == "header" || key == "final_newline");
+        let query = query.into_iter().filter(|(name, _)| has_mirrors || !["cc", "p"].contains(name));
         let mut query: Vec<_> =
-            query.into_iter().map(|(name, rule)| (name.to_owned(), rule.to_owned())).collect();
+            query.map(|(name, rule)| (name.to_owned(), rule.to_owned())).collect();
         if found.clone().next().is_some() && !query.iter().any(|(name, _)| name == "p") {
             query.push(("p".to_owned(), "protocol?".to_owned()));
         }
