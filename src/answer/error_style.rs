@@ -126,9 +126,9 @@ fn unknown_to_almalinux(
             unknown(what, &sent(variable).unwrap_or_default())
         }
         Message::UnknownRepository(Subject::Repository(name, arch)) => {
-            match rules.edition().for_routes().repository(name.as_str()) {
-                Some(_) => unknown("architecture", arch),
-                None => {
+            match rules.edition().for_routes().knows_repository(name.as_str()) {
+                true => unknown("architecture", arch),
+                false => {
                     let asked = sent(Standard::Repo.name());
                     unknown("repository", asked.as_deref().unwrap_or(name.as_str()))
                 }

@@ -23,6 +23,12 @@ pub(super) fn push_message(message: &Message<'_, '_>, body: &mut impl Append) {
             mirrorlist::push_subject(subject, body);
             body.push_str("error: invalid repo or arch\n");
         }
+        Message::Divided(subject) => {
+            mirrorlist::push_subject(subject, body);
+            body.push_str(
+                "error: the directories of its architectures differ in more than their names\n",
+            );
+        }
         Message::NotCarried(subject) => {
             mirrorlist::push_subject(subject, body);
             body.push_str("error: no mirror carries it\n");

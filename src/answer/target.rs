@@ -108,6 +108,8 @@ pub enum Message<'s, 'q> {
     UnknownCategory(&'q str),
     /// The repository does not exist; the answer lists those that do.
     UnknownRepository(Subject<'s, 'q>),
+    /// The repository is known, but its directories have no URL in common for each architecture.
+    Divided(Subject<'s, 'q>),
     /// The repository is known, but no mirror carries its directory.
     NotCarried(Subject<'s, 'q>),
     /// The file has no known checksums, so there is no metalink.
@@ -288,12 +290,16 @@ fn resolve_each_arch<'s, 'q>(
     let name = find_current(edition.snapshot(), asked)?;
     let joint = edition.for_routes().repository(name.as_str());
     let view = joint.and_then(|joint| Some((joint, joint.view(edition.snapshot())?)));
+    let is_known = edition.for_routes().knows_repository(name.as_str());
     let subject = Subject::Repository(name, Cow::Borrowed(text));
     match view {
         // Each architecture has checksums of its own.
         Some((joint, directory)) if !format.describes_file() => {
             let (file, joint) = (Cow::Borrowed(""), Some((joint, text)));
             Ok(Target { directory, joint, file, subject })
+        }
+        None if is_known => {
+            Err(Refusal { status: Status::NotFound, message: Message::Divided(subject) })
         }
         _ => {
             let message = Message::UnknownRepository(subject);

@@ -36,6 +36,7 @@ pub struct Builder {
     disabled: Vec<Entry<String, bool>>,
     disabled_pairs: Vec<Entry<String, ()>>,
     categories: Vec<Entry<String, Vec<String>>>,
+    path_templates: Vec<Entry<String, String>>,
     routes: Stored,
     continents: Vec<Entry<String, String>>,
     network_countries: Vec<Entry<String, String>>,
@@ -64,6 +65,7 @@ impl Builder {
             disabled: Vec::new(),
             disabled_pairs: Vec::new(),
             categories: Vec::new(),
+            path_templates: Vec::new(),
             routes: Stored::default(),
             continents: Vec::new(),
             network_countries: Vec::new(),
@@ -108,6 +110,7 @@ impl Builder {
             Record::Fallback(url) => self.fallback = Some(url),
             Record::Nat64(prefix) => self.nat64.push(prefix),
             Record::Category(name, keys) => push(&mut self.categories, origin, name, keys),
+            Record::PathTemplate(name, path) => push(&mut self.path_templates, origin, name, path),
             Record::Routes(routes) => self.routes = routes,
             Record::Files(directory, files) => push(&mut self.files, origin, directory, files),
         }
@@ -153,6 +156,8 @@ impl Builder {
         let (redirects, disabled) =
             repositories::resolve_names(&repositories, &self.redirects, &self.disabled, report);
         let categories = repositories::resolve_categories(&self.categories, &repositories, report);
+        let path_templates =
+            repositories::resolve_templates(&self.path_templates, &repositories, report);
 
         let mut catalog = Catalog {
             created,
@@ -169,6 +174,7 @@ impl Builder {
             redirects,
             disabled,
             categories,
+            path_templates,
             routes,
             continents: Vec::new(),
             audiences: Vec::new(),

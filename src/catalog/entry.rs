@@ -49,6 +49,9 @@ pub enum Record {
     Nat64(Nat64Prefix),
     /// A category, and `repo+arch` of each repository in it.
     Category(String, Vec<String>),
+    /// The name of a repository, and its directory with [`ANY_ARCH`](model::repository::ANY_ARCH) in place of
+    /// the architecture. Only names that are asked for without an architecture need it.
+    PathTemplate(String, String),
     /// Which requests get an answer besides those for the usual paths. The last one counts.
     Routes(Stored),
     /// A directory, and its files with their versions.

@@ -47,6 +47,9 @@ pub struct Catalog {
     /// Categories in ascending order, each with the directories that a mirror must carry to be listed for
     /// it, in ascending order.
     pub categories: Vec<(String, Vec<DirectoryId>)>,
+    /// Names of repositories in ascending order, each with the directory of all of its architectures, in which
+    /// [`ANY_ARCH`](model::repository::ANY_ARCH) stands for them.
+    pub path_templates: Vec<(String, String)>,
     /// Which requests get an answer besides those for the usual paths.
     pub routes: Stored,
     /// The continent of each country, in ascending order of countries.

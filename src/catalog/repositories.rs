@@ -206,6 +206,21 @@ pub(super) fn resolve_categories(
     categories
 }
 
+/// The directories of repositories for any architecture. Those of names that no repository has are left out:
+/// why it has none was reported.
+pub(super) fn resolve_templates(
+    records: &[Entry<String, String>],
+    repositories: &[Repository],
+    report: &mut Report,
+) -> Vec<(String, String)> {
+    let known: FxHashSet<&str> =
+        repositories.iter().map(|repository| name_of(&repository.key)).collect();
+    let templates = first_of_each_name(records, report).into_iter();
+    let templates = templates.filter(|(name, _)| known.contains(name));
+    let resolve = |written: &str| split_repodata(&path::canonical(written)).0.to_owned();
+    templates.map(|(name, entry)| (name.to_owned(), resolve(&entry.value))).collect()
+}
+
 /// The name at the end of a chain of redirects; `None` for a cycle or more than `MAX_STEPS` steps.
 fn follow<'a>(
     redirects: &BTreeMap<&str, &'a Entry<String, String>>,

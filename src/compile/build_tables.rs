@@ -63,6 +63,11 @@ pub(super) fn lay_out(catalog: Catalog, report: &mut Report) -> Option<Tables> {
     for (_, directories) in catalog.categories {
         tables.category_directories.push(directories)?;
     }
+    let names = catalog.path_templates.iter().map(|(name, _)| &**name);
+    tables.path_template_names = Names::from_sorted(names)?;
+    for (_, template) in &catalog.path_templates {
+        tables.path_templates.push(template)?;
+    }
     tables.routes = catalog.routes;
     tables.restrictions = catalog
         .audiences

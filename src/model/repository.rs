@@ -3,6 +3,9 @@
 /// The greatest length of a name, a version or an architecture in a catalog, in bytes.
 const MAX_PART: usize = 100;
 
+/// What stands for the architecture in a directory that is the same for all of them but for that.
+pub const ANY_ARCH: &str = "{arch}";
+
 /// Splits a key into repository and architecture, at the last plus sign: an architecture has none.
 pub fn split_key(key: &str) -> Option<(&str, &str)> {
     key.rsplit_once('+')

@@ -16,7 +16,7 @@
 //! `UPDATE_GOLDEN=1 cargo test --test it` writes the file of the new version and the seeds of the
 //! fuzzer. The files of earlier versions are not changed.
 //!
-//! - 5: routes and categories.
+//! - 5: routes, categories, and the directories of repositories for any architecture.
 //! - 4: mirrors with a monopoly, repositories switched off for one architecture, fallback and NAT64
 //!   prefixes of the data.
 //! - 3: mirrors have a key ([`model::mirror_key`]).

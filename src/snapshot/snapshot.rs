@@ -83,6 +83,8 @@ pub struct Snapshot {
     disabled: NameIndex,
     category_names: Names,
     category_directories: Lists<DirectoryId>,
+    path_template_names: Names,
+    path_templates: Texts,
     routes: RouteTable,
 
     pub(super) netblocks: CoveringTable<u32>,
@@ -205,6 +207,8 @@ impl Snapshot {
             disabled: NameIndex::new(tables.disabled),
             category_names: tables.category_names,
             category_directories: tables.category_directories,
+            path_template_names: tables.path_template_names,
+            path_templates: tables.path_templates,
             routes,
             netblocks,
             netblock_hosts: tables.netblock_hosts,
@@ -335,6 +339,12 @@ impl Snapshot {
     /// Which requests get an answer besides those for the usual paths.
     pub fn routes(&self) -> &RouteTable {
         &self.routes
+    }
+
+    /// The directory of a repository, with [`ANY_ARCH`](model::repository::ANY_ARCH) in place of the
+    /// architecture, if it can be asked for without one.
+    pub fn find_path_template(&self, repo: &str) -> Option<&str> {
+        self.path_template_names.find(repo).map(|rank| self.path_templates.get(rank))
     }
 
     /// The categories, each with the directories that a mirror must carry to be listed for it.

@@ -12,6 +12,7 @@ use model::embedded::Nat64Prefix;
 use model::geo::{Continent, Country, Location};
 use model::ids::{DirectoryId, HostId, LayoutId};
 use model::mirror_key::MirrorKey;
+use model::path;
 use routes::written::Stored;
 
 pub use super::packed::{HostSets, Lists, Names, Prefixes, Texts};
@@ -63,6 +64,13 @@ pub struct Tables {
     /// The directories that a mirror must carry to be listed for a category, in ascending order; at least
     /// one.
     pub category_directories: Lists<DirectoryId>,
+    /// Repositories that can be asked for without an architecture, in ascending order.
+    pub path_template_names: Names,
+    /// Their directories in canonical form, by rank of the name, in which [`ANY_ARCH`] stands for the
+    /// architecture.
+    ///
+    /// [`ANY_ARCH`]: model::repository::ANY_ARCH
+    pub path_templates: Texts,
     /// Which requests get an answer besides those for the usual paths.
     pub routes: Stored,
     /// The continent of each country, in ascending order of countries.
@@ -203,6 +211,11 @@ fn is_canonical(url: &str) -> bool {
     BaseUrl::parse(url).is_ok_and(|parsed| parsed.as_str() == url)
 }
 
+/// Whether a path can be that of a directory, in canonical form.
+fn is_directory(path: &str) -> bool {
+    path::canonical(path) == path && !path.chars().any(char::is_control)
+}
+
 impl Tables {
     /// Checks the consistency of the tables: every index is in range, every list is complete. Fails
     /// with the name of the first inconsistent table.
@@ -213,7 +226,7 @@ impl Tables {
         let directory =
             |id: &Option<DirectoryId>| id.is_none_or(|id| id.index() < self.directories.len());
         let range = |&(from, to): &(u32, u32), len: usize| from <= to && to as usize <= len;
-        let checks: [(&'static str, bool); 27] = [
+        let checks: [(&'static str, bool); 28] = [
             ("fallback", self.fallback.as_deref().is_none_or(is_canonical)),
             ("nat64", self.nat64.iter().all(|text| Nat64Prefix::parse(text).is_ok())),
             ("hosts", self.hosts.iter().all(Host::is_sound) && self.keys_differ()),
@@ -280,6 +293,13 @@ impl Tables {
                     && self.category_directories.len() == self.category_names.len()
                     && self.category_directories.is_sound(|id| id.index() < self.directories.len())
                     && self.categories_ascend(),
+            ),
+            (
+                "path_templates",
+                self.path_template_names.is_sound()
+                    && self.path_templates.is_sound()
+                    && self.path_templates.len() == self.path_template_names.len()
+                    && self.path_templates.iter().all(is_directory),
             ),
             (
                 "continents",
@@ -405,6 +425,34 @@ mod tests {
         let mut without_list = tables(&[&[0]]);
         without_list.category_directories = Lists::default();
         assert_eq!(without_list.validate(), Err("categories"));
+    }
+
+    #[test]
+    fn templates_of_paths_are_canonical_and_each_has_a_name() {
+        let tables = |names: &[&str], paths: &[&str]| {
+            let mut tables = Tables {
+                path_template_names: Names::from_sorted(names.iter().copied()).expect("few"),
+                ..Tables::default()
+            };
+            for path in paths {
+                tables.path_templates.push(path).expect("few");
+            }
+            tables
+        };
+        assert_eq!(tables(&["a", "b"], &["x/{arch}/os", "y"]).validate(), Ok(()));
+        for (names, paths) in [
+            (&["a"][..], &["x", "y"][..]),
+            (&["a"], &[]),
+            (&["a"], &["x//{arch}"]),
+            (&["a"], &["/x"]),
+            (&["a"], &["x/\n"]),
+        ] {
+            assert_eq!(
+                tables(names, paths).validate(),
+                Err("path_templates"),
+                "{names:?} {paths:?}"
+            );
+        }
     }
 
     #[test]

@@ -19,8 +19,9 @@ use snapshot::{Snapshot, contains, insert};
 pub struct ForRoutes {
     /// The fallback of each route, by its position in the catalog.
     fallbacks: Vec<Option<OwnFallback>>,
-    /// Repositories for each of their architectures, by name.
-    repositories: FxHashMap<Box<str>, Joint>,
+    /// Repositories for each of their architectures, by name; `None` for those whose directories are not
+    /// the same but for the architecture.
+    repositories: FxHashMap<Box<str>, Option<Joint>>,
     categories: FxHashMap<Box<str>, Joint>,
     /// Mirrors in the orders that are the same for all clients.
     by_key: Ordered,
@@ -87,7 +88,12 @@ impl ForRoutes {
 
     /// A repository for each of its architectures.
     pub fn repository(&self, name: &str) -> Option<&Joint> {
-        self.repositories.get(name)
+        self.repositories.get(name)?.as_ref()
+    }
+
+    /// Whether a repository has a directory for an architecture, even if it cannot be had for each of them.
+    pub fn knows_repository(&self, name: &str) -> bool {
+        self.repositories.contains_key(name)
     }
 
     /// A category.
@@ -138,7 +144,7 @@ fn unrestricted(snapshot: &Snapshot) -> Vec<HostId> {
 }
 
 /// Each repository for all architectures in which it can be had, without that of source packages.
-fn join_arches(snapshot: &Snapshot) -> FxHashMap<Box<str>, Joint> {
+fn join_arches(snapshot: &Snapshot) -> FxHashMap<Box<str>, Option<Joint>> {
     let mut repositories: BTreeMap<&str, Vec<(&str, DirectoryId)>> = BTreeMap::new();
     for key in snapshot.repository_names().iter() {
         let Some((name, arch)) = split_key(key).filter(|&(_, arch)| arch != "source") else {
@@ -149,9 +155,12 @@ fn join_arches(snapshot: &Snapshot) -> FxHashMap<Box<str>, Joint> {
             repositories.entry(name).or_default().push((arch, directory));
         }
     }
-    let join =
-        |(name, arches): (&str, Vec<_>)| Some((name.into(), Joint::of_arches(snapshot, &arches)?));
-    repositories.into_iter().filter_map(join).collect()
+    let join = |(name, arches): (&str, Vec<_>)| {
+        let template = snapshot.find_path_template(name);
+        let joint = template.and_then(|path| Joint::of_arches(snapshot, path, &arches));
+        (name.into(), joint)
+    };
+    repositories.into_iter().map(join).collect()
 }
 
 fn join_categories(snapshot: &Snapshot) -> FxHashMap<Box<str>, Joint> {

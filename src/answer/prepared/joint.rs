@@ -3,6 +3,7 @@
 
 use encode::write::push_url_path;
 use model::ids::{DirectoryId, HostId};
+use model::repository::ANY_ARCH;
 use snapshot::{DirectoryView, Snapshot, members, remove};
 
 /// Several directories in the form for answers.
@@ -19,18 +20,18 @@ pub struct Joint {
 }
 
 /// A path in its URL form, in pieces. The text that stands for each architecture comes between them.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Gapped(Vec<String>);
 
 impl Gapped {
     /// Cuts a path at each place where the architecture stands.
-    fn cut(path: &str, arch: &str) -> Self {
+    fn cut(template: &str) -> Self {
         let escape = |piece: &str| {
             let mut out = String::new();
             push_url_path(piece, &mut out);
             out
         };
-        Self(path.split(arch).map(escape).collect())
+        Self(template.split(ANY_ARCH).map(escape).collect())
     }
 
     fn push(&self, text: &str, out: &mut String) {
@@ -42,20 +43,26 @@ impl Gapped {
 }
 
 impl Joint {
-    /// A repository for each of its architectures, which stand before their directories. `None` if the
-    /// paths differ in more than the architecture, or if there is none.
-    pub(super) fn of_arches(snapshot: &Snapshot, arches: &[(&str, DirectoryId)]) -> Option<Self> {
-        let mut tails = None;
+    /// A repository for each of its architectures, which stand before their directories. `None` if a
+    /// directory is not what `template` makes of its architecture, or if there is none.
+    pub(super) fn of_arches(
+        snapshot: &Snapshot,
+        template: &str,
+        arches: &[(&str, DirectoryId)],
+    ) -> Option<Self> {
+        let mut tail = None;
         for &(arch, id) in arches {
             let view = snapshot.directory(id)?;
-            let own = (Gapped::cut(view.subpath, arch), Gapped::cut(view.name, arch));
-            match &tails {
-                None => tails = Some(own),
-                Some(known) if *known == own => {}
-                Some(_) => return None,
+            // What is below a base URL is the end of the full name.
+            let above = view.name.strip_suffix(view.subpath)?;
+            let own = template.strip_prefix(above)?;
+            let is_sound = template.replace(ANY_ARCH, arch) == view.name
+                && own.replace(ANY_ARCH, arch) == view.subpath;
+            if !is_sound || *tail.get_or_insert(own) != own {
+                return None;
             }
         }
-        let (tail, full_tail) = tails?;
+        let (tail, full_tail) = (Gapped::cut(tail?), Gapped::cut(template));
         let ids: Vec<_> = arches.iter().map(|&(_, id)| id).collect();
         Self::new(snapshot, &ids, tail, full_tail)
     }

@@ -15,7 +15,8 @@ use index::Index;
 use model::base_url::{BaseUrl, authority};
 use model::mirror_key::MirrorKey;
 use model::net::Prefix;
-use routes::written::{Stored, WrittenRoute};
+use model::repository::fixed_arch;
+use routes::written::{Stored, Value, WrittenRoute};
 
 pub use super::expand::TooManyPairs;
 use super::expand::{self, Pair, aliases};
@@ -124,6 +125,19 @@ fn add_routes(
     }
     let names = routing::names(declaration, pairs);
     routing::report_warnings(declaration, &names, report);
+    if routes.iter().any(names_each_arch) {
+        // Source packages have one architecture, whatever is asked for.
+        let is_joined = |pair: &&Pair<'_>| {
+            let is_one_of_several = !pair.is_disabled() && fixed_arch(&pair.name).is_none();
+            is_one_of_several && !names.divided.contains(&pair.name)
+        };
+        let joined: BTreeMap<&str, &Pair<'_>> =
+            pairs.iter().filter(is_joined).map(|pair| (&*pair.name, pair)).collect();
+        for (name, pair) in joined {
+            let record = Record::PathTemplate(name.to_owned(), pair.written_for_any_arch());
+            builder.add(&pair.repository.origin, record);
+        }
+    }
     // Tests have been run.
     let untested = |route: &WrittenRoute| WrittenRoute { tests: Vec::new(), ..route.clone() };
     let routes = routes.iter().map(untested).collect();
@@ -142,6 +156,14 @@ fn add_routes(
     for (name, (origin, keys)) in categories {
         builder.add(origin, Record::Category(name.to_owned(), keys));
     }
+}
+
+/// Whether the target of a route can be a repository for each of its architectures.
+fn names_each_arch(route: &WrittenRoute) -> bool {
+    let names_it = |(key, value): &(String, Value)| {
+        key == "arch" && matches!(value, Value::Text(text) if text.contains("literal:"))
+    };
+    route.target.iter().any(names_it)
 }
 
 /// Adds what is known of each mirror, and returns those that are listed.

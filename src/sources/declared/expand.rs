@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use catalog::Origin;
 use model::path;
+use model::repository::ANY_ARCH;
 
 use super::Repository;
 
@@ -85,6 +86,11 @@ impl Pair<'_> {
             Cow::Owned(path) => Cow::Owned(path::split_repodata(&path).0.to_owned()),
         };
         (!path.is_empty()).then_some(path)
+    }
+
+    /// The directory with [`ANY_ARCH`] in place of the architecture, as the template gives it.
+    pub(super) fn written_for_any_arch(&self) -> String {
+        self.repository.directory(self.version, ANY_ARCH)
     }
 
     /// Whether the repository is switched off for this architecture.

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::{Origin, Report};
+use model::path;
 use model::repository::fixed_arch;
 use routes::{CatalogNames, Problem as RouteProblem, RouteFault, check_tests, compile};
 
@@ -16,8 +17,6 @@ use super::fault::{Fault, Faults, Problem};
 
 /// The most steps of a redirect that are followed, as by the catalog's builder.
 const MAX_STEPS: usize = 64;
-/// What takes the place of an architecture in directories that are compared.
-const ANY_ARCH: &str = "\u{0}";
 
 /// What routes can lead to.
 pub(super) fn names(declaration: &Declaration, pairs: &[Pair<'_>]) -> CatalogNames {
@@ -38,7 +37,7 @@ pub(super) fn names(declaration: &Declaration, pairs: &[Pair<'_>]) -> CatalogNam
         // Whatever is asked for, sources have one architecture.
         let is_one_of_several = !pair.is_disabled() && fixed_arch(&pair.name).is_none();
         if is_one_of_several && !names.divided.contains(&pair.name) {
-            let path = pair.path().unwrap_or_default().replace(pair.arch, ANY_ARCH);
+            let path = path::canonical(&pair.written_for_any_arch()).into_owned();
             if *paths.entry(&pair.name).or_insert_with(|| path.clone()) != path {
                 names.divided.insert(pair.name.clone());
             }

@@ -168,6 +168,7 @@ fn world(mirrors: &[Mirror]) -> World {
         world.directory(&path, arch, &carriers);
         world.repository(&format!("r+{arch}"), &path);
     }
+    world.path_templates = vec![("r", "pub/{arch}")];
     let near: Vec<i64> =
         mirrors.iter().filter(|mirror| mirror.is_near).map(|mirror| mirror.number).collect();
     world.list.host_netblock_cache = vec![StringRepeatedIntMap::new("192.0.2.0/24", near)];

@@ -7,6 +7,7 @@ fn world(routes: &str) -> World {
     let mut world = World::standard();
     world.repository("main-9+aarch64", "pub/test/9/aarch64");
     world.directory("pub/test/9/aarch64", "9/aarch64", &[1, 2, 4, 5]);
+    world.path_templates = vec![("main-9", "pub/test/9/{arch}"), ("plain-9", "pub/test/9/plain")];
     world.categories = vec![("all", vec!["main-9+x86_64", "main-9+aarch64"])];
     world.routes = routes.to_owned();
     world

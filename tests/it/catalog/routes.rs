@@ -1,6 +1,6 @@
 //! Routes of a catalog, over the wire.
 
-use super::SMALLEST;
+use super::{Files, SMALLEST, serve};
 use crate::server::{Client, HasBody, Server, patient};
 
 const ROUTES: &str = r#"
@@ -111,4 +111,64 @@ fn compressed_answers_vary_by_what_the_client_can_read() {
     assert_eq!(server.get("/list/baseos-9").header("vary"), Some("accept-encoding"));
     let built_in = server.get("/mirrorlist?repo=baseos-9&arch=x86_64");
     assert_eq!(built_in.header("vary"), Some("accept, accept-encoding"));
+}
+
+/// A catalog with one repository in this directory, and a list for each of its architectures.
+fn each_arch(path: &str, arches: &str) -> String {
+    format!(
+        r#"
+        [distribution]
+        name   = "Example Linux"
+        origin = "https://origin.example"
+        [[repository]]
+        name   = "core"
+        arches = [{arches}]
+        path   = "{path}"
+        [[mirror]]
+        key     = "berlin"
+        urls    = ["https://berlin.example/pub"]
+        country = "DE"
+        [[route]]
+        name   = "each"
+        path   = "/{{repo}}"
+        target = {{ repo = "{{repo}}", arch = "{{arch|literal:$basearch}}" }}
+        query  = {{ arch = "arch?" }}
+        "#
+    )
+}
+
+#[test]
+fn the_word_for_each_architecture_stands_only_where_the_template_has_it() {
+    for (path, arches, expected) in [
+        ("alarm/{arch}/core", "\"arm\"", "alarm/$basearch/core"),
+        ("alarm2/{arch}/core", "\"arm\", \"aarch64\"", "alarm2/$basearch/core"),
+        ("el9-x86_64/{arch}", "\"x86_64\", \"aarch64\"", "el9-x86_64/$basearch"),
+        ("x~y/{arch}/{arch}", "\"x\", \"y\"", "x~y/$basearch/$basearch"),
+        ("x86_64", "\"x86_64\"", "x86_64"),
+    ] {
+        let files = Files::new(&each_arch(path, arches));
+        assert_eq!(
+            files.serve().get("/core").urls(),
+            [
+                format!("https://berlin.example/pub/{expected}/"),
+                format!("https://origin.example/{expected}/"),
+            ]
+        );
+        let report = files.report();
+        assert!(!report.iter().any(|line| line.contains("each architecture")), "{report:?}");
+    }
+}
+
+#[test]
+fn a_repository_in_differing_directories_is_told_as_that() {
+    let other =
+        "[[repository]]\nname = \"core\"\narches = [\"aarch64\"]\npath = \"other/{arch}\"\n";
+    let catalog = [&each_arch("main/{arch}", "\"x86_64\""), other].concat();
+    let server = serve(&catalog);
+    let expected = "404\n# repo = core arch = $basearch error: the directories of its architectures differ \
+                    in more than their names\n";
+    assert_eq!(server.get("/core").text(), expected);
+    assert_eq!(server.get("/core?arch=x86_64").status, 200);
+    let unknown = "404\n# repo = none arch = $basearch error: invalid repo or arch\n";
+    assert_eq!(server.get("/none").text(), unknown);
 }

@@ -6,8 +6,10 @@ use std::sync::OnceLock;
 use answer::requester::Requester;
 use answer::{Edition, Endpoint, Options, Reply, Request, Scratch, respond};
 use catalog::Report;
+use catalog::records::Repository;
 use compile::compile;
 use encode::text::Text;
+use model::repository::{ANY_ARCH, split_key};
 use sources::Inputs;
 
 /// A route for each kind of target, format and style of errors.
@@ -104,6 +106,12 @@ fn edition() -> Edition {
     catalog.routes = table.stored().clone();
     let repository = catalog.repositories.iter().find_map(|known| known.directory).unwrap();
     catalog.categories.push(("9".to_owned(), vec![repository]));
+    let split = |known: &Repository| {
+        let (name, arch) = split_key(&known.key)?;
+        Some((name.to_owned(), known.path.replace(arch, ANY_ARCH)))
+    };
+    catalog.path_templates = catalog.repositories.iter().filter_map(split).collect();
+    catalog.path_templates.dedup();
     Edition::new(compile(catalog, report, None).unwrap().snapshot)
 }
 

@@ -65,6 +65,9 @@ pub struct World {
     pub monopolies: Vec<i64>,
     /// The routes of the catalog, in the notation of [`routes::notation`]. MirrorManager's data have none.
     pub routes: String,
+    /// Names of repositories that routes ask for without an architecture, each with the directory in which
+    /// `{arch}` stands for it.
+    pub path_templates: Vec<(&'static str, &'static str)>,
     /// Categories with keys `repo+arch`.
     pub categories: Vec<(&'static str, Vec<&'static str>)>,
     /// Number, country and audience of each mirror, for [`World::directory`].
@@ -104,6 +107,7 @@ impl World {
             options: Options::default(),
             monopolies: Vec::new(),
             routes: String::new(),
+            path_templates: Vec::new(),
             categories: Vec::new(),
             mirrors: Vec::new(),
         }
@@ -268,6 +272,10 @@ impl World {
             directories.sort();
             catalog.categories.push(((*name).to_owned(), directories));
         }
+        let templates = self.path_templates.iter();
+        catalog.path_templates =
+            templates.map(|&(name, path)| (name.to_owned(), path.to_owned())).collect();
+        catalog.path_templates.sort();
         let notes = notation::read(&self.routes);
         let arches = catalog.repositories.iter().filter_map(|known| split_key(&known.key));
         let names = CatalogNames {
