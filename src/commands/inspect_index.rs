@@ -27,7 +27,7 @@ fn repositories(index: &Index) -> impl Iterator<Item = Repository<'_>> {
             "repodata" => "",
             name => name.strip_suffix("/repodata")?,
         };
-        let repomd = found.files.iter().find(|file| &*file.name == REPOMD)?;
+        let repomd = found.listed().find(|file| &*file.name == REPOMD)?;
         Some(Repository { directory, repomd })
     })
 }
@@ -35,7 +35,7 @@ fn repositories(index: &Index) -> impl Iterator<Item = Repository<'_>> {
 /// What is counted. A file is read again by the next scan if it is held back, or changed so shortly before
 /// the last scan that a later change could have the same time.
 pub(super) fn describe(path: &Path, index: &Index) -> Value {
-    let files = || index.directories().iter().flat_map(|directory| &directory.files);
+    let files = || index.directories().iter().flat_map(index::Directory::listed);
     let n_earlier: usize = files().map(|file| file.versions.len().saturating_sub(1)).sum();
     let times = || repositories(index).filter_map(|found| found.repomd.versions.first());
     let newest = times().map(|version| version.timestamp).max();

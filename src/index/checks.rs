@@ -72,15 +72,13 @@ fn check_file(file: &File) -> Result<(), Fault> {
         return Err(Fault::Name { kind: Kind::File, problem, name: file.name.to_string() });
     }
     let n = file.versions.len();
-    let has_one_current = match file.versions.split_first() {
-        Some((current, earlier)) => {
-            current.replaced.is_none()
-                && earlier.iter().all(|version| version.replaced.is_some())
-                && earlier.is_sorted_by(|one, other| one.replaced >= other.replaced)
-        }
-        None => false,
+    let earlier = match file.versions.split_first() {
+        Some((first, earlier)) if first.replaced.is_none() => earlier,
+        _ => &file.versions,
     };
-    match has_one_current && n <= MAX_VERSIONS {
+    let is_sound = earlier.iter().all(|version| version.replaced.is_some())
+        && earlier.is_sorted_by(|one, other| one.replaced >= other.replaced);
+    match is_sound && (1..=MAX_VERSIONS).contains(&n) {
         true => Ok(()),
         false => Err(Fault::Versions { name: file.name.to_string(), n }),
     }

@@ -35,8 +35,8 @@ pub enum Fault {
         /// The name.
         name: String,
     },
-    /// A file has no version, too many, or not one current version at the beginning.
-    #[error("holds the file {name:?} in {n} versions, or with none or several that are current")]
+    /// A file has no version, too many, or one that is current behind another.
+    #[error("holds the file {name:?} in {n} versions, or with several that are current")]
     Versions {
         /// The file's name.
         name: String,

@@ -224,6 +224,10 @@ mod tests {
         }
     }
 
+    fn withdrawn() -> File {
+        File { versions: vec![version(Some(7)), version(Some(3))], ..file("repomd.xml", 1) }
+    }
+
     fn directory(name: &str, files: Vec<File>) -> Directory {
         Directory { name: name.into(), n_files: files.len() as u64, files }
     }
@@ -240,6 +244,7 @@ mod tests {
             directory("9/os", vec![]),
             directory("9/os/repodata", vec![file("repomd.xml", 3)]),
             directory("9/images", vec![file("CHECKSUM", 0), file("a-CHECKSUM", 1)]),
+            directory("9/old", vec![withdrawn()]),
         ];
         let mut directories = directories;
         directories.sort_by(|one, other| one.name.cmp(&other.name));
@@ -252,8 +257,10 @@ mod tests {
         let index = sample();
         let names =
             |name| index.below(name).iter().map(|directory| &*directory.name).collect::<Vec<_>>();
-        assert_eq!(names("9"), ["9/images", "9/os", "9/os/repodata"]);
-        assert_eq!(names("").len(), 5);
+        assert_eq!(names("9"), ["9/images", "9/old", "9/os", "9/os/repodata"]);
+        assert_eq!(names("").len(), 6);
+        let n_listed = |name| index.find(name).map(|found| found.listed().count());
+        assert_eq!((n_listed("9/images"), n_listed("9/old")), (Some(2), Some(0)));
         assert!(names("9/o").is_empty());
         assert!(names("9/os/repodata").is_empty());
         assert_eq!(index.find("9/os").map(|found| &*found.name), Some("9/os"));
@@ -318,6 +325,9 @@ mod tests {
         assert!(files(vec![file("b", 0), file("a", 0)]).contains("\"a\" out of order"));
         assert!(files(vec![file("a", 32)]).contains("in 33 versions"));
         assert!(files(vec![File { versions: vec![], ..file("a", 0) }]).contains("in 0 versions"));
+        let earlier_first =
+            File { versions: vec![version(Some(1)), version(None)], ..file("a", 0) };
+        assert!(files(vec![earlier_first]).contains("several that are current"));
         let two_current = File { versions: vec![version(None), version(None)], ..file("a", 0) };
         assert!(files(vec![two_current]).contains("several that are current"));
         let aliases =

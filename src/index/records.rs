@@ -14,7 +14,7 @@ pub struct Directory {
     pub name: Box<str>,
     /// How many regular files are in it.
     pub n_files: u64,
-    /// The files whose checksums are known, in ascending order of names.
+    /// The files whose checksums are known, also withdrawn ones, in ascending order of names.
     pub files: Vec<File>,
 }
 
@@ -23,7 +23,8 @@ pub struct Directory {
 pub struct File {
     /// Its name within the directory.
     pub name: Box<str>,
-    /// Its versions: the current one, then earlier ones, the last replaced first. There is at least one.
+    /// Its versions: the current one, then earlier ones, the last replaced first. There is at least one. If
+    /// the first one is replaced as well, the file is withdrawn: it is there, but others may not read it.
     pub versions: Vec<Version>,
     /// What the file system said of the current version; `None` if the next scan has to read the file
     /// again whatever it says then.
@@ -40,9 +41,23 @@ pub struct Version {
     pub size: u64,
     /// Its checksums; a scan computes all of them.
     pub checksums: Checksums,
-    /// When a scan found another version in its place, in seconds since 1970; `None` for the current
-    /// version.
+    /// When a scan found another version in its place, or the file withdrawn, in seconds since 1970; `None`
+    /// for the current version.
     pub replaced: Option<u64>,
+}
+
+impl Directory {
+    /// The files that are not withdrawn.
+    pub fn listed(&self) -> impl Iterator<Item = &File> {
+        self.files.iter().filter(|file| !file.is_withdrawn())
+    }
+}
+
+impl File {
+    /// Whether others may not read it any more. Its versions count if they may do so again.
+    pub fn is_withdrawn(&self) -> bool {
+        self.versions.first().is_none_or(|version| version.replaced.is_some())
+    }
 }
 
 /// What the file system says of a file. As long as it says the same, the content is the same.

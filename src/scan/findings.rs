@@ -21,6 +21,8 @@ pub enum Problem {
     TooManyVersions,
     /// The `repomd.xml` of a repository is a link.
     LinkedIndex,
+    /// A checksum file of images is a link.
+    LinkedChecksums,
     /// A link that has the name of a directory.
     LinkAndDirectory,
     /// A link that leads out of the tree.
@@ -51,6 +53,7 @@ impl Problem {
             Self::Unusable => "unusable",
             Self::TooManyVersions => "too_many_versions",
             Self::LinkedIndex => "linked_index",
+            Self::LinkedChecksums => "linked_checksums",
             Self::LinkAndDirectory => "link_and_directory",
             Self::LinkOutside => "link_outside",
             Self::LinkLoop => "link_loop",
@@ -71,6 +74,7 @@ impl Problem {
             Self::Unusable => "cannot be used, and no version before is known",
             Self::TooManyVersions => "file with more than 32 versions, the oldest is not kept",
             Self::LinkedIndex => "repomd.xml that is a link, skipped",
+            Self::LinkedChecksums => "checksum file that is a link, skipped",
             Self::LinkAndDirectory => "link that has the name of a directory, skipped",
             Self::LinkOutside => "link that leaves the tree, skipped",
             Self::LinkLoop => "link that leads to itself, skipped",

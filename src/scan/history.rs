@@ -25,7 +25,7 @@ impl Memory {
         let is_other = |version: &Version| version.checksums != current.checksums;
         let was_replaced = versions.first().is_some_and(is_other);
         if let Some(replaced) = versions.first_mut() {
-            replaced.replaced = Some(self.now);
+            replaced.replaced.get_or_insert(self.now);
         }
         versions.retain(is_other);
         if was_replaced {
@@ -47,6 +47,17 @@ impl Memory {
     /// The record of a file that cannot be used now. The next scan reads the file in any case.
     pub(super) fn hold(self, former: &File) -> File {
         self.trim(File { stamp: None, ..former.clone() })
+    }
+
+    /// The record of a file that others may not read any more; `None` if no version of it is known for long.
+    pub(super) fn withdraw(self, former: &File) -> Option<File> {
+        let mut file = File { stamp: None, ..former.clone() };
+        // The clock may have been set back; versions stay in order.
+        let before = file.versions.get(1).and_then(|version| version.replaced);
+        if let Some(current) = file.versions.first_mut() {
+            current.replaced = current.replaced.or(before.max(Some(self.now)));
+        }
+        Some(self.trim(file)).filter(|file| !file.versions.is_empty())
     }
 
     /// Whether a time in seconds since 1970 lies less than [`Self::keep`] seconds ago. One that has not come
@@ -94,6 +105,23 @@ mod tests {
         assert_eq!(contents(&at(16).keep(&third)), [(3, None)]);
         let none = Memory { now: 12 * DAY, keep: 0 };
         assert_eq!(contents(&none.update(Some(&second), "a", version(3, 3), None)), [(3, None)]);
+    }
+
+    #[test]
+    fn a_file_that_is_withdrawn_and_comes_back_has_its_versions() {
+        let at = |day: u64| Memory { now: day * DAY, keep: 4 * DAY };
+        let first = at(10).update(None, "a", version(1, 1), None);
+        let second = at(11).update(Some(&first), "a", version(2, 2), None);
+        let gone = at(12).withdraw(&second).expect("it was there");
+        assert_eq!(contents(&gone), [(2, Some(12 * DAY)), (1, Some(11 * DAY))]);
+        assert!(gone.is_withdrawn() && !second.is_withdrawn());
+        let still = at(13).withdraw(&gone).expect("it is remembered");
+        assert_eq!(contents(&still), contents(&gone));
+        let back = at(14).update(Some(&still), "a", version(2, 2), None);
+        assert_eq!(contents(&back), [(2, None), (1, Some(11 * DAY))]);
+        let third = at(14).update(Some(&still), "a", version(3, 3), None);
+        assert_eq!(contents(&third), [(3, None), (2, Some(12 * DAY)), (1, Some(11 * DAY))]);
+        assert_eq!(at(16).withdraw(&still), None);
     }
 
     #[test]

@@ -15,7 +15,8 @@
 //!   that is gone, although its parent is not, is looked for once more a moment later, because tools that
 //!   replace it by renaming leave a gap. Where `repomd.xml` is gone and its directory is not, it stays
 //!   known for as long as earlier versions do.
-//! - What others may not read is not released, and not listed.
+//! - What others may not read is not released, and not listed. The versions of such a file stay known for as
+//!   long as earlier versions do, for when they may read it again.
 //! - Links are not followed while walking. Those to directories of the tree become aliases.
 //! - A tree that has lost more than a fifth of its directories or files is not accepted
 //!   ([`ScanError::Shrunk`]).
@@ -260,7 +261,10 @@ fn keep_repomd(former: &Index, memory: Memory, walked: &mut Walked) {
         let directory = found.ok().and_then(|found| walked.directories.get_mut(found));
         let (Some(file), Some(directory)) = (kept, directory) else { continue };
         let at = directory.files.binary_search_by(|other| other.name.cmp(&file.name));
-        if let Err(at) = at {
+        let Err(at) = at else { continue };
+        if file.is_withdrawn() {
+            directory.files.splice(at..at, memory.withdraw(file));
+        } else {
             let path = names::join(name, REPOMD);
             walked.findings.add(Problem::HeldBack, format_args!("{path} is missing"));
             directory.files.insert(at, memory.hold(file));
@@ -309,7 +313,7 @@ fn summary(index: &Index, counts: Counts, loss: Option<Loss>) -> Summary {
     };
     for directory in index.directories() {
         summary.files = summary.files.saturating_add(directory.n_files);
-        for file in &directory.files {
+        for file in directory.listed() {
             summary.listed += 1;
             summary.earlier_versions += file.versions.len().saturating_sub(1) as u64;
         }

@@ -1,7 +1,7 @@
 //! Notices that a tree has lost so much that it is more likely a fault than a change: a file system that
 //! is not mounted, a copy that has just begun.
 
-use index::Index;
+use index::{File, Index};
 
 /// The part of what was there that may be lost at once: one of so many.
 const MAX_LOSS: u64 = 5;
@@ -35,9 +35,9 @@ impl Loss {
         for before in former.directories() {
             let after = now.find(&before.name);
             loss.directories.count(after.is_none(), || before.name.to_string());
-            for file in &before.files {
+            for file in before.listed() {
                 let is_lost = after.is_none_or(|after| {
-                    after.files.binary_search_by(|other| other.name.cmp(&file.name)).is_err()
+                    super::names::find_file(after, &file.name).is_none_or(File::is_withdrawn)
                 });
                 loss.listed.count(is_lost, || super::names::join(&before.name, &file.name));
             }

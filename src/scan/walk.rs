@@ -266,14 +266,18 @@ impl Walk<'_> {
             }
             Reading::Unreleased => {
                 counts.n_unreleased_files += 1;
-                None
+                former.and_then(|file| self.memory.withdraw(file))
             }
             Reading::Gone => None,
             Reading::Unusable(reason) => {
                 let path = names::join(parent.name, name);
-                let problem = if former.is_some() { Problem::HeldBack } else { Problem::Unusable };
+                let held = former.filter(|file| !file.is_withdrawn());
+                let problem = if held.is_some() { Problem::HeldBack } else { Problem::Unusable };
                 walked.findings.add(problem, format_args!("{path} {reason}"));
-                former.map(|file| self.memory.hold(file))
+                former.and_then(|file| match held {
+                    Some(file) => Some(self.memory.hold(file)),
+                    None => self.memory.withdraw(file),
+                })
             }
         }
     }
@@ -315,6 +319,8 @@ impl Entries {
             FileType::Symlink => {
                 if name == REPOMD {
                     findings.add(Problem::LinkedIndex, names::join(directory, name));
+                } else if names::is_listed(name) {
+                    findings.add(Problem::LinkedChecksums, names::join(directory, name));
                 }
                 self.links.push(name.to_owned());
             }

@@ -129,8 +129,8 @@ impl<'d> Listing<'d> {
             }
             for name in names {
                 let Some(origin) = self.add(&name, builder, report) else { continue };
-                if !directory.files.is_empty() {
-                    let files = directory.files.iter().map(file_of).collect();
+                let files: Vec<_> = directory.listed().map(file_of).collect();
+                if !files.is_empty() {
                     builder.add(&origin, Record::Files(name, files));
                 }
             }

@@ -211,12 +211,47 @@ fn a_repomd_that_is_gone_while_its_directory_is_not_keeps_its_versions() {
         let scan = tree.try_scan(Some(&third.index), &options).unwrap();
         assert_eq!(find_file(&scan.index, REPOMD).is_some(), is_kept, "after {days} days");
     }
-    // Nor if it is there, and withdrawn.
-    tree.repository("9", 3);
-    tree.set_mode(REPOMD, 0o600);
+}
+
+/// A withdrawn file is not listed, but its versions count when it is there again.
+#[test]
+fn a_repomd_that_is_withdrawn_for_a_while_keeps_its_versions() {
+    let tree = Tree::new();
+    let mut former = None;
+    for number in [1, 2] {
+        tree.repository("9", number);
+        former = Some(tree.scan(former.as_ref()).index);
+    }
     let allowed = Options { allow_shrink: true, ..options() };
-    let scan = tree.try_scan(Some(&third.index), &allowed).unwrap();
-    assert!(find_file(&scan.index, REPOMD).is_none());
+    for is_gone in [false, true] {
+        tree.set_mode(REPOMD, 0o600);
+        if is_gone {
+            tree.remove(REPOMD);
+        }
+        let hidden = tree.try_scan(former.as_ref(), &allowed).unwrap();
+        assert!(file(&hidden.index, REPOMD).is_withdrawn());
+        assert_eq!((hidden.summary.listed, hidden.summary.earlier_versions), (0, 0));
+        assert!(problems(&hidden).is_empty());
+        former = Some(hidden.index);
+    }
+    tree.repository("9", 2);
+    let scan = tree.scan(former.as_ref());
+    assert_eq!(times(&scan.index, REPOMD), [2, 1]);
+    assert_eq!(file(&scan.index, REPOMD).versions[0].replaced, None);
+    tree.repository("9", 3);
+    let scan = tree.scan(Some(&scan.index));
+    assert_eq!(times(&scan.index, REPOMD), [3, 2, 1]);
+    // Not for ever.
+    tree.set_mode(REPOMD, 0o600);
+    let later = options().now + Duration::from_secs(86_400 * 3);
+    let hidden = tree.try_scan(Some(&scan.index), &allowed).unwrap();
+    assert!(find_file(&hidden.index, REPOMD).is_some());
+    for (days, is_known) in [(0, true), (2, false)] {
+        let now = later + Duration::from_secs(86_400 * days);
+        let options = Options { now, ..allowed.clone() };
+        let scan = tree.try_scan(Some(&hidden.index), &options).unwrap();
+        assert_eq!(find_file(&scan.index, REPOMD).is_some(), is_known, "{days}");
+    }
 }
 
 /// Tools replace a file by renaming another one; what is read is wholly the one or the other.
