@@ -1,6 +1,7 @@
 //! `mirrorlistd scan`: makes an index of the primary tree.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -74,11 +75,15 @@ fn scan_and_write(args: &ScanArgs) -> Result<Scan, String> {
             None
         }
         Err(error) if error.io_error().is_some() => return Err(error.to_string()),
-        Err(error) => {
+        // As `mktemp` makes it.
+        Err(_) if fs::metadata(&args.output).is_ok_and(|meta| meta.len() == 0) => None,
+        Err(error) if index::format::is_index(&args.output) => {
             return Err(format!(
-                "{error} (a scan without it reads every file and knows no earlier versions)"
+                "{error}; remove it to begin anew: the scan then reads every file and knows no earlier \
+                 versions"
             ));
         }
+        Err(error) => return Err(format!("{error}, and is not replaced: name another file")),
     };
     let n_processors = thread::available_parallelism().map_or(1, usize::from);
     let options = Options {

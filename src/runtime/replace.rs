@@ -8,9 +8,11 @@
 //!
 //! A temporary file has a unique name (`.NAME.`, 16 random hex digits, `.tmp`) and mode 0644 less the
 //! umask. It is always created: an existing file, link or FIFO of that name is never opened. So writers
-//! need no lock: each has its own file, and of two at the same time the last rename counts. With a lock,
-//! any process that can open the file could hold it and block all writers forever. Writers that build on
-//! what is in the file are kept apart by [`super::write_lock`].
+//! need no lock: each has its own file, and of two at the same time the last rename counts. Writers that
+//! build on what is in the file are kept apart by [`super::write_lock`].
+//!
+//! A symbolic link is not replaced: what it leads to is, so that whoever reads that by its own name gets the
+//! new file as well.
 //!
 //! A writer that is killed leaves its temporary file behind. The next writer removes those that have
 //! not been written to for an hour ([`ABANDONED`]), if it has permission.
@@ -29,6 +31,8 @@ use super::regular_file;
 pub const ABANDONED: Duration = Duration::from_secs(3_600);
 /// Mode of a new file, before the umask.
 const MODE: u32 = 0o644;
+/// The most symbolic links that are followed, as many as Linux does.
+const MAX_LINKS: usize = 40;
 /// The most names that are tried; with 64 random bits the first one is free as a rule.
 const MAX_NAMES: usize = 8;
 
@@ -48,40 +52,52 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<Option<NotSynced>> {
     NewFile::write(path, bytes)?.replace()
 }
 
+/// The path to which `path` leads over symbolic links at its end. There may be no such file yet.
+pub fn follow_links(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        match fs::read_link(&path) {
+            Ok(target) => path = folder_of(&path).join(target),
+            // It is no link, or nothing is there.
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(io::Error::other("is a link that leads to itself, or over too many others"))
+}
+
 /// A file that is written and synced under a temporary name, which is removed on drop.
-pub struct NewFile<'a> {
-    path: &'a Path,
-    names: Names<'a>,
+pub struct NewFile {
+    /// What is replaced, which is no link.
+    path: PathBuf,
     temporary: Temporary,
 }
 
-impl<'a> NewFile<'a> {
-    /// Writes the bytes beside `path`, which [`Self::replace`] then replaces.
-    pub fn write(path: &'a Path, bytes: &[u8]) -> io::Result<Self> {
+impl NewFile {
+    /// Writes the bytes beside the file to which `path` leads, which [`Self::replace`] then replaces.
+    pub fn write(path: &Path, bytes: &[u8]) -> io::Result<Self> {
         if fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
             // A rename would also replace a device such as /dev/null.
             return Err(io::Error::other("exists and is no regular file"));
         }
-        let folder = folder_of(path);
-        let name = path.file_name().ok_or_else(|| io::Error::other("names no file"))?;
-        let names = Names { folder, name };
+        let path = follow_links(path)?;
+        let names = Names::of(&path)?;
         names.remove_abandoned();
         let mut temporary = names.create()?;
         temporary.file.write_all(bytes)?;
         temporary.file.sync_all()?;
-        Ok(Self { path, names, temporary })
+        Ok(Self { path, temporary })
     }
 
     /// A second name of the file that will be replaced: a link, or else a copy; `None` if there is no
     /// such file. A change of the first name has no effect on it.
     pub fn second_name_of_old(&self) -> io::Result<Option<TemporaryName>> {
-        self.names.link_or_copy(self.path)
+        Names::of(&self.path)?.link_or_copy(&self.path)
     }
 
     /// Puts the new file in place.
     pub fn replace(self) -> io::Result<Option<NotSynced>> {
-        self.temporary.name.rename(self.path)?;
-        let folder = self.names.folder;
+        self.temporary.name.rename(&self.path)?;
+        let folder = folder_of(&self.path);
         let synced = File::open(folder).and_then(|folder| folder.sync_all());
         Ok(synced.err().map(|error| NotSynced { folder: folder.to_owned(), error }))
     }
@@ -130,7 +146,12 @@ impl Drop for TemporaryName {
     }
 }
 
-impl Names<'_> {
+impl<'a> Names<'a> {
+    fn of(path: &'a Path) -> io::Result<Self> {
+        let name = path.file_name().ok_or_else(|| io::Error::other("names no file"))?;
+        Ok(Self { folder: folder_of(path), name })
+    }
+
     /// Calls `make` with fresh names until one is free.
     fn with_fresh_name<T>(
         &self,
@@ -211,6 +232,30 @@ impl Names<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_stays_and_what_it_leads_to_is_replaced() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = |name: &str| folder.path().join(name);
+        fs::create_dir(path("data")).expect("a folder");
+        let link = |target: &str, name: &str| {
+            std::os::unix::fs::symlink(target, path(name)).expect("a link");
+        };
+        link("data/second", "first");
+        link("../data/file", "data/second");
+        // The file is not there yet at first.
+        for content in ["one", "two"] {
+            write(&path("first"), content.as_bytes()).expect("a write");
+            assert_eq!(fs::read_to_string(path("data/file")).expect("a file"), content);
+        }
+        assert!(path("first").is_symlink() && path("data/second").is_symlink());
+        let n_entries = fs::read_dir(path("data")).expect("a folder").count();
+        assert_eq!(n_entries, 2, "nothing temporary is left");
+        link("loop", "loop");
+        let error = write(&path("loop"), b"").err().map(|error| error.to_string());
+        let expected = "is a link that leads to itself, or over too many others";
+        assert_eq!(error.as_deref(), Some(expected));
+    }
 
     #[test]
     fn temporary_names_are_told_from_all_others() {

@@ -42,13 +42,19 @@ pub struct Kind {
 /// The reason why bytes are no intact file of a kind.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Broken {
-    /// Too short for a header, or another kind of file.
+    /// Another kind of file.
     #[error("is no {name} file (it does not begin with \"{magic}\")")]
     Magic {
         /// What the kind is called.
         name: &'static str,
         /// The first word of such a file.
         magic: String,
+    },
+    /// It begins as such a file, and ends within its header.
+    #[error("is cut off: {found} bytes, where its header alone has {HEADER}")]
+    Short {
+        /// Bytes in the file.
+        found: usize,
     },
     /// Written by another version of the program.
     #[error("has format version {found}, but this program reads version {read}; {remedy}")]
@@ -190,7 +196,7 @@ impl Kind {
 
     /// Verifies the bytes of a file, and returns the payload and its checksum.
     pub fn open<'a>(&self, bytes: &'a [u8]) -> Result<(&'a [u8], u64), Broken> {
-        let (header, payload) = bytes.split_at_checked(HEADER).ok_or_else(|| self.no_magic())?;
+        let (header, payload) = bytes.split_at_checked(HEADER).unwrap_or((bytes, &[]));
         let checksum = self.parse(header)?.verify(self, payload)?;
         Ok((payload, checksum))
     }
@@ -225,7 +231,7 @@ impl Kind {
 
     /// The checksum in the header of bytes that [`Self::seal`] made.
     pub fn checksum_of(&self, bytes: &[u8]) -> Result<u64, Broken> {
-        let header = bytes.get(..HEADER).ok_or_else(|| self.no_magic())?;
+        let header = bytes.get(..HEADER).unwrap_or(bytes);
         self.parse(header).map(|header| header.checksum)
     }
 
@@ -235,14 +241,15 @@ impl Kind {
         if magic != self.magic {
             return Err(self.no_magic());
         }
-        let (version, rest) = fields.split_first_chunk().ok_or_else(|| self.no_magic())?;
+        let short = Broken::Short { found: header.len() };
+        let (version, rest) = fields.split_first_chunk().ok_or_else(|| short.clone())?;
         let found = u32::from_le_bytes(*version);
         if found != self.version {
             let Self { version: read, remedy, .. } = *self;
             return Err(Broken::Version { found, read, remedy });
         }
-        let (length, rest) = rest.split_first_chunk().ok_or_else(|| self.no_magic())?;
-        let (checksum, _) = rest.split_first_chunk().ok_or_else(|| self.no_magic())?;
+        let (length, rest) = rest.split_first_chunk().ok_or_else(|| short.clone())?;
+        let (checksum, _) = rest.split_first_chunk().ok_or(short)?;
         let length = u64::from_le_bytes(*length);
         let checksum = u64::from_le_bytes(*checksum);
         Ok(Header { fields: fields.get(..12).unwrap_or(&[]), length, checksum })
@@ -326,6 +333,7 @@ mod tests {
         let reason = |bytes: &[u8]| KIND.open(bytes).expect_err("it is refused").to_string();
         let magic = "is no sample file (it does not begin with \"samples\")";
         assert_eq!(reason(b"samples"), magic);
+        assert_eq!(reason(b"samples\n"), "is cut off: 8 bytes, where its header alone has 28");
         assert_eq!(reason(&seal(Kind { magic: b"another\n", ..KIND }, b"")), magic);
         assert_eq!(
             reason(&seal(Kind { version: 8, ..KIND }, b"")),
@@ -357,7 +365,7 @@ mod tests {
         let reason = |path| read(path).expect_err("it is refused");
         assert_eq!(
             reason(&path).to_string(),
-            format!("{}: is no sample file (it does not begin with \"samples\")", path.display())
+            format!("{}: is cut off: 20 bytes, where its header alone has 28", path.display())
         );
         assert!(reason(&path).io_error().is_none());
         assert!(KIND.is_kind_of(&path) && !Kind { magic: b"another\n", ..KIND }.is_kind_of(&path));

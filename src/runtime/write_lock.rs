@@ -4,30 +4,36 @@
 //! over what is in it, would lose what another one writes in between. Such a writer holds a [`WriteLock`]
 //! from before it reads until it has replaced the file.
 //!
-//! The lock is `flock` on the file itself, or on its folder while there is no such file. So no other file
-//! is made, nothing is left behind by a writer that is killed, and no user's left-over keeps others out. As
-//! the file is replaced meanwhile, a lock counts only while the name still leads to what is locked.
+//! The lock is `flock` on a file of its own beside the one to be written: `.NAME.lock`. Only its owner can
+//! open it, so no other user can hold the lock and stop all writers, as with a lock on the file itself, which
+//! everybody may read. Writers of other files in the folder have locks of their own. The writer removes the
+//! lock file at the end; a lock counts only while the name still leads to what is locked. A writer that is
+//! killed leaves the file behind, which keeps nobody out, as its lock is gone.
+//!
+//! A lock file that root makes gets the owner of the folder, so that root can write once what a service
+//! writes otherwise.
 //!
 //! # What it does not do
 //!
-//! - It does not wait. Any process that can read the file could hold the lock forever; the second writer
-//!   fails and says so.
-//! - Two writers of different files that are new in one folder are not told apart: the second one fails.
+//! - It does not wait: the second writer fails and says so.
 //! - Some network file systems have no such locks. There it keeps nobody apart.
 
-use std::fs::{self, File};
-use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::regular_file::{self, ReadError};
-use super::replace::folder_of;
+use super::replace::{folder_of, follow_links};
 
-/// How often the file may be replaced between opening and locking it, before that counts as busy.
+/// How often the lock file may be removed between opening and locking it, before that counts as busy.
 const MAX_ATTEMPTS: usize = 8;
+/// Mode of the lock file: nobody but its owner can open it.
+const MODE: u32 = 0o600;
 
 /// The reason why there is no lock. The message does not name the file; the caller adds that.
 #[derive(Debug, thiserror::Error)]
@@ -35,60 +41,97 @@ pub enum LockError {
     /// Another process has it.
     #[error("is being written by another process; try again when that has ended")]
     Busy,
-    /// Another process has the lock of the folder, and there is no such file yet.
-    #[error(
-        "is not there yet, and another process is writing it, or another new file in its folder; try \
-         again when that has ended"
-    )]
-    FolderBusy,
-    /// What is there cannot be opened, or is no regular file.
+    /// What is there is no regular file.
     #[error("{0}")]
-    Open(ReadError),
+    File(ReadError),
+    /// The path leads to no file.
+    #[error("{0}")]
+    Path(io::Error),
+    /// The lock file cannot be made or opened.
+    #[error("cannot be written: its lock file {}: {error}", path.display())]
+    LockFile {
+        /// The lock file.
+        path: PathBuf,
+        /// The system's error.
+        error: io::Error,
+    },
 }
 
 /// The right to replace a file, until dropped.
 #[derive(Debug)]
 pub struct WriteLock {
-    /// What is locked; `None` where the file system has no locks.
-    _locked: Option<File>,
+    /// The lock file, locked, and its path; `None` where the file system has no locks.
+    held: Option<(File, PathBuf)>,
 }
 
 impl WriteLock {
-    /// Locks the file at `path`, which may not exist yet.
+    /// Locks the file at `path`, which may not exist yet. Of a symbolic link, what it leads to is locked.
     pub fn acquire(path: &Path) -> Result<Self, LockError> {
+        let target = follow_links(path).map_err(LockError::Path)?;
+        match regular_file::open(&target) {
+            // Whoever reads it says why it cannot be opened.
+            Ok(_) | Err(ReadError::Open(_)) => {}
+            Err(error) => return Err(LockError::File(error)),
+        }
+        let path = lock_file_of(&target).map_err(LockError::Path)?;
         for _ in 0..MAX_ATTEMPTS {
-            let (target, busy) = match regular_file::open(path) {
-                Ok((file, _)) => (file, LockError::Busy),
-                Err(ReadError::Open(error)) if error.kind() == ErrorKind::NotFound => {
-                    match File::open(folder_of(path)) {
-                        Ok(folder) => (folder, LockError::FolderBusy),
-                        // It may be written, but not listed.
-                        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                            return Ok(Self { _locked: None });
-                        }
-                        Err(error) => return Err(LockError::Open(ReadError::Open(error))),
-                    }
-                }
-                Err(error) => return Err(LockError::Open(error)),
+            let file = match open(&path) {
+                Ok(file) => file,
+                Err(error) => return Err(LockError::LockFile { path, error }),
             };
-            match flock(&target, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) if is_current(path, &target) => return Ok(Self { _locked: Some(target) }),
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) if is_current(&path, &file) => return Ok(Self { held: Some((file, path)) }),
                 Ok(()) | Err(Errno::INTR) => {}
-                Err(Errno::WOULDBLOCK) => return Err(busy),
-                Err(_) => return Ok(Self { _locked: None }),
+                Err(Errno::WOULDBLOCK) => return Err(LockError::Busy),
+                Err(_) => {
+                    // It is of no use here, and harmless if it stays.
+                    let _ = fs::remove_file(&path);
+                    return Ok(Self { held: None });
+                }
             }
         }
         Err(LockError::Busy)
     }
 }
 
-/// Whether a name still leads to what was opened for it: the file, or the folder while there is no file.
-fn is_current(path: &Path, target: &File) -> bool {
-    let (Ok(target), named) = (target.metadata(), fs::metadata(path)) else { return false };
-    match named {
-        Ok(named) => (named.dev(), named.ino()) == (target.dev(), target.ino()),
-        Err(error) => target.is_dir() && error.kind() == ErrorKind::NotFound,
+impl Drop for WriteLock {
+    fn drop(&mut self) {
+        // The lock is given up afterwards: who has opened the file meanwhile finds it gone, and makes another.
+        // One that stays is harmless.
+        if let Some((_, path)) = &self.held {
+            let _ = fs::remove_file(path);
+        }
     }
+}
+
+fn lock_file_of(target: &Path) -> io::Result<PathBuf> {
+    let name = target.file_name().ok_or_else(|| io::Error::other("names no file"))?;
+    let mut lock = OsString::from(".");
+    lock.push(name);
+    lock.push(".lock");
+    Ok(folder_of(target).join(lock))
+}
+
+/// Opens or makes a lock file. Neither a link nor a FIFO in its place is followed or waited for.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(MODE).custom_flags(flags);
+    let file = options.open(path)?;
+    let folder = fs::metadata(folder_of(path))?;
+    if file.metadata()?.uid() != folder.uid() {
+        // Only root can; others need not.
+        let _ = fchown(&file, Some(folder.uid()), Some(folder.gid()));
+    }
+    Ok(file)
+}
+
+/// Whether a name still leads to an open file.
+fn is_current(path: &Path, file: &File) -> bool {
+    let (Ok(opened), Ok(named)) = (file.metadata(), fs::symlink_metadata(path)) else {
+        return false;
+    };
+    (opened.dev(), opened.ino()) == (named.dev(), named.ino())
 }
 
 #[cfg(test)]
@@ -98,48 +141,87 @@ mod tests {
 
     #[track_caller]
     fn refused(path: &Path) -> LockError {
-        WriteLock::acquire(path).expect_err("it is locked")
+        WriteLock::acquire(path).expect_err("it is refused")
+    }
+
+    fn names(folder: &Path) -> Vec<OsString> {
+        let entries = fs::read_dir(folder).expect("a folder");
+        let mut names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name()).collect();
+        names.sort();
+        names
     }
 
     #[test]
     fn a_second_writer_is_refused_until_the_first_has_ended() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("index");
-        let first = WriteLock::acquire(&path).expect("nobody has it");
-        assert!(matches!(refused(&path), LockError::FolderBusy));
-        replace::write(&path, b"one").expect("a write");
-        drop(first);
-        let first = WriteLock::acquire(&path).expect("nobody has it");
-        assert!(matches!(refused(&path), LockError::Busy));
-        // Another file, also a new one, is another writer's.
-        let other = WriteLock::acquire(&folder.path().join("other")).expect("nobody has it");
-        replace::write(&path, b"two").expect("a write");
-        drop((first, other));
-        WriteLock::acquire(&path).expect("nobody has it");
-        let names: Vec<_> = fs::read_dir(&folder).expect("a folder").collect();
-        assert_eq!(names.len(), 1, "{names:?}");
+        for content in ["one", "two"] {
+            let first = WriteLock::acquire(&path).expect("nobody has it");
+            assert!(matches!(refused(&path), LockError::Busy));
+            replace::write(&path, content.as_bytes()).expect("a write");
+            assert!(matches!(refused(&path), LockError::Busy));
+            // Another file, also a new one, is another writer's.
+            let other = WriteLock::acquire(&folder.path().join("other")).expect("nobody has it");
+            assert_eq!(names(folder.path()), [".index.lock", ".other.lock", "index"]);
+            drop((first, other));
+            assert_eq!(names(folder.path()), ["index"]);
+        }
     }
 
-    /// Whoever opened the file before it was replaced has the lock of a file that nobody finds any more.
     #[test]
-    fn a_lock_of_a_file_that_was_replaced_does_not_count() {
+    fn nobody_else_can_lock_what_everybody_may_read() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("index");
-        let new = File::open(&folder).expect("a folder");
-        assert!(is_current(&path, &new));
         fs::write(&path, "one").expect("a write");
-        assert!(!is_current(&path, &new));
-        let old = File::open(&path).expect("a file");
+        let reader = File::open(&path).expect("a file");
+        flock(&reader, FlockOperation::LockShared).expect("a lock");
+        let lock = WriteLock::acquire(&path).expect("nobody has it");
+        let lock_file = folder.path().join(".index.lock");
+        let mode = fs::metadata(&lock_file).expect("a file").mode();
+        assert_eq!(mode & 0o7777, 0o600);
+        drop(lock);
+        // What a killed writer has left behind.
+        fs::write(&lock_file, "").expect("a write");
+        WriteLock::acquire(&path).expect("nobody has it");
+        assert_eq!(names(folder.path()), ["index"]);
+        let victim = folder.path().join("victim");
+        std::os::unix::fs::symlink(&victim, &lock_file).expect("a link");
+        assert!(matches!(refused(&path), LockError::LockFile { .. }));
+        assert!(!victim.exists());
+    }
+
+    #[test]
+    fn a_lock_file_that_was_removed_does_not_count() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("lock");
+        let old = open(&path).expect("a file");
         assert!(is_current(&path, &old));
-        replace::write(&path, b"two").expect("a write");
+        fs::remove_file(&path).expect("a file");
         assert!(!is_current(&path, &old));
+        let new = open(&path).expect("a file");
+        assert!(is_current(&path, &new) && !is_current(&path, &old));
+    }
+
+    #[test]
+    fn a_link_and_what_it_leads_to_have_one_lock() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (path, link) = (folder.path().join("index"), folder.path().join("link"));
+        std::os::unix::fs::symlink("index", &link).expect("a link");
+        let first = WriteLock::acquire(&link).expect("nobody has it");
+        assert!(matches!(refused(&path), LockError::Busy));
+        drop(first);
     }
 
     #[test]
     fn what_cannot_be_a_file_is_refused() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let reason = |name: &str| refused(&folder.path().join(name)).to_string();
-        assert_eq!(reason("absent/index"), "No such file or directory (os error 2)");
+        let absent = reason("absent/index");
+        assert!(absent.starts_with("cannot be written: its lock file /"), "{absent}");
+        assert!(
+            absent.ends_with("/.index.lock: No such file or directory (os error 2)"),
+            "{absent}"
+        );
         fs::create_dir(folder.path().join("index")).expect("a folder");
         assert!(reason("index").starts_with("is a directory, not a regular file"));
     }

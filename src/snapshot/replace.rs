@@ -43,15 +43,16 @@ pub fn write(path: &Path, bytes: &[u8], keep: Keep) -> Result<WriteOutcome, Erro
     Ok(WriteOutcome { not_kept, not_synced })
 }
 
-/// The path at which the previous snapshot of `path` is kept.
+/// The path at which the previous snapshot of `path` is kept, which is beside the file to which a link leads.
 pub fn previous_of(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
+    let target = runtime::replace::follow_links(path).unwrap_or_else(|_| path.to_owned());
+    let mut name = target.into_os_string();
     name.push(".previous");
     name.into()
 }
 
 /// Keeps the file at `path` under its second name if it is intact and of another generation.
-fn keep_previous(path: &Path, new: &NewFile<'_>, next: &[u8]) -> Result<(), Error> {
+fn keep_previous(path: &Path, new: &NewFile, next: &[u8]) -> Result<(), Error> {
     let previous = previous_of(path);
     let failed = |error| Reason::Write(error).at(&previous);
     let Some(second) = new.second_name_of_old().map_err(failed)? else { return Ok(()) };

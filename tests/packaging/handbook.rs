@@ -71,6 +71,12 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ),
     (
         "primary-tree.md",
+        "runuser -u mirrorlistd -- mirrorlistd scan /srv/pub/example --allow-shrink \
+         -o /var/lib/mirrorlistd/scan/srv-pub-example.index",
+        "the folder is there once the service has run; the option is tried above on another tree",
+    ),
+    (
+        "primary-tree.md",
         "rsync -rl --list-only rsync://primary.example.org/example/ > listing",
         "there is no such server",
     ),

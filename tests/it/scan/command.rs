@@ -3,8 +3,6 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::process::{Child, Command, Output, Stdio};
-use std::thread;
-use std::time::Instant;
 
 use index::Index;
 use rustix::process::{Pid, Signal, kill_process};
@@ -131,20 +129,55 @@ fn a_refused_scan_is_status_1_and_leaves_the_index() {
 fn a_damaged_index_is_not_replaced() {
     let tree = Tree::new();
     tree.repository("9", 1);
-    for content in ["", "mirrors\n and more that is no index of a tree"] {
+    for (content, reason) in [
+        (
+            "mirrors\n and more that is no index of a tree",
+            "is no index file (it does not begin with \"treeidx\"), and is not replaced: name another file",
+        ),
+        (
+            "treeidx\n",
+            "is cut off: 8 bytes, where its header alone has 28; remove it to begin anew: the scan then \
+             reads every file and knows no earlier versions",
+        ),
+    ] {
         fs::write(tree.index(), content).unwrap();
         let output = tree.command(&[]);
         assert_eq!(output.status.code(), Some(1), "{output:?}");
-        let stderr = text(&output.stderr);
-        assert!(stderr.contains("index: is no index file"), "{stderr}");
-        assert!(stderr.contains("knows no earlier versions"), "{stderr}");
+        let expected = format!("mirrorlistd: {}: {reason}\n", tree.index());
+        assert_eq!(text(&output.stderr), expected);
         assert_eq!(fs::read(tree.index()).unwrap(), content.as_bytes());
     }
+    // An empty one holds nothing that could be lost.
+    fs::write(tree.index(), "").unwrap();
+    assert!(tree.command(&[]).status.success());
     fs::remove_file(tree.index()).unwrap();
     fs::create_dir(tree.index()).unwrap();
     let output = tree.command(&[]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(text(&output.stderr).contains("is a directory, not a regular file"), "{output:?}");
+}
+
+/// Not only when a large tree has been walked.
+#[test]
+fn a_folder_that_cannot_be_written_is_noticed_first() {
+    let tree = Tree::new();
+    let output = run(&["scan", &tree.beside("no tree"), "-o", &tree.beside("absent/index")]);
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = text(&output.stderr);
+    assert!(stderr.contains("absent/index: cannot be written: its lock file "), "{stderr}");
+}
+
+#[test]
+fn a_link_in_the_place_of_the_index_stays() {
+    let tree = Tree::new();
+    tree.repository("9", 1);
+    let (target, link) = (tree.beside("target"), tree.index());
+    std::os::unix::fs::symlink("target", &link).unwrap();
+    for _ in 0..2 {
+        assert!(tree.command(&[]).status.success());
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert!(fs::symlink_metadata(&target).unwrap().is_file());
+    }
 }
 
 #[test]
@@ -264,10 +297,8 @@ fn of_two_scans_with_one_index_the_second_fails_at_once() {
     for number in 0..300 {
         tree.repository(&format!("{}/{number}", number % 17), number);
     }
-    for (keep, reason) in [
-        (false, "is not there yet, and another process is writing it, or another new file"),
-        (true, "is being written by another process; try again when that has ended"),
-    ] {
+    let reason = "is being written by another process; try again when that has ended";
+    for keep in [false, true] {
         let mut first = Stopped::start(&tree, keep);
         let before = tree.inode_of_index();
         let second = tree.command(&[]);
@@ -288,22 +319,37 @@ fn of_two_scans_with_one_index_the_second_fails_at_once() {
     }
 }
 
-/// How many of them are killed before their end is a matter of the machine.
+/// Each is killed as soon as a trace of its next step is seen, or has ended by then.
 #[test]
-fn a_scan_that_is_killed_at_any_moment_leaves_the_old_or_the_new_index() {
+fn a_scan_that_is_killed_at_any_step_leaves_the_old_or_the_new_index() {
     const N_KILLS: u32 = 30;
     let tree = Tree::new();
     for number in 0..300 {
         tree.repository(&format!("{}/{number}", number % 17), number);
     }
     let scan = || tree.scan_in_background();
-    let start = Instant::now();
     assert!(scan().status().unwrap().success());
-    let slowest = start.elapsed();
+    let traces = || {
+        let names = fs::read_dir(tree.beside("")).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with(".index.")).collect::<Vec<_>>()
+    };
+    let has_trace = |end: &str| traces().iter().any(|name| name.ends_with(end));
     for round in 0..N_KILLS {
         tree.repository("changing", u64::from(round));
+        // Of the one that was killed before.
+        traces().iter().for_each(|name| fs::remove_file(tree.beside(name)).unwrap());
+        let before = tree.inode_of_index();
         let mut child = scan().spawn().unwrap();
-        thread::sleep(slowest.mul_f64(1.1) * round / N_KILLS);
+        let is_reached = || match round % 4 {
+            0 => true,
+            1 => has_trace(".lock"),
+            2 => has_trace(".tmp"),
+            _ => tree.inode_of_index() != before,
+        };
+        while !is_reached() && child.try_wait().unwrap().is_none() {
+            std::hint::spin_loop();
+        }
         child.kill().unwrap();
         child.wait().unwrap();
         let index = Index::read(tree.index().as_ref()).unwrap();
