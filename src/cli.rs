@@ -8,7 +8,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Arg, Args, FromArgMatches, Subcommand, ValueHint};
+use clap::{Arg, ArgGroup, Args, FromArgMatches, Subcommand, ValueHint};
 
 use crate::config::definition::{Absent, Definition, ValueKind};
 use crate::config::sections::data::InputOptions;
@@ -292,14 +292,10 @@ is wrong.";
 /// `mirrorlistd scan`.
 #[cfg(feature = "scan")]
 #[derive(Args, Clone, Debug)]
+#[command(group(ArgGroup::new("source").args(["tree", "rsync_listing"]).required(true)))]
 pub struct ScanArgs {
     /// The top of the tree, which is what base URLs of mirrors stand for
-    #[arg(
-        value_name = "DIR",
-        value_hint = ValueHint::DirPath,
-        required_unless_present = "rsync_listing",
-        conflicts_with = "rsync_listing"
-    )]
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub tree: Option<PathBuf>,
     /// Read the tree from what `rsync -rl --list-only` has printed; it has no checksums
     #[arg(long, alias = "rsync_listing", value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -337,17 +333,17 @@ Examples:
       --asn asn-ipv4.csv asn-ipv6.csv -o networks.geography
       Make one file of four, and serve with it:
   mirrorlistd --catalog catalog.toml --geoip networks.geography \\
-      --global_netblocks networks.geography
+      --global-netblocks networks.geography
 
 Exit status: 0 the file is written, 1 it is not and stays as it was, 2 the command line
 is wrong.";
 
 /// `mirrorlistd geography build`.
 #[derive(Args, Clone, Debug)]
+#[command(group(ArgGroup::new("tables").args(["country", "asn"]).required(true).multiple(true)))]
 pub struct GeographyArgs {
     /// Tables of networks and their countries, the preferred one first; may be repeated
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, num_args = 1..,
-          required_unless_present = "asn")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, num_args = 1..)]
     pub country: Vec<PathBuf>,
     /// Tables of networks and their autonomous systems, the preferred one first; may be repeated
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, num_args = 1..)]
@@ -355,6 +351,10 @@ pub struct GeographyArgs {
     /// The file to write
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: PathBuf,
+    /// Accept tables that have lost more than a fifth of what the file had before
+    // Not named as the option of reloads, whose help it would get.
+    #[arg(id = "accept_loss", long = "allow-shrink", alias = "allow_shrink")]
+    pub allow_shrink: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -11,8 +11,11 @@ use super::output::{FAILURE, complain, fail, finish};
 use crate::cli::GeographyArgs;
 use model::net::Prefix;
 use runtime::log;
+use runtime::write_lock::WriteLock;
 use sources::Report;
 use sources::geography::build::{Built, TableRead, build, extent};
+use sources::geography::shrink::find_loss;
+use sources::geography::table_file::Tables;
 
 /// The number of IPv4 addresses that there are.
 const ALL_IPV4: u64 = 1 << 32;
@@ -74,7 +77,25 @@ struct Summary {
 
 /// Reads, merges, and puts the file in place. The error is a line.
 fn build_and_write(args: &GeographyArgs, report: &mut Report) -> Result<Written, String> {
+    // Another build would replace what this one is compared with.
+    let _lock = WriteLock::acquire(&args.output)
+        .map_err(|error| format!("{}: {error}", args.output.display()))?;
     let built = build(&args.country, &args.asn, report).map_err(|error| error.to_string())?;
+    let mut warnings = Vec::new();
+    if !args.allow_shrink {
+        match Tables::read(&args.output) {
+            Some(Ok(former)) => {
+                if let Some(loss) = find_loss(&former, &built.tables) {
+                    return Err(format!("{}: {loss}", args.output.display()));
+                }
+            }
+            // It is replaced all the same, as it is of no use.
+            Some(Err(error)) => {
+                warnings.push(format!("{error}: what is built is not compared with it"))
+            }
+            None => {}
+        }
+    }
     let (n_bytes, not_synced) =
         built.tables.write(&args.output).map_err(|error| error.to_string())?;
     let (n_countries, n_systems) = built.n_named();
@@ -87,7 +108,6 @@ fn build_and_write(args: &GeographyArgs, report: &mut Report) -> Result<Written,
         let networks = table.networks.iter().map(|(prefix, _)| *prefix);
         Summary::of(networks, n_systems, systems)
     });
-    let mut warnings = Vec::new();
     for (summary, option) in [(&countries, "--country"), (&systems, "--asn")] {
         warnings.extend(summary.iter().filter_map(|summary| summary.warning(option)));
     }

@@ -20,6 +20,8 @@ pub(super) fn lay_out(
         tables.asns.push(number);
         origins.push(origin);
     }
+    // Without a table none is named, which has been said.
+    let has_networks = !networks.is_empty();
     let asns = &tables.asns;
     let mut is_named = vec![false; asns.len()];
     let decisive = prune(networks, |asn| {
@@ -30,7 +32,7 @@ pub(super) fn lay_out(
         u32::try_from(index).ok()
     });
     for ((asn, origin), is_named) in asns.iter().zip(&origins).zip(is_named) {
-        if !is_named {
+        if has_networks && !is_named {
             report.skipped(origin, "AS number to which no network belongs", asn);
         }
     }

@@ -198,7 +198,7 @@ fn a_build_says_what_is_in_the_file() {
                     built: ";
     assert!(stdout.starts_with(expected), "{stdout}");
     assert!(output.stderr.is_empty(), "{output:?}");
-    let output = folder.build(&["countries"], &[], &["--json"]);
+    let output = folder.build(&["countries"], &[], &["--json", "--allow-shrink"]);
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
         said["countries"],
@@ -294,7 +294,10 @@ fn what_is_no_table_is_refused_and_nothing_is_written() {
     assert_eq!(said["written"], json!(false));
     assert!(said["reason"].as_str().unwrap().ends_with(&format!("other: {reason}")), "{said}");
     // One of the two options must be there.
-    assert_eq!(folder.build(&[], &[], &[]).status.code(), Some(2));
+    let output = folder.build(&[], &[], &[]);
+    assert_eq!(output.status.code(), Some(2));
+    let stderr = text(&output.stderr);
+    assert!(stderr.contains("<--country <FILE>...|--asn <FILE>...>"), "{stderr}");
 }
 
 #[test]
@@ -317,14 +320,59 @@ fn only_a_file_of_its_own_is_replaced() {
     assert!(Tables::decode(&fs::read(folder.path("built")).unwrap()).is_ok());
 }
 
+/// As after a download that was cut off, or with a file that was forgotten.
+#[test]
+fn a_build_that_has_lost_more_than_a_fifth_is_refused() {
+    let folder = Folder::new(&lines(&COUNTRIES, ","), &lines(&SYSTEMS, " "));
+    assert!(folder.build(&["countries"], &["systems"], &[]).status.success());
+    let before = fs::read(folder.path("built")).unwrap();
+    fs::write(folder.path("cut"), lines(&COUNTRIES[..2], ",")).unwrap();
+    for (countries, systems, reason) in [
+        (&["cut"][..], &["systems"][..], "1 of 3 networks of IPv4 with countries"),
+        (&["countries"], &[], "3 of 3 networks of IPv4 with AS numbers"),
+    ] {
+        let output = folder.build(countries, systems, &[]);
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(
+            folder.without_folder(&output.stderr),
+            format!(
+                "mirrorlistd: built: {reason} are gone since the last build; if that is right, \
+                 --allow-shrink accepts it\n"
+            )
+        );
+        assert_eq!(fs::read(folder.path("built")).unwrap(), before);
+    }
+    assert!(folder.build(&["cut"], &[], &["--allow-shrink"]).status.success());
+    // One that is damaged cannot be compared, and is replaced.
+    fs::write(folder.path("built"), &before[..40]).unwrap();
+    let stderr = folder.without_folder(&folder.build(&["countries"], &[], &[]).stderr);
+    assert!(stderr.starts_with("built: is damaged: 40 bytes long where"), "{stderr}");
+    assert!(stderr.ends_with(": what is built is not compared with it\n"), "{stderr}");
+}
+
+#[test]
+fn a_build_is_refused_while_another_writes_the_file() {
+    let folder = Folder::new(b"192.0.2.0/24,DE\n", b"");
+    let lock = runtime::write_lock::WriteLock::acquire(&folder.path("built")).unwrap();
+    let output = folder.build(&["countries"], &[], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        folder.without_folder(&output.stderr),
+        "mirrorlistd: built: is being written by another process; try again when that has ended\n"
+    );
+    drop(lock);
+    assert!(folder.build(&["countries"], &[], &[]).status.success());
+}
+
 #[test]
 fn what_is_done_without_tables_is_said_once() {
-    let folder = Folder::new(b"192.0.2.0/24,DE\n", b"192.0.2.0/24 64500\n");
+    let folder = Folder::new(b"192.0.2.0/24,DE\n", b"192.0.2.0/24 64500\n198.51.100.0/24 64502\n");
     let said = |tables: &[&str]| {
         let output = folder.compile(tables);
         assert!(output.status.success());
         let stderr = folder.without_folder(&output.stderr);
         let count = |start: &str| stderr.lines().filter(|line| line.contains(start)).count();
+        assert_eq!(count("AS number to which no network belongs"), 0, "{stderr}");
         (count("no table of countries, so"), count("no table of AS numbers, so"))
     };
     assert_eq!(said(&[]), (1, 1));

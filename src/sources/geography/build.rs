@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use rustc_hash::FxHashMap;
 
 use super::address_range::AddressRange;
-use super::limit::TooManyNetworks;
+use super::limit::{Together, TooManyNetworks};
 use super::overlaps::{self, Claim};
 use super::places::Places;
 use super::table::{self, BadTable, Format};
@@ -45,31 +45,38 @@ pub struct TableRead {
     pub n_networks: usize,
 }
 
-/// Reads tables, each kind in the order of precedence, and merges them. There must be one at least.
+/// Reads tables, each kind in the order of precedence, and merges each with those before it. There must be
+/// one at least.
 pub fn build(
     countries: &[PathBuf],
     systems: &[PathBuf],
     report: &mut Report,
 ) -> Result<Built, Error> {
     let mut built = Built { tables: Tables::default(), countries: Vec::new(), systems: Vec::new() };
-    let mut tables = Vec::new();
+    let mut together = Together::default();
     for path in countries {
         let (table, format) = read(path, report, table::countries)?;
-        built.countries.push(TableRead::of(path, format, table.networks.len()));
-        tables.push(table);
-    }
-    if let Some(last) = countries.last() {
-        let merged = merge_countries(tables).map_err(|error| Error::broken(last, error))?;
+        let n_networks = table.networks.len();
+        together.add(n_networks).map_err(|error| Error::broken(path, error))?;
+        built.countries.push(TableRead::of(path, format, n_networks));
+        let merged = match built.tables.countries.take() {
+            // It is in order and disjoint already.
+            None => table,
+            Some(before) => {
+                merge_countries([before, table]).map_err(|error| Error::broken(path, error))?
+            }
+        };
         built.tables.countries = Some(merged);
     }
-    let mut tables = Vec::new();
+    let mut merge = SystemMerge::default();
     for path in systems {
         let (table, format) = read(path, report, table::systems)?;
+        together.add(table.len()).map_err(|error| Error::broken(path, error))?;
         built.systems.push(TableRead::of(path, format, table.len()));
-        tables.push(table);
+        merge.add(table);
     }
     if !systems.is_empty() {
-        built.tables.systems = Some(merge_systems(tables));
+        built.tables.systems = Some(merge.finish());
     }
     Ok(built)
 }

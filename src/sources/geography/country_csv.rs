@@ -34,6 +34,9 @@ pub enum BadCsv {
     /// No line of it can be used.
     #[error("holds no country: no line is START,END,COUNTRY or PREFIX,COUNTRY")]
     NoLine,
+    /// Its lines say that networks have no country, and nothing else.
+    #[error("holds no country: each line has a code for none, such as `-` or `ZZ`")]
+    NoCountry,
     /// Its first line names columns, and none of them is that of countries.
     #[error(
         "holds no country: its first line names no column `country_code`, `country_iso_code` or \
@@ -69,7 +72,7 @@ pub fn parse(file: &str, bytes: &[u8], report: &mut Report) -> Result<CountryNet
         return Err(error);
     }
     if table.claims.is_empty() {
-        return Err(BadCsv::NoLine);
+        return Err(if table.has_unknown { BadCsv::NoCountry } else { BadCsv::NoLine });
     }
     report_contradictions(file, &table.claims, report);
     Ok(CountryNetworks { networks: networks(table.claims)?, places: table.places.into_vec() })
@@ -81,6 +84,8 @@ struct Table {
     layout: Option<Layout>,
     places: Places,
     claims: Vec<Claim>,
+    /// Whether there is a network of no known country.
+    has_unknown: bool,
 }
 
 /// Where the columns are.
@@ -148,6 +153,8 @@ impl Table {
         if let Some(value) = self.places.index(place) {
             limit::check(self.claims.len() + 1)?;
             self.claims.push(Claim { range, table: 0, line: line.number, value });
+        } else {
+            self.has_unknown = true;
         }
         Ok(())
     }
@@ -256,6 +263,7 @@ mod tests {
         for (text, expected) in [
             ("", BadCsv::NoLine),
             ("<html>\n<body>not found</body>\n", BadCsv::NoLine),
+            ("1.0.0.0/24,ZZ\n1.0.1.0/24,-\n1.0.2.0/24,A1\n", BadCsv::NoCountry),
             ("network,asn\n1.0.0.0/24,13335\n", BadCsv::NoColumn),
             (
                 "network,geoname_id,registered_country_geoname_id\n1.0.0.0/24,2077456,2077456\n",

@@ -74,6 +74,10 @@ impl Tables {
     /// Verifies and decodes the bytes of a file.
     pub fn decode(bytes: &[u8]) -> Result<Self, Broken> {
         let (payload, _) = KIND.open(bytes)?;
+        Self::decode_payload(payload)
+    }
+
+    fn decode_payload(payload: &[u8]) -> Result<Self, Broken> {
         let decoded = bincode::serde::decode_from_slice(payload, codec());
         let decoded = decoded.map_err(|error| Broken::Decode(error.to_string()))?;
         let Encoded { countries, systems } = Broken::whole(decoded, payload)?;
@@ -91,6 +95,15 @@ impl Tables {
         };
         let encoded = bincode::serde::encode_to_vec(encoded, codec());
         KIND.seal(&encoded.map_err(|error| EncodeError::Encoder(error.to_string()))?)
+    }
+
+    /// Reads a file; `None` if there is none, or an empty one, or one of another kind.
+    pub fn read(path: &Path) -> Option<Result<Self, Error>> {
+        let read = || {
+            let (payload, _) = KIND.read(path)?;
+            Self::decode_payload(&payload).map_err(|error| Reason::Invalid(error).at(path))
+        };
+        KIND.is_kind_of(path).then(read)
     }
 
     /// Atomically replaces the file at `path`, and returns how many bytes it has. A file of another kind is
