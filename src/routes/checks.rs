@@ -208,6 +208,30 @@ fn each_value_is_checked() {
             "errors fallback\nformat metalink4\noption fallback https://a.example",
             "errors: a metalink cannot hold the fallback: write another style of errors",
         ),
+        (
+            "target url [https://a.example/{a} https://a.example/{a}]",
+            "target.url: `https://a.example/{a}` is listed twice",
+        ),
+        (
+            "target url [https://{v}.a.example/{a} https://b.example:8{a}/]",
+            "target.url: the variable `a` can hold any host: use it behind the host alone, or look it up with `|map:NAME`",
+        ),
+        (
+            "target url https://{h}/{a}\nquery h h",
+            "target.url: the variable `h` can hold any host: use it behind the host alone, or look it up with `|map:NAME`",
+        ),
+        (
+            "target repo {b|literal:$x}\ntarget arch {a}\nquery b b?",
+            "target.repo: the filter literal stands for each architecture: write it in arch, and default here",
+        ),
+        (
+            "test /9/a format=metalnik",
+            "test.format: `metalnik` is unknown: write text, metalink, metalink4, json, apt, pacman, urpmi, redirect or isolist",
+        ),
+        (
+            "test /9/a host=a:x",
+            "test.host: `a:x` is no host: write a name such as mirrors.example.org, without a port",
+        ),
         // Not known any more, or not yet.
         ("target page {a}", "target.page: is no key: write repo with arch, path, category or url"),
         (
@@ -255,7 +279,7 @@ fn fixed_urls_go_with_what_is_said_of_their_text() {
     check(
         "route x\npath /{country}\nquery q q\nquery r redirect?\nquery c countme?\n\
          target url https://a.example/{country}/{q}\n\
-         option header false\noption cache 60\noption fallback https://b.example\nerrors fallback",
+         query s s!\nquery arch arch?\noption header false\noption cache 60\noption fallback https://b.example\nerrors fallback",
         &[],
     );
 }
@@ -299,6 +323,9 @@ fn routes_that_match_one_request_are_refused_with_that_request() {
     let equal =
         "route a\npath /\nquery q =1\ntarget path x\nroute b\npath /\nquery q =2\ntarget path x";
     check(equal, &[]);
+    let empty = "route a\npath /\nquery q =\nquery r r!\ntarget path x{r}\n\
+                 route b\npath /\nquery q q!\nquery r =1\ntarget path x{q}";
+    check(empty, &[]);
 }
 
 #[test]

@@ -91,9 +91,13 @@ fn check_route(
         report("path", Problem::NoArches);
     }
     let used: BTreeSet<_> = route.used_variables().filter_map(|variable| variable.index).collect();
+    // What chooses the route acts, and the log has the repository and the architecture.
     for bound in &route.query.bound {
         let name = route.variables.get(bound.variable).map_or("", String::as_str);
-        let acts = Standard::parse(name).is_some_and(Standard::acts_alone);
+        let standard = Standard::parse(name);
+        let acts = standard.is_some_and(Standard::acts_alone)
+            || matches!(standard, Some(Standard::Repo | Standard::Arch))
+            || route.query.required >> bound.parameter & 1 == 1;
         if !acts && !used.contains(&bound.variable) {
             let key = format!("query.{}", parameters.name(bound.parameter));
             report(&key, Problem::UnusedVariable(name.to_owned()));

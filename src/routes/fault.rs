@@ -214,6 +214,14 @@ pub enum Problem {
     /// Errors that lead to a fallback which the format cannot hold.
     #[error("a metalink cannot hold the fallback: write another style of errors")]
     NoFallbackInMetalink,
+    /// A text for each architecture in the name of a repository.
+    #[error("the filter literal stands for each architecture: write it in arch, and default here")]
+    LiteralInRepo,
+    /// A URL to any server that a client names.
+    #[error(
+        "the variable `{0}` can hold any host: use it behind the host alone, or look it up with `|map:NAME`"
+    )]
+    OpenHost(String),
     /// A repository without an architecture.
     #[error("is missing: write arch = \"{{arch}}\" beside repo")]
     NoArch,

@@ -8,12 +8,15 @@ use std::collections::BTreeSet;
 
 use model::url::Protocol;
 
+use super::class::Class;
 use super::fault::Problem;
 use super::options::{Errors, RouteFormat};
+use super::pattern::Part;
 use super::query::Parameters;
 use super::route::CompiledRoute;
 use super::standard::Standard;
 use super::target::TargetTemplate;
+use super::template::{Filter, Piece, Template, Variable};
 use super::written::WrittenRoute;
 
 /// Options that say which mirrors are listed, and which of their URLs.
@@ -39,7 +42,16 @@ pub(crate) fn check(
     report: &mut impl FnMut(&str, Problem),
 ) {
     let options = &route.options;
-    if matches!(route.target, TargetTemplate::Urls(_)) {
+    if let TargetTemplate::Repository(repo, _) = &route.target
+        && repo.variables().any(Variable::has_literal)
+    {
+        report("target.repo", Problem::LiteralInRepo);
+    }
+    if let TargetTemplate::Urls(urls) = &route.target {
+        let open = urls.iter().find_map(|url| find_open_host(url, route));
+        if let Some(variable) = open {
+            report("target.url", Problem::OpenHost(variable.name.clone()));
+        }
         check_fixed(route, written, parameters, report);
     } else if options.cache.is_some() && (!options.order.is_same_for_all() || options.country_only)
     {
@@ -91,6 +103,35 @@ fn check_fixed(
             report(&key, Problem::ParameterNotForUrls(name.to_owned()));
         }
     }
+}
+
+/// Finds the variable in the scheme or the host of a URL whose value is whatever a client sends: it would
+/// lead clients to any server.
+fn find_open_host<'t>(url: &'t Template, route: &CompiledRoute) -> Option<&'t Variable> {
+    let is_bounded = |variable: &Variable| {
+        let Some(index) = variable.index else { return true };
+        let segments = route.pattern.parts.iter().filter_map(|part| match part {
+            Part::Variables(segment) => Some(segment.variables()),
+            _ => None,
+        });
+        // Those of the path come first, in the order of the path.
+        let class = segments.flatten().nth(index).map(|(class, _)| *class);
+        matches!(class, Some(Class::Arch | Class::Map(_)))
+            || variable.filters.iter().any(|filter| matches!(filter, Filter::Map(_)))
+    };
+    let mut n_slashes = 0;
+    for piece in &url.0 {
+        match piece {
+            Piece::Text(text) => n_slashes += text.matches('/').count(),
+            Piece::Variable(variable) if !is_bounded(variable) => return Some(variable),
+            Piece::Variable(_) => {}
+        }
+        // Two slashes stand before the host, and one behind it.
+        if n_slashes > 2 {
+            return None;
+        }
+    }
+    None
 }
 
 /// How a target is called that has no checksums, and so no metalink.

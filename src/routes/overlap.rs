@@ -78,6 +78,10 @@ fn common_query(a: &CompiledRoute, b: &CompiledRoute, names: &Parameters) -> Opt
             (Some(value), _) | (None, Some(value)) => value,
             (None, None) => "x".to_owned(),
         };
+        let filled = a.query.filled | b.query.filled;
+        if value.is_empty() && filled >> parameter & 1 == 1 {
+            return None;
+        }
         if !query.is_empty() {
             query.push('&');
         }

@@ -3,7 +3,7 @@
 use super::fault::{Problem, shorten};
 use super::limits::{MAX_PARAMETERS, MAX_TEXT, MAX_VARIABLES};
 use super::parse_pattern::check_name;
-use super::query::{Bound, Form, Parameters, QueryRules};
+use super::query::{ALWAYS_ALLOWED, Bound, Form, Parameters, QueryRules};
 use super::standard::Standard;
 use super::written::WrittenRoute;
 
@@ -63,7 +63,9 @@ pub(crate) fn parse(
             Err(problem) => report(name, problem),
         }
     }
-    parsed.rules.allowed = route.strict.then_some(listed);
+    let always = parameters.find(ALWAYS_ALLOWED).filter(|&index| index < MAX_PARAMETERS);
+    let always = always.map_or(0, |index| 1 << index);
+    parsed.rules.allowed = route.strict.then_some(listed | always);
     parsed
 }
 
@@ -95,6 +97,11 @@ fn apply(
             parsed.rules.bound.push(Bound { parameter, variable: index, form });
             if need == Need::Optional {
                 parsed.optional.push(index);
+            }
+            match form {
+                _ if need != Need::Required => {}
+                Form::List => parsed.rules.listed |= 1 << parameter,
+                Form::Text | Form::Region => parsed.rules.filled |= 1 << parameter,
             }
             if form == Form::Region {
                 parsed.optional.push(add_variable(Standard::Region.name(), variables)?);

@@ -65,5 +65,12 @@ fn read_urls(value: &Value, scope: &Scope<'_>) -> Result<Vec<Template>, Problem>
         }
         scope.template(url)
     };
-    urls.iter().map(read).collect()
+    let twice = urls
+        .iter()
+        .enumerate()
+        .find(|(index, url)| urls.iter().take(*index).any(|known| known == *url));
+    match twice {
+        Some((_, url)) => Err(Problem::ListedTwice(Redacted(url).to_string())),
+        None => urls.iter().map(read).collect(),
+    }
 }

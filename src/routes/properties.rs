@@ -44,7 +44,7 @@ fn path() -> impl Strategy<Value = String> {
 }
 
 fn query() -> impl Strategy<Value = Vec<(String, String)>> {
-    let name = any_of(&["q", "r", "cc", "t"]);
+    let name = any_of(&["q", "r", "cc", "t", "countme"]);
     let rule = any_of(&[
         "-",
         "flag",
@@ -54,6 +54,8 @@ fn query() -> impl Strategy<Value = Vec<(String, String)>> {
         "r!",
         "s",
         "l:list?",
+        "l:list!",
+        "countme?",
         "country:region",
         "country:region!",
     ]);
@@ -91,7 +93,7 @@ fn request() -> impl Strategy<Value = (String, String, String)> {
         if path.is_empty() { "/".to_owned() } else { path }
     });
     let pair = (
-        any_of(&["q", "r", "cc", "t", "u", ""]),
+        any_of(&["q", "r", "cc", "t", "u", "countme", ""]),
         any_of(&["", "=", "=1", "=a", "=us-TX", "=%31", "=%ff", "=%0a", "=b,c", "=-x", "=="]),
     );
     let pairs =

@@ -18,6 +18,10 @@ pub(crate) struct Parameters(Vec<Word>);
 pub(crate) struct QueryRules {
     /// The parameters that must be there.
     pub(crate) required: u64,
+    /// Those of them whose value must not be empty; the last of equals counts.
+    pub(crate) filled: u64,
+    /// Those of them of which one of equals must have a value that is not empty.
+    pub(crate) listed: u64,
     /// The parameters that may be there, if no others may.
     pub(crate) allowed: Option<u64>,
     /// The parameters that must have one value, each with the value.
@@ -62,12 +66,19 @@ pub enum BadValue {
     Control,
 }
 
+/// The parameter that a request for a strict route may have as well: dnf adds it to any URL.
+pub(crate) const ALWAYS_ALLOWED: &str = "countme";
+
 /// The parameters of a request that a table knows.
 pub(crate) struct Given<'r> {
     query: &'r str,
     /// Those that are there.
     present: u64,
-    /// Whether others are there.
+    /// Those whose last value is not empty.
+    filled: u64,
+    /// Those with a value that is not empty.
+    listed: u64,
+    /// Whether others are there, but [`ALWAYS_ALLOWED`].
     has_others: bool,
     /// Where the value of each that is there starts in the query, the last one of equals. Texts in place
     /// of these numbers would be a kilobyte to fill for each request.
@@ -108,7 +119,7 @@ impl Parameters {
     pub(crate) fn read(&self, given: &mut Given<'_>) {
         for pair in pairs(given.query) {
             let Some(index) = self.find(pair.name) else {
-                given.has_others = true;
+                given.has_others |= pair.name != ALWAYS_ALLOWED;
                 continue;
             };
             // No server reads four gigabytes.
@@ -116,7 +127,14 @@ impl Parameters {
                 (given.starts.get_mut(index), u32::try_from(pair.start))
             {
                 *slot = start;
-                given.present |= 1 << index;
+                let bit = 1 << index;
+                given.present |= bit;
+                if pair.value.is_empty() {
+                    given.filled &= !bit;
+                } else {
+                    given.filled |= bit;
+                    given.listed |= bit;
+                }
             }
         }
     }
@@ -151,7 +169,14 @@ impl Parameters {
 impl<'r> Given<'r> {
     /// The parameters of a query that is not read yet. It is read in place, as this is large to move.
     pub(crate) fn new(query: &'r str) -> Self {
-        Self { query, present: 0, has_others: false, starts: [0; MAX_PARAMETERS] }
+        Self {
+            query,
+            present: 0,
+            filled: 0,
+            listed: 0,
+            has_others: false,
+            starts: [0; MAX_PARAMETERS],
+        }
     }
 
     /// The raw value of a parameter, if it is there.
@@ -167,6 +192,8 @@ impl QueryRules {
     /// Whether a request with these parameters matches.
     pub(crate) fn hold(&self, given: &Given<'_>) -> bool {
         given.present & self.required == self.required
+            && given.filled & self.filled == self.filled
+            && given.listed & self.listed == self.listed
             && self.allowed.is_none_or(|allowed| !given.has_others && given.present & !allowed == 0)
             && self.equals.iter().all(|(parameter, expected)| {
                 let value = given.value(*parameter).map(decode);

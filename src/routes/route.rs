@@ -61,7 +61,6 @@ impl CompiledRoute {
     /// Whether the architecture of its target can be a text that stands for each.
     pub(crate) fn names_each_arch(&self) -> bool {
         let TargetTemplate::Repository(_, arch) = &self.target else { return false };
-        let mut filters = arch.variables().flat_map(|variable| &variable.filters);
-        filters.any(|filter| matches!(filter, Filter::Literal(_)))
+        arch.variables().any(Variable::has_literal)
     }
 }

@@ -4,7 +4,8 @@ use model::repository::fixed_arch;
 
 use super::assemble::item;
 use super::compile::CatalogNames;
-use super::fault::{Problem, RouteFault};
+use super::fault::{Problem, RouteFault, shorten};
+use super::hosts;
 use super::options::RouteFormat;
 use super::table::{Match, RouteTable};
 use super::target::{Arch, RouteTarget};
@@ -46,6 +47,14 @@ fn check_test(
     let (path, query) = get.split_once('?').unwrap_or((get, ""));
     if !path.starts_with('/') || get.contains(|c: char| c.is_control() || c == ' ' || c == '#') {
         return Err(("get", Problem::BadRequest(get.clone())));
+    }
+    let unknown = |format: &String| Problem::UnknownName(format.clone(), RouteFormat::names());
+    if let Some(format) = test.format.as_ref().filter(|format| RouteFormat::parse(format).is_none())
+    {
+        return Err(("format", unknown(format)));
+    }
+    if let Some(host) = test.host.as_ref().filter(|host| hosts::canonical(host).is_none()) {
+        return Err(("host", Problem::BadHost(shorten(host))));
     }
     let host = test.host.as_ref().or(route.hosts.first()).map_or("", String::as_str);
     let Some(found) = table.find(host, path, query) else {

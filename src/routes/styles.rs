@@ -71,7 +71,7 @@ fn old_centos() {
                 "/?release=7&arch=x86_64&repo=OS&infra=stock&cc=us-TX",
                 "centos: os-7.9.2009 + x86_64",
             ),
-            ("/?release=7.3&arch=&repo=os", "centos: arch is missing"),
+            ("/?release=7.3&arch=&repo=os", "none"),
             ("/?release=6&arch=i386&repo=os", "centos: release is unknown"),
             ("/?release=7&arch=x86_64", "none"),
             ("/", "none"),
@@ -103,6 +103,32 @@ fn a_second_path_for_rocky_debuginfo() {
     // openEuler: a slash inside a name.
     let host = "mirrors.rockylinux.org";
     check(&table, host, &[("/debuglist?repo=24.03-LTS/OS&arch=b", "debug: 24.03-LTS/OS + b")]);
+}
+
+#[test]
+fn parameters_are_told_apart_by_their_values_and_called_by_their_names() {
+    let table = table(
+        "map m 9=9\n\
+         route country\npath /{repo}\nquery country country!\ntarget path {repo}\nrank 1\n\
+         route list\npath /{repo}\nquery c countries:list!\ntarget path {repo}\n\
+         route strict\npath /s\nstrict\nquery a flag\nquery release version\n\
+         target path {version|map:m}\nrank 2\n\
+         route other\npath /{repo}\nquery countme countme?\ntarget path {repo}",
+    );
+    check(
+        &table,
+        "",
+        &[
+            ("/a?country=DE", "country: path a"),
+            ("/a?country=DE&country=", "other: path a"),
+            ("/a?country=", "other: path a"),
+            ("/a?c=&c=DE&c=", "list: path a"),
+            ("/a?c=", "other: path a"),
+            ("/s?a&countme=1", "strict: release is missing"),
+            ("/s?a&release=8", "strict: release is unknown"),
+            ("/s?a&b&release=8", "other: path s"),
+        ],
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::hosts::Hosts;
 use super::limits::RESERVED;
 use super::map::Lists;
 use super::options::{Errors, RouteFormat, RouteOptions};
-use super::query::{BadValue, Form, Given, Parameters};
+use super::query::{BadValue, Bound, Form, Given, Parameters};
 use super::route::CompiledRoute;
 use super::standard::Standard;
 use super::target::RouteTarget;
@@ -167,7 +167,27 @@ impl<'t, 'r> Match<'t, 'r> {
 
     /// Makes the target in `out`, whose former text is removed.
     pub fn target<'b>(&self, out: &'b mut String) -> Result<RouteTarget<'b>, Unresolved<'t>> {
-        self.route.target.make(&self.values, &self.table.lists, out)
+        let made = self.route.target.make(&self.values, &self.table.lists, out);
+        made.map_err(|reason| self.as_written(reason))
+    }
+
+    /// Names parameters as the client wrote them, and not the variables that they fill.
+    fn as_written(&self, reason: Unresolved<'t>) -> Unresolved<'t> {
+        let name_of = |variable: &'t str| {
+            let fills = |bound: &&Bound| {
+                self.route.variables.get(bound.variable).is_some_and(|name| name == variable)
+            };
+            let bound = self.route.query.bound.iter().find(fills);
+            bound.map_or(variable, |bound| self.table.parameters.name(bound.parameter))
+        };
+        match reason {
+            Unresolved::Missing(variable) => Unresolved::Missing(name_of(variable)),
+            Unresolved::LeadsAbove(variable) => Unresolved::LeadsAbove(name_of(variable)),
+            Unresolved::NotInMap { variable, map, .. } => {
+                Unresolved::NotInMap { variable, parameter: name_of(variable), map }
+            }
+            Unresolved::TooLong => Unresolved::TooLong,
+        }
     }
 
     /// Appends what is to stand behind each URL to `out`.
@@ -175,7 +195,8 @@ impl<'t, 'r> Match<'t, 'r> {
         match &self.route.options.suffix {
             None => Ok(()),
             Some(suffix) => {
-                suffix.write(&self.values, &self.table.lists, Escaping::Url, out).map(|_| ())
+                let made = suffix.write(&self.values, &self.table.lists, Escaping::Url, out);
+                made.map(|_| ()).map_err(|reason| self.as_written(reason))
             }
         }
     }

@@ -112,6 +112,11 @@ impl Variable {
         self.filters.iter().any(stands)
     }
 
+    /// Whether a text can stand for each value.
+    pub(crate) fn has_literal(&self) -> bool {
+        self.filters.iter().any(|filter| matches!(filter, Filter::Literal(_)))
+    }
+
     fn write<'t>(
         &'t self,
         values: &Values<'_>,
@@ -157,7 +162,8 @@ impl Variable {
                         None => {
                             is_there = false;
                             let map = map.map_or("", |map| map.name.as_str());
-                            missing = Unresolved::NotInMap { variable: &self.name, map };
+                            let variable = self.name.as_str();
+                            missing = Unresolved::NotInMap { variable, parameter: variable, map };
                         }
                     }
                 }

@@ -209,12 +209,17 @@ fn matches_query(route: &WrittenRoute, query: &str) -> bool {
             Some(expected) => {
                 raw.is_some_and(|(_, raw)| decode(raw).is_ok_and(|value| value == expected))
             }
-            None => raw.is_some() || rule == "-" || rule != "flag" && !rule.ends_with('!'),
+            None if rule.ends_with(":list!") => {
+                parameters(query).any(|(known, value)| known == name && !value.is_empty())
+            }
+            None if rule.ends_with('!') => raw.is_some_and(|(_, raw)| !raw.is_empty()),
+            None => raw.is_some() || rule != "flag",
         }
     });
     let is_known =
         |(name, _): (&str, &str)| route.query.iter().any(|(known, _)| known.as_str() == name);
-    rules_hold && (!route.strict || parameters(query).all(is_known))
+    let is_allowed = |pair: (&str, &str)| pair.0 == "countme" || is_known(pair);
+    rules_hold && (!route.strict || parameters(query).all(is_allowed))
 }
 
 /// The decoded value of a parameter; empty if it is not there.

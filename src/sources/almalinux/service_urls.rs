@@ -240,7 +240,7 @@ mod tests {
             let hears_protocol = found.standard(Standard::Protocol).is_some();
             assert!(!(is_vault && hears_protocol), "{request}");
         }
-        assert_eq!(n_requests, 35);
+        assert_eq!(n_requests, 36);
         for (path, repo, arch) in [
             ("/isolist/9/x86_64", "isos/9.8", "x86_64"),
             ("/isolist/10-kitten/aarch64/", "isos/10-kitten", "aarch64"),

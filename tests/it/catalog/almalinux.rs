@@ -79,7 +79,7 @@ fn check_requests(server: &Server) {
         got.sort_unstable();
         assert_eq!(got, expected, "{request}");
     }
-    assert_eq!(cases.len(), 35);
+    assert_eq!(cases.len(), 36);
 }
 
 #[test]
