@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use fastrand::Rng;
 
 use super::asked::Asked;
+use super::criteria::Criteria;
 use super::document::{Document, Ending, List, push_url_tail};
 use super::explain::Explanation;
 use super::fixed;
@@ -18,7 +19,7 @@ use super::reply::{LogEntry, Reply};
 use super::request::Request;
 use super::rules::Rules;
 use super::scratch::Buffers;
-use super::select::{self, Criteria};
+use super::select;
 use super::shaping::Choice;
 use super::spread;
 use super::status::Status;
@@ -29,6 +30,7 @@ use model::embedded::LookupAddresses;
 use model::geo::{Country, Location};
 use model::ids::FileId;
 use model::net::canonical;
+use model::tier::Tier;
 use routes::options::Header;
 use routes::{Match, Standard, Unresolved};
 use snapshot::FileView;
@@ -76,7 +78,7 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
         }
         if let (Ok(Wanted::Urls(urls)), Some(found)) = (&asked.wanted, asked.route) {
             fixed::answer(urls, found, redirects, rules, request.now, reply, body)?;
-            self.end(reply, body);
+            self.end(true, reply, body);
             return Ok(());
         }
         let target = target?;
@@ -90,9 +92,6 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
         let choice = self.choose(&target, &client, rng, buffers, &mut NoTrace);
         let fallback = rules.fallback(choice.protocols);
         let Buffers { selection, repeated, pubdate, url_tail, suffix, tails, .. } = buffers;
-        if !redirects {
-            reply.found = selection.tier(0);
-        }
         let choice = Choice { repeated: &repeated.urls, ..choice };
         suffix.clear();
         if let Some(found) = asked.route {
@@ -102,6 +101,9 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
         // The lists of images of AlmaLinux have none.
         let slash =
             *format != Format::Isolist && rules.of_route().is_none_or(|route| route.trailing_slash);
+        if !redirects {
+            reply.found = selection.tier(0);
+        }
         let ending = Ending { slash, suffix };
         url_tail.clear();
         push_url_tail(&target, ending, url_tail);
@@ -130,17 +132,30 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
                 }
             }
         }
-        self.end(reply, body);
+        self.end(self.is_as_asked(reply.found), reply, body);
         Ok(())
     }
 
+    /// Whether a list whose first mirror is of this tier is what the request asked for, and the same for all
+    /// clients. If there is no mirror, or none in the countries asked for, a cache should not keep that.
+    fn is_as_asked(&self, found: Option<Tier>) -> bool {
+        match (&self.asked.query.countries, found) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(countries), Some(tier)) => countries.global || tier == Tier::Country,
+        }
+    }
+
     /// Ends a list as the route says, and sets what belongs to it in `reply`.
-    fn end(&self, reply: &mut Reply<'q>, body: &mut Text) {
+    fn end(&self, may_be_kept: bool, reply: &mut Reply<'q>, body: &mut Text) {
         self.rules.end_body(body);
         let Some(route) = self.asked.route.map(Match::options) else { return };
-        reply.cache_seconds = route.cache;
+        reply.cache_seconds = route.cache.filter(|_| may_be_kept);
         if let Some(own) = &route.content_type {
             reply.content_type = own;
+        } else if self.asked.format == Format::Pacman && !body.as_bytes().is_ascii() {
+            // The names of countries.
+            reply.content_type = "text/plain; charset=utf-8";
         }
     }
 

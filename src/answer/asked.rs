@@ -42,7 +42,7 @@ impl<'r, 'q> Asked<'r, 'q> {
                 if let Some((parameter, reason)) = found.bad_value() {
                     return Err(Refusal::bad_request(Message::BadValue(parameter, reason)));
                 }
-                let query = Query::of_route(found, options).map_err(bad_query)?;
+                let query = Query::of_route(found, request.query, options).map_err(bad_query)?;
                 let wanted = found.target(text).map(Wanted::from);
                 let format = Format::of_route(found.format());
                 Ok(Self { route: Some(found), format, query, wanted })

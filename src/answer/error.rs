@@ -81,7 +81,9 @@ fn render(
                 text.push_str(TITLE);
             }
             let list = repositories.map_or("", |list| &list.text);
-            let at = json::render_error(&text, list, body);
+            // The key says it already.
+            let text = text.strip_prefix("error: ").unwrap_or(&text);
+            let at = json::render_error(text, list, body);
             repositories_at = repositories.map(|_| at);
         }
         Format::Mirrorlist | Format::Apt | Format::Pacman | Format::Urpmi => {

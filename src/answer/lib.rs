@@ -29,6 +29,7 @@ pub mod requester;
 pub mod target;
 pub mod alias;
 pub mod selection;
+pub mod criteria;
 pub mod select;
 pub mod trace;
 pub mod explain;
@@ -81,10 +82,7 @@ pub fn respond<'q>(
     let Scratch { target, buffers } = scratch;
     let found = request.endpoint.route();
     let rules = Rules::new(edition, options, found);
-    let countme = match found {
-        None => Countme::find(request.query),
-        Some(found) => Countme::of_route(found),
-    };
+    let countme = Countme::of_request(found, request.query);
     let mut format = request.endpoint.format();
     let mut reply = Reply {
         status: Status::Ok,

@@ -1,7 +1,7 @@
 //! The query of a request, parsed once into a type that holds only valid values.
 //!
 //! Parameters are separated by `&`; of equal ones the last counts; unknown ones (`infra=` and others)
-//! are ignored, and `countme=` is read apart (`Countme::find`). Values are percent-decoded once. A
+//! are ignored, and `countme=` is read apart (`Countme::of_request`). Values are percent-decoded once. A
 //! literal `+` stays a plus sign, because proxies rewrite paths such as `…/c++/…` into `path=`.
 
 use std::borrow::Cow;
@@ -54,7 +54,7 @@ pub enum Countme {
 impl Countme {
     /// Finds the value in a raw query. The query may be invalid, because a request is counted
     /// whatever its answer is.
-    pub fn find(query: &str) -> Option<Self> {
+    fn find(query: &str) -> Option<Self> {
         let value =
             query.split('&').rev().find_map(|parameter| parameter.strip_prefix("countme="))?;
         Some(Self::of(value))
@@ -69,8 +69,13 @@ impl Countme {
     }
 
     /// The value of the variable `countme` of a route.
-    pub fn of_route(found: &Match<'_, '_>) -> Option<Self> {
+    fn of_route(found: &Match<'_, '_>) -> Option<Self> {
         found.standard(Standard::Countme).map(Self::of)
+    }
+
+    /// Reads a request: what its route says, or else its raw query.
+    pub fn of_request(route: Option<&Match<'_, '_>>, query: &str) -> Option<Self> {
+        route.and_then(Self::of_route).or_else(|| Self::find(query))
     }
 }
 
@@ -140,8 +145,7 @@ impl<'a> Query<'a> {
         let mut query = Self { netblocks: true, ..Self::default() };
         let mut country = None;
         let mut protocol = None;
-        let parameters = text.split('&').filter(|parameter| !parameter.is_empty());
-        for (count, parameter) in (1..).zip(parameters) {
+        for (count, parameter) in (1..).zip(parameters(text)) {
             if count > options.max_parameters {
                 return Err(BadQuery::Parameters(options.max_parameters));
             }
@@ -167,8 +171,15 @@ impl<'a> Query<'a> {
         Ok(query)
     }
 
-    /// Takes what the variables of a route say. `repo`, `arch` and `path` are left to its target.
-    pub fn of_route(found: &Match<'_, 'a>, options: &Options) -> Result<Self, BadQuery> {
+    /// Takes what the variables of a route say, which are filled from `text`, the part behind `?`, as well. `repo`, `arch` and `path` are left to its target.
+    pub fn of_route(
+        found: &Match<'_, 'a>,
+        text: &str,
+        options: &Options,
+    ) -> Result<Self, BadQuery> {
+        if parameters(text).nth(options.max_parameters).is_some() {
+            return Err(BadQuery::Parameters(options.max_parameters));
+        }
         let value = |variable| found.standard(variable).filter(|value| !value.is_empty());
         let mut query = Self {
             netblocks: true,
@@ -198,11 +209,21 @@ impl<'a> Query<'a> {
             query.protocols = Some(Protocols::parse(text, options.max_protocols)?);
         }
         if let Some(text) = value(Standard::Limit) {
-            let limit = text.parse().ok().filter(|&limit| limit > 0);
-            query.limit = Some(limit.ok_or(BadQuery::Limit)?);
+            query.limit = Some(parse_limit(text).ok_or(BadQuery::Limit)?);
         }
         Ok(query)
     }
+}
+
+/// The parameters of a query, without empty ones.
+fn parameters(text: &str) -> impl Iterator<Item = &str> {
+    text.split('&').filter(|parameter| !parameter.is_empty())
+}
+
+/// Reads a number of mirrors. There are never more than can be counted.
+fn parse_limit(text: &str) -> Option<usize> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().unwrap_or(usize::MAX)).filter(|&limit| limit > 0)
 }
 
 impl Countries {

@@ -1,10 +1,10 @@
 //! The rules of an answer: the operator's options, with what the route of a request changes.
 
+use super::criteria::SelectionOrder;
 use super::format::Format;
 use super::options::Options;
 use super::prepared::Edition;
 use super::query::Query;
-use super::select::SelectionOrder;
 use super::shaping::{Choice, Fallback};
 use encode::text::Text;
 use model::ids::HostId;

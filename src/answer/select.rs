@@ -14,56 +14,15 @@
 
 use fastrand::Rng;
 
+use super::criteria::{Criteria, SelectionOrder};
 use super::order::weighted;
 use super::query::Countries;
 use super::selection::{Contribution, Selection};
 use super::trace::{Cut, FoundVia, Reason, Tracer};
-use model::embedded::LookupAddresses;
 use model::geo::{Continent, Country, Location};
 use model::ids::HostId;
 use model::tier::Tier;
-use model::url::ProtocolSet;
-use snapshot::{DirectoryView, Snapshot, contains, insert, members, remove};
-
-/// The criteria of a selection.
-pub struct Criteria<'a> {
-    /// The directory that mirrors must carry.
-    pub directory: DirectoryView<'a>,
-    /// The addresses by which the client is looked up.
-    pub client: LookupAddresses,
-    /// Where the client is, if known.
-    pub location: Option<Location>,
-    /// The countries asked for, if any were.
-    pub countries: Option<&'a Countries>,
-    /// Whether netblocks and autonomous systems count.
-    pub netblocks: bool,
-    /// Whether private mirrors are listed if one of their networks contains the client.
-    pub private: bool,
-    /// Mirrors that are left out: those of the fallback, which is listed last in any case.
-    pub excluded: &'a [HostId],
-    /// The protocols of which a mirror must offer one.
-    pub protocols: ProtocolSet,
-    /// Global mirrors are added if fewer mirrors than this were found.
-    pub minimum: usize,
-    /// Whether the answer names the contributions. If not, a continent is added as one set instead
-    /// of country by country.
-    pub names_contributions: bool,
-    /// Whether only mirrors of the countries asked for are chosen, or else of the client's country.
-    pub country_only: bool,
-    /// The order in which mirrors are chosen.
-    pub order: SelectionOrder<'a>,
-}
-
-/// The order in which mirrors are chosen.
-#[derive(Clone, Copy, Debug)]
-pub enum SelectionOrder<'a> {
-    /// Tier by tier, from the client's own network to the whole world.
-    Tiers,
-    /// All that may be listed for the client, by chance, weighted by bandwidth.
-    Random,
-    /// The public ones of these, in this order. The client does not count.
-    Fixed(&'a [HostId]),
-}
+use snapshot::{Snapshot, contains, insert, members, remove};
 
 /// Buffers that are reused for each selection.
 #[derive(Default)]
@@ -92,13 +51,14 @@ pub fn select(
     selection.contributions.clear();
     selection.tiers.clear();
     workspace.prepare(snapshot, criteria, tracer);
-    if criteria.country_only {
-        workspace.keep_countries(snapshot, criteria, tracer);
-    }
     let mut selecting = Selecting { snapshot, criteria, rng, workspace, selection, tracer };
+    let has_monopoly = selecting.uses_networks() && selecting.keep_monopolies();
+    if criteria.country_only && !has_monopoly {
+        selecting.workspace.keep_countries(snapshot, criteria, selecting.tracer);
+    }
     match criteria.order {
-        SelectionOrder::Tiers => selecting.by_tiers(),
-        SelectionOrder::Random => selecting.by_chance(),
+        SelectionOrder::Tiers => selecting.by_tiers(has_monopoly),
+        SelectionOrder::Random => selecting.by_chance(has_monopoly),
         SelectionOrder::Fixed(hosts) => selecting.in_order(hosts),
     }
 }
@@ -223,14 +183,18 @@ struct Selecting<'a, 's, T> {
 }
 
 impl<T: Tracer> Selecting<'_, '_, T> {
-    fn by_tiers(&mut self) {
+    /// Whether the client's networks count.
+    fn uses_networks(&self) -> bool {
+        let is_for_client = !matches!(self.criteria.order, SelectionOrder::Fixed(_));
+        is_for_client && self.criteria.netblocks && self.criteria.countries.is_none()
+    }
+
+    fn by_tiers(&mut self, has_monopoly: bool) {
         let Self { snapshot, criteria, .. } = *self;
-        if criteria.netblocks && criteria.countries.is_none() && self.own_networks() {
-            return;
+        if self.uses_networks() {
+            self.own_networks();
         }
-        if let Some(countries) = criteria.countries
-            && self.countries(countries)
-        {
+        if has_monopoly || criteria.countries.is_some_and(|asked| self.countries(asked)) {
             return;
         }
         if let Some(country) = criteria.location.and_then(Location::country) {
@@ -239,31 +203,27 @@ impl<T: Tracer> Selecting<'_, '_, T> {
         } else {
             self.continent(criteria.location.and_then(Location::continent), None);
         }
-        if self.selection.hosts.len() < criteria.minimum {
+        // Nobody is left if other countries do not count.
+        if self.selection.hosts.len() < criteria.minimum && !criteria.country_only {
             self.global();
         }
     }
 
-    /// Takes the mirrors of the client's networks; returns whether one of them has a monopoly.
-    fn own_networks(&mut self) -> bool {
-        let has_monopoly = self.keep_monopolies();
+    /// Takes the mirrors of the client's networks.
+    fn own_networks(&mut self) {
         self.netblocks();
         self.asn();
-        has_monopoly
     }
 
-    fn by_chance(&mut self) {
+    fn by_chance(&mut self, has_monopoly: bool) {
         let Self { snapshot, criteria, .. } = *self;
-        if let Some(countries) = criteria.countries {
-            if self.countries(countries) {
-                return;
-            }
-        } else if criteria.netblocks {
-            if self.keep_monopolies() {
-                self.netblocks();
-                self.asn();
-                return;
-            }
+        if has_monopoly {
+            return self.own_networks();
+        }
+        if criteria.countries.is_some_and(|asked| self.countries(asked)) {
+            return;
+        }
+        if self.uses_networks() {
             // Private mirrors of the client's networks are chosen with all others.
             for (prefix, hosts) in snapshot.netblocks(criteria.client) {
                 self.add_candidates(hosts, FoundVia::Netblock(prefix));
@@ -272,16 +232,29 @@ impl<T: Tracer> Selecting<'_, '_, T> {
                 self.add_candidates(hosts, FoundVia::Asn(asn));
             }
         }
-        self.global();
+        match criteria.location.and_then(Location::country) {
+            Some(country) if criteria.country_only => self.geoip(country),
+            _ => self.global(),
+        }
     }
 
+    /// Takes mirrors in an order that is the same for all clients: those of the countries asked for, or else
+    /// of their continents, or else all.
     fn in_order(&mut self, hosts: &[HostId]) {
-        let tier = match self.criteria.countries {
-            Some(countries) if !countries.global => {
-                for &country in &countries.codes {
-                    self.add_country(country);
-                }
-                Tier::Country
+        let Workspace { open, tier: listed, .. } = &mut *self.workspace;
+        hosts.iter().for_each(|&host| insert(listed, host));
+        for (index, (open, listed)) in open.iter_mut().zip(listed).enumerate() {
+            self.tracer.left_out(index, *open & !*listed, Reason::RefusesCountry);
+            *open &= *listed;
+            *listed = 0;
+        }
+        let asked = self.criteria.countries.filter(|asked| !asked.global);
+        let own = self.criteria.location.and_then(Location::country);
+        let tier = match (asked, own) {
+            (Some(asked), _) if self.add_countries(asked) => Tier::Country,
+            (None, Some(own)) if self.criteria.country_only => {
+                self.add_country(own);
+                Tier::Geoip
             }
             _ => {
                 self.add_all_open();
@@ -294,8 +267,6 @@ impl<T: Tracer> Selecting<'_, '_, T> {
                 remove(&mut self.workspace.tier, host);
             }
         }
-        let left = self.workspace.tier.iter_mut().map(std::mem::take).enumerate();
-        left.for_each(|(index, left)| self.tracer.left_out(index, left, Reason::RefusesCountry));
         self.end_tier(tier);
     }
 
@@ -357,6 +328,14 @@ impl<T: Tracer> Selecting<'_, '_, T> {
     /// Takes mirrors in the requested countries, or else on their continents. Returns whether there
     /// are any.
     fn countries(&mut self, countries: &Countries) -> bool {
+        let any = self.add_countries(countries);
+        self.take_weighted(Tier::Country);
+        any
+    }
+
+    /// Adds the open mirrors in the requested countries to the tier, or else those on their continents;
+    /// returns whether there are any.
+    fn add_countries(&mut self, countries: &Countries) -> bool {
         let snapshot = self.snapshot;
         let mut any = false;
         for &country in &countries.codes {
@@ -372,7 +351,6 @@ impl<T: Tracer> Selecting<'_, '_, T> {
                 }
             }
         }
-        self.take_weighted(Tier::Country);
         any
     }
 

@@ -25,7 +25,7 @@ pub struct Selection {
     /// The tiers of `hosts`, each with the place where it ends (exclusive). None is empty.
     pub tiers: Vec<(Tier, usize)>,
     /// The contributions that gave a listed mirror, in the order of tiers; empty unless
-    /// they are to be named ([`Criteria`](super::select::Criteria)).
+    /// they are to be named ([`Criteria`](super::criteria::Criteria)).
     pub contributions: Vec<Contribution>,
 }
 

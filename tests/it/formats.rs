@@ -97,10 +97,7 @@ fn json_says_everything_that_is_known() {
     let (reply, by_query) = answer(Format::Mirrorlist, &query);
     assert_eq!((reply.content_type, by_query), ("application/json", body));
     let (reply, body) = answer(Format::Json, "path=\"a\\b");
-    assert_eq!(
-        (reply.status, body.as_str()),
-        (Status::NotFound, "{\"error\":\"error: invalid path\"}\n")
-    );
+    assert_eq!((reply.status, body.as_str()), (Status::NotFound, "{\"error\":\"invalid path\"}\n"));
     let (_, body) = answer(Format::Json, "repo=demo-9&arch=x86_64&protocol=gopher");
     assert_eq!(body, "[]\n");
 }

@@ -128,10 +128,6 @@ impl Asked {
         let carries = |mirror: &Mirror| {
             if self.each_arch { mirror.carries == [true; 2] } else { mirror.carries[0] }
         };
-        let is_there = |mirror: &Mirror| match &self.countries[..] {
-            [] => !self.country_only || country == Some(mirror.country),
-            named => named.contains(&mirror.country),
-        };
         let is_listed = |mirror: &Mirror| {
             if is_same_for_all {
                 return mirror.is_public && mirror.serves.is_none();
@@ -139,11 +135,28 @@ impl Asked {
             let is_own = mirror.is_near && address == CLIENTS[0].0;
             is_own || mirror.is_public && (mirror.serves.is_none() || mirror.serves == country)
         };
-        let mut listed: Vec<&Mirror> = mirrors
-            .iter()
-            .filter(|mirror| carries(mirror) && is_there(mirror) && is_listed(mirror))
-            .filter(|mirror| !self.urls(mirror).is_empty())
-            .collect();
+        let list = |is_there: &dyn Fn(&str) -> bool| -> Vec<&Mirror> {
+            let listed = mirrors
+                .iter()
+                .filter(|mirror| carries(mirror) && is_there(mirror.country) && is_listed(mirror))
+                .filter(|mirror| !self.urls(mirror).is_empty());
+            listed.collect()
+        };
+        let is_american = |country: &str| country == "US";
+        let mut listed = match &self.countries[..] {
+            [] => list(&|there| !self.country_only || country == Some(there)),
+            named => {
+                let mut listed = list(&|country| named.contains(&country));
+                if listed.is_empty() && !self.country_only {
+                    let continents: Vec<bool> = named.iter().map(|c| is_american(c)).collect();
+                    listed = list(&|country| continents.contains(&is_american(country)));
+                }
+                if listed.is_empty() && !self.country_only {
+                    listed = list(&|_| true);
+                }
+                listed
+            }
+        };
         if self.order == "name" {
             listed.sort_by_key(|mirror| mirror.number);
         }

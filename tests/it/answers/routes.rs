@@ -1,5 +1,7 @@
 //! Answers to requests that find a route of the catalog.
 
+use testdata::mirrormanager::StringStringMap;
+
 use crate::fixture::{Answer, Server, World, check_golden, check_mirrors};
 
 /// The standard world with a second architecture, which the mirrors 1, 4 and 5 have, and these routes.
@@ -160,7 +162,13 @@ fn orders() {
             }
         }
         assert_eq!(server.get("/r?country=US&country=DE").mirrors(), ["berlin", "newyork"]);
-        assert_eq!(server.get("/r?country=JP").mirrors(), [""; 0]);
+        // Where there is none, those of the continent are listed, or else all, whoever asks.
+        for client in [BERLIN, "203.0.113.1", "198.18.0.1"] {
+            let get = |country: &str| server.get(&format!("/r?country={country} from {client}"));
+            assert_eq!(get("CA").mirrors(), ["newyork"]);
+            assert_eq!(get("JP").mirrors().len(), 4);
+            assert_eq!(get("zzz").mirrors().len(), 4);
+        }
         assert_eq!(server.get("/r?country=all").mirrors().len(), 4);
         assert_eq!(server.get("/r?limit=1").mirrors(), ["berlin"]);
     }
@@ -178,7 +186,69 @@ fn orders() {
 }
 
 #[test]
+fn caches_keep_lists_of_what_was_asked_for_and_nothing_else() {
+    let server = serve(&with_options("order static\ncache 60\nfallback https://origin.example"));
+    for (request, expected) in [
+        ("/r", Some(60)),
+        ("/r?country=DE", Some(60)),
+        ("/r?country=CA", Some(60)),
+        ("/r?country=global", Some(60)),
+        ("/r?protocol=http", Some(60)),
+        ("/r?country=JP", None),
+        ("/r?country=zzz", None),
+        ("/r?protocol=gopher", None),
+        ("/r?arch=none", None),
+        ("/r?limit=x", None),
+    ] {
+        assert_eq!(server.get(request).cache_seconds, expected, "{request}");
+    }
+}
+
+#[test]
+fn parameters_are_counted_and_read_as_at_built_in_paths() {
+    let server = serve(&with_options("header false"));
+    let many = vec!["a=1"; 33].join("&");
+    assert_eq!(server.get(&format!("/r?{many}")).text(), "400\nerror: more than 32 parameters\n");
+    assert_eq!(server.get(&format!("/r?{}", &many[4..])).status, 200);
+    let all = server.get(&format!("/r from {BERLIN}")).mirrors();
+    let limit = |limit: &str| server.get(&format!("/r?limit={limit} from {BERLIN}"));
+    assert_eq!(limit("99999999999999999999999").mirrors().len(), all.len());
+    for bad in ["%2B1", "-1", "0", "000", "1x", "1.5"] {
+        assert_eq!(limit(bad).text(), "400\nerror: the limit is not a number from 1 on\n", "{bad}");
+    }
+}
+
+#[test]
+fn errors_count_as_no_list() {
+    let routes = with_options("suffix {arch|default:x86_64|map:m}") + "map m x86_64=1";
+    let server = serve(&routes);
+    let (found, lost) = (server.get("/r?arch=x86_64"), server.get("/r?arch=aarch64"));
+    assert_eq!((found.status, found.found.is_some()), (200, true));
+    assert_eq!((lost.status, lost.found), (404, None));
+}
+
+#[test]
+fn a_monopoly_wins_over_the_restriction_to_a_country() {
+    for order in ["tier", "random"] {
+        let mut world = world(&with_options(&format!("country_only true\norder {order}")));
+        // Isp is in France, and its autonomous system has clients in Germany.
+        world.monopolies = vec![3];
+        world.list.netblock_country_cache.push(StringStringMap::new("198.51.100.0/25", "DE"));
+        let server = world.serve();
+        assert_eq!(server.get("/r from 198.51.100.7").mirrors(), ["isp"], "{order}");
+        assert_eq!(server.get("/r?country=DE from 198.51.100.7").mirrors(), ["berlin"], "{order}");
+    }
+}
+
+#[test]
 fn only_mirrors_of_one_country() {
+    for order in ["tier", "random", "name"] {
+        let header = serve(&with_options(&format!("country_only true\norder {order}")))
+            .get(&format!("/r from {BERLIN}"))
+            .header()
+            .to_owned();
+        assert_eq!(header, "# repo = main-9 arch = x86_64 country = DE ", "{order}");
+    }
     let mirrors = |request: &str| {
         serve(&with_options("country_only true\nheader false")).get(request).mirrors()
     };
@@ -205,7 +275,9 @@ fn requests_are_logged_and_counted() {
         serve("route r\npath /{repo}/{arch}\nquery countme -\ntarget path pub/test/{repo}/{arch}");
     let answer = server.get(&format!("/9/x86_64?countme=3 from {BERLIN}"));
     assert_eq!(answer.log.as_deref(), Some("192.0.2.1 DE 9 x86_64"));
-    assert_eq!(answer.countme, None);
+    assert_eq!(answer.countme.as_deref(), Some(" Bucket(3)"));
+    let server = serve("route r\npath /r\ntarget repo main-9\ntarget arch x86_64");
+    assert_eq!(server.get("/r?countme=2").countme.as_deref(), Some("main-9+x86_64 Bucket(2)"));
 }
 
 #[test]

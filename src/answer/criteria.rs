@@ -1,0 +1,48 @@
+//! What a selection of mirrors is made by.
+
+use super::query::Countries;
+use model::embedded::LookupAddresses;
+use model::geo::Location;
+use model::ids::HostId;
+use model::url::ProtocolSet;
+use snapshot::DirectoryView;
+
+/// The criteria of a selection.
+pub struct Criteria<'a> {
+    /// The directory that mirrors must carry.
+    pub directory: DirectoryView<'a>,
+    /// The addresses by which the client is looked up.
+    pub client: LookupAddresses,
+    /// Where the client is, if known.
+    pub location: Option<Location>,
+    /// The countries asked for, if any were.
+    pub countries: Option<&'a Countries>,
+    /// Whether netblocks and autonomous systems count.
+    pub netblocks: bool,
+    /// Whether private mirrors are listed if one of their networks contains the client.
+    pub private: bool,
+    /// Mirrors that are left out: those of the fallback, which is listed last in any case.
+    pub excluded: &'a [HostId],
+    /// The protocols of which a mirror must offer one.
+    pub protocols: ProtocolSet,
+    /// Global mirrors are added if fewer mirrors than this were found.
+    pub minimum: usize,
+    /// Whether the answer names the contributions. If not, a continent is added as one set instead
+    /// of country by country.
+    pub names_contributions: bool,
+    /// Whether only mirrors of the countries asked for are chosen, or else of the client's country.
+    pub country_only: bool,
+    /// The order in which mirrors are chosen.
+    pub order: SelectionOrder<'a>,
+}
+
+/// The order in which mirrors are chosen.
+#[derive(Clone, Copy, Debug)]
+pub enum SelectionOrder<'a> {
+    /// Tier by tier, from the client's own network to the whole world.
+    Tiers,
+    /// All that may be listed for the client, by chance, weighted by bandwidth.
+    Random,
+    /// The public ones of these, in this order. The client does not count.
+    Fixed(&'a [HostId]),
+}
