@@ -19,6 +19,9 @@ const MAX_FILE: u64 = 4 << 20;
 const MAX_TOTAL: u64 = 128 << 20;
 /// The most entries of a folder.
 const MAX_ENTRIES: usize = 10_000;
+/// What is wrong with a folder that holds files like those of a catalog; an example follows.
+const FOREIGN_FOLDER: &str = "is a folder that is not read: move what belongs to the catalog into distribution.toml or \
+     mirrors/KEY.toml, and keep the rest elsewhere; it holds";
 
 /// The reason why nobody could read a folder. Sizes are in bytes.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -105,17 +108,22 @@ pub(super) fn list(folder: &Path, faults: &mut Faults) -> Vec<(MirrorName, PathB
     };
     match entries(folder) {
         Ok(names) => {
-            let is_other = |name: &PathBuf| {
-                name.extension() == Some(OsStr::new("toml")) && name != Path::new(DISTRIBUTION_FILE)
-            };
             let hint = if folder.join(DISTRIBUTION_FILE).exists() {
-                "is not read: a folder holds distribution.toml and mirrors/KEY.toml".to_owned()
+                "is not read: a folder holds distribution.toml and mirrors/KEY.toml"
             } else {
                 "is not read in a folder without distribution.toml: to read this file alone, name it"
-                    .to_owned()
             };
-            for name in names.into_iter().filter(is_other) {
-                refuse(&folder.join(name), hint.clone());
+            for name in names {
+                let path = folder.join(&name);
+                if is_toml(&name) && name != Path::new(DISTRIBUTION_FILE) {
+                    refuse(&path, hint.to_owned());
+                } else if name != Path::new(MIRRORS_FOLDER) && path.is_dir() {
+                    // Other folders may hold what is no part of a catalog, such as a documentation.
+                    let inside = entries(&path).unwrap_or_default();
+                    if let Some(example) = inside.iter().find(|name| is_toml(name)) {
+                        refuse(&path, format!("{FOREIGN_FOLDER} `{}`", example.display()));
+                    }
+                }
             }
         }
         Err(problem) => refuse(folder, problem),
@@ -164,6 +172,11 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, String> {
     }
     names.sort();
     Ok(names)
+}
+
+/// Whether a name is that of a file which may be meant as a part of a catalog.
+fn is_toml(name: &Path) -> bool {
+    name.extension() == Some(OsStr::new("toml"))
 }
 
 /// The key of the mirror that a file of this name describes.

@@ -4,7 +4,8 @@
 //! and each `mirrors/KEY.toml` holds the keys of one mirror, without a head. Nothing else in a folder is
 //! read: in `mirrors/`, names that begin with a dot or end with `~` are skipped, and other names are
 //! refused, so that no mirror is missing because of a typing error. So is any other `*.toml` beside
-//! `distribution.toml`. Links to files are followed; FIFOs, sockets and devices are refused.
+//! `distribution.toml`, and any other folder that holds one. Links to files are followed; FIFOs, sockets
+//! and devices are refused.
 //!
 //! Reading collects faults and goes on: all faults of all files are returned together, each with its
 //! line ([`Faults`]). Only the faults between items, such as a mirror that carries an unknown repository,

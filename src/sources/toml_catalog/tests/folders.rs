@@ -96,6 +96,24 @@ fn what_belongs_to_the_whole_catalog_is_refused_in_the_file_of_a_mirror() {
 }
 
 #[test]
+fn other_folders_hold_nothing_that_could_be_meant_for_the_catalog() {
+    let (_parent, path) = folder();
+    for name in ["docs", "routes", ".git"] {
+        fs::create_dir(path.join(name)).expect("a folder");
+        fs::write(path.join(name).join("README.md"), "").expect("a write");
+    }
+    fs::write(path.join(".git/config.toml"), "").expect("a write");
+    read(&path).unwrap_or_else(|faults| panic!("{faults}"));
+    fs::write(path.join("routes/b.toml"), "").expect("a write");
+    fs::write(path.join("routes/a.toml"), "").expect("a write");
+    assert_eq!(
+        refused(&path),
+        "routes: is a folder that is not read: move what belongs to the catalog into distribution.toml \
+         or mirrors/KEY.toml, and keep the rest elsewhere; it holds `a.toml`"
+    );
+}
+
+#[test]
 fn what_is_between_files_is_checked() {
     let (_parent, path) = folder();
     fs::write(path.join("mirrors/b.toml"), "urls = [\"http://campus.example/\"]").expect("a write");
