@@ -98,7 +98,7 @@ fn build_and_write(args: &GeographyArgs, report: &mut Report) -> Result<Written,
     }
     let (n_bytes, not_synced) =
         built.tables.write(&args.output).map_err(|error| error.to_string())?;
-    let (n_countries, n_systems) = built.n_named();
+    let (n_countries, n_systems) = built.tables.n_named();
     let Built { tables, countries, systems } = built;
     let countries = tables.countries.map(|table| {
         let networks = table.networks.iter().map(|(prefix, _)| *prefix);

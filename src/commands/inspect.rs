@@ -1,4 +1,4 @@
-//! `mirrorlistd inspect`: shows what a snapshot or an index holds, and whether it is intact.
+//! `mirrorlistd inspect`: shows what a snapshot, an index or a geography file holds, and whether it is intact.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::inspect_index;
 use super::output::{FAILURE, USAGE, as_text, complain, date, fail, finish};
+use super::{inspect_geography, inspect_index};
 use crate::cli::InspectArgs;
 use index::Index;
 use model::geo::Country;
@@ -16,26 +16,75 @@ use model::net::Prefix;
 use snapshot::mirrors::MirrorView;
 use snapshot::tables::Restriction;
 use snapshot::{Snapshot, format};
+use sources::geography::table_file::{Tables, is_table_file};
+
+/// A file that is none of those that are shown.
+const UNKNOWN: &str =
+    "is no snapshot, no index of a tree and no file of `mirrorlistd geography build`";
+
+/// The kind of a file by its first bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FileKind {
+    /// A snapshot, or anything else.
+    Snapshot,
+    Index,
+    Geography,
+}
+
+impl FileKind {
+    fn of(path: &Path) -> Self {
+        match () {
+            () if index::format::is_index(path) => Self::Index,
+            () if is_table_file(path) => Self::Geography,
+            () => Self::Snapshot,
+        }
+    }
+
+    /// Why the file has no list of what is asked for.
+    fn lacks(self, args: &InspectArgs) -> Option<&'static str> {
+        match self {
+            Self::Index if args.mirrors => Some(
+                "is the index of a tree, which has no mirrors: --repositories lists its repositories",
+            ),
+            Self::Geography if args.mirrors => {
+                Some("holds tables of networks, and no mirrors: leave --mirrors out")
+            }
+            Self::Geography if args.repositories => {
+                Some("holds tables of networks, and no repositories: leave --repositories out")
+            }
+            Self::Snapshot if args.repositories => {
+                Some("is no index of a tree: --mirrors lists the mirrors of a snapshot")
+            }
+            _ => None,
+        }
+    }
+}
 
 pub(super) fn run(args: &InspectArgs) -> ExitCode {
-    let is_index = index::format::is_index(&args.file);
+    let kind = FileKind::of(&args.file);
     let file = args.file.display();
-    if is_index && args.mirrors {
-        let reason =
-            "is the index of a tree, which has no mirrors: --repositories lists its repositories";
+    if let Some(reason) = kind.lacks(args) {
         return fail(USAGE, format_args!("{file}: {reason}"));
     }
-    if !is_index && args.repositories {
-        let reason = "is no index of a tree: --mirrors lists the mirrors of a snapshot";
-        return fail(USAGE, format_args!("{file}: {reason}"));
-    }
-    let text = match is_index {
-        true => {
+    let text = match kind {
+        FileKind::Index => {
             Index::read(&args.file).map(|index| show_index(args, &index)).map_err(|e| e.to_string())
         }
-        false => format::read(&args.file)
+        FileKind::Geography => match Tables::read(&args.file) {
+            Some(read) => read
+                .map(|tables| {
+                    show(inspect_geography::describe(&args.file, &tables), None, args.json)
+                })
+                .map_err(|error| error.to_string()),
+            // It has been replaced meanwhile.
+            None => Err(format!("{file}: {UNKNOWN}")),
+        },
+        FileKind::Snapshot => format::read(&args.file)
             .map(|snapshot| show_snapshot(args, &snapshot))
-            .map_err(|e| e.to_string()),
+            .map_err(|error| match error.is_of_other_kind() {
+                true => format!("{file}: {UNKNOWN}"),
+                false => error.to_string(),
+            }),
     };
     match text {
         Ok(text) => finish(text),

@@ -4,6 +4,7 @@ pub mod serve;
 pub mod compile;
 pub mod import;
 pub mod inspect;
+mod inspect_geography;
 mod inspect_index;
 pub mod check;
 pub mod init;

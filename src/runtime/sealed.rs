@@ -167,6 +167,11 @@ impl<M> Reason<M> {
 }
 
 impl<M> Error<M> {
+    /// Whether the file is of another kind, or too short to tell.
+    pub fn is_of_other_kind(&self) -> bool {
+        matches!(self.reason, Reason::Invalid(Invalid::Sealed(Broken::Magic { .. })))
+    }
+
     /// The I/O error, if that is the reason.
     pub fn io_error(&self) -> Option<&io::Error> {
         match &self.reason {

@@ -1,9 +1,13 @@
-//! `inspect`: what a snapshot says of each mirror, and an index of each repository.
+//! `inspect`: what a snapshot says of each mirror, an index of each repository, and a geography file of its
+//! tables.
 
 use std::process::Output;
 
 use index::{Alias, Directory, File, Index, Stamp, Version};
 use model::checksum::Checksums;
+use sources::Report;
+use sources::geography::table;
+use sources::geography::table_file::Tables;
 use testdata::mirrormanager::{IntRepeatedIntMap, IntRepeatedStringMap};
 
 use crate::fixture::{Private, Public, World};
@@ -89,9 +93,59 @@ fn an_index_is_told_from_a_snapshot_by_its_content() {
     golden::check("inspect_repositories.txt", &printed(&["--repositories"]));
 }
 
+/// A geography file with networks of both families in the tables that are asked for.
+fn geography(has_countries: bool, has_systems: bool) -> Vec<u8> {
+    let mut report = Report::default();
+    let countries =
+        b"network,country_code\n192.0.2.0/24,DE\n198.51.100.0/24,FR\n203.0.113.0/24,DE\n\
+        2001:db8::/33,DE\n2001:db8:8000::/33,AU\n";
+    let systems = b"192.0.2.0/24 64496\n2001:db8::/32 64496\n2001:db8::/48 64497\n";
+    let tables = Tables {
+        countries: has_countries.then(|| table::countries("c", countries, &mut report).unwrap()),
+        systems: has_systems.then(|| table::systems("s", systems, &mut report).unwrap()),
+    };
+    assert!(report.is_empty(), "{report:?}");
+    tables.encode().unwrap()
+}
+
+#[test]
+fn a_geography_file_is_counted_by_table_and_family() {
+    let show = |bytes: &[u8], options: &[&str]| printed(&run("mirrors.snapshot", bytes, options));
+    golden::check("inspect_geography.txt", &show(&geography(true, true), &[]));
+    golden::check("inspect_geography.json", &show(&geography(false, true), &["--json"]));
+}
+
+#[test]
+fn a_damaged_geography_file_and_a_file_of_another_kind_are_told_apart() {
+    let mut bytes = geography(true, false);
+    *bytes.last_mut().unwrap() ^= 1;
+    let unknown =
+        "is no snapshot, no index of a tree and no file of `mirrorlistd geography build`\n";
+    for (bytes, expected) in [
+        (bytes, "is damaged: its checksum is "),
+        (b"network,country_code\n".to_vec(), unknown),
+        (Vec::new(), unknown),
+    ] {
+        let output = run("file", &bytes, &[]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.starts_with(&format!("mirrorlistd: file: {expected}")), "{stderr}");
+    }
+}
+
 #[test]
 fn what_a_file_cannot_list_is_a_usage_error() {
     for (bytes, option, expected) in [
+        (
+            geography(true, true),
+            "--mirrors",
+            "mirrorlistd: file: holds tables of networks, and no mirrors: ",
+        ),
+        (
+            geography(true, true),
+            "--repositories",
+            "mirrorlistd: file: holds tables of networks, and no repositories: ",
+        ),
         (index(), "--mirrors", "mirrorlistd: file: is the index of a tree, which has no mirrors: "),
         (
             world().compile().unwrap().bytes,

@@ -7,7 +7,6 @@
 //! Networks that say the same as what is around them are left out. Those within 6to4, Teredo and similar
 //! prefixes stay, as they locate a client where the wider one locates a relay ([`model::embedded`]).
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashMap;
@@ -205,24 +204,6 @@ pub fn extent(networks: impl IntoIterator<Item = Prefix>) -> (u64, usize) {
         }
     }
     (n_ipv4, n_ipv6)
-}
-
-impl Built {
-    /// How many countries, and how many systems, the merged tables name.
-    pub fn n_named(&self) -> (usize, usize) {
-        let places = self.tables.countries.iter().flat_map(|table| &table.places);
-        let countries: BTreeSet<_> = places.filter_map(|place| place.country).collect();
-        let mut numbers = BTreeSet::new();
-        if let Some(table) = &self.tables.systems {
-            for (_, owner) in &table.networks {
-                let _: Option<()> = table.find_map(*owner, |number| {
-                    numbers.insert(number);
-                    None
-                });
-            }
-        }
-        (countries.len(), numbers.len())
-    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@
 //!
 //! - 1: the first.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -55,7 +56,7 @@ pub struct Tables {
     pub systems: Option<AsNetworks>,
 }
 
-/// The error of writing a file. The message names the file.
+/// The error of reading or writing a file. The message names the file.
 pub type Error = sealed::Error<Fault>;
 /// The reason why bytes are no valid file: the header, the encoding, or records that contradict each other.
 pub type Broken = sealed::Invalid<Fault>;
@@ -68,6 +69,11 @@ pub struct Fault(&'static str);
 /// Whether bytes are meant to be such a file.
 pub fn is_tables(bytes: &[u8]) -> bool {
     bytes.starts_with(KIND.magic)
+}
+
+/// Whether a file is meant to be such a file; it may be damaged.
+pub fn is_table_file(path: &Path) -> bool {
+    KIND.is_kind_of(path)
 }
 
 impl Tables {
@@ -85,6 +91,22 @@ impl Tables {
         let systems = systems.map(EncodedSystems::decode).transpose();
         let meaning = |fault| Broken::Meaning(Fault(fault));
         Ok(Self { countries: countries.map_err(meaning)?, systems: systems.map_err(meaning)? })
+    }
+
+    /// How many countries, and how many systems, the tables name.
+    pub fn n_named(&self) -> (usize, usize) {
+        let places = self.countries.iter().flat_map(|table| &table.places);
+        let countries: BTreeSet<_> = places.filter_map(|place| place.country).collect();
+        let mut numbers = BTreeSet::new();
+        if let Some(table) = &self.systems {
+            for (_, owner) in &table.networks {
+                let _: Option<()> = table.find_map(*owner, |number| {
+                    numbers.insert(number);
+                    None
+                });
+            }
+        }
+        (countries.len(), numbers.len())
     }
 
     /// The bytes of the file.
