@@ -104,7 +104,7 @@ pub enum Command {
     /// is listed on stderr, each kind with a number and an example.
     #[command(args_override_self = true)]
     Import(ImportArgs),
-    /// Show what a snapshot or the index of a tree holds, and whether it is intact
+    /// Show what a snapshot, the index of a tree or a geography file holds, and whether it is intact
     ///
     /// Which of them a file is, is seen from its first bytes. Exits 0 if it is intact, and 1 with the
     /// reason if it is not.
@@ -120,7 +120,8 @@ pub enum Command {
     /// Write a commented catalog to start from
     ///
     /// The file is DIR/catalog.toml. It is never overwritten. It describes a distribution with two
-    /// invented mirrors and every key that a catalog can have.
+    /// invented mirrors, and every key of a distribution, a repository, a mirror and a network. Of routes
+    /// it has an example only.
     #[command(args_override_self = true)]
     Init(InitArgs),
     /// Make an index of the primary tree: its directories, and the checksums of its repositories
@@ -241,7 +242,7 @@ fn parse_name(text: &str) -> Result<String, &'static str> {
 /// `mirrorlistd inspect`.
 #[derive(Args, Clone, Debug)]
 pub struct InspectArgs {
-    /// The snapshot, or the index
+    /// The snapshot, the index, or what `geography build` has written
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
     /// List the mirrors of a snapshot: key, country, URLs, weight, networks, whom each serves, how much it carries

@@ -1,4 +1,5 @@
-//! The starter: a catalog with every key of the format, explained, to be edited. Of routes it has one example.
+//! The starter: a catalog with every key of its items but routes, explained, to be edited. Of routes it has
+//! one example.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
@@ -70,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_of_the_format_is_in_the_starter() {
+    fn every_key_of_all_items_but_routes_is_in_the_starter() {
         let text = with_all_keys();
         for table in keys::TABLES {
             let mut inside = false;
