@@ -9,6 +9,9 @@ use model::one_line::one_line;
 /// The most diagnostics of a kind that are kept with their value; further ones are only counted.
 const KEPT_PER_KIND: usize = 100;
 
+/// The most diagnostics of one problem that have a line each, if they are meant to.
+const ALONE_PER_PROBLEM: usize = 20;
+
 /// The effect of a fault on answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Severity {
@@ -62,6 +65,17 @@ impl Report {
         self.add(Severity::Skipped, origin, problem, value);
     }
 
+    /// Adds a diagnostic as [`Self::skipped`] does, with a line of its own: its place and value say more than
+    /// the problem does. Those of one problem beyond the first 20 are counted together.
+    pub fn skipped_alone(&mut self, origin: &Origin, problem: &'static str, value: impl Display) {
+        let n_lines = self.kinds.iter().filter(|kind| kind.problem == problem).count();
+        if n_lines < ALONE_PER_PROBLEM {
+            let kind = Kind::new(Severity::Skipped, origin, problem);
+            self.kinds.push(kind);
+        }
+        self.add(Severity::Skipped, origin, problem, value);
+    }
+
     /// Adds a diagnostic of a record with which clients fail.
     pub fn harmful(&mut self, origin: &Origin, problem: &'static str, value: impl Display) {
         self.add(Severity::Harmful, origin, problem, value);
@@ -74,36 +88,21 @@ impl Report {
         problem: &'static str,
         value: impl Display,
     ) {
-        let folder = folder_of(origin.file());
-        let (line, table) = match origin.place() {
-            Place::Line(line) => (Some(line), ""),
-            Place::Table(table) => (None, table),
-        };
-        // There are a few dozen kinds at most: each is a literal of this program.
-        let known = self
-            .kinds
-            .iter_mut()
-            .find(|kind| kind.problem == problem && kind.table == table && kind.folder == folder);
-        let kind = match known {
-            Some(kind) => kind,
-            None => {
-                self.kinds.push(Kind {
-                    severity,
-                    folder: folder.to_owned(),
-                    table,
-                    problem,
-                    count: 0,
-                    examples: Vec::new(),
-                });
-                match self.kinds.last_mut() {
-                    Some(kind) => kind,
-                    None => return,
-                }
-            }
-        };
+        // There are a few dozen kinds at most: each is a literal of this program. The last counts, as one
+        // may have been added for this diagnostic.
+        let known = self.kinds.iter().rposition(|kind| kind.is_of(origin, problem));
+        let index = known.unwrap_or_else(|| {
+            self.kinds.push(Kind::new(severity, origin, problem));
+            self.kinds.len() - 1
+        });
+        let Some(kind) = self.kinds.get_mut(index) else { return };
         kind.count += 1;
         if kind.examples.len() < KEPT_PER_KIND {
             let (file, value) = (origin.file().to_owned(), one_line(&value));
+            let line = match origin.place() {
+                Place::Line(line) => Some(line),
+                Place::Table(_) => None,
+            };
             kind.examples.push(Diagnostic { file, line, value });
         }
     }
@@ -167,6 +166,18 @@ impl Report {
 }
 
 impl Kind {
+    /// A kind without diagnostics.
+    fn new(severity: Severity, origin: &Origin, problem: &'static str) -> Self {
+        let (folder, table) = (folder_of(origin.file()).to_owned(), table_of(origin));
+        Self { severity, folder, table, problem, count: 0, examples: Vec::new() }
+    }
+
+    fn is_of(&self, origin: &Origin, problem: &'static str) -> bool {
+        self.problem == problem
+            && self.table == table_of(origin)
+            && self.folder == folder_of(origin.file())
+    }
+
     fn line(&self, example: &Diagnostic) -> String {
         let Self { table, problem, .. } = self;
         let Diagnostic { file, line, value } = example;
@@ -174,6 +185,14 @@ impl Kind {
             Some(line) => format!("{file}:{line}: {problem}: {value}"),
             None => format!("{file}: {table}: {problem}: {value}"),
         }
+    }
+}
+
+/// The table within the file, or nothing.
+fn table_of(origin: &Origin) -> &'static str {
+    match origin.place() {
+        Place::Line(_) => "",
+        Place::Table(table) => table,
     }
 }
 
@@ -206,6 +225,24 @@ mod tests {
         });
         assert_eq!(report.count(), 251);
         assert_eq!(report.details().len(), 102);
+    }
+
+    #[test]
+    fn what_says_more_than_its_problem_has_a_line_of_its_own() {
+        let mut report = Report::default();
+        for line in 1..=25 {
+            report.skipped_alone(&Origin::line("c.toml", line), "odd", line);
+        }
+        report.skipped(&Origin::line("c.toml", 1), "even", "x");
+        let lines = report.lines();
+        assert_eq!(lines.len(), 21);
+        assert_eq!(
+            (lines[0].as_str(), lines[18].as_str()),
+            ("c.toml:1: odd: 1", "c.toml:19: odd: 19")
+        );
+        assert_eq!(lines[19], "c.toml:20: odd: 20 (and 5 more like it)");
+        assert_eq!(lines[20], "c.toml:1: even: x");
+        assert_eq!(report.count(), 26);
     }
 
     #[test]
