@@ -170,9 +170,9 @@ impl<'a, 'f> TableReader<'a, 'f> {
 
     /// Reads the tables of a name, with their places; none if it is absent.
     pub(super) fn tables(&mut self, key: &'static str) -> Vec<Located<&'a DeTable<'a>>> {
-        if let Some(Located { value: value @ DeValue::Table(_), offset }) = self.find(key) {
-            let write = "its head in double brackets, as in [[mirror]]";
-            self.fault(offset, key, values::not_a(value, "list of tables", write));
+        let written = self.find(key).filter(|found| found.value.as_array().is_none());
+        if let Some(Located { value, offset }) = written {
+            self.fault(offset, key, values::not_a(value, "list of tables", head_of(key, value)));
             return Vec::new();
         }
         let table = |value: &'a DeValue<'a>| {
@@ -249,6 +249,21 @@ fn find_instead(description: &Table, name: &str) -> Instead {
         (similar @ Instead::Similar(_), _) => similar,
         (_, Some(owner)) => Instead::Elsewhere(owner.head),
         (other, None) => other,
+    }
+}
+
+/// How the head of one of the tables of a list is written, for messages.
+fn head_of(key: &str, written: &DeValue<'_>) -> &'static str {
+    let is_test = |table: &DeTable<'_>| table.contains_key("test") && !table.contains_key("name");
+    match key {
+        "route" if written.as_table().is_some_and(is_test) => {
+            "[[route.test]] below the [[route]] that it tests"
+        }
+        "route" => "its head in double brackets, as in [[route]]",
+        "test" => "its head in double brackets, as in [[route.test]]",
+        "repository" => "its head in double brackets, as in [[repository]]",
+        "network" => "its head in double brackets, as in [[network]]",
+        _ => "its head in double brackets, as in [[mirror]]",
     }
 }
 

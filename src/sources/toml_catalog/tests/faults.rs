@@ -153,6 +153,12 @@ fn heads_in_the_wrong_brackets_are_refused() {
         "10: mirror: a table is no list of tables: write its head in double brackets, as in [[mirror]]",
     );
     replaced(
+        "[[repository]]",
+        "[repository]",
+        "4: repository: a table is no list of tables: write its head in double brackets, as in \
+         [[repository]]",
+    );
+    replaced(
         "[distribution]",
         "[[distribution]]",
         "1: distribution: a list is no single table: write one table, with its head in single brackets",
