@@ -56,7 +56,8 @@ pub(crate) fn assemble(stored: Stored, faults: &mut Vec<RouteFault>) -> RouteTab
             faults.push(RouteFault { place: route.place, item, key, problem });
         };
         if !names.insert(route.name.as_str()) {
-            report("name", Problem::NameTwice);
+            let name = shorten(&route.name);
+            report("name", Problem::NameTwice { name, items: "routes" });
         }
         routes.extend(read_route(position, route, &parameters, &lists, &mut report));
     }
@@ -112,7 +113,8 @@ fn read_lists(stored: &Stored, faults: &mut Vec<RouteFault>) -> Lists {
             add(map.place, item_of_map(map), "", problem);
         }
         if lists.find_map(&map.name).is_some() {
-            add(map.place, item_of_map(map), "", Problem::NameTwice);
+            let problem = Problem::NameTwice { name: shorten(&map.name), items: "maps" };
+            add(map.place, item_of_map(map), "", problem);
         }
         let is_sound = |text: &str| text.len() <= MAX_TEXT && !text.chars().any(char::is_control);
         let mut names = BTreeSet::new();

@@ -81,9 +81,12 @@ fn each_value_is_checked() {
             "target.url: `https://…@a.example/b` is no URL: write one that begins with http:// or https://, without a user name and without blanks",
         ),
         ("target url []", "target.url: the list is empty: leave it out, or write at least one"),
-        ("option limit 0", "options.limit: write a number from 1 to 10000"),
-        ("option limit x", "options.limit: write a number, not a text"),
-        ("option header 1", "options.header: write true, false or a text, not a number"),
+        (
+            "option limit 0",
+            "options.limit: 0 is too small or too large: write a number from 1 to 10000",
+        ),
+        ("option limit x", "options.limit: write a number, not \"x\""),
+        ("option header 1", "options.header: write true, false or a text, not 1"),
         (
             "option prefer [http gopher]",
             "options.prefer: `gopher` is unknown: write https, http, ftp, rsync",
@@ -133,7 +136,7 @@ fn each_value_is_checked() {
             "option plain true",
             "options.plain: changes nothing in the format text: leave it out; it goes with apt",
         ),
-        ("option country_only 1", "options.country_only: write true or false, not a number"),
+        ("option country_only 1", "options.country_only: write true or false, not 1"),
         (
             "option content_type text",
             "options.content_type: `text` is no media type: write one such as `text/plain; charset=utf-8`",
@@ -146,7 +149,10 @@ fn each_value_is_checked() {
             "option content_type text/\tplain",
             "options.content_type: the character '\\t' cannot stand here",
         ),
-        ("option cache 86401\noption order name", "options.cache: write a number from 1 to 86400"),
+        (
+            "option cache 86401\noption order name",
+            "options.cache: 86401 is too small or too large: write a number from 1 to 86400",
+        ),
         (
             "option cache 60",
             "options.cache: caches may keep only what is the same for all clients: write order = \"static\" or \"name\", without country_only",
@@ -258,12 +264,13 @@ fn each_value_is_checked() {
         // Tests.
         ("test 9/a", "test.get: `9/a` is no request: write a path, as in /mirrorlist?repo=x"),
         ("test /9", "test.get: `/9` is answered by no route"),
+        ("test /9/a repo=b", "test.repo: `/9/a` gives no repo, and so not `b`"),
         ("test /9/a path=b", "test.path: `/9/a` gives `a`, not `b`"),
         ("test /9/a status=404", "test.status: `/9/a` gives `200`, not `404`"),
         ("test /9/a format=json", "test.format: `/9/a` gives `text`, not `json`"),
         (
             "target repo {a|map:m}\ntarget arch x\ntest /9/a",
-            "test.get: `/9/a` gives `an error`, not `a list`",
+            "test.get: `/9/a` gives no list: a is unknown",
         ),
     ] {
         check_line(line, expected);
@@ -339,7 +346,7 @@ fn routes_and_repositories_that_do_not_meet_are_named() {
         &[
             "map `n`: nothing uses this map",
             "route `b`: target.repo: no repository of the catalog has a name that this can make",
-            "route `c`: target.repo: no repository of the catalog has a name that this can make",
+            "route `c`: target.arch: no repository that `repo` can name has an architecture that this can make: `crb-9.8` has none of them",
         ],
     );
     check(
@@ -363,6 +370,25 @@ fn routes_and_repositories_that_do_not_meet_are_named() {
 }
 
 #[test]
+fn what_is_switched_off_is_no_fault() {
+    check(
+        "arch x86_64\nrepo a x86_64 i686\nrepo b x86_64\noff a x86_64 i686\noff b i686\n\
+         off core\ncategory all\nredirect old a\n\
+         route all\npath /{x}\ntarget repo {x}\ntarget arch x86_64\n\
+         route a\npath /a/{x}\ntarget repo a\ntarget arch {x}\n\
+         route old\npath /old/{x}\ntarget repo old\ntarget arch {x}\n\
+         route b\npath /b/{x}\ntarget repo b\ntarget arch {x}\n\
+         route core\npath /core\ntarget category core\n\
+         route both\npath /category/{x}\ntarget category {x}",
+        &[
+            "route `old`: target.repo: all that this can name is switched off, such as `a`: clients get no mirrors",
+            "route `a`: target.repo: all that this can name is switched off, such as `a`: clients get no mirrors",
+            "route `core`: target.category: all that this can name is switched off, such as `core`: clients get no mirrors",
+        ],
+    );
+}
+
+#[test]
 fn names_are_checked_and_given_once() {
     check(
         "route a\npath /a\ntarget path x\nroute a\npath /b\ntarget path x\nroute a b\npath /c\ntarget path x\n\
@@ -370,8 +396,8 @@ fn names_are_checked_and_given_once() {
         &[
             "routes: `x/y` cannot be an architecture in a path",
             "map `m`: 9: this entry is given twice",
-            "map `m`: this name is given twice: each has its own",
-            "route `a`: name: this name is given twice: each has its own",
+            "map `m`: `m` is the name of two maps",
+            "route `a`: name: `a` is the name of two routes",
             "route `a b`: name: `a b` is no name: write up to 64 of the characters A-Z a-z 0-9 . _ -",
         ],
     );

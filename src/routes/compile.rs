@@ -29,8 +29,12 @@ pub struct CatalogNames {
     pub repositories: BTreeMap<String, BTreeSet<String>>,
     /// Old names of repositories, each with the name it has now.
     pub redirects: BTreeMap<String, String>,
-    /// Categories.
+    /// Which architectures of `repositories` are switched off.
+    pub disabled: BTreeMap<String, BTreeSet<String>>,
+    /// Categories with a repository that is not switched off.
     pub categories: BTreeSet<String>,
+    /// Categories whose repositories are all switched off.
+    pub disabled_categories: BTreeSet<String>,
     /// Repositories whose directories do not have one path with the architecture in it, so that no text can
     /// stand for each architecture.
     pub divided: BTreeSet<String>,
@@ -144,6 +148,18 @@ fn check_maps(table: &RouteTable, faults: &mut Vec<RouteFault>) {
     }
 }
 
+/// What a route has for a name that it can make.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Reached {
+    /// A repository for other architectures than the route can make.
+    OtherArches,
+    /// A repository that is switched off.
+    SwitchedOff,
+    /// A list.
+    List,
+}
+
+/// A route whose repositories are not there is a warning: they may come, or be switched on again.
 fn check_reach(
     table: &RouteTable,
     names: &CatalogNames,
@@ -158,30 +174,63 @@ fn check_reach(
         let mut repo = Reach::new(repo, &table.lists);
         let mut arch = Reach::new(arch, &table.lists);
         let is_each = route.names_each_arch();
-        let mut reaches = |asked: &str, name: &str| {
-            repo.can_make(asked)
-                && (is_each
-                    || fixed_arch(asked).is_some()
-                    || names
-                        .repositories
-                        .get(name)
-                        .is_some_and(|arches| arches.iter().any(|name| arch.can_make(name))))
+        let mut reach = |asked: &str, name: &str| {
+            let arches = names.repositories.get(name).filter(|_| repo.can_make(asked))?;
+            let takes_all = is_each || fixed_arch(asked).is_some();
+            let off = names.disabled.get(name);
+            let made = arches.iter().filter(|name| takes_all || arch.can_make(name));
+            let found = made.map(|name| match off.is_some_and(|off| off.contains(name)) {
+                true => Reached::SwitchedOff,
+                false => Reached::List,
+            });
+            // Most repositories have nothing switched off, so the first architecture decides.
+            let mut best = Reached::OtherArches;
+            for found in found {
+                best = best.max(found);
+                if best == Reached::List {
+                    break;
+                }
+            }
+            Some(best)
         };
         let own = || names.repositories.keys().map(|name| (name, name));
         let mut fault = |key: &str, problem| {
             let ((place, item), key) = (place(route.position), key.to_owned());
             faults.push(RouteFault { place, item, key, problem });
         };
-        if !own().chain(&names.redirects).any(|(asked, name)| reaches(asked, name)) {
-            fault("target.repo", Problem::ReachesNothing);
-            continue;
+        let mut best: Option<(Reached, &String)> = None;
+        for (asked, name) in own().chain(&names.redirects) {
+            let Some(found) = reach(asked, name) else { continue };
+            if best.is_none_or(|(best, _)| best < found) {
+                best = Some((found, name));
+            }
+            if found == Reached::List {
+                break;
+            }
+        }
+        match best {
+            Some((Reached::List, _)) => {}
+            Some((Reached::SwitchedOff, example)) => {
+                fault("target.repo", Problem::SwitchedOff(example.clone()));
+                continue;
+            }
+            Some((Reached::OtherArches, example)) => {
+                fault("target.arch", Problem::NoArchOf(example.clone()));
+                continue;
+            }
+            None => {
+                fault("target.repo", Problem::NoRepository);
+                continue;
+            }
         }
         if !is_each || names.divided.is_empty() {
             continue;
         }
         let all = own().chain(&names.redirects).filter(|(_, name)| names.divided.contains(*name));
-        let divided: BTreeSet<&String> =
-            all.filter(|(asked, name)| reaches(asked, name)).map(|(_, name)| name).collect();
+        let divided: BTreeSet<&String> = all
+            .filter(|(asked, name)| reach(asked, name) == Some(Reached::List))
+            .map(|(_, name)| name)
+            .collect();
         if let Some(example) = divided.first() {
             let (count, example) = (divided.len(), (*example).clone());
             fault("target.arch", Problem::Divided { count, example });
@@ -189,7 +238,8 @@ fn check_reach(
     }
 }
 
-/// A category that no request can name is a fault: clients would never get anything else than an error.
+/// A category that no request can name is a fault: clients would never get anything else than an error. One
+/// whose repositories are switched off works again when they are switched on.
 fn check_categories(
     table: &RouteTable,
     names: &CatalogNames,
@@ -202,10 +252,13 @@ fn check_categories(
     for route in &table.routes {
         let TargetTemplate::Category(category) = &route.target else { continue };
         let mut category = Reach::new(category, &table.lists);
-        if !names.categories.iter().any(|name| category.can_make(name)) {
-            let (place, item) = place(route.position);
-            let (key, problem) = ("target.category".to_owned(), Problem::NoCategory);
-            faults.push(RouteFault { place, item, key, problem });
+        if names.categories.iter().any(|name| category.can_make(name)) {
+            continue;
         }
+        let off = names.disabled_categories.iter().find(|name| category.can_make(name));
+        let problem =
+            off.map_or(Problem::NoCategory, |example| Problem::SwitchedOff(example.clone()));
+        let ((place, item), key) = (place(route.position), "target.category".to_owned());
+        faults.push(RouteFault { place, item, key, problem });
     }
 }

@@ -64,8 +64,13 @@ pub enum Problem {
     #[error("`{0}` is no name: write up to {MAX_VALUE} of the characters A-Z a-z 0-9 . _ -")]
     BadName(String),
     /// A name that another item has.
-    #[error("this name is given twice: each has its own")]
-    NameTwice,
+    #[error("`{name}` is the name of two {items}")]
+    NameTwice {
+        /// The name.
+        name: String,
+        /// What has it.
+        items: &'static str,
+    },
     /// A text that is too long.
     #[error("has {0} bytes: write at most {MAX_TEXT} bytes")]
     TooLong(usize),
@@ -156,11 +161,23 @@ pub enum Problem {
     #[error("is no key: write {0}")]
     UnknownKey(String),
     /// A value of another kind.
-    #[error("write {0}, not {1}")]
-    WrongKind(&'static str, &'static str),
+    #[error("write {kind}, not {value}")]
+    WrongKind {
+        /// What was written.
+        value: String,
+        /// What is right.
+        kind: &'static str,
+    },
     /// A number out of its range.
-    #[error("write a number from {0} to {1}")]
-    OutOfRange(usize, usize),
+    #[error("{number} is too small or too large: write a number from {min} to {max}")]
+    OutOfRange {
+        /// What was written.
+        number: i64,
+        /// The smallest that is right.
+        min: usize,
+        /// The largest.
+        max: usize,
+    },
     /// An unknown name of a fixed set.
     #[error("`{0}` is unknown: write {1}")]
     UnknownName(String, String),
@@ -277,9 +294,18 @@ pub enum Problem {
          works with `metalink=` only"
     )]
     MetalinkElsewhere,
-    /// A route that gives no repository.
+    /// A route to repositories that do not exist.
     #[error("no repository of the catalog has a name that this can make")]
-    ReachesNothing,
+    NoRepository,
+    /// A route to architectures that its repositories do not have.
+    #[error(
+        "no repository that `repo` can name has an architecture that this can make: `{0}` has none \
+         of them"
+    )]
+    NoArchOf(String),
+    /// A route to repositories that are all switched off.
+    #[error("all that this can name is switched off, such as `{0}`: clients get no mirrors")]
+    SwitchedOff(String),
     /// A route to a category that does not exist.
     #[error("no group of the catalog has a name that this can make")]
     NoCategory,
@@ -305,6 +331,24 @@ pub enum Problem {
         /// What answers it.
         found: String,
     },
+    /// A test whose request gets no list.
+    #[error("`{get}` gives no list: {error}")]
+    NoList {
+        /// The request.
+        get: String,
+        /// What its answer says.
+        error: String,
+    },
+    /// A test about another kind of target than that of the route.
+    #[error("`{get}` gives no {key}, and so not `{expected}`")]
+    NoSuchFact {
+        /// The request.
+        get: String,
+        /// What the answer is not about.
+        key: &'static str,
+        /// What should come of it.
+        expected: String,
+    },
     /// A test with another result.
     #[error("`{get}` gives `{found}`, not `{expected}`")]
     OtherResult {
@@ -328,7 +372,9 @@ impl Problem {
                 | Self::NoArches
                 | Self::TextAtMetalink
                 | Self::MetalinkElsewhere
-                | Self::ReachesNothing
+                | Self::NoRepository
+                | Self::NoArchOf(_)
+                | Self::SwitchedOff(_)
                 | Self::Divided { .. }
         )
     }

@@ -31,6 +31,13 @@ pub fn read(text: &str) -> Notes {
                 notes.names.redirects.insert(from.to_owned(), to.to_owned());
             }
             ("category", _) => drop(notes.names.categories.insert(value.to_owned())),
+            ("off", (name, arches)) if arches.is_empty() => {
+                notes.names.disabled_categories.insert(name.to_owned());
+            }
+            ("off", (name, arches)) => {
+                let arches = arches.split(' ').map(str::to_owned);
+                notes.names.disabled.entry(name.to_owned()).or_default().extend(arches);
+            }
             ("divided", _) => drop(notes.names.divided.insert(value.to_owned())),
             ("map", (name, entries)) => {
                 let entries = entries.split(' ').filter_map(|entry| entry.split_once('='));

@@ -107,7 +107,7 @@ fn read_option(
                 Value::Switch(true) => Header::Usual,
                 Value::Switch(false) => Header::None,
                 Value::Text(text) => Header::Text(as_line(text)?),
-                _ => return Err(Problem::WrongKind("true, false or a text", value.kind())),
+                _ => return Err(value.is_not("true, false or a text")),
             }
         }
         "final_newline" => options.final_newline = as_switch(value)?,

@@ -8,7 +8,7 @@ use super::written::Value;
 pub(crate) fn as_text(value: &Value) -> Result<&str, Problem> {
     match value {
         Value::Text(text) => Ok(text),
-        _ => Err(Problem::WrongKind("a text", value.kind())),
+        _ => Err(value.is_not("a text")),
     }
 }
 
@@ -16,17 +16,17 @@ pub(crate) fn as_text(value: &Value) -> Result<&str, Problem> {
 pub(crate) fn as_switch(value: &Value) -> Result<bool, Problem> {
     match value {
         Value::Switch(switch) => Ok(*switch),
-        _ => Err(Problem::WrongKind("true or false", value.kind())),
+        _ => Err(value.is_not("true or false")),
     }
 }
 
 /// A number in these bounds.
 pub(crate) fn as_number(value: &Value, min: usize, max: usize) -> Result<usize, Problem> {
     let Value::Number(number) = value else {
-        return Err(Problem::WrongKind("a number", value.kind()));
+        return Err(value.is_not("a number"));
     };
-    let number = usize::try_from(*number).ok().filter(|number| (min..=max).contains(number));
-    number.ok_or(Problem::OutOfRange(min, max))
+    let fitting = usize::try_from(*number).ok().filter(|number| (min..=max).contains(number));
+    fitting.ok_or(Problem::OutOfRange { number: *number, min, max })
 }
 
 /// One text, or a list of texts that is not empty.
@@ -36,7 +36,7 @@ pub(crate) fn as_list(value: &Value) -> Result<Vec<&str>, Problem> {
         Value::List(list) if list.is_empty() => Err(Problem::EmptyList),
         Value::List(list) if list.len() > MAX_LIST => Err(Problem::LongList),
         Value::List(list) => Ok(list.iter().map(String::as_str).collect()),
-        _ => Err(Problem::WrongKind("a list of texts", value.kind())),
+        _ => Err(value.is_not("a list of texts")),
     }
 }
 

@@ -72,13 +72,13 @@ fn check_test(
         Err((key, Problem::OtherResult { get: get.clone(), found, expected }))
     };
     match test.status {
-        None if !outcome.is_found => {
-            return fail("get", "an error".to_owned(), "a list".to_owned());
-        }
         Some(status) if status != outcome.status => {
             return fail("status", outcome.status.to_string(), status.to_string());
         }
         _ => {}
+    }
+    if let (None, Some(error)) = (test.status, outcome.error) {
+        return Err(("get", Problem::NoList { get: get.clone(), error }));
     }
     let expected = [
         ("repo", &test.repo),
@@ -91,9 +91,13 @@ fn check_test(
     for (key, expected) in expected {
         let Some(expected) = expected else { continue };
         let fact = outcome.facts.iter().find(|(name, _)| *name == key);
-        let found = fact.map_or("", |(_, value)| value.as_str());
-        if found != expected {
-            return fail(key, found.to_owned(), expected.clone());
+        match fact {
+            Some((_, found)) if found == expected => {}
+            Some((_, found)) => return fail(key, found.clone(), expected.clone()),
+            None => {
+                let (get, expected) = (get.clone(), expected.clone());
+                return Err((key, Problem::NoSuchFact { get, key, expected }));
+            }
         }
     }
     Ok(())
@@ -103,8 +107,8 @@ fn check_test(
 struct Outcome {
     /// The HTTP status.
     status: u16,
-    /// Whether there is a target, and the catalog has it.
-    is_found: bool,
+    /// Why there is no target, or the catalog does not have it; `None` if it does.
+    error: Option<String>,
     /// What is known of the answer, by the keys of tests.
     facts: Vec<(&'static str, String)>,
 }
@@ -123,13 +127,16 @@ fn evaluate(found: &Match<'_, '_>, names: &CatalogNames, text: &mut String) -> O
     let errors = found.errors();
     let format = found.format();
     let mut facts = vec![("format", format.name().to_owned())];
-    let error = |status, facts| Outcome { status, is_found: false, facts };
-    if found.bad_value().is_some() {
-        return error(errors.status_of_bad_value(), facts);
+    let error = |status, facts, error| Outcome { status, error: Some(error), facts };
+    let unknown = errors.status_of_unknown();
+    if let Some((parameter, reason)) = found.bad_value() {
+        return error(errors.status_of_bad_value(), facts, format!("{parameter} {reason}"));
     }
     let target = match found.target(text) {
-        Err(Unresolved::Missing(_)) => return error(errors.status_of_missing(), facts),
-        Err(_) => return error(errors.status_of_unknown(), facts),
+        Err(missing @ Unresolved::Missing(_)) => {
+            return error(errors.status_of_missing(), facts, missing.to_string());
+        }
+        Err(reason) => return error(unknown, facts, reason.to_string()),
         Ok(target) => target,
     };
     match target {
@@ -146,14 +153,21 @@ fn evaluate(found: &Match<'_, '_>, names: &CatalogNames, text: &mut String) -> O
             facts.extend([("repo", repo.to_owned()), ("arch", arch.to_owned())]);
             // Without a catalog nothing is known of repositories.
             if !is_known && !names.repositories.is_empty() {
-                return error(errors.status_of_unknown(), facts);
+                let reason = match arches {
+                    None => format!("there is no repository `{repo}`"),
+                    Some(_) => format!("repository `{now}` has no architecture `{arch}`"),
+                };
+                return error(unknown, facts, reason);
             }
         }
         RouteTarget::Path(path) => facts.push(("path", path.to_owned())),
         RouteTarget::Category(name) => {
             facts.push(("category", name.to_owned()));
-            if !names.categories.contains(name) && !names.repositories.is_empty() {
-                return error(errors.status_of_unknown(), facts);
+            // As with repositories, what is switched off is there.
+            let is_known =
+                names.categories.contains(name) || names.disabled_categories.contains(name);
+            if !is_known && !names.repositories.is_empty() {
+                return error(unknown, facts, format!("there is no category `{name}`"));
             }
         }
         RouteTarget::Urls(urls) => {
@@ -161,5 +175,5 @@ fn evaluate(found: &Match<'_, '_>, names: &CatalogNames, text: &mut String) -> O
         }
     }
     let status = if format == RouteFormat::Redirect { 302 } else { 200 };
-    Outcome { status, is_found: true, facts }
+    Outcome { status, error: None, facts }
 }

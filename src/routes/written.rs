@@ -1,6 +1,9 @@
 //! Routes and maps as a catalog writes them: texts that are not checked yet.
 
+use model::base_url::Redacted;
 use serde::{Deserialize, Serialize};
+
+use super::fault::{Problem, shorten};
 
 /// A route as it is written.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -47,14 +50,18 @@ pub enum Value {
 }
 
 impl Value {
-    /// What kind of value it is, for messages.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Text(_) => "a text",
-            Self::Number(_) => "a number",
-            Self::Switch(_) => "true or false",
-            Self::List(_) => "a list",
-        }
+    /// What is wrong with it where another kind of value is right.
+    pub(crate) fn is_not(&self, kind: &'static str) -> Problem {
+        let value = match self {
+            Self::Text(text) if text.contains("://") => {
+                format!("\"{}\"", shorten(&Redacted(text).to_string()))
+            }
+            Self::Text(text) => format!("\"{}\"", shorten(text)),
+            Self::Number(number) => number.to_string(),
+            Self::Switch(switch) => switch.to_string(),
+            Self::List(_) => "a list".to_owned(),
+        };
+        Problem::WrongKind { value, kind }
     }
 }
 

@@ -161,7 +161,7 @@ impl Assembly {
         };
         service_urls::add(&config, file, &mut declaration);
         let mut faults = Faults::default();
-        check_routes(&declaration, (true, true), &mut faults);
+        check_routes(&mut declaration, (true, true), &mut faults);
         if let Some(fault) = faults.iter().next() {
             return Err(Fault { line: 1, problem: Problem::Routes(fault.to_string()) });
         }

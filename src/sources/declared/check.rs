@@ -31,8 +31,8 @@ impl Scope {
     pub const ALL: Self = Self { repositories: true, routes: true };
 }
 
-/// Checks a declaration, and returns its faults.
-pub fn check(declaration: &Declaration, scope: Scope) -> Faults {
+/// Checks a declaration, and returns its faults. Warnings of its routes are stored in it.
+pub fn check(declaration: &mut Declaration, scope: Scope) -> Faults {
     let mut faults = Faults::default();
     check_mirrors(&declaration.mirrors, &mut faults);
     check_networks(declaration, &mut faults);

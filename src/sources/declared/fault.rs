@@ -276,8 +276,8 @@ pub enum Problem {
     #[error("names no repository: none has one of these versions with one of these architectures")]
     NothingCombined,
     /// A route or a map is wrong.
-    #[error("{0}")]
-    Route(routes::Problem),
+    #[error("{problem}{instead}")]
+    Route { problem: routes::Problem, instead: Instead },
     /// A name of sources means a repository for other architectures.
     #[error(
         "repo={repo} holds \"source\", so that every request for it means arch=source: write {write}"
@@ -292,6 +292,8 @@ pub enum Instead {
     Similar(String),
     /// The same key in another place: the head of a table, or the name of a file.
     Elsewhere(&'static str),
+    /// The other place of what may be there once.
+    AlsoAt(Origin),
     /// Any of these words.
     AnyOf(Vec<String>),
     /// Nothing is known.
@@ -330,6 +332,7 @@ impl Display for Instead {
         match self {
             Self::Similar(word) => write!(f, ": did you mean `{}`?", one_line(word)),
             Self::Elsewhere(place) => write!(f, ": it belongs into {place}"),
+            Self::AlsoAt(origin) => write!(f, ": also at {origin}"),
             Self::AnyOf(words) => {
                 f.write_str("; known are ")?;
                 for (n, word) in words.iter().enumerate() {

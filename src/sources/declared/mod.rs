@@ -26,6 +26,7 @@ use model::embedded::Nat64Prefix;
 use model::geo::Country;
 use model::mirror_key::MirrorName;
 use model::net::Prefix;
+use routes::RouteFault;
 use routes::written::{Map, WrittenRoute};
 
 /// A whole catalog.
@@ -50,6 +51,8 @@ pub struct Declaration {
     pub maps: Vec<Map>,
     /// Where routes, maps and tests are written.
     pub route_places: Vec<RoutePlace>,
+    /// What works in the routes and is probably not meant, as their check has found.
+    pub route_warnings: Vec<RouteFault>,
 }
 
 /// Where a route, a map or a test is written.
@@ -286,6 +289,7 @@ impl Declaration {
         let nowhere = Origin::table("", "");
         self.distribution.origin = None;
         self.route_places.clear();
+        self.route_warnings.clear();
         for route in &mut self.routes {
             route.place = 0;
             route.tests.iter_mut().for_each(|test| test.place = 0);

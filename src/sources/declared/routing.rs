@@ -2,18 +2,19 @@
 //! groups.
 //!
 //! What is wrong with a route itself, and tests of routes that fail, are faults. What works and is probably
-//! not meant, such as a map that nothing uses, is a diagnostic.
+//! not meant, such as a map that nothing uses, is kept in the declaration, and reported when its records are
+//! built: routes are compiled once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::{Origin, Report};
 use model::path;
 use model::repository::fixed_arch;
-use routes::{CatalogNames, Problem as RouteProblem, RouteFault, check_tests, compile};
+use routes::{CatalogNames, Problem as RouteProblem, RouteFault, Value, check_tests, compile};
 
 use super::Declaration;
 use super::expand::{self, Pair, aliases};
-use super::fault::{Fault, Faults, Problem};
+use super::fault::{Fault, Faults, Instead, Problem, Shown};
 
 /// The most steps of a redirect that are followed, as by the catalog's builder.
 const MAX_STEPS: usize = 64;
@@ -31,8 +32,18 @@ pub(super) fn names(declaration: &Declaration, pairs: &[Pair<'_>]) -> CatalogNam
                 names.repositories.insert(pair.name.clone(), arches);
             }
         }
-        if !pair.is_disabled() {
-            names.categories.extend(pair.repository.groups.iter().cloned());
+        let groups = pair.repository.groups.iter().cloned();
+        if pair.is_disabled() {
+            names.disabled_categories.extend(groups);
+            match names.disabled.get_mut(&pair.name) {
+                Some(arches) => drop(arches.insert(pair.arch.to_owned())),
+                None => {
+                    let arches = BTreeSet::from([pair.arch.to_owned()]);
+                    names.disabled.insert(pair.name.clone(), arches);
+                }
+            }
+        } else {
+            names.categories.extend(groups);
         }
         // Whatever is asked for, sources have one architecture.
         let is_one_of_several = !pair.is_disabled() && fixed_arch(&pair.name).is_none();
@@ -43,6 +54,7 @@ pub(super) fn names(declaration: &Declaration, pairs: &[Pair<'_>]) -> CatalogNam
             }
         }
     }
+    names.disabled_categories.retain(|name| !names.categories.contains(name));
     let mut steps: BTreeMap<String, String> =
         declaration.repositories.iter().flat_map(aliases).collect();
     let redirects = declaration.redirects.iter();
@@ -56,14 +68,14 @@ pub(super) fn names(declaration: &Declaration, pairs: &[Pair<'_>]) -> CatalogNam
     names
 }
 
-/// Checks the routes, and runs their tests. If not all repositories could be read, nothing is said of what
-/// routes lead to; if not all routes could be read, no tests are run.
+/// Checks the routes, and runs their tests; warnings are stored in the declaration. If not all repositories
+/// could be read, nothing is said of what routes lead to; if not all routes could be read, no tests are run.
 pub fn check_routes(
-    declaration: &Declaration,
+    declaration: &mut Declaration,
     (has_repositories, has_routes): (bool, bool),
     faults: &mut Faults,
 ) {
-    let Declaration { routes, maps, repositories, .. } = declaration;
+    let Declaration { routes, maps, repositories, .. } = &*declaration;
     if routes.is_empty() && maps.is_empty() {
         return;
     }
@@ -76,52 +88,123 @@ pub fn check_routes(
     let (table, found) = compile(routes, maps, &names);
     let failed = table.filter(|_| has_repositories && has_routes);
     let failed = failed.map_or(Vec::new(), |table| check_tests(&table, routes, &names));
-    for fault in found.iter().chain(&failed).filter(|fault| !fault.is_warning()) {
+    let (warnings, found): (Vec<_>, _) = found.into_iter().partition(RouteFault::is_warning);
+    for fault in found.into_iter().chain(failed) {
         faults.push_with(|| {
-            let (origin, key) = find_place(declaration, fault);
-            Fault::new(&origin, &key, Problem::Route(fault.problem.clone()))
+            let (origin, key) = find_place(declaration, &fault);
+            let instead = find_instead(declaration, &names, &fault);
+            Fault::new(&origin, &key, Problem::Route { problem: fault.problem, instead })
         });
+    }
+    declaration.route_warnings = warnings;
+}
+
+/// What could be meant instead of a name that nothing has, or where a name was before.
+fn find_instead(declaration: &Declaration, names: &CatalogNames, fault: &RouteFault) -> Instead {
+    let Declaration { routes, maps, route_places, .. } = declaration;
+    let place_of = |place: usize| route_places.get(place).map(|place| place.origin.clone());
+    let written = || find_value(declaration, fault).unwrap_or_default();
+    match &fault.problem {
+        RouteProblem::NameTwice { .. } => {
+            let places = |name: &str| {
+                let first = routes.iter().find(|route| route.name == name);
+                first.and_then(|route| place_of(route.place))
+            };
+            let places_of_maps = |name: &str| {
+                let first = maps.iter().find(|map| map.name == name);
+                first.and_then(|map| place_of(map.place))
+            };
+            let route = routes.iter().find(|route| route.place == fault.place);
+            let map = maps.iter().find(|map| map.place == fault.place);
+            let first = route.and_then(|route| places(&route.name));
+            let first = first.or_else(|| map.and_then(|map| places_of_maps(&map.name)));
+            first.map_or(Instead::Nothing, Instead::AlsoAt)
+        }
+        RouteProblem::UnknownMap(name) => {
+            Instead::find(name, maps.iter().map(|map| map.name.as_str()))
+        }
+        RouteProblem::NoCategory => {
+            let known = names.categories.iter().chain(&names.disabled_categories);
+            Instead::find(&written(), known.map(String::as_str))
+        }
+        RouteProblem::NoRepository => {
+            let known = names.repositories.keys().chain(names.redirects.keys());
+            Instead::find(&written(), known.map(String::as_str))
+        }
+        _ => Instead::Nothing,
     }
 }
 
-/// Reports what works and is probably not meant.
+/// The text of the key of a fault, if it has one. Several are divided by blanks.
+fn find_value(declaration: &Declaration, fault: &RouteFault) -> Option<String> {
+    let route = declaration.routes.iter().find(|route| route.place == fault.place)?;
+    let as_text = |value: &Value| match value {
+        Value::Text(text) => Some(text.clone()),
+        Value::List(texts) => Some(texts.join(" ")),
+        Value::Number(_) | Value::Switch(_) => None,
+    };
+    let find = |values: &[(String, Value)], name: &str| {
+        values.iter().find(|(key, _)| key == name).and_then(|(_, value)| as_text(value))
+    };
+    match fault.key.split_once('.') {
+        None if fault.key == "path" => Some(route.path.clone()),
+        Some(("target", name)) => find(&route.target, name),
+        Some(("options", name)) => find(&route.options, name),
+        Some(("query", name)) => {
+            route.query.iter().find(|(key, _)| key == name).map(|(_, rule)| rule.clone())
+        }
+        _ => None,
+    }
+}
+
+/// Reports what works and is probably not meant, with a line for each route and key.
 pub(super) fn report_warnings(
     declaration: &Declaration,
     names: &CatalogNames,
     report: &mut Report,
 ) {
-    let (_, faults) = compile(&declaration.routes, &declaration.maps, names);
-    for fault in faults.iter().filter(|fault| fault.is_warning()) {
+    for fault in &declaration.route_warnings {
         let (origin, _) = find_place(declaration, fault);
         let RouteFault { item, key, problem, .. } = fault;
+        let place = match find_value(declaration, fault) {
+            Some(value) => format!("{item}: {key} = {}", Shown::text(&value)),
+            None => item.clone(),
+        };
         let (problem, value) = match problem {
-            RouteProblem::UnusedMap => ("map that no route uses", item.clone()),
-            RouteProblem::UnusedVariable(name) => (
-                "parameter whose variable nothing uses (write \"-\" to ignore it)",
-                format!("{name} in {item}: {key}"),
-            ),
-            RouteProblem::NoArches => {
-                ("`{arch}` matches nothing, as no repository has an architecture", item.clone())
+            RouteProblem::UnusedMap => ("map that no route uses", place),
+            RouteProblem::UnusedVariable(_) => {
+                ("parameter whose variable nothing uses (write \"-\" to ignore it)", place)
             }
-            RouteProblem::TextAtMetalink => (
-                "text list at a URL that holds the word `metalink`, which dnf reads as XML",
-                item.clone(),
-            ),
+            RouteProblem::NoArches => {
+                ("`{arch}` matches nothing, as no repository has an architecture", place)
+            }
+            RouteProblem::TextAtMetalink => {
+                ("text list at a URL that holds the word `metalink`, which dnf reads as XML", place)
+            }
             RouteProblem::MetalinkElsewhere => (
                 "metalink at a URL without the word `metalink`, which dnf reads with `metalink=` only",
-                item.clone(),
+                place,
             ),
-            RouteProblem::ReachesNothing => {
-                ("route that can make the name of no repository", item.clone())
-            }
+            RouteProblem::NoRepository => (
+                "route that can make the name of no repository",
+                format!("{place}{}", find_instead(declaration, names, fault)),
+            ),
+            RouteProblem::NoArchOf(example) => (
+                "route that can make the name of no architecture of its repositories",
+                format!("{place} (such as {example})"),
+            ),
+            RouteProblem::SwitchedOff(example) => (
+                "all that a route can name is switched off: clients get no mirrors",
+                format!("{place} (such as {example})"),
+            ),
             RouteProblem::Divided { count, example } => (
                 "repositories for which nothing can stand for each architecture, as their directories \
                  differ in more than that: clients get an error",
-                format!("{count} in {item}, such as {example}"),
+                format!("{place} ({count}, such as {example})"),
             ),
-            other => ("route that is probably not meant so", format!("{item}: {other}")),
+            other => ("route that is probably not meant so", format!("{place}: {other}")),
         };
-        report.skipped(&origin, problem, value);
+        report.skipped_alone(&origin, problem, value);
     }
 }
 

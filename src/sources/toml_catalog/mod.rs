@@ -127,10 +127,10 @@ fn read_text(
 }
 
 fn finish(items: Items, is_whole: bool, mut faults: Faults) -> Result<Declaration, Faults> {
-    let Items { declaration, lacks_repositories, lacks_routes } = items;
+    let Items { mut declaration, lacks_repositories, lacks_routes } = items;
     if is_whole {
         let scope = Scope { repositories: !lacks_repositories, routes: !lacks_routes };
-        faults.append(check(&declaration, scope));
+        faults.append(check(&mut declaration, scope));
     }
     faults.or(declaration)
 }

@@ -59,7 +59,7 @@ fn compare(one: &Server, other: &Server, step: usize) -> usize {
 /// Writes a declaration as a catalog, which must say the same, and serves it.
 #[track_caller]
 fn serve_written(declaration: &Declaration, files: &Files) -> Server {
-    let faults = check(declaration, Scope::ALL);
+    let faults = check(&mut declaration.clone(), Scope::ALL);
     assert!(faults.is_empty(), "{faults}");
     let folder = files.path("imported");
     toml_catalog::write_folder(declaration, &folder).unwrap();

@@ -148,8 +148,8 @@ fn check_almalinux(config: &[u8], mirrors: &[&[u8]]) {
         // The value of a diagnostic may be cut short.
         check_place(line, "m/m.yml:", longest);
     }
-    let Some(declaration) = declaration else { return };
-    let faults = check(&declaration, Scope::ALL);
+    let Some(mut declaration) = declaration else { return };
+    let faults = check(&mut declaration, Scope::ALL);
     assert!(faults.is_empty(), "{faults}");
     let written = sources::toml_catalog::write(&declaration);
     let read = sources::toml_catalog::parse("c.toml", &written);

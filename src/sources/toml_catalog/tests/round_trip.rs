@@ -251,6 +251,7 @@ prop_compose! {
             routes,
             maps,
             route_places: Vec::new(),
+            route_warnings: Vec::new(),
         }
     }
 }

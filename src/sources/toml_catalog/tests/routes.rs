@@ -166,7 +166,7 @@ fn all_faults_of_all_routes_are_told_at_once() {
     let expected = "\
 c.toml:17: route.path: `a` is no path: a path begins with `/`
 c.toml:19: route.format: `xml` is unknown: write text, metalink, metalink4, json, apt, pacman, urpmi, redirect or isolist
-c.toml:23: route.target.repo: there is no map `none`
+c.toml:23: route.target.repo: there is no map `none`; known are `n`, `o`
 c.toml:24: route.name: is missing: write name = \"mirrorlist\"
 c.toml:27: route.options.header: \"a\\tb\" is no text of one line: write it without control characters
 c.toml:29: route.query.a: 1 is no text: write it in quotes
@@ -182,7 +182,19 @@ fn what_routes_lead_to_is_checked() {
         |lines: &str| faults(&format!("[[route]]\nname = \"a\"\npath = \"/a/{{x}}\"\n{lines}"));
     assert_eq!(
         route("target = { category = \"{x}-all\" }"),
-        "c.toml:18: route.target.category: no group of the catalog has a name that this can make"
+        "c.toml:18: route.target.category: no group of the catalog has a name that this can make; known are `core`"
+    );
+    assert_eq!(
+        route("target = { category = \"cor\" }"),
+        "c.toml:18: route.target.category: no group of the catalog has a name that this can make: did you \
+         mean `core`?"
+    );
+    assert_eq!(
+        faults(
+            "[[route]]\nname = \"a\"\npath = \"/a\"\ntarget = { path = \"x\" }\n\
+                [[route]]\nname = \"a\"\npath = \"/b\"\ntarget = { path = \"x\" }\n"
+        ),
+        "c.toml:20: route.name: `a` is the name of two routes: also at c.toml:15"
     );
     let test = "target = { repo = \"baseos-{x}\", arch = \"x86_64\" }\n[[route.test]]\n";
     assert_eq!(
@@ -191,7 +203,7 @@ fn what_routes_lead_to_is_checked() {
     );
     assert_eq!(
         route(&format!("{test}get = \"/a/11\"")),
-        "c.toml:20: route.test.get: `/a/11` gives `an error`, not `a list`"
+        "c.toml:20: route.test.get: `/a/11` gives no list: there is no repository `baseos-11`"
     );
     assert_eq!(
         route(&format!("{test}get = \"/b\"\nstatus = 200")),
@@ -212,14 +224,22 @@ fn what_routes_lead_to_is_checked() {
 fn what_is_probably_not_meant_is_a_diagnostic() {
     let text = SMALL.replace(
         "[[mirror]]",
-        "[[repository]]\nname = \"extras\"\narches = [\"x86_64\"]\npath = \"extras/a\"\n\
+        "[[repository]]\nname = \"extra-x\"\narches = [\"x86_64\"]\npath = \"x\"\ngroups = [\"gone\"]\n\
+         disabled = true\n\
+         [[repository]]\nname = \"extras\"\narches = [\"x86_64\"]\npath = \"extras/a\"\n\
          [[repository]]\nname = \"extras\"\narches = [\"i686\"]\npath = \"extras/b\"\n[[mirror]]",
     );
     let text = format!(
         "{text}[[route]]\nname = \"a\"\npath = \"/metalink/{{x}}\"\nquery = {{ q = \"y?\" }}\n\
          target = {{ repo = \"extras\", arch = \"{{arch|literal:$basearch}}\" }}\n\
          [[route]]\nname = \"b\"\npath = \"/b/{{x}}\"\n\
-         target = {{ repo = \"lost-{{x}}\", arch = \"x86_64\" }}\nformat = \"metalink\"\n\
+         target = {{ repo = \"extra-{{x}}\", arch = \"x86_64\" }}\nformat = \"metalink\"\n\
+         [[route]]\nname = \"c\"\npath = \"/c/{{x}}\"\n\
+         target = {{ category = \"gone\" }}\n\
+         [[route]]\nname = \"d\"\npath = \"/d\"\n\
+         target = {{ repo = \"baseos9\", arch = \"x86_64\" }}\n\
+         [[route]]\nname = \"e\"\npath = \"/e\"\n\
+         target = {{ repo = \"baseos-9\", arch = \"ppc\" }}\n\
          [map.m]\na = \"b\"\n"
     );
     let declaration = parsed(&text);
@@ -230,15 +250,46 @@ fn what_is_probably_not_meant_is_a_diagnostic() {
     assert_eq!(
         lines,
         [
-            "c.toml:25: text list at a URL that holds the word `metalink`, which dnf reads as XML: route `a`",
-            "c.toml:26: parameter whose variable nothing uses (write \"-\" to ignore it): y in route `a`: \
-             query.q",
-            "c.toml:27: repositories for which nothing can stand for each architecture, as their directories \
-             differ in more than that: clients get an error: 1 in route `a`, such as extras",
-            "c.toml:30: metalink at a URL without the word `metalink`, which dnf reads with `metalink=` only: \
-             route `b`",
-            "c.toml:31: route that can make the name of no repository: route `b`",
-            "c.toml:33: map that no route uses: map `m`",
+            "c.toml:31: text list at a URL that holds the word `metalink`, which dnf reads as XML: route `a`: \
+             path = \"/metalink/{x}\"",
+            "c.toml:32: parameter whose variable nothing uses (write \"-\" to ignore it): route `a`: \
+             query.q = \"y?\"",
+            "c.toml:33: repositories for which nothing can stand for each architecture, as their directories \
+             differ in more than that: clients get an error: route `a`: target.arch = \
+             \"{arch|literal:$basearch}\" (1, such as extras)",
+            "c.toml:36: metalink at a URL without the word `metalink`, which dnf reads with `metalink=` only: \
+             route `b`: path = \"/b/{x}\"",
+            "c.toml:37: all that a route can name is switched off: clients get no mirrors: route `b`: \
+             target.repo = \"extra-{x}\" (such as extra-x)",
+            "c.toml:42: all that a route can name is switched off: clients get no mirrors: route `c`: \
+             target.category = \"gone\" (such as gone)",
+            "c.toml:46: route that can make the name of no repository: route `d`: target.repo = \"baseos9\": did \
+             you mean `baseos-9`?",
+            "c.toml:50: route that can make the name of no architecture of its repositories: route `e`: \
+             target.arch = \"ppc\" (such as baseos-9)",
+            "c.toml:51: map that no route uses: map `m`",
         ]
+    );
+}
+
+#[test]
+fn heads_of_routes_and_tests_in_the_wrong_brackets_are_told() {
+    let is_no = |what: &str, write: &str| format!("{what} is no list of tables: write {write}");
+    let route = "[[route]]\nname = \"a\"\npath = \"/a\"\ntarget = { path = \"x\" }\n";
+    let double = "its head in double brackets, as in";
+    assert_eq!(
+        faults(&route.replace("[[route]]", "[route]")),
+        format!("c.toml:15: route: {}", is_no("a table", &format!("{double} [[route]]")))
+    );
+    assert_eq!(
+        faults("[[route.test]]\nget = \"/a\"\n"),
+        format!(
+            "c.toml:15: route: {}",
+            is_no("a table", "[[route.test]] below the [[route]] that it tests")
+        )
+    );
+    assert_eq!(
+        faults(&format!("{route}test = \"x\"\n")),
+        format!("c.toml:19: route.test: {}", is_no("\"x\"", &format!("{double} [[route.test]]")))
     );
 }
