@@ -101,7 +101,8 @@ pub const OPTIONS: Table = Table {
             "minimum",
             "number",
             "as configured",
-            "Mirrors of the whole world are added when fewer were found.",
+            "Mirrors of the whole world are added when fewer were found; in the order `tier` and without \
+             `country_only` only.",
         ),
         key("urls_per_mirror", "number", "all", "The most URLs of a mirror."),
         key(
