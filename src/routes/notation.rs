@@ -31,7 +31,7 @@ pub fn read(text: &str) -> Notes {
                 notes.names.redirects.insert(from.to_owned(), to.to_owned());
             }
             ("category", _) => drop(notes.names.categories.insert(value.to_owned())),
-            ("off", (name, arches)) if arches.is_empty() => {
+            ("off", (name, "")) => {
                 notes.names.disabled_categories.insert(name.to_owned());
             }
             ("off", (name, arches)) => {

@@ -14,7 +14,7 @@
 //! of length 0 is reported and skipped, as the reference ignores it.
 //!
 //! Of prefixes the longest counts, of equal ones the last. Ranges may overlap in part: the narrower one
-//! counts, as in tables of countries ([`super::overlaps`]), and what contradicts is reported.
+//! counts, as in tables of countries (`overlaps`), and what contradicts is reported.
 
 use std::net::IpAddr;
 use std::ops::ControlFlow;
