@@ -22,11 +22,12 @@ use std::path::{Path, PathBuf};
 
 use super::declared::fault::Faults;
 use super::declared::routing::check_routes;
-use super::declared::{Declaration, Distribution, Mirror};
+use super::declared::{Declaration, Distribution, Mirror, Repository};
 use super::error::{Error, file_name, read_file};
 use catalog::{Origin, Report};
 use config::Config;
 use fault::{Fault, Problem};
+use repositories::VAULT;
 use runtime::regular_file::{self, ReadError};
 use table::File;
 
@@ -223,7 +224,12 @@ impl Assembly {
         if self.declaration.mirrors.is_empty() {
             return (self.n_files, None);
         }
-        self.declaration.mirrors.extend(self.vault);
+        // Without a version or a repository of its own the vault has nothing to carry.
+        let is_vaulted =
+            |repository: &Repository| repository.groups.iter().any(|group| group == VAULT);
+        if self.declaration.repositories.iter().any(is_vaulted) {
+            self.declaration.mirrors.extend(self.vault);
+        }
         (self.n_files, Some(self.declaration))
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::declared::{Carries, Repository};
+use crate::declared::Carries;
+use crate::declared::check::{Scope, check};
 
 fn fixture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/almalinux")
@@ -357,6 +358,30 @@ fn regions_without_a_cloud_cost_the_mirror() {
             let told = format!("m.yml:{line}: mirror left out: {reason}");
             assert!(report.details().contains(&told), "{told}\n{:#?}", report.details());
         }
+    }
+}
+
+#[test]
+fn a_vault_that_has_nothing_is_no_mirror() {
+    let text = String::from_utf8(config_with("", "")).expect("text");
+    let without_versions =
+        text.replace("vault_versions:\n  - \"9.7\"\n  - \"9.8-beta\"\n  - \"10.1\"\n", "");
+    let (before, _) =
+        without_versions.split_once("  - name: baseos-source").expect("the vault's repository");
+    let without_both = format!("{before}...\n");
+    let mirror = ("m.yml", &b"name: m.example\naddress: {http: 'http://m.example'}\n"[..]);
+    for (config, expected) in [
+        (&text, &["m.example", "vault.example"][..]),
+        (&without_versions, &["m.example", "vault.example"]),
+        (&without_both, &["m.example"]),
+    ] {
+        let mut report = Report::default();
+        let declaration = parse(config.as_bytes(), [mirror], &mut report).expect("it is read");
+        let mut declaration = declaration.expect("a mirror");
+        let keys: Vec<_> = declaration.mirrors.iter().map(|mirror| mirror.key.as_str()).collect();
+        assert_eq!(keys, expected);
+        let faults = check(&mut declaration, Scope::ALL);
+        assert!(faults.is_empty(), "{faults}");
     }
 }
 
