@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use answer::alias::Aliases;
+use answer::candidates::Workspace;
 use answer::criteria::{Criteria, SelectionOrder};
 use answer::document::{Document, Ending, push_url_tail};
 use answer::query::Query;
 use answer::requester::Requester;
-use answer::select::Workspace;
 use answer::selection::Selection;
 use answer::shaping::Choice;
 use answer::target::{self, Target, Wanted};

@@ -30,6 +30,8 @@ pub mod target;
 pub mod alias;
 pub mod selection;
 pub mod criteria;
+pub mod candidates;
+mod selecting;
 pub mod select;
 pub mod trace;
 pub mod explain;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::select::Workspace;
+use super::candidates::Workspace;
 use super::selection::Selection;
 use super::unique::Repeated;
 use encode::text::Pieces;
