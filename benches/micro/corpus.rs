@@ -178,7 +178,9 @@ impl<'a> Prepared<'a> {
         Criteria {
             directory: self.target.directory,
             client: self.client.into(),
+            area: snapshot.find_area(self.client.into()),
             location: snapshot.find_location(self.client.into()),
+            enough: usize::MAX,
             countries: None,
             netblocks: true,
             private: true,

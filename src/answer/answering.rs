@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use fastrand::Rng;
 
 use super::asked::Asked;
-use super::criteria::Criteria;
+use super::criteria::{Criteria, SelectionOrder};
 use super::document::{Document, Ending, List, push_url_tail};
 use super::explain::Explanation;
 use super::fixed;
@@ -26,6 +26,7 @@ use super::status::Status;
 use super::target::{self, Message, Refusal, Subject, Target, Wanted};
 use super::trace::{NoTrace, Recorder, Tracer};
 use encode::text::Text;
+use model::area::AreaId;
 use model::embedded::LookupAddresses;
 use model::geo::{Country, Location};
 use model::ids::FileId;
@@ -41,7 +42,9 @@ struct Client {
     address: IpAddr,
     /// The addresses by which it is looked up.
     lookup: LookupAddresses,
-    /// Its location, if known.
+    /// Its area, if known.
+    area: Option<AreaId>,
+    /// The location of that.
     location: Option<Location>,
 }
 
@@ -230,11 +233,11 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
         self.find_file(&target)?;
         let mut recorder = Recorder::new(snapshot.hosts().len());
         let choice = self.choose(&target, &client, rng, &mut buffers, &mut recorder);
-        let Client { address, lookup, location } = client;
+        let Client { address, lookup, location, .. } = client;
         Ok(Explanation {
             client: address,
             lookup,
-            location: snapshot.trace_location(lookup),
+            area: snapshot.trace_area(lookup),
             continent: match location.and_then(Location::country) {
                 Some(country) => snapshot.find_continent(country),
                 None => location.and_then(Location::continent),
@@ -256,7 +259,9 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
             _ => canonical(requester.address),
         };
         let lookup = self.lookup(address);
-        Ok(Client { address, lookup, location: snapshot.find_location(lookup) })
+        let area = snapshot.find_area(lookup);
+        let location = area.and_then(|area| snapshot.area(area)).map(|area| area.location);
+        Ok(Client { address, lookup, area, location })
     }
 
     /// The addresses by which a client is looked up.
@@ -288,6 +293,7 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
             directory: target.directory,
             client: client.lookup,
             location: client.location,
+            area: client.area,
             countries: query.countries.as_ref(),
             netblocks: query.netblocks,
             // Images are for people, who may be elsewhere when they fetch them.
@@ -296,6 +302,7 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
             excluded: rules.twins(fallback),
             protocols: choice.protocols,
             minimum: rules.minimum(),
+            enough: rules.max_mirrors(query).max(rules.minimum()),
             names_contributions: names_sources && *rules.header() == Header::Usual,
             country_only: rules.country_only(),
             order: rules.order(*format),
@@ -303,7 +310,9 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
         let Buffers { workspace, selection, repeated, .. } = buffers;
         select::select(snapshot, &criteria, rng, workspace, selection, tracer);
         if rules.spreads() {
-            spread::spread(snapshot, &target.directory, choice.first(), selection);
+            let is_by_distance = matches!(criteria.order, SelectionOrder::Nearest);
+            let (directory, preferred) = (&target.directory, choice.first());
+            spread::spread(snapshot, directory, preferred, is_by_distance, selection);
         }
         repeated.find(edition.listings(), &target.directory, choice, selection);
         if !redirects {

@@ -37,12 +37,14 @@ impl Workspace {
             let offering = carriers & directory.layout.offering(*protocols, index);
             let public = offering & word(directory.layout.public(), index);
             let open = public & !word(refusing, index);
-            self.candidates.push(if criteria.private { offering } else { public });
-            self.open.push(open);
+            let rests = word(snapshot.hosts().resting(), index);
+            self.candidates.push(if criteria.private { offering } else { public } & !rests);
+            self.open.push(open & !rests);
             tracer.left_out(index, !carriers, Reason::NotCarried);
             tracer.left_out(index, carriers & !offering, Reason::NoProtocol);
             tracer.left_out(index, offering & !public, Reason::Private);
             tracer.left_out(index, public & !open, Reason::RefusesCountry);
+            tracer.left_out(index, offering & rests, Reason::Rests);
         }
         for &host in criteria.excluded {
             remove(&mut self.candidates, host);

@@ -1,6 +1,7 @@
 //! What a selection of mirrors is made by.
 
 use super::query::Countries;
+use model::area::AreaId;
 use model::embedded::LookupAddresses;
 use model::geo::Location;
 use model::ids::HostId;
@@ -15,6 +16,8 @@ pub struct Criteria<'a> {
     pub client: LookupAddresses,
     /// Where the client is, if known.
     pub location: Option<Location>,
+    /// The area of the client, if known: a part of `location`, or all of it.
+    pub area: Option<AreaId>,
     /// The countries asked for, if any were.
     pub countries: Option<&'a Countries>,
     /// Whether netblocks and autonomous systems count.
@@ -27,6 +30,8 @@ pub struct Criteria<'a> {
     pub protocols: ProtocolSet,
     /// Global mirrors are added if fewer mirrors than this were found.
     pub minimum: usize,
+    /// In the order of distance, no further band is added once there are so many mirrors.
+    pub enough: usize,
     /// Whether the answer names the contributions. If not, a continent is added as one set instead
     /// of country by country.
     pub names_contributions: bool,
@@ -41,6 +46,8 @@ pub struct Criteria<'a> {
 pub enum SelectionOrder<'a> {
     /// Tier by tier, from the client's own network to the whole world.
     Tiers,
+    /// Band by band of distance, after those of the client's own network.
+    Nearest,
     /// All that may be listed for the client, by chance, weighted by bandwidth.
     Random,
     /// The public ones of these, in this order. The client does not count.

@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 
 use super::trace::Verdict;
+use model::area::Area;
 use model::embedded::LookupAddresses;
-use model::geo::{Continent, Location};
+use model::geo::Continent;
 use model::ids::HostId;
 use model::url::ProtocolSet;
 use snapshot::provenance::Found;
@@ -16,9 +17,9 @@ pub struct Explanation<'s> {
     pub client: IpAddr,
     /// The addresses by which the client was looked up.
     pub lookup: LookupAddresses,
-    /// The client's location, and the network that gives it; `None` if no network does.
-    pub location: Option<Found<Location>>,
-    /// The continent of that location, if known.
+    /// The client's area, and the network that gives it; `None` if no network does.
+    pub area: Option<Found<Area>>,
+    /// The continent of that area, if known.
     pub continent: Option<Continent>,
     /// The network that decides about the client's autonomous system; `None` if no network does. The
     /// value in it is `None` if that AS hosts no mirror.

@@ -32,6 +32,8 @@ pub mod selection;
 pub mod criteria;
 pub mod candidates;
 mod selecting;
+mod nearest;
+pub mod policy;
 pub mod select;
 pub mod trace;
 pub mod explain;

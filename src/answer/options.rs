@@ -1,6 +1,7 @@
 //! The options of all answers.
 
 use super::alias::Aliases;
+use super::policy::Policy;
 use super::requester::Requesters;
 use super::shaping::Shaping;
 use model::embedded::Nat64Prefix;
@@ -8,6 +9,8 @@ use model::embedded::Nat64Prefix;
 /// Limits of a request and the size of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
+    /// The order of mirrors, where a route does not say it.
+    pub policy: Policy,
     /// Global mirrors are added when fewer mirrors than this were found.
     pub minimum: usize,
     /// The most query parameters of a request.
@@ -33,6 +36,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            policy: Policy::default(),
             minimum: 5,
             max_parameters: 32,
             max_countries: 16,

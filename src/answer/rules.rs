@@ -3,6 +3,7 @@
 use super::criteria::SelectionOrder;
 use super::format::Format;
 use super::options::Options;
+use super::policy::Policy;
 use super::prepared::Edition;
 use super::query::Query;
 use super::shaping::{Choice, Fallback};
@@ -66,12 +67,16 @@ impl<'a> Rules<'a> {
 
     /// The order of mirrors.
     pub(super) fn order(self, format: Format) -> SelectionOrder<'a> {
-        let Some(route) = self.of_route() else { return SelectionOrder::Tiers };
+        let by_policy = match self.options.policy {
+            Policy::Tiers => SelectionOrder::Tiers,
+            Policy::Nearest => SelectionOrder::Nearest,
+        };
+        let Some(route) = self.of_route() else { return by_policy };
         let by_country = format == Format::Pacman;
         match self.edition.for_routes().order(route.order, by_country) {
             Some(hosts) => SelectionOrder::Fixed(hosts),
             None if route.order == Order::Random => SelectionOrder::Random,
-            None => SelectionOrder::Tiers,
+            None => by_policy,
         }
     }
 

@@ -16,6 +16,7 @@ use fastrand::Rng;
 
 use super::candidates::Workspace;
 use super::criteria::{Criteria, SelectionOrder};
+use super::nearest;
 use super::query::Countries;
 use super::selecting::Selecting;
 use super::selection::{Contribution, Selection};
@@ -45,6 +46,7 @@ pub fn select(
     }
     match criteria.order {
         SelectionOrder::Tiers => selecting.by_tiers(has_monopoly),
+        SelectionOrder::Nearest => nearest::select(&mut selecting, has_monopoly),
         SelectionOrder::Random => selecting.by_chance(has_monopoly),
         SelectionOrder::Fixed(hosts) => selecting.in_order(hosts),
     }
@@ -86,6 +88,7 @@ pub fn limit(
         Contribution::Netblock => has_tier(Tier::Netblock),
         Contribution::Asn(_) => has_asn().unwrap_or(false),
         Contribution::Country(country) => has_country(country),
+        Contribution::Nearest => has_tier(Tier::Nearest),
         // With `country=global`, all mirrors are in the tier of countries.
         Contribution::Global => has_tier(Tier::Global) || has_tier(Tier::Country),
     });
@@ -179,13 +182,7 @@ impl<T: Tracer> Selecting<'_, '_, T> {
     /// returns whether there are any.
     fn add_countries(&mut self, countries: &Countries) -> bool {
         let snapshot = self.snapshot;
-        let mut any = false;
-        for &country in &countries.codes {
-            any |= self.add_country(country);
-        }
-        if countries.global {
-            any |= self.add_all_open();
-        }
+        let mut any = self.add_asked(countries);
         if !any {
             for &asked in &countries.codes {
                 for country in snapshot.continent_of(asked).filter(|&country| country != asked) {

@@ -6,6 +6,7 @@ use fastrand::Rng;
 use super::candidates::Workspace;
 use super::criteria::{Criteria, SelectionOrder};
 use super::order::weighted;
+use super::query::Countries;
 use super::selection::{Contribution, Selection};
 use super::trace::{FoundVia, Reason, Tracer};
 use model::geo::{Continent, Country};
@@ -118,6 +119,25 @@ impl<T: Tracer> Selecting<'_, '_, T> {
         self.take_weighted(Tier::Global);
     }
 
+    /// Takes mirrors in the requested countries. Returns whether there are any.
+    pub(super) fn asked_countries(&mut self, countries: &Countries) -> bool {
+        let any = self.add_asked(countries);
+        self.take_weighted(Tier::Country);
+        any
+    }
+
+    /// Adds the open mirrors in the requested countries to the tier; returns whether there are any.
+    pub(super) fn add_asked(&mut self, countries: &Countries) -> bool {
+        let mut any = false;
+        for &country in &countries.codes {
+            any |= self.add_country(country);
+        }
+        if countries.global {
+            any |= self.add_all_open();
+        }
+        any
+    }
+
     /// Adds the open mirrors of a country to the tier; returns whether there are any.
     pub(super) fn add_country(&mut self, country: Country) -> bool {
         let there = self.criteria.directory.layout.in_country(country);
@@ -160,7 +180,7 @@ impl<T: Tracer> Selecting<'_, '_, T> {
     }
 
     /// Records a contribution once: requested countries may share a continent.
-    fn name(&mut self, contribution: Contribution) {
+    pub(super) fn name(&mut self, contribution: Contribution) {
         let contributions = &mut self.selection.contributions;
         if self.criteria.names_contributions && !contributions.contains(&contribution) {
             contributions.push(contribution);

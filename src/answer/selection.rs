@@ -13,6 +13,8 @@ pub enum Contribution {
     Asn(u32),
     /// A country.
     Country(Country),
+    /// The nearest mirrors of other countries.
+    Nearest,
     /// The whole world.
     Global,
 }

@@ -14,11 +14,13 @@ const WINDOW: usize = 16;
 
 /// Moves mirrors of different networks to the front, preferably those with the `preferred`
 /// protocol: https, unless others were asked for. Mirrors of the client's own network stay before
-/// all others.
+/// all others, and the first mirror stays the first: it takes most of the load, so bandwidth alone decides
+/// which one that is. If mirrors are ordered by distance, no mirror of a band overtakes a nearer one.
 pub fn spread(
     snapshot: &Snapshot,
     directory: &DirectoryView<'_>,
     preferred: Option<Protocol>,
+    is_by_distance: bool,
     selection: &mut Selection,
 ) {
     let fixed = selection
@@ -31,7 +33,11 @@ pub fn spread(
     let offers_preferred =
         preferred.map_or(&[][..], |protocol| directory.layout.speaking(protocol));
     let lacks_preferred = |host: HostId| !contains(offers_preferred, host);
-    for place in fixed..FRONT {
+    for place in fixed.max(1)..FRONT {
+        let window = match selection.tiers.iter().find(|&&(_, end)| place < end) {
+            Some(&(_, end)) if is_by_distance => WINDOW.min(end - place),
+            _ => WINDOW,
+        };
         let (front, rest) = match selection.hosts.split_at_checked(place) {
             Some((front, rest)) if rest.len() > 1 => (front, rest),
             _ => return,
@@ -40,7 +46,7 @@ pub fn spread(
             |host: HostId| front.iter().any(|&other| snapshot.hosts().share_network(host, other));
         let best = rest
             .iter()
-            .take(WINDOW)
+            .take(window)
             .enumerate()
             .min_by_key(|&(index, &host)| (is_near(host), lacks_preferred(host), index));
         if let Some((index, _)) = best {

@@ -73,6 +73,8 @@ pub enum FoundVia {
     /// A continent with a country in which it is listed. Answers that name contributions use
     /// countries instead.
     Continent(Continent),
+    /// Its distance from the client's area: between these, in km.
+    Distance((u16, u16)),
     /// The whole world.
     Global,
 }
@@ -88,6 +90,8 @@ pub enum Reason {
     NoProtocol,
     /// It is private, and none of its own networks that count contains the client.
     Private,
+    /// It gets no share of the load at present.
+    Rests,
     /// It does not serve the client's country, and none of its own networks that count contains the
     /// client; or it does not serve every country, and the list is the same for all.
     RefusesCountry,

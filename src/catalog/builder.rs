@@ -1,17 +1,21 @@
 //! The builder of the catalog, which takes records from sources in any order.
 
-use rustc_hash::FxHashSet;
+use std::collections::BTreeMap;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::bad_catalog::BadCatalog;
 use super::directories::Directories;
 use super::entry::{Entry, Missing, Record};
 use super::geography::Geography;
+use super::mirrors::MirrorRecords;
 use super::origin::Origin;
 use super::records::{Catalog, File};
 use super::report::Report;
-use super::{files, joins, locations, mirrors, networks, repositories, urls};
+use super::{areas, files, joins, locations, mirrors, networks, repositories, urls};
 use model::base_url::BaseUrl;
 use model::embedded::Nat64Prefix;
+use model::families::Families;
 use model::mirror_key::MirrorKey;
 use routes::written::Stored;
 
@@ -24,10 +28,8 @@ pub struct Builder {
     fallback: Option<BaseUrl>,
     nat64: Vec<Nat64Prefix>,
     urls: Vec<Entry<i64, String>>,
-    mirror_countries: Vec<Entry<MirrorKey, String>>,
-    bandwidths: Vec<Entry<MirrorKey, i64>>,
-    allowed: Vec<Entry<MirrorKey, Vec<String>>>,
-    monopolies: Vec<Entry<MirrorKey, ()>>,
+    url_families: FxHashMap<i64, Families>,
+    mirrors: MirrorRecords,
     netblocks: Vec<Entry<String, Vec<MirrorKey>>>,
     as_mirrors: Vec<Entry<i64, Vec<MirrorKey>>>,
     repositories: Vec<Entry<String, String>>,
@@ -53,10 +55,8 @@ impl Builder {
             fallback: None,
             nat64: Vec::new(),
             urls: Vec::new(),
-            mirror_countries: Vec::new(),
-            bandwidths: Vec::new(),
-            allowed: Vec::new(),
-            monopolies: Vec::new(),
+            url_families: FxHashMap::default(),
+            mirrors: MirrorRecords::default(),
             netblocks: Vec::new(),
             as_mirrors: Vec::new(),
             repositories: Vec::new(),
@@ -79,15 +79,23 @@ impl Builder {
             Record::Created(time) => self.created = Some((origin.clone(), time)),
             Record::Url(id, url) => push(&mut self.urls, origin, id, url),
             Record::MirrorCountry(mirror, country) => {
-                push(&mut self.mirror_countries, origin, mirror, country);
+                push(&mut self.mirrors.countries, origin, mirror, country);
             }
             Record::Bandwidth(mirror, bandwidth) => {
-                push(&mut self.bandwidths, origin, mirror, bandwidth);
+                push(&mut self.mirrors.bandwidths, origin, mirror, bandwidth);
             }
+            Record::MirrorPoint(mirror, point) => {
+                push(&mut self.mirrors.points, origin, mirror, point);
+            }
+            Record::Load(mirror, load) => push(&mut self.mirrors.loads, origin, mirror, load),
+            Record::MaxShare(mirror, share) => {
+                push(&mut self.mirrors.max_shares, origin, mirror, share);
+            }
+            Record::UrlFamilies(id, families) => drop(self.url_families.insert(id, families)),
             Record::AllowedCountries(mirror, countries) => {
-                push(&mut self.allowed, origin, mirror, countries);
+                push(&mut self.mirrors.allowed, origin, mirror, countries);
             }
-            Record::Monopoly(mirror) => push(&mut self.monopolies, origin, mirror, ()),
+            Record::Monopoly(mirror) => push(&mut self.mirrors.monopolies, origin, mirror, ()),
             Record::Netblock(prefix, mirrors) => {
                 push(&mut self.netblocks, origin, prefix, mirrors);
             }
@@ -131,15 +139,9 @@ impl Builder {
             None => 0,
         };
 
-        let url_ids = urls::check(&self.urls, report);
+        let url_ids = urls::check(&self.urls, &self.url_families, report);
         let url_lists = urls::check_lists(&missing, &directories, &url_ids.by_id, report)?;
-        let (mirrors, hosts) = mirrors::check(
-            &missing,
-            &directories,
-            &self.mirror_countries,
-            &self.bandwidths,
-            report,
-        );
+        let (mirrors, hosts) = mirrors::check(&missing, &directories, &self.mirrors, report);
         let paths = repositories::read_paths(&self.repositories, report);
         if directories.is_too_large() {
             return Err(BadCatalog::Contradictory(name.into()));
@@ -165,6 +167,7 @@ impl Builder {
             nat64,
             mirrors,
             urls: url_ids.urls,
+            url_families: url_ids.families,
             url_lists,
             country_sets: std::mem::take(&mut directories.country_sets),
             layouts: std::mem::take(&mut directories.layouts),
@@ -184,32 +187,46 @@ impl Builder {
             as_networks: geography.as_networks,
             locations: Vec::new(),
             locations_by_hand: Vec::new(),
+            areas: Vec::new(),
+            centres: Vec::new(),
             name: missing.input,
         };
         joins::report(&self.urls, &directories, &self.lacking, &catalog, report);
         catalog.continents =
             locations::resolve_continents(geography.continents, &self.continents, report);
         let known = locations::KnownCountries(&catalog.continents);
-        catalog.locations = locations::resolve_database(
+        let database = locations::resolve_database(
             &geography.countries_origin,
             &geography.countries,
             &known,
             report,
         );
         drop(geography.countries);
-        catalog.locations_by_hand =
-            locations::resolve_by_hand(&self.network_countries, &known, report);
+        let by_hand = locations::resolve_by_hand(&self.network_countries, &known, report);
+        catalog.centres =
+            geography.centres.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect();
+        let areas = areas::Areas::new(&database, &by_hand);
+        catalog.locations = areas.number_database(database);
+        catalog.locations_by_hand = areas.number(by_hand);
+        catalog.areas = areas.into_list();
         locations::report_lonely_mirrors(
-            &self.mirror_countries,
+            &self.mirrors.countries,
             &hosts,
             &directories,
             &catalog.country_sets,
             &known,
             report,
         );
-        catalog.audiences = mirrors::resolve_audiences(&self.allowed, &hosts, &known, report);
-        catalog.monopolies = mirrors::resolve_monopolies(&self.monopolies, &hosts, report);
-        joins::report_mirrors(&self.mirror_countries, &self.bandwidths, &hosts, &catalog, report);
+        catalog.audiences =
+            mirrors::resolve_audiences(&self.mirrors.allowed, &hosts, &known, report);
+        catalog.monopolies = mirrors::resolve_monopolies(&self.mirrors.monopolies, &hosts, report);
+        joins::report_mirrors(
+            &self.mirrors.countries,
+            &self.mirrors.bandwidths,
+            &hosts,
+            &catalog,
+            report,
+        );
         catalog.netblocks = networks::resolve_netblocks(&self.netblocks, &hosts, report);
         catalog.as_mirrors = networks::resolve_as_mirrors(&self.as_mirrors, &hosts, report);
         Ok(catalog)
@@ -250,6 +267,7 @@ mod tests {
         Geography {
             as_networks: AsNetworks::default(),
             continents: germany.into_iter().collect(),
+            centres: Vec::new(),
             countries: CountryNetworks::default(),
             countries_origin: line(0),
         }

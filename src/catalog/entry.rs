@@ -6,8 +6,10 @@ use super::origin::Origin;
 use super::records::File;
 use model::base_url::BaseUrl;
 use model::embedded::Nat64Prefix;
+use model::families::Families;
 use model::ids::HostId;
 use model::mirror_key::MirrorKey;
+use model::point::Point;
 use routes::written::Stored;
 
 /// A record as written in the source, not yet checked.
@@ -20,6 +22,14 @@ pub enum Record {
     MirrorCountry(MirrorKey, String),
     /// The bandwidth of a mirror in Mbit/s.
     Bandwidth(MirrorKey, i64),
+    /// Where a mirror is within its country.
+    MirrorPoint(MirrorKey, Point),
+    /// How much of its share of the load a mirror gets at present, in percent; 0 if it rests.
+    Load(MirrorKey, u8),
+    /// The most of the clients near a mirror that get it as their first one, in percent.
+    MaxShare(MirrorKey, u8),
+    /// The source's number of a URL, and over which versions of IP that works.
+    UrlFamilies(i64, Families),
     /// The countries that a mirror serves (`DE`) or does not serve (`!CN`).
     AllowedCountries(MirrorKey, Vec<String>),
     /// A mirror that the clients of its networks and autonomous systems get alone.

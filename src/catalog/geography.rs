@@ -3,6 +3,7 @@
 use super::origin::Origin;
 use model::geo::{Continent, Country};
 use model::net::Prefix;
+use model::point::Point;
 
 /// Networks, countries and continents.
 pub struct Geography {
@@ -10,6 +11,8 @@ pub struct Geography {
     pub as_networks: AsNetworks,
     /// Countries and their continents; the last of equal countries counts.
     pub continents: Vec<(Country, Continent)>,
+    /// Countries and their centres; the last of equal countries counts.
+    pub centres: Vec<(Country, Point)>,
     /// Networks and their countries.
     pub countries: CountryNetworks,
     /// The origin of `countries`.
@@ -89,6 +92,8 @@ pub struct NetworkPlace {
     pub represented: Option<Country>,
     /// The continent on which they are.
     pub continent: Option<Continent>,
+    /// Where they are.
+    pub point: Option<Point>,
 }
 
 /// Appends a network, and merges it with its neighbour while both halves of a network have the same

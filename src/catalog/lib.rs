@@ -30,6 +30,7 @@ mod mirrors;
 mod repositories;
 mod files;
 mod locations;
+mod areas;
 mod networks;
 mod joins;
 mod bad_catalog;

@@ -9,6 +9,7 @@ use super::geography::{CountryNetworks, NetworkPlace, push_merged};
 use super::networks::parse_key;
 use super::origin::Origin;
 use super::report::Report;
+use model::area::Area;
 use model::geo::{Continent, Country, Location};
 use model::mirror_key::MirrorKey;
 use model::net::Prefix;
@@ -45,7 +46,7 @@ impl KnownCountries<'_> {
     /// its continent, else the country that its users represent. A registration on another continent
     /// than that of the record is ignored.
     fn locate_place(&self, place: &NetworkPlace) -> Option<Location> {
-        let NetworkPlace { country, registered, represented, continent } = *place;
+        let NetworkPlace { country, registered, represented, continent, .. } = *place;
         let locate = |country: Option<Country>| country.and_then(|country| self.locate(country));
         let fits = |location: &Location| {
             let own = location.country().and_then(|country| self.continent(country));
@@ -55,6 +56,14 @@ impl KnownCountries<'_> {
             .or_else(|| locate(registered).filter(fits))
             .or_else(|| continent.map(Location::from))
             .or_else(|| locate(represented))
+    }
+
+    /// The area of the networks of a record.
+    fn find_area(&self, place: &NetworkPlace) -> Option<Area> {
+        let location = self.locate_place(place)?;
+        // Points of other records than those of a country are the middle of something large.
+        let point = place.point.filter(|_| location.country().is_some());
+        Some(Area { location, point })
     }
 }
 
@@ -85,16 +94,17 @@ pub(super) fn resolve_database(
     database: &CountryNetworks,
     known: &KnownCountries<'_>,
     report: &mut Report,
-) -> Vec<(Prefix, Location)> {
-    let locations: Vec<_> = database.places.iter().map(|place| known.locate_place(place)).collect();
-    let countries: BTreeSet<_> = locations.iter().flatten().filter_map(|l| l.country()).collect();
+) -> Vec<(Prefix, Area)> {
+    let areas: Vec<_> = database.places.iter().map(|place| known.find_area(place)).collect();
+    let countries: BTreeSet<_> =
+        areas.iter().flatten().filter_map(|area| area.location.country()).collect();
     for country in countries.into_iter().filter(|&country| known.continent(country).is_none()) {
         report.mended(origin, NO_CONTINENT, country);
     }
-    let mut merged: Vec<(Prefix, Location)> = Vec::with_capacity(database.networks.len());
+    let mut merged: Vec<(Prefix, Area)> = Vec::with_capacity(database.networks.len());
     for &(prefix, place) in &database.networks {
-        if let Some(location) = locations.get(place as usize).copied().flatten() {
-            push_merged(&mut merged, prefix, location);
+        if let Some(area) = areas.get(place as usize).copied().flatten() {
+            push_merged(&mut merged, prefix, area);
         }
     }
     merged
@@ -105,8 +115,8 @@ pub(super) fn resolve_by_hand(
     records: &[Entry<String, String>],
     known: &KnownCountries<'_>,
     report: &mut Report,
-) -> Vec<(Prefix, Location)> {
-    let mut by_prefix: BTreeMap<Prefix, Location> = BTreeMap::new();
+) -> Vec<(Prefix, Area)> {
+    let mut by_prefix: BTreeMap<Prefix, Area> = BTreeMap::new();
     for Entry { origin, key, value: text } in records {
         let Some(prefix) = parse_key(origin, key, report) else { continue };
         let value = format_args!("{key} in {text}");
@@ -125,7 +135,7 @@ pub(super) fn resolve_by_hand(
         if location.country().is_some_and(|country| known.continent(country).is_none()) {
             report.mended(origin, NO_CONTINENT, value);
         }
-        by_prefix.insert(prefix, location);
+        by_prefix.insert(prefix, Area::whole(location));
     }
     by_prefix.into_iter().collect()
 }
@@ -181,6 +191,7 @@ mod tests {
             registered: country(registered),
             represented: country(represented),
             continent: continent(on),
+            point: None,
         };
         let found = known.locate_place(&place);
         assert_eq!(found.map_or("nowhere".into(), |l| format!("{l:?}")), expected, "{place:?}");

@@ -4,6 +4,8 @@
 //! mirror with any entry of the first kind serves those countries, less the denied ones, and no client
 //! whose country is unknown. A mirror with only denied countries serves all other clients.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::FxHashMap;
 
 use super::directories::Directories;
@@ -16,21 +18,36 @@ use model::geo::Country;
 use model::host_set::contains;
 use model::ids::HostId;
 use model::mirror_key::MirrorKey;
+use model::point::Point;
 
 /// The largest plausible bandwidth in Mbit/s. A larger number is in another unit, and would send all
 /// clients to that mirror.
 const MAX_BANDWIDTH: u32 = 100_000_000;
 
+/// What sources say of mirrors.
+#[derive(Default)]
+pub(super) struct MirrorRecords {
+    pub(super) countries: Vec<Entry<MirrorKey, String>>,
+    pub(super) bandwidths: Vec<Entry<MirrorKey, i64>>,
+    pub(super) points: Vec<Entry<MirrorKey, Point>>,
+    pub(super) loads: Vec<Entry<MirrorKey, u8>>,
+    pub(super) max_shares: Vec<Entry<MirrorKey, u8>>,
+    pub(super) allowed: Vec<Entry<MirrorKey, Vec<String>>>,
+    pub(super) monopolies: Vec<Entry<MirrorKey, ()>>,
+}
+
 /// The mirrors with their country and weight, and the ids of those that carry a directory.
 pub(super) fn check(
     missing: &Missing,
     directories: &Directories,
-    countries: &[Entry<MirrorKey, String>],
-    bandwidths: &[Entry<MirrorKey, i64>],
+    records: &MirrorRecords,
     report: &mut Report,
 ) -> (Vec<Mirror>, HostIds) {
-    let countries = first_of_each(countries, report);
-    let bandwidths = first_of_each(bandwidths, report);
+    let countries = first_of_each(&records.countries, report);
+    let bandwidths = first_of_each(&records.bandwidths, report);
+    let points = first_of_each(&records.points, report);
+    let loads = first_of_each(&records.loads, report);
+    let max_shares = first_of_each(&records.max_shares, report);
     let mut mirrors = Vec::with_capacity(directories.mirrors.len());
     let mut hosts = HostIds::default();
     let carrying = directories.carrying();
@@ -68,7 +85,17 @@ pub(super) fn check(
             let value = format_args!("mirror {key}: {bandwidth}");
             report.mended(origin, "bandwidth missing or out of range, taken as 1", value);
         }
-        mirrors.push(Mirror { key: key.clone(), country, weight: weight.unwrap_or(1) });
+        let percent = |records: &BTreeMap<&MirrorKey, &Entry<MirrorKey, u8>>| {
+            records.get(key).map_or(100, |entry| entry.value.min(100))
+        };
+        mirrors.push(Mirror {
+            key: key.clone(),
+            country,
+            point: points.get(key).map(|entry| entry.value),
+            weight: weight.unwrap_or(1),
+            load: percent(&loads),
+            max_share: percent(&max_shares).max(1),
+        });
     }
     (mirrors, hosts)
 }

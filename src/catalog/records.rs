@@ -2,13 +2,16 @@
 
 use super::geography::AsNetworks;
 use super::origin::Origin;
+use model::area::{Area, AreaId};
 use model::base_url::BaseUrl;
 use model::checksum::Checksums;
 use model::embedded::Nat64Prefix;
-use model::geo::{Continent, Country, Location};
+use model::families::Families;
+use model::geo::{Continent, Country};
 use model::ids::{DirectoryId, HostId};
 use model::mirror_key::MirrorKey;
 use model::net::Prefix;
+use model::point::Point;
 use routes::written::Stored;
 
 /// Mirrors, the directories that they carry, and the clients that they serve. Every reference is valid,
@@ -27,6 +30,8 @@ pub struct Catalog {
     pub mirrors: Vec<Mirror>,
     /// Base URLs in canonical form, each once.
     pub urls: Vec<Box<str>>,
+    /// Over which versions of IP each of them works.
+    pub url_families: Vec<Families>,
     /// Lists of indexes into `urls`, in the order in which a mirror's URLs are listed.
     pub url_lists: Vec<Vec<u32>>,
     /// Sets of countries in which a mirror is listed, in ascending order; the first is empty.
@@ -65,9 +70,13 @@ pub struct Catalog {
     /// Networks of all autonomous systems, in the order of the source.
     pub as_networks: AsNetworks,
     /// The locations of networks from a country database; disjoint and in order.
-    pub locations: Vec<(Prefix, Location)>,
+    pub locations: Vec<(Prefix, AreaId)>,
     /// Networks whose place is set by hand, in ascending order.
-    pub locations_by_hand: Vec<(Prefix, Location)>,
+    pub locations_by_hand: Vec<(Prefix, AreaId)>,
+    /// Where clients can be, by [`AreaId`], in ascending order; of each also the whole country.
+    pub areas: Vec<Area>,
+    /// The centre of each country, as far as known, in ascending order of countries.
+    pub centres: Vec<(Country, Point)>,
 }
 
 /// A mirror.
@@ -77,8 +86,14 @@ pub struct Mirror {
     pub key: MirrorKey,
     /// Its country; `None` if unknown.
     pub country: Option<Country>,
+    /// Where it is; `None` if no more than the country is known.
+    pub point: Option<Point>,
     /// Its bandwidth in Mbit/s as its share of the load; at least 1.
     pub weight: u32,
+    /// How much of that share it gets at present, in percent; 0 if it rests.
+    pub load: u8,
+    /// The most of the clients near it that get it as their first mirror, in percent; 1 to 100.
+    pub max_share: u8,
 }
 
 /// The clients that a mirror serves.

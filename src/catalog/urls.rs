@@ -9,19 +9,26 @@ use super::directories::Directories;
 use super::entry::{Entry, Missing};
 use super::report::Report;
 use model::base_url::{BaseUrl, Redacted};
+use model::families::Families;
 
 /// The usable URLs.
 #[derive(Default)]
 pub(super) struct Urls {
     /// The URLs in canonical form, each once.
     pub(super) urls: Vec<Box<str>>,
+    /// Over which versions of IP each of them works.
+    pub(super) families: Vec<Families>,
     /// Index of each by the source's id; `None` for URLs that were refused.
     pub(super) by_id: FxHashMap<i64, Option<u32>>,
 }
 
 /// Makes URLs canonical, and reports those that cannot be used.
-pub(super) fn check(records: &[Entry<i64, String>], report: &mut Report) -> Urls {
-    let Urls { mut urls, mut by_id } = Urls::default();
+pub(super) fn check(
+    records: &[Entry<i64, String>],
+    families_by_id: &FxHashMap<i64, Families>,
+    report: &mut Report,
+) -> Urls {
+    let Urls { mut urls, mut families, mut by_id } = Urls::default();
     let mut known: FxHashMap<String, u32> = FxHashMap::default();
     for Entry { origin, key: id, value: url } in records {
         let shown = Redacted(url);
@@ -44,6 +51,7 @@ pub(super) fn check(records: &[Entry<i64, String>], report: &mut Report) -> Urls
                     }
                     Known::Vacant(new) => {
                         urls.push(base.as_str().into());
+                        families.push(families_by_id.get(id).copied().unwrap_or_default());
                         // More than 2^32 URLs do not fit into memory.
                         *new.insert(u32::try_from(urls.len() - 1).unwrap_or(u32::MAX))
                     }
@@ -58,7 +66,7 @@ pub(super) fn check(records: &[Entry<i64, String>], report: &mut Report) -> Urls
         };
         by_id.insert(*id, index);
     }
-    Urls { urls, by_id }
+    Urls { urls, families, by_id }
 }
 
 /// Converts lists of ids into lists of indexes.

@@ -1,6 +1,6 @@
 //! Converts the catalog's records into the tables of a snapshot.
 
-use super::as_networks;
+use super::{as_networks, bands};
 use catalog::Report;
 use catalog::records::{self, Audience, Catalog};
 use model::ids::LayoutId;
@@ -23,12 +23,13 @@ pub(super) fn lay_out(catalog: Catalog, report: &mut Report) -> Option<Tables> {
         ..Tables::default()
     };
     tables.hosts.extend(catalog.mirrors.into_iter().map(|mirror| {
-        let records::Mirror { key, country, weight } = mirror;
-        Host { key, country, weight }
+        let records::Mirror { key, country, point, weight, load, max_share } = mirror;
+        Host { key, country, point, weight, load, max_share }
     }));
     for url in catalog.urls {
         tables.urls.push(&url)?;
     }
+    tables.url_families = catalog.url_families;
     for list in catalog.url_lists {
         tables.url_lists.push(list)?;
     }
@@ -78,6 +79,9 @@ pub(super) fn lay_out(catalog: Catalog, report: &mut Report) -> Option<Tables> {
         })
         .collect();
     tables.monopolies = catalog.monopolies;
+    tables.areas = catalog.areas;
+    tables.centres = catalog.centres;
+    bands::lay_out(&mut tables)?;
     tables.location_prefixes = prefixes(catalog.locations);
     tables.location_overrides = prefixes(catalog.locations_by_hand);
     for (prefix, mirrors) in catalog.netblocks {

@@ -1,13 +1,15 @@
 //! Compiles a catalog into a snapshot: everything that can be decided before a request is decided here.
 //!
-//! `build_tables` converts the catalog into the tables of a snapshot, and `as_networks` leaves out
-//! networks that cannot change an answer. Faults of the data were reported when the catalog was made.
+//! `build_tables` converts the catalog into the tables of a snapshot, `as_networks` leaves out
+//! networks that cannot change an answer, and `bands` puts the mirrors around each area of clients in order
+//! of distance. Faults of the data were reported when the catalog was made.
 //!
 //! Compiling is synchronous; with reading, it takes about two seconds for Fedora's data. Equal catalogs
 //! give equal snapshots, byte for byte, and so equal generations.
 
 mod build_tables;
 mod as_networks;
+mod bands;
 
 use catalog::{Catalog, Report};
 use snapshot::{Snapshot, format};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::definition::{OptionValue, Show, ShownDefault, ValueKind, choice, choices};
 use super::values::{
     AliasTable, ClientAddress, Count, Fallback, HostName, ListenAddress, LogLevel, Nat64Prefix,
-    Profile, Protocol, Requesters, SocketMode, TrustedProxy,
+    Policy, Profile, Protocol, Requesters, SocketMode, TrustedProxy,
 };
 use model::url;
 use serve::http::socket::Address;
@@ -62,7 +62,7 @@ macro_rules! values_of_enums {
     )*};
 }
 
-values_of_enums!(ClientAddress, Profile, Requesters, LogLevel);
+values_of_enums!(ClientAddress, Policy, Profile, Requesters, LogLevel);
 
 impl Show for u16 {
     fn show(&self) -> ShownDefault {

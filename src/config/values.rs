@@ -244,6 +244,25 @@ pub enum Profile {
     Modern,
 }
 
+/// The order of mirrors.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Policy {
+    /// By tiers, as mirrorlist-server orders them.
+    Tiers,
+    /// By distance.
+    Nearest,
+}
+
+impl From<Policy> for answer::policy::Policy {
+    fn from(written: Policy) -> Self {
+        match written {
+            Policy::Tiers => Self::Tiers,
+            Policy::Nearest => Self::Nearest,
+        }
+    }
+}
+
 /// Who may do something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -87,7 +87,7 @@ impl Continent {
 ///
 /// It takes two bytes, as a snapshot holds hundreds of thousands of them: the code, with the highest
 /// bit of the first byte set for a continent.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Location([u8; 2]);
 
 const IS_CONTINENT: u8 = 0x80;

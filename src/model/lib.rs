@@ -6,10 +6,13 @@
 
 pub mod authority;
 pub mod geo;
+pub mod point;
+pub mod area;
 pub mod country_name;
 pub mod net;
 pub mod scope;
 pub mod embedded;
+pub mod families;
 pub mod url;
 pub mod base_url;
 pub mod path;

@@ -11,6 +11,8 @@ pub enum Tier {
     Country,
     /// The mirror is in the client's country.
     Geoip,
+    /// The mirror is among the nearest in other countries.
+    Nearest,
     /// The mirror is in another country of the client's continent.
     Continent,
     /// The mirror is anywhere; used when the tiers before have too few mirrors.
@@ -19,8 +21,15 @@ pub enum Tier {
 
 impl Tier {
     /// Every tier, the nearest first.
-    pub const ALL: [Self; 6] =
-        [Self::Netblock, Self::Asn, Self::Country, Self::Geoip, Self::Continent, Self::Global];
+    pub const ALL: [Self; 7] = [
+        Self::Netblock,
+        Self::Asn,
+        Self::Country,
+        Self::Geoip,
+        Self::Nearest,
+        Self::Continent,
+        Self::Global,
+    ];
 
     /// Its name in JSON and metrics.
     pub fn as_str(self) -> &'static str {
@@ -29,6 +38,7 @@ impl Tier {
             Self::Asn => "asn",
             Self::Country => "country",
             Self::Geoip => "geoip",
+            Self::Nearest => "nearest",
             Self::Continent => "continent",
             Self::Global => "global",
         }

@@ -8,8 +8,10 @@ use rustc_hash::FxHashSet;
 use super::tables::{Host, Tables};
 use model::base_url::authority;
 use model::geo::Country;
+use model::host_set::{empty_set, insert};
 use model::ids::HostId;
 use model::mirror_key::MirrorKey;
+use model::point::Point;
 
 /// Mirrors, by their ids.
 pub struct HostIndex {
@@ -18,6 +20,10 @@ pub struct HostIndex {
     networks: HostNetworks,
     /// Mirrors by the host and port of their URLs, sorted.
     authorities: Vec<(Box<str>, Vec<HostId>)>,
+    /// Mirrors that rest, as bits; without a word if there are none.
+    resting: Box<[u64]>,
+    /// Mirrors whose share of the first places is limited, as bits; without a word if there are none.
+    capped: Box<[u64]>,
 }
 
 /// The share of the load that a mirror takes, stored as its reciprocal, which ordering needs.
@@ -26,9 +32,14 @@ pub struct Weight(f32);
 
 impl Weight {
     /// The weight of a share; 0 counts as 1.
-    #[allow(clippy::cast_precision_loss, reason = "a weight needs no more than 24 bits")]
     pub fn new(share: u32) -> Self {
-        Self(1.0 / share.max(1) as f32)
+        Self::scaled(share, 100)
+    }
+
+    /// The weight of so many percent of a share; 0 counts as 1.
+    #[allow(clippy::cast_precision_loss, reason = "a weight needs no more than 24 bits")]
+    fn scaled(share: u32, percent: u8) -> Self {
+        Self(100.0 / (share.max(1) as f32 * f32::from(percent.max(1))))
     }
 
     /// The mean of an exponential variate with this weight as its rate.
@@ -74,9 +85,15 @@ impl HostIndex {
     pub(super) fn new(tables: &Tables) -> Self {
         Self {
             table: tables.hosts.clone(),
-            weights: tables.hosts.iter().map(|host| Weight::new(host.weight)).collect(),
+            weights: tables
+                .hosts
+                .iter()
+                .map(|host| Weight::scaled(host.weight, host.load))
+                .collect(),
             networks: HostNetworks::new(tables),
             authorities: index_authorities(tables),
+            resting: set_of(tables, |host| host.load == 0),
+            capped: set_of(tables, |host| host.max_share < 100),
         }
     }
 
@@ -110,6 +127,31 @@ impl HostIndex {
         self.table.get(host.index()).and_then(|host| host.country)
     }
 
+    /// Where a mirror is; `None` if no more than its country is known.
+    pub fn point(&self, host: HostId) -> Option<Point> {
+        self.table.get(host.index()).and_then(|host| host.point)
+    }
+
+    /// How much of its share of the load a mirror gets at present, in percent.
+    pub fn load(&self, host: HostId) -> u8 {
+        self.table.get(host.index()).map_or(100, |host| host.load)
+    }
+
+    /// The most of the clients near a mirror that get it as their first one, in percent.
+    pub fn max_share(&self, host: HostId) -> u8 {
+        self.table.get(host.index()).map_or(100, |host| host.max_share)
+    }
+
+    /// The mirrors that are known and in no answer at present, as bits; empty if there are none.
+    pub fn resting(&self) -> &[u64] {
+        &self.resting
+    }
+
+    /// The mirrors whose share of the first places is limited, as bits; empty if there are none.
+    pub fn capped(&self) -> &[u64] {
+        &self.capped
+    }
+
     /// Whether two mirrors are known to share an autonomous system or a netblock, and so are likely
     /// to fail together. Mirrors of unknown networks share nothing.
     pub fn share_network(&self, one: HostId, other: HostId) -> bool {
@@ -136,6 +178,18 @@ impl HostIndex {
     }
 }
 
+/// The mirrors that are such, as bits; empty if there are none.
+fn set_of(tables: &Tables, is_such: impl Fn(&Host) -> bool) -> Box<[u64]> {
+    let mut set: Box<[u64]> = Box::default();
+    for (host, _) in (0..).map(HostId).zip(&tables.hosts).filter(|(_, host)| is_such(host)) {
+        if set.is_empty() {
+            set = empty_set(tables.hosts.len());
+        }
+        insert(&mut set, host);
+    }
+    set
+}
+
 fn index_authorities(tables: &Tables) -> Vec<(Box<str>, Vec<HostId>)> {
     let mut authorities: BTreeMap<&str, Vec<HostId>> = BTreeMap::new();
     let mut seen = FxHashSet::default();
@@ -159,7 +213,7 @@ mod tests {
     use super::*;
 
     fn hosts(n: i64) -> Vec<Host> {
-        let host = |number| Host { key: MirrorKey::Number(number), country: None, weight: 1 };
+        let host = |number| Host::new(MirrorKey::Number(number));
         (0..n).map(host).collect()
     }
 

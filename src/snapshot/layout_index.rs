@@ -6,6 +6,7 @@ use std::collections::btree_map::Entry;
 use rustc_hash::FxHashSet;
 
 use super::tables::{Layout, Slot, Tables};
+use model::families::{IpVersion, Reach};
 use model::geo::{Continent, Country};
 use model::host_set::{empty_set, insert, words_for};
 use model::ids::HostId;
@@ -17,6 +18,10 @@ pub struct LayoutIndex {
     slots: Vec<Option<Slot>>,
     public: Box<[u64]>,
     by_protocol: [Box<[u64]>; 4],
+    /// By version of IP: mirrors of which a URL is known to work over it.
+    working: [Box<[u64]>; 2],
+    /// By version of IP: mirrors of which no URL works over it.
+    failing: [Box<[u64]>; 2],
     /// Sorted by country.
     by_country: Vec<(Country, Box<[u64]>)>,
     /// Sorted by continent.
@@ -56,6 +61,16 @@ impl LayoutIndex {
         self.by_protocol.get(protocol as usize).map_or(&[], |hosts| hosts)
     }
 
+    /// The mirrors of which a URL is known to work over a version of IP.
+    pub fn working(&self, version: IpVersion) -> &[u64] {
+        self.working.get(version as usize).map_or(&[], |hosts| hosts)
+    }
+
+    /// The mirrors that are known not to work over a version of IP.
+    pub fn failing(&self, version: IpVersion) -> &[u64] {
+        self.failing.get(version as usize).map_or(&[], |hosts| hosts)
+    }
+
     /// The `index`-th word of the set of mirrors with a URL of one of `protocols`.
     pub fn offering(&self, protocols: ProtocolSet, index: usize) -> u64 {
         let word = |protocol| self.speaking(protocol).get(index).copied().unwrap_or(0);
@@ -93,8 +108,12 @@ pub(super) fn build(tables: &Tables) -> Result<Vec<LayoutIndex>, &'static str> {
     let spoken: Vec<ProtocolSet> = (0..tables.url_lists.len())
         .map(|list| protocols_of(tables, tables.url_lists.get(list)))
         .collect();
+    let reached: Vec<[Reach; 2]> = (0..tables.url_lists.len())
+        .map(|list| reach_of(tables, tables.url_lists.get(list)))
+        .collect();
     let mut left = MAX_SETS;
-    let index = |layout| LayoutIndex::new(tables, layout, &spoken, &mut left).ok_or("layouts");
+    let index =
+        |layout| LayoutIndex::new(tables, layout, &spoken, &reached, &mut left).ok_or("layouts");
     tables.layouts.iter().map(index).collect()
 }
 
@@ -103,13 +122,28 @@ fn protocols_of(tables: &Tables, urls: &[u32]) -> ProtocolSet {
     protocols.fold(ProtocolSet::EMPTY, ProtocolSet::with)
 }
 
+/// Whether any of some URLs works over each version of IP.
+fn reach_of(tables: &Tables, urls: &[u32]) -> [Reach; 2] {
+    let of_url = |&url: &u32| tables.url_families.get(url as usize).copied().unwrap_or_default();
+    IpVersion::ALL.map(|version| {
+        let any = |reach| urls.iter().any(|url| of_url(url).over(version) == reach);
+        match () {
+            () if any(Reach::Works) => Reach::Works,
+            () if any(Reach::Unknown) || urls.is_empty() => Reach::Unknown,
+            () => Reach::Fails,
+        }
+    })
+}
+
 impl LayoutIndex {
-    /// Builds the index of one layout. `spoken` has the protocols of each URL list. `None` if the sets
+    /// Builds the index of one layout. `spoken` has the protocols of each URL list, and `reached`
+    /// whether it works over each version of IP. `None` if the sets
     /// take more bytes than are `left`.
     fn new(
         tables: &Tables,
         layout: &Layout,
         spoken: &[ProtocolSet],
+        reached: &[[Reach; 2]],
         left: &mut usize,
     ) -> Option<Self> {
         let n_hosts = tables.hosts.len();
@@ -120,12 +154,22 @@ impl LayoutIndex {
         };
         let mut public = empty_set(n_hosts);
         let mut by_protocol: [Box<[u64]>; 4] = std::array::from_fn(|_| empty_set(n_hosts));
+        let [mut working, mut failing]: [[Box<[u64]>; 2]; 2] =
+            std::array::from_fn(|_| std::array::from_fn(|_| empty_set(n_hosts)));
         let mut by_country: BTreeMap<Country, Box<[u64]>> = BTreeMap::new();
         for (host, slot) in (0..).map(HostId).zip(&layout.slots) {
             let Some(slot) = slot else { continue };
             for protocol in spoken.get(slot.urls as usize)?.iter() {
                 if let Some(set) = by_protocol.get_mut(protocol as usize) {
                     insert(set, host);
+                }
+            }
+            let reached = reached.get(slot.urls as usize)?.iter();
+            for ((reach, working), failing) in reached.zip(&mut working).zip(&mut failing) {
+                match reach {
+                    Reach::Works => insert(working, host),
+                    Reach::Fails => insert(failing, host),
+                    Reach::Unknown => {}
                 }
             }
             if slot.public {
@@ -152,6 +196,8 @@ impl LayoutIndex {
             slots: layout.slots.clone(),
             public,
             by_protocol,
+            working,
+            failing,
             by_country: by_country.into_iter().collect(),
             by_continent: by_continent.into_iter().collect(),
         })
@@ -171,7 +217,7 @@ mod tests {
         tables.url_lists.push(vec![0; 10_000]).expect("room");
         tables.country_sets.push([]).expect("room");
         let slot = Slot { urls: 0, countries: 0, public: true };
-        let host = |number| Host { key: MirrorKey::Number(number), country: None, weight: 1 };
+        let host = |number| Host::new(MirrorKey::Number(number));
         tables.hosts = (0..10_000).map(host).collect();
         tables.carriers = HostSets::new(tables.hosts.len());
         tables.layouts = vec![Layout { slots: vec![Some(slot); 10_000] }];
@@ -189,7 +235,7 @@ mod tests {
         let countries: Vec<_> = codes.filter_map(|code| Country::parse(&code)).collect();
         assert!(countries.len() > 600, "{}", countries.len());
         tables.country_sets.push(countries).expect("room");
-        tables.hosts = vec![Host { key: MirrorKey::Number(1), country: None, weight: 1 }];
+        tables.hosts = vec![Host::new(MirrorKey::Number(1))];
         tables.carriers = HostSets::new(1);
         let slot = Slot { urls: 0, countries: 0, public: true };
         tables.layouts = vec![Layout { slots: vec![Some(slot)] }; 10_000];

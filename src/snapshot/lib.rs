@@ -20,6 +20,7 @@
 
 mod generation;
 mod packed;
+mod rows;
 pub mod tables;
 pub mod trie;
 pub mod provenance;
@@ -27,8 +28,10 @@ mod names;
 mod networks;
 mod restrictions;
 pub mod hosts;
+pub mod bands;
 pub mod layout_index;
 mod snapshot;
+mod places;
 pub mod mirrors;
 pub mod format;
 pub mod replace;

@@ -73,6 +73,11 @@ impl<T: Copy + Eq + Hash> Networks<T> {
         }
     }
 
+    /// The prefixes with their values: those of IPv4, then those of IPv6.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Prefix, T)> {
+        self.trie.iter()
+    }
+
     /// The number of prefixes.
     pub(super) fn len(&self) -> usize {
         self.trie.len()

@@ -1,7 +1,7 @@
 //! The provenance of a lookup's result: the table, the prefix and the address that matched.
 //!
 //! The ordinary lookups of a [`Snapshot`](super::Snapshot) return values only. Each that depends on
-//! the client's address has a sibling (`find_location` has `trace_location`) that returns the same
+//! the client's address has a sibling (`find_area` has `trace_area`) that returns the same
 //! value as a [`Found`]. The sibling may be slower; it is for explanations, not for answers.
 
 use model::embedded::{AddressForm, LookupAddresses};

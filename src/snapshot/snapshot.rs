@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use model::area::{Area, AreaId};
 use model::base_url::BaseUrl;
 use model::embedded::{LookupAddresses, Nat64Prefix};
 use model::geo::{Continent, Country, Location};
 use model::host_set::{empty_set, insert, words_for};
 use model::ids::{DirectoryId, FileId, HostId, LayoutId};
 use model::net::Prefix;
+use model::point::Point;
 use routes::RouteTable;
 
+use super::bands::BandIndex;
 use super::generation::Generation;
 use super::hosts::HostIndex;
 use super::layout_index::{self, LayoutIndex};
@@ -92,8 +95,11 @@ pub struct Snapshot {
     pub(super) asns: Vec<u32>,
     pub(super) asn_hosts: Lists<HostId>,
     asn_prefixes: Arc<Networks<u32>>,
-    location_prefixes: Arc<Networks<Location>>,
-    location_overrides: SparseTable<Location>,
+    pub(super) areas: Vec<Area>,
+    pub(super) centres: Vec<(Country, Point)>,
+    pub(super) bands: BandIndex,
+    pub(super) location_prefixes: Arc<Networks<AreaId>>,
+    location_overrides: SparseTable<AreaId>,
 
     /// Sorted by country.
     continents: Vec<(Country, Continent)>,
@@ -215,6 +221,9 @@ impl Snapshot {
             asns: tables.asns,
             asn_hosts: tables.asn_hosts,
             asn_prefixes,
+            areas: tables.areas,
+            centres: tables.centres,
+            bands: BandIndex { bands: tables.bands, hosts: tables.band_hosts },
             location_prefixes,
             location_overrides,
             continents: tables.continents,
@@ -376,8 +385,13 @@ impl Snapshot {
         Some((asn, self.asn_hosts.get(index as usize)))
     }
 
-    /// The location of a client: set by hand, or else from the country database.
+    /// The location of a client: that of its area.
     pub fn find_location(&self, client: LookupAddresses) -> Option<Location> {
+        self.area(self.find_area(client)?).map(|area| area.location)
+    }
+
+    /// The area of a client: set by hand, or else from the country database.
+    pub fn find_area(&self, client: LookupAddresses) -> Option<AreaId> {
         let by_hand = self.location_overrides.find_client(client).copied();
         by_hand.or_else(|| self.location_prefixes.find_client(client))
     }
@@ -403,16 +417,16 @@ impl Snapshot {
         Some(Found::new(asn, NetworkTable::AsnPrefixes, prefix, client))
     }
 
-    /// The result of [`Self::find_location`], with the table and the network that give it.
-    pub fn trace_location(&self, client: LookupAddresses) -> Option<Found<Location>> {
+    /// The result of [`Self::find_area`], with the table and the network that give it.
+    pub fn trace_area(&self, client: LookupAddresses) -> Option<Found<Area>> {
         let by_hand = self.location_overrides.find_client_entry(client);
-        let by_hand = by_hand.map(|(prefix, &location)| {
-            Found::new(location, NetworkTable::LocationOverrides, prefix, client)
-        });
-        by_hand.or_else(|| {
-            let (prefix, location) = self.location_prefixes.find_client_entry(client)?;
-            Some(Found::new(location, NetworkTable::CountryDatabase, prefix, client))
-        })
+        let by_hand = by_hand.map(|(prefix, &id)| (id, NetworkTable::LocationOverrides, prefix));
+        let of_database = || {
+            let (prefix, id) = self.location_prefixes.find_client_entry(client)?;
+            Some((id, NetworkTable::CountryDatabase, prefix))
+        };
+        let (id, table, prefix) = by_hand.or_else(of_database)?;
+        Some(Found::new(self.area(id)?, table, prefix, client))
     }
 
     /// The continent of `country`, if known.

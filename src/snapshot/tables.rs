@@ -6,16 +6,20 @@
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
+use model::area::{Area, AreaId};
 use model::base_url::BaseUrl;
-use model::checksum::Checksums;
 use model::embedded::Nat64Prefix;
-use model::geo::{Continent, Country, Location};
-use model::ids::{DirectoryId, HostId, LayoutId};
-use model::mirror_key::MirrorKey;
+use model::families::Families;
+use model::geo::{Continent, Country};
+use model::ids::{DirectoryId, HostId};
 use model::path;
+use model::point::Point;
 use routes::written::Stored;
 
 pub use super::packed::{HostSets, Lists, Names, Prefixes, Texts};
+pub use super::rows::{
+    Band, Directory, File, Host, Layout, Repository, Restriction, Slot, Subpath, Version,
+};
 
 /// Everything that is compiled from the inputs.
 #[derive(Serialize, Deserialize, Default)]
@@ -31,6 +35,8 @@ pub struct Tables {
     /// Base URLs in canonical form ([`BaseUrl`]), each once, without the trailing slash, which
     /// listings add.
     pub urls: Texts,
+    /// Over which versions of IP each of them works.
+    pub url_families: Vec<Families>,
     /// Lists of indexes into `urls`, in the order in which a mirror's URLs are listed.
     pub url_lists: Lists<u32>,
     /// Sets of countries in which a mirror is listed; almost always one country or none.
@@ -90,10 +96,18 @@ pub struct Tables {
     /// Networks of those numbers, and the more specific networks of other numbers within them; the
     /// value indexes `asns`, or is [`NO_ASN`].
     pub asn_prefixes: Prefixes<u32>,
+    /// Where clients can be, by [`AreaId`], in ascending order.
+    pub areas: Vec<Area>,
+    /// The centre of each country, as far as known, in ascending order of countries.
+    pub centres: Vec<(Country, Point)>,
+    /// For each area, all mirrors of known places in bands, the nearest first.
+    pub bands: Lists<Band>,
+    /// The mirrors of bands.
+    pub band_hosts: HostSets,
     /// Where each network is, from the country database.
-    pub location_prefixes: Prefixes<Location>,
+    pub location_prefixes: Prefixes<AreaId>,
     /// Networks whose place is set by hand, which take precedence over the country database.
-    pub location_overrides: Prefixes<Location>,
+    pub location_overrides: Prefixes<AreaId>,
 }
 
 /// The most versions of files; Fedora's data have some thousand. The prepared metalink text of all of
@@ -105,106 +119,6 @@ const MAX_MIRRORS_OF_NETWORKS: usize = 1 << 22;
 
 /// The value of networks in [`Tables::asn_prefixes`] whose AS hosts no mirror.
 pub const NO_ASN: u32 = u32::MAX;
-
-/// A mirror.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Host {
-    /// Its key in the source, unique in the snapshot.
-    pub key: MirrorKey,
-    /// Its country; `None` if unknown.
-    pub country: Option<Country>,
-    /// Its bandwidth in Mbit/s as its share of the load; at least 1.
-    pub weight: u32,
-}
-
-impl Host {
-    fn is_sound(&self) -> bool {
-        self.weight >= 1 && self.country.is_none_or(Country::is_valid) && self.key.is_valid()
-    }
-}
-
-/// The countries that a mirror serves.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum Restriction {
-    /// Only clients in these countries, and none whose country is unknown. If all countries of a
-    /// mirror are unreadable, the list is empty: listing it for all clients would be the worse mistake.
-    Only(Vec<Country>),
-    /// Clients in all other countries, and those whose country is unknown.
-    NotIn(Vec<Country>),
-}
-
-/// How each mirror serves a group of directories. Each directory has the set of mirrors that carry it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Layout {
-    /// A slot for each mirror, by [`HostId`]; `None` for those that carry none of the directories.
-    pub slots: Vec<Option<Slot>>,
-}
-
-/// How a mirror serves the directories of a layout.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Slot {
-    /// Index into [`Tables::url_lists`].
-    pub urls: u32,
-    /// Index into [`Tables::country_sets`].
-    pub countries: u32,
-    /// Whether it is listed for all clients; a private mirror is listed for its own networks only.
-    pub public: bool,
-}
-
-/// A directory of the content tree.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Directory {
-    /// Its layout: how its mirrors serve it.
-    pub layout: LayoutId,
-    /// Index into [`Tables::carriers`].
-    pub carriers: u32,
-    /// The path between a base URL and a file.
-    pub subpath: Subpath,
-    /// Its files in [`Tables::files`], from and to (exclusive), in ascending order of names.
-    pub files: (u32, u32),
-}
-
-/// A path below a mirror's base URL.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum Subpath {
-    /// The number of bytes at the end of the directory's name that form the path: the usual case.
-    Suffix(u32),
-    /// Index into [`Tables::subpaths`].
-    Other(u32),
-}
-
-/// A file whose checksums are known.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct File {
-    /// Its name within the directory.
-    pub name: String,
-    /// Its versions in [`Tables::versions`], from and to (exclusive).
-    pub versions: (u32, u32),
-}
-
-/// One version of a file.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Version {
-    /// Seconds since 1970; 0 where unknown.
-    pub timestamp: u64,
-    /// Bytes; 0 where unknown.
-    pub size: u64,
-    /// The known checksums.
-    pub checksums: Checksums,
-}
-
-/// The directories of a pair of `repo=` and `arch=`.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Repository {
-    /// The directory as the data names it, for messages.
-    pub path: String,
-    /// The directory, for a text list.
-    pub directory: Option<DirectoryId>,
-    /// The directory that holds `repomd.xml`, for a metalink.
-    pub repodata: Option<DirectoryId>,
-    /// Whether it is switched off for this architecture.
-    pub is_disabled: bool,
-}
 
 /// Whether a base URL is in canonical form.
 fn is_canonical(url: &str) -> bool {
@@ -221,16 +135,18 @@ impl Tables {
     /// with the name of the first inconsistent table.
     pub fn validate(&self) -> Result<(), &'static str> {
         let n_hosts = self.hosts.len();
+        let n_areas = self.areas.len();
         let host = |host: &HostId| host.index() < n_hosts;
         let country = |country: &Country| country.is_valid();
         let directory =
             |id: &Option<DirectoryId>| id.is_none_or(|id| id.index() < self.directories.len());
         let range = |&(from, to): &(u32, u32), len: usize| from <= to && to as usize <= len;
-        let checks: [(&'static str, bool); 28] = [
+        let checks: [(&'static str, bool); 32] = [
             ("fallback", self.fallback.as_deref().is_none_or(is_canonical)),
             ("nat64", self.nat64.iter().all(|text| Nat64Prefix::parse(text).is_ok())),
             ("hosts", self.hosts.iter().all(Host::is_sound) && self.keys_differ()),
             ("urls", self.urls.is_sound() && self.urls.iter().all(is_canonical)),
+            ("url_families", self.url_families.len() == self.urls.len()),
             ("url_lists", self.url_lists.is_sound(|&url| (url as usize) < self.urls.len())),
             ("country_sets", self.country_sets.is_sound(country)),
             (
@@ -334,8 +250,25 @@ impl Tables {
                 "asn_prefixes",
                 self.asn_prefixes.is_sound(|asn| asn == NO_ASN || (asn as usize) < self.asns.len()),
             ),
-            ("location_prefixes", self.location_prefixes.is_sound(Location::is_valid)),
-            ("location_overrides", self.location_overrides.is_sound(Location::is_valid)),
+            (
+                "areas",
+                self.areas.len() <= AreaId::MAX
+                    && self.areas.is_sorted_by(|a, b| a < b)
+                    && self.areas.iter().all(Area::is_valid),
+            ),
+            (
+                "centres",
+                self.centres.iter().all(|(c, point)| c.is_valid() && point.is_valid())
+                    && self.centres.is_sorted_by(|a, b| a.0 < b.0),
+            ),
+            (
+                "bands",
+                self.bands.len() == self.areas.len()
+                    && self.bands.is_sound(|band| (band.hosts as usize) < self.band_hosts.len())
+                    && self.band_hosts.is_sound(n_hosts),
+            ),
+            ("location_prefixes", self.location_prefixes.is_sound(|id| id.index() < n_areas)),
+            ("location_overrides", self.location_overrides.is_sound(|id| id.index() < n_areas)),
         ];
         match checks.into_iter().find(|(_, sound)| !sound) {
             Some((table, _)) => Err(table),
@@ -379,6 +312,9 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
+    use model::checksum::Checksums;
+    use model::ids::LayoutId;
+    use model::mirror_key::MirrorKey;
     use model::net::Prefix;
 
     #[test]
@@ -403,7 +339,7 @@ mod tests {
                 files: (0, 0),
             };
             let mut tables = Tables {
-                hosts: vec![Host { key: MirrorKey::Number(1), country: None, weight: 1 }],
+                hosts: vec![Host::new(MirrorKey::Number(1))],
                 layouts: vec![Layout { slots: vec![None] }],
                 carriers: HostSets::new(1),
                 directory_names: Names::from_sorted(["a", "b"]).expect("two names"),
@@ -459,7 +395,7 @@ mod tests {
     fn networks_have_only_so_many_mirrors_together() {
         const N_HOSTS: usize = 1 << 11;
         const N_NETWORKS: usize = MAX_MIRRORS_OF_NETWORKS / N_HOSTS;
-        let host = |number| Host { key: MirrorKey::Number(number), country: None, weight: 1 };
+        let host = |number| Host::new(MirrorKey::Number(number));
         let mut tables = Tables {
             hosts: (0..).map(host).take(N_HOSTS).collect(),
             carriers: HostSets::new(N_HOSTS),

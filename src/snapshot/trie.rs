@@ -73,6 +73,17 @@ impl<T> PrefixTable<T> {
         (length >= min_length).then_some((length, value))
     }
 
+    /// The prefixes with their values: those of IPv4, then those of IPv6.
+    pub fn iter(&self) -> impl Iterator<Item = (Prefix, T)>
+    where
+        T: Copy,
+    {
+        let prefix = |(network, &value): (IpNetwork, &T)| {
+            Some((Prefix::new(network.network_address(), network.netmask())?, value))
+        };
+        self.table.iter().filter_map(prefix)
+    }
+
     /// The number of prefixes.
     pub fn len(&self) -> usize {
         let (v4, v6) = self.table.len();

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::declared::build::build;
 use super::error::Error;
-use super::geography::{self, country_continent, table};
+use super::geography::{self, country_centres, country_continent, table};
 use super::toml_catalog;
 use catalog::{Catalog, Geography, Report};
 use index::Index;
@@ -35,6 +35,7 @@ pub(super) fn read(report: &mut Report) -> Result<Catalog, Error> {
     let countries =
         table::countries(name, COUNTRIES, report).map_err(|error| broken(name, &error))?;
     let countries_origin = geography::countries_origin(name);
-    let geography = Geography { as_networks, continents, countries, countries_origin };
+    let centres = country_centres::built_in();
+    let geography = Geography { as_networks, continents, centres, countries, countries_origin };
     Ok(builder.finish(geography, report)?)
 }

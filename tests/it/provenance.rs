@@ -21,9 +21,15 @@ fn tell<T: Debug>(found: &Found<T>) -> String {
 
 #[track_caller]
 fn check_location(snapshot: &Snapshot, client: &str, expected: Option<&str>) {
-    let found = snapshot.trace_location(lookup(client));
-    assert_eq!(found.as_ref().map(tell).as_deref(), expected, "{client}");
-    assert_eq!(found.map(|found| found.value), snapshot.find_location(lookup(client)), "{client}");
+    let found = snapshot.trace_area(lookup(client));
+    let told = found.map(|found| Found {
+        value: found.value.location,
+        table: found.table,
+        prefix: found.prefix,
+        form: found.form,
+    });
+    assert_eq!(told.as_ref().map(tell).as_deref(), expected, "{client}");
+    assert_eq!(told.map(|found| found.value), snapshot.find_location(lookup(client)), "{client}");
 }
 
 #[track_caller]

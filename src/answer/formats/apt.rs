@@ -28,7 +28,7 @@ fn priority(list: List<'_>, tier: Option<Tier>) -> u64 {
         (List::Fixed(_), _) | (_, Some(Tier::Netblock)) => 1,
         (_, Some(Tier::Asn)) => 2,
         (_, Some(Tier::Country | Tier::Geoip)) => 3,
-        (_, Some(Tier::Continent)) => 4,
+        (_, Some(Tier::Nearest | Tier::Continent)) => 4,
         (_, Some(Tier::Global)) => 5,
         (_, None) => 6,
     }

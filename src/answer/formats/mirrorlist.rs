@@ -109,6 +109,7 @@ fn push_contribution(contribution: Contribution, body: &mut Text) {
         Contribution::Country(country) => {
             body.push_all(["country = ", country.as_str(), " "]);
         }
+        Contribution::Nearest => body.push_str("nearest "),
         Contribution::Global => body.push_str("country = global "),
     }
 }

@@ -1,7 +1,7 @@
 //! Which mirrors are listed, and how answers are shaped.
 use crate::config::section_macro::section;
 use crate::config::values::{
-    AliasTable, Count, Fallback, FallbackParser, Nat64Prefix, Profile, Protocol, Requesters,
+    AliasTable, Count, Fallback, FallbackParser, Nat64Prefix, Policy, Profile, Protocol, Requesters,
 };
 use answer::shaping::Shaping;
 use model::url;
@@ -20,7 +20,7 @@ section! {
         }
         /// How answers are shaped: as mirrorlist-server does, or as today's clients need it
         ///
-        /// `modern` lists one URL of each mirror (https first), at most 50 mirrors, ftp and rsync only where they
+        /// `modern` lists the nearest mirrors first, one URL of each mirror (https first), at most 50 mirrors, ftp and rsync only where they
         /// are asked for, spreads the first four over networks, and compresses for clients that ask for it. Each
         /// of these has a key in the table `answer` of the configuration file, which beats the profile.
         profile: Profile {
@@ -28,6 +28,17 @@ section! {
             flag: (long),
             value: "PROFILE",
             default: Profile::Compatible,
+        }
+        /// The order of mirrors, where a route of the catalog does not say it
+        ///
+        /// `tiers` is that of mirrorlist-server: those of the client's network, country, continent, then the world.
+        /// `nearest` goes by distance after the client's network and country, so that neighbours on another
+        /// continent come before mirrors at the other end of the own one.
+        policy: Policy {
+            key: "answer.policy",
+            flag: (skip),
+            value: "POLICY",
+            profiles: (Policy::Tiers, Policy::Nearest),
         }
         /// At most so many URLs of a mirror, https first; 0 lists all
         urls_per_host: Count<0, 100> {
@@ -153,6 +164,7 @@ impl AnswerOptions {
     /// The rules of answers.
     pub fn options(&self) -> answer::Options {
         answer::Options {
+            policy: self.policy(self.profile()).into(),
             minimum: self.minimum().as_usize(),
             max_parameters: self.max_parameters().as_usize(),
             max_countries: self.max_countries().as_usize(),

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::records::{self, Slot};
 use catalog::{Catalog, Origin, Report};
+use model::area::Area;
 use model::base_url::{BaseUrl, authority};
 use model::geo::Country;
 use model::host_set::members;
@@ -378,7 +379,8 @@ fn declare_redirects(
 
 fn declare_networks(catalog: &Catalog, origin: &Origin, report: &mut Report) -> Vec<Network> {
     let mut networks = Vec::new();
-    for (prefix, location) in &catalog.locations_by_hand {
+    for (prefix, area) in &catalog.locations_by_hand {
+        let Some(&Area { location, .. }) = catalog.areas.get(area.index()) else { continue };
         match location.country() {
             Some(country) if is_country(country) => networks.push(Network {
                 origin: origin.clone(),

@@ -21,6 +21,7 @@ pub mod build;
 pub mod shrink;
 pub mod country_continent;
 pub mod country_names;
+pub mod country_centres;
 
 use std::path::{Path, PathBuf};
 
@@ -67,7 +68,8 @@ impl GeographyFiles {
             Some(path) => read_countries(path, report)?,
             None => (CountryNetworks::default(), countries_origin("no table of countries")),
         };
-        Ok(Geography { as_networks, continents, countries, countries_origin })
+        let centres = country_centres::built_in();
+        Ok(Geography { as_networks, continents, centres, countries, countries_origin })
     }
 }
 
@@ -81,7 +83,8 @@ pub(super) fn read(
     let as_networks = read_as_networks(global_netblocks, report)?;
     let continents = read_continents(country_continent, report)?;
     let (countries, countries_origin) = read_countries(country_table, report)?;
-    Ok(Geography { as_networks, continents, countries, countries_origin })
+    let centres = country_centres::built_in();
+    Ok(Geography { as_networks, continents, centres, countries, countries_origin })
 }
 
 /// The origin of all records of a table of countries.

@@ -14,7 +14,7 @@ pub(super) struct Places {
 impl Places {
     /// The index of a place; `None` if it is nowhere.
     pub(super) fn index(&mut self, place: NetworkPlace) -> Option<u32> {
-        let NetworkPlace { country, registered, represented, continent } = place;
+        let NetworkPlace { country, registered, represented, continent, .. } = place;
         let mut countries = [country, registered, represented].into_iter().flatten();
         if continent.is_none() && !countries.any(|country| !country.is_nowhere()) {
             return None;

@@ -185,7 +185,7 @@ struct EncodedNetworks {
 impl EncodedCountries {
     fn of(table: &CountryNetworks) -> Self {
         let places = table.places.iter().map(|place| {
-            let NetworkPlace { country, registered, represented, continent } = *place;
+            let NetworkPlace { country, registered, represented, continent, .. } = *place;
             EncodedPlace { country, registered, represented, continent }
         });
         let mut networks = EncodedNetworks::default();
@@ -210,7 +210,7 @@ impl EncodedPlace {
         let mut countries = [country, registered, represented].into_iter().flatten();
         let is_valid =
             countries.all(Country::is_valid) && continent.is_none_or(Continent::is_valid);
-        let place = NetworkPlace { country, registered, represented, continent };
+        let place = NetworkPlace { country, registered, represented, continent, point: None };
         (is_valid && place != NetworkPlace::default()).then_some(place)
     }
 }

@@ -35,6 +35,7 @@ fn explain_mirror(world: &World, request: &str, name: &str) -> String {
             FoundVia::Asn(asn) => format!("AS{asn}"),
             FoundVia::Country(country) => country.to_string(),
             FoundVia::Continent(continent) => format!("continent {continent}"),
+            FoundVia::Distance((from, to)) => format!("{from} to {to} km"),
             FoundVia::Global => "everybody".to_owned(),
         };
         format!("{} by {via}", tier.as_str())
@@ -200,10 +201,22 @@ fn a_mirror_whose_urls_are_all_listed_before_is_cut() {
 fn a_mirror_that_is_moved_keeps_the_place_at_which_it_was_drawn() {
     let mut world = World::standard();
     world.options.shaping.spread = true;
-    // It has no https, which the front is for.
-    let verdict = verdict(&world.serve(), &format!("{LIST} from 198.51.100.65"), "isp");
-    let Verdict::Listed { selected, place } = verdict else { panic!("{verdict:?}") };
-    assert_eq!((selected.drawn, place), (0, 3));
+    for number in 20..24 {
+        world.mirror(number, "FR", 10, Public, &["http"], &format!("near{number}"));
+        world.mirror(number + 10, "FR", 10, Public, &["https"], &format!("safe{number}"));
+    }
+    world.directory("pub/wide", "wide", &(20..34).collect::<Vec<_>>());
+    let explain = |seed| {
+        let request = "/mirrorlist?path=pub/wide&netblock=0 from 198.51.100.1";
+        world.serve().explain_seeded(request, seed).expect("a list").verdicts
+    };
+    let mut n_moved = 0;
+    for verdict in (0..20).flat_map(explain) {
+        let Verdict::Listed { selected, place } = verdict else { continue };
+        assert_eq!(selected.drawn == 0, place == 0, "the first one stays the first");
+        n_moved += usize::from(selected.drawn != place);
+    }
+    assert!(n_moved > 0, "no mirror was moved");
 }
 
 #[test]
@@ -216,10 +229,10 @@ fn the_client_is_explained_with_its_networks() {
     let explanation = server.explain_seeded(&request, 1).expect("a list");
     assert_eq!(explanation.client.to_string(), "2002:c000:2c8::1");
     assert_eq!(explanation.lookup.embedded().unwrap().to_string(), "192.0.2.200");
-    let location = explanation.location.expect("a place");
+    let location = explanation.area.expect("a place");
     assert_eq!(location.prefix.to_string(), "192.0.2.0/24");
     assert_eq!(location.form, AddressForm::Embedded);
-    assert_eq!(location.value.country().unwrap().to_string(), "DE");
+    assert_eq!(location.value.location.country().unwrap().to_string(), "DE");
     assert_eq!(explanation.continent.unwrap().to_string(), "EU");
     assert_eq!(explanation.asn.unwrap().value, Some(64_500));
     let netblocks: Vec<_> =

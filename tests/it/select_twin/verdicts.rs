@@ -66,6 +66,7 @@ impl Twin<'_> {
                 assert!(there.any(|country| self.in_country(country).contains(&host)));
                 return;
             }
+            FoundVia::Distance(_) => panic!("tiers know no distance"),
             FoundVia::Asn(asn) => format!("Using ASN {asn}"),
             FoundVia::Country(country) => format!("country = {country}"),
             FoundVia::Global => "country = global".to_owned(),
@@ -123,11 +124,11 @@ pub(super) fn compare(
     let all: BTreeSet<_> = expected.tiers.iter().flat_map(|(_, hosts)| hosts).collect();
     assert_eq!(n_selected, all.len());
 
-    let place = explanation.location.map(|found| match found.value.country() {
+    let place = explanation.area.map(|found| match found.value.location.country() {
         Some(country) => Place::Country(country.to_string()),
-        None => Place::Continent(found.value.continent().unwrap().to_string()),
+        None => Place::Continent(found.value.location.continent().unwrap().to_string()),
     });
-    assert!(place == twin.client_place(), "{:?}", explanation.location);
+    assert!(place == twin.client_place(), "{:?}", explanation.area);
 }
 
 fn check_selected(

@@ -13,7 +13,9 @@ use model::net::Prefix;
 use snapshot::format;
 use sources::declared::Declaration;
 use sources::declared::check::{Scope, check};
-use sources::geography::{countries_origin, country_continent as continents, table};
+use sources::geography::{
+    countries_origin, country_centres, country_continent as continents, table,
+};
 use sources::mirrormanager::cache;
 
 use super::answers;
@@ -42,6 +44,7 @@ pub fn mirrormanager(bytes: &[u8]) {
     let geography = Geography {
         as_networks: table::systems(FILE, b"198.51.100.0/24 64500\n", &mut report).unwrap(),
         continents: continents::parse(FILE, "DE,EU\nFR,EU\nUS,NA\n", &mut report),
+        centres: country_centres::built_in(),
         countries: countries_of_one(),
         countries_origin: countries_origin(FILE),
     };

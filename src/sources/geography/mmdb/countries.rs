@@ -62,5 +62,6 @@ fn read_place(record: &Record<'_>, odd: &mut Option<String>) -> NetworkPlace {
         continent: [&["continent", "code"][..], &["continent_code"], &["continent"]]
             .into_iter()
             .find_map(|path| Continent::parse(record.text(path)?)),
+        point: None,
     }
 }

@@ -1,0 +1,75 @@
+//! The order of distance: after the mirrors of the client's own network, those of its country, then the
+//! nearest of all others, band by band.
+//!
+//! Which mirrors are about equally near is decided when a snapshot is compiled, for each area in which
+//! clients can be. A request intersects the bands of its area with its candidates, the nearest first, until
+//! it has enough. Within a band mirrors are drawn by bandwidth, so the share of first places that a mirror
+//! gets is its share of the bandwidth of those that are equally near.
+//!
+//! Mirrors of unknown place come last, and so do all of them for a client of unknown place: then they are
+//! drawn from the whole world.
+
+use super::selecting::Selecting;
+use super::selection::Contribution;
+use super::trace::{FoundVia, Tracer};
+use model::area::AreaId;
+use model::geo::Location;
+use model::tier::Tier;
+
+/// Chooses and orders mirrors. `has_monopoly` says that only mirrors with a monopoly are candidates.
+pub(super) fn select<T: Tracer>(selecting: &mut Selecting<'_, '_, T>, has_monopoly: bool) {
+    let criteria = selecting.criteria;
+    if selecting.uses_networks() {
+        selecting.own_networks();
+    }
+    if has_monopoly {
+        return;
+    }
+    let (area, continent) = match criteria.countries {
+        Some(asked) => {
+            if selecting.asked_countries(asked) {
+                return;
+            }
+            // Nobody is there: what follows is for the first of them.
+            let snapshot = selecting.snapshot;
+            let first = asked.codes.first().copied();
+            let continent = first.and_then(|country| snapshot.find_continent(country));
+            (first.and_then(|country| snapshot.find_whole(country)), continent)
+        }
+        None => (criteria.area, criteria.location.and_then(Location::continent)),
+    };
+    if let Some(area) = area {
+        bands(selecting, area);
+    }
+    if selecting.selection.hosts.is_empty() {
+        selecting.continent(continent, None);
+    }
+    // Nobody is left if other countries do not count.
+    if !has_enough(selecting) && !criteria.country_only {
+        selecting.global();
+    }
+}
+
+/// Takes the mirrors around an area until there are enough.
+fn bands<T: Tracer>(selecting: &mut Selecting<'_, '_, T>, area: AreaId) {
+    let snapshot = selecting.snapshot;
+    let own = snapshot.area(area).and_then(|area| area.location.country());
+    for band in snapshot.bands(area) {
+        if has_enough(selecting) {
+            break;
+        }
+        if !selecting.add(band.hosts, FoundVia::Distance(band.km)) {
+            continue;
+        }
+        let (tier, contribution) = match own.filter(|_| band.is_own_country) {
+            Some(own) => (Tier::Geoip, Contribution::Country(own)),
+            None => (Tier::Nearest, Contribution::Nearest),
+        };
+        selecting.name(contribution);
+        selecting.take_weighted(tier);
+    }
+}
+
+fn has_enough<T>(selecting: &Selecting<'_, '_, T>) -> bool {
+    selecting.selection.hosts.len() >= selecting.criteria.enough
+}
