@@ -185,6 +185,8 @@ impl<'a> Prepared<'a> {
             netblocks: true,
             private: true,
             excluded: &[],
+            left_out: None,
+            ip_version: None,
             protocols: self.choice.protocols,
             minimum: Options::default().minimum,
             names_contributions: self.names_contributions,

@@ -17,7 +17,13 @@ fn mirrorlist_usual(bencher: Bencher<'_, '_>) {
     let prepared = Prepared::new(&CORPUS.edition, Format::Mirrorlist, &CORPUS.usual);
     let mut memory = Memory::default();
     prepared.select(snapshot, &mut Rng::with_seed(1), &mut memory);
-    let details = mirrorlist::Details { protocols: None, created: None, header: &Header::Usual };
+    let details = mirrorlist::Details {
+        protocols: None,
+        left_out: None,
+        ip_version: None,
+        created: None,
+        header: &Header::Usual,
+    };
     let (mut tails, mut body) = (Pieces::default(), Text::default());
     bencher.bench_local(|| {
         body.clear();

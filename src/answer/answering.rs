@@ -93,7 +93,7 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
         let client = client?;
         let file = self.find_file(&target)?;
         let choice = self.choose(&target, &client, rng, buffers, &mut NoTrace);
-        let fallback = rules.fallback(choice.protocols);
+        let fallback = rules.fallback(query, choice.protocols);
         let Buffers { selection, repeated, pubdate, url_tail, suffix, tails, .. } = buffers;
         let choice = Choice { repeated: &repeated.urls, ..choice };
         suffix.clear();
@@ -167,6 +167,8 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
         let query = &self.asked.query;
         mirrorlist::Details {
             protocols: query.protocols.as_ref(),
+            left_out: query.left_out.as_deref(),
+            ip_version: query.ip_version,
             created: query.time.then(|| self.edition.snapshot().created()),
             header: self.rules.header(),
         }
@@ -286,7 +288,7 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
         let requester = self.request.requester;
         let redirects = query.redirects(*format);
         let choice = rules.choose_urls(*format, query);
-        let fallback = rules.fallback(choice.protocols);
+        let fallback = rules.fallback(query, choice.protocols);
         let is_own = client.address == canonical(requester.address);
         let names_sources = matches!(format, Format::Mirrorlist | Format::Apt) && !redirects;
         let criteria = Criteria {
@@ -300,6 +302,8 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
             private: (is_own || options.private_for_ip.include(requester))
                 && *format != Format::Isolist,
             excluded: rules.twins(fallback),
+            left_out: query.left_out.as_deref(),
+            ip_version: query.ip_version,
             protocols: choice.protocols,
             minimum: rules.minimum(),
             enough: rules.max_mirrors(query).max(rules.minimum()),

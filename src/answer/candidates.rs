@@ -2,7 +2,7 @@
 
 use super::criteria::Criteria;
 use super::trace::{Reason, Tracer};
-use model::geo::Location;
+use model::geo::{Country, Location};
 use model::ids::HostId;
 use snapshot::{Snapshot, insert, members, remove};
 
@@ -46,15 +46,58 @@ impl Workspace {
             tracer.left_out(index, public & !open, Reason::RefusesCountry);
             tracer.left_out(index, offering & rests, Reason::Rests);
         }
+        for set in [&mut self.taken, &mut self.tier] {
+            set.clear();
+            set.resize(directory.carriers.len(), 0);
+        }
+        // The last report counts, so the first reason comes last.
+        if let Some(version) = criteria.ip_version {
+            let failing = directory.layout.failing(version);
+            self.tier.iter_mut().zip(failing).for_each(|(out, failing)| *out = *failing);
+            self.leave_out(criteria, Reason::IpVersion, tracer);
+        }
+        if let Some(left_out) = criteria.left_out {
+            self.add_located(snapshot, criteria, &left_out.countries);
+            self.leave_out(criteria, Reason::ExcludedCountry, tracer);
+            left_out.mirrors(snapshot.hosts()).for_each(|host| insert(&mut self.tier, host));
+            self.leave_out(criteria, Reason::Excluded, tracer);
+        }
         for &host in criteria.excluded {
             remove(&mut self.candidates, host);
             remove(&mut self.open, host);
             tracer.excluded(host);
         }
-        for set in [&mut self.taken, &mut self.tier] {
-            set.clear();
-            set.resize(directory.carriers.len(), 0);
+    }
+
+    /// Leaves out the mirrors in `tier`, which it empties.
+    fn leave_out(&mut self, criteria: &Criteria<'_>, reason: Reason, tracer: &mut impl Tracer) {
+        let Criteria { directory, protocols, .. } = criteria;
+        let Self { candidates, open, tier, .. } = self;
+        let sets = candidates.iter_mut().zip(open).zip(tier).zip(directory.carriers);
+        for (index, (((candidates, open), out), carriers)) in sets.enumerate() {
+            // Of the others it is said that they have nothing to offer.
+            let offering = carriers & directory.layout.offering(*protocols, index);
+            tracer.left_out(index, offering & *out, reason);
+            *candidates &= !*out;
+            *open &= !*out;
+            *out = 0;
         }
+    }
+
+    /// Adds to `tier` the mirrors that are listed in one of these countries, and the candidates that are in
+    /// one: private mirrors may be listed in none.
+    fn add_located(&mut self, snapshot: &Snapshot, criteria: &Criteria<'_>, countries: &[Country]) {
+        let Self { candidates, tier: there, .. } = self;
+        for &country in countries {
+            let listed = criteria.directory.layout.in_country(country);
+            there.iter_mut().zip(listed).for_each(|(all, listed)| *all |= listed);
+        }
+        if countries.is_empty() {
+            return;
+        }
+        let country = |&host: &HostId| snapshot.hosts().country(host);
+        let is_there = |host: &HostId| country(host).is_some_and(|own| countries.contains(&own));
+        members(candidates).filter(is_there).for_each(|host| insert(there, host));
     }
 
     /// Keeps only candidates of the countries asked for, or else of the client's country.

@@ -1,8 +1,10 @@
 //! What a selection of mirrors is made by.
 
+use super::left_out::LeftOut;
 use super::query::Countries;
 use model::area::AreaId;
 use model::embedded::LookupAddresses;
+use model::families::IpVersion;
 use model::geo::Location;
 use model::ids::HostId;
 use model::url::ProtocolSet;
@@ -26,6 +28,11 @@ pub struct Criteria<'a> {
     pub private: bool,
     /// Mirrors that are left out: those of the fallback, which is listed last in any case.
     pub excluded: &'a [HostId],
+    /// What the request leaves out, if anything.
+    pub left_out: Option<&'a LeftOut>,
+    /// The version of IP that the request asks for: mirrors are left out that are known not to work over
+    /// it.
+    pub ip_version: Option<IpVersion>,
     /// The protocols of which a mirror must offer one.
     pub protocols: ProtocolSet,
     /// Global mirrors are added if fewer mirrors than this were found.

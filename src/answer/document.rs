@@ -12,7 +12,7 @@ use model::url::ProtocolSet;
 
 /// The comment in a metalink without mirrors, which gives the reader a reason for the empty list.
 pub(super) const NO_MIRROR_COMMENT: &str =
-    " <!-- no mirror offers this file in a protocol that was asked for -->\n";
+    " <!-- no mirror offers this file in the way that was asked for -->\n";
 
 /// A list of mirrors, before it is written in a format.
 #[derive(Clone, Copy)]

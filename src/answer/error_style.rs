@@ -4,10 +4,10 @@
 //! CentOS (200 and a line), and of the service of AlmaLinux (404 and JSON, but 200 and a line where a
 //! parameter has a bad value).
 
+use super::bad_query::BadQuery;
 use super::fixed;
 use super::format::Format;
 use super::message::push_message;
-use super::query::BadQuery;
 use super::reply::Reply;
 use super::rules::Rules;
 use super::status::Status;

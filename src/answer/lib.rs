@@ -24,6 +24,8 @@ mod request;
 mod reply;
 mod options;
 pub mod prepared;
+mod bad_query;
+pub mod left_out;
 pub mod query;
 pub mod requester;
 pub mod target;

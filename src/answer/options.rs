@@ -19,6 +19,8 @@ pub struct Options {
     pub max_countries: usize,
     /// The most protocols in `protocol=`.
     pub max_protocols: usize,
+    /// The most hosts in `exclude=`.
+    pub max_excluded: usize,
     /// The most further mirrors in the `Link` header of a redirect; 0 leaves the header out.
     pub redirect_links: usize,
     /// NAT64 prefixes in which translators embed the IPv4 addresses of clients, besides the well-known.
@@ -41,6 +43,7 @@ impl Default for Options {
             max_parameters: 32,
             max_countries: 16,
             max_protocols: 16,
+            max_excluded: 16,
             // A proxy's buffer for headers is 4 KB, and a URL may be long.
             redirect_links: 4,
             nat64: Vec::new(),

@@ -6,8 +6,11 @@
 
 use std::borrow::Cow;
 
+use super::bad_query::{BadQuery, MAX_VALUE};
 use super::format::Format;
+use super::left_out::LeftOut;
 use super::options::Options;
+use model::families::IpVersion;
 use model::geo::Country;
 use model::percent::{self, NotUtf8};
 use model::url::{Protocol, ProtocolSet};
@@ -28,6 +31,10 @@ pub struct Query<'a> {
     pub countries: Option<Countries>,
     /// `protocol=`, if not empty.
     pub protocols: Option<Protocols<'a>>,
+    /// `exclude=` and `not_country=`, if they name anything. Boxed, because they are rare.
+    pub left_out: Option<Box<LeftOut>>,
+    /// `ip_version=`, if it names one version alone.
+    pub ip_version: Option<IpVersion>,
     /// Whether netblocks and autonomous systems count. As in the reference, every value of `netblock=`
     /// but `1` turns them off.
     pub netblocks: bool,
@@ -98,42 +105,6 @@ pub struct Protocols<'a> {
     pub text: Cow<'a, str>,
 }
 
-/// The most bytes of a decoded value. Longer ones name nothing that exists (see [`model::MAX_NAME`])
-/// and could make lines that clients cannot read.
-const MAX_VALUE: usize = model::MAX_NAME;
-
-/// The reason for which a query is answered with 400. The text is sent to the client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BadQuery {
-    /// More parameters than [`Options::max_parameters`].
-    #[error("more than {0} parameters")]
-    Parameters(usize),
-    /// More countries than [`Options::max_countries`].
-    #[error("more than {0} countries")]
-    Countries(usize),
-    /// More protocols than [`Options::max_protocols`].
-    #[error("more than {0} protocols")]
-    Protocols(usize),
-    /// A number of mirrors that is none.
-    #[error("the limit is not a number from 1 on")]
-    Limit,
-    /// A value of `protocol=` that names another protocol than those that are listed.
-    #[error("the protocol is not one of those that are listed")]
-    OtherProtocol,
-    /// A value of `country=` that is not a list of two-letter codes.
-    #[error("the country is not a two-letter code")]
-    NoCountry,
-    /// A value that is not UTF-8.
-    #[error("the value of {0}= is not UTF-8")]
-    NotUtf8(&'static str),
-    /// A value that is longer than any name.
-    #[error("the value of {0}= is longer than {MAX_VALUE} bytes")]
-    TooLong(&'static str),
-    /// A value that would break lines, headers or logs.
-    #[error("the value of {0}= holds a control character")]
-    Control(&'static str),
-}
-
 impl<'a> Query<'a> {
     /// Whether the answer of a format becomes a redirect.
     pub fn redirects(&self, format: Format) -> bool {
@@ -145,6 +116,8 @@ impl<'a> Query<'a> {
         let mut query = Self { netblocks: true, ..Self::default() };
         let mut country = None;
         let mut protocol = None;
+        let (mut excluded, mut not_country) = (None, None);
+        let mut ip_versions = IpVersions::default();
         for (count, parameter) in (1..).zip(parameters(text)) {
             if count > options.max_parameters {
                 return Err(BadQuery::Parameters(options.max_parameters));
@@ -157,6 +130,9 @@ impl<'a> Query<'a> {
                 "ip" => query.ip = not_empty(decode("ip", value)?),
                 "country" => country = not_empty(decode("country", value)?),
                 "protocol" => protocol = not_empty(decode("protocol", value)?),
+                "exclude" => excluded = not_empty(decode("exclude", value)?),
+                "not_country" => not_country = not_empty(decode("not_country", value)?),
+                "ip_version" => ip_versions.add(&decode("ip_version", value)?)?,
                 "netblock" => query.netblocks = value == "1",
                 "time" => query.time = true,
                 "redirect" => query.redirect = true,
@@ -168,6 +144,8 @@ impl<'a> Query<'a> {
             country.map(|text| Countries::parse(&text, options.max_countries)).transpose()?;
         query.protocols =
             protocol.map(|text| Protocols::parse(text, options.max_protocols)).transpose()?;
+        query.left_out = read_left_out(excluded.as_deref(), not_country.as_deref(), options)?;
+        query.ip_version = ip_versions.only();
         Ok(query)
     }
 
@@ -191,7 +169,7 @@ impl<'a> Query<'a> {
         };
         let is_strict = found.errors() == Errors::Alma;
         if let Some(text) = value(Standard::Country) {
-            if is_strict && text.split(',').any(|item| Country::parse(item).is_none()) {
+            if is_strict && has_no_country(text) {
                 return Err(BadQuery::NoCountry);
             }
             let mut countries = Countries::parse(text, options.max_countries)?;
@@ -208,10 +186,72 @@ impl<'a> Query<'a> {
             let text = found.standard_of_request(Standard::Protocol).unwrap_or_default();
             query.protocols = Some(Protocols::parse(text, options.max_protocols)?);
         }
+        let not_country = value(Standard::NotCountry);
+        if is_strict && not_country.is_some_and(has_no_country) {
+            return Err(BadQuery::NoCountry);
+        }
+        query.left_out = read_left_out(value(Standard::Exclude), not_country, options)?;
+        if let Some(text) = value(Standard::IpVersion) {
+            let mut ip_versions = IpVersions::default();
+            ip_versions.add(text)?;
+            query.ip_version = ip_versions.only();
+        }
         if let Some(text) = value(Standard::Limit) {
             query.limit = Some(parse_limit(text).ok_or(BadQuery::Limit)?);
         }
         Ok(query)
+    }
+}
+
+/// Whether a list has an item that is not a country's code.
+fn has_no_country(text: &str) -> bool {
+    text.split(',').any(|item| Country::parse(item).is_none())
+}
+
+/// Reads what is to be left out; `None` if that is nothing.
+fn read_left_out(
+    hosts: Option<&str>,
+    countries: Option<&str>,
+    options: &Options,
+) -> Result<Option<Box<LeftOut>>, BadQuery> {
+    // The usual case.
+    if hosts.is_none() && countries.is_none() {
+        return Ok(None);
+    }
+    let countries =
+        countries.map(|text| Countries::parse(text, options.max_countries)).transpose()?;
+    let left_out = LeftOut {
+        servers: LeftOut::parse_servers(hosts.unwrap_or_default(), options.max_excluded)?,
+        countries: countries.map_or_else(Vec::new, |countries| countries.codes),
+    };
+    Ok((!left_out.is_empty()).then(|| Box::new(left_out)))
+}
+
+/// The versions of IP that were asked for.
+#[derive(Default)]
+struct IpVersions([bool; 2]);
+
+impl IpVersions {
+    /// Adds those of a list.
+    fn add(&mut self, text: &str) -> Result<(), BadQuery> {
+        for item in text.split(',').filter(|item| !item.is_empty()) {
+            let version = IpVersion::parse(item).ok_or(BadQuery::IpVersion)?;
+            let [v4, v6] = &mut self.0;
+            match version {
+                IpVersion::V4 => *v4 = true,
+                IpVersion::V6 => *v6 = true,
+            }
+        }
+        Ok(())
+    }
+
+    /// The version, if there is one alone: who asks for both takes any mirror, as at archlinux.org.
+    fn only(&self) -> Option<IpVersion> {
+        match self.0 {
+            [true, false] => Some(IpVersion::V4),
+            [false, true] => Some(IpVersion::V6),
+            [true, true] | [false, false] => None,
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use super::prepared::Edition;
 use super::query::Query;
 use super::shaping::{Choice, Fallback};
 use encode::text::Text;
+use model::base_url::authority;
 use model::ids::HostId;
 use model::url::{Protocol, ProtocolSet};
 use routes::options::{Header, Order};
@@ -96,9 +97,19 @@ impl<'a> Rules<'a> {
         of_route.or_else(of_options).or_else(|| self.edition.fallback())
     }
 
-    /// The server that is listed last, if it offers one of `protocols`.
-    pub(super) fn fallback(self, protocols: ProtocolSet) -> Option<&'a Fallback> {
-        self.any_fallback().filter(|fallback| protocols.contains(fallback.protocol()))
+    /// The server that is listed last, if it offers one of `protocols` and the request does not exclude it.
+    /// It is in no country.
+    pub(super) fn fallback(
+        self,
+        query: &Query<'_>,
+        protocols: ProtocolSet,
+    ) -> Option<&'a Fallback> {
+        let is_left_out = |fallback: &&Fallback| {
+            let left_out = query.left_out.as_ref();
+            left_out.is_some_and(|out| out.has_server(authority(fallback.base())))
+        };
+        let fallback = self.any_fallback().filter(|fallback| !is_left_out(fallback));
+        fallback.filter(|fallback| protocols.contains(fallback.protocol()))
     }
 
     /// The mirrors that are the same server as `fallback`.

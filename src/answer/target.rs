@@ -97,7 +97,7 @@ pub enum Message<'s, 'q> {
     /// A fixed text.
     Fixed(&'static str),
     /// The query cannot be read, for this reason.
-    BadQuery(super::query::BadQuery),
+    BadQuery(super::bad_query::BadQuery),
     /// The value of `ip=` is no address.
     BadAddress(Cow<'q, str>),
     /// A value of a route's parameter cannot be used.

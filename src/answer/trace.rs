@@ -88,6 +88,12 @@ pub enum Reason {
     NotCarried,
     /// None of its URLs has a usable protocol.
     NoProtocol,
+    /// The request excludes its host.
+    Excluded,
+    /// The request excludes its country.
+    ExcludedCountry,
+    /// It is known not to work over the version of IP that the request asks for.
+    IpVersion,
     /// It is private, and none of its own networks that count contains the client.
     Private,
     /// It gets no share of the load at present.

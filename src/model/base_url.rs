@@ -148,7 +148,7 @@ impl BaseUrl {
 }
 
 /// Splits an authority into the host and the text after the port's colon.
-fn split_port(authority: &str) -> Result<(&str, &str), BadUrl> {
+pub(crate) fn split_port(authority: &str) -> Result<(&str, &str), BadUrl> {
     if authority.starts_with('[') {
         let end = authority.find(']').ok_or(BadUrl::Host)?;
         let (host, rest) = authority.split_at_checked(end + 1).ok_or(BadUrl::Host)?;
@@ -163,7 +163,7 @@ fn split_port(authority: &str) -> Result<(&str, &str), BadUrl> {
     if port.contains(':') { Err(BadUrl::Host) } else { Ok((host, port)) }
 }
 
-fn parse_port(text: &str) -> Result<Option<u16>, BadUrl> {
+pub(crate) fn parse_port(text: &str) -> Result<Option<u16>, BadUrl> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -172,7 +172,7 @@ fn parse_port(text: &str) -> Result<Option<u16>, BadUrl> {
     port.map(Some).ok_or(BadUrl::Port)
 }
 
-fn parse_host(text: &str) -> Result<String, BadUrl> {
+pub(crate) fn parse_host(text: &str) -> Result<String, BadUrl> {
     if text.is_empty() {
         return Err(BadUrl::NoHost);
     }

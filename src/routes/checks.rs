@@ -245,8 +245,8 @@ fn each_value_is_checked() {
             "options.order: `nearest` is unknown: write tier, random, name or static",
         ),
         (
-            "query v ip_version?",
-            "query.v: nothing uses the variable `ip_version`: write \"-\" to ignore the parameter",
+            "query v infra?",
+            "query.v: nothing uses the variable `infra`: write \"-\" to ignore the parameter",
         ),
         // Warnings.
         (

@@ -31,8 +31,16 @@ const OF_MIRRORS: [&str; 8] = [
     "country_only",
 ];
 /// Variables that say which mirrors are listed, and when their data were made.
-const OF_REQUESTS: [Standard; 5] =
-    [Standard::Country, Standard::Protocol, Standard::Ip, Standard::Limit, Standard::Time];
+const OF_REQUESTS: [Standard; 8] = [
+    Standard::Country,
+    Standard::Protocol,
+    Standard::Exclude,
+    Standard::NotCountry,
+    Standard::IpVersion,
+    Standard::Ip,
+    Standard::Limit,
+    Standard::Time,
+];
 
 /// Checks a route whose parts are right on their own.
 pub(crate) fn check(

@@ -17,6 +17,12 @@ pub enum Standard {
     Region,
     /// `protocol`: a list of protocols.
     Protocol,
+    /// `exclude`: a list of hosts whose mirrors are left out.
+    Exclude,
+    /// `not_country`: a list of countries whose mirrors are left out.
+    NotCountry,
+    /// `ip_version`: a list of versions of IP.
+    IpVersion,
     /// `ip`: the address to answer for.
     Ip,
     /// `limit`: the most mirrors.
@@ -31,7 +37,7 @@ pub enum Standard {
 
 impl Standard {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Repo,
         Self::Arch,
         Self::Path,
@@ -39,6 +45,9 @@ impl Standard {
         Self::Country,
         Self::Region,
         Self::Protocol,
+        Self::Exclude,
+        Self::NotCountry,
+        Self::IpVersion,
         Self::Ip,
         Self::Limit,
         Self::Redirect,
@@ -56,6 +65,9 @@ impl Standard {
             Self::Country => "country",
             Self::Region => "region",
             Self::Protocol => "protocol",
+            Self::Exclude => "exclude",
+            Self::NotCountry => "not_country",
+            Self::IpVersion => "ip_version",
             Self::Ip => "ip",
             Self::Limit => "limit",
             Self::Redirect => "redirect",

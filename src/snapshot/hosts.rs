@@ -176,6 +176,18 @@ impl HostIndex {
             Err(_) => &[],
         }
     }
+
+    /// The mirrors with a URL at a host, by each of its ports: `host` or `host:port`, with the mirrors.
+    pub fn at_host(&self, host: &str) -> impl Iterator<Item = (&str, &[HostId])> {
+        let known = self.authorities.binary_search_by(|(known, _)| (**known).cmp(host));
+        let alone = known.ok().and_then(|index| self.authorities.get(index));
+        // Other characters sort between a host and its ports, such as those of `host-2`.
+        let ports = [host, ":"].concat();
+        let from = self.authorities.partition_point(|(known, _)| **known < *ports);
+        let with_port = self.authorities.get(from..).unwrap_or(&[]).iter();
+        let with_port = with_port.take_while(move |(known, _)| known.starts_with(&ports));
+        alone.into_iter().chain(with_port).map(|(authority, hosts)| (&**authority, &**hosts))
+    }
 }
 
 /// The mirrors that are such, as bits; empty if there are none.

@@ -4,12 +4,14 @@
 //! zypper break on either.
 
 use crate::document::Document;
+use crate::left_out::LeftOut;
 use crate::query::Protocols;
 use crate::selection::Contribution;
 use crate::target::Subject;
 use encode::append::Append;
 use encode::text::{Pieces, Text};
 use encode::write::push_number;
+use model::families::IpVersion;
 use routes::options::Header;
 
 /// Bytes reserved for the first line, which is seldom longer.
@@ -19,6 +21,10 @@ const FIRST_LINE: usize = 1_024;
 pub struct Details<'a> {
     /// The protocols asked for.
     pub protocols: Option<&'a Protocols<'a>>,
+    /// What the request leaves out, if anything.
+    pub left_out: Option<&'a LeftOut>,
+    /// The version of IP asked for.
+    pub ip_version: Option<IpVersion>,
     /// The time of the data, if asked for.
     pub created: Option<u64>,
     /// What the first line is.
@@ -65,12 +71,23 @@ fn push_usual_header(document: &Document<'_>, details: &Details<'_>, body: &mut 
     if let Some(protocols) = details.protocols {
         body.push_all(["protocol = ", &protocols.text]);
     }
+    let mut separator = if details.protocols.is_some() { " " } else { "" };
+    for part in details.left_out.into_iter().flat_map(LeftOut::parts) {
+        body.push_all([separator, &part]);
+        separator = " ";
+    }
+    if let Some(version) = details.ip_version {
+        body.push_all([separator, "ip_version = ", version.as_str()]);
+        separator = " ";
+    }
     if document.is_empty() {
+        let is_narrowed = details.left_out.is_some() || details.ip_version.is_some();
         let reason = match details.protocols {
-            Some(_) => " error: no mirror offers this protocol",
+            _ if is_narrowed => "error: the request leaves no mirror",
+            Some(_) => "error: no mirror offers this protocol",
             None => "error: no mirror can be listed",
         };
-        body.push_str(reason);
+        body.push_all([separator, reason]);
     }
     if let Some(created) = details.created {
         body.push_str("\n# database creation time: ");

@@ -143,7 +143,7 @@ section! {
             value: "N",
             default: Count::of(32),
         }
-        /// Countries in `country=`; 400 beyond
+        /// Countries in `country=` or `not_country=`; 400 beyond
         max_countries: Count<1, 1_000> {
             key: "limits.max_countries",
             flag: (skip),
@@ -153,6 +153,13 @@ section! {
         /// Protocols in `protocol=`; 400 beyond
         max_protocols: Count<1, 1_000> {
             key: "limits.max_protocols",
+            flag: (skip),
+            value: "N",
+            default: Count::of(16),
+        }
+        /// Hosts in `exclude=`; 400 beyond
+        max_excluded: Count<1, 1_000> {
+            key: "limits.max_excluded",
             flag: (skip),
             value: "N",
             default: Count::of(16),
@@ -169,6 +176,7 @@ impl AnswerOptions {
             max_parameters: self.max_parameters().as_usize(),
             max_countries: self.max_countries().as_usize(),
             max_protocols: self.max_protocols().as_usize(),
+            max_excluded: self.max_excluded().as_usize(),
             redirect_links: self.redirect_links().as_usize(),
             nat64: self.nat64_prefix().into_iter().map(|Nat64Prefix(prefix)| prefix).collect(),
             shaping: self.shaping(),
