@@ -74,6 +74,11 @@ impl Families {
         })
     }
 
+    /// The versions over which it is known to work.
+    pub fn working(self) -> impl Iterator<Item = IpVersion> {
+        IpVersion::ALL.into_iter().filter(move |&version| self.over(version) == Reach::Works)
+    }
+
     /// Whether it works over `version`.
     pub fn over(self, version: IpVersion) -> Reach {
         match version {

@@ -30,7 +30,7 @@ use super::fault::{Fault, Problem};
 use super::repositories::{CURRENT, carry, group_of_module};
 use super::table::{Field, File, Table};
 use super::yaml::{self, Document, Repeated};
-use crate::declared::{Audience, Carries, Mirror, MirrorPlace, Sponsor, Url};
+use crate::declared::{Audience, Carries, Load, MaxShare, Mirror, MirrorPlace, Sponsor, Url};
 use crate::geography::country_names::{self, Spelling};
 
 /// The keys of addresses in the order of preference, each with its protocol.
@@ -121,8 +121,11 @@ pub(super) fn parse(
         formerly: Vec::new(),
         sponsor: read_sponsor(&table, file, report),
         urls,
+        ip_versions: Vec::new(),
         place: read_place(&table, &key, file, report),
         bandwidth: None,
+        load: Load::default(),
+        max_share: MaxShare::default(),
         asns,
         networks,
         private: is_private || cloud.is_some(),

@@ -23,7 +23,9 @@ use model::repository::fixed_arch;
 use super::config::{Config, Repo, Version};
 use super::fault::Fault;
 use super::table::File;
-use crate::declared::{Audience, Carried, Carries, Disabled, Mirror, Redirect, Repository, Url};
+use crate::declared::{
+    Audience, Carried, Carries, Disabled, Load, MaxShare, Mirror, Redirect, Repository, Url,
+};
 
 /// The group of what all mirrors carry.
 pub(super) const CURRENT: &str = "current";
@@ -193,8 +195,11 @@ fn declare_vault(config: &Config, file: File<'_>) -> Option<Mirror> {
         formerly: Vec::new(),
         sponsor: None,
         urls: vec![Url { origin, url: url.clone() }],
+        ip_versions: Vec::new(),
         place: None,
         bandwidth: None,
+        load: Load::default(),
+        max_share: MaxShare::default(),
         asns: Vec::new(),
         networks: Vec::new(),
         private: false,

@@ -13,6 +13,7 @@ use catalog::entry::Missing;
 use catalog::{Builder, Origin, Record, Report};
 use index::Index;
 use model::base_url::{BaseUrl, authority};
+use model::families::Families;
 use model::mirror_key::MirrorKey;
 use model::net::Prefix;
 use model::repository::fixed_arch;
@@ -193,6 +194,8 @@ fn add_mirrors<'d>(
         }
         let bandwidth = mirror.bandwidth.unwrap_or(median);
         builder.add(origin, Record::Bandwidth(key.clone(), bandwidth.into()));
+        builder.add(origin, Record::Load(key.clone(), mirror.load.percent()));
+        builder.add(origin, Record::MaxShare(key.clone(), mirror.max_share.percent()));
         let codes: Option<Vec<String>> = match &mirror.audience {
             Audience::Everybody => None,
             Audience::Only(countries) => Some(countries.iter().map(ToString::to_string).collect()),
@@ -210,6 +213,10 @@ fn add_mirrors<'d>(
         let mut ids: Vec<i64> = Vec::with_capacity(mirror.urls.len());
         for (id, url) in (&mut url_ids).zip(&mirror.urls) {
             builder.add(&url.origin, Record::Url(id, url.url.as_str().to_owned()));
+            if !mirror.ip_versions.is_empty() {
+                let families = Families::only(mirror.ip_versions.iter().copied());
+                builder.add(&url.origin, Record::UrlFamilies(id, families));
+            }
             ids.push(id);
         }
         let host = builder.directories.mirror(&key);
@@ -272,7 +279,7 @@ fn median_bandwidth(mirrors: &[&Mirror]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Carries, Distribution, MirrorPlace};
+    use super::super::{Carries, Distribution, Load, MaxShare, MirrorPlace};
     use super::*;
     use model::geo::Country;
     use model::mirror_key::MirrorName;
@@ -287,8 +294,11 @@ mod tests {
             formerly: Vec::new(),
             sponsor: None,
             urls: vec![Url { origin, url }],
+            ip_versions: Vec::new(),
             place: Some(MirrorPlace { country, state: None, city: None, coordinates: None }),
             bandwidth,
+            load: Load::default(),
+            max_share: MaxShare::default(),
             asns: Vec::new(),
             networks: Vec::new(),
             private: false,

@@ -17,6 +17,7 @@ use catalog::records::{self, Slot};
 use catalog::{Catalog, Origin, Report};
 use model::area::Area;
 use model::base_url::{BaseUrl, authority};
+use model::families::{IpVersion, Reach};
 use model::geo::Country;
 use model::host_set::members;
 use model::ids::HostId;
@@ -27,8 +28,8 @@ use model::repository::{fixed_arch, is_arch, is_name, split_key};
 use crate::geography::country_continent::is_country;
 
 use super::{
-    Audience, Carried, Carries, Declaration, Disabled, Distribution, Mirror, MirrorPlace, Network,
-    Redirect, Repository, Url,
+    Audience, Carried, Carries, Declaration, Disabled, Distribution, Load, MaxShare, Mirror,
+    MirrorPlace, Network, Redirect, Repository, Url,
 };
 
 /// A mirror with one of the ways in which it serves: the key of a declared mirror.
@@ -222,9 +223,12 @@ fn declare_mirrors(
             key,
             formerly: Vec::new(),
             sponsor: None,
+            ip_versions: declare_versions(catalog, *part),
             urls,
             place: declare_place(catalog, *part, record, origin, report),
             bandwidth: Some(record.weight),
+            load: Load::new(record.load).unwrap_or_default(),
+            max_share: MaxShare::new(record.max_share).unwrap_or_default(),
             private: !part.public,
             monopoly: catalog.monopolies.contains(&part.host) && !is_for_nobody,
             asns,
@@ -292,6 +296,18 @@ fn declare_urls<'c>(
     urls
 }
 
+/// The versions of IP over which the URLs of a part work; empty if that is not known of each, or not the same.
+fn declare_versions(catalog: &Catalog, part: Part) -> Vec<IpVersion> {
+    let list = catalog.url_lists.get(part.urls as usize).map_or(&[][..], |list| list);
+    let mut families = list.iter().filter_map(|&url| catalog.url_families.get(url as usize));
+    let Some(&first) = families.next() else { return Vec::new() };
+    let is_known = IpVersion::ALL.iter().all(|&version| first.over(version) != Reach::Unknown);
+    match is_known && families.all(|&other| other == first) {
+        true => first.working().collect(),
+        false => Vec::new(),
+    }
+}
+
 /// A key that no mirror has yet: the host of its first URL, and a number if that is taken.
 fn new_key(
     urls: &[Url],
@@ -347,7 +363,8 @@ fn declare_place(
             country
         }
     };
-    Some(MirrorPlace { country, state: None, city: None, coordinates: None })
+    let coordinates = record.point.map(|point| (point.north(), point.east()));
+    Some(MirrorPlace { country, state: None, city: None, coordinates })
 }
 
 fn declare_redirects(

@@ -16,6 +16,7 @@ pub mod routing;
 mod expand;
 mod carriers;
 mod listing;
+mod share;
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
@@ -23,11 +24,14 @@ use std::hash::{Hash, Hasher};
 use catalog::Origin;
 use model::base_url::BaseUrl;
 use model::embedded::Nat64Prefix;
+use model::families::IpVersion;
 use model::geo::Country;
 use model::mirror_key::MirrorName;
 use model::net::Prefix;
 use routes::RouteFault;
 use routes::written::{Map, WrittenRoute};
+
+pub use share::{Load, MaxShare};
 
 /// A whole catalog.
 #[derive(Clone, Debug, Default)]
@@ -151,11 +155,18 @@ pub struct Mirror {
     pub sponsor: Option<Sponsor>,
     /// Where it serves the tree, in the order of preference, each once.
     pub urls: Vec<Url>,
+    /// The versions of IP over which its URLs work, each once; they work over no other. Empty if that is not
+    /// known.
+    pub ip_versions: Vec<IpVersion>,
     /// Where it stands.
     pub place: Option<MirrorPlace>,
     /// Its bandwidth in Mbit/s as its share of the load, at least 1; `None` if not said, and then the
     /// median of those that are.
     pub bandwidth: Option<u32>,
+    /// How much of its share of the load it gets at present.
+    pub load: Load,
+    /// The most of the clients near it that get it as their first mirror.
+    pub max_share: MaxShare,
     /// Autonomous systems whose clients should use it.
     pub asns: Vec<u32>,
     /// Networks whose clients should use it.

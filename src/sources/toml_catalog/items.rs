@@ -215,10 +215,13 @@ pub(super) fn read_mirror(
     let origin_of = |offset| reader.origin_at(offset);
     let url = |url: Located<BaseUrl>| Url { origin: origin_of(url.offset), url: url.value };
     let urls = urls.into_iter().map(|(located, _)| url(located)).collect();
+    let ip_versions = reader.list("ip_versions", values::ip_version);
     let formerly = reader.list("formerly", values::mirror_name);
     let sponsor = read_sponsor(&mut reader);
     let place = read_place(&mut reader);
     let bandwidth = value(reader.optional("bandwidth", values::bandwidth));
+    let load = value(reader.optional("load", values::load)).unwrap_or_default();
+    let max_share = value(reader.optional("max_share", values::max_share)).unwrap_or_default();
     let asns = reader.list("asns", values::system);
     let networks = reader.list("networks", values::network);
     let disabled = value(reader.optional("disabled", values::line));
@@ -241,8 +244,11 @@ pub(super) fn read_mirror(
         formerly,
         sponsor,
         urls,
+        ip_versions,
         place,
         bandwidth,
+        load,
+        max_share,
         asns,
         networks,
         private,

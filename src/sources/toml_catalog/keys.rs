@@ -149,12 +149,29 @@ pub const MIRROR: Table = Table {
             Key::REQUIRED,
             "Where it serves the tree: https, http, ftp or rsync. The first of a protocol is preferred.",
         ),
+        key(
+            "ip_versions",
+            "list of `4` and `6`",
+            "not known",
+            "The versions of IP over which it works, as in `[4, 6]`: it works over no other.",
+        ),
         key("sponsor", "text", "none", "Who pays for it, for pages."),
         key("sponsor_url", "URL", "none", "A page of the sponsor."),
         key("owner", "mail address or URL", "none", "Who runs it, for its page."),
         key("country", "two letters", "unknown", "The country that it stands in (ISO 3166)."),
-        key("state", "text", "unknown", "The state or province."),
-        key("city", "text", "unknown", "The city."),
+        key(
+            "state",
+            "text",
+            "unknown",
+            "The state or province, by its English or its own name. It tells cities of one name apart, \
+             and is its place if the city is not known.",
+        ),
+        key(
+            "city",
+            "text",
+            "unknown",
+            "The city, by its English or its own name: its place, if there are no `coordinates`.",
+        ),
         key(
             "coordinates",
             "two numbers",
@@ -167,6 +184,20 @@ pub const MIRROR: Table = Table {
             "the median of those given",
             "Its share of the clients, as in `\"10 Gbit/s\"`; units are kbit/s, Mbit/s, Gbit/s and \
              Tbit/s. A number counts Mbit/s.",
+        ),
+        key(
+            "load",
+            "number from 0 to 1",
+            "`1`",
+            "The part of its share that it gets at present, in whole percent: `0.5` for half of it. With \
+             `0` it rests: it is known and checked, and in no answer.",
+        ),
+        key(
+            "max_share",
+            "number above 0, to 1",
+            "`1`",
+            "The most of the clients near it that get it as their first mirror, in whole percent, for a \
+             small mirror in a large country: `0.3` for three of ten. The others get their next ones.",
         ),
         key(
             "asns",

@@ -4,10 +4,12 @@ use toml::de::DeValue;
 
 use crate::declared::fault::{Instead, Problem, Shown};
 use crate::declared::template::{Part, SingleBrace, parts};
+use crate::declared::{Load, MaxShare};
 use crate::geography::country_continent::is_country;
 use model::asn;
 use model::base_url::BaseUrl;
 use model::embedded::Nat64Prefix;
+use model::families::IpVersion;
 use model::geo::Country;
 use model::mirror_key::MirrorName;
 use model::net::{HostBits, Prefix};
@@ -374,6 +376,40 @@ fn integer(value: &DeValue<'_>) -> Result<i128, Problem> {
     number.ok_or_else(|| not_a(value, "number that is taken", "a smaller one"))
 }
 
+/// A number with or without a fraction; `None` for anything else.
+fn real(value: &DeValue<'_>) -> Option<f64> {
+    match value {
+        DeValue::Integer(_) => value.as_integer().and_then(|n| n.to_string().parse().ok()),
+        DeValue::Float(number) => number.as_str().parse().ok(),
+        _ => None,
+    }
+}
+
+/// How much of its share a mirror gets.
+pub(super) fn load(value: &DeValue<'_>) -> Result<Load, Problem> {
+    let (what, write) = ("number from 0 to 1", "the part of its share, as in 0.5");
+    real(value).and_then(Load::of_part).ok_or_else(|| not_a(value, what, write))
+}
+
+/// The most of the clients near a mirror that get it first.
+pub(super) fn max_share(value: &DeValue<'_>) -> Result<MaxShare, Problem> {
+    let what = "number above 0, to 1";
+    let write = match real(value) {
+        Some(0.0) => "`load = 0` for a mirror that nobody should get",
+        _ => "the part of the clients near it, as in 0.3",
+    };
+    real(value).and_then(MaxShare::of_part).ok_or_else(|| not_a(value, what, write))
+}
+
+/// A version of IP.
+pub(super) fn ip_version(value: &DeValue<'_>) -> Result<IpVersion, Problem> {
+    let version = match value {
+        DeValue::Integer(_) => integer(value).ok().and_then(|n| IpVersion::parse(&n.to_string())),
+        _ => None,
+    };
+    version.ok_or_else(|| not_a(value, "version of IP", "4 or 6, as in [4, 6]"))
+}
+
 /// The number of an autonomous system.
 pub(super) fn system(value: &DeValue<'_>) -> Result<u32, Problem> {
     let number = match value {
@@ -390,11 +426,10 @@ pub(super) fn system(value: &DeValue<'_>) -> Result<u32, Problem> {
 pub(super) fn coordinates(value: &DeValue<'_>) -> Result<(f64, f64), Problem> {
     let (what, write) = ("pair of coordinates", "degrees north and east, as in [52.52, 13.40]");
     let degrees = |value: &DeValue<'_>, max: i64| {
-        let number = match value {
-            DeValue::Integer(_) => value.as_integer().and_then(|n| n.to_string().parse().ok()),
-            DeValue::Float(number) => number.as_str().parse::<f64>().ok(),
-            _ => return Err(not_a(value, "number", "degrees, as in 52.52")),
+        let (DeValue::Integer(_) | DeValue::Float(_)) = value else {
+            return Err(not_a(value, "number", "degrees, as in 52.52"));
         };
+        let number = real(value);
         let max_degrees = if max == 90 { 90.0 } else { 180.0 };
         let number = number.filter(|number| (-max_degrees..=max_degrees).contains(number));
         let unit = if max == 90 { " degrees north" } else { " degrees east" };

@@ -9,7 +9,8 @@ use super::keys;
 use super::toml_text::{Writer, value_text};
 use super::write_routes::{write_map, write_route};
 use crate::declared::{
-    Audience, Carried, Carries, Declaration, Disabled, Mirror, MirrorPlace, Network, Repository,
+    Audience, Carried, Carries, Declaration, Disabled, Load, MaxShare, Mirror, MirrorPlace,
+    Network, Repository,
 };
 
 /// The reason why a folder cannot be written.
@@ -167,6 +168,7 @@ fn write_network(network: &Network, writer: &mut Writer) {
 fn write_mirror(mirror: &Mirror, writer: &mut Writer) {
     writer.texts("formerly", mirror.formerly.iter().map(|name| name.as_str().to_owned()));
     writer.texts("urls", mirror.urls.iter().map(|url| url.url.as_str().to_owned()));
+    writer.list("ip_versions", mirror.ip_versions.iter().map(|ip| ip.as_str().to_owned()));
     if let Some(sponsor) = &mirror.sponsor {
         writer.text("sponsor", &sponsor.name);
         writer.optional("sponsor_url", sponsor.url.as_deref());
@@ -182,6 +184,12 @@ fn write_mirror(mirror: &Mirror, writer: &mut Writer) {
     }
     if let Some(bandwidth) = mirror.bandwidth {
         writer.text("bandwidth", &bandwidth_text(bandwidth));
+    }
+    if mirror.load != Load::default() {
+        writer.value("load", &part_text(mirror.load.percent()));
+    }
+    if mirror.max_share != MaxShare::default() {
+        writer.value("max_share", &part_text(mirror.max_share.percent()));
     }
     writer.list("asns", mirror.asns.iter().map(u32::to_string));
     writer.texts("networks", mirror.networks.iter().map(|network| network.to_string()));
@@ -206,6 +214,11 @@ fn bandwidth_text(mbits: u32) -> String {
         (0, gbits) => format!("{gbits} Gbit/s"),
         _ => format!("{mbits} Mbit/s"),
     }
+}
+
+/// Percent as a part of 1.
+fn part_text(percent: u8) -> String {
+    value_text(&(f64::from(percent) / 100.0))
 }
 
 fn carried_text(carried: &Carried) -> String {

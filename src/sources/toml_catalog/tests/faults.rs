@@ -94,6 +94,37 @@ fn values_are_refused_with_what_would_be_right() {
          [52.52, 13.40]",
     );
     mirror_line(
+        "load = 50",
+        "load: 50 is no number from 0 to 1: write the part of its share, as in 0.5",
+    );
+    for (load, shown) in
+        [("-0.1", "-0.1"), ("nan", "nan"), ("\"50 %\"", "\"50 %\""), ("[1]", "a list")]
+    {
+        let line = format!("load = {load}");
+        let told = "is no number from 0 to 1: write the part of its share, as in 0.5";
+        mirror_line(&line, &format!("load: {shown} {told}"));
+    }
+    mirror_line(
+        "max_share = 30",
+        "max_share: 30 is no number above 0, to 1: write the part of the clients near it, as in 0.3",
+    );
+    mirror_line(
+        "max_share = 0.0",
+        "max_share: 0.0 is no number above 0, to 1: write `load = 0` for a mirror that nobody should get",
+    );
+    mirror_line(
+        "ip_versions = [4, 5]",
+        "ip_versions: 5 is no version of IP: write 4 or 6, as in [4, 6]",
+    );
+    mirror_line(
+        "ip_versions = 4",
+        "ip_versions: 4 is no list: write it in brackets, as in [\"a\", \"b\"]",
+    );
+    mirror_line(
+        "ip_versions = [6, 6]",
+        "ip_versions: 6 occurs twice in the list: keep one of them",
+    );
+    mirror_line(
         "countries = [\"FR\", \"fr\"]",
         "countries: \"fr\" occurs twice in the list: keep one of them",
     );
@@ -106,6 +137,14 @@ fn values_are_refused_with_what_would_be_right() {
 #[test]
 fn unknown_keys_are_refused_with_the_nearest_known_one() {
     mirror_line("netwroks = []", "netwroks: is not a key of [[mirror]]: did you mean `networks`?");
+    mirror_line(
+        "max_shares = 1",
+        "max_shares: is not a key of [[mirror]]: did you mean `max_share`?",
+    );
+    mirror_line(
+        "ipversions = [4]",
+        "ipversions: is not a key of [[mirror]]: did you mean `ip_versions`?",
+    );
     mirror_line("path = \"x\"", "path: is not a key of [[mirror]]: it belongs into [[repository]]");
     let told = refused(&format!("urls = []\n{SMALL}"));
     assert_eq!(told, "c.toml:1: urls: is not a key of a catalog: it belongs into [[mirror]]");

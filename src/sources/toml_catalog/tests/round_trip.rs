@@ -9,12 +9,13 @@ use super::super::{parse, read, starter, write, write_folder};
 use super::random_routes::routes;
 use super::routes::ROUTES;
 use crate::declared::{
-    Audience, Carried, Carries, Declaration, Disabled, Distribution, Mirror, MirrorPlace, Network,
-    Redirect, Repository, Sponsor, Url,
+    Audience, Carried, Carries, Declaration, Disabled, Distribution, Load, MaxShare, Mirror,
+    MirrorPlace, Network, Redirect, Repository, Sponsor, Url,
 };
 use catalog::Origin;
 use model::base_url::BaseUrl;
 use model::embedded::Nat64Prefix;
+use model::families::IpVersion::{V4, V6};
 use model::geo::Country;
 use model::mirror_key::MirrorName;
 use model::net::Prefix;
@@ -134,8 +135,14 @@ fn mirror() -> impl Strategy<Value = (Mirror, Vec<(u8, u8, u8)>)> {
     );
     let rest =
         (of(place()), of(1..=100_000_000_u32), of(line()), of(Just("a@b.example".to_owned())));
-    (identity, clients, rest).prop_map(
-        |((key, was_other, n_urls, sponsor), clients, (place, bandwidth, disabled, owner))| {
+    let shares = (
+        (0..=100_u8).prop_filter_map("a load", Load::new),
+        (1..=100_u8).prop_filter_map("a share", MaxShare::new),
+        select(vec![&[][..], &[V4], &[V6], &[V4, V6], &[V6, V4]]),
+    );
+    (identity, clients, rest, shares).prop_map(
+        |((key, was_other, n_urls, sponsor), clients, rest, (load, max_share, versions))| {
+            let (place, bandwidth, disabled, owner) = rest;
             let (mut asns, networks, [private, monopoly], audience, carried) = clients;
             asns.remove(&23_456);
             let has_clients = !asns.is_empty() || !networks.is_empty() || disabled.is_some();
@@ -153,8 +160,11 @@ fn mirror() -> impl Strategy<Value = (Mirror, Vec<(u8, u8, u8)>)> {
                 },
                 sponsor,
                 urls: (0..n_urls).map(url).collect(),
+                ip_versions: versions.to_vec(),
                 place,
                 bandwidth,
+                load,
+                max_share,
                 asns: asns.into_iter().collect(),
                 networks: networks.into_iter().collect(),
                 private: private && has_clients,
