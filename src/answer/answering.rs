@@ -12,6 +12,7 @@ use super::explain::Explanation;
 use super::fixed;
 use super::format::Format;
 use super::formats::{json, metalink, metalink4, mirrorlist};
+use super::front;
 use super::lists;
 use super::prepared::Edition;
 use super::redirect;
@@ -291,6 +292,8 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
         let fallback = rules.fallback(query, choice.protocols);
         let is_own = client.address == canonical(requester.address);
         let names_sources = matches!(format, Format::Mirrorlist | Format::Apt) && !redirects;
+        let max = rules.max_mirrors(query);
+        let of_redirect = if redirects { self.enough_for_redirect() } else { usize::MAX };
         let criteria = Criteria {
             directory: target.directory,
             client: client.lookup,
@@ -306,7 +309,10 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
             ip_version: query.ip_version,
             protocols: choice.protocols,
             minimum: rules.minimum(),
-            enough: rules.max_mirrors(query).max(rules.minimum()),
+            enough: max.min(of_redirect).max(rules.minimum()),
+            sharing: edition.listings().sharing(),
+            speaks: query.ip_version.or_else(|| rules.speaks(client.address)),
+            position: redirects.then(|| self.position(target, client)).flatten(),
             names_contributions: names_sources && *rules.header() == Header::Usual,
             country_only: rules.country_only(),
             order: rules.order(*format),
@@ -318,14 +324,27 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
             let (directory, preferred) = (&target.directory, choice.first());
             spread::spread(snapshot, directory, preferred, is_by_distance, selection);
         }
+        front::keep_working(&criteria, max, selection, tracer);
         repeated.find(edition.listings(), &target.directory, choice, selection);
         if !redirects {
             // A redirect skips unusable mirrors first and applies the limit afterwards.
-            let max = rules.max_mirrors(query);
             let left_out = &repeated.hosts;
             select::limit(max, left_out, snapshot, &criteria, workspace, selection, tracer);
         }
         choice
+    }
+
+    /// The number of mirrors that are enough to redirect to one of them: the further ones, the server that was
+    /// asked, which is skipped, and a few that may have too long a URL.
+    fn enough_for_redirect(&self) -> usize {
+        const SPARE: usize = 4;
+        let itself = self.edition.snapshot().hosts().at(self.request.host);
+        self.rules.redirect_links() + itself.len() + SPARE
+    }
+
+    /// Where the first mirror of a redirect is on the line of chances.
+    fn position(&self, target: &Target<'_, '_>, client: &Client) -> Option<f64> {
+        self.rules.position(client.address, target.directory.name, &target.file, self.request.now)
     }
 
     /// Finds the file, which a metalink requires; returns an empty view for other formats.

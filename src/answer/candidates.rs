@@ -1,6 +1,7 @@
 //! The mirrors from which a list is chosen: those that can serve what is asked for.
 
 use super::criteria::Criteria;
+use super::first_place::FirstPlace;
 use super::trace::{Reason, Tracer};
 use model::geo::{Country, Location};
 use model::ids::HostId;
@@ -18,6 +19,8 @@ pub struct Workspace {
     /// The mirrors of the current tier.
     pub(super) tier: Vec<u64>,
     pub(super) keys: Vec<u64>,
+    /// The chances of mirrors to be first, where those are limited.
+    pub(super) first_place: FirstPlace,
 }
 
 impl Workspace {

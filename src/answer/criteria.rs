@@ -39,6 +39,15 @@ pub struct Criteria<'a> {
     pub minimum: usize,
     /// In the order of distance, no further band is added once there are so many mirrors.
     pub enough: usize,
+    /// Mirrors that share a URL with another one, as bits, if there are any: they may be left out later.
+    pub sharing: Option<&'a [u64]>,
+    /// The version of IP that the client uses, if it counts: a mirror that is known not to work over it is
+    /// not the first one while there are others, and of the first four mirrors one is known to work over
+    /// IPv6 if that is the client's.
+    pub speaks: Option<IpVersion>,
+    /// Where the first mirror is on a line on which each mirror takes as much room as it has chances to be
+    /// first (0 to 1); `None` draws it.
+    pub position: Option<f64>,
     /// Whether the answer names the contributions. If not, a continent is added as one set instead
     /// of country by country.
     pub names_contributions: bool,

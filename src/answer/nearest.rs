@@ -13,8 +13,9 @@ use super::selecting::Selecting;
 use super::selection::Contribution;
 use super::trace::{FoundVia, Tracer};
 use model::area::AreaId;
-use model::geo::Location;
+use model::geo::{Country, Location};
 use model::tier::Tier;
+use snapshot::bands::BandView;
 
 /// Chooses and orders mirrors. `has_monopoly` says that only mirrors with a monopoly are candidates.
 pub(super) fn select<T: Tracer>(selecting: &mut Selecting<'_, '_, T>, has_monopoly: bool) {
@@ -61,15 +62,31 @@ fn bands<T: Tracer>(selecting: &mut Selecting<'_, '_, T>, area: AreaId) {
         if !selecting.add(band.hosts, FoundVia::Distance(band.km)) {
             continue;
         }
-        let (tier, contribution) = match own.filter(|_| band.is_own_country) {
-            Some(own) => (Tier::Geoip, Contribution::Country(own)),
-            None => (Tier::Nearest, Contribution::Nearest),
-        };
+        let (tier, contribution) = names(&band, own);
         selecting.name(contribution);
         selecting.take_weighted(tier);
     }
 }
 
-fn has_enough<T>(selecting: &Selecting<'_, '_, T>) -> bool {
-    selecting.selection.hosts.len() >= selecting.criteria.enough
+/// The tier of a band, and how answers name it. `own` is the country of the client's area.
+pub(super) fn names(band: &BandView<'_>, own: Option<Country>) -> (Tier, Contribution) {
+    match own.filter(|_| band.is_own_country) {
+        Some(own) => (Tier::Geoip, Contribution::Country(own)),
+        None => (Tier::Nearest, Contribution::Nearest),
+    }
+}
+
+/// Whether there are enough mirrors even if all that share a URL with another one are left out.
+fn has_enough<T: Tracer>(selecting: &Selecting<'_, '_, T>) -> bool {
+    let Selecting { criteria, selection, workspace, .. } = selecting;
+    let mut n_selected = selection.hosts.len();
+    if n_selected < criteria.enough {
+        return false;
+    }
+    if let Some(sharing) = criteria.sharing {
+        let words = workspace.taken.iter().zip(sharing);
+        let shared = words.map(|(taken, sharing)| (taken & sharing).count_ones() as usize);
+        n_selected -= shared.sum::<usize>().min(n_selected);
+    }
+    n_selected >= criteria.enough && selecting.has_first()
 }

@@ -1,14 +1,18 @@
 //! The rules of an answer: the operator's options, with what the route of a request changes.
 
+use std::net::IpAddr;
+
 use super::criteria::SelectionOrder;
 use super::format::Format;
 use super::options::Options;
 use super::policy::Policy;
 use super::prepared::Edition;
 use super::query::Query;
+use super::retry;
 use super::shaping::{Choice, Fallback};
 use encode::text::Text;
 use model::base_url::authority;
+use model::families::IpVersion;
 use model::ids::HostId;
 use model::url::{Protocol, ProtocolSet};
 use routes::options::{Header, Order};
@@ -126,6 +130,24 @@ impl<'a> Rules<'a> {
     /// The most further mirrors in the `Link` header of a redirect.
     pub(super) fn redirect_links(self) -> usize {
         self.options.redirect_links
+    }
+
+    /// Where the first mirror of a redirect to a file is on the line of chances
+    /// ([`Criteria::position`](super::criteria::Criteria::position)).
+    pub(super) fn position(
+        self,
+        client: IpAddr,
+        directory: &str,
+        file: &str,
+        now: u64,
+    ) -> Option<f64> {
+        let every = self.options.redirect_retry?;
+        Some(retry::position(client, (directory, file), now, every))
+    }
+
+    /// The version of IP by which mirrors are ordered for a client.
+    pub(super) fn speaks(self, client: IpAddr) -> Option<IpVersion> {
+        self.options.families.then(|| IpVersion::of(client))
     }
 
     /// Ends the body of a list as the route says.

@@ -48,8 +48,13 @@ pub fn select(
         SelectionOrder::Tiers => selecting.by_tiers(has_monopoly),
         SelectionOrder::Nearest => nearest::select(&mut selecting, has_monopoly),
         SelectionOrder::Random => selecting.by_chance(has_monopoly),
-        SelectionOrder::Fixed(hosts) => selecting.in_order(hosts),
+        // This is the same for all clients.
+        SelectionOrder::Fixed(hosts) => return selecting.in_order(hosts),
     }
+    if !has_monopoly {
+        selecting.take_working();
+    }
+    selecting.settle_first();
 }
 
 /// Removes the mirrors in `left_out` (in the order of the selection) and keeps the first `max` of the

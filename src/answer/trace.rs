@@ -49,6 +49,12 @@ pub trait Tracer {
         let _ = (tier, n_before, hosts);
     }
 
+    /// This mirror is moved forward, before others that were selected earlier.
+    #[inline]
+    fn moved(&mut self, host: HostId, moved: Moved) {
+        let _ = (host, moved);
+    }
+
     /// These mirrors had been selected and are not listed.
     #[inline]
     fn cut(&mut self, hosts: &[HostId], cut: Cut) {
@@ -120,6 +126,18 @@ pub enum Cut {
     BeyondMax,
 }
 
+/// The reason why a mirror was moved forward.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Moved {
+    /// To the first place: the share of a mirror of its band is limited.
+    MaxShare,
+    /// To the first place, or to one of the first: others do not work over the client's version of IP, or are
+    /// not known to.
+    IpVersion,
+    /// To the first place: who is first in redirects changes with time.
+    Position,
+}
+
 /// How a mirror was selected.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Selected {
@@ -129,6 +147,8 @@ pub struct Selected {
     pub via: FoundVia,
     /// Its place after the tiers were ordered, from 0 on, before the list was shaped.
     pub drawn: usize,
+    /// Why it was moved forward, if it was for another reason than to spread the first mirrors over networks.
+    pub moved: Option<Moved>,
 }
 
 /// The verdict about a mirror.
@@ -231,10 +251,19 @@ impl Tracer for Recorder {
     fn ordered(&mut self, tier: Tier, n_before: usize, hosts: &[HostId]) {
         for (drawn, &host) in (n_before..).zip(hosts) {
             self.decide(host, |state| match state {
-                State::Taken(via) => State::Selected(Selected { tier, via, drawn }),
+                State::Taken(via) => State::Selected(Selected { tier, via, drawn, moved: None }),
                 other => other,
             });
         }
+    }
+
+    fn moved(&mut self, host: HostId, moved: Moved) {
+        self.decide(host, |state| match state {
+            State::Selected(selected) => {
+                State::Selected(Selected { moved: Some(moved), ..selected })
+            }
+            other => other,
+        });
     }
 
     fn cut(&mut self, hosts: &[HostId], cut: Cut) {

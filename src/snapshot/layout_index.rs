@@ -61,12 +61,12 @@ impl LayoutIndex {
         self.by_protocol.get(protocol as usize).map_or(&[], |hosts| hosts)
     }
 
-    /// The mirrors of which a URL is known to work over a version of IP.
+    /// The mirrors of which a URL is known to work over a version of IP, as bits; empty if there are none.
     pub fn working(&self, version: IpVersion) -> &[u64] {
         self.working.get(version as usize).map_or(&[], |hosts| hosts)
     }
 
-    /// The mirrors that are known not to work over a version of IP.
+    /// The mirrors that are known not to work over a version of IP, as bits; empty if there are none.
     pub fn failing(&self, version: IpVersion) -> &[u64] {
         self.failing.get(version as usize).map_or(&[], |hosts| hosts)
     }
@@ -196,12 +196,17 @@ impl LayoutIndex {
             slots: layout.slots.clone(),
             public,
             by_protocol,
-            working,
-            failing,
+            working: working.map(none_if_empty),
+            failing: failing.map(none_if_empty),
             by_country: by_country.into_iter().collect(),
             by_continent: by_continent.into_iter().collect(),
         })
     }
+}
+
+/// A set without a word if it has no member, as most data say nothing of versions of IP.
+fn none_if_empty(set: Box<[u64]>) -> Box<[u64]> {
+    if set.iter().all(|&word| word == 0) { Box::default() } else { set }
 }
 
 #[cfg(test)]

@@ -1,4 +1,7 @@
 //! Which mirrors are listed, and how answers are shaped.
+
+use std::num::NonZeroU64;
+
 use crate::config::section_macro::section;
 use crate::config::values::{
     AliasTable, Count, Fallback, FallbackParser, Nat64Prefix, Policy, Profile, Protocol, Requesters,
@@ -71,6 +74,16 @@ section! {
             value: "",
             profiles: (false, true),
         }
+        /// Whether a mirror that does not work over the client's version of IP comes after others
+        ///
+        /// It is not the first one if there is another, and one of the first four works over IPv6 for clients of
+        /// IPv6. Mirrors of which the data do not say it count as before.
+        families: bool {
+            key: "answer.families",
+            flag: (skip),
+            value: "",
+            profiles: (false, true),
+        }
         /// Whether bodies are compressed (zstd or gzip) for clients that ask for it
         compress: bool {
             key: "answer.compress",
@@ -94,6 +107,17 @@ section! {
             flag: (skip),
             value: "N",
             default: Count::of(4),
+        }
+        /// Redirect a client that asks for the same file again after so many seconds to another mirror; 0 draws one
+        /// each time
+        ///
+        /// The answer depends on the time and the client, so nothing is stored. Where nearly all clients get one
+        /// mirror, a quarter of them gets the next one.
+        redirect_retry: Count<0, 3_600> {
+            key: "answer.redirect_retry",
+            flag: (skip),
+            value: "SECONDS",
+            profiles: (Count::of(0), Count::of(60)),
         }
         /// Other names for what is not found under its own: of directories, with everything below them, and of
         /// repositories
@@ -172,12 +196,14 @@ impl AnswerOptions {
     pub fn options(&self) -> answer::Options {
         answer::Options {
             policy: self.policy(self.profile()).into(),
+            families: self.families(self.profile()),
             minimum: self.minimum().as_usize(),
             max_parameters: self.max_parameters().as_usize(),
             max_countries: self.max_countries().as_usize(),
             max_protocols: self.max_protocols().as_usize(),
             max_excluded: self.max_excluded().as_usize(),
             redirect_links: self.redirect_links().as_usize(),
+            redirect_retry: NonZeroU64::new(self.redirect_retry(self.profile()).get().into()),
             nat64: self.nat64_prefix().into_iter().map(|Nat64Prefix(prefix)| prefix).collect(),
             shaping: self.shaping(),
             aliases: self.aliases.clone().unwrap_or_default().0,

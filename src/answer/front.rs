@@ -1,0 +1,202 @@
+//! Decides which mirror is first where weights alone do not, and that clients reach one of the first.
+//!
+//! Clients take the first mirror, so three rules concern it: a mirror that does not work over the client's
+//! version of IP is not first ([`Criteria::speaks`]), a mirror with a limited share is first only that often
+//! ([`FirstPlace`]), and a redirect that is asked for again has another first mirror
+//! ([`Criteria::position`]). Without any of them, nothing is done.
+//!
+//! Mirrors of the client's own networks are above limits: who put a network there wants its clients.
+
+use super::candidates::Workspace;
+use super::criteria::{Criteria, SelectionOrder};
+use super::first_place::{Contender, FirstPlace};
+use super::nearest::names;
+use super::order::weighted;
+use super::selecting::Selecting;
+use super::selection::{Contribution, Selection};
+use super::trace::{FoundVia, Moved, Tracer};
+use model::families::IpVersion;
+use model::ids::HostId;
+use model::tier::Tier;
+use snapshot::hosts::HostIndex;
+use snapshot::{contains, insert, members};
+
+/// The number of first mirrors of which one is to work over IPv6: as many URLs as zypper reads.
+const FRONT: usize = 4;
+/// The most clients that get one mirror by position, in percent. The others get the next one: of four
+/// positions that are a quarter of the line apart, one has another mirror at least.
+const MOST_BY_POSITION: u8 = 75;
+
+/// Computes the chances of selected mirrors to be first. `hosts` and `tiers` are those of a [`Selection`]
+/// in the order of tiers, and mirrors in `failing` are not first. The mirrors of the client's networks,
+/// which decide alone where there are any, do not count.
+pub fn chances(
+    index: &HostIndex,
+    criteria: &Criteria<'_>,
+    (hosts, tiers): (&[HostId], &[(Tier, usize)]),
+    failing: &[u64],
+    first_place: &mut FirstPlace,
+) {
+    let most = if criteria.position.is_some() { MOST_BY_POSITION } else { 100 };
+    first_place.clear();
+    let mut from = 0;
+    for &(tier, end) in tiers {
+        let band = hosts.get(from..end).unwrap_or(&[]);
+        from = end;
+        if is_own_network(tier) {
+            continue;
+        }
+        let eligible = band.iter().filter(|&&host| !contains(failing, host));
+        let contenders = eligible.map(|&host| {
+            let contender = Contender::new(index, host);
+            Contender { max_share: contender.max_share.min(most), ..contender }
+        });
+        if !first_place.add_band(contenders) {
+            break;
+        }
+    }
+}
+
+/// The mirrors that are known not to work over the client's version of IP; empty if there are none, or if
+/// that does not count.
+pub fn failing<'a>(criteria: &Criteria<'a>) -> &'a [u64] {
+    criteria.speaks.map_or(&[], |version| criteria.directory.layout.failing(version))
+}
+
+fn is_own_network(tier: Tier) -> bool {
+    matches!(tier, Tier::Netblock | Tier::Asn)
+}
+
+impl<T: Tracer> Selecting<'_, '_, T> {
+    /// Whether a mirror is selected that may be the first one for any number of clients.
+    pub(super) fn has_first(&self) -> bool {
+        let (failing, capped) = (failing(self.criteria), self.snapshot.hosts().capped());
+        if failing.is_empty() && capped.is_empty() {
+            return true;
+        }
+        let may_be = |&host: &HostId| !contains(failing, host) && !contains(capped, host);
+        self.selection.hosts.iter().any(may_be)
+    }
+
+    /// Moves the mirror to the front that is to be the first.
+    pub(super) fn settle_first(&mut self) {
+        let Self { snapshot, criteria, .. } = *self;
+        let index = snapshot.hosts();
+        let mut failing = failing(criteria);
+        let capped = index.capped();
+        if failing.is_empty() && capped.is_empty() && criteria.position.is_none() {
+            return;
+        }
+        let Selection { hosts, tiers, .. } = &*self.selection;
+        let best = hosts.iter().position(|&host| !contains(failing, host)).unwrap_or_else(|| {
+            failing = &[];
+            0
+        });
+        let Some(at) = tiers.iter().position(|&(_, end)| best < end) else { return };
+        let Some(&(tier, end)) = tiers.get(at) else { return };
+        let from =
+            at.checked_sub(1).and_then(|before| tiers.get(before)).map_or(0, |&(_, end)| end);
+        let band = hosts.get(from..end).unwrap_or(&[]);
+        let is_limited =
+            criteria.position.is_some() || band.iter().any(|&host| contains(capped, host));
+        if is_own_network(tier) || !is_limited {
+            return self.lead(best, Moved::IpVersion);
+        }
+        let first_place = &mut self.workspace.first_place;
+        chances(index, criteria, (hosts, tiers), failing, first_place);
+        let (position, moved) = match criteria.position {
+            Some(position) => (position, Moved::Position),
+            None => (self.rng.f64(), Moved::MaxShare),
+        };
+        let drawn = first_place.at(position);
+        if let Some(place) = hosts.iter().position(|&host| Some(host) == drawn) {
+            self.lead(place, moved);
+        }
+    }
+
+    /// Moves the mirror at `place` to the front.
+    fn lead(&mut self, place: usize, moved: Moved) {
+        if place > 0 {
+            self.selection.promote(place, 0);
+            if let Some(&host) = self.selection.hosts.first() {
+                self.tracer.moved(host, moved);
+            }
+        }
+    }
+
+    /// If none of the selected mirrors is known to work over the client's version of IP, but others are,
+    /// adds the nearest one of these.
+    pub(super) fn take_working(&mut self) {
+        let Some(working) = working(self.criteria) else { return };
+        let is_asked = self.criteria.countries.is_some_and(|asked| !asked.global);
+        // Countries that a client names are all that it wants.
+        if is_asked || self.selection.hosts.iter().any(|&host| contains(working, host)) {
+            return;
+        }
+        let Self { snapshot, criteria, .. } = *self;
+        let is_by_distance = matches!(criteria.order, SelectionOrder::Nearest);
+        let area = criteria.area.filter(|_| is_by_distance);
+        let own =
+            area.and_then(|area| snapshot.area(area)).and_then(|area| area.location.country());
+        let mut bands = area.into_iter().flat_map(|area| snapshot.bands(area));
+        let Workspace { open, tier: usable, keys, .. } = &mut *self.workspace;
+        let mut keep_usable = |among: &[u64]| {
+            let words = usable.iter_mut().zip(&*open).zip(working).zip(among);
+            words.fold(false, |any, (((usable, open), working), among)| {
+                *usable = open & working & among;
+                any || *usable != 0
+            })
+        };
+        let (via, tier, contribution) = match bands.find(|band| keep_usable(band.hosts)) {
+            Some(band) => {
+                let (tier, contribution) = names(&band, own);
+                (FoundVia::Distance(band.km), tier, contribution)
+            }
+            None if keep_usable(criteria.directory.layout.public()) => {
+                (FoundVia::Global, Tier::Global, Contribution::Global)
+            }
+            None => return,
+        };
+        // One is enough.
+        let hosts = &mut self.selection.hosts;
+        let n_before = hosts.len();
+        let weight = |host| snapshot.hosts().weight(host);
+        weighted(members(usable), weight, self.rng, keys, hosts);
+        usable.fill(0);
+        if let Some(&host) = hosts.get(n_before) {
+            hosts.truncate(n_before);
+            insert(usable, host);
+            self.tracer.taken(host, via);
+            self.name(contribution);
+            self.take_weighted(tier);
+        }
+    }
+}
+
+/// Moves a mirror that is known to work over the client's version of IP to one of the first places, of at
+/// most `max`, if that matters and none is there.
+pub fn keep_working(
+    criteria: &Criteria<'_>,
+    max: usize,
+    selection: &mut Selection,
+    tracer: &mut impl Tracer,
+) {
+    let Some(working) = working(criteria) else { return };
+    let Some(from) = selection.hosts.iter().position(|&host| contains(working, host)) else {
+        return;
+    };
+    let Some(last) = FRONT.min(max).checked_sub(1) else { return };
+    if from > last {
+        selection.promote(from, last);
+        if let Some(&host) = selection.hosts.get(last) {
+            tracer.moved(host, Moved::IpVersion);
+        }
+    }
+}
+
+/// The mirrors that are known to work over the client's version of IP, if one of them has to be among the
+/// first: clients of IPv6 may have nothing else, and not every mirror has it.
+fn working<'a>(criteria: &Criteria<'a>) -> Option<&'a [u64]> {
+    let version = criteria.speaks.filter(|&version| version == IpVersion::V6)?;
+    Some(criteria.directory.layout.working(version)).filter(|working| !working.is_empty())
+}
