@@ -8,7 +8,6 @@ use fastrand::Rng;
 use super::asked::Asked;
 use super::criteria::{Criteria, SelectionOrder};
 use super::document::{Document, Ending, List, push_url_tail};
-use super::explain::Explanation;
 use super::fixed;
 use super::format::Format;
 use super::formats::{json, metalink, metalink4, mirrorlist};
@@ -25,7 +24,7 @@ use super::shaping::Choice;
 use super::spread;
 use super::status::Status;
 use super::target::{self, Message, Refusal, Subject, Target, Wanted};
-use super::trace::{NoTrace, Recorder, Tracer};
+use super::trace::{NoTrace, Tracer};
 use encode::text::Text;
 use model::area::AreaId;
 use model::embedded::LookupAddresses;
@@ -38,15 +37,15 @@ use routes::{Match, Standard, Unresolved};
 use snapshot::FileView;
 
 /// The client for which mirrors are chosen.
-struct Client {
+pub(super) struct Client {
     /// The requester's address, or the one in `ip=`.
-    address: IpAddr,
+    pub(super) address: IpAddr,
     /// The addresses by which it is looked up.
-    lookup: LookupAddresses,
+    pub(super) lookup: LookupAddresses,
     /// Its area, if known.
-    area: Option<AreaId>,
+    pub(super) area: Option<AreaId>,
     /// The location of that.
-    location: Option<Location>,
+    pub(super) location: Option<Location>,
 }
 
 /// A request that is understood, and the rules of its answer.
@@ -59,6 +58,8 @@ pub(super) struct Answering<'r, 's, 'q> {
     pub(super) request: &'r Request<'q>,
     /// What it asks for.
     pub(super) asked: &'r Asked<'r, 'q>,
+    /// Whether private mirrors are listed for who may see them.
+    pub(super) shows_private: bool,
 }
 
 impl<'r, 's, 'q> Answering<'r, 's, 'q> {
@@ -70,7 +71,7 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
         reply: &mut Reply<'q>,
         body: &mut Text,
     ) -> Result<(), Refusal<'s, 'q>> {
-        let Self { edition, rules, request, asked } = *self;
+        let Self { edition, rules, request, asked, .. } = *self;
         let Asked { query, format, .. } = asked;
         let redirects = query.redirects(*format);
         let target = self.resolve(&mut buffers.key);
@@ -97,18 +98,10 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
         let fallback = rules.fallback(query, choice.protocols);
         let Buffers { selection, repeated, pubdate, url_tail, suffix, tails, .. } = buffers;
         let choice = Choice { repeated: &repeated.urls, ..choice };
-        suffix.clear();
-        if let Some(found) = asked.route {
-            let unresolved = |reason| self.unresolved(reason);
-            found.push_suffix(suffix).map_err(unresolved)?;
-        }
-        // The lists of images of AlmaLinux have none.
-        let slash =
-            *format != Format::Isolist && rules.of_route().is_none_or(|route| route.trailing_slash);
+        let ending = self.ending(suffix)?;
         if !redirects {
             reply.found = selection.tier(0);
         }
-        let ending = Ending { slash, suffix };
         url_tail.clear();
         push_url_tail(&target, ending, url_tail);
         let document =
@@ -138,6 +131,19 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
         }
         self.end(self.is_as_asked(reply.found), reply, body);
         Ok(())
+    }
+
+    /// How URLs end; `suffix` is a reused buffer.
+    pub(super) fn ending<'b>(&self, suffix: &'b mut String) -> Result<Ending<'b>, Refusal<'s, 'q>> {
+        suffix.clear();
+        if let Some(found) = self.asked.route {
+            found.push_suffix(suffix).map_err(|reason| self.unresolved(reason))?;
+        }
+        let route = self.rules.of_route();
+        // The lists of images of AlmaLinux have none.
+        let slash =
+            self.asked.format != Format::Isolist && route.is_none_or(|route| route.trailing_slash);
+        Ok(Ending { slash, suffix })
     }
 
     /// Whether a list whose first mirror is of this tier is what the request asked for, and the same for all
@@ -176,7 +182,7 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
     }
 
     /// Finds the directory that is wanted, and perhaps a file.
-    fn resolve(&self, key: &mut String) -> Result<Target<'s, 'q>, Refusal<'s, 'q>> {
+    pub(super) fn resolve(&self, key: &mut String) -> Result<Target<'s, 'q>, Refusal<'s, 'q>> {
         let Self { edition, rules, asked, .. } = *self;
         match &asked.wanted {
             Ok(wanted) => {
@@ -187,7 +193,7 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
     }
 
     /// A route that matches does not say what is asked for.
-    fn unresolved(&self, reason: Unresolved<'q>) -> Refusal<'s, 'q> {
+    pub(super) fn unresolved(&self, reason: Unresolved<'q>) -> Refusal<'s, 'q> {
         let status = match reason {
             Unresolved::Missing(_) => Status::Ok,
             _ => Status::NotFound,
@@ -227,34 +233,8 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
         (address, place.and_then(Location::country))
     }
 
-    /// Explains the answer.
-    pub(super) fn explain(&self, rng: &mut Rng) -> Result<Explanation<'s>, Refusal<'s, 'q>> {
-        let snapshot = self.edition.snapshot();
-        let mut buffers = Buffers::default();
-        let target = self.resolve(&mut buffers.key)?;
-        let client = self.find_client()?;
-        self.find_file(&target)?;
-        let mut recorder = Recorder::new(snapshot.hosts().len());
-        let choice = self.choose(&target, &client, rng, &mut buffers, &mut recorder);
-        let Client { address, lookup, location, .. } = client;
-        Ok(Explanation {
-            client: address,
-            lookup,
-            area: snapshot.trace_area(lookup),
-            continent: match location.and_then(Location::country) {
-                Some(country) => snapshot.find_continent(country),
-                None => location.and_then(Location::continent),
-            },
-            asn: snapshot.trace_asn(lookup),
-            netblocks: snapshot.trace_netblocks(lookup).collect(),
-            directory: target.directory.name,
-            protocols: choice.protocols,
-            verdicts: recorder.finish(&buffers.selection.hosts),
-        })
-    }
-
     /// The client and its location: the requester, or the address in `ip=` if the requester may use it.
-    fn find_client(&self) -> Result<Client, Refusal<'s, 'q>> {
+    pub(super) fn find_client(&self) -> Result<Client, Refusal<'s, 'q>> {
         let snapshot = self.edition.snapshot();
         let requester = self.request.requester;
         let address = match &self.asked.query.ip {
@@ -275,7 +255,7 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
 
     /// Chooses the mirrors that are listed and the repeated URLs that are not, and stores both in
     /// `buffers`.
-    fn choose(
+    pub(super) fn choose(
         &self,
         target: &Target<'s, 'q>,
         client: &Client,
@@ -302,7 +282,8 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
             countries: query.countries.as_ref(),
             netblocks: query.netblocks,
             // Images are for people, who may be elsewhere when they fetch them.
-            private: (is_own || options.private_for_ip.include(requester))
+            private: self.shows_private
+                && (is_own || options.private_for_ip.include(requester))
                 && *format != Format::Isolist,
             excluded: rules.twins(fallback),
             left_out: query.left_out.as_deref(),
@@ -348,7 +329,10 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
     }
 
     /// Finds the file, which a metalink requires; returns an empty view for other formats.
-    fn find_file(&self, target: &Target<'s, 'q>) -> Result<FileView<'s>, Refusal<'s, 'q>> {
+    pub(super) fn find_file(
+        &self,
+        target: &Target<'s, 'q>,
+    ) -> Result<FileView<'s>, Refusal<'s, 'q>> {
         const NONE: FileView<'_> = FileView { id: FileId(u32::MAX), versions: &[] };
         if !self.asked.format.describes_file() {
             return Ok(NONE);

@@ -58,6 +58,7 @@ mod error_style;
 mod error;
 mod scratch;
 mod answering;
+mod explaining;
 
 use fastrand::Rng;
 
@@ -74,7 +75,7 @@ pub use status::Status;
 
 use answering::Answering;
 use asked::Asked;
-use explain::Explanation;
+use explain::{Audience, Explanation, NoList};
 use message::push_message;
 use query::Countme;
 use rules::Rules;
@@ -107,7 +108,9 @@ pub fn respond<'q>(
     let outcome = Asked::read(request, options, target).and_then(|asked| {
         format = asked.format;
         reply.content_type = format.content_type();
-        Answering { edition, rules, request, asked: &asked }.answer(rng, buffers, &mut reply, body)
+        let shows_private = true;
+        Answering { edition, rules, request, asked: &asked, shows_private }
+            .answer(rng, buffers, &mut reply, body)
     });
     if let Err(refusal) = outcome {
         error::answer(&refusal, request, format, rules, &mut buffers.pubdate, &mut reply, body);
@@ -115,23 +118,24 @@ pub fn respond<'q>(
     reply
 }
 
-/// Explains the answer to a request; with the same `rng`, that of [`respond`]. Fails with the message
-/// that the client gets instead of mirrors.
-///
-/// For a redirect it explains the list of mirrors before that is limited.
+/// Explains the answer to a request; with the same `rng`, that of [`respond`], unless private mirrors
+/// are hidden from the `audience`. Fails with what the client gets instead of mirrors.
 pub fn explain<'s>(
     edition: &'s Edition,
     options: &Options,
     request: &Request<'_>,
+    audience: Audience,
     rng: &mut Rng,
-) -> Result<Explanation<'s>, String> {
+) -> Result<Explanation<'s>, NoList> {
     let mut target = String::new();
     let rules = Rules::new(edition, options, request.endpoint.route());
-    let explained = Asked::read(request, options, &mut target)
-        .and_then(|asked| Answering { edition, rules, request, asked: &asked }.explain(rng));
+    let shows_private = audience == Audience::Operator;
+    let explained = Asked::read(request, options, &mut target).and_then(|asked| {
+        Answering { edition, rules, request, asked: &asked, shows_private }.explain(rng)
+    });
     explained.map_err(|refusal| {
-        let mut text = String::new();
-        push_message(&refusal.message, &mut text);
-        text
+        let mut message = String::new();
+        push_message(&refusal.message, &mut message);
+        NoList { status: refusal.status, code: refusal.message.code(), message }
     })
 }

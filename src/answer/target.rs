@@ -120,6 +120,27 @@ pub enum Message<'s, 'q> {
     NoRepodata(&'s str),
 }
 
+impl Message<'_, '_> {
+    /// A word for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Fixed(text) if text.starts_with("# either") => "nothing_asked",
+            Self::Fixed(text) if text.ends_with("invalid path") => "unknown_path",
+            Self::Fixed("repo disabled") => "repository_disabled",
+            Self::Fixed(_) => "no_list",
+            Self::BadQuery(_) | Self::BadValue(..) => "bad_query",
+            Self::BadAddress(_) => "bad_address",
+            Self::Unresolved(Unresolved::Missing(_)) => "parameter_missing",
+            Self::Unresolved(_) => "unknown_value",
+            Self::UnknownCategory(_) => "unknown_category",
+            Self::UnknownRepository(_) => "unknown_repository",
+            Self::Divided(_) => "divided_repository",
+            Self::NotCarried(_) => "not_carried",
+            Self::NoMetalink(..) | Self::NoChecksums(..) | Self::NoRepodata(_) => "no_metalink",
+        }
+    }
+}
+
 impl<'s, 'q> Refusal<'s, 'q> {
     /// A refusal with status 400.
     pub fn bad_request(message: Message<'s, 'q>) -> Self {

@@ -176,6 +176,8 @@ pub enum Verdict {
 pub struct Recorder {
     /// By [`HostId`].
     states: Vec<State>,
+    /// The tiers in the order in which they were taken, each with its mirrors.
+    tiers: Vec<(Tier, Vec<HostId>)>,
 }
 
 /// The state of a mirror during the selection.
@@ -191,7 +193,13 @@ enum State {
 impl Recorder {
     /// A recorder for a snapshot of `n_hosts` mirrors.
     pub fn new(n_hosts: usize) -> Self {
-        Self { states: vec![State::Out(Reason::NotReached); n_hosts] }
+        Self { states: vec![State::Out(Reason::NotReached); n_hosts], tiers: Vec::new() }
+    }
+
+    /// Takes the tiers out, in the order in which they were taken, each with the mirrors that it added. None
+    /// is empty.
+    pub fn take_tiers(&mut self) -> Vec<(Tier, Vec<HostId>)> {
+        std::mem::take(&mut self.tiers)
     }
 
     /// The verdicts, by [`HostId`]; `listed` are the mirrors that are listed in the end.
@@ -249,6 +257,9 @@ impl Tracer for Recorder {
     }
 
     fn ordered(&mut self, tier: Tier, n_before: usize, hosts: &[HostId]) {
+        if !hosts.is_empty() {
+            self.tiers.push((tier, hosts.to_vec()));
+        }
         for (drawn, &host) in (n_before..).zip(hosts) {
             self.decide(host, |state| match state {
                 State::Taken(via) => State::Selected(Selected { tier, via, drawn, moved: None }),

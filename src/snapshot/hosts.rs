@@ -122,6 +122,11 @@ impl HostIndex {
         self.weights.get(host.index()).copied().unwrap_or(Weight(1.0))
     }
 
+    /// The bandwidth of a mirror in Mbit/s, as its share of the load while it takes all of it; at least 1.
+    pub fn bandwidth(&self, host: HostId) -> u32 {
+        self.table.get(host.index()).map_or(1, |host| host.weight.max(1))
+    }
+
     /// The country of a mirror, if known.
     pub fn country(&self, host: HostId) -> Option<Country> {
         self.table.get(host.index()).and_then(|host| host.country)

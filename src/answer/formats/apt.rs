@@ -23,7 +23,7 @@ pub fn render(list: List<'_>, plain: bool, body: &mut Text) {
 }
 
 /// 1 is the best one. The fallback, which has no tier, is the last resort.
-fn priority(list: List<'_>, tier: Option<Tier>) -> u64 {
+pub fn priority(list: List<'_>, tier: Option<Tier>) -> u64 {
     match (list, tier) {
         (List::Fixed(_), _) | (_, Some(Tier::Netblock)) => 1,
         (_, Some(Tier::Asn)) => 2,

@@ -244,15 +244,17 @@ fn the_client_is_explained_with_its_networks() {
 #[test]
 fn what_gets_no_mirrors_is_explained_by_what_the_client_is_told() {
     let server = World::standard().serve();
-    for (request, told) in [
-        ("/mirrorlist?path=nothing/there", "error: invalid path"),
-        ("/mirrorlist?repo=old-8&arch=x86_64", "repo disabled"),
-        ("/mirrorlist?path=pub/test&ip=x", "error: ip=x is no address\n"),
+    for (request, code, told) in [
+        ("/mirrorlist?path=nothing/there", "unknown_path", "error: invalid path"),
+        ("/mirrorlist?repo=old-8&arch=x86_64", "repository_disabled", "repo disabled"),
+        ("/mirrorlist?path=pub/test&ip=x", "bad_address", "error: ip=x is no address\n"),
         (
             "/metalink?path=pub/test/9/x86_64/nothing",
+            "no_metalink",
             "pub/test/9/x86_64/nothing not found or has not metalink",
         ),
     ] {
-        assert_eq!(server.explain_seeded(request, 1), Err(told.to_owned()), "{request}");
+        let no_list = server.explain_seeded(request, 1).expect_err("no list");
+        assert_eq!((no_list.code, no_list.message.as_str()), (code, told), "{request}");
     }
 }

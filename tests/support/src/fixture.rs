@@ -8,7 +8,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use answer::explain::Explanation;
+use answer::explain::{self as explained, Explanation, NoList};
 use answer::requester::Requester;
 use answer::{Edition, Endpoint, Options, Reply, Request, Scratch, Status, explain, respond};
 use catalog::Report;
@@ -390,9 +390,11 @@ impl Server {
 
     /// Explains the answer to a request with this seed.
     #[track_caller]
-    pub fn explain_seeded(&self, request: &str, seed: u64) -> Result<Explanation<'_>, String> {
+    pub fn explain_seeded(&self, request: &str, seed: u64) -> Result<Explanation<'_>, NoList> {
         let mut rng = fastrand::Rng::with_seed(seed);
-        explain(&self.edition, &self.options, &parse_request(&self.edition, request), &mut rng)
+        let request = parse_request(&self.edition, request);
+        let audience = explained::Audience::Operator;
+        explain(&self.edition, &self.options, &request, audience, &mut rng)
     }
 }
 

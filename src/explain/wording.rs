@@ -1,0 +1,119 @@
+//! The words and sentences of reports.
+
+use answer::Format;
+use answer::explain::ExplainedOrder;
+use answer::trace::{Cut, FoundVia, Reason};
+
+use super::report::RulesReport;
+
+/// A format.
+pub(crate) fn format(format: Format, is_redirect: bool) -> &'static str {
+    match format {
+        _ if is_redirect => "redirect",
+        Format::Mirrorlist => "mirrorlist",
+        Format::Metalink => "metalink",
+        Format::Metalink4 => "metalink4",
+        Format::Json => "json",
+        Format::Apt => "apt",
+        Format::Pacman => "pacman",
+        Format::Urpmi => "urpmi",
+        Format::Isolist => "isolist",
+    }
+}
+
+/// An order of mirrors.
+pub(crate) fn order(order: ExplainedOrder) -> &'static str {
+    match order {
+        ExplainedOrder::Tiers => "tiers",
+        ExplainedOrder::Nearest => "nearest",
+        ExplainedOrder::Random => "random",
+        ExplainedOrder::Fixed => "fixed",
+    }
+}
+
+/// What brought a mirror into a tier.
+pub(crate) fn via(via: FoundVia) -> String {
+    match via {
+        FoundVia::Netblock(prefix) => prefix.to_string(),
+        FoundVia::Asn(asn) => format!("AS{asn}"),
+        FoundVia::Country(country) => country.to_string(),
+        FoundVia::Continent(continent) => continent.to_string(),
+        FoundVia::Distance((from, to)) => format!("{from} to {to} km"),
+        FoundVia::Global => "world".to_owned(),
+    }
+}
+
+/// Why a mirror was not selected: a word that does not change, and a sentence about `it`.
+pub(crate) fn reason(
+    reason: Reason,
+    country: Option<&str>,
+    rules: &RulesReport,
+) -> (&'static str, String) {
+    let own = country.unwrap_or("a country that is not known");
+    match reason {
+        Reason::IsFallback => (
+            "fallback",
+            "it is the server of the fallback, which is listed last in any case".into(),
+        ),
+        Reason::NotCarried => ("not_carried", "it does not carry the directory".into()),
+        Reason::NoProtocol => {
+            let protocols = rules.protocols.join(", ");
+            ("no_protocol", format!("it has no URL of a protocol that counts here ({protocols})"))
+        }
+        Reason::Excluded => ("excluded", "exclude= in the request names its host".into()),
+        Reason::ExcludedCountry => {
+            ("excluded_country", "not_country= in the request names its country".into())
+        }
+        Reason::IpVersion => (
+            "ip_version",
+            "it is known not to work over the version of IP that the request asks for".into(),
+        ),
+        Reason::Private => (
+            "private",
+            "it is private, and no network of its own that counts contains the client".into(),
+        ),
+        Reason::Rests => ("rests", "it rests: its load is set to 0".into()),
+        Reason::RefusesCountry if rules.order == "fixed" => (
+            "refuses_country",
+            "it does not serve every country, and the list is the same for all clients".into(),
+        ),
+        Reason::RefusesCountry => {
+            ("refuses_country", format!("it does not serve clients in {own}"))
+        }
+        Reason::OtherCountry => (
+            "other_country",
+            match &rules.countries {
+                Some(asked) => format!("only mirrors of {} are listed", asked.join(", ")),
+                None => format!("only mirrors of {own} are listed"),
+            },
+        ),
+        Reason::Monopoly => {
+            ("monopoly", "a mirror of the client's network is set to be listed there alone".into())
+        }
+        Reason::NotReached => (
+            "not_reached",
+            match &rules.countries {
+                Some(asked) if asked.iter().all(|country| country != "global") => {
+                    format!("mirrors of {} were asked for", asked.join(", "))
+                }
+                _ => "there were enough mirrors before it".into(),
+            },
+        ),
+    }
+}
+
+/// Why a selected mirror is not listed: a word that does not change, and a sentence about `it`.
+pub(crate) fn cut(cut: Cut, rules: &RulesReport) -> (&'static str, String) {
+    match cut {
+        Cut::RepeatedUrls => {
+            ("repeated_urls", "mirrors before it have all of its URLs in the list".into())
+        }
+        Cut::BeyondMax => (
+            "beyond_max",
+            match rules.max_mirrors {
+                Some(max) => format!("the list is full: {max} mirrors at most"),
+                None => "the list is full".into(),
+            },
+        ),
+    }
+}
