@@ -11,8 +11,11 @@ use std::path::PathBuf;
 use clap::{Arg, ArgGroup, Args, FromArgMatches, Subcommand, ValueHint};
 
 use crate::config::definition::{Absent, Definition, ValueKind};
+use crate::config::sections::answer::AnswerOptions;
 use crate::config::sections::data::InputOptions;
 use crate::config::written::Written;
+use quality::condition::{Condition, POLICIES};
+use quality::figures::Figure;
 use sources::toml_catalog::is_line;
 
 const EXAMPLES: &str = "\
@@ -117,6 +120,13 @@ pub enum Command {
     /// all is fine, 1 if the data are at fault, 2 if the configuration is.
     #[command(args_override_self = true)]
     Check(Box<CheckArgs>),
+    /// Measure how well clients are served: distances, own countries, fairness, sizes
+    ///
+    /// Draws clients from the networks of the data, or from an access log, and asks for each of them as it
+    /// would ask. Prints the figures of each policy, those of the nearest mirrors that there are, and the
+    /// countries that are served worst, with the reason. Nothing is listened on, and nothing is written.
+    #[command(args_override_self = true, after_help = quality_help())]
+    Quality(Box<QualityArgs>),
     /// Write a commented catalog to start from
     ///
     /// The file is DIR/catalog.toml. It is never overwritten. It describes a distribution with two
@@ -255,6 +265,88 @@ pub struct InspectArgs {
     #[arg(long)]
     pub json: bool,
 }
+
+/// `mirrorlistd quality`.
+#[derive(Args, Clone, Debug)]
+pub struct QualityArgs {
+    /// Where the data comes from.
+    #[command(flatten)]
+    pub inputs: InputOptions,
+    /// Measure a snapshot
+    #[arg(long, conflicts_with_all = ["catalog", "almalinux", "index", "cache", "global_netblocks", "cccsv",
+                                      "geoip", "demo"], help_heading = "Data")]
+    pub snapshot: Option<PathBuf>,
+    /// Where further options are.
+    #[command(flatten)]
+    pub file: ConfigArgs,
+    /// How answers are made, which is the policy that is called `configured`.
+    #[command(flatten)]
+    pub answer: AnswerOptions,
+    /// Take the clients from an access log, of this program or of a web server, and not from the networks
+    // Not named as the option of the server, which writes one.
+    #[arg(id = "clients_log", long = "log", value_name = "FILE", value_hint = ValueHint::FilePath,
+          help_heading = "Clients")]
+    pub log: Option<PathBuf>,
+    /// How many clients to draw
+    #[arg(long, value_name = "N", default_value_t = 3_000, help_heading = "Clients",
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub clients: u32,
+    /// The part of them that has IPv6, in percent; an access log says it itself
+    #[arg(long, value_name = "PERCENT", default_value_t = 20, help_heading = "Clients",
+          value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub ipv6: u8,
+    /// Where random numbers begin; equal seeds give equal figures
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Clients")]
+    pub seed: u64,
+    /// The repository to ask for [default: the one that most mirrors carry]
+    #[arg(long, value_name = "NAME", help_heading = "Question")]
+    pub repo: Option<String>,
+    /// The architecture to ask for [default: the one that most mirrors carry]
+    #[arg(long, value_name = "NAME", help_heading = "Question")]
+    pub arch: Option<String>,
+    /// Measure distances between points where client and mirror have one
+    #[arg(long, help_heading = "Report")]
+    pub exact: bool,
+    /// How many of the worst-served countries to name
+    #[arg(long, value_name = "N", default_value_t = 20, help_heading = "Report",
+          value_parser = clap::value_parser!(u16).range(0..=300))]
+    pub countries: u16,
+    /// Exit with 1 if this holds, such as `first_four_mean_km > 400`; may be repeated
+    ///
+    /// `[POLICY.]FIGURE`, one of < <= > >=, and a number. Without a policy, it is the configured one. A figure
+    /// that the data do not give counts as a failure.
+    #[arg(long = "fail-if", alias = "fail_if", value_name = "CONDITION", help_heading = "Report",
+          action = clap::ArgAction::Append)]
+    pub fail_if: Vec<Condition>,
+    /// Print JSON
+    #[arg(long, help_heading = "Report")]
+    pub json: bool,
+}
+
+/// Examples, and the names of all figures.
+fn quality_help() -> String {
+    let mut help = QUALITY_EXAMPLES.to_owned();
+    help.push_str("\n\nPolicies: ");
+    help.push_str(&POLICIES.join(", "));
+    help.push_str(".\n\nFigures:");
+    for figure in Figure::ALL {
+        help.push_str(&format!("\n  {:22} {}", figure.name(), figure.meaning()));
+    }
+    help
+}
+
+const QUALITY_EXAMPLES: &str = "\
+Examples:
+  mirrorlistd quality --config mirrorlistd.toml
+      What the clients of this server get, beside what other policies would give them.
+  mirrorlistd quality --catalog catalog.toml --geoip networks.geography --profile modern \\
+      --fail-if 'first_four_mean_km > 400' --fail-if 'starving > 0'
+      In a CI: refuse a change of the mirrors that makes answers worse.
+  mirrorlistd quality --snapshot mirrors.snapshot --log access.log --json
+      For the clients that were there yesterday.
+
+Exit status: 0 measured, 1 a condition holds or the data are at fault, 2 the command line
+or the configuration is.";
 
 /// `mirrorlistd init`.
 #[derive(Args, Clone, Debug)]

@@ -7,6 +7,7 @@ pub mod inspect;
 mod inspect_geography;
 mod inspect_index;
 pub mod check;
+pub mod quality;
 pub mod init;
 pub mod geography;
 mod output;
@@ -31,6 +32,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Check(args)) => check::run(&args),
+        Some(Command::Quality(args)) => quality::run(&args),
         Some(Command::Init(args)) => init::run(&args),
         #[cfg(feature = "scan")]
         Some(Command::Scan(args)) => scan::run(&args),

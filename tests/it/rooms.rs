@@ -32,7 +32,7 @@ const BEHIND: &[(&str, &[&str])] = &[
 /// Rooms that know no network, so they use neither tokio nor hyper: the two halves and what they stand on.
 const NO_NETWORK: &[&str] = &[
     "encode", "model", "runtime", "catalog", "routes", "index", "scan", "sources", "snapshot",
-    "compile", "answer", "explain",
+    "compile", "answer", "explain", "quality",
 ];
 
 /// A file, without its unit tests.
