@@ -23,6 +23,7 @@ use serve::admin::{self, Admin, AdminState};
 use serve::http::Drain;
 use serve::http::access_log::{AccessLog, AccessLogControl};
 use serve::http::eviction::UnsentBudget;
+use serve::http::explain_limits::ExplainLimits;
 use serve::http::listener::{self, AcceptLoop, OtherFiles, PublicListener};
 use serve::http::socket::{Address, ListeningSocket, Mode};
 use serve::http::workers::{Heartbeat, Workers};
@@ -147,7 +148,8 @@ async fn serve(
     let drain_state = Arc::new(Drain::default());
     let parts = (Arc::clone(&metrics), Arc::clone(&history), Arc::clone(&drain_state));
     let supervisor = threads.supervisor.clone();
-    let state = AdminState::new(parts.0, parts.1, parts.2, supervisor.clone(), log);
+    let answer = config.http.answer.clone();
+    let state = AdminState::new(answer, parts.0, parts.1, parts.2, supervisor.clone(), log);
     let state = Arc::new(state);
     // Started before the data are loaded, so that it can report the load; it runs until the end.
     let admin = match config.admin {
@@ -219,6 +221,7 @@ async fn serve(
         combined_log,
         drain: drain_state,
         unsent,
+        explain: config.http.explains_per_second.map(ExplainLimits::new),
     });
 
     let listeners = match inherited.is_empty() {

@@ -34,7 +34,8 @@
 //!
 //! ```text
 //! mirrorlistd
-//! explain    quality    serve
+//! serve
+//! explain    quality
 //! answer     compile    sources
 //! catalog    scan       snapshot
 //! index      routes
@@ -57,7 +58,7 @@
 //! | [`answer`] | turns a request into an answer; pure | `encode`, `model`, `routes`, `snapshot` |
 //! | [`explain`] | turns the explanation of an answer into a report | `answer`, `encode`, `model`, `snapshot` |
 //! | [`quality`] | measures how well clients are served | `answer`, `encode`, `model`, `runtime`, `snapshot` |
-//! | [`serve`] | the network, the published data, reloads, counters, the admin listener | `answer`, `catalog`, `compile`, `encode`, `model`, `runtime`, `snapshot`, `sources` |
+//! | [`serve`] | the network, the published data, reloads, counters, the admin listener | `answer`, `catalog`, `compile`, `encode`, `explain`, `model`, `runtime`, `snapshot`, `sources` |
 //! | `mirrorlistd` | this one: options, the command line, the wiring of all parts | `answer`, `compile`, `encode`, `explain`, `index`, `model`, `quality`, `runtime`, `scan`, `serve`, `snapshot`, `sources` |
 //!
 //! `tests/it/map.rs` compares the drawing and the table with the manifests.

@@ -87,7 +87,11 @@ impl Config {
             grace: process.grace().as_seconds(),
             access_log: log.access_log(logs),
             access_log_queue_bytes: log.access_log_queue_bytes().as_usize(),
-            http: http.options(answer.compress(answer.profile()), answer.options()),
+            http: http.options(
+                answer.compress(answer.profile()),
+                answer.explains_per_second(),
+                answer.options(),
+            ),
             log_level: log.log_level.map(LevelFilter::from),
             combined_log: log.combined_log,
         })

@@ -20,7 +20,7 @@ pub(crate) struct Watched {
 
 impl Watched {
     #[track_caller]
-    fn start(args: &[&str]) -> Self {
+    pub(crate) fn start(args: &[&str]) -> Self {
         Self::start_in(tempfile::tempdir().expect("a temporary folder"), args)
     }
 
@@ -34,7 +34,7 @@ impl Watched {
 
     /// Status, header and body.
     #[track_caller]
-    fn ask(&self, method: &str, path: &str) -> (u16, String, String) {
+    pub(crate) fn ask(&self, method: &str, path: &str) -> (u16, String, String) {
         let mut stream = UnixStream::connect(&self.socket).expect("the admin listener");
         stream.set_read_timeout(Some(PATIENCE)).expect("a valid timeout");
         let request = format!("{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
@@ -148,7 +148,7 @@ fn each_page_is_where_it_is_said_to_be() {
     let (status, _, body) = watched.ask("HEAD", "/status");
     assert_eq!((status, body.as_str()), (200, ""));
     // Nothing of it is on the public listener.
-    for path in ["/healthz", "/readyz", "/metrics", "/status", "/status.json"] {
+    for path in ["/healthz", "/readyz", "/metrics", "/status", "/status.json", "/explain"] {
         assert_eq!(watched.server.get(path).status(), 404, "{path}");
     }
 }
@@ -163,7 +163,8 @@ fn the_index_and_the_handbook_name_each_page() {
     let (table, _) = table.split_once("\n\n").expect("its end");
     let mut paths: Vec<_> = index.lines().filter_map(|row| row.split(' ').next()).collect();
     for path in &paths {
-        assert_eq!(watched.get(path).0, 200, "{path}");
+        let query = if *path == "/explain.json" { "?repo=demo-9&arch=x86_64&ip=::1" } else { "" };
+        assert_eq!(watched.get(&format!("{path}{query}")).0, 200, "{path}");
     }
     let mut told: Vec<_> = table.split('`').filter(|text| text.starts_with('/')).collect();
     paths.sort_unstable();

@@ -41,6 +41,8 @@ mod compression;
 mod corpus;
 mod dependencies;
 mod drain;
+mod explain_pages;
+mod public_explanations;
 mod formats;
 mod geography;
 mod http;

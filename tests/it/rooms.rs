@@ -22,7 +22,7 @@ const BEHIND: &[(&str, &[&str])] = &[
     ("signal_hook", &["serve::signal"]),
     ("listenfd", &["serve::systemd::sockets"]),
     ("sd_notify", &["serve::systemd::notify"]),
-    ("askama", &["serve::admin"]),
+    ("askama", &["serve::admin", "serve::pages"]),
     ("quick_xml", &["scan::repomd"]),
     ("md5", &["scan::digest"]),
     ("sha1", &["scan::digest"]),

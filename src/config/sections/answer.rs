@@ -149,6 +149,16 @@ section! {
             value: "WHO",
             default: Requesters::None,
         }
+        /// Whether everybody may ask why a list is as it is, at /why
+        ///
+        /// The page is for the address of whoever asks, or for that in `ip=` as `allow_ip` says. It names no
+        /// private mirror. Operators have the page /explain on their own listener.
+        public_explain: bool {
+            key: "answer.public_explain",
+            flag: (skip),
+            value: "",
+            default: false,
+        }
         /// A translator puts the IPv4 addresses of clients behind this prefix (RFC 6052); may be repeated
         ///
         /// It has 32, 40, 48, 56, 64 or 96 bits. Such clients are looked up under their IPv4 address as well.
@@ -188,6 +198,14 @@ section! {
             value: "N",
             default: Count::of(16),
         }
+        /// Pages a second that `answer.public_explain` allows in the whole process; 429 beyond
+        // A page takes some hundred times as long as an answer.
+        explain_per_second: Count<1, 1_000> {
+            key: "limits.explain_per_second",
+            flag: (skip),
+            value: "N",
+            default: Count::of(5),
+        }
     }
 }
 
@@ -210,6 +228,11 @@ impl AnswerOptions {
             allow_ip: self.allow_ip().into(),
             private_for_ip: self.private_for_ip().into(),
         }
+    }
+
+    /// How many pages a second explain answers to everybody; `None` if none does.
+    pub fn explains_per_second(&self) -> Option<u32> {
+        self.public_explain().then(|| self.explain_per_second().get())
     }
 
     fn shaping(&self) -> Shaping {

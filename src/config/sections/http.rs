@@ -109,7 +109,12 @@ section! {
 
 impl HttpOptions {
     /// The rules of the transport.
-    pub fn options(&self, compress: bool, answer: answer::Options) -> http::Options {
+    pub fn options(
+        &self,
+        compress: bool,
+        explains_per_second: Option<u32>,
+        answer: answer::Options,
+    ) -> http::Options {
         http::Options {
             timeouts: self.timeouts(),
             linger_bytes: self.linger_bytes().get().into(),
@@ -119,6 +124,7 @@ impl HttpOptions {
             unsent_bytes: self.unsent_bytes().get().into(),
             compress,
             max_compressed_bytes: self.max_compressed_bytes().as_usize(),
+            explains_per_second,
             answer,
             trusted_proxies: self.trusted(),
         }

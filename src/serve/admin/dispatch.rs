@@ -7,10 +7,10 @@ use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use hyper::{Request, StatusCode};
 
 use super::allowed_hosts::AllowedHosts;
-use super::page_threads::{PageError, PageThreads};
 use super::reply::{AdminReply, failed, text};
 use super::route_lookup::{AdminRoute, Handler, NoRoute, find, index};
 use super::state::AdminState;
+use crate::pages::page_threads::{PageError, PageThreads};
 
 const UNKNOWN_HOST: &str = "\
 the Host header names this server as it does not know itself: ask by address or as localhost, or add
@@ -36,13 +36,20 @@ impl Dispatcher {
             Ok(route) => match route.handler {
                 Handler::AtOnce(make) => make(&self.state),
                 Handler::OnPageThread(make) => self.answer_on_page_thread(make).await,
+                Handler::WithQuery(make) => {
+                    let query = request.uri().query().unwrap_or("").to_owned();
+                    self.answer_on_page_thread(move |state| make(state, &query)).await
+                }
             },
             Err(NoRoute::UnknownPath) => text(StatusCode::NOT_FOUND, index(self.routes)),
             Err(NoRoute::OtherMethods(methods)) => refuse_method(&methods),
         }
     }
 
-    async fn answer_on_page_thread(&self, make: fn(&Arc<AdminState>) -> AdminReply) -> AdminReply {
+    async fn answer_on_page_thread(
+        &self,
+        make: impl FnOnce(&Arc<AdminState>) -> AdminReply + Send + 'static,
+    ) -> AdminReply {
         let state = Arc::clone(&self.state);
         match self.page_threads.run(move || make(&state)).await {
             Ok(reply) => reply,

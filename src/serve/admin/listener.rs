@@ -3,7 +3,7 @@
 //! Its clients are the operator's own, but anyone who can connect may send nothing, or stop reading. So
 //! it has the time limits of the public listener ([`crate::http::watchdog`]), and a new connection never
 //! waits for an old one (`slots`). `/healthz` is answered however many connections are open, and however
-//! many pages are being made (`page_threads`).
+//! many pages are being made ([`crate::pages::page_threads`]).
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -19,7 +19,6 @@ use tokio::time::Instant;
 
 use super::dispatch::Dispatcher;
 use super::options::Options;
-use super::page_threads::PageThreads;
 use super::route_lookup::AdminRoute;
 use super::slots::{ConnectionSlot, ConnectionSlots, Taken};
 use super::state::AdminState;
@@ -28,6 +27,7 @@ use crate::http::proxy_header::{ConnectionStart, ProxyHeaderState, ProxyHeaderSt
 use crate::http::socket::{ListeningSocket, Stream};
 use crate::http::watchdog::{ConnectionProgress, Rules, Timeouts, Watchdog, WatchedStream};
 use crate::metrics::Metrics;
+use crate::pages::page_threads::PageThreads;
 
 /// Connections at the same time; beyond that, the connection that has been silent longest is closed.
 pub const MAX_CONNECTIONS: usize = 64;

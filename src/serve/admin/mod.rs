@@ -7,13 +7,13 @@
 //!
 //! Reading order: [`Options`] and [`AdminState`] are its inputs. [`listener`] accepts connections into
 //! `slots`. `dispatch` asks [`allowed_hosts`] whether a request may be answered, finds its route in the
-//! table of `routes`, and hands slow routes to `page_threads`. [`health`] and [`report`] collect the
+//! table of `routes`, and hands slow routes to [`page_threads`]. [`health`] and [`report`] collect the
 //! data; `status_page` writes it with the help of `display`, [`rates`] and [`process`]. [`metric_table`]
 //! has a row for each [`metric`], from which [`prometheus`] writes the exposition. `reply` builds the
 //! response.
 //!
-//! Pages are HTML templates (`templates/`), checked at compile time and escaped by askama; `layout`
-//! holds what they share. A new page is a row in `routes`, a template, and the type that fills it.
+//! [`pages`](crate::pages) holds what pages share. A new page is a row in `routes`, a template, and the
+//! type that fills it.
 //!
 //! It is for operators: it has no users and no passwords, and belongs on loopback or a unix socket.
 
@@ -23,14 +23,12 @@ pub mod listener;
 mod slots;
 pub mod allowed_hosts;
 mod dispatch;
-mod page_threads;
 mod route_lookup;
 mod routes;
 mod reply;
 pub mod health;
 pub mod report;
 mod display;
-mod layout;
 mod status_page;
 pub mod rates;
 pub mod process;
@@ -48,14 +46,18 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
 use crate::http::socket::{Address, ListeningSocket};
+use crate::pages::page_threads::{self, PageThreads};
 use runtime::supervise::{Supervisor, Thread};
 
-use page_threads::{MAX_PAGES, MAX_WAIT, PageThreads};
 use routes::ROUTES;
 
 pub use options::Options;
 pub use state::AdminState;
 
+/// The number of pages that can be made at the same time.
+const MAX_PAGES: usize = 4;
+/// How long a request waits for a thread: shorter than the ten seconds that Prometheus gives a scrape.
+const MAX_WAIT: Duration = Duration::from_secs(5);
 /// Interval between two samples of the counters, from which rates are computed.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(5);
 

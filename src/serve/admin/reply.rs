@@ -5,12 +5,12 @@ use http_body_util::Full;
 use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 
+use crate::pages::{HTML, POLICY};
+
 /// An answer whose body is complete.
 pub(super) type AdminReply = Response<Full<Bytes>>;
 
 const TEXT: &str = "text/plain; charset=utf-8";
-/// The content security policy: a page fetches nothing, and injected text cannot change that.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
 /// A response of any content type. It must not be stored by caches: it shows the present state.
 pub(super) fn respond(
@@ -31,8 +31,8 @@ pub(super) fn text(status: StatusCode, body: impl Into<Bytes>) -> AdminReply {
 }
 
 /// An HTML page.
-pub(super) fn html(body: String) -> AdminReply {
-    let mut reply = respond(StatusCode::OK, "text/html; charset=utf-8", body);
+pub(super) fn html(status: StatusCode, body: String) -> AdminReply {
+    let mut reply = respond(status, HTML, body);
     reply.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     reply
 }

@@ -6,6 +6,7 @@ use hyper::Method;
 
 use super::reply::AdminReply;
 use super::state::AdminState;
+use crate::pages::layout::{Labelled, PageLayout};
 
 /// One route of the admin listener.
 pub(super) struct AdminRoute {
@@ -42,6 +43,9 @@ pub(super) enum Handler {
     AtOnce(fn(&Arc<AdminState>) -> AdminReply),
     /// On a page thread, where it may be slow.
     OnPageThread(fn(&Arc<AdminState>) -> AdminReply),
+    /// On a page thread, and from the query of the request: as it was sent, without `?`, and empty if there
+    /// is none.
+    WithQuery(fn(&Arc<AdminState>, &str) -> AdminReply),
 }
 
 /// The reason why no route was found.
@@ -78,6 +82,25 @@ fn methods_of(route: &AdminRoute) -> &'static [&'static str] {
         Method::POST => &["POST"],
         _ => &["GET", "HEAD"],
     }
+}
+
+/// The layout of the page at `path`: links to all pages, and to machine-readable routes.
+pub(super) fn layout(routes: &[AdminRoute], path: &'static str) -> PageLayout {
+    let mut layout = PageLayout { path, ..PageLayout::default() };
+    for route in routes {
+        match route.link {
+            Link::None => {}
+            Link::Page(label) => layout.pages.push(Labelled::new(route.path, label)),
+            Link::Twin(page, label) if page == path => {
+                layout.for_programs.insert(0, Labelled::new(route.path, label));
+            }
+            Link::Twin(..) => {}
+            Link::ForPrograms(label) => {
+                layout.for_programs.push(Labelled::new(route.path, label));
+            }
+        }
+    }
+    layout
 }
 
 /// The table of routes as text, without the row of the index itself.

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use hyper::{Method, StatusCode};
 
 use super::health::{Health, Readiness};
-use super::layout::PageLayout;
 use super::reply::{AdminReply, failed, html, respond, text};
 use super::report::StatusReport;
-use super::route_lookup::Handler::{AtOnce, OnPageThread};
-use super::route_lookup::{AdminRoute, Handler, Link, index};
+use super::route_lookup::Handler::{AtOnce, OnPageThread, WithQuery};
+use super::route_lookup::{AdminRoute, Handler, Link, index, layout};
 use super::state::AdminState;
 use super::{prometheus, status_page};
+use crate::http::date::seconds_since_1970;
+use crate::pages::explaining::{Asker, Asking};
+use crate::pages::explanation::{self, Made};
 
 /// All routes, in the order of the index.
 pub(super) const ROUTES: &[AdminRoute] = &[
@@ -30,6 +32,13 @@ pub(super) const ROUTES: &[AdminRoute] = &[
         "the same for programs",
         Link::Twin("/status", "JSON"),
         OnPageThread(status_json),
+    ),
+    get("/explain", "why a client gets its list", Link::Page("Explain"), WithQuery(explain_page)),
+    get(
+        "/explain.json",
+        "the same for programs",
+        Link::Twin("/explain", "JSON"),
+        WithQuery(explain_json),
     ),
 ];
 
@@ -58,8 +67,8 @@ fn metrics(state: &Arc<AdminState>) -> AdminReply {
 }
 
 fn status_page(state: &Arc<AdminState>) -> AdminReply {
-    match status_page::render(&StatusReport::collect(state), PageLayout::new(ROUTES, "/status")) {
-        Ok(page) => html(page),
+    match status_page::render(&StatusReport::collect(state), layout(ROUTES, "/status")) {
+        Ok(page) => html(StatusCode::OK, page),
         Err(_) => failed("cannot write the page\n"),
     }
 }
@@ -69,6 +78,45 @@ fn status_json(state: &Arc<AdminState>) -> AdminReply {
         Ok(json) => respond(StatusCode::OK, "application/json", json + "\n"),
         Err(_) => failed("cannot write JSON\n"),
     }
+}
+
+fn explain_page(state: &Arc<AdminState>, query: &str) -> AdminReply {
+    let layout = layout(ROUTES, "/explain");
+    explain(state, query, |asking| match explanation::page(asking, layout) {
+        Ok(Made { status, body }) => html(status_of(status), body),
+        Err(_) => failed("cannot write the page\n"),
+    })
+}
+
+fn explain_json(state: &Arc<AdminState>, query: &str) -> AdminReply {
+    explain(state, query, |asking| match explanation::json(asking) {
+        Ok(Made { status, body }) => respond(status_of(status), "application/json", body),
+        Err(_) => failed("cannot write JSON\n"),
+    })
+}
+
+/// Explains by the data and the options that are in use now.
+fn explain(
+    state: &Arc<AdminState>,
+    query: &str,
+    write: impl FnOnce(&Asking<'_>) -> AdminReply,
+) -> AdminReply {
+    let Some(live) = state.live.get() else {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "no data are loaded yet\n");
+    };
+    // No guard: a page may take longer than an answer, and the reaper waits for it.
+    let edition = Arc::clone(&live.load());
+    write(&Asking {
+        edition: &edition,
+        options: &state.answer,
+        query,
+        asker: Asker::Operator,
+        now: seconds_since_1970(),
+    })
+}
+
+fn status_of(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ pub struct AdminState {
     pub started: Instant,
     /// The data; empty until the first load has been published.
     pub live: OnceLock<Arc<Live>>,
+    /// The rules of answers.
+    pub answer: answer::Options,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// The outcomes of loads.
@@ -33,6 +35,7 @@ pub struct AdminState {
 impl AdminState {
     /// The state of a process that starts now.
     pub fn new(
+        answer: answer::Options,
         metrics: Arc<Metrics>,
         history: Arc<History>,
         drain: Arc<Drain>,
@@ -44,6 +47,7 @@ impl AdminState {
             log,
             started: Instant::now(),
             live: OnceLock::new(),
+            answer,
             metrics,
             history,
             drain,
@@ -58,7 +62,8 @@ impl AdminState {
         let log =
             LineWriter::start(&supervisor, runtime::supervise::Thread::Log, std::io::sink(), 0);
         let log = log.expect("a thread");
-        Self::new(Arc::default(), Arc::default(), Arc::default(), supervisor, log)
+        let answer = answer::Options::default();
+        Self::new(answer, Arc::default(), Arc::default(), Arc::default(), supervisor, log)
     }
 
     /// Returns the rates of the last minute, locked while they are computed.

@@ -4,8 +4,8 @@ use askama::Template;
 
 use super::display::{duration, number, rate};
 use super::health::{Health, PreviousSnapshot};
-use super::layout::PageLayout;
 use super::report::{Requests, Share, StatusReport};
+use crate::pages::layout::PageLayout;
 
 /// The values for the template, which escapes text.
 #[derive(Template)]
@@ -173,7 +173,7 @@ mod tests {
     fn what_is_not_ours_is_escaped() {
         let state = AdminState::for_tests();
         state.history.refuse(Duration::ZERO, "<script>'\"&".into());
-        let layout = PageLayout::new(&[], "/status");
+        let layout = PageLayout::default();
         let page = render(&StatusReport::collect(&state), layout).expect("a page");
         assert!(page.contains("are served. &#60;script&#62;&#39;&#34;&#38;</div>"), "{page}");
         assert!(!page.contains("<script"), "{page}");

@@ -1,7 +1,8 @@
 //! One connection: its requests, its limits, its end.
 //!
 //! hyper reads requests and writes responses; [`serve`] answers them in place, on the worker that
-//! read them, without any `.await` between the load of the snapshot and the finished body.
+//! read them, without any `.await` between the load of the snapshot and the finished body. Only a page
+//! that explains an answer is made elsewhere ([`explain_page`]), while the connection waits for it.
 //!
 //! During a drain, every response has `Connection: close` and is the last one. A connection without a
 //! request still has `DRAIN_GRACE` to send one, because the client does not know of the drain, and its
@@ -16,8 +17,9 @@ use std::future::poll_fn;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, DATE, HeaderName};
@@ -33,9 +35,10 @@ use super::compress::Coding;
 use super::connection_origin::ConnectionOrigin;
 use super::constant::Constants;
 use super::context::Context;
-use super::date::DateHeader;
+use super::date::{DateHeader, seconds_since_1970};
 use super::drain::DrainWatch;
 use super::eviction::Activity;
+use super::explain_page;
 use super::linger::Lingering;
 use super::proxy_header::ProxyHeaderStream;
 use super::response::{self, Compression, Headers};
@@ -57,7 +60,7 @@ const MAX_HEADER_BYTES: usize = 16 * 1024;
 
 /// Answers the requests of one connection until it ends.
 pub async fn serve(
-    context: &Context,
+    context: &Arc<Context>,
     stream: Stream,
     origin: &ConnectionOrigin,
     activity: &Activity,
@@ -76,16 +79,11 @@ pub async fn serve(
         if !request.body().is_end_stream() {
             progress.expect_body();
         }
-        let mut response = answer(context, origin, &request);
-        let n_bytes = response.body().size_hint().lower();
-        if progress.is_blocked() {
-            // Other answers wait before it, so it must not use more memory than its length.
-            response = response.map(body::compact);
-            progress.hold(n_bytes);
-        } else {
-            progress.hold(body::max_memory(n_bytes));
-        }
-        AnswerTurn { response: Some(response), waits: progress.has_answered(), progress: &progress }
+        let answer = match answer(context, origin, request) {
+            Answer::Made(response) => Answer::Made(hold(response, &progress)),
+            page => page,
+        };
+        AnswerTurn { answer: Some(answer), waits: progress.has_answered(), progress: &progress }
     });
     let connection = http1::Builder::new()
         // The watchdog enforces this limit, and those that hyper lacks.
@@ -147,10 +145,32 @@ fn log_refusal(context: &Context, peer: IpAddr, reason: Malformed) {
     context.metrics.proxy_headers_refused.increment();
 }
 
+/// The answer to a request.
+enum Answer<'a> {
+    /// It was made at once.
+    Made(Response<Body>),
+    /// It is being made on another thread.
+    Page(Pin<Box<dyn Future<Output = Response<Body>> + Send + 'a>>),
+}
+
+/// Records the memory that a response takes while it waits for its client.
+fn hold(mut response: Response<Body>, progress: &ConnectionProgress) -> Response<Body> {
+    let n_bytes = response.body().size_hint().lower();
+    if progress.is_blocked() {
+        // Other answers wait before it, so it must not use more memory than its length.
+        response = response.map(body::compact);
+        progress.hold(n_bytes);
+    } else {
+        progress.hold(body::max_memory(n_bytes));
+    }
+    response
+}
+
 /// A future with one answer for hyper. Each turn of the connection's task completes only one: hyper
 /// would answer up to 16 pipelined requests in a row, while all other connections of this worker wait.
 struct AnswerTurn<'a> {
-    response: Option<Response<Body>>,
+    /// `None` after it was handed to hyper, which does not poll this again.
+    answer: Option<Answer<'a>>,
     /// Whether the answer must wait for the next turn.
     waits: bool,
     progress: &'a ConnectionProgress,
@@ -165,9 +185,19 @@ impl Future for AnswerTurn<'_> {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
+        let response = match self.answer.take() {
+            Some(Answer::Made(response)) => response,
+            Some(Answer::Page(mut page)) => match page.as_mut().poll(cx) {
+                Poll::Ready(response) => hold(response, self.progress),
+                Poll::Pending => {
+                    self.answer = Some(Answer::Page(page));
+                    return Poll::Pending;
+                }
+            },
+            None => return Poll::Pending,
+        };
         self.progress.end_answer();
-        // hyper does not poll this again after it is ready.
-        self.response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
+        Poll::Ready(Ok(response))
     }
 }
 
@@ -225,30 +255,60 @@ thread_local! {
     static WORKER: RefCell<WorkerMemory> = RefCell::new(WorkerMemory::new());
 }
 
-fn answer(
-    context: &Context,
-    origin: &ConnectionOrigin,
-    request: &Request<Incoming>,
-) -> Response<Body> {
+fn answer<'a>(
+    context: &'a Arc<Context>,
+    origin: &'a ConnectionOrigin,
+    request: Request<Incoming>,
+) -> Answer<'a> {
     let answering = context.metrics.begin_answer();
     let has_body = !request.body().is_end_stream();
+    // The body is not read.
+    let request = request.map(drop);
     // One edition from here to the end of the answer.
     let edition = context.live.load();
-    let max_target_bytes = context.options.max_target_bytes;
-    let (kind, mut response) = match find_route(request, &edition, has_body, max_target_bytes) {
-        Ok(Route::Options) => (RequestKind::Other, response::options()),
-        Ok(Route::Document(endpoint)) => {
+    let (max_target_bytes, explain) = (context.options.max_target_bytes, &context.explain);
+    let route = find_route(&request, &edition, has_body, max_target_bytes, explain.is_some());
+    let (kind, response) = match (route, explain) {
+        (Ok(Route::Document(endpoint)), _) => {
             let kind = match endpoint.format() {
                 Format::Metalink | Format::Metalink4 => RequestKind::Metalink,
                 _ => RequestKind::Mirrorlist,
             };
             let response = WORKER.with_borrow_mut(|worker| {
-                respond(context, &answering, origin, request, &edition, endpoint, worker)
+                respond(context, &answering, origin, &request, &edition, endpoint, worker)
             });
             (kind, response)
         }
-        Err(refusal) => (RequestKind::Other, response::from_refusal(refusal)),
+        (Ok(Route::Explanation(representation)), Some(limits)) => {
+            // The page loads its own edition, when it is made.
+            drop(edition);
+            return Answer::Page(Box::pin(async move {
+                let page =
+                    explain_page::answer(context, limits, origin, &request, representation).await;
+                let shown = explain_page::without_question(&request);
+                let response = finish(context, origin, &shown, page);
+                let status = StatusClass::of(response.status().as_u16());
+                answering.end_untimed(RequestKind::Explanation, status);
+                response
+            }));
+        }
+        (Ok(Route::Options | Route::Explanation(_)), _) => {
+            (RequestKind::Other, response::options())
+        }
+        (Err(refusal), _) => (RequestKind::Other, response::from_refusal(refusal)),
     };
+    let response = finish(context, origin, &request, response);
+    answering.end(kind, StatusClass::of(response.status().as_u16()));
+    Answer::Made(response)
+}
+
+/// Adds what every response has, and logs it.
+fn finish(
+    context: &Context,
+    origin: &ConnectionOrigin,
+    request: &Request<()>,
+    mut response: Response<Body>,
+) -> Response<Body> {
     let date = WORKER.with_borrow_mut(|worker| worker.date_header.at(seconds_since_1970()));
     response.headers_mut().insert(DATE, date);
     if context.drain.has_begun() {
@@ -261,7 +321,6 @@ fn answer(
         combined::format_line(client, seconds_since_1970(), request, &response, &mut line);
         log.write_line(line);
     }
-    answering.end(kind, StatusClass::of(response.status().as_u16()));
     response
 }
 
@@ -269,7 +328,7 @@ fn respond(
     context: &Context,
     answering: &AnswerTimer<'_>,
     origin: &ConnectionOrigin,
-    request: &Request<Incoming>,
+    request: &Request<()>,
     edition: &Edition,
     endpoint: Endpoint<'_>,
     worker: &mut WorkerMemory,
@@ -332,12 +391,6 @@ fn log_panic(reason: &str, query: &str) {
     if LOGGED.take(Instant::now()) {
         tracing::error!("an answer panicked ({reason}); query: {query:?}");
     }
-}
-
-/// Returns the present time. A clock before 1970 gives 0: the `pubdate` is wrong, but there is an
-/// answer.
-fn seconds_since_1970() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// Returns the first value of a header; empty if it is missing or not text.

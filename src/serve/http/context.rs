@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::access_log::AccessLog;
 use super::drain::Drain;
 use super::eviction::UnsentBudget;
+use super::explain_limits::ExplainLimits;
 use super::options::Options;
 use crate::live::Live;
 use crate::metrics::Metrics;
@@ -25,4 +26,6 @@ pub struct Context {
     pub drain: Arc<Drain>,
     /// The limit of bytes held for clients that do not read.
     pub unsent: UnsentBudget,
+    /// The limits of the page that explains answers; `None` if that is switched off.
+    pub explain: Option<ExplainLimits>,
 }

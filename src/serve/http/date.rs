@@ -1,14 +1,20 @@
-//! The value of the header Date, formatted at most once per second.
+//! The present time, and the value of the header Date, formatted at most once per second.
 //!
 //! hyper would write one too, but keeps its old value while a clock was set back. Only its own refusals,
 //! sent before there is a request, have hyper's value.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hyper::header::HeaderValue;
 
 /// The last second that the format can hold, the end of 9999; later times are shown as this one.
 const LAST: u64 = 253_402_300_799;
+
+/// Returns the present time, in seconds since 1970. A clock before 1970 gives 0: the `pubdate` is wrong,
+/// but there is an answer.
+pub(crate) fn seconds_since_1970() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
 
 /// The value for the last second that was requested.
 pub(super) struct DateHeader {

@@ -6,7 +6,7 @@
 //! finds the client of a request. [`watchdog`] ends a connection whose client keeps it waiting,
 //! [`eviction`] one whose slot or memory is needed, and [`linger`] lets the client finish sending first.
 //! [`route`] decides which requests get an answer, [`response`] turns a reply into headers and a
-//! [`body`], and [`access_log`] writes a line about it from a thread of its own.
+//! [`body`], [`explain_page`] makes the page that explains answers, and [`access_log`] writes a line about it from a thread of its own.
 //!
 //! The server supports HTTP/1 only, through hyper's own `http1::Builder`: the reverse proxies in front
 //! of it use nothing else. TLS ends there as well.
@@ -31,7 +31,9 @@ pub mod body;
 pub mod response;
 pub mod compress;
 pub mod constant;
-mod date;
+pub mod explain_limits;
+pub mod explain_page;
+pub(crate) mod date;
 pub mod client_address;
 pub mod access_log;
 

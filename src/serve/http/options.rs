@@ -22,6 +22,8 @@ pub struct Options {
     pub compress: bool,
     /// Maximum length of a body that is compressed, in bytes.
     pub max_compressed_bytes: usize,
+    /// How many pages a second explain answers to the public; `None` if none does.
+    pub explains_per_second: Option<u32>,
     /// Options of the crate that makes answers.
     pub answer: answer::Options,
     /// The proxies whose word about a client's address is trusted.

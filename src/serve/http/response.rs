@@ -14,7 +14,7 @@ use http_body_util::Full;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH,
-    CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, VARY,
+    CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, RETRY_AFTER, VARY,
 };
 use hyper::{Response, StatusCode};
 
@@ -220,6 +220,13 @@ pub fn options() -> Response<Body> {
 /// Builds the response to a request whose answer panicked.
 pub fn internal_error() -> Response<Body> {
     text(StatusCode::INTERNAL_SERVER_ERROR, "internal error\n")
+}
+
+/// Builds the response to a request for which there is no time just now.
+pub fn try_again(status: StatusCode, message: &'static str) -> Response<Body> {
+    let mut response = text(status, message);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
 }
 
 /// Makes hyper close the connection after this response and tell the client so.

@@ -11,6 +11,8 @@ use hyper::{Method, Request, StatusCode, Version};
 
 use answer::{Edition, Endpoint};
 
+use crate::pages::explanation::Representation;
+
 /// The reason why a request is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RouteRefusal {
@@ -68,16 +70,20 @@ impl RouteRefusal {
 pub enum Route<'a> {
     /// A document.
     Document(Endpoint<'a>),
+    /// The page that explains answers.
+    Explanation(Representation),
     /// The allowed methods, for OPTIONS, which browsers send before a request to another site.
     Options,
 }
 
-/// Returns the route of `request` in the data of `edition`, or the reason for refusing it.
+/// Returns the route of `request` in the data of `edition`, or the reason for refusing it. `explains` says
+/// whether the page that explains answers is switched on.
 pub fn find_route<'a, B>(
     request: &'a Request<B>,
     edition: &'a Edition,
     has_body: bool,
     max_target_bytes: usize,
+    explains: bool,
 ) -> Result<Route<'a>, RouteRefusal> {
     if has_body {
         return Err(RouteRefusal::Body);
@@ -91,9 +97,12 @@ pub fn find_route<'a, B>(
     }
     let path = request.uri().path();
     let query = request.uri().query().unwrap_or("");
-    match Endpoint::find(edition, host_of(request), path, query) {
+    // Whatever the catalog has at a path goes first.
+    let endpoint = Endpoint::find(edition, host_of(request), path, query).map(Route::Document);
+    let explanation = || Representation::of_public_path(path).filter(|_| explains);
+    match endpoint.or_else(|| explanation().map(Route::Explanation)) {
         Some(_) if request.method() == Method::OPTIONS => Ok(Route::Options),
-        Some(endpoint) => Ok(Route::Document(endpoint)),
+        Some(route) => Ok(route),
         // The whole server (RFC 9110, section 9.3.7).
         None if request.method() == Method::OPTIONS && path == "*" => Ok(Route::Options),
         None if edition.snapshot().routes().is_empty() => Err(RouteRefusal::Path),
@@ -148,6 +157,7 @@ mod tests {
     #[derive(PartialEq, Eq, Debug)]
     enum Routed {
         Document(Format),
+        Explanation(Representation),
         Options,
     }
 
@@ -166,8 +176,9 @@ mod tests {
         }
         let request = request.body(()).expect("a valid literal");
         let edition = empty();
-        let routed = find_route(&request, &edition, false, 8_000).map(|route| match route {
+        let routed = find_route(&request, &edition, false, 8_000, true).map(|route| match route {
             Route::Document(endpoint) => Routed::Document(endpoint.format()),
+            Route::Explanation(representation) => Routed::Explanation(representation),
             Route::Options => Routed::Options,
         });
         assert_eq!(routed, expected, "{head}");
@@ -193,6 +204,20 @@ mod tests {
     }
 
     #[test]
+    fn the_page_that_explains_is_there_where_it_is_switched_on() {
+        check("GET /why|a", Ok(Routed::Explanation(Representation::Page)));
+        check("GET /deep/down/why?repo=x|a", Ok(Routed::Explanation(Representation::Page)));
+        check("HEAD /why.json|a", Ok(Routed::Explanation(Representation::Json)));
+        check("OPTIONS /why|a", Ok(Routed::Options));
+        check("POST /why|a", Err(RouteRefusal::Method));
+        check("GET /why/|a", Err(RouteRefusal::Path));
+        check("GET /mywhy|a", Err(RouteRefusal::Path));
+        let request = Request::get("/why").header(HOST, "a").body(()).expect("a valid literal");
+        let off = find_route(&request, &empty(), false, 8_000, false).map(drop);
+        assert_eq!(off, Err(RouteRefusal::Path));
+    }
+
+    #[test]
     fn odd_requests_are_refused() {
         check("POST /metalink|a", Err(RouteRefusal::Method));
         check("GET /metalink", Err(RouteRefusal::NoHost));
@@ -209,7 +234,7 @@ mod tests {
         );
         check(&format!("GET /metalink?{}|a", "x".repeat(7_991)), Err(RouteRefusal::LongTarget));
         let request = Request::get("/metalink").body(()).expect("a valid literal");
-        let refused = find_route(&request, &empty(), true, 8_000).map(drop);
+        let refused = find_route(&request, &empty(), true, 8_000, true).map(drop);
         assert_eq!(refused, Err(RouteRefusal::Body));
     }
 }

@@ -110,6 +110,11 @@ impl AnswerTimer<'_> {
         self.shard.requests[status as usize][kind as usize].increment();
         self.shard.latency.record(self.start.elapsed());
     }
+
+    /// Counts the request as answered, without its time: it is not that of an answer.
+    pub fn end_untimed(self, kind: RequestKind, status: StatusClass) {
+        self.shard.requests[status as usize][kind as usize].increment();
+    }
 }
 
 impl Drop for AnswerTimer<'_> {

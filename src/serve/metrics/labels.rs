@@ -33,11 +33,18 @@ pub enum RequestKind {
     Mirrorlist,
     /// An XML metalink.
     Metalink,
+    /// The page that explains answers.
+    Explanation,
     /// Any other request: OPTIONS, or one that the router refused.
     Other,
 }
 
-label!(RequestKind { Mirrorlist = "mirrorlist", Metalink = "metalink", Other = "other" });
+label!(RequestKind {
+    Mirrorlist = "mirrorlist",
+    Metalink = "metalink",
+    Explanation = "explanation",
+    Other = "other",
+});
 
 /// The class of a response: the first digit of its status.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -7,6 +7,7 @@ use hyper::header::{HOST, HeaderValue};
 use hyper::{Request, Uri};
 use serve::http::compress::Coding;
 use serve::http::route::{Route, find_route};
+use serve::pages::explanation::Representation;
 use snapshot::tables::Tables;
 use snapshot::{Generation, Snapshot};
 
@@ -47,8 +48,8 @@ pub fn route(bytes: &[u8]) {
         let tables = Tables::default();
         Edition::new(Snapshot::new(tables, Generation::new(0), None).expect("empty tables"))
     });
-    let route = find_route(&request, &EMPTY, false, MAX_TARGET);
-    let refused = find_route(&request, &EMPTY, true, MAX_TARGET).is_err();
+    let route = find_route(&request, &EMPTY, false, MAX_TARGET, true);
+    let refused = find_route(&request, &EMPTY, true, MAX_TARGET, true).is_err();
     assert!(refused, "a body is never served");
     if let Ok(route) = route {
         assert_eq!(n_hosts, 1, "HTTP/1.1 needs one");
@@ -60,6 +61,8 @@ pub fn route(bytes: &[u8]) {
             Route::Document(Endpoint::BuiltIn(Format::Mirrorlist)) => "/mirrorlist",
             Route::Document(Endpoint::BuiltIn(Format::Metalink)) => "/metalink",
             Route::Document(Endpoint::BuiltIn(Format::Metalink4)) => "/metalink4",
+            Route::Explanation(Representation::Page) => "/why",
+            Route::Explanation(Representation::Json) => "/why.json",
             _ => panic!("{route:?} for a GET"),
         };
         assert!(path.ends_with(end), "{path}: {route:?}");

@@ -1,11 +1,11 @@
-//! A few threads that make pages, so that a slow page delays no probe.
+//! A few threads that make pages, so that a slow page delays no probe and no answer.
 //!
-//! They are the threads of tokio's pool for blocking work. One is started at once and none ends, so
-//! pages can be made even when the system gives no new thread. A request for a page waits for one of
-//! them; if that takes too long, it gets 503 with `Retry-After`. So pages that hang block all other
-//! pages, but not `/healthz` and `/readyz`, which the listener answers itself. The number of waiting
-//! requests is bounded by the connections of the listener. A page whose client has gone is still made to
-//! its end.
+//! They are the threads of tokio's pool for blocking work, a limited number at a time. A request for a
+//! page waits for one of them; if that takes too long, it gets 503 with `Retry-After`. So pages that hang
+//! block all other pages, and nothing else. A page whose client has gone is still made to its end.
+//!
+//! On the admin listener one thread is started at once and none ends, so pages can be made even when the
+//! system gives no new thread. The number of waiting requests is bounded by its connections.
 //!
 //! A page that panics fails only its own request. A page that hangs cannot be ended; its thread is left
 //! behind when the listener ends.
@@ -18,20 +18,15 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-/// The number of pages that can be made at the same time.
-pub(super) const MAX_PAGES: usize = 4;
-/// How long a request waits for a thread: shorter than the ten seconds that Prometheus gives a scrape.
-pub(super) const MAX_WAIT: Duration = Duration::from_secs(5);
-
 /// The page threads and the permits to use them.
-pub(super) struct PageThreads {
+pub struct PageThreads {
     permits: Arc<Semaphore>,
     max_wait: Duration,
 }
 
 /// The reason why no page was made.
 #[derive(PartialEq, Eq, Debug)]
-pub(super) enum PageError {
+pub enum PageError {
     /// All threads stayed busy for the whole wait.
     Busy,
     /// Making the page panicked; the panic hook has logged it.
@@ -40,12 +35,12 @@ pub(super) enum PageError {
 
 impl PageThreads {
     /// Allows `limit` pages at a time; a request waits at most `max_wait` for a thread.
-    pub(super) fn new(limit: usize, max_wait: Duration) -> Self {
+    pub fn new(limit: usize, max_wait: Duration) -> Self {
         Self { permits: Arc::new(Semaphore::new(limit)), max_wait }
     }
 
     /// Runs `make` on one of the threads.
-    pub(super) async fn run<T: Send + 'static>(
+    pub async fn run<T: Send + 'static>(
         &self,
         make: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PageError> {
@@ -62,7 +57,7 @@ impl PageThreads {
 }
 
 /// Starts the first thread. Fails where the system gives none.
-pub(super) async fn start_one() -> io::Result<()> {
+pub async fn start_one() -> io::Result<()> {
     spawn_blocking(|| ()).await.map_err(io::Error::other)
 }
 
@@ -71,6 +66,8 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
+
+    const MAX_WAIT: Duration = Duration::from_secs(5);
 
     #[tokio::test]
     async fn a_page_that_nobody_waits_for_any_more_keeps_its_thread() {
