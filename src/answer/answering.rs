@@ -14,7 +14,7 @@ use super::formats::{json, metalink, metalink4, mirrorlist};
 use super::front;
 use super::lists;
 use super::prepared::Edition;
-use super::redirect;
+use super::redirect::{self, Redirect};
 use super::reply::{LogEntry, Reply};
 use super::request::Request;
 use super::rules::Rules;
@@ -108,8 +108,7 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
             Document { edition, target: &target, selection, choice, fallback, url_tail, ending };
         match format {
             Format::Mirrorlist if redirects => {
-                let (max, links) = (rules.max_mirrors(query), rules.redirect_links());
-                let (redirect, found) = redirect::make(&document, max, links, request.host)?;
+                let (redirect, found) = self.redirect(&document)?;
                 (reply.redirect, reply.found) = (Some(Box::new(redirect)), found);
                 reply.status = Status::Found;
             }
@@ -144,6 +143,22 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
         let slash =
             self.asked.format != Format::Isolist && route.is_none_or(|route| route.trailing_slash);
         Ok(Ending { slash, suffix })
+    }
+
+    /// The redirect to the best mirror, and the tier of that.
+    pub(super) fn redirect(
+        &self,
+        document: &Document<'_>,
+    ) -> Result<(Redirect, Option<Tier>), Refusal<'s, 'q>> {
+        let Self { rules, request, asked, .. } = *self;
+        let (max, links) = (rules.max_mirrors(&asked.query), rules.redirect_links());
+        let made = redirect::make(document, max, links, request.host);
+        made.map_err(|refusal| match refusal.status {
+            Status::NotFound if asked.query.is_narrowed() => {
+                Refusal { message: Message::Fixed(redirect::NONE_LEFT), ..refusal }
+            }
+            _ => refusal,
+        })
     }
 
     /// Whether a list whose first mirror is of this tier is what the request asked for, and the same for all

@@ -87,10 +87,10 @@ impl Workspace {
         }
     }
 
-    /// Adds to `tier` the mirrors that are listed in one of these countries, and the candidates that are in
-    /// one: private mirrors may be listed in none.
+    /// Adds to `tier` the mirrors that are listed in one of these countries, and those that are in one: private
+    /// mirrors may be listed in none.
     fn add_located(&mut self, snapshot: &Snapshot, criteria: &Criteria<'_>, countries: &[Country]) {
-        let Self { candidates, tier: there, .. } = self;
+        let there = &mut self.tier;
         for &country in countries {
             let listed = criteria.directory.layout.in_country(country);
             there.iter_mut().zip(listed).for_each(|(all, listed)| *all |= listed);
@@ -100,7 +100,7 @@ impl Workspace {
         }
         let country = |&host: &HostId| snapshot.hosts().country(host);
         let is_there = |host: &HostId| country(host).is_some_and(|own| countries.contains(&own));
-        members(candidates).filter(is_there).for_each(|host| insert(there, host));
+        members(criteria.directory.carriers).filter(is_there).for_each(|host| insert(there, host));
     }
 
     /// Keeps only candidates of the countries asked for, or else of the client's country.

@@ -7,6 +7,7 @@
 use super::bad_query::BadQuery;
 use super::fixed;
 use super::format::Format;
+use super::left_out::LeftOut;
 use super::message::push_message;
 use super::reply::Reply;
 use super::rules::Rules;
@@ -15,6 +16,7 @@ use super::target::{Message, Refusal, Subject};
 use encode::append::Append;
 use encode::text::Text;
 use encode::write::{push_json_string, push_number, push_url_path};
+use model::base_url::authority;
 use model::path;
 use model::url::Protocol;
 use routes::{Errors, Match, RouteFormat, RouteTarget, Standard, Unresolved};
@@ -167,6 +169,13 @@ fn push_fallback(
     body: &mut Text,
 ) {
     let Some(fallback) = rules.any_fallback() else { return };
+    let excluded = found.standard(Standard::Exclude).unwrap_or_default();
+    // The error may be that this cannot be read: then it excludes nothing.
+    let servers = LeftOut::parse_servers(excluded, rules.options().max_excluded);
+    let servers = servers.unwrap_or_default();
+    if servers.iter().any(|server| server.is_at(authority(fallback.base()))) {
+        return;
+    }
     let mut url = fallback.base().to_owned();
     url.push('/');
     if let Ok(RouteTarget::Path(wanted)) = found.target(&mut String::new())

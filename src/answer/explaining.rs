@@ -13,7 +13,7 @@ use super::explain::{
 use super::fixed;
 use super::format::Format;
 use super::formats::apt;
-use super::redirect::{self, Redirect};
+use super::redirect::Redirect;
 use super::reply::Reply;
 use super::scratch::Buffers;
 use super::shaping::Choice;
@@ -161,7 +161,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             Some(redirect) => redirected(redirect).map(|url| (url, None)).collect(),
             None => {
                 let place = |(place, url): (usize, &str)| {
-                    (url.to_owned(), rank(asked.format, place, Some(0), List::Fixed(urls)))
+                    (url.to_owned(), rank(asked.format, place, None, List::Fixed(urls)))
                 };
                 urls.lines().enumerate().map(place).collect::<Vec<_>>()
             }
@@ -172,11 +172,9 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
 
     /// The URLs of the answer.
     fn urls(&self, document: &Document<'_>) -> Result<Vec<ExplainedUrl>, Refusal<'s, 'q>> {
-        let Self { rules, request, asked, .. } = *self;
-        let Asked { query, format, .. } = asked;
+        let Asked { query, format, .. } = self.asked;
         if query.redirects(*format) {
-            let (max, links) = (rules.max_mirrors(query), rules.redirect_links());
-            let (redirect, _) = redirect::make(document, max, links, request.host)?;
+            let (redirect, _) = self.redirect(document)?;
             let known = redirectable(document);
             let find = |url: &str| known.iter().find(|(_, known)| known == url);
             let urls = redirected(&redirect).map(|url| {
@@ -188,7 +186,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         let mut urls = Vec::new();
         let (mut place, mut last) = (0, None);
         let list = List::Mirrors(document);
-        list.each(|Entry { url, host, step }| {
+        list.each(|Entry { url, host, tier }| {
             // The URLs of a mirror stand together.
             if host != last && last.is_some() {
                 place += 1;
@@ -197,7 +195,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             urls.push(ExplainedUrl {
                 url: url.concat(),
                 host,
-                rank: rank(*format, place, step, list),
+                rank: rank(*format, place, tier, list),
             });
         });
         Ok(urls)
@@ -269,11 +267,11 @@ fn repeated(document: &Document<'_>, choice: Choice<'_>) -> Vec<(HostId, String)
 }
 
 /// The rank that a format writes beside a URL. `place` is that of its mirror.
-fn rank(format: Format, place: usize, step: Option<usize>, list: List<'_>) -> Option<Rank> {
+fn rank(format: Format, place: usize, tier: Option<Tier>, list: List<'_>) -> Option<Rank> {
     match format {
         Format::Metalink | Format::Json => Some(Rank::Preference(Document::preference(place))),
         Format::Metalink4 => Some(Rank::Priority(place as u64 + 1)),
-        Format::Apt => Some(Rank::Priority(apt::priority(list, step))),
+        Format::Apt => Some(Rank::Priority(apt::priority(list, tier))),
         Format::Mirrorlist | Format::Pacman | Format::Urpmi | Format::Isolist => None,
     }
 }

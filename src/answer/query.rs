@@ -111,6 +111,12 @@ impl<'a> Query<'a> {
         self.redirect && format == Format::Mirrorlist
     }
 
+    /// Whether it leaves mirrors out that could be listed otherwise, for their hosts, their countries or
+    /// their version of IP.
+    pub fn is_narrowed(&self) -> bool {
+        self.left_out.is_some() || self.ip_version.is_some()
+    }
+
     /// Reads the part of a request target behind `?`.
     pub fn parse(text: &'a str, options: &Options) -> Result<Self, BadQuery> {
         let mut query = Self { netblocks: true, ..Self::default() };
@@ -412,5 +418,67 @@ mod tests {
         let query = parsed("protocol=gopher&country=germany");
         assert!(query.protocols.is_some_and(|protocols| protocols.set.is_empty()));
         assert_eq!(query.countries, Some(Countries::default()));
+    }
+
+    /// What is left out, as the first line of a list says it; or the message.
+    fn narrowed(text: &str) -> String {
+        match parse(text) {
+            Err(reason) => reason.to_string(),
+            Ok(query) => {
+                let left_out = query.left_out.iter().flat_map(|left_out| left_out.parts());
+                let version = query.ip_version.map(|version| format!("v{}", version.as_str()));
+                left_out.chain(version).collect::<Vec<_>>().join("; ")
+            }
+        }
+    }
+
+    #[test]
+    fn hosts_countries_and_versions_of_ip_are_narrowed_down() {
+        let hosts = |n: usize| (0..n).map(|n| format!("m{n}")).collect::<Vec<_>>().join(",");
+        let no_host = "the value of exclude= is not a list of host names";
+        let no_version = "the IP version is neither 4 nor 6";
+        for (text, expected) in [
+            ("", ""),
+            ("exclude=&not_country=&ip_version=", ""),
+            ("exclude=,,%20,&not_country=,&ip_version=,", ""),
+            ("exclude=B.example,,a.example.,b.EXAMPLE:", "exclude = b.example,a.example"),
+            ("exclude=b.example:8080, b.example:80", "exclude = b.example:8080,b.example:80"),
+            ("exclude=b.example&exclude=c.example", "exclude = c.example"),
+            ("exclude=m%C3%BCnchen.example", "exclude = xn--mnchen-3ya.example"),
+            ("exclude=xn--mnchen-3ya.example", "exclude = xn--mnchen-3ya.example"),
+            ("exclude=[2001:DB8:0::1]:8443,192.0.2.1", "exclude = [2001:db8::1]:8443,192.0.2.1"),
+            ("exclude=2001:db8::1", no_host),
+            ("exclude=[2001:db8::1", no_host),
+            ("exclude=https://b.example/", no_host),
+            ("exclude=b.example/x", no_host),
+            ("exclude=b..example", no_host),
+            ("exclude=*.example", no_host),
+            ("exclude=b.example:0", no_host),
+            ("exclude=b.example:99999", no_host),
+            ("exclude=1.2.3", no_host),
+            ("exclude=a%00", "the value of exclude= holds a control character"),
+            ("exclude=%ff", "the value of exclude= is not UTF-8"),
+            ("not_country=fr,DE,,de,FR", "not_country = DE,FR"),
+            ("not_country=germany,global,%C3%BC", ""),
+            ("not_country=US&exclude=b", "exclude = b; not_country = US"),
+            ("not_country=%0a", "the value of not_country= holds a control character"),
+            ("ip_version=4", "v4"),
+            ("ip_version=6,,6", "v6"),
+            ("ip_version=4,6", ""),
+            ("ip_version=4&ip_version=6", ""),
+            ("ip_version=6&ip_version=6", "v6"),
+            ("ip_version=46", no_version),
+            ("ip_version=4,v6", no_version),
+            ("ip_version=6&ip_version=x", no_version),
+        ] {
+            assert_eq!(narrowed(text), expected, "{text}");
+        }
+        assert_eq!(narrowed(&format!("exclude={},M3,m4.", hosts(16))).matches(',').count(), 15);
+        assert_eq!(narrowed(&format!("exclude={}", hosts(17))), "more than 16 excluded hosts");
+        let many: Vec<_> = (b'a'..=b'q').map(|c| format!("a{}", char::from(c))).collect();
+        let many = format!("not_country={}", many.join(","));
+        assert_eq!(narrowed(&many), "more than 16 countries");
+        let long = format!("exclude={}", "a".repeat(501));
+        assert_eq!(narrowed(&long), "the value of exclude= is longer than 500 bytes");
     }
 }

@@ -111,6 +111,10 @@ fn digest(document: &Document<'_>) -> Option<String> {
     Some(digest)
 }
 
+/// What a client is told whose request leaves out each mirror that could be redirected to.
+pub(super) const NONE_LEFT: &str =
+    "error: the request leaves no mirror that offers this over http or https";
+
 fn refusal<'s, 'q>(was_too_long: bool) -> Refusal<'s, 'q> {
     if was_too_long {
         let message =

@@ -76,18 +76,19 @@ impl<'a> Rules<'a> {
             Policy::Tiers => SelectionOrder::Tiers,
             Policy::Nearest => SelectionOrder::Nearest,
         };
-        let Some(route) = self.of_route() else { return by_policy };
+        let Some(order) = self.of_route().and_then(|route| route.order) else { return by_policy };
         let by_country = format == Format::Pacman;
-        match self.edition.for_routes().order(route.order, by_country) {
-            Some(hosts) => SelectionOrder::Fixed(hosts),
-            None if route.order == Order::Random => SelectionOrder::Random,
-            None => by_policy,
+        match (order, self.edition.for_routes().order(order, by_country)) {
+            (_, Some(hosts)) => SelectionOrder::Fixed(hosts),
+            (Order::Nearest, None) => SelectionOrder::Nearest,
+            (Order::Random, None) => SelectionOrder::Random,
+            (Order::Tier | Order::Name | Order::Static, None) => SelectionOrder::Tiers,
         }
     }
 
     /// Whether the first mirrors should be of different networks.
     pub(super) fn spreads(self) -> bool {
-        let is_same_for_all = self.of_route().is_some_and(|route| route.order.is_same_for_all());
+        let is_same_for_all = self.of_route().is_some_and(RouteOptions::has_order_for_all);
         self.options.shaping.spread && !is_same_for_all
     }
 

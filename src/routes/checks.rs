@@ -94,7 +94,7 @@ fn each_value_is_checked() {
         ("option prefer [http http]", "options.prefer: `http` is listed twice"),
         (
             "option order best",
-            "options.order: `best` is unknown: write tier, random, name or static",
+            "options.order: `best` is unknown: write tier, nearest, random, name or static",
         ),
         (
             "option fallback a",
@@ -164,6 +164,14 @@ fn each_value_is_checked() {
         (
             "option cache 60\noption order static\noption country_only true",
             "options.cache: caches may keep only what is the same for all clients: write order = \"static\" or \"name\", without country_only",
+        ),
+        (
+            "option cache 60\noption order nearest",
+            "options.cache: caches may keep only what is the same for all clients: write order = \"static\" or \"name\", without country_only",
+        ),
+        (
+            "option minimum 9\noption order nearest",
+            "options.minimum: changes nothing here: write it with order = \"tier\" and without country_only, or leave it out",
         ),
         (
             "option minimum 9\noption order random",
@@ -241,8 +249,8 @@ fn each_value_is_checked() {
         // Not known any more, or not yet.
         ("target page {a}", "target.page: is no key: write repo with arch, path, category or url"),
         (
-            "option order nearest",
-            "options.order: `nearest` is unknown: write tier, random, name or static",
+            "option order distance",
+            "options.order: `distance` is unknown: write tier, nearest, random, name or static",
         ),
         (
             "query v infra?",

@@ -61,8 +61,7 @@ pub(crate) fn check(
             report("target.url", Problem::OpenHost(variable.name.clone()));
         }
         check_fixed(route, written, parameters, report);
-    } else if options.cache.is_some() && (!options.order.is_same_for_all() || options.country_only)
-    {
+    } else if options.cache.is_some() && (!options.has_order_for_all() || options.country_only) {
         report("options.cache", Problem::NotForAll);
     }
     let is_metalink = matches!(route.format, RouteFormat::Metalink | RouteFormat::Metalink4);

@@ -47,11 +47,12 @@ pub enum Errors {
 }
 
 /// The order of mirrors.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Order {
     /// By the tiers of the client: its network, country, continent.
-    #[default]
     Tier,
+    /// By their distance from the client, after those of its network.
+    Nearest,
     /// All mirrors that may be listed for the client, by chance.
     Random,
     /// By the key of the mirror. As with [`Order::Static`], answers are the same for all clients.
@@ -95,7 +96,7 @@ pub struct RouteOptions {
     /// The base URL that is listed last, in canonical form.
     pub fallback: Option<String>,
     /// The order of mirrors.
-    pub order: Order,
+    pub order: Option<Order>,
     /// Whether only mirrors of one country are listed, the one that the request names or else the
     /// client's, and the fallback.
     pub country_only: bool,
@@ -121,7 +122,7 @@ impl Default for RouteOptions {
             trailing_slash: true,
             suffix: None,
             fallback: None,
-            order: Order::Tier,
+            order: None,
             country_only: false,
             content_type: None,
             cache: None,
@@ -206,8 +207,9 @@ impl Errors {
 }
 
 impl Order {
-    const NAMES: [(&str, Self); 4] = [
+    const NAMES: [(&str, Self); 5] = [
         ("tier", Self::Tier),
+        ("nearest", Self::Nearest),
         ("random", Self::Random),
         ("name", Self::Name),
         ("static", Self::Static),
@@ -224,8 +226,15 @@ impl Order {
     }
 
     /// Whether answers to one request are the same for all clients.
-    pub fn is_same_for_all(self) -> bool {
+    fn is_same_for_all(self) -> bool {
         matches!(self, Self::Name | Self::Static)
+    }
+}
+
+impl RouteOptions {
+    /// Whether the order of mirrors is the same for all clients.
+    pub fn has_order_for_all(&self) -> bool {
+        self.order.is_some_and(Order::is_same_for_all)
     }
 }
 

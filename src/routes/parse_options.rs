@@ -73,7 +73,8 @@ pub(crate) fn read_options(
             report(key, problem);
         }
     }
-    if options.minimum.is_some() && (options.order != Order::Tier || options.country_only) {
+    let has_world = matches!(options.order, None | Some(Order::Tier));
+    if options.minimum.is_some() && (!has_world || options.country_only) {
         report("minimum", Problem::NoWorld);
     }
     options
@@ -122,7 +123,7 @@ fn read_option(
         "order" => {
             let name = as_text(value)?;
             let unknown = || Problem::UnknownName(name.to_owned(), Order::names());
-            options.order = Order::parse(name).ok_or_else(unknown)?;
+            options.order = Some(Order::parse(name).ok_or_else(unknown)?);
         }
         "country_only" => options.country_only = as_switch(value)?,
         "content_type" => options.content_type = Some(read_content_type(value)?),

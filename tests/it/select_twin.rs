@@ -4,6 +4,7 @@
 //! compatibility notes: no interning, no bit sets, no prefix tables. Where several mirrors share a
 //! tier it gives a set, because their order is chance.
 
+mod left_out;
 mod network;
 mod random;
 mod verdicts;

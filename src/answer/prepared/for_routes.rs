@@ -70,7 +70,7 @@ impl ForRoutes {
             let name = |host| snapshot.hosts().country(host).and_then(country_name::usual);
             prepared.country_names = hosts.map(name).collect();
         }
-        if any(|route| route.options.order.is_same_for_all()) {
+        if any(|route| route.options.has_order_for_all()) {
             let names = &prepared.country_names;
             let mut hosts = unrestricted(snapshot);
             prepared.by_position = Ordered::new(hosts.clone(), names);
@@ -107,7 +107,7 @@ impl ForRoutes {
         let ordered = match order {
             Order::Name => &self.by_key,
             Order::Static => &self.by_position,
-            Order::Tier | Order::Random => return None,
+            Order::Tier | Order::Nearest | Order::Random => return None,
         };
         Some(if by_country { &ordered.by_country } else { &ordered.plain })
     }

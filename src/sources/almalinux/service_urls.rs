@@ -1,10 +1,11 @@
 //! Routes for the URLs of AlmaLinux's own service: `/mirrorlist/VERSION/REPOSITORY` and
 //! `/isolist/VERSION/ARCH`, on any host.
 //!
-//! As there, a major version stands for its full one, so do versions that begin with it and a dot and are
-//! not known themselves; `$basearch` stays in the list unless the request names an architecture; a mirror
-//! has one URL, plain http where it has that; `country` leaves mirrors of other countries out; and what is
-//! in the vault is answered with the vault, whatever protocol and country are asked for.
+//! As there, mirrors of the client's networks come first and then the nearest, whatever order the server
+//! is configured for; a major version stands for its full one, so do versions that begin with it and a dot
+//! and are not known themselves; `$basearch` stays in the list unless the request names an architecture; a
+//! mirror has one URL, plain http where it has that; `country` leaves mirrors of other countries out; and
+//! what is in the vault is answered with the vault, whatever protocol and country are asked for.
 //!
 //! Different on purpose: `99.995` is not taken for `9`, architectures are those of the repository and not
 //! only those of the version, and a list of images is one of mirrors that have the version, such as those
@@ -146,6 +147,7 @@ fn usual_options() -> impl Iterator<Item = (String, Value)> {
     let prefer = ["http", "https"].map(str::to_owned).into();
     [
         ("urls_per_mirror", Value::Number(1)),
+        ("order", Value::Text("nearest".to_owned())),
         ("prefer", Value::List(prefer)),
         ("limit", Value::Number(LIMIT)),
     ]

@@ -139,9 +139,10 @@ pub const OPTIONS: Table = Table {
         key(
             "order",
             "text",
-            "`\"tier\"`",
-            "The order of mirrors: `tier` (the client's network, country, continent), `random`, or the same \
-             for all clients: `name` (by key) or `static` (as in the catalog).",
+            "as configured",
+            "The order of mirrors: `tier` (the client's network, country, continent), `nearest` (its network, \
+             then by distance), `random`, or the same for all clients: `name` (by key) or `static` (as in the \
+             catalog).",
         ),
         key(
             "country_only",

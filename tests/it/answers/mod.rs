@@ -13,4 +13,5 @@ mod metalink;
 mod better_than_reference;
 mod shaping;
 mod explained;
+mod left_out;
 mod client_locations;

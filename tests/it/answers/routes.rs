@@ -1,5 +1,6 @@
 //! Answers to requests that find a route of the catalog.
 
+use answer::policy::Policy;
 use testdata::mirrormanager::StringStringMap;
 
 use crate::fixture::{Answer, Server, World, check_golden, check_mirrors};
@@ -147,6 +148,26 @@ fn the_fallback_of_a_route_is_last_and_not_listed_twice() {
     assert_eq!(server.get("/r?country=DE").urls().len(), 2);
     let lists_usual = server.get("/mirrorlist?repo=main-9&arch=x86_64&country=US").body;
     assert!(lists_usual.contains("https://newyork.example/test/9/x86_64/"));
+}
+
+#[test]
+fn an_order_that_is_not_written_is_the_configured_one() {
+    let policies = [Policy::Tiers, Policy::Nearest];
+    let answers = |options: &str, policy: Policy, path: &str| -> Vec<String> {
+        let mut world = world(&with_options(options));
+        world.options.policy = policy;
+        let server = world.serve();
+        let get = |seed| server.get_seeded(&format!("{path} from {BERLIN}"), seed).body;
+        (0..20).map(get).collect()
+    };
+    let built_in =
+        policies.map(|policy| answers("", policy, "/mirrorlist?repo=main-9&arch=x86_64"));
+    assert_ne!(built_in[0], built_in[1]);
+    for (policy, expected) in policies.into_iter().zip(&built_in) {
+        assert_eq!(&answers("", policy, "/r"), expected);
+        assert_eq!(answers("order tier", policy, "/r"), built_in[0]);
+        assert_eq!(answers("order nearest", policy, "/r"), built_in[1]);
+    }
 }
 
 #[test]

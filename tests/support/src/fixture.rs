@@ -16,6 +16,7 @@ use catalog::records::Catalog;
 use compile::{Compiled, compile};
 use encode::append::Append;
 use encode::text::Text;
+use model::families::{Families, IpVersion};
 use model::ids::HostId;
 use model::mirror_key::MirrorKey;
 use model::repository::split_key;
@@ -63,6 +64,9 @@ pub struct World {
     /// Mirrors that the clients of their networks and autonomous systems get alone, by number.
     /// MirrorManager's data cannot say this.
     pub monopolies: Vec<i64>,
+    /// Mirrors that work over this version of IP alone, by the first label of their hosts. MirrorManager's
+    /// data cannot say this either.
+    pub of_one_version: Vec<(&'static str, IpVersion)>,
     /// The routes of the catalog, in the notation of [`routes::notation`]. MirrorManager's data have none.
     pub routes: String,
     /// Names of repositories that routes ask for without an architecture, each with the directory in which
@@ -106,6 +110,7 @@ impl World {
             database: None,
             options: Options::default(),
             monopolies: Vec::new(),
+            of_one_version: Vec::new(),
             routes: String::new(),
             path_templates: Vec::new(),
             categories: Vec::new(),
@@ -248,7 +253,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let files = self.write(folder.path(), cache);
         let inputs = Inputs::MirrorManager(files);
-        if self.monopolies.is_empty() && self.routes.is_empty() {
+        if self.monopolies.is_empty() && self.routes.is_empty() && self.of_one_version.is_empty() {
             return build(&inputs, None);
         }
         let mut report = Report::default();
@@ -257,6 +262,12 @@ impl World {
         let hosts = (0..).map(HostId).zip(&catalog.mirrors);
         let hosts = hosts.filter(|(_, mirror)| has_monopoly(&mirror.key));
         catalog.monopolies = hosts.map(|(host, _)| host).collect();
+        for &(name, version) in &self.of_one_version {
+            let urls = catalog.urls.iter().zip(&mut catalog.url_families);
+            for (_, families) in urls.filter(|(url, _)| url.contains(&format!("://{name}."))) {
+                *families = Families::only([version]);
+            }
+        }
         self.add_routes(&mut catalog);
         Ok(compile(catalog, report, None)?)
     }

@@ -29,6 +29,8 @@ fn options() -> Vec<(&'static str, Value)> {
         ("suffix", Value::Text("/{x|upper}'\"\\".to_owned())),
         ("fallback", Value::Text("https://dl.example/pub".to_owned())),
         ("order", Value::Text("name".to_owned())),
+        ("order", Value::Text("nearest".to_owned())),
+        ("order", Value::Text("tier".to_owned())),
         ("cache", Value::Number(60)),
     ]
 }
@@ -79,12 +81,16 @@ prop_compose! {
         });
         let mut options: Vec<_> =
             options.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-        // Only such answers can be kept by caches.
-        if !options.iter().any(|(key, _)| key == "order") {
-            options.retain(|(key, _)| key != "cache");
-        } else {
-            options.retain(|(key, _)| key != "minimum");
+        if let Some(first) = options.iter().position(|(key, _)| key == "order") {
+            let order = options.remove(first);
+            options.retain(|(key, _)| key != "order");
+            options.insert(first, order);
         }
+        let order = options.iter().find(|(key, _)| key == "order").map(|(_, value)| value.clone());
+        let is = |name: &str| matches!(&order, Some(Value::Text(order)) if order == name);
+        // Only such answers can be kept by caches, and only such have a minimum.
+        options.retain(|(key, _)| key != "cache" || is("name"));
+        options.retain(|(key, _)| key != "minimum" || order.is_none() || is("tier"));
         // Mirrors are not chosen for fixed URLs.
         let has_mirrors = !target.iter().any(|(key, _)| key == "url");
         options.retain(|(key, _)| has_mirrors || key == "header" || key == "final_newline");
