@@ -199,7 +199,7 @@ section! {
             default: Count::of(16),
         }
         /// Pages a second that `answer.public_explain` allows in the whole process; 429 beyond
-        // A page takes some hundred times as long as an answer.
+        // With 557 mirrors a page takes half a millisecond, some ten times as long as an answer.
         explain_per_second: Count<1, 1_000> {
             key: "limits.explain_per_second",
             flag: (skip),

@@ -3,7 +3,7 @@
 //! An operator names the client, and sees everything. Everybody else asks for the own address, or for
 //! another one with `ip=` as far as answers allow that, and sees no private mirror ([`Audience`]).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use answer::requester::Requester;
 use answer::{Edition, Options};
@@ -12,6 +12,9 @@ use explain::{Audience, PackageManager, Question, Refused, Report};
 use model::net::canonical;
 
 use super::explain_form::{AskedRequest, BadForm, ExplainForm};
+
+/// The code of a form that cannot be understood, in the place of a report.
+pub const BAD_FORM: &str = "bad_form";
 
 /// What an explanation is made of.
 pub struct Asking<'a> {
@@ -92,14 +95,7 @@ fn ask(asking: &Asking<'_>, form: &ExplainForm) -> Result<Option<Outcome>, Strin
         seed => seed.parse().map_err(|_| format!("`{seed}` is no seed: write a number"))?,
     };
     let (requester, host) = match asker {
-        Asker::Operator => {
-            if names_address(&query) {
-                return Err("write the client's address into its own field, and leave ip= out of \
-                            the request"
-                    .into());
-            }
-            (Requester::untrusted(parse_address(&form.ip)?), host)
-        }
+        Asker::Operator => (requester_of(form, &query)?, host),
         Asker::Public { requester, host: own } => {
             if !form.ip.is_empty() {
                 push_address(&form.ip, &mut query);
@@ -126,15 +122,22 @@ fn ask(asking: &Asking<'_>, form: &ExplainForm) -> Result<Option<Outcome>, Strin
 /// What chance is drawn from if the form does not say it.
 pub(super) const DEFAULT_SEED: u64 = 1;
 
-/// Whether a query names the client by `ip=`.
-fn names_address(query: &str) -> bool {
-    query.split('&').any(|parameter| parameter.starts_with("ip="))
+/// Who asks, for an operator: the client itself, or this host for the client in `ip=` of the request.
+fn requester_of(form: &ExplainForm, query: &str) -> Result<Requester, String> {
+    let mut parameters = query.split('&');
+    let in_request = parameters
+        .any(|parameter| parameter.strip_prefix("ip=").is_some_and(|address| !address.is_empty()));
+    match (form.ip.is_empty(), in_request) {
+        (false, false) => Ok(Requester::untrusted(parse_address(&form.ip)?)),
+        (true, true) => Ok(Requester { address: Ipv4Addr::LOCALHOST.into(), is_trusted: true }),
+        (false, true) => {
+            Err("the client is named twice: leave ip= out of the request, or its own field".into())
+        }
+        (true, false) => Err("say which client: give its address".into()),
+    }
 }
 
 fn parse_address(text: &str) -> Result<IpAddr, String> {
-    if text.is_empty() {
-        return Err("say which client: give its address".into());
-    }
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     let address = bare.parse().map(canonical);
     address

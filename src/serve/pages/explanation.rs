@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use super::HTML;
-use super::explaining::{Asking, Outcome, explain};
+use super::explaining::{Asking, BAD_FORM, Outcome, explain};
 use super::explanation_page;
 use super::layout::PageLayout;
 
@@ -88,9 +88,6 @@ struct BadRequest<'a> {
 fn bad(message: &str) -> serde_json::Result<String> {
     serde_json::to_string_pretty(&Failure { error: BadRequest { code: BAD_FORM, message } })
 }
-
-/// The code of a form that cannot be understood.
-pub const BAD_FORM: &str = "bad_form";
 
 fn status(outcome: &Outcome) -> u16 {
     match outcome {

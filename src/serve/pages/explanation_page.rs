@@ -163,7 +163,7 @@ fn summary(report: &Report) -> String {
     });
     let why = match found {
         Some((tier, listed)) => format!(
-            ": it is {}, and the first of {} of the lists that this client can get",
+            ", found {}. It is the first in {} of the lists that this client can get",
             title(tier),
             percent(listed.first_percent)
         ),
