@@ -55,8 +55,9 @@ pub struct Entry<'a> {
     pub url: [&'a str; 2],
     /// The mirror; `None` for the fallback and for fixed URLs.
     pub host: Option<HostId>,
-    /// The tier of the mirror.
-    pub tier: Option<Tier>,
+    /// The step in which its mirror was found, from 0 on: all mirrors of a step are equally good. `None` for the
+    /// fallback.
+    pub step: Option<usize>,
 }
 
 /// The URLs of a list.
@@ -76,19 +77,19 @@ impl List<'_> {
             Self::Fixed(urls) => {
                 return urls
                     .lines()
-                    .for_each(|url| each(Entry { url: [url, ""], host: None, tier: None }));
+                    .for_each(|url| each(Entry { url: [url, ""], host: None, step: Some(0) }));
             }
         };
         let (listings, of_hosts) = (document.edition.listings(), document.listings());
         for (place, &host) in document.selection.hosts.iter().enumerate() {
-            let tier = document.selection.tier(place);
+            let step = document.selection.step(place);
             document.choice.each(of_hosts.of(host), |listing| {
                 let url = [listings.url(listing), document.url_tail];
-                each(Entry { url, host: Some(host), tier });
+                each(Entry { url, host: Some(host), step });
             });
         }
         if let Some(url) = document.fallback_url() {
-            each(Entry { url: [&url, ""], host: None, tier: None });
+            each(Entry { url: [&url, ""], host: None, step: None });
         }
     }
 }

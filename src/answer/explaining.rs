@@ -161,7 +161,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             Some(redirect) => redirected(redirect).map(|url| (url, None)).collect(),
             None => {
                 let place = |(place, url): (usize, &str)| {
-                    (url.to_owned(), rank(asked.format, place, None, List::Fixed(urls)))
+                    (url.to_owned(), rank(asked.format, place, Some(0), List::Fixed(urls)))
                 };
                 urls.lines().enumerate().map(place).collect::<Vec<_>>()
             }
@@ -186,7 +186,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         let mut urls = Vec::new();
         let (mut place, mut last) = (0, None);
         let list = List::Mirrors(document);
-        list.each(|Entry { url, host, tier }| {
+        list.each(|Entry { url, host, step }| {
             // The URLs of a mirror stand together.
             if host != last && last.is_some() {
                 place += 1;
@@ -195,7 +195,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             urls.push(ExplainedUrl {
                 url: url.concat(),
                 host,
-                rank: rank(*format, place, tier, list),
+                rank: rank(*format, place, step, list),
             });
         });
         Ok(urls)
@@ -267,11 +267,11 @@ fn repeated(document: &Document<'_>, choice: Choice<'_>) -> Vec<(HostId, String)
 }
 
 /// The rank that a format writes beside a URL. `place` is that of its mirror.
-fn rank(format: Format, place: usize, tier: Option<Tier>, list: List<'_>) -> Option<Rank> {
+fn rank(format: Format, place: usize, step: Option<usize>, list: List<'_>) -> Option<Rank> {
     match format {
         Format::Metalink | Format::Json => Some(Rank::Preference(Document::preference(place))),
         Format::Metalink4 => Some(Rank::Priority(place as u64 + 1)),
-        Format::Apt => Some(Rank::Priority(apt::priority(list, tier))),
+        Format::Apt => Some(Rank::Priority(apt::priority(list, step))),
         Format::Mirrorlist | Format::Pacman | Format::Urpmi | Format::Isolist => None,
     }
 }

@@ -68,6 +68,8 @@ impl FirstPlace {
                 is_full: false,
             }));
             let band = self.shares.get_mut(from..).unwrap_or(&mut []);
+            // A position finds the same mirror whatever order they come in.
+            band.sort_unstable_by_key(|share| share.host);
             let left = divide(band);
             band.iter_mut().for_each(|share| share.part *= self.left);
             self.left *= left;

@@ -37,10 +37,14 @@ impl Selection {
         self.tiers.iter().find(|&&(_, end)| place < end).map(|&(tier, _)| tier)
     }
 
+    /// The position in `tiers` of the one to which the mirror at `place` belongs.
+    pub fn step(&self, place: usize) -> Option<usize> {
+        self.tiers.iter().position(|&(_, end)| place < end)
+    }
+
     /// Moves the mirror at `from` forward to `to`. It keeps the tier by which it was found.
     pub fn promote(&mut self, from: usize, to: usize) {
-        let stretch = |place| self.tiers.iter().position(|&(_, end)| place < end);
-        let (own, other) = (stretch(from), stretch(to));
+        let (own, other) = (self.step(from), self.step(to));
         match self.hosts.get_mut(to..=from) {
             Some(moved) => moved.rotate_right(1),
             None => return,

@@ -9,6 +9,7 @@ use super::asking::{Asking, FRONT};
 use super::clients::Client;
 use answer::first_place::{Contender, FirstPlace};
 use model::area::AreaId;
+use model::families::IpVersion;
 use model::geo::Country;
 use model::ids::HostId;
 use snapshot::bands::BandView;
@@ -34,28 +35,40 @@ pub(crate) struct OfArea {
     pub(crate) fair: Vec<(HostId, f64)>,
 }
 
-/// The mirrors that clients can use, by their area.
-pub(crate) struct Candidates(BTreeMap<Option<AreaId>, OfArea>);
+/// The mirrors that clients can use, by their area and their version of IP.
+pub(crate) struct Candidates(BTreeMap<(Option<AreaId>, IpVersion), OfArea>);
 
 impl Candidates {
     /// Finds the mirrors for all areas of the clients. The options are those of a policy without a limit
     /// of mirrors.
     pub(crate) fn find(asking: &Asking<'_>, clients: &[Client]) -> Self {
-        // Which mirrors serve a client depends on its country only.
+        // Which mirrors serve a client depends on its country only, and which work for it on its version of
+        // IP.
         let mut usable: BTreeMap<Option<Country>, Vec<HostId>> = BTreeMap::new();
         let mut areas = BTreeMap::new();
         for client in clients {
             let country = client.country();
             let hosts = usable.entry(country).or_insert_with(|| asking.usable(client.address));
-            areas.entry(client.area_id).or_insert_with(|| of_area(asking, client, hosts));
+            areas.entry(key(client)).or_insert_with(|| {
+                let failing = asking.subject.directory.layout.failing(client.version());
+                let working = hosts.iter().copied().filter(|&host| !contains(failing, host));
+                let working: Vec<HostId> = working.collect();
+                // What does not work comes where there is nothing else.
+                of_area(asking, client, if working.is_empty() { hosts } else { &working })
+            });
         }
         Self(areas)
     }
 
     /// The mirrors for a client.
     pub(crate) fn of(&self, client: &Client) -> Option<&OfArea> {
-        self.0.get(&client.area_id)
+        self.0.get(&key(client))
     }
+}
+
+/// What decides which mirrors a client can use, and how far they are.
+fn key(client: &Client) -> (Option<AreaId>, IpVersion) {
+    (client.area_id, client.version())
 }
 
 fn of_area(asking: &Asking<'_>, client: &Client, usable: &[HostId]) -> OfArea {

@@ -79,7 +79,8 @@ pub fn measure(
         return Err(Error::Refused { question: subject.to_string(), status, message });
     }
     // All mirrors with a URL that today's clients read.
-    let shaping = Shaping { max_mirrors: None, spread: false, ..Shaping::modern() };
+    let fallback = own.shaping.fallback.clone();
+    let shaping = Shaping { max_mirrors: None, spread: false, fallback, ..Shaping::modern() };
     let unlimited = answer::Options { policy: Order::Nearest, shaping, ..own.clone() };
     let candidates = Candidates::find(&asking(&unlimited), &clients);
     let mut policies = Vec::new();

@@ -18,6 +18,8 @@ support::runs_the_program!();
 mod answers;
 mod lint_law;
 mod select_twin;
+mod nearest_twin;
+mod first_mirror;
 mod render_law;
 mod input_files;
 mod joins;

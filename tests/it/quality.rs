@@ -286,8 +286,9 @@ fn data_that_give_nothing_are_told() {
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         assert!(text(&output.stderr).contains(message), "{message}: {output:?}");
     }
-    // Without a mirror, all that can be told is that there is none.
-    let report = Data::new(head, NETWORKS).json(&[]);
+    // Without a public mirror, all that can be told is that there is none.
+    let (_, private) = CATALOG.rsplit_once("[[mirror]]").unwrap();
+    let report = Data::new(&[head, "[[mirror]]", private].concat(), NETWORKS).json(&[]);
     assert_eq!(figures(&report, "compatible")["empty"], 1.0);
     assert_eq!(figures(&report, "compatible")["first_mean_km"], Value::Null);
     assert_eq!(report["worst_served"], json!([]));
@@ -305,4 +306,73 @@ fn the_handbook_has_the_table_of_all_figures() {
     }
     let text = format!("{before}<!-- figures -->\n\n{table}\n<!-- end -->{after}");
     golden::check_file(CHAPTER, &text);
+}
+
+/// A mirror for each reason why clients of a country get one of another country first.
+const LEFT_OUT: &str = r#"
+[distribution]
+name = "Example Linux"
+
+[[repository]]
+name   = "main"
+arches = ["x86_64"]
+path   = "{arch}"
+
+[[repository]]
+name   = "other"
+arches = ["x86_64"]
+path   = "other/{arch}"
+
+[[mirror]]
+key     = "berlin"
+urls    = ["https://mirror.berlin.example/example"]
+country = "DE"
+asns    = [64500]
+
+[[mirror]]
+key     = "bordeaux"
+urls    = ["https://mirror.bordeaux.example/example"]
+country = "FR"
+
+[[mirror]]
+key     = "warsaw"
+urls    = ["https://mirror.warsaw.example/example"]
+country = "PL"
+load    = 0
+
+[[mirror]]
+key     = "prague"
+urls    = ["rsync://mirror.prague.example/example"]
+country = "CZ"
+
+[[mirror]]
+key     = "utrecht"
+urls    = ["https://mirror.utrecht.example/example"]
+country = "NL"
+carries = ["other"]
+"#;
+
+#[test]
+fn the_reason_is_the_rule_that_keeps_the_last_mirror_of_a_country_out() {
+    let networks = "192.0.2.0/24,FR\n198.51.100.0/24,PL\n203.0.113.0/24,CZ\n198.18.0.0/24,NL\n";
+    let data = Data::new(LEFT_OUT, networks);
+    // All clients in France are in the system of the German mirror.
+    data.write("systems", "192.0.2.0/24 64500\n");
+    let systems = data.path("systems");
+    let report =
+        data.json(&["--profile", "modern", "--repo", "main", "--global-netblocks", &systems]);
+    let countries = report["worst_served"].as_array().unwrap().iter();
+    let mut reasons: Vec<_> = countries
+        .map(|of| {
+            (of["country"].as_str().unwrap(), of["reason"].as_str().unwrap(), of["mirrors"].clone())
+        })
+        .collect();
+    reasons.sort_by_key(|(country, ..)| *country);
+    let expected = [("CZ", "left_out"), ("FR", "not_first"), ("NL", "not_carried"), ("PL", "rest")];
+    assert_eq!(reasons, expected.map(|(country, reason)| (country, reason, json!(1))));
+    let modern = figures(&report, "modern");
+    assert_eq!([&modern["first_own_network"], &modern["own_country_kept"]], [0.25, 0.0]);
+    // Their first mirror is not counted among the first places that are shared.
+    let most = modern["fairness_worst"].as_f64().unwrap();
+    assert!((1.0..1.1).contains(&most), "{most}");
 }

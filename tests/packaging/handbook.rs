@@ -24,6 +24,9 @@ tests! {
     commands_of_root_do_what_they_are_said_to_do,
 }
 
+const ALMALINUX: &str = "needs AlmaLinux's mirrors and tables of the whole Internet; `tests/it/quality.rs` \
+                         measures a small world";
+
 const FIRST_STEPS: &str =
     "`tests/clients/first_steps.rs` runs this chapter, with mirrors that exist";
 
@@ -84,6 +87,28 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "primary-tree.md",
         "mirrorlistd scan --rsync-listing listing -o primary.index",
         "`tests/it/scan/command.rs` reads a listing",
+    ),
+    ("quality.md", "mkdir -p tree/{9.8,10-kitten}/BaseOS/x86_64/os/repodata", ALMALINUX),
+    (
+        "quality.md",
+        "echo '<repomd><revision>1</revision></repomd>' > tree/9.8/BaseOS/x86_64/os/repodata/repomd.xml",
+        ALMALINUX,
+    ),
+    (
+        "quality.md",
+        "cp tree/9.8/BaseOS/x86_64/os/repodata/repomd.xml tree/10-kitten/BaseOS/x86_64/os/repodata/",
+        ALMALINUX,
+    ),
+    ("quality.md", "mirrorlistd scan tree -o tree.index", ALMALINUX),
+    (
+        "quality.md",
+        "mirrorlistd geography build --country geo-whois-asn-country.mmdb --asn asn-ipv4.csv asn-ipv6.csv -o networks.geography",
+        ALMALINUX,
+    ),
+    (
+        "quality.md",
+        "mirrorlistd quality --almalinux . --index tree.index --geoip networks.geography --global-netblocks networks.geography --profile modern --countries 10",
+        ALMALINUX,
     ),
     (
         "listeners.md",

@@ -121,11 +121,13 @@ fn command_entry(path: &str, command: &Command, is_option: &impl Fn(&Arg) -> boo
     about.iter().flat_map(|about| about.split("\n\n")).for_each(|about| text += &paragraph(about));
     let arguments: Vec<_> = command.get_arguments().collect();
     if arguments.iter().any(|arg| is_option(arg)) {
-        let takes_all = arguments.iter().any(|arg| arg.get_id() == "listen");
-        let which = if takes_all {
-            "every flag above"
-        } else {
-            "the flags of [Data](#data) that name inputs"
+        let has = |id: &str| arguments.iter().any(|arg| arg.get_id() == id);
+        let which = match (has("listen"), has("profile")) {
+            (true, _) => "every flag above",
+            (false, true) => {
+                "the flags of [Data](#data) that name data, and those of [Answers](#answers)"
+            }
+            (false, false) => "the flags of [Data](#data) that name inputs",
         };
         text += &format!("\nTakes {which}.\n");
     }
