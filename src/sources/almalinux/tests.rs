@@ -1,6 +1,6 @@
 //! The whole reader, on hand-made files that show every feature, and on AlmaLinux's own.
 
-use std::collections::BTreeMap;
+mod real_files;
 
 use super::*;
 use crate::declared::Carries;
@@ -444,55 +444,4 @@ fn what_is_watched_is_what_is_read() {
     assert_eq!(watched.len(), 2 + 15, "{watched:?}");
     let nowhere = Path::new("/nowhere");
     assert_eq!(files(nowhere), [nowhere.join(CONFIG), nowhere.join(USUAL_FOLDER)]);
-}
-
-/// AlmaLinux's own files, where they lie beside the working copy or above it.
-fn find_real_files() -> Option<PathBuf> {
-    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let beside = top.ancestors().map(|folder| folder.join("shared/data/almalinux"));
-    beside.into_iter().find(|folder| folder.is_dir())
-}
-
-/// `cargo test -p mirrorlistd-sources --lib -- --ignored real`
-#[test]
-#[ignore = "needs AlmaLinux's own files in shared/data/almalinux beside the working copy"]
-fn all_real_mirrors_load_and_each_key_without_use_is_named() {
-    let folder = find_real_files().expect("AlmaLinux's files");
-    let mut report = Report::default();
-    let declaration = read(&folder, &mut report).expect("it is read");
-    let carrying = |group: &str| {
-        let carries = repositories::carry(group);
-        declaration.mirrors.iter().filter(|mirror| mirror.carries == carries).count()
-    };
-    let lines = report.lines();
-    assert_eq!([carrying("current"), carrying("module-kitten"), carrying("vault")], [530, 49, 1]);
-    let counts: BTreeMap<&str, u64> = lines
-        .iter()
-        .map(|line| {
-            let problem = line.splitn(3, ':').nth(2).expect("file, line, problem");
-            let more = line.rsplit_once(" (and ").map_or(0, |(_, more)| {
-                more.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0)
-            });
-            (problem.split([':', ',']).next().unwrap_or("").trim(), more + 1)
-        })
-        .collect();
-    let expected: BTreeMap<&str, u64> = [
-        ("allowed_outdate", 1),
-        ("update_frequency", 530),
-        ("mirror without a country", 81),
-        ("country that is not its usual code", 6),
-        ("mirror that nobody may use", 23),
-        ("unknown key", 2),
-        ("cloud_type", 2),
-        ("key in other letters", 1),
-        ("URL that cannot be listed", 1),
-        ("URL under the key of another protocol", 9),
-        ("URL occurs twice", 8),
-        ("URL in an odd form", 5),
-        ("key that is there twice", 2),
-        ("geolocation.continent", 1),
-        ("URL that another mirror has", 1),
-    ]
-    .into();
-    assert_eq!(counts, expected, "{}", lines.join("\n"));
 }

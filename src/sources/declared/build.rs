@@ -23,6 +23,7 @@ pub use super::expand::TooManyPairs;
 use super::expand::{self, Pair, aliases};
 pub use super::listing::OtherTree;
 use super::listing::{Listed, Listing};
+use super::placing::add_points;
 use super::routing;
 use super::{Audience, Declaration, Mirror, Url};
 
@@ -59,7 +60,7 @@ pub fn build(
     add_distribution(declaration, &mut builder);
     add_names(declaration, &pairs, &mut builder);
     add_routes(declaration, &pairs, &mut builder, report);
-    let mirrors = add_mirrors(declaration, &mut builder, report);
+    let mirrors = add_mirrors(declaration, &place, &mut builder, report);
     let mut listing = Listing::new(&pairs, &mirrors);
     match tree {
         Some(tree) => listing.add_tree(tree, &mut builder, report)?,
@@ -167,9 +168,11 @@ fn names_each_arch(route: &WrittenRoute) -> bool {
     route.target.iter().any(names_it)
 }
 
-/// Adds what is known of each mirror, and returns those that are listed.
+/// Adds what is known of each mirror, and returns those that are listed. `place` stands for all mirrors in
+/// messages.
 fn add_mirrors<'d>(
     declaration: &'d Declaration,
+    place: &Origin,
     builder: &mut Builder,
     report: &mut Report,
 ) -> Vec<Listed<'d>> {
@@ -223,6 +226,7 @@ fn add_mirrors<'d>(
         let urls = builder.directories.url_list(origin, &ids);
         listed.push(Listed { mirror, host, urls });
     }
+    add_points(&mirrors, place, builder, report);
     add_networks(&mirrors, builder);
     listed
 }

@@ -16,6 +16,7 @@ pub mod routing;
 mod expand;
 mod carriers;
 mod listing;
+mod placing;
 mod share;
 
 use std::collections::BTreeMap;

@@ -4,6 +4,8 @@
 //! A table of networks may have one of several formats, which its content shows ([`table`]): MaxMind's
 //! ([`mmdb`]), lines of text ([`country_csv`], [`global_netblocks`]), or that of `mirrorlistd geography
 //! build` ([`table_file`]), which merges several tables ([`build`]).
+//!
+//! Where countries, their states and cities are is built in ([`country_centres`], [`gazetteer`]).
 
 mod limit;
 mod lines;
@@ -22,6 +24,7 @@ pub mod shrink;
 pub mod country_continent;
 pub mod country_names;
 pub mod country_centres;
+pub mod gazetteer;
 
 use std::path::{Path, PathBuf};
 

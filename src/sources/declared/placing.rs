@@ -1,0 +1,199 @@
+//! Says where mirrors are within their countries: at their coordinates, or else in their city, or else in their
+//! state.
+//!
+//! Of a mirror that says none of them, or only names that are not known, the catalog knows the country alone.
+//! That is no fault: names are told, as they may be misspelt, and mirrors without any place as well, because
+//! they are behind all others in an order of distance.
+
+use std::fmt;
+
+use catalog::{Builder, Origin, Record, Report};
+use model::mirror_key::MirrorKey;
+use model::point::Point;
+
+use super::{Mirror, MirrorPlace};
+use crate::geography::gazetteer::{FoundBy, Gazetteer};
+
+/// How many mirrors have their place from what.
+#[derive(Default)]
+struct Counts {
+    coordinates: usize,
+    city: usize,
+    state: usize,
+    country: usize,
+    /// Without a place. Private mirrors are not counted: clients find them by their networks.
+    nowhere: usize,
+}
+
+/// Adds the points of mirrors. `place` stands for all mirrors in messages.
+pub(super) fn add_points(
+    mirrors: &[&Mirror],
+    place: &Origin,
+    builder: &mut Builder,
+    report: &mut Report,
+) {
+    // Nothing is indexed before it is looked up.
+    let mut gazetteer = Gazetteer::built_in();
+    let mut counts = Counts::default();
+    let mut first_nowhere = None;
+    for mirror in mirrors {
+        let Some(at) = &mirror.place else {
+            if !mirror.private {
+                counts.nowhere += 1;
+                first_nowhere = first_nowhere.or(Some(&mirror.key));
+            }
+            continue;
+        };
+        let coordinates = at.coordinates.and_then(|(north, east)| Point::new(north, east));
+        let (state, city) = (at.state.as_deref(), at.city.as_deref());
+        let found = match coordinates {
+            Some(point) => {
+                counts.coordinates += 1;
+                Some(point)
+            }
+            None => gazetteer.find(at.country, state, city).map(|(point, by)| {
+                match by {
+                    FoundBy::City => counts.city += 1,
+                    FoundBy::State => counts.state += 1,
+                }
+                point
+            }),
+        };
+        match found {
+            Some(point) => {
+                let key = MirrorKey::Name(mirror.key.clone());
+                builder.add(&mirror.origin, Record::MirrorPoint(key, point));
+            }
+            None => {
+                counts.country += 1;
+                if state.is_some() || city.is_some() {
+                    let problem = "place of a mirror that is not known by name, so no more than its country is";
+                    let value = format_args!("{} in {}", mirror.key.as_str(), Named(at));
+                    report.mended(&mirror.origin, problem, value);
+                }
+            }
+        }
+    }
+    if let Some(key) = first_nowhere.filter(|_| counts.n_placed() > 0) {
+        let problem = "mirrors without a place, behind all others in the order of distance";
+        report.mended(place, problem, format_args!("{counts}, such as {}", key.as_str()));
+    }
+}
+
+impl Counts {
+    /// How many mirrors have a place.
+    fn n_placed(&self) -> usize {
+        let Self { coordinates, city, state, country, nowhere: _ } = self;
+        coordinates + city + state + country
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { coordinates, city, state, country, nowhere } = self;
+        write!(f, "{nowhere} of {}", nowhere + self.n_placed())?;
+        let kinds = [
+            (coordinates, "coordinates"),
+            (city, "city"),
+            (state, "state"),
+            (country, "country alone"),
+        ];
+        let mut separator = " (others: ";
+        for (n, by) in kinds.into_iter().filter(|&(&n, _)| n > 0) {
+            write!(f, "{separator}{n} by {by}")?;
+            separator = ", ";
+        }
+        f.write_str(if self.n_placed() > 0 { ")" } else { "" })
+    }
+}
+
+/// The names of a place, the smallest first.
+struct Named<'m>(&'m MirrorPlace);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let MirrorPlace { country, state, city, coordinates: _ } = self.0;
+        for name in [city, state].into_iter().flatten() {
+            write!(f, "{name}, ")?;
+        }
+        write!(f, "{country}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::build::build;
+    use crate::geography::GeographyFiles;
+    use crate::toml_catalog::parse;
+    use catalog::Report;
+
+    const HEAD: &str = "[distribution]\nname = \"Example\"\n[[repository]]\nname = \"a\"\n\
+        arches = [\"x86_64\"]\npath = \"{arch}\"\n";
+
+    /// The points of mirrors that have these places, in lines of their keys, and what is reported of them.
+    fn place(places: &[&str]) -> (Vec<String>, Vec<String>) {
+        let mut text = HEAD.to_owned();
+        for (n, place) in places.iter().enumerate() {
+            text += &format!(
+                "[[mirror]]\nkey = \"m{n}\"\nurls = [\"https://m{n}.example\"]\n{place}\n"
+            );
+        }
+        let declaration =
+            parse("c.toml", &text).unwrap_or_else(|faults| panic!("{faults}\n{text}"));
+        let mut report = Report::default();
+        let builder = build(&declaration, None, "c.toml", 1, &mut report).expect("it is small");
+        let geography = GeographyFiles::default().read(&mut report).expect("nothing is read");
+        let catalog = builder.finish(geography, &mut report).expect("a catalog");
+        let points = catalog.mirrors.iter().map(|mirror| format!("{:?}", mirror.point)).collect();
+        let lines = report.lines();
+        let of_places = lines.into_iter().filter(|line| line.contains("place"));
+        (points, of_places.collect())
+    }
+
+    #[test]
+    fn coordinates_come_before_the_city_and_that_before_the_state() {
+        let (points, lines) = place(&[
+            "country = \"DE\"\ncity = \"Munich\"\ncoordinates = [52.524, 13.4]",
+            "country = \"DE\"\nstate = \"Sachsen\"\ncity = \"Dresden\"",
+            "country = \"DE\"\nstate = \"Sachsen\"\ncity = \"Hintertupfing\"",
+            "country = \"DE\"\nstate = \"Sachsen\"",
+            "country = \"DE\"",
+        ]);
+        let saxony = &points[2];
+        let expected = ["Some((52.52, 13.40))", "Some((51.10, 13.70))", saxony, saxony, "None"];
+        assert_eq!(points, expected);
+        assert!(saxony.starts_with("Some((51."), "{saxony}");
+        assert_eq!(lines, [""; 0]);
+    }
+
+    #[test]
+    fn names_that_are_not_known_are_told_with_an_example() {
+        let (points, lines) = place(&[
+            "country = \"DE\"\ncity = \"Hintertupfing\"",
+            "country = \"DE\"\nstate = \"Bavarya\"\ncity = \"Hintertupfing\"",
+            "country = \"FR\"",
+        ]);
+        assert_eq!(points, ["None"; 3]);
+        let expected = "c.toml:7: place of a mirror that is not known by name, so no more than its country \
+                        is: m0 in Hintertupfing, DE (and 1 more like it)";
+        assert_eq!(lines, [expected]);
+    }
+
+    #[test]
+    fn mirrors_without_a_place_are_counted_if_others_have_one() {
+        let (_, lines) = place(&[
+            "",
+            "country = \"DE\"\ncoordinates = [50, 10]",
+            "country = \"DE\"\ncity = \"Berlin\"",
+            "country = \"DE\"\nstate = \"Berlin\"",
+            "country = \"DE\"",
+            "private = true\nasns = [64500]",
+            "bandwidth = 7",
+        ]);
+        let expected = "c.toml: mirrors: mirrors without a place, behind all others in the order of \
+                        distance: 2 of 6 (others: 1 by coordinates, 1 by city, 1 by state, 1 by country \
+                        alone), such as m0";
+        assert_eq!(lines, [expected]);
+        assert_eq!(place(&["", ""]).1, [""; 0]);
+    }
+}

@@ -1,0 +1,113 @@
+//! The table is whole, and what people write is found in it.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::geography::country_continent;
+
+fn find(code: &str, state: &str, city: &str) -> Option<(Point, FoundBy)> {
+    let country = Country::parse(code).expect("a valid literal");
+    let [state, city] = [state, city].map(|name| Some(name).filter(|name| !name.is_empty()));
+    Gazetteer::built_in().find(country, state, city)
+}
+
+/// `state` and `city` in a country are found by what `by` says, and are near a point.
+#[track_caller]
+fn check(code: &str, state: &str, city: &str, by: FoundBy, (north, east): (f64, f64)) {
+    let (point, found_by) = find(code, state, city).unwrap_or_else(|| panic!("{city}, {state}"));
+    assert_eq!(found_by, by, "{city}, {state}");
+    let expected = Point::new(north, east).expect("a valid literal");
+    assert!(point.km_to(expected) < 30.0, "{city}, {state}, {code} at {point}");
+}
+
+#[test]
+fn no_line_of_the_table_is_lost() {
+    let mut codes = BTreeSet::new();
+    for section in TEXT.split("\n=").skip(1) {
+        let (country, places) = section.split_once('\n').expect("lines");
+        let country = Country::parse(country).expect(country);
+        assert!(country_continent::is_country(country) && codes.insert(country), "{country}");
+        let mut index = Index::default();
+        let mut states = BTreeSet::new();
+        for line in places.lines() {
+            match line.strip_prefix('-') {
+                Some(state) => {
+                    assert!(states.insert(state.split(',').next()), "{country}: {line}");
+                    index.add_state(state).unwrap_or_else(|| panic!("{country}: {line}"));
+                }
+                None => {
+                    let state = line.split(',').nth(3);
+                    assert!(state.is_none() || states.contains(&state), "{country}: {line}");
+                    index.add_city(line).unwrap_or_else(|| panic!("{country}: {line}"));
+                }
+            }
+            assert!(line.split(',').count() <= 5, "{country}: {line}");
+        }
+        assert!(!index.cities.is_empty(), "{country}");
+        assert!(index.cities.keys().all(|key| !key.is_empty()), "{country}");
+    }
+    assert!(codes.len() > 235, "{}", codes.len());
+    assert!(TEXT.starts_with("# ") && TEXT.contains("GeoNames (geonames.org, CC BY 4.0)"));
+}
+
+#[test]
+fn cities_are_found_by_the_names_that_people_write() {
+    use FoundBy::City;
+    let munich = (48.14, 11.58);
+    for city in ["Munich", "München", "muenchen", " MUNCHEN "] {
+        check("DE", "", city, City, munich);
+        check("DE", "Bayern", city, City, munich);
+    }
+    check("DE", "Hessen", "Frankfurt", City, (50.11, 8.68));
+    check("DE", "", "Frankfurt", City, (50.11, 8.68));
+    check("DE", "Brandenburg", "Frankfurt", City, (52.34, 14.55));
+    check("DE", "Sachsen", "Falkenstein", City, (50.48, 12.37));
+    check("GB", "England", "Newcastle", City, (54.97, -1.61));
+    check("UA", "", "Kiev", City, (50.45, 30.52));
+    check("CN", "", "Guang Zhou", City, (23.12, 113.25));
+    check("US", "New York", "New York", City, (40.71, -74.0));
+    check("US", "MO", "St Louis", City, (38.63, -90.2));
+    check("SG", "Singapore", "Singapore", City, (1.29, 103.85));
+}
+
+#[test]
+fn the_state_tells_cities_of_one_name_apart() {
+    use FoundBy::{City, State};
+    check("US", "Oregon", "Portland", City, (45.52, -122.68));
+    check("US", "Maine", "Portland", City, (43.66, -70.26));
+    check("US", "ME", "Portland", City, (43.66, -70.26));
+    // The largest.
+    check("US", "", "Portland", City, (45.52, -122.68));
+    check("US", "Atlantis", "Portland", City, (45.52, -122.68));
+    // That in another state is another city, and the one that is meant is too small to be known.
+    check("US", "Nevada", "Portland", State, (37.0, -116.1));
+}
+
+#[test]
+fn states_stand_where_their_people_live() {
+    use FoundBy::{City, State};
+    check("CA", "QC", "", State, (46.0, -73.1));
+    check("CA", "Québec", "Lasalle", State, (46.0, -73.1));
+    check("DE", "NRW", "Kuhdorf", State, (51.3, 7.2));
+    check("JP", "Chiba Prefecture", "", State, (35.7, 140.1));
+    check("PL", "slaskie", "", State, (50.2, 18.9));
+    // A city for a state, and a state for a city.
+    check("GB", "London", "Docklands", City, (51.51, -0.13));
+    check("US", "Ashburn", "Virginia", City, (39.04, -77.49));
+    check("NL", "", "Flevoland", State, (52.4, 5.4));
+}
+
+#[test]
+fn what_is_not_known_is_nowhere() {
+    for (code, state, city) in [
+        ("DE", "", ""),
+        ("DE", "", "Atlantis"),
+        ("DE", "Region", ""),
+        ("DE", "-", "'"),
+        ("DE", "", "London"),
+        ("ZZ", "", "Berlin"),
+        ("AQ", "", "Berlin"),
+    ] {
+        assert_eq!(find(code, state, city), None, "{city}, {state}, {code}");
+    }
+}
