@@ -10,10 +10,11 @@ use super::output::{FAILURE, USAGE, as_text, complain, date, fail, finish};
 use super::{inspect_geography, inspect_index};
 use crate::cli::InspectArgs;
 use index::Index;
+use model::families::{Families, Reach};
 use model::geo::Country;
 use model::mirror_key::MirrorKey;
 use model::net::Prefix;
-use snapshot::mirrors::MirrorView;
+use snapshot::mirrors::{MirrorPosition, MirrorView};
 use snapshot::tables::Restriction;
 use snapshot::{Snapshot, format};
 use sources::geography::table_file::{Tables, is_table_file};
@@ -163,8 +164,12 @@ fn describe_mirror(mirror: &MirrorView<'_>) -> Value {
             MirrorKey::Name(name) => json!(name.as_str()),
         },
         "country": mirror.country.as_ref().map(Country::as_str),
+        "place": mirror.place.map(describe_place),
         "weight": mirror.weight,
-        "urls": mirror.urls,
+        "load_percent": mirror.load,
+        "max_share_percent": mirror.max_share,
+        "urls": mirror.urls.iter().map(|&(url, _)| url).collect::<Vec<_>>(),
+        "ip_versions": describe_versions(mirror),
         "netblocks": mirror.netblocks.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "asns": mirror.asns,
         "serves_only": only,
@@ -174,6 +179,42 @@ fn describe_mirror(mirror: &MirrorView<'_>) -> Value {
         "public_directories": mirror.public_directories,
         "repositories": mirror.repositories,
     })
+}
+
+fn describe_place(place: MirrorPosition) -> Value {
+    let of = match place {
+        MirrorPosition::Own(_) => "mirror",
+        MirrorPosition::CentreOfCountry(_) => "country",
+    };
+    json!({ "north": place.point().north(), "east": place.point().east(), "of": of })
+}
+
+/// For each URL whether it works over IPv4 and over IPv6; nothing if that is not known of any.
+fn describe_versions(mirror: &MirrorView<'_>) -> Option<Value> {
+    let works = |reach| match reach {
+        Reach::Works => Some(true),
+        Reach::Fails => Some(false),
+        Reach::Unknown => None,
+    };
+    let is_known = mirror.urls.iter().any(|&(_, families)| families != Families::default());
+    let of_url =
+        |&(_, Families { v4, v6 }): &(&str, Families)| json!({ "4": works(v4), "6": works(v6) });
+    is_known.then(|| mirror.urls.iter().map(of_url).collect())
+}
+
+/// What is known of the versions of IP of a URL, behind it.
+fn versions_text(families: Families) -> &'static str {
+    match (families.v4, families.v6) {
+        (Reach::Unknown, Reach::Unknown) => "",
+        (Reach::Works, Reach::Works) => " (IPv4 and IPv6)",
+        (Reach::Works, Reach::Fails) => " (IPv4 only)",
+        (Reach::Fails, Reach::Works) => " (IPv6 only)",
+        (Reach::Works, Reach::Unknown) => " (IPv4; IPv6 is not known)",
+        (Reach::Unknown, Reach::Works) => " (IPv6; IPv4 is not known)",
+        (Reach::Fails, Reach::Unknown) => " (not over IPv4; IPv6 is not known)",
+        (Reach::Unknown, Reach::Fails) => " (not over IPv6; IPv4 is not known)",
+        (Reach::Fails, Reach::Fails) => " (neither over IPv4 nor over IPv6)",
+    }
 }
 
 /// A paragraph for each mirror.
@@ -195,9 +236,27 @@ fn push_mirror(mirror: &MirrorView<'_>, text: &mut String) -> std::fmt::Result {
     let country = mirror.country.map_or_else(|| "unknown".into(), |country| country.to_string());
     writeln!(text, "mirror {}", mirror.key)?;
     writeln!(text, "  country: {country}")?;
+    match mirror.place {
+        Some(MirrorPosition::Own(point)) => writeln!(text, "  place: {point}")?,
+        Some(MirrorPosition::CentreOfCountry(point)) => {
+            writeln!(text, "  place: {point}, the centre of its country")?;
+        }
+        None => writeln!(text, "  place: unknown")?,
+    }
     writeln!(text, "  weight: {}", mirror.weight)?;
-    for url in &mirror.urls {
-        writeln!(text, "  url: {url}")?;
+    match mirror.load {
+        100 => {}
+        percent => writeln!(text, "  load: {percent} % of its weight")?,
+    }
+    if mirror.max_share < 100 {
+        let percent = mirror.max_share;
+        writeln!(
+            text,
+            "  max share: the first mirror of {percent} % of the clients near it at most"
+        )?;
+    }
+    for &(url, families) in &mirror.urls {
+        writeln!(text, "  url: {url}{}", versions_text(families))?;
     }
     let netblocks = mirror.netblocks.iter().map(Prefix::to_string);
     let networks = joined(&mut netblocks.chain(mirror.asns.iter().map(|asn| format!("AS{asn}"))));
@@ -215,6 +274,7 @@ fn push_mirror(mirror: &MirrorView<'_>, text: &mut String) -> std::fmt::Result {
     }
     let audience = match mirror.public_directories {
         _ if mirror.directories == 0 => "nobody".to_owned(),
+        _ if mirror.load == 0 => "nobody, as it rests".to_owned(),
         0 => "its own networks".to_owned(),
         n if n == mirror.directories => "everybody".to_owned(),
         n => format!("everybody in {n} of its directories, its own networks in the others"),

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashSet;
 
+use model::families::Families;
 use model::geo::Country;
 use model::host_set::{contains, empty_set, members};
 use model::ids::{HostId, LayoutId};
 use model::mirror_key::MirrorKey;
 use model::net::Prefix;
+use model::point::Point;
 
 use super::layout_index::LayoutIndex;
 use super::snapshot::Snapshot;
@@ -21,10 +23,16 @@ pub struct MirrorView<'a> {
     pub key: &'a MirrorKey,
     /// Its country, if known.
     pub country: Option<Country>,
+    /// Where it is, if known.
+    pub place: Option<MirrorPosition>,
     /// Its bandwidth in Mbit/s as its share of the load; at least 1.
     pub weight: u32,
-    /// Its base URLs, each once, in the order of the data.
-    pub urls: Vec<&'a str>,
+    /// How much of that share it gets at present, in percent; 0 if it rests.
+    pub load: u8,
+    /// The most of the clients near it that get it as their first mirror, in percent.
+    pub max_share: u8,
+    /// Its base URLs, each once, in the order of the data, and over which versions of IP each works.
+    pub urls: Vec<(&'a str, Families)>,
     /// Its preferred networks, in ascending order.
     pub netblocks: Vec<Prefix>,
     /// Its autonomous systems, in ascending order.
@@ -41,11 +49,30 @@ pub struct MirrorView<'a> {
     pub repositories: usize,
 }
 
+/// Where a mirror is, and how exactly that is known.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum MirrorPosition {
+    /// The mirror itself is there, or its city or state.
+    Own(Point),
+    /// No more than its country is known, whose centre is there.
+    CentreOfCountry(Point),
+}
+
+impl MirrorPosition {
+    /// The point, whatever it is of.
+    pub fn point(self) -> Point {
+        match self {
+            Self::Own(point) | Self::CentreOfCountry(point) => point,
+        }
+    }
+}
+
 impl Snapshot {
     /// Every mirror, in the order of their keys. This takes milliseconds, because it reads every
     /// directory, so it is not for answers.
     pub fn mirrors(&self) -> Vec<MirrorView<'_>> {
         let mut mirrors: Vec<_> = self.hosts.table().iter().map(MirrorView::new).collect();
+        self.add_centres(&mut mirrors);
         self.add_urls(&mut mirrors);
         self.add_networks(&mut mirrors);
         for (host, restriction) in &self.restriction_records {
@@ -60,6 +87,13 @@ impl Snapshot {
         mirrors
     }
 
+    fn add_centres(&self, mirrors: &mut [MirrorView<'_>]) {
+        for mirror in mirrors.iter_mut().filter(|mirror| mirror.place.is_none()) {
+            let centre = mirror.country.and_then(|country| self.find_centre(country));
+            mirror.place = centre.map(MirrorPosition::CentreOfCountry);
+        }
+    }
+
     fn add_urls<'a>(&'a self, mirrors: &mut [MirrorView<'a>]) {
         let (mut lists, mut listed) = (FxHashSet::default(), FxHashSet::default());
         for layout in &self.layouts {
@@ -67,7 +101,7 @@ impl Snapshot {
                 let new = slot.filter(|slot| lists.insert((host, slot.urls)));
                 for (number, url) in new.iter().flat_map(|&slot| self.urls(slot)) {
                     if listed.insert((host, number)) {
-                        mirror.urls.push(url);
+                        mirror.urls.push((url, self.url_families(number)));
                     }
                 }
             }
@@ -125,7 +159,10 @@ impl<'a> MirrorView<'a> {
         Self {
             key: &host.key,
             country: host.country,
+            place: host.point.map(MirrorPosition::Own),
             weight: host.weight,
+            load: host.load,
+            max_share: host.max_share,
             urls: Vec::new(),
             netblocks: Vec::new(),
             asns: Vec::new(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use model::area::{Area, AreaId};
 use model::base_url::BaseUrl;
 use model::embedded::{LookupAddresses, Nat64Prefix};
+use model::families::Families;
 use model::geo::{Continent, Country, Location};
 use model::host_set::{empty_set, insert, words_for};
 use model::ids::{DirectoryId, FileId, HostId, LayoutId};
@@ -71,6 +72,7 @@ pub struct Snapshot {
 
     pub(super) hosts: HostIndex,
     pub(super) urls: Texts,
+    url_families: Vec<Families>,
     pub(super) url_lists: Lists<u32>,
     pub(super) restriction_records: Vec<(HostId, Restriction)>,
     directory_names: NameIndex,
@@ -198,6 +200,7 @@ impl Snapshot {
             nat64: tables.nat64.iter().filter_map(|text| Nat64Prefix::parse(text).ok()).collect(),
             hosts: HostIndex::new(&tables),
             urls: tables.urls,
+            url_families: tables.url_families,
             url_lists: tables.url_lists,
             restriction_records: tables.restrictions,
             directory_names: NameIndex::new(tables.directory_names),
@@ -323,6 +326,11 @@ impl Snapshot {
     pub fn urls(&self, slot: Slot) -> impl Iterator<Item = (u32, &str)> {
         let list = self.url_lists.get(slot.urls as usize);
         list.iter().map(|&url| (url, self.urls.get(url as usize)))
+    }
+
+    /// Over which versions of IP a URL works, by its unique index.
+    pub fn url_families(&self, url: u32) -> Families {
+        self.url_families.get(url as usize).copied().unwrap_or_default()
     }
 
     /// The names of directories, in order.

@@ -5,6 +5,7 @@ mod answers;
 mod command_line;
 mod demo;
 mod import;
+mod mirrors;
 mod reloads;
 mod routes;
 mod shipped;
