@@ -72,6 +72,8 @@ struct Summary {
     n_ipv4_addresses: u64,
     /// Countries or systems that it names.
     n_named: usize,
+    /// Networks with a point, and how many points they have; `None` for systems.
+    located: Option<(usize, usize)>,
     tables: Vec<TableRead>,
 }
 
@@ -99,14 +101,15 @@ fn build_and_write(args: &GeographyArgs, report: &mut Report) -> Result<Written,
     let (n_bytes, not_synced) =
         built.tables.write(&args.output).map_err(|error| error.to_string())?;
     let (n_countries, n_systems) = built.tables.n_named();
+    let located = built.tables.n_located();
     let Built { tables, countries, systems } = built;
     let countries = tables.countries.map(|table| {
         let networks = table.networks.iter().map(|(prefix, _)| *prefix);
-        Summary::of(networks, n_countries, countries)
+        Summary::of(networks, n_countries, Some(located), countries)
     });
     let systems = tables.systems.map(|table| {
         let networks = table.networks.iter().map(|(prefix, _)| *prefix);
-        Summary::of(networks, n_systems, systems)
+        Summary::of(networks, n_systems, None, systems)
     });
     for (summary, option) in [(&countries, "--country"), (&systems, "--asn")] {
         warnings.extend(summary.iter().filter_map(|summary| summary.warning(option)));
@@ -123,11 +126,12 @@ impl Summary {
     fn of(
         networks: impl ExactSizeIterator<Item = Prefix>,
         n_named: usize,
+        located: Option<(usize, usize)>,
         tables: Vec<TableRead>,
     ) -> Self {
         let n_networks = networks.len();
         let (n_ipv4_addresses, n_ipv6) = extent(networks);
-        Self { n_networks, n_ipv6, n_ipv4_addresses, n_named, tables }
+        Self { n_networks, n_ipv6, n_ipv4_addresses, n_named, located, tables }
     }
 
     /// What is probably missing: many vendors have a file for each family.
@@ -143,8 +147,12 @@ impl Summary {
     fn line(&self, named: &str) -> String {
         let Self { n_networks, n_ipv6, n_ipv4_addresses, n_named, .. } = self;
         let percent = *n_ipv4_addresses as f64 * 100.0 / ALL_IPV4 as f64;
+        let located = match self.located {
+            None | Some((0, _)) => String::new(),
+            Some((n_networks, n_points)) => format!(", {n_networks} of them at {n_points} points"),
+        };
         format!(
-            "{n_named} {named}, {n_networks} networks ({n_ipv6} of IPv6), \
+            "{n_named} {named}, {n_networks} networks ({n_ipv6} of IPv6){located}, \
              {percent:.1} % of all IPv4 addresses"
         )
     }
@@ -162,6 +170,8 @@ impl Summary {
             "networks": self.n_networks,
             "ipv6_networks": self.n_ipv6,
             "ipv4_addresses": self.n_ipv4_addresses,
+            "located_networks": self.located.map(|(n_networks, _)| n_networks),
+            "points": self.located.map(|(_, n_points)| n_points),
             "tables": tables.collect::<Vec<_>>(),
         })
     }

@@ -10,6 +10,7 @@ use sources::geography::table_file::Tables;
 /// What is counted, by table and family of addresses. A table that the file lacks is `null`.
 pub(super) fn describe(path: &Path, tables: &Tables) -> Value {
     let (n_countries, n_systems) = tables.n_named();
+    let (n_located, n_points) = tables.n_located();
     let of_countries =
         tables.countries.as_ref().map(|table| count(table.networks.iter().map(|found| found.0)));
     let of_systems =
@@ -23,6 +24,8 @@ pub(super) fn describe(path: &Path, tables: &Tables) -> Value {
             "countries": of_countries.map(|_| n_countries),
             "country_networks_of_ipv4": of_countries.map(|count| count.ipv4),
             "country_networks_of_ipv6": of_countries.map(|count| count.ipv6),
+            "country_networks_with_a_point": of_countries.map(|_| n_located),
+            "points": of_countries.map(|_| n_points),
             "systems": of_systems.map(|_| n_systems),
             "system_networks_of_ipv4": of_systems.map(|count| count.ipv4),
             "system_networks_of_ipv6": of_systems.map(|count| count.ipv6),

@@ -58,6 +58,8 @@ pub struct Stats {
     pub country_prefixes: usize,
     /// Networks whose country or continent is set by hand.
     pub country_overrides: usize,
+    /// Areas in which clients can be: countries, continents, and with a table of cities points in countries.
+    pub areas: usize,
     /// Countries whose continent is known.
     pub countries: usize,
 }
@@ -189,6 +191,7 @@ impl Snapshot {
             asn_prefixes: asn_prefixes.len(),
             country_prefixes: location_prefixes.len(),
             country_overrides: location_overrides.len(),
+            areas: tables.areas.len(),
             countries: tables.continents.len(),
         };
         Ok(Self {

@@ -1,16 +1,17 @@
 //! Tables of networks in all their formats, and `mirrorlistd geography build`.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Output;
 
 use serde_json::{Value, json};
 use sources::Report;
 use sources::geography::table;
-use sources::geography::table_file::{Tables, VERSION};
+use sources::geography::table_file::Tables;
 use tempfile::TempDir;
 use testdata::mmdb::{self, Layout};
 
+use crate::geography_versions::{built, shown};
 use crate::server::run;
 
 /// A catalog with mirrors in two countries, one of which names its systems.
@@ -207,6 +208,8 @@ fn a_build_says_what_is_in_the_file() {
             "networks": 5,
             "ipv6_networks": 2,
             "ipv4_addresses": 512,
+            "located_networks": 0,
+            "points": 0,
             "tables": [{ "file": folder.text("countries"), "format": "text", "networks": 5 }],
         })
     );
@@ -440,60 +443,4 @@ fn a_table_of_systems_cut_anywhere_is_refused_or_shorter() {
             }
         }
     }
-}
-
-/// The content of the file of each version.
-fn built() -> Tables {
-    let mut report = Report::default();
-    let countries = b"network,country_code,continent_code\n192.0.2.0/24,DE,EU\n2001:db8::/32,,AS\n";
-    let systems = b"192.0.2.0/24 64500\n192.0.2.128/25 None\n2001:db8::/32 {1,2}\n";
-    Tables {
-        countries: table::countries("c", countries, &mut report).ok(),
-        systems: table::systems("s", systems, &mut report).ok(),
-    }
-}
-
-fn shown(tables: &Tables) -> String {
-    let countries = tables.countries.as_ref().unwrap();
-    let countries = countries.networks.iter().map(|(prefix, place)| {
-        let place = countries.places[*place as usize];
-        let country = place.country.map(|country| country.to_string());
-        let continent = place.continent.map(|continent| format!("in {continent}"));
-        let place: Vec<_> = country.into_iter().chain(continent).collect();
-        format!("{prefix} {}", place.join(" "))
-    });
-    let systems = tables.systems.as_ref().unwrap();
-    let systems = systems.networks.iter().map(|(prefix, owner)| {
-        let mut numbers = Vec::new();
-        let _: Option<()> = systems.find_map(*owner, |number| {
-            numbers.push(number.to_string());
-            None
-        });
-        format!("{prefix} {}", numbers.join(" or "))
-    });
-    let [countries, systems] = [countries.collect::<Vec<_>>(), systems.collect()];
-    format!("{}; {}", countries.join(", "), systems.join(", "))
-}
-
-fn fixture(version: u32) -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/geography");
-    folder.join(format!("version-{version}.geography"))
-}
-
-/// A layout that has changed under the same number would be read as something else.
-#[test]
-fn the_file_of_this_version_is_read_as_it_was_written() {
-    let path = fixture(VERSION);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() && !path.exists() {
-        fs::write(&path, built().encode().unwrap()).unwrap();
-    }
-    let bytes = fs::read(&path).unwrap();
-    let expected = "192.0.2.0/24 DE in EU, 2001:db8::/32 in AS; \
-                    192.0.2.0/24 64500, 192.0.2.128/25 , 2001:db8::/32 1 or 2";
-    assert_eq!(shown(&Tables::decode(&bytes).unwrap()), expected);
-    assert_eq!(
-        built().encode().unwrap(),
-        bytes,
-        "raise VERSION (see sources::geography::table_file)"
-    );
 }

@@ -97,8 +97,8 @@ fn an_index_is_told_from_a_snapshot_by_its_content() {
 fn geography(has_countries: bool, has_systems: bool) -> Vec<u8> {
     let mut report = Report::default();
     let countries =
-        b"network,country_code\n192.0.2.0/24,DE\n198.51.100.0/24,FR\n203.0.113.0/24,DE\n\
-        2001:db8::/33,DE\n2001:db8:8000::/33,AU\n";
+        b"network,country_code,lat,lon\n192.0.2.0/24,DE,52.5,13.4\n198.51.100.0/24,FR,48.8,2.4\n\
+        203.0.113.0/24,DE\n2001:db8::/33,DE,52.5,13.4\n2001:db8:8000::/33,AU\n";
     let systems = b"192.0.2.0/24 64496\n2001:db8::/32 64496\n2001:db8::/48 64497\n";
     let tables = Tables {
         countries: has_countries.then(|| table::countries("c", countries, &mut report).unwrap()),

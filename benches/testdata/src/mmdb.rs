@@ -7,11 +7,15 @@
 //!
 //! Where prefixes overlap the more specific one wins, and of two equal ones the later.
 
+mod cities;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::countries::find_country;
 use crate::network::Network;
+
+pub use cities::{City, CityLayout, write_cities};
 
 /// How a vendor's records look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -215,6 +215,7 @@ mod tests {
     use super::*;
     use catalog::geography::NetworkPlace;
     use model::geo::Country;
+    use model::point::Point;
 
     /// Networks of 192.0.2.0/24: the last byte, and the length.
     fn prefix(low: u8, length: u8) -> Prefix {
@@ -274,8 +275,10 @@ mod tests {
         ) {
             let country = |value: u32| match value {
                 0 => NetworkPlace { country: Country::parse("ZZ"), ..Default::default() },
+                // Two of each country: one is somewhere in it.
                 _ => NetworkPlace {
                     country: Country::parse(["DE", "FR", "JP"][value as usize % 3]),
+                    point: Point::new(f64::from(value), 10.0).filter(|_| value > 3),
                     ..Default::default()
                 },
             };
@@ -294,7 +297,8 @@ mod tests {
             let find = |table: &CountryNetworks, low| {
                 let found = table.networks.iter().find(|(prefix, _)| prefix.contains(address(low)));
                 let place = found.map(|(_, index)| table.places[*index as usize]);
-                place.and_then(|place| place.country).filter(|country| !country.is_nowhere())
+                let country = place.and_then(|place| place.country);
+                country.filter(|country| !country.is_nowhere()).map(|_| place)
             };
             let merged = merge_countries(tables.iter().map(|lines| disjoint(lines)));
             let merged = merged.expect("few networks");
@@ -303,7 +307,12 @@ mod tests {
                 prop_assert_eq!(find(&merged, low), known.next());
             }
             let bytes = Tables { countries: Some(merged), systems: None }.encode().expect("small");
-            prop_assert!(Tables::decode(&bytes).is_ok());
+            let read = Tables::decode(&bytes).ok().and_then(|tables| tables.countries);
+            let read = read.expect("an intact file");
+            for low in 0..=u8::MAX {
+                let mut known = tables.iter().filter_map(|lines| find(&disjoint(lines), low));
+                prop_assert_eq!(find(&read, low), known.next());
+            }
         }
     }
 

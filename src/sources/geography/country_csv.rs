@@ -1,4 +1,4 @@
-//! Tables of countries as text: lines `START,END,COUNTRY` or `PREFIX,COUNTRY`.
+//! Tables of countries and of cities as text: lines `START,END,COUNTRY` or `PREFIX,COUNTRY`.
 //!
 //! | who writes it | columns |
 //! |---|---|
@@ -6,6 +6,14 @@
 //! | IPtoASN's `ip2asn` | first and last address, AS number, country |
 //! | IPinfo, iplocate: the first line has the names of the columns | `network`, or `start_ip` and `end_ip`; `country_code`, else `country`; `continent_code`, else `continent` |
 //! | any list | a prefix, and the country |
+//! | ip-location-db's cities | first and last address, country, two regions, city, postcode, latitude, longitude, time zone |
+//! | IP2Location's cities | first and last address, country, its name, region, city, latitude, longitude, and more |
+//! | DB-IP's cities | first and last address, continent, country, region, city, latitude, longitude |
+//!
+//! Where the first line names the columns, points are in `latitude` and `longitude`, or `lat` and `lon` or
+//! `lng`, or both in `loc`. If columns are there for a city or a region and a line names neither, its point
+//! is not used: it is the middle of a country. Of tables of cities without a line of names, a line is known
+//! by its degrees: these columns are numbers with a decimal point.
 //!
 //! Addresses are text or numbers. Where the first line names the columns, they may be in any order, and a
 //! line without a country counts with its continent. Lines that begin with `#`, `;`, `%` or `!` are
@@ -15,7 +23,8 @@
 
 use std::ops::ControlFlow;
 
-use super::columns::{Header, NetworkColumns, split};
+use super::columns::split;
+use super::country_columns::{Layout, NoCountryColumn};
 use super::limit::{self, TooManyNetworks};
 use super::lines::{Line, for_each_line};
 use super::overlaps::{Claim, networks, report_contradictions};
@@ -23,10 +32,6 @@ use super::places::{Places, is_nothing};
 use catalog::Report;
 use catalog::geography::{CountryNetworks, NetworkPlace};
 use model::geo::{Continent, Country};
-
-/// Columns of countries and of continents, by the preferred name first.
-const COUNTRY: [&str; 3] = ["country_code", "country_iso_code", "country"];
-const CONTINENT: [&str; 2] = ["continent_code", "continent"];
 
 /// The reason why a text is no table of countries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -52,6 +57,15 @@ pub enum BadCsv {
     /// It has too many lines, or too many networks in them.
     #[error(transparent)]
     TooManyNetworks(#[from] TooManyNetworks),
+}
+
+impl From<NoCountryColumn> for BadCsv {
+    fn from(lacking: NoCountryColumn) -> Self {
+        match lacking {
+            NoCountryColumn::GeonameId => Self::GeonameId,
+            NoCountryColumn::Nothing => Self::NoColumn,
+        }
+    }
 }
 
 /// Reads every line; bad ones are reported and skipped.
@@ -88,41 +102,6 @@ struct Table {
     has_unknown: bool,
 }
 
-/// Where the columns are.
-#[derive(Clone, Copy)]
-enum Layout {
-    /// Each line shows it by its first column.
-    Plain,
-    /// As the first line says.
-    Named { networks: NetworkColumns, country: Option<usize>, continent: Option<usize> },
-}
-
-impl Layout {
-    /// The layout of a table whose first line is this, and whether that line has names only.
-    fn of(first_line: &[&str]) -> Result<(Self, bool), BadCsv> {
-        let Some(header) = Header::of(first_line) else { return Ok((Self::Plain, false)) };
-        let (country, continent) = (header.find(&COUNTRY), header.find(&CONTINENT));
-        if country.is_none() && continent.is_none() {
-            let is_geolite = header.find(&["geoname_id"]).is_some();
-            return Err(if is_geolite { BadCsv::GeonameId } else { BadCsv::NoColumn });
-        }
-        Ok((Self::Named { networks: header.networks, country, continent }, true))
-    }
-
-    /// The columns of a line: network, country, continent.
-    fn columns(self, columns: &[&str]) -> (NetworkColumns, Option<usize>, Option<usize>) {
-        let has_prefix = columns.first().is_some_and(|first| first.contains('/'));
-        let is_number = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
-        let has_asn = columns.get(2).is_some_and(|third| !third.is_empty() && is_number(third));
-        match self {
-            Self::Named { networks, country, continent } => (networks, country, continent),
-            Self::Plain if has_prefix => (NetworkColumns::Prefix(0), Some(1), None),
-            Self::Plain if has_asn => (NetworkColumns::Range(0, 1), Some(3), None),
-            Self::Plain => (NetworkColumns::Range(0, 1), Some(2), None),
-        }
-    }
-}
-
 impl Table {
     fn read(&mut self, columns: &[&str], line: &mut Line<'_, '_>) -> Result<(), BadCsv> {
         let layout = match self.layout {
@@ -136,10 +115,11 @@ impl Table {
                 layout
             }
         };
-        let (networks, country, continent) = layout.columns(columns);
-        let Some(range) = networks.read(columns, line) else { return Ok(()) };
+        let fields = layout.fields(columns);
+        let Some(range) = fields.networks.read(columns, line) else { return Ok(()) };
         let text = |column: Option<usize>| column.and_then(|at| columns.get(at)).copied();
-        let (country_text, continent) = (text(country), text(continent).and_then(Continent::parse));
+        let country_text = text(fields.country);
+        let continent = text(fields.continent).and_then(Continent::parse);
         let country = country_text.and_then(Country::parse);
         match country_text {
             None if continent.is_none() => line.skipped("line without a country, skipped"),
@@ -149,7 +129,14 @@ impl Table {
             }
             _ => {}
         }
-        let place = NetworkPlace { country, continent, ..NetworkPlace::default() };
+        let mut place = NetworkPlace { country, continent, ..NetworkPlace::default() };
+        match fields.point(columns) {
+            Ok(point) => place.point = point,
+            Err(problem) if country.is_some_and(|country| !country.is_nowhere()) => {
+                line.mended(problem);
+            }
+            Err(_) => {}
+        }
         if let Some(value) = self.places.index(place) {
             limit::check(self.claims.len() + 1)?;
             self.claims.push(Claim { range, table: 0, line: line.number, value });

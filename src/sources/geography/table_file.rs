@@ -13,6 +13,7 @@
 //! raises [`VERSION`] and adds an entry to this list:
 //!
 //! - 1: the first.
+//! - 2: places have points.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -26,11 +27,12 @@ use serde::{Deserialize, Serialize};
 use catalog::geography::{AsNetworks, CountryNetworks, NetworkPlace, Owner};
 use model::geo::{Continent, Country};
 use model::net::Prefix;
+use model::point::Point;
 use runtime::replace::{self, NotSynced};
 use runtime::sealed::{self, EncodeError, Kind, Reason};
 
 /// Format version of the file. A program refuses files of other versions.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// The most bytes of a payload, ten times what tables of the whole Internet take.
 const MAX_PAYLOAD: usize = 256 << 20;
 /// What the decoder is allowed. It charges up to eight bytes for an integer of which the file may hold one,
@@ -91,6 +93,19 @@ impl Tables {
         let systems = systems.map(EncodedSystems::decode).transpose();
         let meaning = |fault| Broken::Meaning(Fault(fault));
         Ok(Self { countries: countries.map_err(meaning)?, systems: systems.map_err(meaning)? })
+    }
+
+    /// How many networks have a point, and at how many different places they are: points of one country.
+    pub fn n_located(&self) -> (usize, usize) {
+        let Some(table) = &self.countries else { return (0, 0) };
+        let has_point = |index: &u32| {
+            let place = table.places.get(*index as usize);
+            place.is_some_and(|place| place.point.is_some())
+        };
+        let n_networks = table.networks.iter().filter(|(_, index)| has_point(index)).count();
+        let places = table.places.iter().filter(|place| place.point.is_some());
+        let places: BTreeSet<_> = places.map(|place| (place.country, place.point)).collect();
+        (n_networks, places.len())
     }
 
     /// How many countries, and how many systems, the tables name.
@@ -164,6 +179,7 @@ struct EncodedPlace {
     registered: Option<Country>,
     represented: Option<Country>,
     continent: Option<Continent>,
+    point: Option<Point>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -185,8 +201,8 @@ struct EncodedNetworks {
 impl EncodedCountries {
     fn of(table: &CountryNetworks) -> Self {
         let places = table.places.iter().map(|place| {
-            let NetworkPlace { country, registered, represented, continent, .. } = *place;
-            EncodedPlace { country, registered, represented, continent }
+            let NetworkPlace { country, registered, represented, continent, point } = *place;
+            EncodedPlace { country, registered, represented, continent, point }
         });
         let mut networks = EncodedNetworks::default();
         table.networks.iter().for_each(|&(prefix, place)| networks.push(prefix, place));
@@ -206,12 +222,14 @@ impl EncodedCountries {
 
 impl EncodedPlace {
     fn decode(self) -> Option<NetworkPlace> {
-        let Self { country, registered, represented, continent } = self;
+        let Self { country, registered, represented, continent, point } = self;
         let mut countries = [country, registered, represented].into_iter().flatten();
-        let is_valid =
-            countries.all(Country::is_valid) && continent.is_none_or(Continent::is_valid);
-        let place = NetworkPlace { country, registered, represented, continent, point: None };
-        (is_valid && place != NetworkPlace::default()).then_some(place)
+        let is_valid = countries.all(Country::is_valid)
+            && continent.is_none_or(Continent::is_valid)
+            && point.is_none_or(Point::is_valid);
+        let place = NetworkPlace { country, registered, represented, continent, point };
+        let is_somewhere = NetworkPlace { point: None, ..place } != NetworkPlace::default();
+        (is_valid && is_somewhere).then_some(place)
     }
 }
 
@@ -306,8 +324,9 @@ mod tests {
 
     fn tables() -> Tables {
         let mut report = Report::default();
-        let countries = b"network,country_code,continent_code\n1.0.0.0/24,AU,OC\n2.0.0.0/8,,EU\n\
-            2001:db8::/32,DE,\n2001:db8:0:0:8000::/65,FR,\n";
+        let countries =
+            b"network,country_code,continent_code,lat,lon\n1.0.0.0/24,AU,OC,-27.4,153\n\
+            2.0.0.0/8,,EU,,\n2001:db8::/32,DE,,52.5,13.4\n2001:db8:0:0:8000::/65,FR,\n";
         let systems = b"1.0.0.0/24 13335\n1.0.0.128/25 None\n2.0.0.0/8 {1,2}\n2001:db8::/32 1\n";
         Tables {
             countries: table::countries("c", countries, &mut report).ok(),
@@ -363,6 +382,7 @@ mod tests {
             registered: None,
             represented: None,
             continent: None,
+            point: None,
         };
         let check = |places, ipv4, ipv6, expected: &str| {
             let networks = EncodedNetworks { ipv4, ipv6 };
@@ -375,6 +395,12 @@ mod tests {
         };
         let none = EncodedPlace { country: None, ..de() };
         check(vec![none], vec![], vec![], "a place is none");
+        let nowhere = EncodedPlace { country: None, point: Point::new(52.5, 13.5), ..de() };
+        check(vec![nowhere], vec![], vec![], "a place is none");
+        let beyond = bincode::serde::encode_to_vec((9_001_i16, 0_i16), codec()).expect("small");
+        let beyond = bincode::serde::decode_from_slice(&beyond, codec()).expect("a point").0;
+        let beyond = EncodedPlace { point: Some(beyond), ..de() };
+        check(vec![beyond], vec![], vec![], "a place is none");
         check(vec![de()], vec![(1, 33, 0)], vec![], "a network is none");
         check(vec![de()], vec![(1, 24, 0)], vec![], "a network is none");
         // IPv4-mapped: that would be a network of IPv4.

@@ -4,6 +4,7 @@
 use catalog::Report;
 use catalog::geography::{AsNetworks, CountryNetworks, NetworkPlace, Owner};
 use model::net::Prefix;
+use model::point::Point;
 use runtime::sealed::{HEADER, Kind};
 use sources::geography::build::{merge_countries, merge_systems};
 use sources::geography::table::{self, Format};
@@ -27,7 +28,10 @@ pub fn country_table(bytes: &[u8]) {
     let format = Format::of(bytes).unwrap();
     assert!(!table.networks.is_empty() || format == Format::Built);
     for (_, place) in &table.networks {
-        assert!(table.places[*place as usize] != NetworkPlace::default());
+        let place = table.places[*place as usize];
+        assert!(NetworkPlace { point: None, ..place } != NetworkPlace::default());
+        let on_grid = |point: Point| format == Format::Built || point == point.on_grid(50);
+        assert!(place.point.is_none_or(|point| point.is_valid() && on_grid(point)));
     }
     let before = shown_places(&table);
     let merged = merge_countries([table]).unwrap();

@@ -1,13 +1,23 @@
-//! Country databases. Vendors use different fields for the place of a network:
+//! Databases of countries and of cities. Vendors use different fields for the place of a network:
 //!
 //! | vendor | country | more |
 //! |---|---|---|
 //! | MaxMind, DB-IP, IP2Location: countries, cities | `country.iso_code` | `registered_country.iso_code`, `represented_country.iso_code`, `continent.code` |
 //! | ip-location-db, IPinfo's newer files | `country_code` | `continent_code` |
 //! | IPinfo's older files | `country` | `continent` |
+//!
+//! | vendor | point | its city or region |
+//! |---|---|---|
+//! | MaxMind, DB-IP, IP2Location: cities | `location.latitude`, `location.longitude` | `city`, `subdivisions` |
+//! | ip-location-db: cities | `latitude`, `longitude` | `city`, `state1` |
+//! | IPinfo's files of places | `latitude` and `longitude`, or `lat` and `lng`, also as text; `loc` has both, as `52.5,13.4` | `city`, `region` |
+//!
+//! The point of a record that names neither a city nor a region is not used: it is the middle of a country,
+//! as MaxMind's point in Kansas for networks that are somewhere in the United States.
 
 use super::{BadDatabase, Record, for_each_network};
 use crate::geography::places::{Places, is_nothing};
+use crate::geography::points::{locate, parse_pair};
 use catalog::geography::{CountryNetworks, NetworkPlace, push_merged};
 use catalog::{Origin, Report};
 use model::geo::{Continent, Country};
@@ -24,7 +34,15 @@ pub fn parse(
     let origin = Origin::table(file, "country");
     let read = |record: &Record<'_>, network: &str| {
         let mut odd = None;
-        let place = read_place(record, &mut odd);
+        let mut place = read_place(record, &mut odd);
+        match read_degrees(record).map(|(north, east)| (locate(north, east), (north, east))) {
+            Some((Ok(point), _)) if has_city(record) => place.point = Some(point),
+            Some((Err(problem), (north, east))) if place != NetworkPlace::default() => {
+                let value = format_args!("{north}, {east} of {network}");
+                report.mended(&origin, problem, value);
+            }
+            _ => {}
+        }
         if let Some(odd) = odd {
             report.skipped(&origin, "not a country code, skipped", odd);
         } else if place == NetworkPlace::default() {
@@ -64,4 +82,22 @@ fn read_place(record: &Record<'_>, odd: &mut Option<String>) -> NetworkPlace {
             .find_map(|path| Continent::parse(record.text(path)?)),
         point: None,
     }
+}
+
+/// The latitude and the longitude of a record.
+fn read_degrees(record: &Record<'_>) -> Option<(f64, f64)> {
+    const FIELDS: [[&[&str]; 2]; 3] = [
+        [&["location", "latitude"], &["location", "longitude"]],
+        [&["latitude"], &["longitude"]],
+        [&["lat"], &["lng"]],
+    ];
+    let fields = FIELDS
+        .iter()
+        .find_map(|[north, east]| Some((record.degrees(north)?, record.degrees(east)?)));
+    fields.or_else(|| parse_pair(record.text(&["loc"])?))
+}
+
+/// Whether a record names a city or a region.
+fn has_city(record: &Record<'_>) -> bool {
+    ["city", "subdivisions", "state1", "region"].iter().any(|field| record.has_name(&[field]))
 }

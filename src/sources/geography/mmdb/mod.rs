@@ -16,6 +16,8 @@ use rustc_hash::FxHashMap;
 use maxminddb::{LookupResult, PathElement, Reader, WithinOptions};
 
 use super::limit::{self, TooManyNetworks};
+use super::places::is_nothing;
+use super::points::parse_degrees;
 use model::net::Prefix;
 
 /// What stands before the metadata, at most this far from the end of the file.
@@ -93,6 +95,24 @@ impl Record<'_> {
     /// another vendor's layout: GeoLite2's `country` is a map.
     fn text(&self, path: &[&str]) -> Option<&str> {
         self.0.decode_path(&elements(path)).ok().flatten().filter(|text: &&str| !text.is_empty())
+    }
+
+    /// Degrees at a path: a double (MaxMind, DB-IP), a float (ip-location-db), or text (IPinfo).
+    fn degrees(&self, path: &[&str]) -> Option<f64> {
+        let path = elements(path);
+        let double = self.0.decode_path(&path).ok().flatten();
+        let float = || Some(f64::from(self.0.decode_path::<f32>(&path).ok()??));
+        let text = || parse_degrees(self.0.decode_path(&path).ok()??);
+        double.or_else(float).or_else(text)
+    }
+
+    /// Whether something is named at a path: by a text, or by a map or an array with several names.
+    fn has_name(&self, path: &[&str]) -> bool {
+        match self.0.decode_path::<&str>(&elements(path)) {
+            Ok(text) => text.is_some_and(|text| !is_nothing(text)),
+            // It is there, and no text.
+            Err(_) => true,
+        }
     }
 
     /// The number at a path.
