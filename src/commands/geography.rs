@@ -149,7 +149,7 @@ impl Summary {
         let percent = *n_ipv4_addresses as f64 * 100.0 / ALL_IPV4 as f64;
         let located = match self.located {
             None | Some((0, _)) => String::new(),
-            Some((n_networks, n_points)) => format!(", {n_networks} of them at {n_points} points"),
+            Some((n_networks, _)) => format!(", {n_networks} of them with a point"),
         };
         format!(
             "{n_named} {named}, {n_networks} networks ({n_ipv6} of IPv6){located}, \

@@ -49,6 +49,7 @@ mod formats;
 mod cities;
 mod geography;
 mod geography_versions;
+mod nearest_city;
 mod http;
 mod init;
 mod inspect;

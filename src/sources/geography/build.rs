@@ -85,16 +85,45 @@ pub fn merge_countries(
     tables: impl IntoIterator<Item = CountryNetworks>,
 ) -> Result<CountryNetworks, TooManyNetworks> {
     let mut all_places = Places::default();
-    let mut claims = Vec::new();
-    for (table, CountryNetworks { networks, places }) in (0..).zip(tables) {
+    // Each table as what it has of IPv4, and what it has of IPv6.
+    let mut by_family = [Vec::new(), Vec::new()];
+    for CountryNetworks { mut networks, places } in tables {
         let values: Vec<_> = places.into_iter().map(|place| all_places.index(place)).collect();
-        for (line, (prefix, place)) in (0..).zip(networks) {
-            if let Some(value) = values.get(place as usize).copied().flatten() {
-                claims.push(Claim { range: AddressRange::of(prefix), table, line, value });
-            }
+        networks.retain_mut(|(_, place)| {
+            let value = values.get(*place as usize).copied().flatten();
+            value.is_some_and(|value| {
+                *place = value;
+                true
+            })
+        });
+        let n_ipv4 = networks.partition_point(|(prefix, _)| prefix.address().is_ipv4());
+        let of_ipv6 = networks.split_off(n_ipv4);
+        for (tables, table) in by_family.iter_mut().zip([networks, of_ipv6]) {
+            tables.extend((!table.is_empty()).then_some(table));
         }
     }
-    Ok(CountryNetworks { networks: overlaps::networks(claims)?, places: all_places.into_vec() })
+    let [of_ipv4, of_ipv6] = by_family;
+    let mut networks = merge_family(of_ipv4)?;
+    networks.append(&mut merge_family(of_ipv6)?);
+    Ok(CountryNetworks { networks, places: all_places.into_vec() })
+}
+
+/// Merges what tables have of one family, the preferred one first.
+fn merge_family(
+    mut tables: Vec<Vec<(Prefix, u32)>>,
+) -> Result<Vec<(Prefix, u32)>, TooManyNetworks> {
+    if tables.len() <= 1 {
+        // It is in order and disjoint already. Vendors of large tables have one for each family, and sorting
+        // them once more would take three times their memory.
+        return Ok(tables.pop().unwrap_or_default());
+    }
+    let mut claims = Vec::with_capacity(tables.iter().map(Vec::len).sum());
+    for (table, networks) in (0..).zip(tables) {
+        for (line, (prefix, value)) in (0..).zip(networks) {
+            claims.push(Claim { range: AddressRange::of(prefix), table, line, value });
+        }
+    }
+    overlaps::networks(claims)
 }
 
 /// Merges tables of autonomous systems, the preferred one first.
@@ -282,7 +311,7 @@ mod tests {
                     ..Default::default()
                 },
             };
-            // Tables of countries are disjoint.
+            // Tables of countries are disjoint and in order.
             let disjoint = |lines: &[(u8, u8, u32)]| {
                 let places = (0..7).map(country).collect();
                 let mut table = CountryNetworks { networks: Vec::new(), places };
@@ -292,6 +321,7 @@ mod tests {
                         table.networks.push((prefix, value));
                     }
                 }
+                table.networks.sort_unstable();
                 table
             };
             let find = |table: &CountryNetworks, low| {
