@@ -19,6 +19,18 @@ fn select_and_order(bencher: Bencher<'_, '_>) {
         .bench_local_refs(|prepared| prepared.select(CORPUS.snapshot(), &mut rng, &mut memory));
 }
 
+/// All mirrors, and as many as the profile `modern` lists.
+#[divan::bench(args = [usize::MAX, 50], sample_size = REQUESTS)]
+fn select_and_order_nearest(bencher: Bencher<'_, '_>, enough: usize) {
+    let mut next = CORPUS.cycle();
+    let (mut rng, mut memory) = (Rng::with_seed(1), Memory::default());
+    bencher
+        .with_inputs(move || Prepared::new(&CORPUS.edition, Format::Metalink, next()))
+        .bench_local_refs(|prepared| {
+            prepared.select_nearest(CORPUS.snapshot(), enough, &mut rng, &mut memory);
+        });
+}
+
 /// The one whose metalink has 28 KB.
 #[divan::bench]
 fn select_and_order_usual(bencher: Bencher<'_, '_>) {

@@ -1,6 +1,7 @@
 //! What the micro benches work on: a compiled snapshot and its requests.
 
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
@@ -8,10 +9,11 @@ use answer::alias::Aliases;
 use answer::candidates::Workspace;
 use answer::criteria::{Criteria, SelectionOrder};
 use answer::document::{Document, Ending, push_url_tail};
+use answer::policy::Policy;
 use answer::query::Query;
 use answer::requester::Requester;
 use answer::selection::Selection;
-use answer::shaping::Choice;
+use answer::shaping::{Choice, Shaping};
 use answer::target::{self, Target, Wanted};
 use answer::trace::NoTrace;
 use answer::{self, Edition, Endpoint, Format, Options, Request, Scratch};
@@ -120,13 +122,15 @@ fn metalink(edition: &Edition, asked: &Asked) -> Text {
     // The mirrors are the same whatever their order; only numbers change places.
     let mut body = Text::default();
     let mut rng = Rng::with_seed(1);
-    respond(edition, Format::Metalink, asked, &mut rng, &mut Scratch::default(), &mut body);
+    let (options, mut scratch) = (Options::default(), Scratch::default());
+    respond(edition, &options, Format::Metalink, asked, &mut rng, &mut scratch, &mut body);
     body
 }
 
 /// A whole answer.
 pub(crate) fn respond(
     edition: &Edition,
+    options: &Options,
     format: Format,
     asked: &Asked,
     rng: &mut Rng,
@@ -140,8 +144,19 @@ pub(crate) fn respond(
         host: "",
         now: NOW,
     };
-    let reply = answer::respond(edition, &Options::default(), &request, rng, scratch, body);
+    let reply = answer::respond(edition, options, &request, rng, scratch, body);
     divan::black_box(reply);
+}
+
+/// The answers of the profile `modern`.
+pub(crate) fn modern() -> Options {
+    Options {
+        policy: Policy::Nearest,
+        families: true,
+        redirect_retry: NonZeroU64::new(60),
+        shaping: Shaping::modern(),
+        ..Options::default()
+    }
 }
 
 /// What is known of a request when mirrors are chosen.
@@ -208,6 +223,19 @@ impl<'a> Prepared<'a> {
             url_tail: &self.url_tail,
             ending: Ending::default(),
         }
+    }
+
+    pub(crate) fn select_nearest(
+        &self,
+        snapshot: &Snapshot,
+        enough: usize,
+        rng: &mut Rng,
+        memory: &mut Memory,
+    ) {
+        let Memory { workspace, selection } = memory;
+        let order = SelectionOrder::Nearest;
+        let criteria = Criteria { order, enough, ..self.criteria(snapshot) };
+        answer::select::select(snapshot, &criteria, rng, workspace, selection, &mut NoTrace);
     }
 
     pub(crate) fn select(&self, snapshot: &Snapshot, rng: &mut Rng, memory: &mut Memory) {

@@ -1,5 +1,6 @@
 //! A whole answer, as a worker makes it: all memory is used again, that of bodies too.
 
+use answer::policy::Policy;
 use answer::requester::Requester;
 use answer::{Edition, Endpoint, Format, Options, Request, Scratch};
 use divan::{Bencher, black_box};
@@ -10,11 +11,20 @@ use crate::REQUESTS;
 use crate::corpus::{self, Asked, CORPUS, NOW, ROUTED};
 
 fn each_request(bencher: Bencher<'_, '_>, format: Format, next: impl FnMut() -> &'static Asked) {
+    each_with(bencher, &Options::default(), format, next);
+}
+
+fn each_with(
+    bencher: Bencher<'_, '_>,
+    options: &Options,
+    format: Format,
+    next: impl FnMut() -> &'static Asked,
+) {
     let (mut rng, mut scratch) = (Rng::with_seed(1), Scratch::default());
     let mut body = Text::default();
     let mut respond = |asked| {
         body.clear();
-        corpus::respond(&CORPUS.edition, format, asked, &mut rng, &mut scratch, &mut body);
+        corpus::respond(&CORPUS.edition, options, format, asked, &mut rng, &mut scratch, &mut body);
         black_box(body.as_bytes()).len()
     };
     // Grow the memory before counting.
@@ -37,6 +47,46 @@ fn metalink_usual(bencher: Bencher<'_, '_>) {
 #[divan::bench(sample_size = REQUESTS)]
 fn mirrorlist(bencher: Bencher<'_, '_>) {
     each_request(bencher, Format::Mirrorlist, CORPUS.cycle());
+}
+
+/// By distance, with all else as usual.
+fn nearest() -> Options {
+    Options { policy: Policy::Nearest, ..Options::default() }
+}
+
+/// The profile `modern`, but by tiers.
+fn modern_by_tiers() -> Options {
+    Options { policy: Policy::Tiers, ..corpus::modern() }
+}
+
+#[divan::bench(sample_size = REQUESTS)]
+fn metalink_nearest(bencher: Bencher<'_, '_>) {
+    each_with(bencher, &nearest(), Format::Metalink, CORPUS.cycle());
+}
+
+#[divan::bench(sample_size = REQUESTS)]
+fn metalink_modern(bencher: Bencher<'_, '_>) {
+    each_with(bencher, &corpus::modern(), Format::Metalink, CORPUS.cycle());
+}
+
+#[divan::bench(sample_size = REQUESTS)]
+fn metalink_modern_by_tiers(bencher: Bencher<'_, '_>) {
+    each_with(bencher, &modern_by_tiers(), Format::Metalink, CORPUS.cycle());
+}
+
+#[divan::bench(sample_size = REQUESTS)]
+fn mirrorlist_nearest(bencher: Bencher<'_, '_>) {
+    each_with(bencher, &nearest(), Format::Mirrorlist, CORPUS.cycle());
+}
+
+#[divan::bench(sample_size = REQUESTS)]
+fn mirrorlist_modern(bencher: Bencher<'_, '_>) {
+    each_with(bencher, &corpus::modern(), Format::Mirrorlist, CORPUS.cycle());
+}
+
+#[divan::bench(sample_size = REQUESTS)]
+fn mirrorlist_modern_by_tiers(bencher: Bencher<'_, '_>) {
+    each_with(bencher, &modern_by_tiers(), Format::Mirrorlist, CORPUS.cycle());
 }
 
 /// A whole answer, from the path on.
