@@ -2,6 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
 use super::*;
 use crate::geography::country_continent;
 
@@ -48,6 +52,63 @@ fn no_line_of_the_table_is_lost() {
     }
     assert!(codes.len() > 235, "{}", codes.len());
     assert!(TEXT.starts_with("# ") && TEXT.contains("GeoNames (geonames.org, CC BY 4.0)"));
+}
+
+/// Every name of the table is found, by the slow way as well: the first line with such a name is the largest.
+#[test]
+fn every_name_is_found_at_the_largest_place_of_it() {
+    let mut gazetteer = Gazetteer::built_in();
+    for section in TEXT.split("\n=").skip(1) {
+        let (country, places) = section.split_once('\n').expect("lines");
+        let country = Country::parse(country).expect(country);
+        let mut seen = BTreeSet::new();
+        for line in places.lines().filter(|line| !line.starts_with('-')) {
+            let mut fields = line.split(',');
+            let names = fields.next().expect("names");
+            let point = parse_point(&mut fields).expect(line);
+            for name in names.split('|').filter(|name| seen.insert(name_key(name))) {
+                let found = gazetteer.find(country, None, Some(name));
+                assert_eq!(found, Some((point, FoundBy::City)), "{country}: {name}");
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_can_be_looked_up(
+        code in select(vec!["DE", "US", "JP", "SG", "ZZ"]),
+        state in any::<String>(),
+        city in "[\\PC\u{300}-\u{36f}']{0,200}",
+    ) {
+        let country = Country::parse(code).expect("a valid literal");
+        let mut gazetteer = Gazetteer::built_in();
+        let found = gazetteer.find(country, Some(&state), Some(&city));
+        prop_assert_eq!(found, gazetteer.find(country, Some(&state), Some(&city)));
+        prop_assert!(found.is_none_or(|(point, _)| point.is_valid()));
+    }
+
+    #[test]
+    fn case_accents_and_punctuation_do_not_count(
+        (code, name) in select(vec![
+            ("DE", "Munich"), ("DE", "München"), ("PL", "Łódź"), ("FR", "Clermont-Ferrand"), ("JP", "Kyōto"),
+        ]),
+        changes in vec((any::<bool>(), select(vec!["", "-", " ", ".", "'", "\u{301}", " - "])), 16),
+    ) {
+        let country = Country::parse(code).expect("a valid literal");
+        let mut changed = String::new();
+        for (c, (is_upper, behind)) in name.chars().zip(changes) {
+            match is_upper {
+                true => changed.extend(c.to_uppercase()),
+                false => changed.extend(c.to_lowercase()),
+            }
+            changed.push_str(behind);
+        }
+        let mut gazetteer = Gazetteer::built_in();
+        let expected = gazetteer.find(country, None, Some(name));
+        prop_assert!(expected.is_some());
+        prop_assert_eq!(gazetteer.find(country, None, Some(&changed)), expected, "{}", changed);
+    }
 }
 
 #[test]
