@@ -5,7 +5,11 @@
 //! underscores and dashes, and a repeated option counts once, the last time. Completions and the
 //! manual page are made from these definitions as well.
 
+#[cfg(feature = "scan")]
+mod scan;
+
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Arg, ArgGroup, Args, FromArgMatches, Subcommand, ValueHint};
@@ -14,9 +18,13 @@ use crate::config::definition::{Absent, Definition, ValueKind};
 use crate::config::sections::answer::AnswerOptions;
 use crate::config::sections::data::InputOptions;
 use crate::config::written::Written;
+use explain::PackageManager;
 use quality::condition::{Condition, POLICIES};
 use quality::figures::Figure;
 use sources::toml_catalog::is_line;
+
+#[cfg(feature = "scan")]
+pub use scan::ScanArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -120,6 +128,15 @@ pub enum Command {
     /// all is fine, 1 if the data are at fault, 2 if the configuration is.
     #[command(args_override_self = true)]
     Check(Box<CheckArgs>),
+    /// Explain the list that a client gets: why each mirror is in it or not, and in which order
+    ///
+    /// Takes the options of `serve`, loads the data as it would, and answers one request by the code that
+    /// answers requests. Nothing listens, and nothing is written. Private mirrors are named.
+    ///
+    /// Exits 0 if the client gets a list, 1 if it gets an error or the data cannot be loaded, 2 if the
+    /// command line or the configuration is at fault.
+    #[command(args_override_self = true, after_help = EXPLAIN_EXAMPLES)]
+    Explain(Box<ExplainArgs>),
     /// Measure how well clients are served: distances, own countries, fairness, sizes
     ///
     /// Draws clients from the networks of the data, or from an access log, and asks for each of them as it
@@ -145,7 +162,7 @@ pub enum Command {
     /// version. What others may not read is not released, and left out. A tree that has lost more than a
     /// fifth since the last scan is refused, and the index stays as it was.
     #[cfg(feature = "scan")]
-    #[command(args_override_self = true, after_help = SCAN_EXAMPLES)]
+    #[command(args_override_self = true, after_help = scan::EXAMPLES)]
     Scan(ScanArgs),
     /// Prepare tables of networks: where they are, and to which autonomous systems they belong
     #[command(subcommand)]
@@ -370,54 +387,38 @@ pub struct CheckArgs {
     pub json: bool,
 }
 
-#[cfg(feature = "scan")]
-const SCAN_EXAMPLES: &str = "\
+const EXPLAIN_EXAMPLES: &str = "\
 Examples:
-  mirrorlistd scan /srv/pub/example -o primary.index
-      Scan a tree on this host, again and again, such as every ten minutes.
-  rsync -rl --list-only rsync://primary.example.org/example/ > listing &&
-      mirrorlistd scan --rsync-listing listing -o primary.index
-      Take a tree on another host as rsync lists it: text lists work, metalinks need checksums.
+  mirrorlistd explain --snapshot mirrors.snapshot --ip 192.0.2.1 'repo=baseos-9&arch=x86_64'
+      Why does this client get this list?
+  mirrorlistd explain --config mirrorlistd.toml --ip 192.0.2.1 --client dnf \\
+      '/metalink?repo=baseos-9&arch=x86_64'
+      Ask as the server would answer, and say which mirrors dnf tries.";
 
-Exit status: 0 the index is written, 1 it is not and stays as it was, 2 the command line
-is wrong.";
-
-/// `mirrorlistd scan`.
-#[cfg(feature = "scan")]
+/// `mirrorlistd explain`.
 #[derive(Args, Clone, Debug)]
-#[command(group(ArgGroup::new("source").args(["tree", "rsync_listing"]).required(true)))]
-pub struct ScanArgs {
-    /// The top of the tree, which is what base URLs of mirrors stand for
-    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub tree: Option<PathBuf>,
-    /// Read the tree from what `rsync -rl --list-only` has printed; it has no checksums
-    #[arg(long, alias = "rsync_listing", value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub rsync_listing: Option<PathBuf>,
-    /// The index to write; what it says before the scan is built upon
-    #[arg(short, long, value_name = "INDEX", value_hint = ValueHint::FilePath)]
-    pub output: PathBuf,
-    /// How many days an earlier version of a file stays known after it was replaced
-    #[arg(
-        long,
-        alias = "keep_versions",
-        value_name = "DAYS",
-        default_value_t = 4,
-        value_parser = clap::value_parser!(u16).range(..=365)
-    )]
-    pub keep_versions: u16,
-    /// Accept a tree that has lost more than a fifth of its directories or files
-    // Not named as the option of reloads, whose help it would get.
-    #[arg(id = "accept_loss", long = "allow-shrink", alias = "allow_shrink")]
-    pub allow_shrink: bool,
-    /// How many threads walk the tree [default: one for each processor, at most 4]
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub threads: Option<u16>,
+pub struct ExplainArgs {
+    /// What the client asks for: `repo=…&arch=…`, `path=…`, or a path with its query
+    #[arg(value_name = "REQUEST")]
+    pub request: String,
+    /// The address of the client; `ip=` in the request names it as well
+    #[arg(long, value_name = "ADDRESS", help_heading = "Explain")]
+    pub ip: Option<IpAddr>,
+    /// The name of the server that the client asks, where routes depend on it
+    #[arg(id = "asked_host", long = "host", value_name = "NAME", help_heading = "Explain")]
+    pub host: Option<String>,
+    /// Also say what this package manager does with the list: dnf, yum, zypper, aria2 or apt
+    #[arg(long, value_name = "NAME", help_heading = "Explain")]
+    pub client: Option<PackageManager>,
+    /// The number from which chance is drawn: another one gives another order within tiers
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, help_heading = "Explain")]
+    pub seed: u64,
     /// Print JSON
-    #[arg(long)]
+    #[arg(long, help_heading = "Explain")]
     pub json: bool,
-    /// Say only what is wrong
-    #[arg(short, long, conflicts_with = "json")]
-    pub quiet: bool,
+    /// What would be served, and how.
+    #[command(flatten)]
+    pub serve: ServeArgs,
 }
 
 const GEOGRAPHY_EXAMPLES: &str = "\

@@ -280,16 +280,45 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
     ) -> Choice<'r> {
         let Self { edition, rules, asked, .. } = *self;
         let Asked { query, format, .. } = asked;
-        let (snapshot, options) = (edition.snapshot(), rules.options());
+        let snapshot = edition.snapshot();
+        let choice = rules.choose_urls(*format, query);
+        let criteria = self.criteria(target, client, choice);
+        let max = rules.max_mirrors(query);
+        let Buffers { workspace, selection, repeated, .. } = buffers;
+        select::select(snapshot, &criteria, rng, workspace, selection, tracer);
+        if rules.spreads() {
+            let is_by_distance = matches!(criteria.order, SelectionOrder::Nearest);
+            let (directory, preferred) = (&target.directory, choice.first());
+            spread::spread(snapshot, directory, preferred, is_by_distance, selection);
+        }
+        front::keep_working(&criteria, max, selection, tracer);
+        repeated.find(edition.listings(), &target.directory, choice, selection);
+        if !query.redirects(*format) {
+            // A redirect skips unusable mirrors first and applies the limit afterwards.
+            let left_out = &repeated.hosts;
+            select::limit(max, left_out, snapshot, &criteria, workspace, selection, tracer);
+        }
+        choice
+    }
+
+    /// What mirrors are chosen by.
+    pub(super) fn criteria<'c>(
+        &'c self,
+        target: &Target<'s, 'q>,
+        client: &Client,
+        choice: Choice<'_>,
+    ) -> Criteria<'c> {
+        let Self { edition, rules, asked, .. } = *self;
+        let Asked { query, format, .. } = asked;
+        let options = rules.options();
         let requester = self.request.requester;
         let redirects = query.redirects(*format);
-        let choice = rules.choose_urls(*format, query);
         let fallback = rules.fallback(query, choice.protocols);
         let is_own = client.address == canonical(requester.address);
         let names_sources = matches!(format, Format::Mirrorlist | Format::Apt) && !redirects;
         let max = rules.max_mirrors(query);
         let of_redirect = if redirects { self.enough_for_redirect() } else { usize::MAX };
-        let criteria = Criteria {
+        Criteria {
             directory: target.directory,
             client: client.lookup,
             location: client.location,
@@ -312,22 +341,7 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
             names_contributions: names_sources && *rules.header() == Header::Usual,
             country_only: rules.country_only(),
             order: rules.order(*format),
-        };
-        let Buffers { workspace, selection, repeated, .. } = buffers;
-        select::select(snapshot, &criteria, rng, workspace, selection, tracer);
-        if rules.spreads() {
-            let is_by_distance = matches!(criteria.order, SelectionOrder::Nearest);
-            let (directory, preferred) = (&target.directory, choice.first());
-            spread::spread(snapshot, directory, preferred, is_by_distance, selection);
         }
-        front::keep_working(&criteria, max, selection, tracer);
-        repeated.find(edition.listings(), &target.directory, choice, selection);
-        if !redirects {
-            // A redirect skips unusable mirrors first and applies the limit afterwards.
-            let left_out = &repeated.hosts;
-            select::limit(max, left_out, snapshot, &criteria, workspace, selection, tracer);
-        }
-        choice
     }
 
     /// The number of mirrors that are enough to redirect to one of them: the further ones, the server that was

@@ -3,10 +3,12 @@
 use std::net::IpAddr;
 
 use super::format::Format;
+use super::left_out::LeftOut;
 use super::status::Status;
 use super::trace::{FoundVia, Verdict};
 use model::area::Area;
 use model::embedded::LookupAddresses;
+use model::families::IpVersion;
 use model::geo::Continent;
 use model::ids::HostId;
 use model::tier::Tier;
@@ -105,6 +107,14 @@ pub struct ExplainedRules {
     pub country_only: bool,
     /// The countries asked for, as text; `None` if none were.
     pub countries: Option<Vec<String>>,
+    /// What the request leaves out.
+    pub left_out: LeftOut,
+    /// The version of IP that the request asks for.
+    pub ip_version: Option<IpVersion>,
+    /// The version of IP that counts for the first mirrors; `None` if none does.
+    pub speaks: Option<IpVersion>,
+    /// Whether the first mirror of a redirect changes with time.
+    pub rotates: bool,
     /// The server that is listed last, if any.
     pub fallback: Option<String>,
 }

@@ -1,5 +1,7 @@
 //! Explains an answer: runs the selection with a recorder, and computes what chance decides.
 
+use std::net::IpAddr;
+
 use fastrand::Rng;
 
 use super::answering::{Answering, Client};
@@ -10,6 +12,7 @@ use super::explain::{
     ExplainedOrder, ExplainedRules, ExplainedSubject, ExplainedTier, ExplainedUrl, Explanation,
     Rank,
 };
+use super::first_chances::Drawn;
 use super::fixed;
 use super::format::Format;
 use super::formats::apt;
@@ -21,6 +24,7 @@ use super::status::Status;
 use super::target::{Refusal, Subject, Target, Wanted};
 use super::trace::{FoundVia, Recorder, Verdict};
 use encode::text::Text;
+use model::authority::is_same_server;
 use model::base_url::authority;
 use model::ids::HostId;
 use model::tier::Tier;
@@ -60,13 +64,19 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         let urls = self.urls(&document)?;
         let repeated = repeated(&document, choice);
         let tiers = divide(tiers, &verdicts);
-        let chances = self.chances(snapshot, &tiers);
+        let drawn = Drawn {
+            index: snapshot.hosts(),
+            criteria: &self.criteria(&target, &client, choice),
+            tiers: &tiers,
+            max: self.rules.max_mirrors(&asked.query),
+        };
+        let chances = drawn.chances(&self.skipped(&document));
         Ok(Explanation {
             subject: subject(&target),
             directory: target.directory.name,
             file: target.file.clone().into_owned(),
             protocols: choice.protocols,
-            rules: self.explained_rules(choice),
+            rules: self.explained_rules(client.address, choice),
             servers: servers(snapshot, &target.directory),
             is_private: private(snapshot, &target.directory),
             tiers,
@@ -100,7 +110,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             format: *format,
             is_redirect: query.redirects(*format),
             protocols: ProtocolSet::EMPTY,
-            rules: self.explained_rules(self.rules.choose_urls(*format, query)),
+            rules: self.explained_rules(address, self.rules.choose_urls(*format, query)),
             tiers: Vec::new(),
             verdicts: Vec::new(),
             chances: Vec::new(),
@@ -111,7 +121,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         }
     }
 
-    fn explained_rules(&self, choice: Choice<'_>) -> ExplainedRules {
+    fn explained_rules(&self, client: IpAddr, choice: Choice<'_>) -> ExplainedRules {
         let Self { rules, asked, .. } = *self;
         let Asked { query, format, .. } = asked;
         let countries = query.countries.as_ref().map(|countries| {
@@ -131,6 +141,10 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             spreads: rules.spreads(),
             country_only: rules.country_only(),
             countries,
+            left_out: query.left_out.as_deref().cloned().unwrap_or_default(),
+            ip_version: query.ip_version,
+            speaks: query.ip_version.or_else(|| rules.speaks(client)),
+            rotates: query.redirects(*format) && rules.options().redirect_retry.is_some(),
             fallback: rules
                 .fallback(query, choice.protocols)
                 .map(|fallback| fallback.base().to_owned()),
@@ -201,31 +215,20 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         Ok(urls)
     }
 
-    /// The probability of each mirror to be the first.
-    fn chances(&self, snapshot: &Snapshot, tiers: &[ExplainedTier]) -> Vec<f64> {
-        let mut chances = vec![0.0; snapshot.hosts().len()];
-        let Some(first) = tiers.first() else { return chances };
-        let is_fixed = matches!(self.rules.order(self.asked.format), SelectionOrder::Fixed(_));
-        let hosts = if is_fixed { first.hosts.get(..1).unwrap_or(&[]) } else { &first.hosts };
-        let is_uniform = matches!(first.tier, Tier::Netblock | Tier::Asn);
-        let weight = |host: HostId| match is_uniform {
-            true => 1.0,
-            false => weight(snapshot, host),
-        };
-        let all: f64 = hosts.iter().map(|&host| weight(host)).sum();
-        for &host in hosts {
-            if let Some(chance) = chances.get_mut(host.index()) {
-                *chance = weight(host) / all;
-            }
+    /// The mirrors that a redirect skips: the server that was asked.
+    fn skipped(&self, document: &Document<'_>) -> Vec<HostId> {
+        if !self.asked.query.redirects(self.asked.format) {
+            return Vec::new();
         }
-        chances
+        let host = self.request.host;
+        let urls = redirectable(document);
+        let leads_back = |url: &str| is_same_server(authority(url), host);
+        let all = document.selection.hosts.iter().copied();
+        let is_skipped = |mirror: &HostId| {
+            urls.iter().filter(|(own, _)| own == mirror).all(|(_, url)| leads_back(url))
+        };
+        all.filter(is_skipped).collect()
     }
-}
-
-/// The share of the load that a mirror takes at present.
-fn weight(snapshot: &Snapshot, host: HostId) -> f64 {
-    let hosts = snapshot.hosts();
-    f64::from(hosts.bandwidth(host)) * f64::from(hosts.load(host).max(1))
 }
 
 /// The URLs of a redirect: where it leads, then those of its `Link` header.
@@ -240,9 +243,10 @@ fn redirected(redirect: &Redirect) -> impl Iterator<Item = String> {
 /// Every URL to which a redirect can lead, with its mirror.
 fn redirectable(document: &Document<'_>) -> Vec<(HostId, String)> {
     let (listings, of_hosts) = (document.edition.listings(), document.listings());
+    let web = document.choice.protocols.intersect(ProtocolSet::WEB);
     let mut urls = Vec::new();
     for &host in &document.selection.hosts {
-        for listing in of_hosts.of(host) {
+        for listing in of_hosts.of(host).iter().filter(|listing| web.contains(listing.protocol)) {
             let url = [&plain_ascii(listings.url(listing)), document.url_tail].concat();
             urls.push((host, url));
         }

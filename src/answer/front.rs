@@ -196,7 +196,7 @@ pub fn keep_working(
 
 /// The mirrors that are known to work over the client's version of IP, if one of them has to be among the
 /// first: clients of IPv6 may have nothing else, and not every mirror has it.
-fn working<'a>(criteria: &Criteria<'a>) -> Option<&'a [u64]> {
+pub fn working<'a>(criteria: &Criteria<'a>) -> Option<&'a [u64]> {
     let version = criteria.speaks.filter(|&version| version == IpVersion::V6)?;
     Some(criteria.directory.layout.working(version)).filter(|working| !working.is_empty())
 }

@@ -58,6 +58,7 @@ mod error_style;
 mod error;
 mod scratch;
 mod answering;
+mod first_chances;
 mod explaining;
 
 use fastrand::Rng;

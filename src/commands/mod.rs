@@ -7,6 +7,7 @@ pub mod inspect;
 mod inspect_geography;
 mod inspect_index;
 pub mod check;
+pub mod explain;
 pub mod quality;
 pub mod init;
 pub mod geography;
@@ -34,6 +35,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Check(args)) => check::run(&args),
+        Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Quality(args)) => quality::run(&args),
         Some(Command::Init(args)) => init::run(&args),
         #[cfg(feature = "scan")]

@@ -9,6 +9,7 @@ use encode::text::Text;
 use fastrand::Rng;
 use model::date::Timestamp;
 use model::embedded::AddressForm;
+use model::families::IpVersion;
 use model::ids::HostId;
 use snapshot::Snapshot;
 use snapshot::provenance::Found;
@@ -186,6 +187,11 @@ impl Making<'_, '_> {
             spread: rules.spreads,
             country_only: rules.country_only,
             countries: rules.countries.clone(),
+            excluded_servers: rules.left_out.servers.iter().map(ToString::to_string).collect(),
+            excluded_countries: rules.left_out.countries.iter().map(ToString::to_string).collect(),
+            ip_version: rules.ip_version.map(number),
+            first_over_ip: rules.speaks.map(number),
+            first_changes: rules.rotates,
             protocols: protocols.iter().map(|protocol| protocol.as_str().to_owned()).collect(),
             fallback: rules.fallback.clone(),
         }
@@ -276,8 +282,14 @@ impl Making<'_, '_> {
         for (host, (selected, place)) in verdicts() {
             let Ok(place) = place else { continue };
             if place < rearmost {
-                let (from, to) = (selected.drawn + 1, place + 1);
-                moved.push(MovedReport { mirror: self.key(host), from, to });
+                let (rule, detail) = wording::moved(selected.moved);
+                moved.push(MovedReport {
+                    mirror: self.key(host),
+                    rule: rule.to_owned(),
+                    detail: detail.to_owned(),
+                    from: selected.drawn + 1,
+                    to: place + 1,
+                });
             }
             rearmost = rearmost.max(place);
         }
@@ -310,6 +322,13 @@ impl Making<'_, '_> {
             preference,
             priority,
         }
+    }
+}
+
+fn number(version: IpVersion) -> u8 {
+    match version {
+        IpVersion::V4 => 4,
+        IpVersion::V6 => 6,
     }
 }
 

@@ -118,7 +118,7 @@ impl Reading {
                 self.skipped.push(SkippedUrl { url: url.url.clone(), reason });
             }
         }
-        self.notes.push("zypper takes all URLs from libzypp 17.36 on".into());
+        self.notes.push("newer versions (libzypp 17.38) keep all URLs".into());
     }
 
     fn aria2(&mut self, report: &Report) {

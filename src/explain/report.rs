@@ -142,6 +142,16 @@ pub struct RulesReport {
     pub country_only: bool,
     /// The countries asked for (`global` among them); `null` if none were.
     pub countries: Option<Vec<String>>,
+    /// The servers that the request leaves out.
+    pub excluded_servers: Vec<String>,
+    /// The countries that the request leaves out.
+    pub excluded_countries: Vec<String>,
+    /// The version of IP (4 or 6) that the request asks for.
+    pub ip_version: Option<u8>,
+    /// The version of IP that counts for the first mirrors: one that does not work over it is not first.
+    pub first_over_ip: Option<u8>,
+    /// Whether the first mirror of a redirect changes with time, so that who asks again gets another one.
+    pub first_changes: bool,
     /// The protocols of which a mirror must have a URL.
     pub protocols: Vec<String>,
     /// The base URL of the server that is listed last.
@@ -181,7 +191,8 @@ pub struct MirrorReport {
     pub load_percent: u8,
     /// The most of the clients near it that get it as their first one, in percent.
     pub max_share_percent: u8,
-    /// The probability that it is the first of the answer, in percent, over all draws for this client.
+    /// The probability that it is the first of the answer, in percent: over all draws for this client, and
+    /// over all times where the first mirror of redirects changes.
     pub first_percent: f64,
     /// Its place as drawn, from 1.
     pub drawn: usize,
@@ -218,6 +229,10 @@ pub struct ShapingReport {
 pub struct MovedReport {
     /// Its key.
     pub mirror: String,
+    /// The rule: `spread` over networks, `max_share`, `ip_version`, or `redirect_retry`.
+    pub rule: String,
+    /// The rule as a sentence.
+    pub detail: String,
     /// Its place as drawn, from 1.
     pub from: usize,
     /// Its place in the answer, from 1.

@@ -9,7 +9,9 @@ use model::geo::Country;
 use super::audience::Audience;
 use super::page::Page;
 use super::reading::Reading;
-use super::report::{ExcludedReport, MirrorReport, NetworkReport, Report, TierReport};
+use super::report::{
+    ExcludedReport, MirrorReport, MovedReport, NetworkReport, Report, TierReport, UrlReport,
+};
 
 /// The most columns of a line.
 pub const WIDTH: usize = 100;
@@ -67,11 +69,26 @@ fn request(report: &Report, page: &mut Page) {
     if let Some(countries) = &rules.countries {
         page.item("countries", &countries.join(", "));
     }
+    for (name, items) in
+        [("exclude", &rules.excluded_servers), ("not_country", &rules.excluded_countries)]
+    {
+        if !items.is_empty() {
+            page.item(name, &items.join(", "));
+        }
+    }
+    if let Some(version) = rules.ip_version {
+        page.item("ip_version", &version.to_string());
+    } else if let Some(version) = rules.first_over_ip {
+        page.item("first", &format!("works over IPv{version}, where that is known"));
+    }
     if !rules.protocols.is_empty() {
         page.item("protocols", &rules.protocols.join(", "));
     }
     page.item("data", &format!("generation {}, made {}", report.generation, report.created));
     page.item("draw", &format!("seed {}; other seeds give other orders", request.seed));
+    if rules.first_changes {
+        page.item("redirects", "the first mirror changes with client, file and time");
+    }
 }
 
 fn order(order: &str) -> &'static str {
@@ -178,12 +195,15 @@ fn row(mirror: &MirrorReport) -> String {
         let _ = write!(name, ", load {} %", mirror.load_percent);
     }
     if mirror.max_share_percent != 100 {
-        let _ = write!(name, ", at most {} % of first places", mirror.max_share_percent);
+        let _ = write!(name, ", max_share {} %", mirror.max_share_percent);
     }
     let weight = f64::from(mirror.bandwidth_mbit) * f64::from(mirror.load_percent) / 100.0;
+    let first = match mirror.first_percent {
+        0.0 => "-".to_owned(),
+        percent => format!("{percent:.2} %"),
+    };
     format!(
-        "  {:>6.2} % {:>10} {:>6} {:>6} {:>7} {:>5}  {name}",
-        mirror.first_percent,
+        "  {first:>8} {:>10} {:>6} {:>6} {:>7} {:>5}  {name}",
         weight,
         mirror.drawn,
         place,
@@ -194,14 +214,18 @@ fn row(mirror: &MirrorReport) -> String {
 
 fn title(tier: &TierReport) -> String {
     let by = tier.by.join(", ");
-    let km = tier.km.map(|(from, to)| format!("{from} to {to} km away")).unwrap_or_default();
+    let km = match tier.km {
+        Some((0, 0)) | None => String::new(),
+        Some((from, to)) if from == to => format!(", {from} km away"),
+        Some((from, to)) => format!(", {from} to {to} km away"),
+    };
     match tier.tier.as_str() {
         "netblock" => format!("in the network {by} of a mirror"),
         "asn" => format!("in the system {by}"),
         "country" => format!("in what was asked for: {by}"),
-        "geoip" if !km.is_empty() => format!("in the client's country, {km}"),
+        "geoip" if tier.km.is_some() => format!("in the client's country{km}"),
         "geoip" => format!("in the client's country: {by}"),
-        "nearest" => format!("in other countries, {km}"),
+        "nearest" => format!("in other countries{km}"),
         "continent" => format!("on the client's continent: {by}"),
         _ => "in the whole world".to_owned(),
     }
@@ -248,14 +272,12 @@ fn shaping(report: &Report, page: &mut Page) {
         Some(max) => page.item("URLs", &format!("at most {max} of a mirror")),
         None => page.item("URLs", "all of a mirror"),
     }
-    let moved = shaping.moved.iter();
-    let moved: Vec<_> = moved
-        .map(|moved| format!("{} from {} to {}", moved.mirror, moved.from, moved.to))
-        .collect();
-    if !moved.is_empty() {
-        page.item("moved", &moved.join(", "));
-    } else if rules.spread {
-        page.item("moved", "none: the first four are of different networks already");
+    for moved in &shaping.moved {
+        let MovedReport { mirror, rule, detail, from, to } = moved;
+        page.item("moved", &format!("{mirror} from {from} to {to} ({rule}): {detail}"));
+    }
+    if rules.spread && shaping.moved.is_empty() {
+        page.item("moved", "none: the first four are of different networks as far as they can be");
     }
     for repeated in &shaping.repeated_urls {
         page.item("repeated", &format!("{} of {}", repeated.url, repeated.mirror));
@@ -264,21 +286,24 @@ fn shaping(report: &Report, page: &mut Page) {
 }
 
 fn urls(report: &Report, page: &mut Page) {
-    page.title(match report.target.format.as_str() {
-        "redirect" => "The answer: a redirect to the first, the others in the header Link",
-        _ => "The answer",
+    let any =
+        |rank: fn(&UrlReport) -> Option<u64>| report.urls.iter().any(|url| rank(url).is_some());
+    page.title(match () {
+        () if report.target.format == "redirect" => {
+            "The answer: a redirect to the first, the others in the header Link"
+        }
+        () if any(|url| url.preference) => "The answer: number, preference, URL, mirror",
+        () if any(|url| url.priority) => "The answer: number, priority, URL, mirror",
+        () => "The answer: number, URL, mirror",
     });
     if report.urls.is_empty() {
         page.paragraph("The list is empty.");
     }
     for (number, url) in (1..).zip(&report.urls) {
         let mirror = url.mirror.as_deref().unwrap_or(&url.tier);
-        let rank = match (url.preference, url.priority) {
-            (Some(preference), _) => format!(", preference {preference}"),
-            (None, Some(priority)) => format!(", priority {priority}"),
-            (None, None) => String::new(),
-        };
-        page.hanging(&format!("  {number:>3}  {}  ({mirror}{rank})", url.url), 7);
+        let rank = url.preference.or(url.priority).map(|rank| format!("{rank:>3}  "));
+        let rank = rank.unwrap_or_default();
+        page.hanging(&format!("  {number:>3}  {rank}{}  ({mirror})", url.url), 7 + rank.len());
     }
 }
 

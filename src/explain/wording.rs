@@ -2,7 +2,7 @@
 
 use answer::Format;
 use answer::explain::ExplainedOrder;
-use answer::trace::{Cut, FoundVia, Reason};
+use answer::trace::{Cut, FoundVia, Moved, Reason};
 
 use super::report::RulesReport;
 
@@ -115,5 +115,23 @@ pub(crate) fn cut(cut: Cut, rules: &RulesReport) -> (&'static str, String) {
                 None => "the list is full".into(),
             },
         ),
+    }
+}
+
+/// Why a mirror was moved forward: a word that does not change, and a sentence about `it`. `None` stands for
+/// the networks of the first mirrors.
+pub(crate) fn moved(moved: Option<Moved>) -> (&'static str, &'static str) {
+    match moved {
+        None => ("spread", "the first four are to be of different networks, and offer https"),
+        Some(Moved::MaxShare) => {
+            ("max_share", "the share of first places of a mirror before it is limited")
+        }
+        Some(Moved::IpVersion) => (
+            "ip_version",
+            "mirrors before it are not known to work over the client's version of IP",
+        ),
+        Some(Moved::Position) => {
+            ("redirect_retry", "the first mirror of redirects changes with client, file and time")
+        }
     }
 }

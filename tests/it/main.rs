@@ -43,6 +43,7 @@ mod compression;
 mod corpus;
 mod dependencies;
 mod drain;
+mod explain;
 mod explain_pages;
 mod public_explanations;
 mod formats;
