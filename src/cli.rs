@@ -5,6 +5,7 @@
 //! underscores and dashes, and a repeated option counts once, the last time. Completions and the
 //! manual page are made from these definitions as well.
 
+mod help;
 #[cfg(feature = "scan")]
 mod scan;
 
@@ -12,9 +13,8 @@ use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::{Arg, ArgGroup, Args, FromArgMatches, Subcommand, ValueHint};
+use clap::{ArgGroup, Args, FromArgMatches, Subcommand, ValueHint};
 
-use crate::config::definition::{Absent, Definition, ValueKind};
 use crate::config::sections::answer::AnswerOptions;
 use crate::config::sections::data::InputOptions;
 use crate::config::written::Written;
@@ -22,6 +22,8 @@ use explain::PackageManager;
 use quality::condition::{Condition, POLICIES};
 use quality::figures::Figure;
 use sources::toml_catalog::is_line;
+
+use help::{asks_running_server, complete};
 
 #[cfg(feature = "scan")]
 pub use scan::ScanArgs;
@@ -73,7 +75,12 @@ impl Cli {
     pub fn definition() -> clap::Command {
         let chapters = Written::chapters().into_iter();
         let options: Vec<_> = chapters.flat_map(|chapter| chapter.options).collect();
-        complete(Self::augment_args(clap::Command::new("mirrorlistd")), &options)
+        complete(Self::augment_args(clap::Command::new("mirrorlistd")), &options).mut_subcommands(
+            |command| match command.get_name() {
+                "explain" => asks_running_server(command),
+                _ => command,
+            },
+        )
     }
 
     /// Reads the command line of this process; ends the process if it makes no sense.
@@ -131,7 +138,8 @@ pub enum Command {
     /// Explain the list that a client gets: why each mirror is in it or not, and in which order
     ///
     /// Takes the options of `serve`, loads the data as it would, and answers one request by the code that
-    /// answers requests. Nothing listens, and nothing is written. Private mirrors are named.
+    /// answers requests. Nothing listens, and nothing is written. Private mirrors are named. With `--admin`
+    /// the running server answers, whose admin listener is there.
     ///
     /// Exits 0 if the client gets a list, 1 if it gets an error or the data cannot be loaded, 2 if the
     /// command line or the configuration is at fault.
@@ -393,7 +401,9 @@ Examples:
       Why does this client get this list?
   mirrorlistd explain --config mirrorlistd.toml --ip 192.0.2.1 --client dnf \\
       '/metalink?repo=baseos-9&arch=x86_64'
-      Ask as the server would answer, and say which mirrors dnf tries.";
+      Ask as the server would answer, and say which mirrors dnf tries.
+  mirrorlistd explain --admin 127.0.0.1:3001 --ip 192.0.2.1 'repo=baseos-9&arch=x86_64'
+      Ask the server that runs.";
 
 /// `mirrorlistd explain`.
 #[derive(Args, Clone, Debug)]
@@ -452,50 +462,6 @@ pub struct GeographyArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-}
-
-/// Adds to a command and to those below it what the rows of options tell, and the spelling of their
-/// flags with underscores.
-fn complete(command: clap::Command, options: &[Definition]) -> clap::Command {
-    let describe = |arg: Arg| match options.iter().find(|option| arg.get_id() == option.id) {
-        Some(option) => complete_option(arg, option),
-        None => arg,
-    };
-    command.mut_args(describe).mut_subcommands(|command| complete(command, options))
-}
-
-fn complete_option(arg: Arg, option: &Definition) -> Arg {
-    let arg = match arg.get_action().takes_values() {
-        true => arg.value_name(option.value),
-        false => arg,
-    };
-    let arg = if option.id.contains('_') { arg.alias(option.id) } else { arg };
-    let arg = match option.value {
-        "FILE" => arg.value_hint(ValueHint::FilePath),
-        "PATH" => arg.value_hint(ValueHint::AnyPath),
-        "FOLDER" => arg.value_hint(ValueHint::DirPath),
-        "URL" => arg.value_hint(ValueHint::Url),
-        _ => arg,
-    };
-    let (Some((first, rest)), Some(default)) = (option.paragraphs.split_first(), default(option))
-    else {
-        return arg;
-    };
-    let short = format!("{first} [default: {default}]");
-    let long = std::iter::once(short.as_str()).chain(rest.iter().map(String::as_str));
-    let long = long.collect::<Vec<_>>().join("\n\n");
-    // As clap does: one paragraph is short help only.
-    let arg = if rest.is_empty() { arg } else { arg.long_help(long) };
-    arg.help(short)
-}
-
-/// What help says of the default; a switch is off without saying so.
-fn default(option: &Definition) -> Option<&str> {
-    match &option.absent {
-        Absent::Value(value) if option.kind != ValueKind::Switch => Some(&value.plain),
-        Absent::Words(words) => Some(words),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

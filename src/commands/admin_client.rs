@@ -21,16 +21,16 @@ const MAX_HEADER_BYTES: usize = 16 << 10;
 
 /// The answer to a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct AdminResponse {
+pub(super) struct AdminResponse {
     /// The status.
-    pub status: u16,
+    pub(super) status: u16,
     /// The body.
-    pub body: String,
+    pub(super) body: String,
 }
 
 /// The reason why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum AdminError {
+pub(super) enum AdminError {
     /// Nothing listens, or nobody may connect.
     #[error(
         "cannot connect to {address}: {error}; does the server run, with this address in --admin?"
@@ -80,7 +80,7 @@ pub enum AdminError {
 }
 
 /// Gets what is at `target`, a path with a query.
-pub fn get(address: &Address, target: &str) -> Result<AdminResponse, AdminError> {
+pub(super) fn get(address: &Address, target: &str) -> Result<AdminResponse, AdminError> {
     let deadline = Instant::now() + TIMEOUT;
     let stream = match address {
         Address::Tcp(socket) => {

@@ -1,7 +1,8 @@
 //! `mirrorlistd explain`: why a client gets the list that it gets.
 //!
-//! A report is made here, from data that are loaded for it. What is printed is made from the report alone,
-//! so that one that comes from elsewhere is printed in the same way.
+//! A report is made here, from data that are loaded for it, or by a running server
+//! ([`super::explain_running`]). What is printed is made from the report alone, so both are printed in the
+//! same way.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::ExitCode;
@@ -9,12 +10,15 @@ use std::time::SystemTime;
 
 use serde_json::json;
 
+use super::explain_running::{self, RunningError};
 use super::output::{FAILURE, USAGE, complain, fail, finish};
 use crate::cli::ExplainArgs;
 use crate::config::Config;
-use ::explain::{Audience, Question, Refused, Report, report, text};
+use ::explain::{Audience, PackageManager, Question, Refused, Report, report, text};
 use answer::requester::Requester;
 use runtime::log;
+use serve::http::socket::Address;
+use serve::pages::explain_form::ExplainForm;
 use serve::reload::Source;
 use sources::Inputs;
 
@@ -29,6 +33,9 @@ pub(super) fn run(args: &ExplainArgs) -> ExitCode {
 fn make(args: &ExplainArgs) -> Result<Result<Report, Refused>, (u8, String)> {
     let (path, query) = Question::divide(&args.request);
     let requester = requester(args.ip, query).map_err(|reason| (USAGE, reason.to_owned()))?;
+    if let Some(address) = &args.serve.options.admin.admin {
+        return ask_running(args, address, path, query);
+    }
     let config = Config::resolve(&args.serve.options, args.serve.file.config.as_deref())
         .map_err(|error| (USAGE, error.to_string()))?;
     log::install(config.log_level);
@@ -49,6 +56,30 @@ fn make(args: &ExplainArgs) -> Result<Result<Report, Refused>, (u8, String)> {
         seed: args.seed,
     };
     Ok(report(&loaded.edition, &config.http.answer, &question))
+}
+
+/// Asks the server that has its admin listener at `address`.
+fn ask_running(
+    args: &ExplainArgs,
+    address: &Address,
+    path: &str,
+    query: &str,
+) -> Result<Result<Report, Refused>, (u8, String)> {
+    let form = ExplainForm {
+        ip: args.ip.map(|ip| ip.to_string()).unwrap_or_default(),
+        client: args.client.map(PackageManager::as_str).unwrap_or("").to_owned(),
+        host: args.host.clone().unwrap_or_default(),
+        request: if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") },
+        seed: args.seed.to_string(),
+        parameters: Vec::new(),
+    };
+    explain_running::ask(address, &form).map_err(|error| {
+        let status = match error {
+            RunningError::Question(_) | RunningError::TooLong(_) => USAGE,
+            _ => FAILURE,
+        };
+        (status, error.to_string())
+    })
 }
 
 /// Who asks: the client itself, or this host for the client in `ip=`.

@@ -16,7 +16,7 @@ const MAX_QUERY_BYTES: usize = 14 << 10;
 
 /// The reason why a running server does not explain.
 #[derive(Debug, thiserror::Error)]
-pub enum RunningError {
+pub(super) enum RunningError {
     /// There is no answer.
     #[error("{0}")]
     NoAnswer(#[from] AdminError),
@@ -61,7 +61,10 @@ pub enum RunningError {
 }
 
 /// Asks the server at `address`. The inner result is what the client gets.
-pub fn ask(address: &Address, form: &ExplainForm) -> Result<Result<Report, Refused>, RunningError> {
+pub(super) fn ask(
+    address: &Address,
+    form: &ExplainForm,
+) -> Result<Result<Report, Refused>, RunningError> {
     let query = form.to_query();
     if query.len() > MAX_QUERY_BYTES {
         return Err(RunningError::TooLong(query.len()));

@@ -12,8 +12,8 @@ pub mod quality;
 pub mod init;
 pub mod geography;
 mod output;
-pub mod admin_client;
-pub mod explain_running;
+mod admin_client;
+mod explain_running;
 mod environment;
 #[cfg(feature = "scan")]
 pub mod scan;

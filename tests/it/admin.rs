@@ -32,6 +32,11 @@ impl Watched {
         Self { server, socket }
     }
 
+    /// Its address, as options are written.
+    pub(crate) fn admin_address(&self) -> String {
+        format!("unix:{}", self.socket.display())
+    }
+
     /// Status, header and body.
     #[track_caller]
     pub(crate) fn ask(&self, method: &str, path: &str) -> (u16, String, String) {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::admin::Watched;
 use crate::golden;
-use crate::server::{DEMO, HasBody, Server, wait_until};
+use crate::server::{self, DEMO, HasBody, Server, wait_until};
 
 /// A question about a German client of the demo data.
 const ASKED: &str = "repo=demo-9&arch=x86_64&ip=192.0.2.10";
@@ -20,6 +20,14 @@ fn start_public(lines: &str, args: &[&str]) -> Watched {
     fs::write(&file, text).expect("a writable folder");
     let file = file.to_str().expect("a UTF-8 path").to_owned();
     Watched::start_in(folder, &[&["--config", &file], args].concat())
+}
+
+/// Exit status, stdout and stderr of the program.
+#[track_caller]
+fn run(args: &[&str]) -> (Option<i32>, String, String) {
+    let output = server::run(args);
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
 /// Replaces what differs between two runs.
@@ -262,4 +270,46 @@ fn the_combined_log_does_not_tell_who_asked_about_whom() {
     let text = fs::read_to_string(&log).expect("a log");
     assert!(text.contains("\"GET /why HTTP/1.1\" 200 "), "{text}");
     assert!(!text.contains("192.0.2.10"), "{text}");
+}
+
+#[test]
+fn the_command_asks_a_running_server() {
+    let watched = Watched::start(&["--demo"]);
+    let admin = watched.admin_address();
+    let asked = ["--ip", "192.0.2.10", "repo=demo-9&arch=x86_64"];
+    let (code, stdout, stderr) = run(&[&["explain", "--admin", &admin][..], &asked].concat());
+    assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
+    // It is what the command makes of the same data.
+    let (code, of_file, _) = run(&[&["explain", "--demo"][..], &asked].concat());
+    assert_eq!(code, Some(0));
+    assert_eq!(stdout, of_file);
+    let json = [&["explain", "--admin", &admin, "--json"][..], &asked].concat();
+    let (code, json, _) = run(&json);
+    assert_eq!(code, Some(0));
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    let answer = watched.server.get(DEMO);
+    assert_eq!(json["generation"].as_str(), answer.header("mirrorlist-generation"));
+}
+
+#[test]
+fn the_command_says_why_a_server_does_not_explain() {
+    let watched = Watched::start(&["--demo"]);
+    let admin = watched.admin_address();
+    #[track_caller]
+    fn check(admin: &str, request: &str, expected_code: i32, expected: &str) {
+        let args = ["explain", "--admin", admin, "--ip", "192.0.2.10", request];
+        let (code, stdout, stderr) = run(&args);
+        assert_eq!(code, Some(expected_code), "{stderr}");
+        assert!(stderr.contains(expected), "{stderr}");
+        assert_eq!(stdout, "");
+    }
+    check(&admin, "repo=no-such&arch=x86_64", 1, "no-such");
+    check(&admin, "/no/such", 1, "no route has this path");
+    let public = watched.server.address.to_string();
+    check(&public, "repo=demo-9&arch=x86_64", 1, "is not the admin listener of mirrorlistd");
+    // What the server's own options say of data is not overruled.
+    let (code, _, stderr) = run(&["explain", "--admin", &admin, "--demo", "repo=a&arch=b"]);
+    assert_eq!(code, Some(2), "{stderr}");
+    let nobody = format!("{admin}.none");
+    check(&nobody, "repo=demo-9&arch=x86_64", 1, "cannot connect to unix:");
 }

@@ -132,7 +132,10 @@ fn view<'r>(report: &'r Report, form: &ExplainForm) -> ResultView<'r> {
         cut: groups(&report.shaping.cut),
         excluded: groups(&report.excluded),
         moved: moved
-            .map(|moved| format!("{} from place {} to {}", moved.mirror, moved.from, moved.to))
+            .map(|moved| {
+                let (from, to) = (moved.from, moved.to);
+                format!("{} from place {from} to {to}: {}", moved.mirror, moved.detail)
+            })
             .collect(),
         repeated: repeated.map(|one| format!("{} ({})", one.url, one.mirror)).collect(),
         reading: report.reading.as_ref().map(|reading| reading_view(reading, report)),
@@ -232,6 +235,18 @@ fn rules(report: &Report) -> Vec<Pair> {
     };
     let mut pairs = vec![("Order", order.to_owned())];
     pairs.extend(rules.countries.as_ref().map(|asked| ("Countries asked for", asked.join(", "))));
+    let left_out = [
+        ("Servers left out", &rules.excluded_servers),
+        ("Countries left out", &rules.excluded_countries),
+    ];
+    let left_out = left_out.into_iter().filter(|(_, names)| !names.is_empty());
+    pairs.extend(left_out.map(|(name, names)| (name, names.join(", "))));
+    pairs.extend(rules.ip_version.map(|version| ("Asked for over", format!("IPv{version}"))));
+    pairs.extend(
+        rules
+            .first_over_ip
+            .map(|version| ("Version of IP that counts first", format!("IPv{version}"))),
+    );
     if rules.country_only {
         pairs.push(("Other countries", "are not listed".into()));
     }

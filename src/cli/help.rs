@@ -1,0 +1,64 @@
+//! What the definition of the command line takes from the table of options: help, defaults, names of values.
+
+use clap::{Arg, ValueHint};
+
+use crate::config::definition::{Absent, Definition, ValueKind};
+
+/// Adds to a command and to those below it what the rows of options tell, and the spelling of their
+/// flags with underscores.
+pub(super) fn complete(command: clap::Command, options: &[Definition]) -> clap::Command {
+    let describe = |arg: Arg| match options.iter().find(|option| arg.get_id() == option.id) {
+        Some(option) => complete_option(arg, option),
+        None => arg,
+    };
+    command.mut_args(describe).mut_subcommands(|command| complete(command, options))
+}
+
+/// Gives `--admin` of `explain` its own meaning: no listener is opened, one is asked.
+pub(super) fn asks_running_server(explain: clap::Command) -> clap::Command {
+    let data = ["config", "snapshot", "catalog", "almalinux", "cache", "demo"];
+    explain.mut_arg("admin", |arg| {
+        arg.help("Ask the running server whose admin listener is there: ADDR:PORT or unix:PATH")
+            .long_help(
+                "Ask the running server whose admin listener is there: ADDR:PORT or unix:PATH\n\n\
+                 The answer is that of the data and the options which it uses now, so no others are \
+                 given. What is printed is the same.",
+            )
+            .help_heading("Explain")
+            .conflicts_with_all(data)
+    })
+}
+
+fn complete_option(arg: Arg, option: &Definition) -> Arg {
+    let arg = match arg.get_action().takes_values() {
+        true => arg.value_name(option.value),
+        false => arg,
+    };
+    let arg = if option.id.contains('_') { arg.alias(option.id) } else { arg };
+    let arg = match option.value {
+        "FILE" => arg.value_hint(ValueHint::FilePath),
+        "PATH" => arg.value_hint(ValueHint::AnyPath),
+        "FOLDER" => arg.value_hint(ValueHint::DirPath),
+        "URL" => arg.value_hint(ValueHint::Url),
+        _ => arg,
+    };
+    let (Some((first, rest)), Some(default)) = (option.paragraphs.split_first(), default(option))
+    else {
+        return arg;
+    };
+    let short = format!("{first} [default: {default}]");
+    let long = std::iter::once(short.as_str()).chain(rest.iter().map(String::as_str));
+    let long = long.collect::<Vec<_>>().join("\n\n");
+    // As clap does: one paragraph is short help only.
+    let arg = if rest.is_empty() { arg } else { arg.long_help(long) };
+    arg.help(short)
+}
+
+/// What help says of the default; a switch is off without saying so.
+fn default(option: &Definition) -> Option<&str> {
+    match &option.absent {
+        Absent::Value(value) if option.kind != ValueKind::Switch => Some(&value.plain),
+        Absent::Words(words) => Some(words),
+        _ => None,
+    }
+}
