@@ -227,12 +227,15 @@ mod tests {
     fn networks() -> impl Strategy<Value = Vec<(Prefix, Area)>> {
         let place = (0_usize..3, prop::option::of((-90_i32..=90, -180_i32..=180)));
         prop::collection::vec((place, 20_u8..=32), 1..60).prop_map(|list| {
-            let network = |(((country, point), length), n): (((_, Option<(i32, i32)>), _), i32)| {
+            let network = |n: usize, country: usize, point: Option<(i32, i32)>, length: u8| {
                 let location = location(["DE", "FR", "JP"][country]);
                 let point = point.and_then(|(a, b)| Point::new(f64::from(a), f64::from(b)));
                 (prefix(&format!("10.{n}.0.0/{length}")), Area { location, point })
             };
-            list.into_iter().zip(0..).map(network).collect()
+            let numbered = list.into_iter().enumerate();
+            numbered
+                .map(|(n, ((country, point), length))| network(n, country, point, length))
+                .collect()
         })
     }
 
