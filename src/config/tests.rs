@@ -10,7 +10,10 @@ use super::written::{LISTENER, TABLES, Written};
 use answer::shaping::Shaping;
 
 /// A configuration in which every option has an effect: real data, watched, with an admin listener.
-const BASE: &str = "demo = false\nwatch = true\nadmin.listen = 'unix:/run/admin'\n";
+const BASE: &str = "demo = false\nwatch = true\nadmin.listen = 'unix:/run/admin'\n\
+                    answer.public_explain = true\n";
+/// The switches in it that are off by default.
+const ON_IN_BASE: [&str; 2] = ["watch", "answer.public_explain"];
 
 fn options() -> Vec<Definition> {
     Written::chapters().into_iter().flat_map(|chapter| chapter.options).collect()
@@ -105,13 +108,15 @@ fn each_default_that_is_shown_is_the_one_that_is_used() {
     let base = resolved(&[], BASE);
     for option in single_options() {
         if let Absent::Value(value) = &option.absent
-            && option.key != "watch"
+            && !ON_IN_BASE.contains(&option.key)
         {
             assert_eq!(with(option.key, &value.toml), base, "{} = {}", option.key, value.toml);
         }
     }
-    let without = BASE.replace("watch = true", "");
-    assert_eq!(with("watch", "false"), resolved(&[], &without));
+    for key in ON_IN_BASE {
+        let without = BASE.replace(&format!("{key} = true\n"), "");
+        assert_eq!(with(key, "false"), resolved(&[], &without));
+    }
     for profile in ["compatible", "modern"] {
         let head = format!("answer.profile = '{profile}'\n");
         for option in options() {

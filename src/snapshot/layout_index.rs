@@ -213,18 +213,21 @@ fn none_if_empty(set: Box<[u64]>) -> Box<[u64]> {
 mod tests {
     use super::*;
     use crate::tables::{Host, HostSets};
+    use model::families::Families;
     use model::mirror_key::MirrorKey;
 
     #[test]
     fn nobody_can_ask_for_terabytes() {
         let mut tables = Tables::default();
         tables.urls.push("https://m.example/pub").expect("room");
+        tables.url_families.push(Families::default());
         tables.url_lists.push(vec![0; 10_000]).expect("room");
         tables.country_sets.push([]).expect("room");
         let slot = Slot { urls: 0, countries: 0, public: true };
         let host = |number| Host::new(MirrorKey::Number(number));
         tables.hosts = (0..10_000).map(host).collect();
         tables.carriers = HostSets::new(tables.hosts.len());
+        tables.band_hosts = HostSets::new(tables.hosts.len());
         tables.layouts = vec![Layout { slots: vec![Some(slot); 10_000] }];
         assert_eq!(tables.validate(), Ok(()));
         assert_eq!(build(&tables).err(), Some("layouts"));
@@ -234,6 +237,7 @@ mod tests {
     fn nobody_can_list_a_mirror_everywhere_in_every_layout() {
         let mut tables = Tables::default();
         tables.urls.push("https://m.example/pub").expect("room");
+        tables.url_families.push(Families::default());
         tables.url_lists.push([0]).expect("room");
         let letters = || ('A'..='Z').chain('0'..='9');
         let codes = letters().flat_map(|a| letters().map(move |b| format!("{a}{b}")));
@@ -242,6 +246,7 @@ mod tests {
         tables.country_sets.push(countries).expect("room");
         tables.hosts = vec![Host::new(MirrorKey::Number(1))];
         tables.carriers = HostSets::new(1);
+        tables.band_hosts = HostSets::new(1);
         let slot = Slot { urls: 0, countries: 0, public: true };
         tables.layouts = vec![Layout { slots: vec![Some(slot)] }; 10_000];
         assert_eq!(tables.validate(), Ok(()));

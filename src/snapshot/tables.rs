@@ -340,6 +340,7 @@ mod tests {
             };
             let mut tables = Tables {
                 hosts: vec![Host::new(MirrorKey::Number(1))],
+                band_hosts: HostSets::new(1),
                 layouts: vec![Layout { slots: vec![None] }],
                 carriers: HostSets::new(1),
                 directory_names: Names::from_sorted(["a", "b"]).expect("two names"),
@@ -399,6 +400,7 @@ mod tests {
         let mut tables = Tables {
             hosts: (0..).map(host).take(N_HOSTS).collect(),
             carriers: HostSets::new(N_HOSTS),
+            band_hosts: HostSets::new(N_HOSTS),
             ..Tables::default()
         };
         // A forged file of a few kilobytes: all networks share one long list.

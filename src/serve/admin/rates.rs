@@ -76,16 +76,16 @@ mod tests {
         let mut rates = Rates::default();
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        assert_eq!(rates.per_second(start, &metrics).0, [0.0; 3]);
+        assert_eq!(rates.per_second(start, &metrics).0, [0.0; 4]);
         rates.sample(start, &metrics);
         for _ in 0..50 {
             metrics.begin_answer().end(RequestKind::Metalink, StatusClass::Success);
         }
-        assert_eq!(rates.per_second(at(10), &metrics).0, [0.0, 5.0, 0.0]);
+        assert_eq!(rates.per_second(at(10), &metrics).0, [0.0, 5.0, 0.0, 0.0]);
         for step in 1..100 {
             rates.sample(at(step * 5), &metrics);
         }
-        assert_eq!(rates.per_second(at(495), &metrics).0, [0.0; 3]);
+        assert_eq!(rates.per_second(at(495), &metrics).0, [0.0; 4]);
         assert!(rates.samples.len() < 20, "old samples are forgotten");
     }
 }
