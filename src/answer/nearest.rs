@@ -26,19 +26,18 @@ pub(super) fn select<T: Tracer>(selecting: &mut Selecting<'_, '_, T>, has_monopo
     if has_monopoly {
         return;
     }
-    let (area, continent) = match criteria.countries {
-        Some(asked) => {
-            if selecting.asked_countries(asked) {
-                return;
-            }
-            // Nobody is there: what follows is for the first of them.
-            let snapshot = selecting.snapshot;
-            let first = asked.codes.first().copied();
-            let continent = first.and_then(|country| snapshot.find_continent(country));
-            (first.and_then(|country| snapshot.find_whole(country)), continent)
-        }
-        None => (criteria.area, criteria.location.and_then(Location::continent)),
-    };
+    if criteria.countries.is_some_and(|asked| selecting.asked_countries(asked)) {
+        return;
+    }
+    // No mirror is in the countries asked for: what follows is for the first of them that exists.
+    let snapshot = selecting.snapshot;
+    let asked = criteria.countries.into_iter().flat_map(|asked| asked.codes.iter().copied());
+    let mut known = asked.filter_map(|country| {
+        let (area, continent) = (snapshot.find_whole(country), snapshot.find_continent(country));
+        (area.is_some() || continent.is_some()).then_some((area, continent))
+    });
+    let of_client = || (criteria.area, criteria.location.and_then(Location::continent));
+    let (area, continent) = known.next().unwrap_or_else(of_client);
     if let Some(area) = area {
         bands(selecting, area);
     }

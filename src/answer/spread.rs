@@ -44,13 +44,19 @@ pub fn spread(
         };
         let is_near =
             |host: HostId| front.iter().any(|&other| snapshot.hosts().share_network(host, other));
-        let best = rest
-            .iter()
-            .take(window)
-            .enumerate()
-            .min_by_key(|&(index, &host)| (is_near(host), lacks_preferred(host), index));
-        if let Some((index, _)) = best {
-            selection.promote(place + index, place);
+        let rank = |host| (is_near(host), lacks_preferred(host));
+        let mut window = rest.iter().take(window).enumerate();
+        // As a rule the next one is as good as any, and the others are not looked at.
+        let Some((mut best, &next)) = window.next() else { return };
+        let mut least = rank(next);
+        while least != (false, false)
+            && let Some((index, &host)) = window.next()
+        {
+            let own = rank(host);
+            if own < least {
+                (best, least) = (index, own);
+            }
         }
+        selection.promote(place + best, place);
     }
 }

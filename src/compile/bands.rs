@@ -32,8 +32,9 @@ struct Site {
 
 /// Fills in the bands of all areas of `tables`, which must have the mirrors and the centres of countries.
 pub(super) fn lay_out(tables: &mut Tables) -> Option<()> {
-    let sites = find_sites(tables);
-    let of_country = own_countries(tables);
+    let countries = countries_of_hosts(tables);
+    let sites = find_sites(tables, &countries);
+    let of_country = hosts_of_countries(&countries);
     tables.band_hosts = HostSets::new(tables.hosts.len());
     for &area in &tables.areas {
         let own = area.location.country().filter(|_| area.point.is_none());
@@ -93,27 +94,40 @@ fn bands_around(area: Area, centre: Point, sites: &[Site]) -> Vec<(Reach, Box<[u
 }
 
 /// The mirrors of known places, those at one point together.
-fn find_sites(tables: &Tables) -> Vec<Site> {
+fn find_sites(tables: &Tables, countries: &[Option<Country>]) -> Vec<Site> {
     let n_hosts = tables.hosts.len();
     let mut sites: BTreeMap<(Point, Option<Country>), Box<[u64]>> = BTreeMap::new();
-    for (id, host) in (0..).map(HostId).zip(&tables.hosts) {
-        let centre = || find_centre(&tables.centres, host.country?);
+    for ((id, host), country) in (0..).map(HostId).zip(&tables.hosts).zip(countries.iter().copied())
+    {
+        let centre = || find_centre(&tables.centres, country?);
         if let Some(point) = host.point.or_else(centre) {
-            insert(sites.entry((point, host.country)).or_insert_with(|| empty_set(n_hosts)), id);
+            insert(sites.entry((point, country)).or_insert_with(|| empty_set(n_hosts)), id);
         }
     }
     sites.into_iter().map(|((point, country), hosts)| Site { country, point, hosts }).collect()
 }
 
-fn own_countries(tables: &Tables) -> BTreeMap<Country, Box<[u64]>> {
-    let n_hosts = tables.hosts.len();
-    let mut countries = BTreeMap::new();
-    for (id, host) in (0..).map(HostId).zip(&tables.hosts) {
-        if let Some(country) = host.country {
-            insert(countries.entry(country).or_insert_with(|| empty_set(n_hosts)), id);
+/// The country of each mirror: where it is, or else the first in which it is listed.
+fn countries_of_hosts(tables: &Tables) -> Vec<Option<Country>> {
+    let mut countries: Vec<_> = tables.hosts.iter().map(|host| host.country).collect();
+    for layout in &tables.layouts {
+        for (country, slot) in countries.iter_mut().zip(&layout.slots) {
+            let listed = || tables.country_sets.get(slot.as_ref()?.countries as usize).first();
+            *country = country.or_else(|| listed().copied());
         }
     }
     countries
+}
+
+fn hosts_of_countries(countries: &[Option<Country>]) -> BTreeMap<Country, Box<[u64]>> {
+    let mut hosts = BTreeMap::new();
+    for (id, country) in (0..).map(HostId).zip(countries) {
+        if let Some(country) = country {
+            let set = hosts.entry(*country).or_insert_with(|| empty_set(countries.len()));
+            insert(set, id);
+        }
+    }
+    hosts
 }
 
 fn find_centre(centres: &[(Country, Point)], country: Country) -> Option<Point> {

@@ -11,6 +11,7 @@ use model::base_url::BaseUrl;
 use model::embedded::Nat64Prefix;
 use model::families::Families;
 use model::geo::{Continent, Country};
+use model::host_set::empty_set;
 use model::ids::{DirectoryId, HostId};
 use model::path;
 use model::point::Point;
@@ -265,7 +266,8 @@ impl Tables {
                 "bands",
                 self.bands.len() == self.areas.len()
                     && self.bands.is_sound(|band| (band.hosts as usize) < self.band_hosts.len())
-                    && self.band_hosts.is_sound(n_hosts),
+                    && self.band_hosts.is_sound(n_hosts)
+                    && (0..self.bands.len()).all(|area| self.bands_are_disjoint(area)),
             ),
             ("location_prefixes", self.location_prefixes.is_sound(|id| id.index() < n_areas)),
             ("location_overrides", self.location_overrides.is_sound(|id| id.index() < n_areas)),
@@ -279,6 +281,22 @@ impl Tables {
     fn keys_differ(&self) -> bool {
         let keys: FxHashSet<_> = self.hosts.iter().map(|host| &host.key).collect();
         keys.len() == self.hosts.len()
+    }
+
+    /// Whether each mirror is in one band around an area at most, and none is empty. A forged file could
+    /// make requests walk millions of them.
+    fn bands_are_disjoint(&self, area: usize) -> bool {
+        let mut seen = empty_set(self.hosts.len());
+        self.bands.get(area).iter().all(|band| {
+            let hosts = self.band_hosts.get(band.hosts as usize);
+            let mut own = seen.iter_mut().zip(hosts);
+            let is_disjoint = own.all(|(seen, &hosts)| {
+                let is_new = *seen & hosts == 0;
+                *seen |= hosts;
+                is_new
+            });
+            is_disjoint && hosts.iter().any(|&word| word != 0) && band.km.0 <= band.km.1
+        })
     }
 
     /// Whether each category has directories, each once.

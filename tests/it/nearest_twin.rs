@@ -161,9 +161,15 @@ impl Twin<'_> {
                 steps.add((Tier::Country, mirrors));
                 return steps.list;
             }
-            let first = asked.iter().copied().filter(|&code| code != "global").min();
             let is_area = |code: &&str| self.globe.areas.iter().any(|(known, _)| known == code);
-            (first.filter(is_area).map(|code| (code, None)), first.and_then(continent_of))
+            let is_known = |code: &&str| is_area(code) || continent_of(code).is_some();
+            match asked.iter().copied().filter(|&code| code != "global").filter(is_known).min() {
+                Some(first) => {
+                    (Some(first).filter(is_area).map(|code| (code, None)), continent_of(first))
+                }
+                // As if nothing was asked for, but for the client's networks.
+                None => (self.client_area(), None),
+            }
         };
         let enough = self.asked.max.unwrap_or(usize::MAX).max(self.asked.minimum);
         for (is_own, via, mirrors) in area.into_iter().flat_map(|area| self.bands(area)) {

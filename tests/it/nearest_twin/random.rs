@@ -76,7 +76,7 @@ pub(super) fn globe() -> impl Strategy<Value = Globe> {
 pub(super) fn asked() -> impl Strategy<Value = Asked> {
     let countries = prop_oneof![
         4 => Just(Vec::new()),
-        1 => subsequence(vec!["DE", "FR", "ES", "US", "JP", "global"], 1..3),
+        1 => subsequence(vec!["DE", "FR", "ES", "US", "JP", "ZZ", "global"], 1..3),
     ];
     let max = prop::option::of(1..8_usize);
     (0..=NETWORKS, any::<bool>(), countries, 0..7_usize, max).prop_map(
