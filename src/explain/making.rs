@@ -142,9 +142,13 @@ impl Making<'_, '_> {
                 .map(|point| PointReport { lat: point.north(), lon: point.east() }),
             located_by: area.as_ref().map(network),
             asn: asn_shown,
-            asn_by: asn.as_ref().map(network),
-            // Public reports are about mirrors that are shown; a network without one would be that of a
-            // private mirror.
+            // Public reports are about mirrors that are shown. A network without one would be that of a
+            // private mirror, and so would be the network of a system without one: the data have those of
+            // systems that host mirrors.
+            asn_by: asn
+                .as_ref()
+                .filter(|_| self.audience == Audience::Operator || asn_shown.is_some())
+                .map(network),
             netblocks: netblocks
                 .filter(|netblock| {
                     self.audience == Audience::Operator || !netblock.mirrors.is_empty()

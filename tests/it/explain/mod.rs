@@ -30,13 +30,29 @@ const COUNTRIES: [(&str, &str); 6] = [
     ("2001:db8::/32", "DE"),
 ];
 
+/// The networks of systems: one with public mirrors, one with a private mirror alone, one without any.
+const SYSTEMS: &str = "198.51.100.0/25 64500\n203.0.113.0/25 64999\n198.18.0.0/24 64998\n";
+
 /// The world with these options.
 fn serve(options: &Options) -> Server {
+    serve_catalog(WORLD, options)
+}
+
+/// The world as if it had no private mirrors, with these options.
+fn serve_public(options: &Options) -> Server {
+    const MIRROR: &str = "[[mirror]]\n";
+    let mut records = WORLD.split(MIRROR);
+    let head = records.next().unwrap().to_owned();
+    let public = records.filter(|record| !record.contains("private = true"));
+    serve_catalog(&public.fold(head, |catalog, record| catalog + MIRROR + record), options)
+}
+
+fn serve_catalog(catalog: &str, options: &Options) -> Server {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
-    std::fs::write(path("catalog.toml"), WORLD).unwrap();
+    std::fs::write(path("catalog.toml"), catalog).unwrap();
     std::fs::write(path("country.mmdb"), mmdb::write(Layout::GeoLite2, &COUNTRIES)).unwrap();
-    std::fs::write(path("systems.txt"), "198.51.100.0/25 64500\n").unwrap();
+    std::fs::write(path("systems.txt"), SYSTEMS).unwrap();
     let inputs = Inputs::Catalog(TextCatalog {
         catalog: path("catalog.toml"),
         format: CatalogFormat::Toml,
