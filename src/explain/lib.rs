@@ -26,3 +26,4 @@ pub use making::report;
 pub use package_manager::{PackageManager, UnknownPackageManager};
 pub use question::Question;
 pub use report::{Refused, Report};
+pub use wording::tier_title;

@@ -9,9 +9,8 @@ use model::geo::Country;
 use super::audience::Audience;
 use super::page::Page;
 use super::reading::Reading;
-use super::report::{
-    ExcludedReport, MirrorReport, MovedReport, NetworkReport, Report, TierReport, UrlReport,
-};
+use super::report::{ExcludedReport, MirrorReport, MovedReport, NetworkReport, Report, UrlReport};
+use super::wording::tier_title;
 
 /// The most columns of a line.
 pub const WIDTH: usize = 100;
@@ -157,7 +156,7 @@ fn tiers(report: &Report, page: &mut Page) {
     );
     page.line(&header());
     for tier in &report.tiers {
-        page.line(&format!("{}:", title(tier)));
+        page.line(&format!("{}:", tier_title(tier)));
         let (listed, cut): (Vec<_>, Vec<_>) =
             tier.mirrors.iter().partition(|mirror| mirror.place.is_some());
         for mirror in listed {
@@ -210,25 +209,6 @@ fn row(mirror: &MirrorReport) -> String {
         mirror.country.as_deref().unwrap_or("?"),
         km,
     )
-}
-
-fn title(tier: &TierReport) -> String {
-    let by = tier.by.join(", ");
-    let km = match tier.km {
-        Some((0, 0)) | None => String::new(),
-        Some((from, to)) if from == to => format!(", {from} km away"),
-        Some((from, to)) => format!(", {from} to {to} km away"),
-    };
-    match tier.tier.as_str() {
-        "netblock" => format!("in the network {by} of a mirror"),
-        "asn" => format!("in the system {by}"),
-        "country" => format!("in what was asked for: {by}"),
-        "geoip" if tier.km.is_some() => format!("in the client's country{km}"),
-        "geoip" => format!("in the client's country: {by}"),
-        "nearest" => format!("in other countries{km}"),
-        "continent" => format!("on the client's continent: {by}"),
-        _ => "in the whole world".to_owned(),
-    }
 }
 
 /// Mirrors by rule and sentence, in the order of their first ones.

@@ -4,7 +4,7 @@ use answer::Format;
 use answer::explain::ExplainedOrder;
 use answer::trace::{Cut, FoundVia, Moved, Reason};
 
-use super::report::RulesReport;
+use super::report::{RulesReport, TierReport};
 
 /// A format.
 pub(crate) fn format(format: Format, is_redirect: bool) -> &'static str {
@@ -40,6 +40,27 @@ pub(crate) fn via(via: FoundVia) -> String {
         FoundVia::Continent(continent) => continent.to_string(),
         FoundVia::Distance((from, to)) => format!("{from} to {to} km"),
         FoundVia::Global => "world".to_owned(),
+    }
+}
+
+/// What is common to the mirrors of a tier, to be read after "found" or as a title: `in other countries, 600 to
+/// 900 km away`. Distances of zero are those of centres of countries, so they are not told.
+pub fn tier_title(tier: &TierReport) -> String {
+    let by = tier.by.join(", ");
+    let km = match tier.km {
+        Some((0, 0)) | None => String::new(),
+        Some((from, to)) if from == to => format!(", {from} km away"),
+        Some((from, to)) => format!(", {from} to {to} km away"),
+    };
+    match tier.tier.as_str() {
+        "netblock" => format!("in the network {by} of a mirror"),
+        "asn" => format!("in the system {by}"),
+        "country" => format!("in what was asked for: {by}"),
+        "geoip" if tier.km.is_some() => format!("in the client's country{km}"),
+        "geoip" => format!("in the client's country: {by}"),
+        "nearest" => format!("in other countries{km}"),
+        "continent" => format!("on the client's continent: {by}"),
+        _ => "in the whole world".to_owned(),
     }
 }
 
@@ -132,6 +153,27 @@ pub(crate) fn moved(moved: Option<Moved>) -> (&'static str, &'static str) {
         ),
         Some(Moved::Position) => {
             ("redirect_retry", "the first mirror of redirects changes with client, file and time")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tier_says_what_its_mirrors_have_in_common() {
+        for (tier, by, km, title) in [
+            ("netblock", "192.0.2.0/24", None, "in the network 192.0.2.0/24 of a mirror"),
+            ("country", "DE", None, "in what was asked for: DE"),
+            ("geoip", "DE", None, "in the client's country: DE"),
+            ("geoip", "", Some((0, 0)), "in the client's country"),
+            ("nearest", "", Some((841, 841)), "in other countries, 841 km away"),
+            ("nearest", "", Some((0, 841)), "in other countries, 0 to 841 km away"),
+        ] {
+            let by = if by.is_empty() { Vec::new() } else { vec![by.to_owned()] };
+            let report = TierReport { tier: tier.into(), by, km, mirrors: Vec::new() };
+            assert_eq!(tier_title(&report), title);
         }
     }
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 use explain::reading::Reading;
 use explain::report::{ExcludedReport, MirrorReport, NetworkReport, Report, TierReport, UrlReport};
-use explain::{PackageManager, Refused};
+use explain::{PackageManager, Refused, tier_title};
 
 use super::explain_form::ExplainForm;
 use super::explaining::{Asker, DEFAULT_SEED, Outcome};
@@ -167,7 +167,7 @@ fn summary(report: &Report) -> String {
     let why = match found {
         Some((tier, listed)) => format!(
             ", found {}. It is the first in {} of the lists that this client can get",
-            title(tier),
+            tier_title(tier),
             percent(listed.first_percent)
         ),
         None => String::new(),
@@ -271,7 +271,7 @@ fn url_row(url: &UrlReport) -> UrlRow<'_> {
 /// A tier, if a mirror of it is listed.
 fn tier_view(tier: &TierReport) -> Option<TierView<'_>> {
     let rows: Vec<_> = tier.mirrors.iter().filter_map(mirror_row).collect();
-    (!rows.is_empty()).then(|| TierView { title: title(tier), rows })
+    (!rows.is_empty()).then(|| TierView { title: tier_title(tier), rows })
 }
 
 /// A mirror, if it is listed.
@@ -304,22 +304,6 @@ fn mirror_row(mirror: &MirrorReport) -> Option<MirrorRow<'_>> {
 
 fn percent(value: f64) -> String {
     if value > 0.0 && value < 0.05 { "< 0.1 %".into() } else { format!("{value:.1} %") }
-}
-
-/// What is common to the mirrors of a tier.
-fn title(tier: &TierReport) -> String {
-    let by = tier.by.join(", ");
-    let km = tier.km.map(|(from, to)| format!("{from} to {to} km away"));
-    match (tier.tier.as_str(), km) {
-        ("netblock", _) => format!("in the network {by}"),
-        ("asn", _) => format!("in the autonomous system {by}"),
-        ("country", _) => format!("in what was asked for ({by})"),
-        ("geoip", Some(km)) => format!("in the client's country, {km}"),
-        ("geoip", None) => format!("in the client's country ({by})"),
-        ("nearest", Some(km)) => format!("in another country, {km}"),
-        ("continent", _) => format!("on the client's continent ({by})"),
-        _ => "anywhere in the world".into(),
-    }
 }
 
 /// Mirrors by the sentence that says why, in the order of their first ones.
