@@ -336,8 +336,8 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
             minimum: rules.minimum(),
             enough: max.min(of_redirect).max(rules.minimum()),
             sharing: edition.listings().sharing(),
-            speaks: query.ip_version.or_else(|| rules.speaks(client.address)),
-            position: redirects.then(|| self.position(target, client)).flatten(),
+            speaks: rules.speaks(asked, client.address),
+            position: self.position(target, client),
             names_contributions: names_sources && *rules.header() == Header::Usual,
             country_only: rules.country_only(),
             order: rules.order(*format),
@@ -354,7 +354,8 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
 
     /// Where the first mirror of a redirect is on the line of chances.
     fn position(&self, target: &Target<'_, '_>, client: &Client) -> Option<f64> {
-        self.rules.position(client.address, target.directory.name, &target.file, self.request.now)
+        let Self { rules, request, asked, .. } = *self;
+        rules.position(asked, client.address, target.directory.name, &target.file, request.now)
     }
 
     /// Finds the file, which a metalink requires; returns an empty view for other formats.

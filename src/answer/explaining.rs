@@ -143,8 +143,8 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             countries,
             left_out: query.left_out.as_deref().cloned().unwrap_or_default(),
             ip_version: query.ip_version,
-            speaks: query.ip_version.or_else(|| rules.speaks(client)),
-            rotates: query.redirects(*format) && rules.options().redirect_retry.is_some(),
+            speaks: rules.speaks(asked, client),
+            rotates: rules.retries(asked).is_some(),
             fallback: rules
                 .fallback(query, choice.protocols)
                 .map(|fallback| fallback.base().to_owned()),

@@ -1,7 +1,9 @@
 //! The rules of an answer: the operator's options, with what the route of a request changes.
 
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 
+use super::asked::Asked;
 use super::criteria::SelectionOrder;
 use super::format::Format;
 use super::options::Options;
@@ -134,21 +136,38 @@ impl<'a> Rules<'a> {
     }
 
     /// Where the first mirror of a redirect to a file is on the line of chances
-    /// ([`Criteria::position`](super::criteria::Criteria::position)).
+    /// ([`Criteria::position`](super::criteria::Criteria::position)); `None` if it is the first one of a list.
     pub(super) fn position(
         self,
+        asked: &Asked<'_, '_>,
         client: IpAddr,
         directory: &str,
         file: &str,
         now: u64,
     ) -> Option<f64> {
-        let every = self.options.redirect_retry?;
+        let every = self.retries(asked)?;
         Some(retry::position(client, (directory, file), now, every))
     }
 
-    /// The version of IP by which mirrors are ordered for a client.
-    pub(super) fn speaks(self, client: IpAddr) -> Option<IpVersion> {
-        self.options.families.then(|| IpVersion::of(client))
+    /// After how many seconds a redirect has another first mirror, if it ever has.
+    pub(super) fn retries(self, asked: &Asked<'_, '_>) -> Option<NonZeroU64> {
+        let depends_on_client = asked.query.redirects(asked.format) && !self.is_fixed(asked.format);
+        self.options.redirect_retry.filter(|_| depends_on_client)
+    }
+
+    /// The version of IP by which mirrors are ordered for a client; `None` if it does not count, as in lists
+    /// that are the same for all clients.
+    pub(super) fn speaks(self, asked: &Asked<'_, '_>, client: IpAddr) -> Option<IpVersion> {
+        if self.is_fixed(asked.format) {
+            return None;
+        }
+        let own = self.options.families.then(|| IpVersion::of(client));
+        asked.query.ip_version.or(own)
+    }
+
+    /// Whether the order of mirrors is the same for all clients.
+    fn is_fixed(self, format: Format) -> bool {
+        matches!(self.order(format), SelectionOrder::Fixed(_))
     }
 
     /// Ends the body of a list as the route says.

@@ -57,6 +57,7 @@ mod inspect;
 mod irregular;
 mod interrupted_writes;
 mod rooms;
+mod same_for_all;
 mod scan;
 mod limits;
 mod linger;
