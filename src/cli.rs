@@ -329,7 +329,7 @@ pub struct QualityArgs {
     /// The architecture to ask for [default: the one that most mirrors carry]
     #[arg(long, value_name = "NAME", help_heading = "Question")]
     pub arch: Option<String>,
-    /// Measure distances between points where client and mirror have one
+    /// Measure distances between points where they are known
     #[arg(long, help_heading = "Report")]
     pub exact: bool,
     /// How many of the worst-served countries to name

@@ -19,8 +19,6 @@ use answer::requester::Requester;
 use runtime::log;
 use serve::http::socket::Address;
 use serve::pages::explain_form::ExplainForm;
-use serve::reload::Source;
-use sources::Inputs;
 
 pub(super) fn run(args: &ExplainArgs) -> ExitCode {
     match make(args) {
@@ -39,8 +37,7 @@ fn make(args: &ExplainArgs) -> Result<Result<Report, Refused>, (u8, String)> {
     let config = Config::resolve(&args.serve.options, args.serve.file.config.as_deref())
         .map_err(|error| (USAGE, error.to_string()))?;
     log::install(config.log_level);
-    let is_asked_for = args.serve.options.inputs.demo == Some(true);
-    if config.source == Source::Inputs(Inputs::Demo) && !is_asked_for {
+    if config.demo_stands_in {
         complain("mirrorlistd: warning: no data are given: these are the built-in demo data");
     }
     let loaded = config.source.load(None).map_err(|error| (FAILURE, error.to_string()))?;

@@ -36,6 +36,16 @@ pub(super) fn run(args: &QualityArgs) -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(USAGE, error),
     };
+    if config.demo_stands_in {
+        if !args.fail_if.is_empty() {
+            // A CI that lost an option would pass for ever.
+            return fail(
+                USAGE,
+                "no data are given for --fail-if (--demo takes the built-in demo data)",
+            );
+        }
+        complain("mirrorlistd: warning: no data are given: these are the built-in demo data");
+    }
     let loaded = match config.source.load(None) {
         Ok(loaded) => loaded,
         Err(error) => return fail(FAILURE, error),

@@ -23,6 +23,8 @@ pub struct Config {
     pub socket_mode: Mode,
     /// The data.
     pub source: Source,
+    /// Whether they are the built-in demo data because no option and no key of the file names any.
+    pub demo_stands_in: bool,
     /// Whether to publish data that has shrunk implausibly.
     pub shrink: Shrink,
     /// How long changed data files must stay unchanged before they are loaded; `None` reloads on a
@@ -71,6 +73,8 @@ impl Config {
         let upper = (&flags.inputs, &flags.source);
         let source = data::source(upper, (&file.inputs, &file.source), exists)?;
         let written = flags.clone().merge(file);
+        let demo_stands_in =
+            source == Source::Inputs(Inputs::Demo) && written.inputs.demo != Some(true);
         let Written { source: reload, listen, http, process, answer, admin, log, .. } = written;
         // Who tries the demo or writes a catalog has no folder of MirrorManager's, and may want no log.
         let logs = !matches!(source, Source::Inputs(Inputs::Demo | Inputs::Catalog(_)));
@@ -78,6 +82,7 @@ impl Config {
             listen: listen.addresses(written.listeners),
             socket_mode: listen.mode(),
             source,
+            demo_stands_in,
             shrink: reload.shrink(),
             watch: reload.quiet(),
             workers: process.n_workers(),

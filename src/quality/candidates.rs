@@ -30,6 +30,8 @@ pub(crate) struct OfArea {
     pub(crate) nearest: Vec<Near>,
     /// Whether one of the usable mirrors is in the country of the area.
     pub(crate) has_own: bool,
+    /// How far the nearest of these is, if known.
+    pub(crate) own_km: Option<f64>,
     /// The mirrors that are equally near, with the part of first places that each should get. Empty if the
     /// place of the area is not known.
     pub(crate) fair: Vec<(HostId, f64)>,
@@ -77,12 +79,14 @@ fn of_area(asking: &Asking<'_>, client: &Client, usable: &[HostId]) -> OfArea {
     let mut nearest: Vec<Near> = usable.iter().map(near).collect();
     let far = |near: &Near| near.km.unwrap_or(f64::INFINITY);
     nearest.sort_by(|one, other| far(one).total_cmp(&far(other)));
-    nearest.truncate(FRONT);
     let own = client.country();
     let is_own = |&host: &HostId| own.is_some() && snapshot.hosts().country(host) == own;
+    let own_km = nearest.iter().find(|near| is_own(&near.host)).and_then(|near| near.km);
+    nearest.truncate(FRONT);
     OfArea {
         nearest,
         has_own: usable.iter().any(is_own),
+        own_km,
         fair: client.area_id.map(|id| fair_shares(snapshot, id, usable)).unwrap_or_default(),
     }
 }

@@ -107,7 +107,8 @@ impl Condition {
     pub fn check(&self, policy: &str, figures: &Figures) -> Option<String> {
         let name = self.figure.name();
         let Some(value) = figures.get(self.figure) else {
-            return Some(format!("`{self}` cannot be told: {policy}.{name} is not known"));
+            let remedy = self.figure.remedy().map_or(String::new(), |remedy| format!(": {remedy}"));
+            return Some(format!("`{self}` cannot be told: {policy}.{name} is not known{remedy}"));
         };
         let holds = match self.operator {
             Operator::Less => value < self.number,
@@ -168,6 +169,11 @@ mod tests {
         assert_eq!(
             check("first_mean_km > 400", None),
             "`first_mean_km > 400` cannot be told: configured.first_mean_km is not known"
+        );
+        assert_eq!(
+            check("fairness_worst > 1.3", None),
+            "`fairness_worst > 1.3` cannot be told: configured.fairness_worst is not known: no mirror has enough \
+             first places to be compared; more --clients may help"
         );
     }
 

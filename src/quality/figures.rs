@@ -7,7 +7,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 pub enum Unit {
     /// Kilometres.
     Km,
-    /// A part of all clients, from 0 to 1.
+    /// A part of all clients, or of all first places, from 0 to 1.
     Share,
     /// A number of things, as a mean over clients.
     Mean,
@@ -36,6 +36,19 @@ macro_rules! figures {
             /// What it counts.
             pub fn unit(self) -> Unit {
                 match self { $(Self::$Name => Unit::$unit,)* }
+            }
+
+            /// What to do where it is not known, if anything helps.
+            pub fn remedy(self) -> Option<&'static str> {
+                match self {
+                    Self::FairnessWorst | Self::FairnessLeast => Some(
+                        "no mirror has enough first places to be compared; more --clients may help",
+                    ),
+                    Self::Ipv6Works | Self::FirstFails => Some(
+                        "the data do not say over which versions of IP mirrors work",
+                    ),
+                    _ => None,
+                }
             }
 
             /// What it says, in a sentence without its end.
@@ -69,6 +82,8 @@ figures! {
     Empty "empty" Share "clients that get no mirror",
     FairnessWorst "fairness_worst" Ratio "first places of the mirror that has most of them for its bandwidth, against its fair share",
     FairnessLeast "fairness_least" Ratio "the same of the mirror that has fewest",
+    FairnessMirrors "fairness_mirrors" Count "mirrors whose first places are compared, those with enough of them",
+    FairnessCovered "fairness_covered" Share "of the first places that mirrors should have, those of the compared ones",
     Starving "starving" Count "mirrors without any first place that should have some",
     Ipv6Works "ipv6_works" Share "of the clients with IPv6, those with a mirror among the first four that is known to work over it",
     FirstFails "first_fails" Share "clients whose first mirror is known not to work over their version of IP",

@@ -10,7 +10,7 @@ use super::candidates::Candidates;
 use super::clients::{self, Client, Drawing, Drawn};
 use super::distance::Distances;
 use super::error::Error;
-use super::fairness::{Compared, FirstPlaces};
+use super::fairness::{Compared, FirstPlaces, answers_needed, is_own_network};
 use super::report::{Clients, LIMIT, MirrorReport, PolicyReport, Question, Report};
 use super::subject::{Choice, ListFormat, Subject};
 use super::{summary, worst};
@@ -38,7 +38,7 @@ pub struct Plan {
     pub drawing: Drawing,
     /// What they ask for.
     pub choice: Choice,
-    /// Whether distances are those of points where both sides have one.
+    /// Whether distances are those of points where they are known.
     pub is_exact: bool,
     /// The policies, each with another name.
     pub policies: Vec<Policy>,
@@ -50,11 +50,14 @@ pub struct Plan {
     pub n_threads: usize,
 }
 
-/// How many answers are asked for in all, at least, to compare first places with fair shares.
+/// How many answers are asked for in all, at least, to compare first places with fair shares: each client for
+/// as many of them.
 const MIN_ANSWERS: usize = 30_000;
-/// The most answers for one client.
+/// The most answers for one client of them.
 const MAX_ROUNDS: usize = 30;
-/// The clients that a thread asks for before it reports.
+/// How many answers there are at most if that takes more, each client by its weight.
+const MAX_ANSWERS: f64 = 110_000.0;
+/// The clients that a thread asks for one after the other.
 const CHUNK: usize = 128;
 /// How many mirrors are named of those with most first places, and of those that have none.
 const N_MOST: usize = 5;
@@ -159,7 +162,7 @@ fn describe(clients: &[Client], plan: &Plan, log: Option<(u64, u64)>) -> Clients
     }
 }
 
-/// Asks for all clients, several times for each: once for all figures, then for first places only.
+/// Asks for all clients: once for all figures, then as often as it takes to compare first places.
 fn ask_for_all(
     asking: &Asking<'_>,
     clients: &[Client],
@@ -167,53 +170,74 @@ fn ask_for_all(
     plan: &Plan,
     progress: &(dyn Fn(usize) + Sync),
 ) -> (Vec<Outcome>, FirstPlaces) {
-    let n_rounds = MIN_ANSWERS.div_ceil(clients.len().max(1)).clamp(1, MAX_ROUNDS);
+    // The random numbers of a client are its own, whoever asks for it and in which order.
+    let rng = |seed, index: usize| Rng::with_seed(mix(seed, index as u64));
+    let outcomes = in_parallel(clients, plan.n_threads, |index, client, buffers| {
+        asking.outcome(client, &mut rng(plan.drawing.seed, index), buffers)
+    });
+    let fair = |client| candidates.of(client).map_or(&[][..], |of_area| &of_area.fair);
+    let is_shared = |outcome: &Outcome| outcome.found.is_some_and(|tier| !is_own_network(tier));
+    let shared = clients.iter().zip(&outcomes).filter(|(_, outcome)| is_shared(outcome));
+    let needed = answers_needed(shared.map(|(client, _)| (client.weight, fair(client))));
+    let needed = needed.min(MAX_ANSWERS);
+    let least = MIN_ANSWERS.div_ceil(clients.len().max(1)).clamp(1, MAX_ROUNDS);
+    let seed = !plan.drawing.seed;
+    let firsts_of = in_parallel(clients, plan.n_threads, |index, client, buffers| {
+        let mut rng = rng(seed, index);
+        let n_rounds = least.max(rounds(client.weight * needed));
+        let firsts = (0..n_rounds).filter_map(|_| asking.first(client, &mut rng, buffers));
+        let firsts: Vec<_> = firsts.collect();
+        progress(1);
+        (client.weight / n_rounds as f64, firsts)
+    });
+    let mut places = FirstPlaces::default();
+    for (client, (weight, firsts)) in clients.iter().zip(firsts_of) {
+        places.count(weight, fair(client), &firsts);
+    }
+    (outcomes, places)
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a part of MAX_ANSWERS, which is positive and small"
+)]
+fn rounds(answers: f64) -> usize {
+    answers.ceil() as usize
+}
+
+/// Asks for each client, with its index, on several threads; the results are in the order of the clients, since
+/// sums of numbers with a point depend on their order.
+fn in_parallel<T: Send>(
+    clients: &[Client],
+    n_threads: usize,
+    ask: impl Fn(usize, &Client, &mut Buffers) -> T + Sync,
+) -> Vec<T> {
     let chunks: Vec<&[Client]> = clients.chunks(CHUNK).collect();
-    let ask_for_chunk = |number: usize, chunk: &[Client], buffers: &mut Buffers| {
-        let mut places = FirstPlaces::default();
-        let mut outcomes = Vec::with_capacity(chunk.len());
-        for (client, index) in chunk.iter().zip(number * CHUNK..) {
-            // The random numbers of a client are its own, whoever asks for it and in which order.
-            let mut rng = Rng::with_seed(mix(plan.drawing.seed, index as u64));
-            let fair = candidates.of(client).map_or(&[][..], |of_area| &of_area.fair);
-            let weight = client.weight / n_rounds as f64;
-            let outcome = asking.outcome(client, &mut rng, buffers);
-            let mut count = |first| places.count(weight, fair, first);
-            outcome.first.zip(outcome.found).into_iter().for_each(&mut count);
-            for _ in 1..n_rounds {
-                asking.first(client, &mut rng, buffers).into_iter().for_each(&mut count);
-            }
-            outcomes.push(outcome);
-        }
-        progress(chunk.len());
-        (number, outcomes, places)
-    };
-    let n_threads = plan.n_threads.clamp(1, chunks.len().max(1));
-    let mut done: Vec<(usize, Vec<Outcome>, FirstPlaces)> = thread::scope(|scope| {
-        let ask = |first: usize| {
-            let (chunks, ask_for_chunk) = (&chunks, &ask_for_chunk);
+    let n_threads = n_threads.clamp(1, chunks.len().max(1));
+    let mut done: Vec<(usize, Vec<T>)> = thread::scope(|scope| {
+        let ask_for_some = |first: usize| {
+            let (chunks, ask) = (&chunks, &ask);
             move || {
                 let mut buffers = Buffers::default();
                 let own = chunks.iter().enumerate().skip(first).step_by(n_threads);
-                own.map(|(number, chunk)| ask_for_chunk(number, chunk, &mut buffers))
-                    .collect::<Vec<_>>()
+                own.map(|(number, chunk)| {
+                    let clients = chunk.iter().zip(number * CHUNK..);
+                    let asked = clients.map(|(client, index)| ask(index, client, &mut buffers));
+                    (number, asked.collect())
+                })
+                .collect::<Vec<(usize, Vec<T>)>>()
             }
         };
-        let threads: Vec<_> = (0..n_threads).map(|first| scope.spawn(ask(first))).collect();
+        let threads: Vec<_> =
+            (0..n_threads).map(|first| scope.spawn(ask_for_some(first))).collect();
         let join = |thread: thread::ScopedJoinHandle<'_, Vec<_>>| {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };
         threads.into_iter().flat_map(join).collect()
     });
-    // Sums of numbers with a point depend on their order.
-    done.sort_by_key(|(number, ..)| *number);
-    let mut outcomes = Vec::with_capacity(clients.len());
-    let mut places = FirstPlaces::default();
-    for (_, of_chunk, first_places) in done {
-        outcomes.extend(of_chunk);
-        places.add(&first_places);
-    }
-    (outcomes, places)
+    done.sort_by_key(|(number, _)| *number);
+    done.into_iter().flat_map(|(_, of_chunk)| of_chunk).collect()
 }
 
 /// A seed for each client (SplitMix64).

@@ -18,7 +18,7 @@ pub struct Report {
     pub question: Question,
     /// For whom.
     pub clients: Clients,
-    /// Whether distances are those of points where both sides have one.
+    /// Whether distances are those of points where they are known.
     pub exact: bool,
     /// The policy that the options configure.
     pub configured: &'static str,

@@ -3,12 +3,11 @@
 use super::asking::{FRONT, Outcome, mean};
 use super::candidates::{Candidates, Near, OfArea};
 use super::clients::Client;
-use super::fairness::FirstPlaces;
+use super::fairness::{FirstPlaces, is_own_network};
 use super::figures::{Figure, Figures};
 use super::weighted::Weighted;
 use model::families::IpVersion;
 use model::ids::HostId;
-use model::tier::Tier;
 
 /// The figures of answers to all clients. `knows` says of which versions of IP the data know anything.
 pub(crate) fn of_answers(
@@ -37,8 +36,7 @@ pub(crate) fn of_answers(
         share(outcome.is_first_in_own_country).filter(|_| has_own)
     });
     set(Figure::OwnCountryKept, kept.mean());
-    let is_own_network =
-        |outcome: &Outcome| matches!(outcome.found, Some(Tier::Netblock | Tier::Asn));
+    let is_own_network = |outcome: &Outcome| outcome.found.is_some_and(is_own_network);
     set(Figure::FirstOwnNetwork, over(&|_, outcome| share(is_own_network(outcome))).mean());
     let four = over(&|_, outcome| outcome.four_km);
     set(Figure::FirstFourMeanKm, four.mean());
@@ -63,6 +61,9 @@ pub(crate) fn of_answers(
     let compared = places.compared();
     set(Figure::FairnessWorst, compared.first().map(|most| most.ratio));
     set(Figure::FairnessLeast, compared.last().map(|fewest| fewest.ratio));
+    set(Figure::FairnessMirrors, Some(compared.len() as f64));
+    let covered: f64 = compared.iter().map(|of| of.expected).sum();
+    set(Figure::FairnessCovered, Some(covered));
     set(Figure::Starving, Some(places.starving().len() as f64));
     let v6 =
         over(&|client, outcome| share(outcome.works).filter(|_| client.version() == IpVersion::V6));

@@ -56,9 +56,7 @@ fn push_head(report: &Report, text: &mut String) -> std::fmt::Result {
         )?;
     }
     let measured = match report.exact {
-        true => {
-            "distances between points where both sides have one, else between centres of countries"
-        }
+        true => "distances between points, or centres of countries where a point is not known",
         false => "distances between the centres of countries, 0 km within a country",
     };
     writeln!(text, "{measured}")?;

@@ -65,6 +65,7 @@ mod map;
 mod listeners;
 mod previous_snapshot;
 mod quality;
+mod quality_causes;
 mod provenance;
 mod redirects;
 mod reload;

@@ -58,25 +58,25 @@ const AT_DE: f64 = 517.647;
 const AT_US: f64 = 8_024.488;
 
 /// A folder with a catalog and a table of countries.
-struct Data(TempDir);
+pub(crate) struct Data(TempDir);
 
 impl Data {
-    fn new(catalog: &str, networks: &str) -> Self {
+    pub(crate) fn new(catalog: &str, networks: &str) -> Self {
         let data = Self(tempfile::tempdir().unwrap());
         data.write("catalog.toml", catalog);
         data.write("countries", networks);
         data
     }
 
-    fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
         fs::write(self.0.path().join(name), text).unwrap();
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.0.path().join(name).to_str().unwrap().to_owned()
     }
 
-    fn run(&self, args: &[&str]) -> Output {
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
         let (catalog, countries) = (self.path("catalog.toml"), self.path("countries"));
         let data = ["quality", "--catalog", &catalog, "--geoip", &countries, "--ipv6", "0"];
         run(&[&data[..], args].concat())
@@ -84,20 +84,20 @@ impl Data {
 
     /// The report as JSON.
     #[track_caller]
-    fn json(&self, args: &[&str]) -> Value {
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
         let output = self.run(&[&["--json"], args].concat());
         assert!(output.status.success(), "{output:?}");
         serde_json::from_slice(&output.stdout).unwrap()
     }
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 /// The figures of a policy.
 #[track_caller]
-fn figures<'j>(report: &'j Value, policy: &str) -> &'j Value {
+pub(crate) fn figures<'j>(report: &'j Value, policy: &str) -> &'j Value {
     let policies = report["policies"].as_array().unwrap();
     &policies.iter().find(|known| known["name"] == policy).expect(policy)["figures"]
 }
@@ -255,6 +255,7 @@ fn clients_come_from_a_log_whatever_is_in_it() {
     assert_eq!(report["clients"]["unplaced"], 0.333);
     let mean = figures(&report, "compatible")["first_mean_km"].as_f64().unwrap();
     assert!((mean - FR_DE / 2.0).abs() < 0.01, "{mean}");
+    assert_eq!(report["worst_served"][0]["clients"], 0.33333333, "rounded");
     for (bytes, message) in [
         (&b"nobody\n"[..], "none of 1 lines names the address of a client"),
         (b"", "none of 0 lines names the address of a client"),
