@@ -35,8 +35,9 @@ section! {
         /// The order of mirrors, where a route of the catalog does not say it
         ///
         /// `tiers` is that of mirrorlist-server: those of the client's network, country, continent, then the world.
-        /// `nearest` goes by distance after the client's network and country, so that neighbours on another
-        /// continent come before mirrors at the other end of the own one.
+        /// `nearest` goes by distance after the client's network, and after its country if no more than that is
+        /// known of the client, so that neighbours on another continent come before mirrors at the other end of the
+        /// own one.
         policy: Policy {
             key: "answer.policy",
             flag: (skip),
