@@ -2,8 +2,8 @@
 //! state.
 //!
 //! Of a mirror that says none of them, or only names that are not known, the catalog knows the country alone.
-//! That is no fault: names are told, as they may be misspelt, and mirrors without any place as well, because
-//! they are behind all others in an order of distance.
+//! That is no fault: each name that is not known is told, as it may be misspelt, and mirrors without any place as
+//! well, because they are behind all others in an order of distance.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use model::mirror_key::MirrorKey;
 use model::point::Point;
 
 use super::{Mirror, MirrorPlace};
-use crate::geography::gazetteer::{FoundBy, Gazetteer};
+use crate::geography::gazetteer::{FoundBy, Gazetteer, Unknown};
 
 /// How many mirrors have their place from what.
 #[derive(Default)]
@@ -44,19 +44,32 @@ pub(super) fn add_points(
             }
             continue;
         };
-        let coordinates = at.coordinates.and_then(|(north, east)| Point::new(north, east));
         let (state, city) = (at.state.as_deref(), at.city.as_deref());
-        let found = match coordinates {
+        let found = match read_coordinates(mirror, at, &mut gazetteer, report) {
             Some(point) => {
                 counts.coordinates += 1;
                 Some(point)
             }
-            None => gazetteer.find(at.country, state, city).map(|(point, by)| {
-                match by {
+            None => gazetteer.find(at.country, state, city).map(|found| {
+                match found.by {
                     FoundBy::City => counts.city += 1,
                     FoundBy::State => counts.state += 1,
                 }
-                point
+                if let Some(unknown) = found.unknown {
+                    let problem = match (unknown, found.by) {
+                        (Unknown::City, FoundBy::State) => {
+                            "city of a mirror that is not known in its state, so no more than its state is"
+                        }
+                        (Unknown::City, FoundBy::City) => {
+                            "city of a mirror that is not known, so that which stands for its state is taken"
+                        }
+                        (Unknown::State, _) => {
+                            "state of a mirror that is not known, so its city may be another one of that name"
+                        }
+                    };
+                    report.mended(&mirror.origin, problem, Named(mirror, at));
+                }
+                found.point
             }),
         };
         match found {
@@ -68,8 +81,7 @@ pub(super) fn add_points(
                 counts.country += 1;
                 if state.is_some() || city.is_some() {
                     let problem = "place of a mirror that is not known by name, so no more than its country is";
-                    let value = format_args!("{} in {}", mirror.key.as_str(), Named(at));
-                    report.mended(&mirror.origin, problem, value);
+                    report.mended(&mirror.origin, problem, Named(mirror, at));
                 }
             }
         }
@@ -78,6 +90,35 @@ pub(super) fn add_points(
         let problem = "mirrors without a place, behind all others in the order of distance";
         report.mended(place, problem, format_args!("{counts}, such as {}", key.as_str()));
     }
+}
+
+/// The point at the coordinates of a mirror, if it has any. What lies far from its country is told, and taken
+/// as it is written: the operator knows of more places than the gazetteer.
+fn read_coordinates(
+    mirror: &Mirror,
+    at: &MirrorPlace,
+    gazetteer: &mut Gazetteer,
+    report: &mut Report,
+) -> Option<Point> {
+    let (north, east) = at.coordinates?;
+    let value = format_args!("{} at {north}, {east} in {}", mirror.key.as_str(), at.country);
+    if north == 0.0 && east == 0.0 {
+        let problem = "coordinates 0, 0 of a mirror, which are in the sea, ignored";
+        report.mended(&mirror.origin, problem, value);
+        return None;
+    }
+    let point = Point::new(north, east)?;
+    if gazetteer.is_near(at.country, point) == Some(false) {
+        let swapped = Point::new(east, north);
+        let problem = match swapped.and_then(|swapped| gazetteer.is_near(at.country, swapped)) {
+            Some(true) => {
+                "coordinates of a mirror that are far from its country: swapped? latitude comes first"
+            }
+            _ => "coordinates of a mirror that are far from all known places of its country",
+        };
+        report.mended(&mirror.origin, problem, value);
+    }
+    Some(point)
 }
 
 impl Counts {
@@ -107,12 +148,13 @@ impl fmt::Display for Counts {
     }
 }
 
-/// The names of a place, the smallest first.
-struct Named<'m>(&'m MirrorPlace);
+/// A mirror and the names of its place, the smallest first.
+struct Named<'m>(&'m Mirror, &'m MirrorPlace);
 
 impl fmt::Display for Named<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let MirrorPlace { country, state, city, coordinates: _ } = self.0;
+        let Self(mirror, MirrorPlace { country, state, city, coordinates: _ }) = self;
+        write!(f, "{} in ", mirror.key.as_str())?;
         for name in [city, state].into_iter().flatten() {
             write!(f, "{name}, ")?;
         }
@@ -146,7 +188,8 @@ mod tests {
         let catalog = builder.finish(geography, &mut report).expect("a catalog");
         let points = catalog.mirrors.iter().map(|mirror| format!("{:?}", mirror.point)).collect();
         let lines = report.lines();
-        let of_places = lines.into_iter().filter(|line| line.contains("place"));
+        let of_places =
+            lines.into_iter().filter(|line| line.contains("of a mirror") || line.contains("place"));
         (points, of_places.collect())
     }
 
@@ -163,7 +206,9 @@ mod tests {
         let expected = ["Some((52.52, 13.40))", "Some((51.10, 13.70))", saxony, saxony, "None"];
         assert_eq!(points, expected);
         assert!(saxony.starts_with("Some((51."), "{saxony}");
-        assert_eq!(lines, [""; 0]);
+        let expected = "c.toml:19: city of a mirror that is not known in its state, so no more than its state \
+                        is: m2 in Hintertupfing, Sachsen, DE";
+        assert_eq!(lines, [expected]);
     }
 
     #[test]
@@ -177,6 +222,49 @@ mod tests {
         let expected = "c.toml:7: place of a mirror that is not known by name, so no more than its country \
                         is: m0 in Hintertupfing, DE (and 1 more like it)";
         assert_eq!(lines, [expected]);
+    }
+
+    #[test]
+    fn each_name_that_is_not_known_is_told() {
+        let (points, lines) = place(&[
+            "country = \"GB\"\nstate = \"Ontario\"\ncity = \"London\"",
+            "country = \"GB\"\nstate = \"London\"\ncity = \"Docklands\"",
+            "country = \"US\"\nstate = \"ZZ\"\ncity = \"Portland\"",
+            "country = \"US\"\nstate = \"Puerto Rico\"\ncity = \"San Juan\"",
+        ]);
+        assert_eq!(points[0], points[1]);
+        assert_eq!((&*points[2], &*points[3]), ("None", "Some((18.50, -66.10))"));
+        let expected = [
+            "c.toml:7: state of a mirror that is not known, so its city may be another one of that name: m0 in \
+             London, Ontario, GB",
+            "c.toml:13: city of a mirror that is not known, so that which stands for its state is taken: m1 in \
+             Docklands, London, GB",
+            "c.toml:19: place of a mirror that is not known by name, so no more than its country is: m2 in \
+             Portland, ZZ, US",
+        ];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn coordinates_far_from_the_country_are_told_and_those_of_nowhere_ignored() {
+        let (points, lines) = place(&[
+            "country = \"DE\"\ncoordinates = [13.40, 52.52]",
+            "country = \"DE\"\ncoordinates = [-33.87, 151.21]",
+            "country = \"DE\"\ncity = \"Berlin\"\ncoordinates = [0, 0]",
+            "country = \"US\"\ncoordinates = [18.47, -66.11]",
+            "country = \"NO\"\ncoordinates = [78.22, 15.65]",
+            "country = \"AQ\"\ncoordinates = [-77.85, 166.67]",
+        ]);
+        let expected = ["(13.40, 52.52)", "(-33.87, 151.21)", "(52.50, 13.40)", "(18.47, -66.11)"];
+        assert_eq!(points[..4], expected.map(|point| format!("Some({point})")));
+        let expected = [
+            "c.toml:7: coordinates of a mirror that are far from its country: swapped? latitude comes first: \
+             m0 at 13.4, 52.52 in DE",
+            "c.toml:12: coordinates of a mirror that are far from all known places of its country: m1 at \
+             -33.87, 151.21 in DE",
+            "c.toml:17: coordinates 0, 0 of a mirror, which are in the sea, ignored: m2 at 0, 0 in DE",
+        ];
+        assert_eq!(lines, expected);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::super::{read, repositories};
-use crate::geography::gazetteer::{FoundBy, Gazetteer};
+use crate::geography::gazetteer::{Found, FoundBy, Gazetteer};
 use catalog::Report;
 
 /// AlmaLinux's own files, where they lie beside the working copy or above it.
@@ -72,8 +72,8 @@ fn nearly_all_real_mirrors_are_placed_by_their_cities() {
         let Some(city) = place.city.as_deref() else { continue };
         n_cities += 1;
         match gazetteer.find(place.country, place.state.as_deref(), Some(city)) {
-            Some((_, FoundBy::City)) => by_city += 1,
-            Some((_, FoundBy::State)) => by_state += 1,
+            Some(Found { by: FoundBy::City, .. }) => by_city += 1,
+            Some(Found { by: FoundBy::State, .. }) => by_state += 1,
             None => panic!("{}: {city}, {}", mirror.key.as_str(), place.country),
         }
     }

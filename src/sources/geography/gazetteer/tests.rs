@@ -9,17 +9,31 @@ use proptest::sample::select;
 use super::*;
 use crate::geography::country_continent;
 
-fn find(code: &str, state: &str, city: &str) -> Option<(Point, FoundBy)> {
+fn find(code: &str, state: &str, city: &str) -> Option<Found> {
     let country = Country::parse(code).expect("a valid literal");
     let [state, city] = [state, city].map(|name| Some(name).filter(|name| !name.is_empty()));
     Gazetteer::built_in().find(country, state, city)
 }
 
-/// `state` and `city` in a country are found by what `by` says, and are near a point.
+/// `state` and `city` in a country are known, found by what `by` says, and near a point.
 #[track_caller]
-fn check(code: &str, state: &str, city: &str, by: FoundBy, (north, east): (f64, f64)) {
-    let (point, found_by) = find(code, state, city).unwrap_or_else(|| panic!("{city}, {state}"));
-    assert_eq!(found_by, by, "{city}, {state}");
+fn check(code: &str, state: &str, city: &str, by: FoundBy, at: (f64, f64)) {
+    check_unknown(code, state, city, by, None, at);
+}
+
+/// As [`check`], of a place with a name that is not known.
+#[track_caller]
+fn check_unknown(
+    code: &str,
+    state: &str,
+    city: &str,
+    by: FoundBy,
+    unknown: Option<Unknown>,
+    (north, east): (f64, f64),
+) {
+    let found = find(code, state, city).unwrap_or_else(|| panic!("{city}, {state}"));
+    let point = found.point;
+    assert_eq!((found.by, found.unknown), (by, unknown), "{city}, {state}, {code} at {point}");
     let expected = Point::new(north, east).expect("a valid literal");
     assert!(point.km_to(expected) < 30.0, "{city}, {state}, {code} at {point}");
 }
@@ -68,7 +82,8 @@ fn every_name_is_found_at_the_largest_place_of_it() {
             let point = parse_point(&mut fields).expect(line);
             for name in names.split('|').filter(|name| seen.insert(name_key(name))) {
                 let found = gazetteer.find(country, None, Some(name));
-                assert_eq!(found, Some((point, FoundBy::City)), "{country}: {name}");
+                let expected = Found { point, by: FoundBy::City, unknown: None };
+                assert_eq!(found, Some(expected), "{country}: {name}");
             }
         }
     }
@@ -85,7 +100,7 @@ proptest! {
         let mut gazetteer = Gazetteer::built_in();
         let found = gazetteer.find(country, Some(&state), Some(&city));
         prop_assert_eq!(found, gazetteer.find(country, Some(&state), Some(&city)));
-        prop_assert!(found.is_none_or(|(point, _)| point.is_valid()));
+        prop_assert!(found.is_none_or(|found| found.point.is_valid()));
     }
 
     #[test]
@@ -139,23 +154,75 @@ fn the_state_tells_cities_of_one_name_apart() {
     check("US", "ME", "Portland", City, (43.66, -70.26));
     // The largest.
     check("US", "", "Portland", City, (45.52, -122.68));
-    check("US", "Atlantis", "Portland", City, (45.52, -122.68));
+    check("US", "USA", "Portland", City, (45.52, -122.68));
+    // Either may be meant.
+    assert_eq!(find("US", "Atlantis", "Portland"), None);
+    check_unknown("DE", "Bavarya", "Munich", City, Some(Unknown::State), (48.14, 11.58));
     // That in another state is another city, and the one that is meant is too small to be known.
-    check("US", "Nevada", "Portland", State, (37.0, -116.1));
+    check_unknown("US", "Nevada", "Portland", State, Some(Unknown::City), (37.0, -116.1));
 }
 
 #[test]
 fn states_stand_where_their_people_live() {
     use FoundBy::{City, State};
     check("CA", "QC", "", State, (46.0, -73.1));
-    check("CA", "Québec", "Lasalle", State, (46.0, -73.1));
-    check("DE", "NRW", "Kuhdorf", State, (51.3, 7.2));
+    check_unknown("CA", "Québec", "Lasalle", State, Some(Unknown::City), (46.0, -73.1));
+    check_unknown("DE", "NRW", "Kuhdorf", State, Some(Unknown::City), (51.3, 7.2));
     check("JP", "Chiba Prefecture", "", State, (35.7, 140.1));
     check("PL", "slaskie", "", State, (50.2, 18.9));
     // A city for a state, and a state for a city.
-    check("GB", "London", "Docklands", City, (51.51, -0.13));
+    check_unknown("GB", "London", "Docklands", City, Some(Unknown::City), (51.51, -0.13));
     check("US", "Ashburn", "Virginia", City, (39.04, -77.49));
     check("NL", "", "Flevoland", State, (52.4, 5.4));
+    check("NL", "Flevoland", "Flevoland", State, (52.4, 5.4));
+    // A city for the region around another one.
+    check("US", "Boston", "Springfield", City, (42.10, -72.59));
+}
+
+#[test]
+fn territories_are_states_of_the_country_to_which_they_belong() {
+    use FoundBy::{City, State};
+    for state in ["Puerto Rico", "PR"] {
+        check("US", state, "San Juan", City, (18.47, -66.11));
+        check("US", state, "", State, (18.2, -66.4));
+        check_unknown("US", state, "Nowhereville", State, Some(Unknown::City), (18.2, -66.4));
+    }
+    for state in ["Réunion", "La Réunion", "RE"] {
+        check("FR", state, "Saint-Denis", City, (-20.88, 55.45));
+    }
+    check("FR", "Île-de-France", "Saint-Denis", City, (48.94, 2.35));
+    check("CN", "Hong Kong", "Hong Kong", City, (22.32, 114.17));
+    check("SG", "Singapore", "", City, (1.29, 103.85));
+}
+
+/// `LA` is Los Angeles, and `CA` nothing at all.
+#[test]
+fn an_abbreviation_is_a_state_and_never_a_city() {
+    for city in ["LA", "CA", "wa", "PR"] {
+        assert_eq!(find("US", "", city), None, "{city}");
+    }
+    assert_eq!(find("DE", "", "NRW"), None);
+    let unknown = Some(Unknown::City);
+    check_unknown("US", "California", "LA", FoundBy::State, unknown, (35.4, -119.3));
+}
+
+#[test]
+fn what_is_near_a_country_is_known() {
+    let mut gazetteer = Gazetteer::built_in();
+    for (code, north, east, expected) in [
+        ("DE", 52.52, 13.40, Some(true)),
+        ("DE", 13.40, 52.52, Some(false)),
+        ("DE", 0.0, 0.0, Some(false)),
+        ("US", 64.84, -147.72, Some(true)),
+        ("US", 13.44, 144.79, Some(true)),
+        ("FR", -20.88, 55.45, Some(true)),
+        ("FJ", -16.8, -179.9, Some(true)),
+        ("AQ", -77.85, 166.67, None),
+    ] {
+        let country = Country::parse(code).expect("a valid literal");
+        let point = Point::new(north, east).expect("a valid literal");
+        assert_eq!(gazetteer.is_near(country, point), expected, "{code} {point}");
+    }
 }
 
 #[test]
