@@ -3,7 +3,7 @@
 use catalog::geography::CountryNetworks;
 use sources::Report;
 use sources::geography::table;
-use testdata::mmdb::{City, CityLayout, write_cities};
+use testdata::mmdb::{City, CityLayout, write_cities, write_records};
 
 /// Cities of both families: one without a name for what is somewhere in the United States, and two that
 /// are neighbours on the grid.
@@ -97,6 +97,45 @@ fn every_format_of_cities_gives_the_same_points() {
     check("DB-IP's CSV", &dbip, &expected, &[]);
 }
 
+/// A table of one's own networks, which has points and no names.
+#[test]
+fn in_a_table_without_names_each_point_counts() {
+    let expected = [
+        "192.0.2.0/24 DE 52.50, 13.50",
+        "198.51.100.0/24 US 38.00, -98.00",
+        "203.0.113.0/25 AU -27.50, 153.00",
+        "203.0.113.128/25 AU -34.00, 151.00",
+        "2001:db8::/32 US 47.50, -122.50",
+    ];
+    let unnamed = CITIES.map(|known| City { city: "", ..known });
+    for layout in
+        [CityLayout::GeoLite2, CityLayout::IpLocationDb, CityLayout::Ipinfo, CityLayout::IpinfoLoc]
+    {
+        check(&format!("{layout:?}"), &write_cities(layout, &unnamed), &expected, &[]);
+    }
+    let csv = lines("start_ip,end_ip,country,latitude,longitude\n", |city, start, end| {
+        let (north, east) = city.at;
+        format!("{start},{end},{},{north},{east}", city.country)
+    });
+    check("CSV", &csv, &expected, &[]);
+}
+
+#[test]
+fn degrees_that_cannot_be_read_are_told() {
+    let fields = |loc| [("city", "Seattle"), ("country", "US"), ("loc", loc)];
+    let (odd, none) = (fields("47.61 -122.33"), fields("-"));
+    let table = write_records("loc", &[("192.0.2.0/25", &odd), ("192.0.2.128/25", &none)]);
+    let expected =
+        "cities: country: degrees that are no numbers, ignored: 47.61 -122.33 of 192.0.2.0/25";
+    check("mmdb", &table, &["192.0.2.0/24 US no point"], &[expected]);
+    check(
+        "CSV",
+        b"network,country,loc\n192.0.2.0/25,US,47.61 -122.33\n192.0.2.128/25,US,\n",
+        &["192.0.2.0/24 US no point"],
+        &["cities:2: degrees that are no numbers, ignored: 192.0.2.0/25,US,47.61 -122.33"],
+    );
+}
+
 #[test]
 fn hostile_degrees_are_no_points_and_are_told_once() {
     let cities = [
@@ -138,6 +177,7 @@ fn hostile_degrees_are_no_points_and_are_told_once() {
         &["192.0.2.0/24 DE no point"],
         &[
             "cities:2: degrees that no point has, ignored: 192.0.2.0/26,DE,1e9,0 (and 1 more like it)",
+            "cities:4: degrees that are no numbers, ignored: 192.0.2.128/26,DE,north,east",
         ],
     );
 }

@@ -5,7 +5,6 @@ use std::fs;
 use answer::Options;
 use answer::policy::Policy;
 use compile::compile;
-use model::point::Point;
 use sources::geography::build::build;
 use sources::{CatalogFormat, GeographyFiles, Inputs, Report, TextCatalog};
 use testdata::mmdb::{City, CityLayout, write_cities};
@@ -59,12 +58,7 @@ fn serve() -> Server {
     let catalog = path("catalog.toml");
     let format = CatalogFormat::Toml;
     let inputs = Inputs::Catalog(TextCatalog { catalog, format, index: None, geography });
-    let mut catalog = inputs.read(&mut report).unwrap();
-    for (mirror, (north, east)) in
-        catalog.mirrors.iter_mut().zip([(40.71, -74.01), (49.28, -123.12)])
-    {
-        mirror.point = Point::new(north, east);
-    }
+    let catalog = inputs.read(&mut report).unwrap();
     let options = Options { policy: Policy::Nearest, ..Options::default() };
     Server::new(compile(catalog, report, None).unwrap(), &options)
 }

@@ -2,7 +2,7 @@
 
 use super::columns::{Header, NetworkColumns};
 use super::places::is_nothing;
-use super::points::{locate, parse_degrees, parse_pair};
+use super::points::{NO_NUMBERS, locate, parse_degrees, parse_pair};
 use model::geo::Country;
 use model::point::Point;
 
@@ -132,9 +132,10 @@ impl Fields {
         let text = |at: usize| columns.get(at).copied().unwrap_or("");
         let degrees = match self.point {
             Some(PointColumns::Two(north, east)) => {
-                parse_degrees(text(north)).zip(parse_degrees(text(east)))
+                let read = |at| read_unless_nothing(text(at), parse_degrees);
+                read(north)?.zip(read(east)?)
             }
-            Some(PointColumns::One(at)) => parse_pair(text(at)),
+            Some(PointColumns::One(at)) => read_unless_nothing(text(at), parse_pair)?,
             None => None,
         };
         let Some((north, east)) = degrees else { return Ok(None) };
@@ -142,6 +143,17 @@ impl Fields {
         let mut names = self.names.into_iter().flatten().peekable();
         let is_exact = names.peek().is_none() || names.any(|at| !is_nothing(text(at)));
         Ok(Some(point).filter(|_| is_exact))
+    }
+}
+
+/// Reads degrees, if there are any. The error is the problem for a report.
+fn read_unless_nothing<T>(
+    text: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, &'static str> {
+    match is_nothing(text) {
+        true => Ok(None),
+        false => parse(text).map(Some).ok_or(NO_NUMBERS),
     }
 }
 
@@ -236,9 +248,13 @@ mod tests {
         check(&[ipinfo, "1.0.0.0/24,,,US,37.751,-97.822,"], "US", "none");
         check(&[ipinfo, "1.0.0.0/24,A,,AU,0,0,"], "AU", "point 0, 0, which is in the sea, ignored");
         check(&[ipinfo, "1.0.0.0/24,A,,AU,-91,0,"], "AU", "degrees that no point has, ignored");
-        check(&[ipinfo, "1.0.0.0/24,A,,AU,south,0,"], "AU", "none");
+        let no_numbers = "degrees that are no numbers, ignored";
+        check(&[ipinfo, "1.0.0.0/24,A,,AU,south,0,"], "AU", no_numbers);
+        check(&[ipinfo, "1.0.0.0/24,A,,AU,,-,"], "AU", "none");
         check(&[ipinfo, "1.0.0.0/24,A,,AU"], "AU", "none");
         check(&["network,country,lat,lng", "1.0.0.0/24,DE,52.52,13.4"], "DE", "52.50, 13.50");
         check(&["network,loc,country", "1.0.0.0/24,\"52.52,13.4\",DE"], "DE", "52.50, 13.50");
+        check(&["network,loc,country", "1.0.0.0/24,52.52 13.4,DE"], "DE", no_numbers);
+        check(&["network,loc,country", "1.0.0.0/24,,DE"], "DE", "none");
     }
 }

@@ -8,6 +8,9 @@ use model::point::Point;
 /// at once: of the 6.3 million IPv4 networks of DB-IP's table of cities, 2.7 million are left.
 const GRID: i16 = 50;
 
+/// The problem of degrees that are there and cannot be read, for a report.
+pub(super) const NO_NUMBERS: &str = "degrees that are no numbers, ignored";
+
 /// The point at these degrees, as a table gives them. The error is the problem for a report.
 pub(super) fn locate(north: f64, east: f64) -> Result<Point, &'static str> {
     if north == 0.0 && east == 0.0 {

@@ -12,15 +12,19 @@
 //! | ip-location-db: cities | `latitude`, `longitude` | `city`, `state1` |
 //! | IPinfo's files of places | `latitude` and `longitude`, or `lat` and `lng`, also as text; `loc` has both, as `52.5,13.4` | `city`, `region` |
 //!
-//! The point of a record that names neither a city nor a region is not used: it is the middle of a country,
-//! as MaxMind's point in Kansas for networks that are somewhere in the United States.
+//! The point of a record that names neither a city nor a region is not used if others do: it is the middle of a
+//! country, as MaxMind's point in Kansas for networks that are somewhere in the United States. In a database
+//! without names, such as one's own of networks and points, each point counts.
 
-use super::{BadDatabase, Record, for_each_network};
+use std::cell::LazyCell;
+
+use super::{BadDatabase, Record, for_each_network, has_record};
 use crate::geography::places::{Places, is_nothing};
-use crate::geography::points::{locate, parse_pair};
+use crate::geography::points::{NO_NUMBERS, locate, parse_degrees, parse_pair};
 use catalog::geography::{CountryNetworks, NetworkPlace, push_merged};
 use catalog::{Origin, Report};
 use model::geo::{Continent, Country};
+use model::point::Point;
 
 /// Reads every network with a known place. Fails if the file is no such database, or if no record in it
 /// has a place.
@@ -32,14 +36,15 @@ pub fn parse(
     let mut networks = Vec::new();
     let mut places = Places::default();
     let origin = Origin::table(file, "country");
+    // One of the first records of a database of cities names one, and others without points never ask.
+    let names_cities = LazyCell::new(|| has_record(bytes, has_city));
     let read = |record: &Record<'_>, network: &str| {
         let mut odd = None;
         let mut place = read_place(record, &mut odd);
-        match read_degrees(record).map(|(north, east)| (locate(north, east), (north, east))) {
-            Some((Ok(point), _)) if has_city(record) => place.point = Some(point),
-            Some((Err(problem), (north, east))) if place != NetworkPlace::default() => {
-                let value = format_args!("{north}, {east} of {network}");
-                report.mended(&origin, problem, value);
+        match read_point(record) {
+            Ok(Some(point)) if has_city(record) || !*names_cities => place.point = Some(point),
+            Err((problem, degrees)) if place != NetworkPlace::default() => {
+                report.mended(&origin, problem, format_args!("{degrees} of {network}"));
             }
             _ => {}
         }
@@ -81,6 +86,20 @@ fn read_place(record: &Record<'_>, odd: &mut Option<String>) -> NetworkPlace {
             .into_iter()
             .find_map(|path| Continent::parse(record.text(path)?)),
         point: None,
+    }
+}
+
+/// The point of a record, if it has one. The error is the problem for a report, and the degrees at fault.
+fn read_point(record: &Record<'_>) -> Result<Option<Point>, (&'static str, String)> {
+    if let Some((north, east)) = read_degrees(record) {
+        let point = locate(north, east);
+        return point.map(Some).map_err(|problem| (problem, format!("{north}, {east}")));
+    }
+    let written = ["latitude", "longitude", "lat", "lng", "loc"];
+    let written = written.iter().filter_map(|field| record.text(&[field]));
+    match written.filter(|text| !is_nothing(text)).find(|text| parse_degrees(text).is_none()) {
+        Some(text) => Err((NO_NUMBERS, text.to_owned())),
+        None => Ok(None),
     }
 }
 

@@ -11,7 +11,7 @@
 pub mod countries;
 pub mod systems;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use maxminddb::{LookupResult, PathElement, Reader, WithinOptions};
 
@@ -64,8 +64,7 @@ fn for_each_network<T: Copy>(
     mut push: impl FnMut(Prefix, T) -> usize,
 ) -> Result<String, BadDatabase> {
     let reader = Reader::from_source(bytes)?;
-    // A tree of n nodes has n + 1 leaves. A forged one with shared nodes can have 2^128.
-    let max_leaves = reader.metadata().node_count as usize * 2 + 1_000;
+    let max_leaves = max_leaves(&reader);
     // What was read, by the offset of the record in the file.
     let mut at_offset: FxHashMap<usize, Option<T>> = FxHashMap::default();
     // Leaves without a record are included, so that they count towards the limit: otherwise skipping
@@ -85,6 +84,24 @@ fn for_each_network<T: Copy>(
         }
     }
     Ok(reader.metadata().database_type.clone())
+}
+
+/// Whether a database has a record that is wanted; no, if it is damaged before that.
+fn has_record(bytes: &[u8], is_wanted: impl Fn(&Record<'_>) -> bool) -> bool {
+    let Ok(reader) = Reader::from_source(bytes) else { return false };
+    let max_leaves = max_leaves(&reader);
+    let options = WithinOptions::default().include_networks_without_data();
+    let Ok(networks) = reader.networks(options) else { return false };
+    let mut seen = FxHashSet::default();
+    networks.take(max_leaves).map_while(Result::ok).any(|network| {
+        let is_new = network.offset().is_some_and(|offset| seen.insert(offset));
+        is_new && is_wanted(&Record(network))
+    })
+}
+
+/// A tree of n nodes has n + 1 leaves. A forged one with shared nodes can have 2^128.
+fn max_leaves(reader: &Reader<&[u8]>) -> usize {
+    reader.metadata().node_count as usize * 2 + 1_000
 }
 
 /// A record of a database.
