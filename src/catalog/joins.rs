@@ -61,6 +61,18 @@ pub(super) fn report(
         if offers.contains(&Some(Offer::NotWeb)) {
             let problem = "repository that no public mirror offers over http or https";
             report.harmful(origin, problem, value);
+        } else if offers.contains(&Some(Offer::Resting)) {
+            match catalog.fallback {
+                Some(_) => {
+                    let problem =
+                        "repository whose public mirrors all rest, clients get the origin alone";
+                    report.mended(origin, problem, value);
+                }
+                None => {
+                    let problem = "repository whose public mirrors all rest, clients get none";
+                    report.harmful(origin, problem, value);
+                }
+            }
         }
         let has_index = repodata
             .is_some_and(|directory| directory.files.iter().any(|file| file.name == "repomd.xml"));
@@ -124,6 +136,8 @@ enum Offer {
     Web,
     /// All clients, but only over protocols that package managers do not support.
     NotWeb,
+    /// No clients at present: all of its public mirrors rest.
+    Resting,
     /// Only clients in the networks of private mirrors.
     Private,
 }
@@ -132,19 +146,21 @@ impl Offer {
     fn of(catalog: &Catalog, directory: &Directory) -> Self {
         let layout = catalog.layouts.get(directory.layout as usize);
         let slots = layout.map_or(&[][..], |layout| &layout.slots);
-        let slot_of = |host: HostId| *slots.get(host.index())?;
+        let public = |host: HostId| (*slots.get(host.index())?).filter(|slot| slot.public);
+        let rests = |host: HostId| catalog.mirrors.get(host.index()).is_some_and(|m| m.load == 0);
         let set = catalog.carriers.get(directory.carriers as usize);
-        let hosts = members(set.map_or(&[], |set| set));
-        let mut public = hosts.filter_map(slot_of).filter(|slot| slot.public).peekable();
-        if public.peek().is_none() {
-            return Self::Private;
+        let hosts = || members(set.map_or(&[], |set| set));
+        let mut working = hosts().filter(|&host| !rests(host)).filter_map(public).peekable();
+        if working.peek().is_none() {
+            let has_public = hosts().any(|host| public(host).is_some());
+            return if has_public { Self::Resting } else { Self::Private };
         }
         let is_web = |&url: &u32| {
             let url = catalog.urls.get(url as usize);
             let protocol = url.and_then(|url| Protocol::of_url(url));
             matches!(protocol, Some(Protocol::Http | Protocol::Https))
         };
-        let mut lists = public.filter_map(|slot| catalog.url_lists.get(slot.urls as usize));
+        let mut lists = working.filter_map(|slot| catalog.url_lists.get(slot.urls as usize));
         if lists.any(|urls| urls.iter().any(is_web)) { Self::Web } else { Self::NotWeb }
     }
 }

@@ -88,12 +88,16 @@ pub(super) fn check(
         let percent = |records: &BTreeMap<&MirrorKey, &Entry<MirrorKey, u8>>| {
             records.get(key).map_or(100, |entry| entry.value.min(100))
         };
+        let load = percent(&loads);
+        if let (0, Some(entry)) = (load, loads.get(key)) {
+            report.skipped(&entry.origin, "mirror that rests, in no answer", key);
+        }
         mirrors.push(Mirror {
             key: key.clone(),
             country,
             point: points.get(key).map(|entry| entry.value),
             weight: weight.unwrap_or(1),
-            load: percent(&loads),
+            load,
             max_share: percent(&max_shares).max(1),
         });
     }

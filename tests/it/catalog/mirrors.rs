@@ -105,6 +105,38 @@ fn a_mirror_that_rests_is_in_no_answer() {
     assert!(found.contains("exact") && !found.contains("resting"), "{found}");
 }
 
+#[test]
+fn mirrors_that_rest_are_told_and_repositories_that_only_they_carry() {
+    let of_rest = |catalog: &str| -> Vec<String> {
+        let report = Files::new(catalog).report();
+        report.into_iter().filter(|line| line.contains("rest")).collect()
+    };
+    let rests = "catalog.toml:41: mirror that rests, in no answer: resting";
+    assert_eq!(of_rest(CATALOG), [rests]);
+    assert_eq!(of_rest(&CATALOG.replace("load = 0\n", "load = 0.01\n")), [""; 0]);
+
+    let (head, _) = CATALOG.split_at(CATALOG.find("[[mirror]]").unwrap());
+    let only = "[[mirror]]\nkey = \"only\"\nurls = [\"https://m.example\"]\nload = 0\n";
+    let with_others = format!(
+        "{head}{only}[[mirror]]\nkey = \"p\"\nurls = [\"https://p.example\"]\n\
+        private = true\nasns = [64500]\n"
+    );
+    let of_repository = |of_rest: &[String]| of_rest.last().cloned().unwrap_or_default();
+    let expected = "catalog.toml:5: repository whose public mirrors all rest, clients get none: \
+                    baseos+x86_64 in BaseOS/x86_64/os";
+    assert_eq!(of_repository(&of_rest(&with_others)), expected);
+    let origin = "name = \"Example Linux\"\norigin = \"https://dl.example/pub\"";
+    let with_origin = with_others.replace("name = \"Example Linux\"", origin);
+    let expected = "catalog.toml:6: repository whose public mirrors all rest, clients get the origin alone: \
+                    baseos+x86_64 in BaseOS/x86_64/os";
+    assert_eq!(of_repository(&of_rest(&with_origin)), expected);
+    // One that works offers nothing to package managers.
+    let with_rsync =
+        format!("{head}{only}{}", "[[mirror]]\nkey = \"r\"\nurls = [\"rsync://r.example/m\"]\n");
+    let report = Files::new(&with_rsync).report();
+    assert!(report.iter().any(|line| line.contains("over http or https")), "{report:?}");
+}
+
 /// A catalog that is made of records again has what the first one says.
 #[test]
 fn what_is_compiled_can_be_declared_again() {
