@@ -49,6 +49,12 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "aria2c --follow-metalink=mem 'http://127.0.0.1:3000/metalink?repo=demo-9&arch=x86_64'",
         "the demo's mirrors do not exist; the suite of clients runs aria2 with mirrors that do",
     ),
+    (
+        "explain.md",
+        "mirrorlistd explain --config /etc/mirrorlistd/mirrorlistd.toml --ip 192.0.2.200 \
+         'repo=baseos-9&arch=x86_64'",
+        "needs a configured server; the demo is explained above it with the same options",
+    ),
     ("first-steps.md", "createrepo_c tree/9/x86_64", FIRST_STEPS),
     ("first-steps.md", "mirrorlistd scan tree -o primary.index", FIRST_STEPS),
     (
