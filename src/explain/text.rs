@@ -162,10 +162,28 @@ fn tiers(report: &Report, page: &mut Page) {
         for mirror in listed {
             page.hanging(&row(mirror), NAME_AT);
         }
-        let cut: Vec<&str> = cut.into_iter().map(|mirror| mirror.mirror.as_str()).collect();
-        if !cut.is_empty() {
-            page.indented(2, &format!("not listed ({}): {}", cut.len(), cut.join(", ")));
-        }
+        not_listed(&cut, page);
+    }
+}
+
+/// The mirrors of a tier that this draw does not list. Those that another draw can make the first come with
+/// their chances, so that the column of these adds up to 100 %.
+fn not_listed(cut: &[&MirrorReport], page: &mut Page) {
+    let (drawable, others): (Vec<&MirrorReport>, Vec<&MirrorReport>) =
+        cut.iter().partition(|mirror| mirror.first_percent > 0.0);
+    if !drawable.is_empty() {
+        let sum: f64 = drawable.iter().map(|mirror| mirror.first_percent).sum();
+        let mirrors = drawable.iter().map(|mirror| {
+            let MirrorReport { mirror, first_percent, .. } = mirror;
+            format!("{mirror} {first_percent:.2} %")
+        });
+        let mirrors: Vec<_> = mirrors.collect();
+        let title = format!("not listed in this draw ({}), first in {sum:.2} %", mirrors.len());
+        page.indented(2, &format!("{title}: {}", mirrors.join(", ")));
+    }
+    if !others.is_empty() {
+        let mirrors: Vec<_> = others.iter().map(|mirror| mirror.mirror.as_str()).collect();
+        page.indented(2, &format!("not listed ({}): {}", mirrors.len(), mirrors.join(", ")));
     }
 }
 

@@ -109,6 +109,31 @@ fn no_private_mirror_is_in_a_public_report() {
     assert!(n_named > 20, "the operator sees them: {n_named}");
 }
 
+#[test]
+fn each_chance_is_in_the_text_also_of_those_that_a_draw_does_not_list() {
+    for max in [1, 3] {
+        let mut options = modern();
+        options.shaping.max_mirrors = Some(max);
+        let report = explained(&serve(&options), "repo=baseos-9&arch=x86_64 from 233.252.0.1");
+        let shown = text::render(&report);
+        let words = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut hidden = 0.0;
+        let mirrors = report.tiers.iter().flat_map(|tier| &tier.mirrors);
+        for mirror in mirrors.filter(|mirror| mirror.first_percent > 0.0) {
+            let (key, chance) = (&mirror.mirror, format!("{:.2} %", mirror.first_percent));
+            let is_row = |line: &str| line.trim_start().starts_with(&chance) && line.contains(key);
+            if mirror.place.is_some() {
+                assert!(shown.lines().any(is_row), "{key} {shown}");
+            } else {
+                assert!(words.contains(&format!("{key} {chance}")), "{key} {shown}");
+                hidden += mirror.first_percent;
+            }
+        }
+        assert!(hidden > 1.0, "{shown}");
+        assert!(report.tiers.len() > 1 || words.contains(&format!("first in {hidden:.2} %")));
+    }
+}
+
 /// Whoever compares could find private mirrors by any difference.
 #[test]
 fn a_public_report_is_that_of_a_world_without_private_mirrors() {
