@@ -171,6 +171,6 @@ pub struct NoList {
     pub status: Status,
     /// A word for programs: `unknown_repository`, `bad_query` and others.
     pub code: &'static str,
-    /// The message for the client.
+    /// The reason, for people: one line, without the marks that it has in an answer.
     pub message: String,
 }

@@ -77,9 +77,10 @@ pub use status::Status;
 use answering::Answering;
 use asked::Asked;
 use explain::{Audience, Explanation, NoList};
-use message::push_message;
+use message::reason;
 use query::Countme;
 use rules::Rules;
+use target::Refusal;
 
 /// Answers one request from one edition; appends the body to `body`.
 pub fn respond<'q>(
@@ -134,9 +135,9 @@ pub fn explain<'s>(
     let explained = Asked::read(request, options, &mut target).and_then(|asked| {
         Answering { edition, rules, request, asked: &asked, shows_private }.explain(rng)
     });
-    explained.map_err(|refusal| {
-        let mut message = String::new();
-        push_message(&refusal.message, &mut message);
-        NoList { status: refusal.status, code: refusal.message.code(), message }
+    explained.map_err(|Refusal { status, message }| NoList {
+        status,
+        code: message.code(),
+        message: reason(&message),
     })
 }

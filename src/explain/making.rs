@@ -74,7 +74,6 @@ fn refused(
     };
     let body = String::from_utf8(body.into_bytes()).unwrap_or_default();
     let first_line = body.lines().next().unwrap_or("").to_owned();
-    let message = message.trim_end().trim_start_matches("error: ").to_owned();
     Refused { code: code.to_owned(), message, status, first_line }
 }
 

@@ -97,7 +97,7 @@ fn what_cannot_be_explained_is_told_on_the_page() {
         ("request=/mirrorlist?ip=", 400, "bad_form", "say which client"),
         ("repo=demo-9&arch=x86_64&ip=::1&client=wget", 400, "bad_form", "`wget` is no package"),
         ("repo=demo-9&arch=x86_64&ip=::1&seed=x", 400, "bad_form", "`x` is no seed"),
-        ("repo=no-such&arch=x86_64&ip=::1", 404, "", "no-such"),
+        ("repo=no-such&arch=x86_64&ip=::1", 404, "", "invalid repo or arch"),
         ("request=/no/such&ip=::1", 404, "no_endpoint", "no route has this path"),
         ("path=..&ip=::1", 0, "", ""),
         ("country=DE&ip=::1", 0, "", ""),
@@ -303,7 +303,7 @@ fn the_command_says_why_a_server_does_not_explain() {
         assert!(stderr.contains(expected), "{stderr}");
         assert_eq!(stdout, "");
     }
-    check(&admin, "repo=no-such&arch=x86_64", 1, "no-such");
+    check(&admin, "repo=no-such&arch=x86_64", 1, "invalid repo or arch");
     check(&admin, "/no/such", 1, "no route has this path");
     let public = watched.server.address.to_string();
     check(&public, "repo=demo-9&arch=x86_64", 1, "is not the admin listener of mirrorlistd");

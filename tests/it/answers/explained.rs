@@ -245,9 +245,9 @@ fn the_client_is_explained_with_its_networks() {
 fn what_gets_no_mirrors_is_explained_by_what_the_client_is_told() {
     let server = World::standard().serve();
     for (request, code, told) in [
-        ("/mirrorlist?path=nothing/there", "unknown_path", "error: invalid path"),
+        ("/mirrorlist?path=nothing/there", "unknown_path", "invalid path"),
         ("/mirrorlist?repo=old-8&arch=x86_64", "repository_disabled", "repo disabled"),
-        ("/mirrorlist?path=pub/test&ip=x", "bad_address", "error: ip=x is no address\n"),
+        ("/mirrorlist?path=pub/test&ip=x", "bad_address", "ip=x is no address"),
         (
             "/metalink?path=pub/test/9/x86_64/nothing",
             "no_metalink",
