@@ -34,9 +34,12 @@ pub fn report(
     let Some(endpoint) = Endpoint::find(edition, host, path, query) else {
         return Err(Refused {
             code: "no_endpoint".into(),
-            message: "no route has this path, and none that is built in".into(),
+            message:
+                "no list is served at this path: no route has this path and query, and others end \
+                      in /mirrorlist, /metalink or /metalink4"
+                    .into(),
             status: 404,
-            first_line: String::new(),
+            first_line: None,
         });
     };
     let request = Request { endpoint, query, requester, host, now };
@@ -74,7 +77,7 @@ fn refused(
     };
     let body = String::from_utf8(body.into_bytes()).unwrap_or_default();
     let first_line = body.lines().next().unwrap_or("").to_owned();
-    Refused { code: code.to_owned(), message, status, first_line }
+    Refused { code: code.to_owned(), message, status, first_line: Some(first_line) }
 }
 
 /// A report that is being made.

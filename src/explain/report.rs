@@ -273,6 +273,7 @@ pub struct Refused {
     pub message: String,
     /// The status of the answer.
     pub status: u16,
-    /// The first line of the answer's body; empty if it has none.
-    pub first_line: String,
+    /// The first line of the answer's body; empty if it has none. `null` where no list is served
+    /// (`no_endpoint`): what stands there, if anything, is not explained.
+    pub first_line: Option<String>,
 }

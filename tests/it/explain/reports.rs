@@ -2,13 +2,15 @@
 
 use std::num::NonZeroU64;
 
-use answer::Options;
 use answer::shaping::Fallback;
+use answer::{Endpoint, Options, Request, Scratch, respond};
+use encode::text::Text;
 use explain::{Audience, PackageManager, Question, Report, text};
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::{ask, explained, modern, question, read_by, serve, serve_public};
+use crate::fixture::Server;
 use crate::golden;
 
 /// Requests, each for another rule.
@@ -65,6 +67,18 @@ fn reports_for_programs() {
     }
 }
 
+/// The first line of the answer; `None` where no list is served.
+fn answered(server: &Server, question: &Question<'_>) -> Option<String> {
+    let Question { path, query, host, requester, now, .. } = *question;
+    let endpoint = Endpoint::find(&server.edition, host, path, query)?;
+    let request = Request { endpoint, query, requester, host, now };
+    let (mut scratch, mut body) = (Scratch::default(), Text::default());
+    let mut rng = fastrand::Rng::with_seed(1);
+    respond(&server.edition, &server.options, &request, &mut rng, &mut scratch, &mut body);
+    let body = String::from_utf8(body.into_bytes()).unwrap();
+    Some(body.lines().next().unwrap_or_default().to_owned())
+}
+
 #[test]
 fn what_gets_no_list_is_told_with_the_status_of_the_answer() {
     let server = serve(&Options::default());
@@ -80,6 +94,8 @@ fn what_gets_no_list_is_told_with_the_status_of_the_answer() {
     ] {
         let refused = ask(&server, &question(request)).expect_err(request);
         assert_eq!((refused.status, refused.code.as_str()), (status, code), "{request}");
+        let first_line = answered(&server, &question(request));
+        assert_eq!(refused.first_line, first_line, "{request}");
         assert!(!refused.message.is_empty(), "{refused:?}");
         assert!(!refused.message.contains(['\n', '#']), "{refused:?}");
     }
