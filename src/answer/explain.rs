@@ -153,6 +153,8 @@ pub struct ExplainedUrl {
     pub host: Option<HostId>,
     /// Its rank in formats that write one.
     pub rank: Option<Rank>,
+    /// In JSON, whether it is `url` of its object, or only one of its `urls`; `None` in other formats.
+    pub is_object_url: Option<bool>,
 }
 
 /// The rank of a URL, as a format writes it.

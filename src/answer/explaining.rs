@@ -171,6 +171,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         };
         let mut body = Text::default();
         fixed::answer(urls, found, redirects, rules, request.now, &mut reply, &mut body)?;
+        let is_json = reply.redirect.is_none() && asked.format == Format::Json;
         let urls = match &reply.redirect {
             Some(redirect) => redirected(redirect).map(|url| (url, None)).collect(),
             None => {
@@ -180,7 +181,12 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
                 urls.lines().enumerate().map(place).collect::<Vec<_>>()
             }
         };
-        let urls = urls.into_iter().map(|(url, rank)| ExplainedUrl { url, host: None, rank });
+        let urls = urls.into_iter().map(|(url, rank)| ExplainedUrl {
+            url,
+            host: None,
+            rank,
+            is_object_url: is_json.then_some(true),
+        });
         Ok(Explanation { urls: urls.collect(), ..self.nothing(client) })
     }
 
@@ -193,13 +199,17 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             let find = |url: &str| known.iter().find(|(_, known)| known == url);
             let urls = redirected(&redirect).map(|url| {
                 let host = find(&url).map(|&(host, _)| host);
-                ExplainedUrl { url, host, rank: None }
+                ExplainedUrl { url, host, rank: None, is_object_url: None }
             });
             return Ok(urls.collect());
         }
         let mut urls = Vec::new();
         let (mut place, mut last) = (0, None);
         let list = List::Mirrors(document);
+        let is_best = |url: &str, host: HostId| {
+            let best = document.choice.preferred(document.listings().of(host)).next();
+            best.is_some_and(|best| document.edition.listings().url(best) == url)
+        };
         list.each(|Entry { url, host, step }| {
             // The URLs of a mirror stand together.
             if host != last && last.is_some() {
@@ -210,6 +220,8 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
                 url: url.concat(),
                 host,
                 rank: rank(*format, place, step, list),
+                is_object_url: (*format == Format::Json)
+                    .then(|| host.is_none_or(|host| is_best(url[0], host))),
             });
         });
         Ok(urls)

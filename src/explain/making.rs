@@ -327,6 +327,7 @@ impl Making<'_, '_> {
             tier: tier.to_owned(),
             preference,
             priority,
+            object_url: url.is_object_url,
         }
     }
 }

@@ -108,6 +108,10 @@ impl Reading {
     }
 
     fn zypper(&mut self, report: &Report) {
+        if report.target.format == "json" {
+            self.zypper_in_json(report);
+            return;
+        }
         let mut urls = self.without_rsync(report.urls.iter());
         urls.sort_by_key(|url| (std::cmp::Reverse(url.preference), url.priority));
         for (place, url) in urls.into_iter().enumerate() {
@@ -119,6 +123,20 @@ impl Reading {
             }
         }
         self.notes.push("newer versions (libzypp 17.38) keep all URLs".into());
+    }
+
+    /// The versions that read JSON keep all URLs, but see one of an object.
+    fn zypper_in_json(&mut self, report: &Report) {
+        let (read, unread): (Vec<_>, Vec<_>) =
+            report.urls.iter().partition(|url| url.object_url == Some(true));
+        let reason = "zypper reads url of each object, and not urls";
+        let skipped = unread
+            .into_iter()
+            .map(|url| SkippedUrl { url: url.url.clone(), reason: reason.into() });
+        self.skipped.extend(skipped);
+        let urls = self.without_rsync(read.into_iter());
+        self.tries = urls.iter().map(|url| vec![url.url.clone()]).collect();
+        self.notes.push("only newer versions (libzypp 17.38) read JSON".into());
     }
 
     fn aria2(&mut self, report: &Report) {

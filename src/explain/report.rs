@@ -261,6 +261,8 @@ pub struct UrlReport {
     pub preference: Option<u64>,
     /// Its priority, in formats that write one: lower ones are tried first.
     pub priority: Option<u64>,
+    /// In JSON, whether it is `url` of its object, and not only one of its `urls`; `null` in other formats.
+    pub object_url: Option<bool>,
 }
 
 /// A request that gets no list.

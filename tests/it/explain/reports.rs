@@ -67,16 +67,15 @@ fn reports_for_programs() {
     }
 }
 
-/// The first line of the answer; `None` where no list is served.
-fn answered(server: &Server, question: &Question<'_>) -> Option<String> {
-    let Question { path, query, host, requester, now, .. } = *question;
+/// The answer to what a question asks; `None` where no list is served.
+fn answer(server: &Server, question: &Question<'_>) -> Option<String> {
+    let Question { path, query, host, requester, now, seed, .. } = *question;
     let endpoint = Endpoint::find(&server.edition, host, path, query)?;
     let request = Request { endpoint, query, requester, host, now };
     let (mut scratch, mut body) = (Scratch::default(), Text::default());
-    let mut rng = fastrand::Rng::with_seed(1);
+    let mut rng = fastrand::Rng::with_seed(seed);
     respond(&server.edition, &server.options, &request, &mut rng, &mut scratch, &mut body);
-    let body = String::from_utf8(body.into_bytes()).unwrap();
-    Some(body.lines().next().unwrap_or_default().to_owned())
+    Some(String::from_utf8(body.into_bytes()).unwrap())
 }
 
 #[test]
@@ -94,7 +93,8 @@ fn what_gets_no_list_is_told_with_the_status_of_the_answer() {
     ] {
         let refused = ask(&server, &question(request)).expect_err(request);
         assert_eq!((refused.status, refused.code.as_str()), (status, code), "{request}");
-        let first_line = answered(&server, &question(request));
+        let body = answer(&server, &question(request));
+        let first_line = body.map(|body| body.lines().next().unwrap_or_default().to_owned());
         assert_eq!(refused.first_line, first_line, "{request}");
         assert!(!refused.message.is_empty(), "{refused:?}");
         assert!(!refused.message.contains(['\n', '#']), "{refused:?}");
@@ -260,6 +260,35 @@ fn package_managers_try_what_they_can_read() {
     check_reading(PackageManager::Dnf, spain, &options, "madrid origin / madrid origin / ");
     check_reading(PackageManager::Yum, spain, &options, "madrid|origin /  / ");
     check_reading(PackageManager::Apt, spain, &options, "madrid|origin /  / ");
+}
+
+/// In JSON zypper sees `url` of each object, whichever place it has in `urls`.
+#[test]
+fn zypper_reads_one_url_of_each_object() {
+    let (mut n_read, mut n_skipped) = (Vec::new(), 0);
+    for fallback in [None, Some(Fallback::parse("https://origin.example").unwrap())] {
+        let mut options = Options::default();
+        options.shaping.fallback = fallback;
+        let server = serve(&options);
+        for protocol in ["", "&protocol=http,https,rsync", "&protocol=rsync,http"] {
+            let request = format!(
+                "/mirrorlist?repo=baseos-9&arch=x86_64&format=json{protocol} from 192.0.2.1"
+            );
+            let question = Question { client: Some(PackageManager::Zypper), ..question(&request) };
+            let report = ask(&server, &question).unwrap();
+            let objects: serde_json::Value =
+                serde_json::from_str(&answer(&server, &question).unwrap()).unwrap();
+            let objects = objects.as_array().unwrap();
+            let urls = objects.iter().map(|object| object["url"].as_str().unwrap().to_owned());
+            let urls: Vec<_> = urls.filter(|url| !url.starts_with("rsync:")).collect();
+            n_read.push(urls.len());
+            let reading = report.reading.unwrap();
+            assert_eq!(reading.tries.concat(), urls, "{request}");
+            assert_eq!(reading.tries.len() + reading.skipped.len(), report.urls.len());
+            n_skipped += reading.skipped.len();
+        }
+    }
+    assert!(n_read.iter().any(|&n| n > 4) && n_skipped > 0, "{n_read:?} {n_skipped}");
 }
 
 #[test]
