@@ -99,6 +99,8 @@ pub struct ExplainedRules {
     pub minimum: usize,
     /// The most mirrors, without the fallback; `usize::MAX` if there is no limit.
     pub max_mirrors: usize,
+    /// The most URLs in the header `Link` of a redirect; `None` for other answers.
+    pub redirect_links: Option<usize>,
     /// The most URLs of a mirror; `None` for all.
     pub urls_per_mirror: Option<usize>,
     /// Whether mirrors of different networks are moved to the front ([`spread`](super::shaping::Shaping::spread)).

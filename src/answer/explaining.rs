@@ -22,7 +22,7 @@ use super::scratch::Buffers;
 use super::shaping::Choice;
 use super::status::Status;
 use super::target::{Refusal, Subject, Target, Wanted};
-use super::trace::{FoundVia, Recorder, Verdict};
+use super::trace::{Cut, FoundVia, Recorder, Verdict};
 use encode::text::Text;
 use model::authority::is_same_server;
 use model::base_url::authority;
@@ -46,7 +46,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         let mut recorder = Recorder::new(snapshot.hosts().len());
         let choice = self.choose(&target, &client, rng, &mut buffers, &mut recorder);
         let tiers = recorder.take_tiers();
-        let verdicts = recorder.finish(&buffers.selection.hosts);
+        let mut verdicts = recorder.finish(&buffers.selection.hosts);
         let mut suffix = String::new();
         let ending = self.ending(&mut suffix)?;
         let mut url_tail = String::new();
@@ -62,6 +62,9 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             ending,
         };
         let urls = self.urls(&document)?;
+        if asked.query.redirects(asked.format) {
+            place_in_redirect(&urls, &mut verdicts);
+        }
         let repeated = repeated(&document, choice);
         let tiers = divide(tiers, &verdicts);
         let drawn = Drawn {
@@ -137,6 +140,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             },
             minimum: rules.minimum(),
             max_mirrors: rules.max_mirrors(query),
+            redirect_links: query.redirects(*format).then(|| rules.redirect_links()),
             urls_per_mirror: choice.per_host,
             spreads: rules.spreads(),
             country_only: rules.country_only(),
@@ -264,6 +268,24 @@ fn redirectable(document: &Document<'_>) -> Vec<(HostId, String)> {
         }
     }
     urls
+}
+
+/// Corrects the verdicts about listed mirrors: a redirect has fewer than the list.
+fn place_in_redirect(urls: &[ExplainedUrl], verdicts: &mut [Verdict]) {
+    let mut named: Vec<HostId> = Vec::new();
+    for host in urls.iter().filter_map(|url| url.host) {
+        if !named.contains(&host) {
+            named.push(host);
+        }
+    }
+    for (host, verdict) in (0..).map(HostId).zip(verdicts) {
+        if let Verdict::Listed { selected, .. } = *verdict {
+            *verdict = match named.iter().position(|&own| own == host) {
+                Some(place) => Verdict::Listed { selected, place },
+                None => Verdict::Cut { selected, cut: Cut::NotLinked },
+            };
+        }
+    }
 }
 
 fn repeated(document: &Document<'_>, choice: Choice<'_>) -> Vec<(HostId, String)> {

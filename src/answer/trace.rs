@@ -124,6 +124,9 @@ pub enum Cut {
     RepeatedUrls,
     /// The list is full.
     BeyondMax,
+    /// The answer is a redirect, and has none of its URLs: there is no room for it in the header `Link`, it
+    /// has no URL to which a redirect can lead, or it is the server that was asked. Explanations only say so.
+    NotLinked,
 }
 
 /// The reason why a mirror was moved forward.

@@ -189,6 +189,7 @@ impl Making<'_, '_> {
             order: wording::order(rules.order).to_owned(),
             minimum: rules.minimum,
             max_mirrors: Some(rules.max_mirrors).filter(|&max| max != usize::MAX),
+            redirect_links: rules.redirect_links,
             urls_per_mirror: rules.urls_per_mirror.filter(|&max| max != usize::MAX),
             spread: rules.spreads,
             country_only: rules.country_only,

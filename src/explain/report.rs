@@ -134,6 +134,9 @@ pub struct RulesReport {
     pub minimum: usize,
     /// The most mirrors besides the fallback; `null` if there is no limit.
     pub max_mirrors: Option<usize>,
+    /// The most URLs in the header `Link` of a redirect, beside that to which it leads; `null` for other
+    /// answers.
+    pub redirect_links: Option<usize>,
     /// The most URLs of a mirror; `null` for all.
     pub urls_per_mirror: Option<usize>,
     /// Whether mirrors of different networks are moved to the front.
@@ -198,7 +201,7 @@ pub struct MirrorReport {
     pub drawn: usize,
     /// Its place in the answer, from 1; `null` if it is not listed.
     pub place: Option<usize>,
-    /// Why it is not listed: `repeated_urls`, `beyond_max`.
+    /// Why it is not listed: `repeated_urls`, `beyond_max`, or `not_linked` in a redirect.
     pub cut: Option<String>,
 }
 

@@ -263,8 +263,14 @@ fn shaping(report: &Report, page: &mut Page) {
     let (rules, shaping) = (&report.rules, &report.shaping);
     page.title("What became of them");
     match rules.max_mirrors {
-        Some(max) => page.item("mirrors", &format!("at most {max}; {} cut", shaping.cut.len())),
+        Some(max) => {
+            let n_cut = shaping.cut.iter().filter(|cut| cut.rule != "not_linked").count();
+            page.item("mirrors", &format!("at most {max}; {n_cut} cut"));
+        }
         None => page.item("mirrors", "no limit"),
+    }
+    if let Some(max) = rules.redirect_links {
+        page.item("links", &format!("at most {max} URLs beside that to which the redirect leads"));
     }
     match rules.urls_per_mirror {
         Some(max) => page.item("URLs", &format!("at most {max} of a mirror")),

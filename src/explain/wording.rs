@@ -136,6 +136,14 @@ pub(crate) fn cut(cut: Cut, rules: &RulesReport) -> (&'static str, String) {
                 None => "the list is full".into(),
             },
         ),
+        Cut::NotLinked => (
+            "not_linked",
+            format!(
+                "the redirect does not name it: the header Link has at most {} URLs of limited length, \
+                 and none that is not http or https or leads back to the server that was asked",
+                rules.redirect_links.unwrap_or(0)
+            ),
+        ),
     }
 }
 

@@ -262,6 +262,35 @@ fn package_managers_try_what_they_can_read() {
     check_reading(PackageManager::Apt, spain, &options, "madrid|origin /  / ");
 }
 
+/// A redirect names fewer mirrors than a list: only these have a place.
+#[test]
+fn places_in_a_redirect_are_those_of_its_headers() {
+    for links in [0, 1, 4] {
+        let options = Options { redirect_links: links, ..modern() };
+        let server = serve(&options);
+        for request in [
+            "repo=baseos-9&arch=x86_64&redirect from 192.0.2.1",
+            "repo=baseos-9&arch=x86_64&redirect from 198.18.0.1",
+            "repo=baseos-9&arch=x86_64&redirect from 198.51.100.1",
+        ] {
+            let report = explained(&server, request);
+            let mut named: Vec<_> =
+                report.urls.iter().filter_map(|url| url.mirror.clone()).collect();
+            named.dedup();
+            assert!(!named.is_empty() && named.len() <= links + 1, "{named:?}");
+            let mirrors = || report.tiers.iter().flat_map(|tier| &tier.mirrors);
+            for mirror in mirrors() {
+                let place = named.iter().position(|name| *name == mirror.mirror);
+                assert_eq!(mirror.place, place.map(|place| place + 1), "{request}: {named:?}");
+                assert_eq!(mirror.cut.is_some(), place.is_none(), "{request}: {mirror:?}");
+            }
+            let n_unlinked = mirrors().filter(|mirror| mirror.cut.as_deref() == Some("not_linked"));
+            assert!(n_unlinked.count() > 0, "{request}");
+            assert_eq!(report.rules.redirect_links, Some(links));
+        }
+    }
+}
+
 /// In JSON zypper sees `url` of each object, whichever place it has in `urls`.
 #[test]
 fn zypper_reads_one_url_of_each_object() {
