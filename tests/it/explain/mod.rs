@@ -1,6 +1,7 @@
 //! Explanations: what they say is what clients get.
 
 mod chances;
+mod chapter;
 mod reports;
 
 use std::net::IpAddr;
