@@ -1,5 +1,7 @@
 //! Lines of text of a limited width.
 
+use unicode_width::UnicodeWidthChar;
+
 /// Lines of text of a limited width.
 pub(crate) struct Page {
     text: String,
@@ -58,7 +60,7 @@ impl Page {
         self.push(&" ".repeat(indent), &mut left);
         // A blank before a word is dropped at the end of a line only, so that columns stay.
         for word in text.trim_start_matches(' ').trim_end_matches(' ').split_inclusive(' ') {
-            let length = word.trim_end_matches(' ').chars().count();
+            let length = word.trim_end_matches(' ').chars().map(columns).sum::<usize>();
             if length > left && length <= self.width - column && left < self.width - column {
                 self.wrap(column, &mut left);
             }
@@ -66,11 +68,12 @@ impl Page {
                 if left == 0 && character == ' ' {
                     continue;
                 }
-                if left == 0 {
+                let columns = columns(character);
+                if columns > left {
                     self.wrap(column, &mut left);
                 }
                 self.text.push(character);
-                left -= 1;
+                left = left.saturating_sub(columns);
             }
         }
         self.end_line();
@@ -94,11 +97,17 @@ impl Page {
     }
 }
 
-/// Text without characters that would move the cursor or change the order of others.
+/// The columns of a terminal that a character takes: 2 of ideographs and the like, 0 of accents that stand
+/// over the character before.
+fn columns(character: char) -> usize {
+    character.width().unwrap_or(0)
+}
+
+/// Text without characters that would move the cursor, or change the order or the width of others.
 fn printable(text: &str) -> String {
     let is_odd = |character: char| {
         character.is_control()
-            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fe00}'..='\u{fe0f}')
     };
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
@@ -114,6 +123,7 @@ fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use unicode_width::UnicodeWidthStr;
 
     use super::*;
 
@@ -130,20 +140,25 @@ mod tests {
         assert_eq!(hanging("  a b", 4), "  a b\n");
         assert_eq!(hanging("a    b", 0), "a    b\n");
         assert_eq!(hanging("", 3), "\n");
+        // Ideographs take two columns, and are not halved at the end of a line; accents take none.
+        assert_eq!(hanging("日本語日本語日本", 2), "日本語日本語\n  日本\n");
+        assert_eq!(hanging("a日本語日本語", 2), "a日本語日本\n  語\n");
+        let accented = "e\u{301}".repeat(12);
+        assert_eq!(hanging(&accented, 2), format!("{accented}\n"));
         assert_eq!(hanging("a\u{1b}[0m", 0), "a\\u{1b}[0m\n");
     }
 
     proptest! {
         #[test]
         fn no_line_is_too_wide_and_no_letter_is_lost(
-            text in "[a-z ]{0,80}",
+            text in "[a-z日本한e\u{301} ]{0,80}",
             column in 0_usize..20,
             width in 4_usize..30,
         ) {
             let mut page = Page::new(width);
             page.hanging(&text, column);
             let shown = page.into_text();
-            prop_assert!(shown.lines().all(|line| line.chars().count() <= width), "{shown}");
+            prop_assert!(shown.lines().all(|line| line.width() <= width), "{shown}");
             let letters = |text: &str| text.chars().filter(|c| c.is_alphabetic()).collect::<String>();
             prop_assert_eq!(letters(&text), letters(&shown));
         }
