@@ -336,7 +336,7 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
             minimum: rules.minimum(),
             enough: max.min(of_redirect).max(rules.minimum()),
             sharing: edition.listings().sharing(),
-            speaks: rules.speaks(asked, client.address),
+            speaks: rules.speaks(asked, client.lookup),
             position: self.position(target, client),
             names_contributions: names_sources && *rules.header() == Header::Usual,
             country_only: rules.country_only(),

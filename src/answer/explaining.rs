@@ -1,7 +1,5 @@
 //! Explains an answer: runs the selection with a recorder, and computes what chance decides.
 
-use std::net::IpAddr;
-
 use fastrand::Rng;
 
 use super::answering::{Answering, Client};
@@ -26,6 +24,7 @@ use super::trace::{Cut, FoundVia, Recorder, Verdict};
 use encode::text::Text;
 use model::authority::is_same_server;
 use model::base_url::authority;
+use model::embedded::LookupAddresses;
 use model::ids::HostId;
 use model::tier::Tier;
 use model::url::ProtocolSet;
@@ -79,7 +78,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             directory: target.directory.name,
             file: target.file.clone().into_owned(),
             protocols: choice.protocols,
-            rules: self.explained_rules(client.address, choice),
+            rules: self.explained_rules(client.lookup, choice),
             servers: servers(snapshot, &target.directory),
             is_private: private(snapshot, &target.directory),
             tiers,
@@ -113,7 +112,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             format: *format,
             is_redirect: query.redirects(*format),
             protocols: ProtocolSet::EMPTY,
-            rules: self.explained_rules(address, self.rules.choose_urls(*format, query)),
+            rules: self.explained_rules(lookup, self.rules.choose_urls(*format, query)),
             tiers: Vec::new(),
             verdicts: Vec::new(),
             chances: Vec::new(),
@@ -124,7 +123,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
         }
     }
 
-    fn explained_rules(&self, client: IpAddr, choice: Choice<'_>) -> ExplainedRules {
+    fn explained_rules(&self, client: LookupAddresses, choice: Choice<'_>) -> ExplainedRules {
         let Self { rules, asked, .. } = *self;
         let Asked { query, format, .. } = asked;
         let countries = query.countries.as_ref().map(|countries| {

@@ -14,6 +14,7 @@ use super::retry;
 use super::shaping::{Choice, Fallback};
 use encode::text::Text;
 use model::base_url::authority;
+use model::embedded::LookupAddresses;
 use model::families::IpVersion;
 use model::ids::HostId;
 use model::url::{Protocol, ProtocolSet};
@@ -157,11 +158,15 @@ impl<'a> Rules<'a> {
 
     /// The version of IP by which mirrors are ordered for a client; `None` if it does not count, as in lists
     /// that are the same for all clients.
-    pub(super) fn speaks(self, asked: &Asked<'_, '_>, client: IpAddr) -> Option<IpVersion> {
+    pub(super) fn speaks(
+        self,
+        asked: &Asked<'_, '_>,
+        client: LookupAddresses,
+    ) -> Option<IpVersion> {
         if self.is_fixed(asked.format) {
             return None;
         }
-        let own = self.options.families.then(|| IpVersion::of(client));
+        let own = self.options.families.then(|| client.version());
         asked.query.ip_version.or(own)
     }
 

@@ -23,6 +23,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::families::IpVersion;
 use super::net::{HostBits, Prefix};
 use super::scope::is_private;
 
@@ -33,19 +34,27 @@ pub struct LookupAddresses {
     /// The shortest length of a network that locates `own`.
     min_length: u8,
     embedded: Option<Ipv4Addr>,
+    /// The version of IP that the client itself uses.
+    version: IpVersion,
 }
 
 impl LookupAddresses {
     /// The addresses of a client (canonical); `nat64` are prefixes beside the well-known ones.
     pub fn of<'a>(client: IpAddr, nat64: impl IntoIterator<Item = &'a Nat64Prefix>) -> Self {
         let IpAddr::V6(v6) = client else {
-            return Self { own: client, min_length: 0, embedded: None };
+            return Self { own: client, min_length: 0, embedded: None, version: IpVersion::V4 };
         };
-        let (min_length, embedded) = match find_mechanism(v6, nat64) {
-            Some((length, embedded)) => (length + 1, embedded.filter(is_public)),
-            None => (0, None),
+        let Some(Mechanism { length, embedded, version }) = find_mechanism(v6, nat64) else {
+            return Self { own: client, min_length: 0, embedded: None, version: IpVersion::V6 };
         };
-        Self { own: client, min_length, embedded }
+        let embedded = embedded.filter(is_public);
+        Self { own: client, min_length: length + 1, embedded, version }
+    }
+
+    /// The version of IP that the client itself uses: IPv4 behind a translator, which gives a host of IPv4 an
+    /// IPv6 address, and IPv6 in a tunnel, which gives it to one that uses IPv6.
+    pub fn version(self) -> IpVersion {
+        self.version
     }
 
     /// The client's own address.
@@ -89,23 +98,46 @@ impl From<IpAddr> for LookupAddresses {
     }
 }
 
-/// Finds the mechanism of an address: the length of its prefix, and the embedded address.
+/// How an IPv4 address comes to be in an IPv6 address.
+struct Mechanism {
+    /// The length of its prefix.
+    length: u8,
+    embedded: Option<Ipv4Addr>,
+    /// The version of IP that the client itself uses.
+    version: IpVersion,
+}
+
+impl Mechanism {
+    /// A translator. If there is no address where it puts them, a host of IPv6 has the address.
+    fn translator(length: u8, embedded: Option<Ipv4Addr>) -> Self {
+        let version = if embedded.is_some() { IpVersion::V4 } else { IpVersion::V6 };
+        Self { length, embedded, version }
+    }
+
+    fn tunnel(length: u8, embedded: Ipv4Addr) -> Self {
+        Self { length, embedded: Some(embedded), version: IpVersion::V6 }
+    }
+}
+
+/// Finds the mechanism of an address.
 fn find_mechanism<'a>(
     address: Ipv6Addr,
     nat64: impl IntoIterator<Item = &'a Nat64Prefix>,
-) -> Option<(u8, Option<Ipv4Addr>)> {
+) -> Option<Mechanism> {
     let own = nat64.into_iter().filter(|nat64| nat64.0.contains(address.into()));
     if let Some(nat64) = own.max_by_key(|nat64| nat64.0.len()) {
-        return Some((nat64.0.len(), nat64.extract(address)));
+        return Some(Mechanism::translator(nat64.0.len(), nat64.extract(address)));
     }
     let bits = address.to_bits();
     let [a, b, c, d, e, f, ..] = address.segments();
+    let last = bits_from(bits, 96);
     match (a, b, c) {
-        (0x64, 0xff9b, 0) if (d, e, f) == (0, 0, 0) => Some((96, Some(bits_from(bits, 96)))),
-        (0x64, 0xff9b, 1) if (d, e, f) == (0, 0, 0) => Some((96, Some(bits_from(bits, 96)))),
-        (0x64, 0xff9b, 1) => Some((48, extract(address, 48))),
-        (0x2002, ..) => Some((16, Some(bits_from(bits, 16)))),
-        (0x2001, 0, _) => Some((32, Some(Ipv4Addr::from_bits(!bits_from(bits, 96).to_bits())))),
+        (0x64, 0xff9b, 0 | 1) if (d, e, f) == (0, 0, 0) => {
+            Some(Mechanism::translator(96, Some(last)))
+        }
+        (0x64, 0xff9b, 1) => Some(Mechanism::translator(48, extract(address, 48))),
+        (0x2002, ..) => Some(Mechanism::tunnel(16, bits_from(bits, 16))),
+        (0x2001, 0, _) => Some(Mechanism::tunnel(32, Ipv4Addr::from_bits(!last.to_bits()))),
         _ => None,
     }
 }
@@ -187,7 +219,7 @@ impl fmt::Display for Nat64Prefix {
 /// The length of the well-known prefix that contains a network, if there is one.
 pub fn length_around(network: Prefix) -> Option<u8> {
     let IpAddr::V6(address) = network.address() else { return None };
-    let (length, _) = find_mechanism(address, &[])?;
+    let Mechanism { length, .. } = find_mechanism(address, &[])?;
     (length < network.len()).then_some(length)
 }
 

@@ -8,6 +8,7 @@ use answer::shaping::Shaping;
 use answer::trace::{Moved, Verdict};
 use answer::{Endpoint, Options, Request, Scratch, respond};
 use encode::text::Text;
+use model::embedded::Nat64Prefix;
 use model::families::{Families, IpVersion};
 use model::ids::HostId;
 
@@ -159,9 +160,6 @@ fn clients_of_ipv6_have_a_mirror_of_ipv6_among_the_first_four() {
             let hosts = listed(&server, &request, seed);
             assert!(hosts.iter().all(|&host| host < 6), "{hosts:?}");
         }
-        // A translator's client speaks IPv6, though an address of IPv4 says where it is.
-        let translated = format!("/mirrorlist?path={DIRECTORY} from 64:ff9b::11.0.0.1");
-        assert!(listed(&server, &translated, seed)[..4].iter().any(|&host| host >= 6));
     }
     let explanation = server.explain_seeded(&request("", true), 1).unwrap();
     let moved: Vec<_> = (0..)
@@ -173,6 +171,33 @@ fn clients_of_ipv6_have_a_mirror_of_ipv6_among_the_first_four() {
         })
         .collect();
     assert_eq!(moved, [(true, Some(Moved::IpVersion))]);
+}
+
+#[test]
+fn clients_behind_translators_have_ipv4_and_those_in_tunnels_ipv6() {
+    let world = globe(vec![only(IpVersion::V4, "DE", 100), only(IpVersion::V6, "DE", 100)]);
+    let nat64 = vec![Nat64Prefix::parse("2001:db8:64::/96").unwrap()];
+    let server = world.serve(Options { nat64, ..families() });
+    let (v4, v6) = (0, 1);
+    for (client, first) in [
+        ("11.0.0.1", v4),
+        ("::ffff:11.0.0.1", v4),
+        ("64:ff9b::11.0.0.1", v4),
+        ("64:ff9b::10.0.0.1", v4),
+        ("64:ff9b:1::11.0.0.1", v4),
+        ("64:ff9b:1:b00:0:100::", v4),
+        ("2001:db8:64::11.0.0.1", v4),
+        ("2001:db8::1", v6),
+        // 6to4, Teredo, and a host of IPv6 where no translator puts an address.
+        ("2002:b00:1::1", v6),
+        ("2001:0:c633:6401:8000:63bf:f4ff:fffe", v6),
+        ("64:ff9b:1:b00:100:100::", v6),
+    ] {
+        for seed in 0..20 {
+            let request = format!("/mirrorlist?path={DIRECTORY} from {client}");
+            assert_eq!(listed(&server, &request, seed)[0], first, "{client}");
+        }
+    }
 }
 
 #[test]
