@@ -198,6 +198,7 @@ impl<'a> Prepared<'a> {
             enough: usize::MAX,
             sharing: None,
             speaks: None,
+            is_single: false,
             position: None,
             countries: None,
             netblocks: true,

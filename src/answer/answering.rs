@@ -337,6 +337,8 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
             enough: max.min(of_redirect).max(rules.minimum()),
             sharing: edition.listings().sharing(),
             speaks: rules.speaks(asked, client.lookup),
+            // The further mirrors of a redirect are read by few.
+            is_single: redirects || max == 1,
             position: self.position(target, client),
             names_contributions: names_sources && *rules.header() == Header::Usual,
             country_only: rules.country_only(),

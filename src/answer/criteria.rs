@@ -45,6 +45,9 @@ pub struct Criteria<'a> {
     /// not the first one while there are others, and of the first four mirrors one is known to work over
     /// IPv6 if that is the client's.
     pub speaks: Option<IpVersion>,
+    /// Whether the answer has one mirror only, as a redirect: that is then the one that is known to work over
+    /// IPv6.
+    pub is_single: bool,
     /// Where the first mirror is on a line on which each mirror takes as much room as it has chances to be
     /// first (0 to 1); `None` draws it.
     pub position: Option<f64>,

@@ -70,15 +70,18 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             index: snapshot.hosts(),
             criteria: &self.criteria(&target, &client, choice),
             tiers: &tiers,
-            max: self.rules.max_mirrors(&asked.query),
         };
         let chances = drawn.chances(&self.skipped(&document));
+        let rules = self.explained_rules(client.lookup, choice);
+        // Of one mirror alone there is no other.
+        let n_first = chances.iter().filter(|&&chance| chance > 0.0).count();
+        let rules = ExplainedRules { rotates: rules.rotates && n_first > 1, ..rules };
         Ok(Explanation {
             subject: subject(&target),
             directory: target.directory.name,
             file: target.file.clone().into_owned(),
             protocols: choice.protocols,
-            rules: self.explained_rules(client.lookup, choice),
+            rules,
             servers: servers(snapshot, &target.directory),
             is_private: private(snapshot, &target.directory),
             tiers,

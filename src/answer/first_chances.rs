@@ -8,7 +8,7 @@
 use super::criteria::{Criteria, SelectionOrder};
 use super::explain::ExplainedTier;
 use super::first_place::FirstPlace;
-use super::front;
+use super::front::{self, Eligible};
 use model::ids::HostId;
 use model::tier::Tier;
 use snapshot::contains;
@@ -22,8 +22,6 @@ pub(super) struct Drawn<'a> {
     pub(super) criteria: &'a Criteria<'a>,
     /// The tiers as they were taken.
     pub(super) tiers: &'a [ExplainedTier],
-    /// The most mirrors of the answer.
-    pub(super) max: usize,
 }
 
 impl Drawn<'_> {
@@ -34,12 +32,7 @@ impl Drawn<'_> {
         for (host, chance) in self.settled() {
             add(&mut settled, host, chance);
         }
-        // With one place only, what works over the client's version of IP has it.
-        let working = front::working(self.criteria)
-            .filter(|working| self.max == 1 && self.hosts().any(|host| contains(working, host)));
-        let is_accepted = |host: HostId| {
-            !skipped.contains(&host) && working.is_none_or(|working| contains(working, host))
-        };
+        let is_accepted = |host: HostId| !skipped.contains(&host);
         let mut chances = vec![0.0; settled.len()];
         let mut others = 0.0;
         for (host, chance) in (0..).map(HostId).zip(settled) {
@@ -62,19 +55,16 @@ impl Drawn<'_> {
         if matches!(criteria.order, SelectionOrder::Fixed(_)) {
             return self.by_weight(|_| true);
         }
-        let mut failing = front::failing(criteria);
-        if self.hosts().all(|host| contains(failing, host)) {
-            failing = &[];
-        }
-        let may_be_first = |host: HostId| !contains(failing, host);
+        let eligible = Eligible::of(criteria, self.hosts());
+        let may_be_first = |host: HostId| eligible.has(host);
         let Some(tier) =
             tiers.iter().find(|tier| tier.hosts.iter().any(|&host| may_be_first(host)))
         else {
             return Vec::new();
         };
-        let is_limited = criteria.position.is_some()
-            || tier.hosts.iter().any(|&host| contains(index.capped(), host));
-        if is_own_network(tier.tier) || !is_limited {
+        let is_limited = !is_own_network(tier.tier)
+            && tier.hosts.iter().any(|&host| contains(index.capped(), host));
+        if criteria.position.is_none() && !is_limited {
             return self.by_weight(may_be_first);
         }
         let hosts: Vec<HostId> = self.hosts().collect();
@@ -85,7 +75,7 @@ impl Drawn<'_> {
             ends.push((tier.tier, end));
         }
         let mut first_place = FirstPlace::default();
-        front::chances(index, criteria, (&hosts, &ends), failing, &mut first_place);
+        front::chances(index, criteria, (&hosts, &ends), eligible, &mut first_place);
         first_place.chances().collect()
     }
 
@@ -109,7 +99,7 @@ impl Drawn<'_> {
         hosts.iter().map(|&host| (host, weight(host) / all)).collect()
     }
 
-    fn hosts(&self) -> impl Iterator<Item = HostId> {
+    fn hosts(&self) -> impl Iterator<Item = HostId> + Clone {
         self.tiers.iter().flat_map(|tier| tier.hosts.iter().copied())
     }
 

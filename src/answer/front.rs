@@ -5,7 +5,8 @@
 //! ([`FirstPlace`]), and a redirect that is asked for again has another first mirror
 //! ([`Criteria::position`]). Without any of them, nothing is done.
 //!
-//! Mirrors of the client's own networks are above limits: who put a network there wants its clients.
+//! Mirrors of the client's own networks are above limits of shares: who put a network there wants its clients.
+//! A redirect that is asked for again leaves them as it leaves others.
 
 use super::candidates::Workspace;
 use super::criteria::{Criteria, SelectionOrder};
@@ -18,23 +19,50 @@ use super::trace::{FoundVia, Moved, Tracer};
 use model::families::IpVersion;
 use model::ids::HostId;
 use model::tier::Tier;
-use snapshot::hosts::HostIndex;
+use snapshot::hosts::{HostIndex, Weight};
 use snapshot::{contains, insert, members};
 
-/// The number of first mirrors of which one is to work over IPv6: as many URLs as zypper reads.
+/// The number of first mirrors of which one is to work over IPv6: zypper reads four URLs, so it reads them all
+/// where each mirror has one.
 const FRONT: usize = 4;
 /// The most clients that get one mirror by position, in percent. The others get the next one: of four
 /// positions that are a quarter of the line apart, one has another mirror at least.
 const MOST_BY_POSITION: u8 = 75;
 
+/// Which of the selected mirrors may be first.
+#[derive(Clone, Copy)]
+pub struct Eligible<'a> {
+    /// Those that are known not to work over the client's version of IP are not.
+    failing: &'a [u64],
+    /// None but those that are known to work over it are.
+    working: Option<&'a [u64]>,
+}
+
+impl<'a> Eligible<'a> {
+    /// Which of `hosts`, the selected mirrors, may be first. One of them may.
+    pub fn of(criteria: &Criteria<'a>, mut hosts: impl Iterator<Item = HostId> + Clone) -> Self {
+        let failing = failing(criteria);
+        let working = working(criteria).filter(|working| {
+            criteria.is_single && hosts.clone().any(|host| contains(working, host))
+        });
+        let is_any_left = failing.is_empty() || hosts.any(|host| !contains(failing, host));
+        Self { failing: if is_any_left { failing } else { &[] }, working }
+    }
+
+    /// Whether a mirror may be first.
+    pub fn has(self, host: HostId) -> bool {
+        !contains(self.failing, host) && self.working.is_none_or(|working| contains(working, host))
+    }
+}
+
 /// Computes the chances of selected mirrors to be first. `hosts` and `tiers` are those of a [`Selection`]
-/// in the order of tiers, and mirrors in `failing` are not first. The mirrors of the client's networks,
-/// which decide alone where there are any, do not count.
+/// in the order of tiers. The mirrors of the client's networks, which decide alone where there are any, count
+/// in redirects that are asked for again only. They are equals, and have no limit but that.
 pub fn chances(
     index: &HostIndex,
     criteria: &Criteria<'_>,
     (hosts, tiers): (&[HostId], &[(Tier, usize)]),
-    failing: &[u64],
+    eligible: Eligible<'_>,
     first_place: &mut FirstPlace,
 ) {
     let most = if criteria.position.is_some() { MOST_BY_POSITION } else { 100 };
@@ -43,11 +71,14 @@ pub fn chances(
     for &(tier, end) in tiers {
         let band = hosts.get(from..end).unwrap_or(&[]);
         from = end;
-        if is_own_network(tier) {
+        let is_own = is_own_network(tier);
+        if is_own && criteria.position.is_none() {
             continue;
         }
-        let eligible = band.iter().filter(|&&host| !contains(failing, host));
-        let contenders = eligible.map(|&host| {
+        let contenders = band.iter().filter(|&&host| eligible.has(host)).map(|&host| {
+            if is_own {
+                return Contender { host, weight: Weight::new(1), max_share: most };
+            }
             let contender = Contender::new(index, host);
             Contender { max_share: contender.max_share.min(most), ..contender }
         });
@@ -59,7 +90,7 @@ pub fn chances(
 
 /// The mirrors that are known not to work over the client's version of IP; empty if there are none, or if
 /// that does not count.
-pub fn failing<'a>(criteria: &Criteria<'a>) -> &'a [u64] {
+fn failing<'a>(criteria: &Criteria<'a>) -> &'a [u64] {
     criteria.speaks.map_or(&[], |version| criteria.directory.layout.failing(version))
 }
 
@@ -82,28 +113,25 @@ impl<T: Tracer> Selecting<'_, '_, T> {
     pub(super) fn settle_first(&mut self) {
         let Self { snapshot, criteria, .. } = *self;
         let index = snapshot.hosts();
-        let mut failing = failing(criteria);
         let capped = index.capped();
-        if failing.is_empty() && capped.is_empty() && criteria.position.is_none() {
+        let is_free = failing(criteria).is_empty() && working(criteria).is_none();
+        if is_free && capped.is_empty() && criteria.position.is_none() {
             return;
         }
         let Selection { hosts, tiers, .. } = &*self.selection;
-        let best = hosts.iter().position(|&host| !contains(failing, host)).unwrap_or_else(|| {
-            failing = &[];
-            0
-        });
+        let eligible = Eligible::of(criteria, hosts.iter().copied());
+        let Some(best) = hosts.iter().position(|&host| eligible.has(host)) else { return };
         let Some(at) = tiers.iter().position(|&(_, end)| best < end) else { return };
         let Some(&(tier, end)) = tiers.get(at) else { return };
         let from =
             at.checked_sub(1).and_then(|before| tiers.get(before)).map_or(0, |&(_, end)| end);
         let band = hosts.get(from..end).unwrap_or(&[]);
-        let is_limited =
-            criteria.position.is_some() || band.iter().any(|&host| contains(capped, host));
-        if is_own_network(tier) || !is_limited {
+        let is_limited = !is_own_network(tier) && band.iter().any(|&host| contains(capped, host));
+        if criteria.position.is_none() && !is_limited {
             return self.lead(best, Moved::IpVersion);
         }
         let first_place = &mut self.workspace.first_place;
-        chances(index, criteria, (hosts, tiers), failing, first_place);
+        chances(index, criteria, (hosts, tiers), eligible, first_place);
         let (position, moved) = match criteria.position {
             Some(position) => (position, Moved::Position),
             None => (self.rng.f64(), Moved::MaxShare),
@@ -196,7 +224,7 @@ pub fn keep_working(
 
 /// The mirrors that are known to work over the client's version of IP, if one of them has to be among the
 /// first: clients of IPv6 may have nothing else, and not every mirror has it.
-pub fn working<'a>(criteria: &Criteria<'a>) -> Option<&'a [u64]> {
+fn working<'a>(criteria: &Criteria<'a>) -> Option<&'a [u64]> {
     let version = criteria.speaks.filter(|&version| version == IpVersion::V6)?;
     Some(criteria.directory.layout.working(version)).filter(|working| !working.is_empty())
 }

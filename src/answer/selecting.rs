@@ -72,13 +72,12 @@ impl<T: Tracer> Selecting<'_, '_, T> {
 
     /// Takes mirrors whose network contains the client, the most specific network first.
     fn netblocks(&mut self) {
-        let mut any = false;
         for (prefix, hosts) in self.snapshot.netblocks(self.criteria.client) {
-            any |= self.take_shuffled(hosts, FoundVia::Netblock(prefix));
-        }
-        if any {
-            self.name(Contribution::Netblock);
-            self.end_tier(Tier::Netblock);
+            if self.take_shuffled(hosts, FoundVia::Netblock(prefix)) {
+                self.name(Contribution::Netblock);
+                // Those of a larger network come after them.
+                self.end_tier(Tier::Netblock);
+            }
         }
     }
 

@@ -288,11 +288,66 @@ fn mirrors_of_the_own_network_keep_their_clients() {
     let mut world =
         globe(vec![Mirror::of("DE", 1), Mirror { is_private: true, ..capped("DE", 1, 10) }]);
     world.netblocks = vec![(0, vec![1])];
-    let redirect_retry = std::num::NonZeroU64::new(60);
-    let server = world.serve(Options { redirect_retry, ..families() });
+    let server = world.serve(families());
     for minute in 0..20 {
         assert_eq!(redirected(&server, "11.0.0.1", "f", NOW + 60 * minute, minute), 1);
         assert_eq!(listed(&server, &request("", false), minute), [1, 0]);
+    }
+}
+
+#[test]
+fn a_redirect_that_is_asked_for_again_leaves_mirrors_of_the_own_network_as_well() {
+    let redirect_retry = std::num::NonZeroU64::new(60);
+    let options = Options { redirect_retry, ..families() };
+    let own = |n_own: usize| {
+        let mut world = globe(vec![Mirror::of("DE", 1); n_own + 1]);
+        // What limits the others does not limit these.
+        world.mirrors[0] = capped("DE", 900, 1);
+        world.netblocks = vec![(0, (0..n_own).collect())];
+        world.serve(options.clone())
+    };
+    for (n_own, minutes, share) in [(1, 3, 0.75), (2, 2, 0.5), (4, 1, 0.25)] {
+        let server = own(n_own);
+        let mut counts = vec![0; n_own + 1];
+        for n in 0..100 {
+            let file = format!("f{n}");
+            let at = |minute| redirected(&server, "11.0.0.1", &file, NOW + 60 * minute, minute);
+            assert_eq!(at(0), redirected(&server, "11.0.0.1", &file, NOW, 99));
+            let got: Vec<usize> = (0..4).map(at).collect();
+            got.iter().for_each(|&host| counts[host] += 1);
+            let longest = got.chunk_by(PartialEq::eq).map(<[usize]>::len).max();
+            assert!(longest <= Some(minutes), "{n_own}: {got:?}");
+        }
+        let request = request("/f&redirect=1", false);
+        let explanation = server.explain_seeded(&request, 1).unwrap();
+        assert!(explanation.rules.rotates);
+        assert!((explanation.chances[0] - share).abs() < 1e-9, "{:?}", explanation.chances);
+        compare_shares(&counts, &explanation.chances);
+    }
+    let alone = globe(vec![Mirror::of("DE", 1)]).serve(options);
+    let explanation = alone.explain_seeded(&request("/f&redirect=1", false), 1).unwrap();
+    assert!(!explanation.rules.rotates, "there is no other mirror");
+}
+
+#[test]
+fn a_redirect_over_ipv6_leads_to_a_mirror_that_is_known_to_work() {
+    let v6 = |country| only(IpVersion::V6, country, 100);
+    let world = globe(vec![Mirror::of("DE", 900), v6("FR"), v6("FR"), v6("JP")]);
+    let redirect_retry = std::num::NonZeroU64::new(60);
+    for max in [1, 2, 50] {
+        for options in [families(), Options { redirect_retry, ..families() }] {
+            let server = limited(&world, max, options);
+            let explanation = server.explain_seeded(&request("/f&redirect=1", true), 1).unwrap();
+            let [de, fr, other, _] = explanation.chances[..] else { panic!("four mirrors") };
+            assert_eq!((de, fr), (0.0, other), "{max}");
+            for minute in 0..50 {
+                let now = NOW + 60 * minute;
+                let host = redirected(&server, "2001:db8::1", "f", now, minute);
+                assert!(explanation.chances[host] > 0.0, "{max}: {host}");
+                let same = redirected(&server, "2001:db8::1", "f", now, 99);
+                assert!(server.options.redirect_retry.is_none() || same == host, "{max}");
+            }
+        }
     }
 }
 
