@@ -291,7 +291,11 @@ impl<'r, 's, 'q> Answering<'r, 's, 'q> {
             let (directory, preferred) = (&target.directory, choice.first());
             spread::spread(snapshot, directory, preferred, is_by_distance, selection);
         }
-        front::keep_working(&criteria, max, selection, tracer);
+        let has_steps = *format == Format::Apt;
+        if has_steps {
+            front::divide_steps(snapshot.hosts(), &criteria, selection);
+        }
+        front::keep_working(&criteria, max, has_steps, selection, tracer);
         repeated.find(edition.listings(), &target.directory, choice, selection);
         if !query.redirects(*format) {
             // A redirect skips unusable mirrors first and applies the limit afterwards.

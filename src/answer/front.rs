@@ -201,11 +201,31 @@ impl<T: Tracer> Selecting<'_, '_, T> {
     }
 }
 
+/// Makes steps of the selection say what its order does, for formats whose readers draw among the mirrors of a
+/// step: the one that was settled as the first is a step of its own, and those that are known not to work over
+/// the client's version of IP come after the others of theirs.
+pub fn divide_steps(index: &HostIndex, criteria: &Criteria<'_>, selection: &mut Selection) {
+    if matches!(criteria.order, SelectionOrder::Fixed(_)) {
+        return;
+    }
+    let Some(&(tier, end)) = selection.tiers.first() else { return };
+    let first = selection.hosts.get(..end).unwrap_or(&[]);
+    if !is_own_network(tier) && first.iter().any(|&host| contains(index.capped(), host)) {
+        selection.divide(1);
+    }
+    let failing = failing(criteria);
+    if !failing.is_empty() {
+        selection.set_apart(|host| !contains(failing, host));
+    }
+}
+
 /// Moves a mirror that is known to work over the client's version of IP to one of the first places, of at
-/// most `max`, if that matters and none is there.
+/// most `max`, if that matters and none is there. If the format `has_steps`, these
+/// places are not of one step with further ones.
 pub fn keep_working(
     criteria: &Criteria<'_>,
     max: usize,
+    has_steps: bool,
     selection: &mut Selection,
     tracer: &mut impl Tracer,
 ) {
@@ -219,6 +239,9 @@ pub fn keep_working(
         if let Some(&host) = selection.hosts.get(last) {
             tracer.moved(host, Moved::IpVersion);
         }
+    }
+    if has_steps {
+        selection.divide(last + 1);
     }
 }
 

@@ -42,6 +42,29 @@ impl Selection {
         self.tiers.iter().position(|&(_, end)| place < end)
     }
 
+    /// Makes the mirrors from `place` on a step of their own, up to the end of the step that has been theirs.
+    pub fn divide(&mut self, place: usize) {
+        let Some(at) = self.step(place) else { return };
+        let from = at.checked_sub(1).and_then(|before| self.tiers.get(before)).map(|&(_, end)| end);
+        if let (true, Some(&(tier, _))) = (place > from.unwrap_or(0), self.tiers.get(at)) {
+            self.tiers.insert(at, (tier, place));
+        }
+    }
+
+    /// Moves the mirrors behind the others of their step that are not `good`, as a step of their own.
+    pub fn set_apart(&mut self, is_good: impl Fn(HostId) -> bool) {
+        let (mut from, mut places) = (0, Vec::new());
+        for &(_, end) in &self.tiers {
+            let step = self.hosts.get_mut(from..end).unwrap_or(&mut []);
+            let n_good = step.iter().filter(|&&host| is_good(host)).count();
+            // This keeps the order of both.
+            step.sort_by_key(|&host| !is_good(host));
+            places.push(from + n_good);
+            from = end;
+        }
+        places.into_iter().for_each(|place| self.divide(place));
+    }
+
     /// Moves the mirror at `from` forward to `to`. It keeps the tier by which it was found.
     pub fn promote(&mut self, from: usize, to: usize) {
         let (own, other) = (self.step(from), self.step(to));

@@ -16,6 +16,7 @@ use support::{fixture, golden, server};
 support::runs_the_program!();
 
 mod answers;
+mod apt_steps;
 mod lint_law;
 mod select_twin;
 mod nearest_twin;

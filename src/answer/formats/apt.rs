@@ -1,7 +1,8 @@
 //! The list for apt's mirror method: a base URL a line, and behind a tab its priority.
 //!
 //! apt tries URLs in the order of their priorities and chooses by chance among equal ones, so the
-//! priority is the step in which a mirror was found: a tier, or a band of distance. apt before 1.6 fails on
+//! priority is the step in which a mirror was found: a tier, or a band of distance. Mirrors that are to be tried
+//! before or after others of their tier are steps of their own (`front::divide_steps`). apt before 1.6 fails on
 //! priorities: for that there are plain lists. It ignores lines that begin with `#`. See
 //! apt-transport-mirror(1).
 

@@ -67,6 +67,8 @@ pub struct World {
     /// Mirrors that work over this version of IP alone, by the first label of their hosts. MirrorManager's
     /// data cannot say this either.
     pub of_one_version: Vec<(&'static str, IpVersion)>,
+    /// Mirrors with the most of their clients for whom they are first, in percent, by number. Nor this.
+    pub max_shares: Vec<(i64, u8)>,
     /// The routes of the catalog, in the notation of [`routes::notation`]. MirrorManager's data have none.
     pub routes: String,
     /// Names of repositories that routes ask for without an architecture, each with the directory in which
@@ -111,6 +113,7 @@ impl World {
             options: Options::default(),
             monopolies: Vec::new(),
             of_one_version: Vec::new(),
+            max_shares: Vec::new(),
             routes: String::new(),
             path_templates: Vec::new(),
             categories: Vec::new(),
@@ -253,7 +256,8 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let files = self.write(folder.path(), cache);
         let inputs = Inputs::MirrorManager(files);
-        if self.monopolies.is_empty() && self.routes.is_empty() && self.of_one_version.is_empty() {
+        let is_plain = self.monopolies.is_empty() && self.of_one_version.is_empty();
+        if is_plain && self.routes.is_empty() && self.max_shares.is_empty() {
             return build(&inputs, None);
         }
         let mut report = Report::default();
@@ -267,6 +271,11 @@ impl World {
             for (_, families) in urls.filter(|(url, _)| url.contains(&format!("://{name}."))) {
                 *families = Families::only([version]);
             }
+        }
+        for &(number, max_share) in &self.max_shares {
+            let of = |key: &MirrorKey| matches!(key, MirrorKey::Number(own) if *own == number);
+            let mirrors = catalog.mirrors.iter_mut().filter(|mirror| of(&mirror.key));
+            mirrors.for_each(|mirror| mirror.max_share = max_share);
         }
         self.add_routes(&mut catalog);
         Ok(compile(catalog, report, None)?)
