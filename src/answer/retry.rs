@@ -23,7 +23,8 @@ use rustc_hash::FxHasher;
 
 /// The positions of a cycle, as shares of the line.
 const STEPS: [f64; 4] = [0.0, 0.5, 0.25, 0.75];
-/// After so many seconds a cycle begins anywhere again, so that a client gets to know further mirrors.
+/// After so many seconds a cycle begins anywhere again, so that a client gets to know further mirrors. It may be
+/// the same one once more then. Four steps have to fit, so 900 seconds are the most that options allow for one.
 const CYCLES_LAST: u64 = 3_600;
 
 /// The position of the first mirror for a client and a file at a time in seconds, which moves on `every` so

@@ -77,7 +77,7 @@ section! {
         }
         /// Whether a mirror that does not work over the client's version of IP comes after others
         ///
-        /// It is not the first one if there is another, and one of the first four works over IPv6 for clients of
+        /// It is not the first one if there is another, and one of the first four mirrors works over IPv6 for clients of
         /// IPv6. Mirrors of which the data do not say it count as before.
         families: bool {
             key: "answer.families",
@@ -113,8 +113,8 @@ section! {
         /// each time
         ///
         /// The answer depends on the time and the client, so nothing is stored. Where nearly all clients get one
-        /// mirror, a quarter of them gets the next one.
-        redirect_retry: Count<0, 3_600> {
+        /// mirror, as one of their own network, a quarter of them gets the next one.
+        redirect_retry: Count<0, 900> {
             key: "answer.redirect_retry",
             flag: (skip),
             value: "SECONDS",
