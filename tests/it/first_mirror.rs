@@ -300,7 +300,7 @@ fn a_redirect_that_is_asked_for_again_leaves_mirrors_of_the_own_network_as_well(
     let redirect_retry = std::num::NonZeroU64::new(60);
     let options = Options { redirect_retry, ..families() };
     let own = |n_own: usize| {
-        let mut world = globe(vec![Mirror::of("DE", 1); n_own + 1]);
+        let mut world = globe(vec![Mirror::of("DE", 1); n_own + 2]);
         // What limits the others does not limit these.
         world.mirrors[0] = capped("DE", 900, 1);
         world.netblocks = vec![(0, (0..n_own).collect())];
@@ -308,16 +308,23 @@ fn a_redirect_that_is_asked_for_again_leaves_mirrors_of_the_own_network_as_well(
     };
     for (n_own, minutes, share) in [(1, 3, 0.75), (2, 2, 0.5), (4, 1, 0.25)] {
         let server = own(n_own);
-        let mut counts = vec![0; n_own + 1];
-        for n in 0..100 {
-            let file = format!("f{n}");
-            let at = |minute| redirected(&server, "11.0.0.1", &file, NOW + 60 * minute, minute);
-            assert_eq!(at(0), redirected(&server, "11.0.0.1", &file, NOW, 99));
-            let got: Vec<usize> = (0..4).map(at).collect();
-            got.iter().for_each(|&host| counts[host] += 1);
+        let mut counts = vec![0; n_own + 2];
+        let mut n_new = 0;
+        for n in 0..200 {
+            let client = format!("11.0.0.{n}");
+            let at = |minute| redirected(&server, &client, "f", NOW + 60 * minute, minute);
+            assert_eq!(at(0), redirected(&server, &client, "f", NOW, 99));
+            let got: Vec<usize> = (0..8).map(at).collect();
+            counts[got[0]] += 1;
+            // A client whose hour begins anew in these minutes does not repeat its four mirrors.
+            if got[..4] != got[4..] {
+                n_new += 1;
+                continue;
+            }
             let longest = got.chunk_by(PartialEq::eq).map(<[usize]>::len).max();
             assert!(longest <= Some(minutes), "{n_own}: {got:?}");
         }
+        assert!(n_new < 60, "{n_new}");
         let request = request("/f&redirect=1", false);
         let explanation = server.explain_seeded(&request, 1).unwrap();
         assert!(explanation.rules.rotates);
@@ -336,7 +343,8 @@ fn a_redirect_over_ipv6_leads_to_a_mirror_that_is_known_to_work() {
     let redirect_retry = std::num::NonZeroU64::new(60);
     for max in [1, 2, 50] {
         for options in [families(), Options { redirect_retry, ..families() }] {
-            let server = limited(&world, max, options);
+            let shaping = Shaping { max_mirrors: Some(max), ..Shaping::default() };
+            let server = world.serve(Options { shaping, minimum: 9, ..options });
             let explanation = server.explain_seeded(&request("/f&redirect=1", true), 1).unwrap();
             let [de, fr, other, _] = explanation.chances[..] else { panic!("four mirrors") };
             assert_eq!((de, fr), (0.0, other), "{max}");
