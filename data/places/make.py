@@ -9,7 +9,7 @@ Both packages hold data of GeoNames (geonames.org, CC BY 4.0): the first its cit
 its divisions. What is not in them is in names.csv. The same input gives the same output.
 
 A city is listed if it has so many people that somebody may run a mirror there: 15,000 in countries with
-many servers, 100,000 elsewhere. A division, such as a state, stands where its people live on average: that is
+many servers, 100,000 elsewhere; so are all capitals. A division, such as a state, stands where its people live on average: that is
 the mean of its towns, weighted by people.
 """
 
@@ -19,6 +19,7 @@ import json
 import os
 import re
 import sys
+import unicodedata
 
 SMALLEST = 15_000
 SMALLEST_ELSEWHERE = 100_000
@@ -60,6 +61,12 @@ def is_clean(name):
 def joined(names):
     """Names in their order, each once, without those that the format cannot hold."""
     return "|".join(name for name in dict.fromkeys(names) if name and is_clean(name))
+
+
+def plain(name):
+    """A name in lower case without accents and punctuation, to compare it: `Yaoundé` is `yaounde`."""
+    letters = unicodedata.normalize("NFD", name.lower().replace("saint ", "st "))
+    return "".join(c for c in letters if c.isalnum())
 
 
 def degrees(value):
@@ -104,6 +111,18 @@ def main(towns_folder, names_folder):
         if country not in cities_of:
             all_towns = [town for (own, _), list_ in towns_of.items() if own == country for town in list_]
             cities_of[country] = [max(all_towns, key=lambda town: (town["population"], -town["geonameid"]))]
+    # A capital has mirrors also if it is small.
+    with open(os.path.join(towns_folder, "countries.json"), encoding="utf-8") as file:
+        capitals = {code: plain(country["capital"]) for code, country in json.load(file).items()}
+    capital_of = {}
+    for town in small:
+        country = town["countrycode"]
+        all_names = map(plain, (town["name"], *town["alternatenames"]))
+        if capitals.get(country) and country not in capital_of and capitals[country] in all_names:
+            capital_of[country] = town
+    for country, capital in capital_of.items():
+        if capital["geonameid"] not in {city["geonameid"] for city in cities_of[country]}:
+            cities_of[country].append(capital)
 
     out = [HEAD]
     for country in sorted(cities_of):

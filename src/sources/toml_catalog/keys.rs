@@ -163,14 +163,15 @@ pub const MIRROR: Table = Table {
             "state",
             "text",
             "unknown",
-            "The state or province, by its English or its own name. It tells cities of one name apart, \
-             and is its place if the city is not known.",
+            "The state or province, by its English or its own name in Latin letters. It tells cities of one \
+             name apart, and is its place if the city is not known.",
         ),
         key(
             "city",
             "text",
             "unknown",
-            "The city, by its English or its own name: its place, if there are no `coordinates`.",
+            "The city, by its English or its own name in Latin letters: its place, if there are no \
+             `coordinates`.",
         ),
         key(
             "coordinates",

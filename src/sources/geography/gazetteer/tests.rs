@@ -144,6 +144,12 @@ fn cities_are_found_by_the_names_that_people_write() {
     check("US", "New York", "New York", City, (40.71, -74.0));
     check("US", "MO", "St Louis", City, (38.63, -90.2));
     check("SG", "Singapore", "Singapore", City, (1.29, 103.85));
+    // Capitals, however small, and abbreviations of cities.
+    check("MT", "", "Valletta", City, (35.90, 14.51));
+    check("BZ", "", "Belmopan", City, (17.25, -88.77));
+    check("FJ", "", "Suva", City, (-18.14, 178.44));
+    check("US", "", "NYC", City, (40.71, -74.0));
+    check("DE", "", "Frankfurt a.M.", City, (50.11, 8.68));
 }
 
 #[test]
