@@ -77,7 +77,7 @@ impl Cli {
         let options: Vec<_> = chapters.flat_map(|chapter| chapter.options).collect();
         complete(Self::augment_args(clap::Command::new("mirrorlistd")), &options).mut_subcommands(
             |command| match command.get_name() {
-                "explain" => asks_running_server(command),
+                "explain" => asks_running_server(command, &options),
                 _ => command,
             },
         )

@@ -14,9 +14,15 @@ pub(super) fn complete(command: clap::Command, options: &[Definition]) -> clap::
     command.mut_args(describe).mut_subcommands(|command| complete(command, options))
 }
 
-/// Gives `--admin` of `explain` its own meaning: no listener is opened, one is asked.
-pub(super) fn asks_running_server(explain: clap::Command) -> clap::Command {
-    let data = ["config", "snapshot", "catalog", "almalinux", "cache", "demo"];
+/// Gives `--admin` of `explain` its own meaning: no listener is opened, one is asked. The server has data and
+/// options of its own, so those that the command line has for others are refused beside it.
+pub(super) fn asks_running_server(explain: clap::Command, options: &[Definition]) -> clap::Command {
+    let known = explain.get_arguments().map(|arg| arg.get_id().clone());
+    // Some options are in the file only.
+    let of_serve = known.filter(|id| {
+        id == "config" || (id != "admin" && options.iter().any(|option| option.id == id))
+    });
+    let of_serve: Vec<_> = of_serve.collect();
     explain.mut_arg("admin", |arg| {
         arg.help("Ask the running server whose admin listener is there: ADDR:PORT or unix:PATH")
             .long_help(
@@ -25,7 +31,7 @@ pub(super) fn asks_running_server(explain: clap::Command) -> clap::Command {
                  given. What is printed is the same.",
             )
             .help_heading("Explain")
-            .conflicts_with_all(data)
+            .conflicts_with_all(of_serve)
     })
 }
 
@@ -60,5 +66,28 @@ fn default(option: &Definition) -> Option<&str> {
         Absent::Value(value) if option.kind != ValueKind::Switch => Some(&value.plain),
         Absent::Words(words) => Some(words),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::Cli;
+
+    #[test]
+    fn a_running_server_is_asked_by_its_own_options() {
+        let definition = Cli::definition();
+        let explain = definition.find_subcommand("explain").expect("a command");
+        let args = || explain.get_arguments().filter(|arg| !arg.is_positional());
+        let admin = args().find(|arg| arg.get_id() == "admin").expect("an option");
+        let refused = explain.get_arg_conflicts_with(admin);
+        for arg in args().filter(|arg| arg.get_help_heading() != Some("Explain")) {
+            assert!(refused.iter().any(|one| one.get_id() == arg.get_id()), "{arg}");
+        }
+        for option in ["--profile=modern", "--allow-ip=none", "-m1", "--demo", "--config=a"] {
+            let line = ["mirrorlistd", "explain", "--admin=[::1]:1", "path=a", option];
+            assert_eq!(Cli::parse(line).expect_err(option).exit_code(), 2, "{option}");
+        }
+        let line = ["mirrorlistd", "explain", "--admin=[::1]:1", "path=a", "--seed=2", "--json"];
+        Cli::parse(line).expect("its own options");
     }
 }
