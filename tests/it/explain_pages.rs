@@ -71,6 +71,48 @@ fn the_page_of_the_operator_has_a_form_and_the_answer_to_it() {
 }
 
 #[test]
+fn the_chances_on_the_page_are_those_of_all_mirrors() {
+    let watched = start_public("max_mirrors = 1", &[]);
+    let asked = "repo=demo-9&arch=x86_64&ip=192.0.2.10";
+    for seed in 1..4 {
+        let (_, page) = watched.get(&format!("/explain?{asked}&seed={seed}"));
+        assert!(page.contains("1 not listed in this draw</summary>"), "{seed}: {page}");
+        // Whichever of the two it is that this draw lists.
+        for (chance, mirror) in [("90.9 %", "berlin"), ("9.1 %", "frankfurt")] {
+            assert!(page.contains(&format!("<td>{chance}</td></tr>")), "{seed}: {mirror}: {page}");
+        }
+    }
+}
+
+#[test]
+fn the_public_page_says_nothing_false_to_a_client_of_a_private_mirror() {
+    let watched = start_public("", &[]);
+    // Campus has the first network to itself; the second one is in none.
+    for client in ["192.0.2.200", "192.0.2.10"] {
+        let page = watched.server.get(&format!("/why?repo=demo-9&arch=x86_64&ip={client}")).body;
+        for part in [
+            "Without mirrors that serve their own networks only, here its first mirror is ",
+            "of such lists.",
+            "Clients in such networks may get another list.",
+            "Networks of public mirrors",
+        ] {
+            assert!(page.contains(part), "{client}: {part} in {page}");
+        }
+        assert!(!page.contains("that this client can get"), "{client}: {page}");
+    }
+}
+
+#[test]
+fn the_page_offers_another_draw_only_where_chance_decides() {
+    let watched = start_public("redirect_retry = 60", &[]);
+    let (_, page) = watched.get(&format!("/explain?{ASKED}"));
+    assert!(page.contains("Chance decides among equals. <a href"), "{page}");
+    let (_, page) = watched.get(&format!("/explain?{ASKED}&redirect=1"));
+    assert!(page.contains("The first mirror changes with client, file and time.</p>"), "{page}");
+    assert!(!page.contains("Another draw"), "{page}");
+}
+
+#[test]
 fn a_whole_request_may_be_the_url_of_a_repo_file() {
     let watched = Watched::start(&["--demo"]);
     let url = "https%3A%2F%2Fmirrors.example%2Fmetalink%3Frepo%3Ddemo-9%26arch%3Dx86_64";

@@ -3,7 +3,7 @@
 use askama::Template;
 use explain::reading::Reading;
 use explain::report::{ExcludedReport, MirrorReport, NetworkReport, Report, TierReport, UrlReport};
-use explain::{PackageManager, Refused, tier_title};
+use explain::{Audience, PackageManager, Refused, tier_title};
 
 use super::explain_form::ExplainForm;
 use super::explaining::{Asker, DEFAULT_SEED, Outcome};
@@ -41,7 +41,10 @@ struct ResultView<'r> {
     moved: Vec<String>,
     repeated: Vec<String>,
     reading: Option<ReadingView<'r>>,
-    another_draw: String,
+    /// What decides which mirror is the first, besides the rules.
+    chance: &'static str,
+    /// The question with another draw, if that can change the first mirror.
+    another_draw: Option<String>,
 }
 
 type Pair = (&'static str, String);
@@ -53,10 +56,19 @@ struct UrlRow<'r> {
     rank: String,
 }
 
-/// A tier, with the mirrors of it that are listed.
+/// A tier, with the mirrors of it that are listed, or that other draws list first.
 struct TierView<'r> {
     title: String,
     rows: Vec<MirrorRow<'r>>,
+    unlisted: Option<UnlistedRow>,
+}
+
+/// The mirrors of a tier that this draw does not list, and that are the first in others.
+struct UnlistedRow {
+    /// `name (chance)`.
+    mirrors: Vec<String>,
+    /// The sum of their chances.
+    first: String,
 }
 
 /// A row of a tier.
@@ -118,6 +130,7 @@ pub(super) fn render(
 fn view<'r>(report: &'r Report, form: &ExplainForm) -> ResultView<'r> {
     let seed = report.request.seed.parse().unwrap_or(DEFAULT_SEED).wrapping_add(1);
     let another = ExplainForm { seed: seed.to_string(), ..form.clone() };
+    let is_drawn = !report.rules.first_changes && report.rules.order != "fixed";
     let repeated = report.shaping.repeated_urls.iter();
     let moved = report.shaping.moved.iter();
     ResultView {
@@ -139,7 +152,12 @@ fn view<'r>(report: &'r Report, form: &ExplainForm) -> ResultView<'r> {
             .collect(),
         repeated: repeated.map(|one| format!("{} ({})", one.url, one.mirror)).collect(),
         reading: report.reading.as_ref().map(|reading| reading_view(reading, report)),
-        another_draw: format!("?{}", another.to_query()),
+        chance: match (report.rules.first_changes, report.rules.order.as_str()) {
+            (true, _) => "The first mirror changes with client, file and time.",
+            (false, "fixed") => "The list is the same for all clients.",
+            (false, _) => "Chance decides among equals.",
+        },
+        another_draw: is_drawn.then(|| format!("?{}", another.to_query())),
     }
 }
 
@@ -156,8 +174,13 @@ fn summary(report: &Report) -> String {
         Some(country) => format!("is in {country}"),
         None => "is in a country that is not known".into(),
     };
+    // Said to everybody, so that it tells nobody whether the client is in a network of such mirrors.
+    let is_public = report.audience == Audience::Public;
+    let without =
+        if is_public { "Without mirrors that serve their own networks only, " } else { "" };
     let Some(first) = report.urls.first() else {
-        return format!("{} {place}. No mirror is listed for it.", client.ip);
+        let none = if is_public { "no mirror" } else { "No mirror" };
+        return format!("{} {place}. {without}{none} is listed for it.", client.ip);
     };
     let mirror = first.mirror.as_deref().unwrap_or(&first.tier);
     let found = report.tiers.iter().find_map(|tier| {
@@ -166,13 +189,15 @@ fn summary(report: &Report) -> String {
     });
     let why = match found {
         Some((tier, listed)) => format!(
-            ", found {}. It is the first in {} of the lists that this client can get",
+            ", found {}. It is the first in {} of {}",
             tier_title(tier),
-            percent(listed.first_percent)
+            percent(listed.first_percent),
+            if is_public { "such lists" } else { "the lists that this client can get" }
         ),
         None => String::new(),
     };
-    format!("{} {place}. Here its first mirror is {mirror}{why}.", client.ip)
+    let here = if is_public { "here its" } else { "Here its" };
+    format!("{} {place}. {without}{here} first mirror is {mirror}{why}.", client.ip)
 }
 
 fn client(report: &Report) -> Vec<Pair> {
@@ -185,16 +210,20 @@ fn client(report: &Report) -> Vec<Pair> {
     let point = client.point;
     pairs.extend(point.map(|at| ("Place", format!("{} north, {} east", at.lat, at.lon))));
     pairs.push(("Located by", network(client.located_by.as_ref())));
-    let system = client.asn.map_or("none that hosts a mirror".into(), |asn| {
-        format!("AS{asn}, by {}", network(client.asn_by.as_ref()))
-    });
+    let (no_system, networks) = match report.audience {
+        Audience::Operator => ("none that hosts a mirror", "Networks of mirrors"),
+        Audience::Public => ("none that hosts a public mirror", "Networks of public mirrors"),
+    };
+    let system = client
+        .asn
+        .map_or(no_system.into(), |asn| format!("AS{asn}, by {}", network(client.asn_by.as_ref())));
     pairs.push(("Autonomous system", system));
     let netblocks = client.netblocks.iter();
     let netblocks: Vec<_> = netblocks
         .map(|netblock| format!("{} of {}", netblock.prefix, netblock.mirrors.join(", ")))
         .collect();
     let netblocks = if netblocks.is_empty() { "none".into() } else { netblocks.join("; ") };
-    pairs.push(("Networks of mirrors", netblocks));
+    pairs.push((networks, netblocks));
     pairs
 }
 
@@ -268,10 +297,28 @@ fn url_row(url: &UrlReport) -> UrlRow<'_> {
     UrlRow { url: &url.url, mirror: url.mirror.as_deref().unwrap_or(&url.tier), rank }
 }
 
-/// A tier, if a mirror of it is listed.
+/// A tier, if a mirror of it is listed, or would be the first in another draw.
 fn tier_view(tier: &TierReport) -> Option<TierView<'_>> {
     let rows: Vec<_> = tier.mirrors.iter().filter_map(mirror_row).collect();
-    (!rows.is_empty()).then(|| TierView { title: tier_title(tier), rows })
+    let unlisted = unlisted_row(tier);
+    let is_shown = !rows.is_empty() || unlisted.is_some();
+    is_shown.then(|| TierView { title: tier_title(tier), rows, unlisted })
+}
+
+/// The mirrors that have a chance to be the first and are not listed. Without them the chances that are shown
+/// would not add up to 100 %.
+fn unlisted_row(tier: &TierReport) -> Option<UnlistedRow> {
+    let unlisted: Vec<_> = tier
+        .mirrors
+        .iter()
+        .filter(|mirror| mirror.place.is_none() && mirror.first_percent > 0.0)
+        .collect();
+    let name =
+        |mirror: &&MirrorReport| format!("{} ({})", mirror.mirror, percent(mirror.first_percent));
+    (!unlisted.is_empty()).then(|| UnlistedRow {
+        mirrors: unlisted.iter().map(name).collect(),
+        first: percent(unlisted.iter().map(|mirror| mirror.first_percent).sum()),
+    })
 }
 
 /// A mirror, if it is listed.
