@@ -1,8 +1,7 @@
 //! `mirrorlistd explain`: why a client gets the list that it gets.
 //!
-//! A report is made here, from data that are loaded for it, or by a running server
-//! ([`super::explain_running`]). What is printed is made from the report alone, so both are printed in the
-//! same way.
+//! A report is made here, from data that are loaded for it, or by a running server (`explain_running`). What is
+//! printed is made from the report alone, so both are printed in the same way.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::ExitCode;
