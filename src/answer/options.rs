@@ -28,7 +28,7 @@ pub struct Options {
     /// The most further mirrors in the `Link` header of a redirect; 0 leaves the header out.
     pub redirect_links: usize,
     /// After so many seconds, a client that asks for the same file again may be redirected to another
-    /// mirror ([`retry`](super::retry)); `None` draws a mirror for each request.
+    /// mirror (`retry`); `None` draws a mirror for each request.
     pub redirect_retry: Option<NonZeroU64>,
     /// NAT64 prefixes in which translators embed the IPv4 addresses of clients, besides the well-known.
     pub nat64: Vec<Nat64Prefix>,

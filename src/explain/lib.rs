@@ -1,6 +1,6 @@
 //! Turns the explanation of an answer into a report for people and programs.
 //!
-//! [`report`] asks [`answer::explain`](mod@answer::explain), which runs the code that answers requests, and
+//! [`report()`] asks [`answer::explain`](mod@answer::explain), which runs the code that answers requests, and
 //! makes a [`Report`] of it: names in place of ids, in an order in which it can be read. The report is the
 //! JSON of `mirrorlistd explain --json` and of the pages; [`text`] shows it in a terminal. [`reading`] says
 //! what a package manager does with the list.

@@ -66,7 +66,7 @@ pub enum Restriction {
 /// How each mirror serves a group of directories. Each directory has the set of mirrors that carry it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Layout {
-    /// A slot for each mirror, by [`HostId`]; `None` for those that carry none of the directories.
+    /// A slot for each mirror, by [`HostId`](model::ids::HostId); `None` for those that carry none of the directories.
     pub slots: Vec<Option<Slot>>,
 }
 

@@ -42,7 +42,7 @@ pub struct Tables {
     pub url_lists: Lists<u32>,
     /// Sets of countries in which a mirror is listed; almost always one country or none.
     pub country_sets: Lists<Country>,
-    /// How mirrors serve a group of directories, by [`LayoutId`].
+    /// How mirrors serve a group of directories, by [`LayoutId`](model::ids::LayoutId).
     pub layouts: Vec<Layout>,
     /// Names of directories in ascending order; the rank is the [`DirectoryId`].
     pub directory_names: Names,

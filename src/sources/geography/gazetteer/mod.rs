@@ -1,7 +1,7 @@
 //! Where cities and the states, provinces and so on of countries are, by their names; built in as
 //! `data/places.csv`, which `data/places/make.py` makes of GeoNames' data.
 //!
-//! Names are compared by their letters: case, accents, blanks and punctuation do not count ([`name_key`]). A
+//! Names are compared by their letters: case, accents, blanks and punctuation do not count (`name_key`). A
 //! place is wrong by 8 km at most, as the table has tenths of a degree. It is for what is compiled, and no
 //! part of a snapshot. A country is indexed when it is asked for first, which takes less than a millisecond
 //! for most.
