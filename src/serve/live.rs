@@ -9,7 +9,6 @@
 //!
 //! This module does not decide whether data may be published; [`crate::reload`] does.
 
-use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -18,6 +17,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Guard};
 
 use answer::Edition;
+use runtime::priority;
 use runtime::supervise::{Supervisor, Thread};
 
 /// First interval after which the reaper checks whether the last reader is gone. Requests take well
@@ -26,9 +26,6 @@ use runtime::supervise::{Supervisor, Thread};
 /// ends.
 const REAPER_INTERVAL: Duration = Duration::from_millis(5);
 const MAX_REAPER_INTERVAL: Duration = Duration::from_secs(1);
-
-/// The nice value of background threads: it leaves them a tenth of a worker's share of a busy core.
-const NICE: i32 = 10;
 
 /// The data that are served now.
 pub struct Live {
@@ -63,28 +60,10 @@ impl Live {
     }
 }
 
-/// Lowers the priority of the calling thread, and of those that it starts, below that of the workers. Does
-/// nothing in a thread that has called it before.
-///
-/// On two busy cores, a reload every 200 ms took one of them half of the time, and the slowest
-/// hundredth of answers waited four times as long.
-pub fn lower_priority() {
-    thread_local! {
-        static IS_LOWERED: Cell<bool> = const { Cell::new(false) };
-    }
-    // The value is added to that of the thread, and threads of a pool come here for each job.
-    if IS_LOWERED.replace(true) {
-        return;
-    }
-    // On Linux a nice value belongs to one thread. Where it may not be changed, the thread goes on with
-    // normal priority.
-    let _ = rustix::process::nice(NICE);
-}
-
 /// Frees editions from `inbox` once this thread holds the last reference. Editions that are still in use
 /// wait in `waiting`; they do not delay the others.
 fn reap(inbox: &Receiver<Arc<Edition>>, waiting: &mut Vec<Arc<Edition>>) {
-    lower_priority();
+    priority::lower();
     let mut interval = REAPER_INTERVAL;
     loop {
         let next = match waiting.is_empty() {

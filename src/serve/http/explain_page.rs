@@ -23,7 +23,6 @@ use super::date::seconds_since_1970;
 use super::explain_limits::ExplainLimits;
 use super::response::{self, GENERATION};
 use super::route::host_of;
-use crate::live::lower_priority;
 use crate::pages::POLICY;
 use crate::pages::explaining::{Asker, Asking};
 use crate::pages::explanation::{self, Representation};
@@ -48,7 +47,7 @@ pub(super) async fn answer(
     }
     let (shared, question) = (Arc::clone(context), Questioner::new(context, origin, request));
     let made = limits.threads.run(move || {
-        lower_priority();
+        runtime::priority::lower();
         question.make(&shared, representation)
     });
     match made.await {

@@ -11,7 +11,7 @@ use super::error::{Error, Reason};
 use super::history::History;
 use super::load::{Loaded, Source};
 use super::plausible::{Shrink, check_shrink, find_future};
-use crate::live::{Live, lower_priority};
+use crate::live::Live;
 use crate::metrics::{Metrics, ReloadOutcome, ReloadTrigger};
 use answer::Edition;
 use runtime::supervise::{Supervisor, Thread};
@@ -70,7 +70,7 @@ enum Progress {
 
 impl Job {
     fn run(&self, inbox: &Receiver<ReloadTrigger>) {
-        lower_priority();
+        runtime::priority::lower();
         while let Ok(trigger) = inbox.recv() {
             let start = Instant::now();
             self.history.begin();
