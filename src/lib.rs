@@ -34,12 +34,13 @@
 //!
 //! ```text
 //! mirrorlistd
+//! control
 //! serve
 //! explain    quality
 //! answer     compile    sources
 //! catalog    scan       snapshot
-//! index      routes
-//! model
+//! index      routes     tasks
+//! model      store
 //! encode     runtime
 //! ```
 //!
@@ -59,13 +60,16 @@
 //! | [`explain`] | turns the explanation of an answer into a report | `answer`, `encode`, `model`, `snapshot` |
 //! | [`quality`] | measures how well clients are served | `answer`, `encode`, `model`, `runtime`, `snapshot` |
 //! | [`serve`] | the network, the published data, reloads, counters, the admin listener | `answer`, `catalog`, `compile`, `encode`, `explain`, `model`, `runtime`, `snapshot`, `sources` |
-//! | `mirrorlistd` | this one: options, the command line, the wiring of all parts | `answer`, `compile`, `encode`, `explain`, `index`, `model`, `quality`, `runtime`, `scan`, `serve`, `snapshot`, `sources` |
+//! | `store` | the rows of tasks, in SQLite or PostgreSQL | `runtime` |
+//! | `tasks` | runs tasks: claims, heartbeats, reaping, schedules | `runtime`, `store` |
+//! | `control` | the half that knows: kinds of tasks, their API and pages | `compile`, `index`, `model`, `runtime`, `scan`, `serve`, `snapshot`, `sources`, `store`, `tasks` |
+//! | `mirrorlistd` | this one: options, the command line, the wiring of all parts | `answer`, `compile`, `control`, `encode`, `explain`, `index`, `model`, `quality`, `runtime`, `scan`, `serve`, `snapshot`, `sources`, `store`, `tasks` |
 //!
 //! `tests/it/map.rs` compares the drawing and the table with the manifests.
 //!
 //! Modules of a room do not import each other in a circle, and some outside crates are used by a single
-//! module: `tests/it/rooms.rs` checks this in the sources. hyper is used in [`serve`] only, tokio there
-//! and here. Clock, randomness and the output buffer are arguments of [`answer`], so that tests can
+//! module: `tests/it/rooms.rs` checks this in the sources. hyper is used in [`serve`] and `control` only,
+//! tokio there, in `store` and `tasks`, and here. Clock, randomness and the output buffer are arguments of [`answer`], so that tests can
 //! compare every answer byte for byte.
 //!
 //! # Invariants

@@ -15,6 +15,9 @@
 //! | `reload` | waits for loads and publishes them | `serve::reload` |
 //! | `watch` | checks the data files for changes | `serve::reload::watch` |
 //! | `reaper` | frees snapshots | `serve::live` |
+//! | `store` | writes the store of tasks | `store::sqlite` |
+//! | `store-reader` | reads it for pages | `store::sqlite` |
+//! | `control` | runs tasks | `control` |
 //!
 //! A thread that lives for one job has an owner that waits for it, and a panic is a failure of that job:
 //! `load` (a load of data; the start of the process or the thread `reload` waits for it), `tables` and
@@ -53,11 +56,14 @@ pub enum Thread {
     Reload,
     Watch,
     Reaper,
+    Store,
+    StoreReader,
+    Control,
 }
 
 impl Thread {
     /// All supervised threads.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Log,
         Self::Announce,
         Self::Admin,
@@ -66,6 +72,9 @@ impl Thread {
         Self::Reload,
         Self::Watch,
         Self::Reaper,
+        Self::Store,
+        Self::StoreReader,
+        Self::Control,
     ];
 
     /// The name of the thread in the system and in the label of the metric.
@@ -79,6 +88,9 @@ impl Thread {
             Self::Reload => "reload",
             Self::Watch => "watch",
             Self::Reaper => "reaper",
+            Self::Store => "store",
+            Self::StoreReader => "store-reader",
+            Self::Control => "control",
         }
     }
 }

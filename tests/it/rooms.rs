@@ -19,6 +19,7 @@ const BEHIND: &[(&str, &[&str])] = &[
     ("toml_writer", &["sources::toml_catalog::toml_text"]),
     ("saphyr_parser", &["sources::almalinux::yaml"]),
     ("prometheus_client", &["serve::admin::prometheus"]),
+    ("rusqlite", &["store::sqlite"]),
     ("signal_hook", &["serve::signal"]),
     ("listenfd", &["serve::systemd::sockets"]),
     ("sd_notify", &["serve::systemd::notify"]),

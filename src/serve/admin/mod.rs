@@ -32,6 +32,7 @@ mod display;
 mod status_page;
 pub mod rates;
 pub mod process;
+pub mod part;
 pub mod metric;
 pub mod metric_table;
 pub mod prometheus;

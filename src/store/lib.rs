@@ -1,0 +1,38 @@
+//! The store of tasks: rows that survive crashes, with an owner, a fence and a history.
+//!
+//! A *task* is a piece of background work: a scan, a compile, a visit of mirrors. Its row says who runs it
+//! now. Rows are kept by SQLite on one machine, and by PostgreSQL where several share them. Both do the same,
+//! because every [`Operation`] is written once, over the few things that a [`Transaction`] can do.
+//!
+//! Reading order: [`record`] has what rows say, [`schema`] their tables. [`operation`] defines transactions
+//! and operations, [`operations`] has all of them, a file for each group. [`Store`] runs them, and
+//! [`sqlite`] is one of its engines.
+//!
+//! # How a task is run once
+//!
+//! A runner *claims* a row: `state` becomes `running`, and `claim` grows by one. The claim is the fence:
+//! every later write of the runner names it, and is refused once the row has a higher one. A runner *renews*
+//! its rows again and again, which counts `beat` up. Who sees a beat stand still may *reap* the row, again by
+//! comparing claim and beat in the statement that writes. So no decision about who is alive reads a clock of
+//! another machine, and of two ends of one claim, one is accepted.
+//!
+//! # What it does not do
+//!
+//! - It does not decide when a runner is dead, or when a schedule is looked at: the room `tasks` does.
+//! - It has no state before `enqueued`: nothing is prepared step by step before it may run.
+//! - It promises no exactly-once effects: a runner that publishes must check its fence first.
+
+pub mod record;
+pub mod error;
+pub mod operation;
+pub mod schema;
+pub mod operations;
+pub mod sqlite;
+mod store;
+
+pub use error::Error;
+pub use operation::{Operation, Transaction};
+pub use store::{Hook, Store};
+
+#[cfg(test)]
+mod smoke;

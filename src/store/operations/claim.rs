@@ -1,0 +1,135 @@
+//! Gives tasks to runners.
+
+use super::{event, row};
+use crate::error::Error;
+use crate::operation::{Operation, Transaction, Value, placeholders};
+use crate::record::{Task, Timestamp, What};
+
+/// Takes tasks that may run now: the most urgent of each queue, no more than its budget and the runner's
+/// own room allow.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The node that will run them.
+    pub node: String,
+    /// Its process.
+    pub boot: String,
+    /// The kinds that it knows.
+    pub kinds: Vec<String>,
+    /// How many more it can run of each queue.
+    pub room: Vec<(String, usize)>,
+}
+
+impl Operation for Claim {
+    type Reply = Vec<Task>;
+    const NAME: &'static str = "claim";
+
+    async fn run<T: Transaction>(&self, tx: &mut T) -> Result<Vec<Task>, Error> {
+        let room: Vec<_> = self.room.iter().filter(|(_, room)| *room > 0).collect();
+        if room.is_empty() || self.kinds.is_empty() {
+            return Ok(Vec::new());
+        }
+        let now = tx.now().await?;
+        let names: Vec<Value> = room.iter().map(|(name, _)| name.into()).collect();
+        let list = placeholders(1, names.len());
+        // The lock and the count are two statements: the snapshot of one would be older than the lock that
+        // it waits for, and two claimers would both see room.
+        let lock = tx.dialect().for_update();
+        let budgets = tx
+            .query(
+                &format!(
+                    "SELECT name, max_running FROM queue WHERE paused_at IS NULL AND name IN({list})
+                     ORDER BY name{lock}"
+                ),
+                &names,
+            )
+            .await?;
+        let counts = tx
+            .query(
+                &format!(
+                    "SELECT queue, count(*) FROM task WHERE state = 'running' AND queue IN({list})
+                     GROUP BY queue"
+                ),
+                &names,
+            )
+            .await?;
+        let mut claimed = Vec::new();
+        for budget in &budgets {
+            let (queue, max_running) = (budget.text(0)?, budget.int(1)?);
+            let mut running = 0;
+            for count in &counts {
+                if count.text(0)? == queue {
+                    running = count.int(1)?;
+                }
+            }
+            let own = room.iter().find(|(name, _)| *name == queue).map_or(0, |(_, room)| *room);
+            let free = (max_running - running).min(i64::try_from(own).unwrap_or(i64::MAX));
+            if free > 0 {
+                claimed.extend(self.claim(tx, &queue, free, now).await?);
+            }
+        }
+        for task in &claimed {
+            self.begin_attempt(tx, task, now).await?;
+        }
+        Ok(claimed)
+    }
+}
+
+impl Claim {
+    async fn claim<T: Transaction>(
+        &self,
+        tx: &mut T,
+        queue: &str,
+        limit: i64,
+        now: Timestamp,
+    ) -> Result<Vec<Task>, Error> {
+        let mut parameters: Vec<Value> =
+            vec![queue.into(), now.into(), limit.into(), (&self.node).into(), (&self.boot).into()];
+        let kinds = placeholders(parameters.len() + 1, self.kinds.len());
+        parameters.extend(self.kinds.iter().map(Value::from));
+        let (skip, columns) = (tx.dialect().for_update_skip_locked(), row::COLUMNS);
+        // MATERIALIZED: joined as a loop, the subquery would be run again, and more rows be updated than
+        // its limit (Oban #652).
+        let rows = tx
+            .query(
+                &format!(
+                    "WITH pick AS MATERIALIZED (
+                         SELECT id FROM task
+                         WHERE queue = ?1 AND state = 'enqueued' AND run_after <= ?2 AND kind IN({kinds})
+                         ORDER BY priority * 600000 + run_after, id LIMIT ?3{skip}
+                     )
+                     UPDATE task SET state = 'running', claim = claim + 1, beat = 0, rerun = 0, node = ?4,
+                         boot = ?5, started_at = ?2, beat_at = ?2, stage = NULL, done = NULL, total = NULL
+                     FROM pick WHERE task.id = pick.id AND task.state = 'enqueued'
+                     RETURNING {columns}"
+                ),
+                &parameters,
+            )
+            .await?;
+        let mut tasks = rows.iter().map(row::task).collect::<Result<Vec<_>, _>>()?;
+        tasks.sort_by_key(|task| {
+            (task.priority.saturating_mul(600_000).saturating_add(task.run_after.0), task.id)
+        });
+        Ok(tasks)
+    }
+
+    async fn begin_attempt<T: Transaction>(
+        &self,
+        tx: &mut T,
+        task: &Task,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        tx.query(
+            "INSERT INTO task_attempt(task, claim, node, boot, started) VALUES(?1, ?2, ?3, ?4, ?5)",
+            &[
+                task.id.0.into(),
+                task.claim.0.into(),
+                (&self.node).into(),
+                (&self.boot).into(),
+                now.into(),
+            ],
+        )
+        .await?;
+        let detail = format!("attempt {}", task.claim.0);
+        event::record(tx, task.id, now, &self.node, What::Claimed, &detail).await
+    }
+}

@@ -1,0 +1,137 @@
+//! Accepts tasks.
+
+use super::event;
+use crate::error::Error;
+use crate::operation::{Operation, Transaction, Value};
+use crate::record::{NewTask, State, TaskId, Timestamp, What, bounded, bounds};
+
+/// How many tasks of a queue may wait. With the bounds of a row, this bounds the store.
+pub const MAX_WAITING: i64 = 100_000;
+
+/// Accepts a task. Who asks for one that is there already (by its `unique_key`) gets that one's number: if
+/// it runs, another run follows, because it may have read its inputs before they changed.
+#[derive(Clone, Debug)]
+pub struct Enqueue(pub NewTask);
+
+/// A task that was accepted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Enqueued {
+    /// Its number.
+    pub id: TaskId,
+    /// Where it is now.
+    pub state: State,
+    /// Whether it was made for this.
+    pub is_new: bool,
+}
+
+impl Operation for Enqueue {
+    type Reply = Enqueued;
+    const NAME: &'static str = "enqueue";
+
+    async fn run<T: Transaction>(&self, tx: &mut T) -> Result<Enqueued, Error> {
+        enqueue(tx, &self.0, None).await
+    }
+}
+
+/// Accepts a task, for `slot` of a schedule if there is one.
+pub(super) async fn enqueue<T: Transaction>(
+    tx: &mut T,
+    new: &NewTask,
+    slot: Option<(&str, Timestamp)>,
+) -> Result<Enqueued, Error> {
+    check(new)?;
+    if let Some(request) = &new.request_id {
+        let known =
+            tx.query("SELECT id, state FROM task WHERE request_id = ?1", &[request.into()]).await?;
+        if let Some(row) = known.first() {
+            let (id, state) = (TaskId(row.int(0)?), row.word(1, State::find)?);
+            return Ok(Enqueued { id, state, is_new: false });
+        }
+    }
+    refuse_full(tx, &new.queue).await?;
+    let now = tx.now().await?;
+    // It also tells below whether the row was made by this statement.
+    let request = match &new.request_id {
+        Some(request) => request.clone(),
+        None => format!("{:032x}", fastrand::u128(..)),
+    };
+    let parameters: [Value; 17] = [
+        (&new.kind).into(),
+        (&new.queue).into(),
+        new.priority.into(),
+        (&new.args).into(),
+        bounded(&new.summary, bounds::LINE).into(),
+        new.unique_key.clone().into(),
+        (&request).into(),
+        new.on_loss.as_str().into(),
+        new.max_failures.max(1).into(),
+        now.plus(new.delay.max(0)).into(),
+        now.into(),
+        bounded(&new.actor, bounds::LINE).into(),
+        new.parent.map(|TaskId(id)| id).into(),
+        slot.map(|(schedule, _)| schedule).into(),
+        slot.map(|(_, slot)| slot).into(),
+        State::Enqueued.as_str().into(),
+        State::Running.as_str().into(),
+    ];
+    let rows = tx
+        .query(
+            "INSERT INTO task(kind, queue, priority, args, summary, unique_key, request_id, on_loss,
+                 max_failures, run_after, created_at, actor, parent, schedule, slot, state)
+             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+             ON CONFLICT(unique_key) WHERE unique_key IS NOT NULL AND state IN('enqueued','running')
+             DO UPDATE SET
+                 rerun = CASE WHEN task.state = ?17 THEN 1 ELSE task.rerun END,
+                 priority = CASE WHEN excluded.priority < task.priority
+                     THEN excluded.priority ELSE task.priority END,
+                 run_after = CASE WHEN task.state = 'enqueued' AND excluded.run_after < task.run_after
+                     THEN excluded.run_after ELSE task.run_after END
+             RETURNING id, state, request_id",
+            &parameters,
+        )
+        .await?;
+    let row = rows.first().ok_or_else(|| Error::Broken("a task was not inserted".to_owned()))?;
+    let (id, state) = (TaskId(row.int(0)?), row.word(1, State::find)?);
+    let is_new = row.text(2)? == request;
+    let (what, detail) = match (is_new, state) {
+        (true, _) => (What::Enqueued, ""),
+        (false, State::Running) => (What::Merged, "it runs; another run follows"),
+        (false, _) => (What::Merged, "it waits already"),
+    };
+    event::record(tx, id, now, &new.actor, what, detail).await?;
+    Ok(Enqueued { id, state, is_new })
+}
+
+fn check(new: &NewTask) -> Result<(), Error> {
+    if new.args.len() > bounds::ARGS {
+        let (n, max) = (new.args.len(), bounds::ARGS);
+        return Err(Error::Refused(format!(
+            "the arguments have {n} bytes, at most {max} are taken"
+        )));
+    }
+    let keys =
+        [Some(&new.kind), Some(&new.queue), new.unique_key.as_ref(), new.request_id.as_ref()];
+    match keys.into_iter().flatten().find(|key| key.len() > bounds::LINE || key.contains('\0')) {
+        Some(key) => Err(Error::Refused(format!("`{}` is too long for a name", bounded(key, 60)))),
+        None if new.args.contains('\0') => {
+            Err(Error::Refused("the arguments hold a NUL".to_owned()))
+        }
+        None => Ok(()),
+    }
+}
+
+async fn refuse_full<T: Transaction>(tx: &mut T, queue: &str) -> Result<(), Error> {
+    let rows = tx
+        .query(
+            "SELECT 1 FROM task WHERE queue = ?1 AND state = 'enqueued'
+             ORDER BY priority * 600000 + run_after, id LIMIT 1 OFFSET ?2",
+            &[queue.into(), (MAX_WAITING - 1).into()],
+        )
+        .await?;
+    match rows.is_empty() {
+        true => Ok(()),
+        false => {
+            Err(Error::Refused(format!("{MAX_WAITING} tasks wait in the queue `{queue}` already")))
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Schedules: makes the task of a slot, once.
+
+use super::enqueue::{self, Enqueued};
+use crate::error::Error;
+use crate::operation::{Operation, Row, Transaction};
+use crate::record::{CatchUp, NewTask, OnLoss, Timestamp, slot_of};
+
+/// How late a slot may be taken by a schedule that does not catch up, in milliseconds.
+pub const MAX_LATE: i64 = 60_000;
+
+/// Takes the present slots of all schedules that nobody has taken yet. Every node may ask at any time.
+#[derive(Clone, Debug)]
+pub struct Tick;
+
+/// What a look at the schedules did.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Ticked {
+    /// The schedules that have made a task.
+    pub made: Vec<(String, Enqueued)>,
+    /// How many slots were found to have passed without a task, by schedule.
+    pub missed: Vec<(String, i64)>,
+    /// When the next slot begins, in milliseconds from now.
+    pub next_in: Option<i64>,
+}
+
+impl Operation for Tick {
+    type Reply = Ticked;
+    const NAME: &'static str = "tick";
+
+    async fn run<T: Transaction>(&self, tx: &mut T) -> Result<Ticked, Error> {
+        let now = tx.now().await?;
+        let lock = tx.dialect().for_update();
+        let rows = tx
+            .query(
+                &format!(
+                    "SELECT id, period, phase, catch_up, last_slot, paused_at, kind, queue, priority, args,
+                         summary, unique_key, on_loss, max_failures
+                     FROM schedule ORDER BY id{lock}"
+                ),
+                &[],
+            )
+            .await?;
+        let mut ticked = Ticked::default();
+        for row in &rows {
+            let (id, period, phase) = (row.text(0)?, row.int(1)?, row.int(2)?);
+            let slot = slot_of(now, period, phase);
+            let next_in = slot.plus(period).since(now);
+            ticked.next_in = Some(ticked.next_in.map_or(next_in, |other| other.min(next_in)));
+            let last = row.time(4)?;
+            // The clock was far ahead when that slot was taken: waiting for it would take for ever.
+            let is_from_future = last.since(slot) > 2 * period;
+            if last >= slot && !is_from_future {
+                continue;
+            }
+            let passed = slot.since(last) / period;
+            let is_paused = row.time_or_null(5)?.is_some();
+            let catch_up = row.word(3, CatchUp::find)?;
+            let is_late = catch_up == CatchUp::None && now.since(slot) > MAX_LATE;
+            let missed = match (is_paused || is_from_future, is_late) {
+                (true, _) => 0,
+                (false, true) => passed,
+                (false, false) => passed - 1,
+            };
+            tx.query(
+                "UPDATE schedule SET last_slot = ?2, missed = missed + ?3 WHERE id = ?1",
+                &[(&id).into(), slot.into(), missed.into()],
+            )
+            .await?;
+            if missed > 0 {
+                ticked.missed.push((id.clone(), missed));
+            }
+            if is_paused || is_late {
+                continue;
+            }
+            if let Some(made) = make(tx, &id, slot, row).await? {
+                ticked.made.push((id, made));
+            }
+        }
+        Ok(ticked)
+    }
+}
+
+/// Makes the task of a slot, unless there is one.
+async fn make<T: Transaction>(
+    tx: &mut T,
+    id: &str,
+    slot: Timestamp,
+    row: &Row,
+) -> Result<Option<Enqueued>, Error> {
+    let taken = tx
+        .query("SELECT id FROM task WHERE schedule = ?1 AND slot = ?2", &[id.into(), slot.into()])
+        .await?;
+    if !taken.is_empty() {
+        return Ok(None);
+    }
+    let task = NewTask {
+        kind: row.text(6)?,
+        queue: row.text(7)?,
+        priority: row.int(8)?,
+        args: row.text(9)?,
+        summary: row.text(10)?,
+        unique_key: Some(row.text_or_null(11)?.unwrap_or_else(|| format!("schedule:{id}"))),
+        request_id: None,
+        on_loss: row.word(12, OnLoss::find)?,
+        max_failures: row.int(13)?,
+        delay: 0,
+        actor: format!("schedule {id}"),
+        parent: None,
+    };
+    enqueue::enqueue(tx, &task, Some((id, slot))).await.map(Some)
+}

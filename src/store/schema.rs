@@ -1,0 +1,163 @@
+//! The tables, and how a store of an earlier version is brought up to date.
+//!
+//! Times are milliseconds since 1970 by the store's clock. CHECKs keep what no statement may break: `boot`
+//! is set exactly while a task runs, and `finished_at` exactly when it has ended. A unique index lets one
+//! task of a key be enqueued or running; it covers all states that are not terminal, so that no change of
+//! state can collide.
+//!
+//! An id is never given twice. So one that is not above the highest that was given, and has no row, was
+//! purged, without a row that remembers it.
+
+use crate::error::Error;
+use crate::operation::{Dialect, Transaction};
+
+/// The newest schema; [`MIGRATIONS`] lead to it.
+pub const VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// One step each: statements, with `{id}` for the type of a key that counts up, `{int}` for that of a
+/// number, and `{strict}` at the end of a table.
+const MIGRATIONS: &[&[&str]] = &[FIRST];
+
+const FIRST: &[&str] = &[
+    "CREATE TABLE task(
+        id {id},
+        kind TEXT NOT NULL,
+        queue TEXT NOT NULL,
+        state TEXT NOT NULL CHECK(state IN('enqueued','running','completed','failed','cancelled','dropped')),
+        priority {int} NOT NULL,
+        args TEXT NOT NULL,
+        summary TEXT NOT NULL,
+        unique_key TEXT,
+        request_id TEXT NOT NULL UNIQUE,
+        rerun {int} NOT NULL DEFAULT 0 CHECK(rerun IN(0,1)),
+        on_loss TEXT NOT NULL CHECK(on_loss IN('requeue','drop')),
+        failures {int} NOT NULL DEFAULT 0,
+        max_failures {int} NOT NULL,
+        run_after {int} NOT NULL,
+        created_at {int} NOT NULL,
+        actor TEXT NOT NULL,
+        parent {int},
+        schedule TEXT,
+        slot {int},
+        claim {int} NOT NULL DEFAULT 0,
+        node TEXT,
+        boot TEXT,
+        beat {int} NOT NULL DEFAULT 0,
+        beat_at {int},
+        started_at {int},
+        stage TEXT,
+        done {int},
+        total {int},
+        cancel_at {int},
+        cancel_by TEXT,
+        finished_at {int},
+        error_code TEXT,
+        error TEXT,
+        result TEXT,
+        CHECK((boot IS NOT NULL) = (state = 'running')),
+        CHECK((finished_at IS NOT NULL) = (state NOT IN('enqueued','running')))
+    ){strict}",
+    "CREATE UNIQUE INDEX task_unique ON task(unique_key)
+        WHERE unique_key IS NOT NULL AND state IN('enqueued','running')",
+    "CREATE UNIQUE INDEX task_slot ON task(schedule, slot) WHERE schedule IS NOT NULL",
+    // Ten minutes of waiting count as one step of priority, so that nothing starves.
+    "CREATE INDEX task_ready ON task(queue, (priority * 600000 + run_after), id) WHERE state = 'enqueued'",
+    "CREATE INDEX task_running ON task(queue) WHERE state = 'running'",
+    "CREATE INDEX task_finished ON task(kind, finished_at)",
+    "CREATE INDEX task_parent ON task(parent) WHERE parent IS NOT NULL",
+    "CREATE TABLE queue(
+        name TEXT PRIMARY KEY,
+        max_running {int} NOT NULL CHECK(max_running >= 0),
+        paused_at {int},
+        paused_by TEXT,
+        reason TEXT
+    ){strict}",
+    "CREATE TABLE node(
+        id TEXT PRIMARY KEY,
+        boot TEXT NOT NULL,
+        version TEXT NOT NULL,
+        kinds TEXT NOT NULL,
+        started_at {int} NOT NULL,
+        seen_at {int} NOT NULL,
+        stopping {int} NOT NULL CHECK(stopping IN(0,1))
+    ){strict}",
+    "CREATE TABLE schedule(
+        id TEXT PRIMARY KEY,
+        kind TEXT NOT NULL,
+        queue TEXT NOT NULL,
+        priority {int} NOT NULL,
+        args TEXT NOT NULL,
+        summary TEXT NOT NULL,
+        unique_key TEXT,
+        on_loss TEXT NOT NULL,
+        max_failures {int} NOT NULL,
+        period {int} NOT NULL CHECK(period > 0),
+        phase {int} NOT NULL,
+        catch_up TEXT NOT NULL,
+        last_slot {int} NOT NULL,
+        missed {int} NOT NULL DEFAULT 0,
+        paused_at {int},
+        paused_by TEXT,
+        reason TEXT,
+        last_success {int}
+    ){strict}",
+    "CREATE TABLE task_event(
+        id {id},
+        task {int} NOT NULL REFERENCES task(id) ON DELETE CASCADE,
+        at {int} NOT NULL,
+        actor TEXT NOT NULL,
+        what TEXT NOT NULL,
+        detail TEXT NOT NULL
+    ){strict}",
+    "CREATE INDEX task_event_task ON task_event(task, id)",
+    "CREATE TABLE task_attempt(
+        task {int} NOT NULL REFERENCES task(id) ON DELETE CASCADE,
+        claim {int} NOT NULL,
+        node TEXT NOT NULL,
+        boot TEXT NOT NULL,
+        started {int} NOT NULL,
+        ended {int},
+        outcome TEXT,
+        stages TEXT,
+        PRIMARY KEY(task, claim)
+    ){strict}",
+];
+
+/// Makes the tables, or brings them up to date. `place` names the store in errors.
+pub(crate) async fn migrate<T: Transaction>(tx: &mut T, place: &str) -> Result<(), Error> {
+    let create = match tx.dialect() {
+        Dialect::Sqlite => {
+            "CREATE TABLE IF NOT EXISTS store_version(version INTEGER NOT NULL) STRICT"
+        }
+        Dialect::Postgres => "CREATE TABLE IF NOT EXISTS store_version(version BIGINT NOT NULL)",
+    };
+    tx.query(create, &[]).await?;
+    let rows = tx.query("SELECT version FROM store_version", &[]).await?;
+    let found = match rows.first() {
+        Some(row) => row.int(0)?,
+        None => {
+            tx.query("INSERT INTO store_version(version) VALUES(0)", &[]).await?;
+            0
+        }
+    };
+    if found > VERSION {
+        return Err(Error::NewerSchema { place: place.to_owned(), found, known: VERSION });
+    }
+    let known = usize::try_from(found)
+        .map_err(|_| Error::Broken(format!("the store has schema {found}")))?;
+    for statement in MIGRATIONS.iter().skip(known).flat_map(|step| step.iter()) {
+        tx.query(&in_dialect(statement, tx.dialect()), &[]).await?;
+    }
+    if found < VERSION {
+        tx.query("UPDATE store_version SET version = ?1", &[VERSION.into()]).await?;
+    }
+    Ok(())
+}
+
+fn in_dialect(statement: &str, dialect: Dialect) -> String {
+    let (id, int, strict) = match dialect {
+        Dialect::Sqlite => ("INTEGER PRIMARY KEY AUTOINCREMENT", "INTEGER", " STRICT"),
+        Dialect::Postgres => ("BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY", "BIGINT", ""),
+    };
+    statement.replace("{id}", id).replace("{int}", int).replace("{strict}", strict)
+}
