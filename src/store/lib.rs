@@ -32,7 +32,7 @@ mod store;
 
 pub use error::Error;
 pub use operation::{Operation, Transaction};
-pub use store::{Hook, Store};
+pub use store::{Delay, Hook, Store};
 
 #[cfg(test)]
 mod smoke;

@@ -1,5 +1,8 @@
 //! The handle of a store, whatever its engine.
 
+use std::any::Any;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +13,10 @@ use crate::sqlite::{Inline, Sqlite};
 /// How often an operation is tried again after an error that may pass at once, such as a deadlock.
 const RETRIES: usize = 2;
 
-/// What is told of every operation, and may make it fail in tests.
+/// A wait that a hook puts before or after an operation.
+pub type Delay = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What is told of every operation, and may disturb it in tests.
 pub trait Hook: Send + Sync {
     /// An operation begins. An error is returned in its place.
     fn begin(&self, operation: &'static str) -> Result<(), Error> {
@@ -29,13 +35,31 @@ pub trait Hook: Send + Sync {
         let _ = (operation, took, error);
         Ok(())
     }
+
+    /// An operation was done: itself, and what it has returned, each to be downcast.
+    fn done(&self, operation: &dyn Any, reply: &dyn Any) {
+        let _ = (operation, reply);
+    }
+
+    /// What the operation waits for before it is done (`is_done` is false), and before its reply is given.
+    fn delay(&self, operation: &'static str, is_done: bool) -> Option<Delay> {
+        let _ = (operation, is_done);
+        None
+    }
+
+    /// Whether the operation is done twice, as by a caller who has not seen the first reply.
+    fn repeats(&self, operation: &'static str) -> bool {
+        let _ = operation;
+        false
+    }
 }
 
 /// A store of tasks. Clones share it.
 #[derive(Clone)]
 pub struct Store {
     engine: Engine,
-    hook: Option<Arc<dyn Hook>>,
+    /// The one that was set last is the outermost.
+    hooks: Vec<Arc<dyn Hook>>,
 }
 
 #[derive(Clone)]
@@ -48,30 +72,59 @@ enum Engine {
 
 impl From<Sqlite> for Store {
     fn from(engine: Sqlite) -> Self {
-        Self { engine: Engine::Sqlite(Arc::new(engine)), hook: None }
+        Self { engine: Engine::Sqlite(Arc::new(engine)), hooks: Vec::new() }
     }
 }
 
 impl From<Inline> for Store {
     fn from(engine: Inline) -> Self {
-        Self { engine: Engine::Inline(Arc::new(engine)), hook: None }
+        Self { engine: Engine::Inline(Arc::new(engine)), hooks: Vec::new() }
     }
 }
 
 impl Store {
-    /// The same store, seen through a hook.
+    /// The same store, seen through a hook, and through those that it is seen through already.
     pub fn with_hook(&self, hook: Arc<dyn Hook>) -> Self {
-        Self { engine: self.engine.clone(), hook: Some(hook) }
+        let mut store = self.clone();
+        store.hooks.push(hook);
+        store
     }
 
     /// Does it as a whole, or not at all. After an error that [is transient](Error::is_transient), it may
     /// have been done all the same.
     pub async fn run<O: Operation>(&self, operation: O) -> Result<O::Reply, Error> {
-        let Some(hook) = &self.hook else { return self.run_with_retries(operation).await };
-        hook.begin(O::NAME)?;
+        if self.hooks.is_empty() {
+            return self.run_with_retries(operation).await;
+        }
         let begin = Instant::now();
-        let outcome = self.run_with_retries(operation).await;
-        hook.end(O::NAME, begin.elapsed(), outcome.as_ref().err())?;
+        for hook in self.hooks.iter().rev() {
+            hook.begin(O::NAME)?;
+            if let Some(delay) = hook.delay(O::NAME, false) {
+                delay.await;
+            }
+        }
+        let mut outcome = self.run_and_tell(&operation).await;
+        if self.hooks.iter().any(|hook| hook.repeats(O::NAME)) {
+            outcome = self.run_and_tell(&operation).await;
+        }
+        for hook in &self.hooks {
+            if let Some(delay) = hook.delay(O::NAME, true) {
+                delay.await;
+            }
+            if let Err(error) = hook.end(O::NAME, begin.elapsed(), outcome.as_ref().err()) {
+                outcome = Err(error);
+            }
+        }
+        outcome
+    }
+
+    async fn run_and_tell<O: Operation>(&self, operation: &O) -> Result<O::Reply, Error> {
+        let outcome = self.run_with_retries(operation.clone()).await;
+        if let Ok(reply) = &outcome {
+            for hook in &self.hooks {
+                hook.done(operation, reply);
+            }
+        }
         outcome
     }
 
