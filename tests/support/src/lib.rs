@@ -3,8 +3,8 @@
 //! [`server`] runs the program and talks HTTP to it, [`fixture`] builds inputs and answers requests
 //! without a server, [`golden`] compares answers with files, [`lint`] finds errors in an answer,
 //! [`markdown`] finds commands in chapters of the handbook, [`proxy`] runs real reverse proxies,
-//! [`debian`] installs packages that a suite needs and has the runner that can ignore tests, [`data`]
-//! keeps generated inputs of full size.
+//! [`postgres`] runs a database server, [`debian`] installs packages that a suite needs and has the runner
+//! that can ignore tests, [`data`] keeps generated inputs of full size.
 //!
 //! Functions panic on failure, as tests do. Code that only one suite needs is in that suite.
 
@@ -15,6 +15,7 @@ pub mod fixture;
 pub mod golden;
 pub mod lint;
 pub mod markdown;
+pub mod postgres;
 pub mod proxy;
 pub mod server;
 

@@ -1,0 +1,37 @@
+//! Tasks on a real PostgreSQL, and in real processes.
+//!
+//! The server comes from Debian's package; each test that needs one starts its own in a temporary folder
+//! ([`support::postgres`]). What needs neither a server nor a process is a unit test of the rooms `store`
+//! and `tasks`.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::unreachable,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test says what went wrong by panicking and what it measured by printing"
+)]
+
+#[macro_use(tests)]
+extern crate support;
+
+support::runs_the_program!();
+
+mod harness;
+
+use std::process::ExitCode;
+
+use support::debian::suite::Suite;
+
+fn main() -> ExitCode {
+    let mut suite = Suite::from_args();
+    suite.add_all(harness::TESTS);
+    suite.run()
+}
