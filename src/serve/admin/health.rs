@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::display::duration;
-use super::state::AdminState;
+use super::state::{AdminState, one_line};
 use crate::metrics::{Metrics, ReloadOutcome, ReloadTrigger};
 use crate::reload::history::{Attempt, LoadRecord};
 use crate::reload::load::StandIn;
@@ -33,6 +33,9 @@ pub struct Health {
     pub reloads: Reloads,
     /// The state of the file watch; absent if the data files are not watched.
     pub watch: Option<WatchHealth>,
+    /// What keeps further parts of the process from working. A server answers all the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub troubles: Vec<String>,
 }
 
 /// Whether requests should be sent here.
@@ -43,6 +46,8 @@ pub enum Readiness {
     Loading,
     /// Requests are answered.
     Ready,
+    /// A process without a public listener cannot do its work now.
+    Failing,
     /// The server is stopping and should get no new requests.
     Stopping,
 }
@@ -52,6 +57,8 @@ impl Readiness {
     pub fn of(state: &AdminState) -> Self {
         if state.drain.has_begun() {
             Self::Stopping
+        } else if !state.is_server {
+            if state.troubles().is_empty() { Self::Ready } else { Self::Failing }
         } else if state.live.get().is_none() {
             Self::Loading
         } else {
@@ -64,6 +71,7 @@ impl Readiness {
         match self {
             Self::Loading => "loading",
             Self::Ready => "ready",
+            Self::Failing => "failing",
             Self::Stopping => "stopping",
         }
     }
@@ -172,6 +180,7 @@ impl Health {
                 last_change: watched.last_change.map(time),
                 waiting: watched.is_waiting,
             }),
+            troubles: state.troubles(),
         }
     }
 
@@ -200,6 +209,7 @@ impl Health {
         if self.watch.is_some() {
             lines.push(format!("data files {}", self.watching()));
         }
+        lines.extend(self.troubles.iter().cloned());
         lines.join("\n") + "\n"
     }
 
@@ -255,8 +265,4 @@ pub(super) fn seconds_of(time: SystemTime) -> u64 {
 /// Formats a time as text.
 pub(super) fn time(time: SystemTime) -> String {
     Timestamp { seconds: seconds_of(time) }.to_string()
-}
-
-fn one_line(text: &str) -> String {
-    text.replace(['\r', '\n'], " ")
 }

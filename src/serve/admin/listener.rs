@@ -2,7 +2,8 @@
 //!
 //! Its clients are the operator's own, but anyone who can connect may send nothing, or stop reading. So
 //! it has the time limits of the public listener ([`crate::http::watchdog`]), and a new connection never
-//! waits for an old one (`slots`). `/healthz` is answered however many connections are open, and however
+//! waits for an old one (`slots`). A request that waits for something to happen (`waits`) is not idle, so
+//! the limits do not end it, as long as its client takes what it is sent. `/healthz` is answered however many connections are open, and however
 //! many pages are being made ([`crate::pages::page_threads`]).
 
 use std::convert::Infallible;
@@ -17,11 +18,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
 
-use super::dispatch::Dispatcher;
+use super::dispatch::{Connection, Dispatcher};
 use super::options::Options;
+use super::part::Via;
 use super::route_lookup::AdminRoute;
 use super::slots::{ConnectionSlot, ConnectionSlots, Taken};
 use super::state::AdminState;
+use super::waits::{MAX_WAITS, Waits};
 use crate::http::eviction::{Activity, UnsentBudget};
 use crate::http::proxy_header::{ConnectionStart, ProxyHeaderState, ProxyHeaderStream};
 use crate::http::socket::{ListeningSocket, Stream};
@@ -62,7 +65,7 @@ pub(super) async fn serve(
 ) {
     let hosts = (!listener.address().is_unix()).then_some(options.hosts);
     let shared = Arc::new(Shared {
-        dispatcher: Dispatcher { state, routes, page_threads, hosts },
+        dispatcher: Dispatcher { state, routes, page_threads, hosts, waits: Waits::new(MAX_WAITS) },
         slots: ConnectionSlots::new(MAX_CONNECTIONS),
         timeouts: Timeouts { idle: IDLE_TIMEOUT, ..options.timeouts },
         own_metrics: Metrics::default(),
@@ -100,12 +103,19 @@ impl Shared {
 
     async fn serve_until_end(&self, stream: Stream, slot: &ConnectionSlot<'_>) {
         let (proxy_header, progress) = (ProxyHeaderState::default(), ConnectionProgress::default());
+        let (via, peer_user) = match &stream {
+            Stream::Tcp(_) => (Via::Tcp, None),
+            Stream::Unix(stream) => {
+                (Via::UnixSocket, stream.peer_cred().ok().map(|peer| peer.uid()))
+            }
+        };
+        let from = Connection { via, peer_user, slot, progress: &progress };
         let stream = ProxyHeaderStream::new(stream, ConnectionStart::Request, &proxy_header);
         let stream = WatchedStream::new(stream, &progress);
         let service = service_fn(|request| {
             progress.end_header();
             slot.note_request();
-            async move { Ok::<_, Infallible>(self.dispatcher.answer(&request).await) }
+            async move { Ok::<_, Infallible>(self.dispatcher.answer(request, from).await) }
         });
         let connection = http1::Builder::new()
             // The watchdog enforces the limit.
@@ -127,6 +137,8 @@ impl Shared {
         // Errors of a connection are the client's concern, and not logged.
         poll_fn(|cx| match connection.as_mut().poll(cx) {
             Poll::Ready(_) => Poll::Ready(()),
+            // It waits as long as its client likes, but not for a client that does not read.
+            Poll::Pending if slot.is_waiting() && !progress.is_blocked() => Poll::Pending,
             Poll::Pending => watchdog.poll_close(cx).map(drop),
         })
         .await;

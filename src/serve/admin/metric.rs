@@ -70,6 +70,17 @@ impl Metric {
         format!("{}{suffix}", self.name)
     }
 
+    /// Whether it is measured in a process without a public listener as well.
+    pub(super) fn is_of_any_process(&self) -> bool {
+        let ours = [
+            "mirrorlistd_log_lines_dropped",
+            "mirrorlistd_thread_restarts",
+            "mirrorlistd_admin_connections_evicted",
+            "mirrorlistd_ready",
+        ];
+        ours.contains(&self.name) || self.name.starts_with("process_")
+    }
+
     /// The word for its kind.
     pub fn kind(&self) -> &'static str {
         match self.values {

@@ -1,8 +1,8 @@
 //! The admin listener: health, readiness, metrics and a status page for the operator, beside the public
 //! listener.
 //!
-//! It runs on one thread with a runtime of its own, and a few threads that make pages. It only reads:
-//! atomics, the published snapshot, and a record behind a short lock that no worker takes. So it answers
+//! It runs on one thread with a runtime of its own, and a few threads that make pages. Its own routes
+//! only read: atomics, the published snapshot, and a record behind a short lock that no worker takes. So it answers
 //! even when all workers are busy or stuck, and scraping it too often does not slow the workers.
 //!
 //! Reading order: [`Options`] and [`AdminState`] are its inputs. [`listener`] accepts connections into
@@ -10,7 +10,8 @@
 //! table of `routes`, and hands slow routes to [`page_threads`]. [`health`] and [`report`] collect the
 //! data; `status_page` writes it with the help of `display`, [`rates`] and [`process`]. [`metric_table`]
 //! has a row for each [`metric`], from which [`prometheus`] writes the exposition. `reply` builds the
-//! response.
+//! response. [`part`] is how further parts of the process answer here, [`streamed`] a body
+//! that they write as things happen.
 //!
 //! [`pages`](crate::pages) holds what pages share. A new page is a row in `routes`, a template, and the
 //! type that fills it.
@@ -21,6 +22,7 @@ mod options;
 mod state;
 pub mod listener;
 mod slots;
+mod waits;
 pub mod allowed_hosts;
 mod dispatch;
 mod route_lookup;
@@ -33,9 +35,12 @@ mod status_page;
 pub mod rates;
 pub mod process;
 pub mod part;
+pub mod streamed;
 pub mod metric;
 pub mod metric_table;
 pub mod prometheus;
+#[cfg(test)]
+mod part_tests;
 
 use std::io;
 use std::panic::resume_unwind;
@@ -50,7 +55,7 @@ use crate::http::socket::{Address, ListeningSocket};
 use crate::pages::page_threads::{self, PageThreads};
 use runtime::supervise::{Supervisor, Thread};
 
-use routes::ROUTES;
+use routes::routes_of;
 
 pub use options::Options;
 pub use state::AdminState;
@@ -122,7 +127,7 @@ fn serve(
         report_bound(listener.address());
         let page_threads = PageThreads::new(MAX_PAGES, MAX_WAIT);
         tokio::select! {
-            () = listener::serve(listener, options, Arc::clone(state), ROUTES, page_threads) => {}
+            () = listener::serve(listener, options, Arc::clone(state), routes_of(state), page_threads) => {}
             () = sample(state) => {}
             _ = stopped => {}
         }

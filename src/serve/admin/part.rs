@@ -18,7 +18,10 @@ pub const MAX_BODY: usize = 64 * 1024;
 /// An answer, whose body may go on for long.
 pub type PartReply = Response<BoxBody<Bytes, Infallible>>;
 
-/// A request to a part. The name of the host has been checked.
+/// What a part does later.
+pub type PartFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A request to a part. Over TCP, the name of the host has been checked.
 #[derive(Clone, Debug)]
 pub struct PartRequest {
     /// The method. HEAD comes as GET, and its body is left out afterwards.
@@ -33,6 +36,8 @@ pub struct PartRequest {
     pub body: Bytes,
     /// How the request came in.
     pub via: Via,
+    /// The number of the user whose process has connected, as the kernel says; only over a unix socket.
+    pub peer_user: Option<u32>,
 }
 
 /// How a request came in.
@@ -55,17 +60,22 @@ pub trait AdminPart: Send + Sync {
     /// Whether it answers for this path.
     fn answers(&self, path: &str) -> bool;
 
+    /// Whether the answer may take as long as the client likes: a wait, or a stream of events. The listener
+    /// closes such a connection only if its client does not read, and has a limited number of them.
+    fn waits(&self, request: &PartRequest) -> bool {
+        let _ = request;
+        false
+    }
+
     /// Answers. `layout` holds the links around a page at that path. It runs on the thread of the listener,
     /// so it must yield while it waits, and compute little.
-    fn answer<'a>(
-        &'a self,
-        request: PartRequest,
-        layout: PageLayout,
-    ) -> Pin<Box<dyn Future<Output = PartReply> + Send + 'a>>;
+    fn answer(&self, request: PartRequest, layout: PageLayout) -> PartFuture<'_, PartReply>;
 
-    /// Writes its metrics in Prometheus's text format, whole lines only. Called on a page thread.
-    fn write_metrics(&self, out: &mut String);
+    /// Its metrics in the text format of OpenMetrics, whole lines only, without the last one (`# EOF`). It
+    /// runs on the thread of the listener, and is given up after a few seconds.
+    fn metrics(&self) -> PartFuture<'_, String>;
 
-    /// What keeps it from working, in one line; `None` if nothing does.
+    /// What keeps it from working, in one line; `None` if nothing does. It is read at each probe, so it must
+    /// be at hand.
     fn trouble(&self) -> Option<String>;
 }

@@ -21,12 +21,17 @@ use crate::metrics::histogram::Totals;
 /// The media type.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Writes all metrics.
-pub(super) fn render(state: &Arc<AdminState>) -> Result<String, fmt::Error> {
+/// The last line of an exposition.
+const END: &str = "# EOF\n";
+
+/// Writes all metrics; `of_parts` are those of further parts, written already.
+pub(super) fn render(state: &Arc<AdminState>, of_parts: &str) -> Result<String, fmt::Error> {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Reader(Arc::clone(state))));
-    let mut out = String::with_capacity(16 * 1024);
+    let mut out = String::with_capacity(16 * 1024 + of_parts.len());
     text::encode(&mut out, &registry)?;
+    let own = out.strip_suffix(END).map_or(out.len(), str::len);
+    out.insert_str(own, of_parts);
     Ok(out)
 }
 
@@ -43,7 +48,8 @@ impl Collector for Reader {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut writer = Writer(encoder);
         let scrape = Scrape::new(&self.0);
-        METRICS.iter().try_for_each(|metric| writer.write(metric, &scrape))
+        let is_shown = |metric: &&Metric| self.0.is_server || metric.is_of_any_process();
+        METRICS.iter().filter(is_shown).try_for_each(|metric| writer.write(metric, &scrape))
     }
 }
 
@@ -149,7 +155,7 @@ mod tests {
 
     #[test]
     fn before_the_first_load_there_are_no_metrics_of_loads_and_data() {
-        let text = render(&Arc::new(AdminState::for_tests())).expect("it can be written");
+        let text = render(&Arc::new(AdminState::for_tests()), "").expect("it can be written");
         let of_data = ["snapshot", "data", "last_load", "published"];
         let is_of_data = |metric: &&Metric| {
             let name = metric.name.trim_start_matches("mirrorlistd_");

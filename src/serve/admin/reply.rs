@@ -1,14 +1,15 @@
 //! Answers of the admin listener.
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
+use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
-use hyper::{Response, StatusCode};
 
+use super::part::PartReply;
 use crate::pages::{HTML, POLICY};
 
-/// An answer whose body is complete.
-pub(super) type AdminReply = Response<Full<Bytes>>;
+/// An answer. Those of this room are complete; those of parts may go on.
+pub(super) type AdminReply = PartReply;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -18,7 +19,7 @@ pub(super) fn respond(
     content_type: &'static str,
     body: impl Into<Bytes>,
 ) -> AdminReply {
-    let mut reply = Response::new(Full::new(body.into()));
+    let mut reply = AdminReply::new(Full::new(body.into()).boxed());
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

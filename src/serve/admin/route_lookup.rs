@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hyper::Method;
 
+use super::part::AdminPart;
 use super::reply::AdminReply;
 use super::state::AdminState;
 use crate::pages::layout::{Labelled, PageLayout};
@@ -43,6 +44,8 @@ pub(super) enum Handler {
     AtOnce(fn(&Arc<AdminState>) -> AdminReply),
     /// On a page thread, where it may be slow.
     OnPageThread(fn(&Arc<AdminState>) -> AdminReply),
+    /// On the thread of the listener, with the metrics of all parts, and then on a page thread.
+    WithPartMetrics(fn(&Arc<AdminState>, &str) -> AdminReply),
     /// On a page thread, and from the query of the request: as it was sent, without `?`, and empty if there
     /// is none.
     WithQuery(fn(&Arc<AdminState>, &str) -> AdminReply),
@@ -85,7 +88,11 @@ fn methods_of(route: &AdminRoute) -> &'static [&'static str] {
 }
 
 /// The layout of the page at `path`: links to all pages, and to machine-readable routes.
-pub(super) fn layout(routes: &[AdminRoute], path: &'static str) -> PageLayout {
+pub(super) fn layout(
+    routes: &[AdminRoute],
+    parts: &[Arc<dyn AdminPart>],
+    path: &'static str,
+) -> PageLayout {
     let mut layout = PageLayout { path, ..PageLayout::default() };
     for route in routes {
         match route.link {
@@ -100,14 +107,29 @@ pub(super) fn layout(routes: &[AdminRoute], path: &'static str) -> PageLayout {
             }
         }
     }
+    for (path, label) in parts.iter().flat_map(|part| part.pages()) {
+        layout.pages.push(Labelled::new(path, label));
+    }
     layout
 }
 
+/// The page of `part` that `path` is, or belongs to: `/tasks` for `/tasks/17`. Empty if there is none.
+pub(super) fn page_of(part: &dyn AdminPart, path: &str) -> &'static str {
+    let belongs = |page: &&&'static str| {
+        let rest = path.strip_prefix(**page);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let pages = part.pages().iter().map(|(page, _)| page);
+    pages.filter(belongs).max_by_key(|page| page.len()).copied().unwrap_or_default()
+}
+
 /// The table of routes as text, without the row of the index itself.
-pub(super) fn index(routes: &[AdminRoute]) -> String {
-    let rows = || routes.iter().filter(|route| route.path != "/");
-    let width = rows().map(|route| route.path.len()).max().unwrap_or(0);
-    rows().map(|route| format!("{:width$}  {}\n", route.path, route.about)).collect()
+pub(super) fn index(routes: &[AdminRoute], parts: &[Arc<dyn AdminPart>]) -> String {
+    let own = routes.iter().map(|route| (route.path, route.about));
+    let rows = || own.clone().chain(parts.iter().flat_map(|part| part.index().iter().copied()));
+    let rows = || rows().filter(|(path, _)| *path != "/");
+    let width = rows().map(|(path, _)| path.len()).max().unwrap_or(0);
+    rows().map(|(path, about)| format!("{path:width$}  {about}\n")).collect()
 }
 
 #[cfg(test)]
@@ -146,7 +168,7 @@ mod tests {
 
     #[test]
     fn the_index_lists_each_row_but_its_own() {
-        let index = index(&ROUTES);
+        let index = index(&ROUTES, &[]);
         assert_eq!(index, "/tasks  what is to do\n/tasks  one more\n/run    now\n");
     }
 }

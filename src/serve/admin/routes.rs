@@ -7,7 +7,7 @@ use hyper::{Method, StatusCode};
 use super::health::{Health, Readiness};
 use super::reply::{AdminReply, failed, html, respond, text};
 use super::report::StatusReport;
-use super::route_lookup::Handler::{AtOnce, OnPageThread, WithQuery};
+use super::route_lookup::Handler::{AtOnce, OnPageThread, WithPartMetrics, WithQuery};
 use super::route_lookup::{AdminRoute, Handler, Link, index, layout};
 use super::state::AdminState;
 use super::{prometheus, status_page};
@@ -15,17 +15,17 @@ use crate::http::date::seconds_since_1970;
 use crate::pages::explaining::{Asker, Asking};
 use crate::pages::explanation::{self, Made};
 
-/// All routes, in the order of the index.
+/// All routes of a process that serves, in the order of the index.
 pub(super) const ROUTES: &[AdminRoute] = &[
-    get("/", "this list", Link::None, AtOnce(|_| text(StatusCode::OK, index(ROUTES)))),
-    get("/healthz", "200 while the process is alive", Link::None, AtOnce(health)),
+    INDEX,
+    HEALTH,
     get(
         "/readyz",
         "200 when it has data and is not stopping, else 503, with the reason",
         Link::None,
         AtOnce(readiness),
     ),
-    get("/metrics", "for Prometheus", Link::ForPrograms("metrics"), OnPageThread(metrics)),
+    METRICS,
     get("/status", "for people", Link::Page("Status"), OnPageThread(status_page)),
     get(
         "/status.json",
@@ -42,8 +42,36 @@ pub(super) const ROUTES: &[AdminRoute] = &[
     ),
 ];
 
+/// All routes of a process without a public listener.
+pub(super) const ROUTES_WITHOUT_SERVER: &[AdminRoute] = &[
+    INDEX,
+    HEALTH,
+    get(
+        "/readyz",
+        "200 when its parts work and it is not stopping, else 503, with the reason",
+        Link::None,
+        AtOnce(readiness),
+    ),
+    METRICS,
+];
+
+const INDEX: AdminRoute = get("/", "this list", Link::None, AtOnce(list));
+const HEALTH: AdminRoute =
+    get("/healthz", "200 while the process is alive", Link::None, AtOnce(health));
+const METRICS: AdminRoute =
+    get("/metrics", "for Prometheus", Link::ForPrograms("metrics"), WithPartMetrics(metrics));
+
+/// The routes of a process.
+pub(super) fn routes_of(state: &AdminState) -> &'static [AdminRoute] {
+    if state.is_server { ROUTES } else { ROUTES_WITHOUT_SERVER }
+}
+
 const fn get(path: &'static str, about: &'static str, link: Link, handler: Handler) -> AdminRoute {
     AdminRoute { method: Method::GET, path, about, link, handler }
+}
+
+fn list(state: &Arc<AdminState>) -> AdminReply {
+    text(StatusCode::OK, index(routes_of(state), &state.parts))
 }
 
 fn health(_: &Arc<AdminState>) -> AdminReply {
@@ -54,20 +82,25 @@ fn readiness(state: &Arc<AdminState>) -> AdminReply {
     let health = Health::collect(state);
     let status = match health.readiness {
         Readiness::Ready => StatusCode::OK,
-        Readiness::Loading | Readiness::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        Readiness::Loading | Readiness::Failing | Readiness::Stopping => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
     };
     text(status, health.to_text())
 }
 
-fn metrics(state: &Arc<AdminState>) -> AdminReply {
-    match prometheus::render(state) {
+fn metrics(state: &Arc<AdminState>, of_parts: &str) -> AdminReply {
+    match prometheus::render(state, of_parts) {
         Ok(text) => respond(StatusCode::OK, prometheus::CONTENT_TYPE, text),
         Err(_) => failed("cannot write metrics\n"),
     }
 }
 
 fn status_page(state: &Arc<AdminState>) -> AdminReply {
-    match status_page::render(&StatusReport::collect(state), layout(ROUTES, "/status")) {
+    match status_page::render(
+        &StatusReport::collect(state),
+        layout(ROUTES, &state.parts, "/status"),
+    ) {
         Ok(page) => html(StatusCode::OK, page),
         Err(_) => failed("cannot write the page\n"),
     }
@@ -81,7 +114,7 @@ fn status_json(state: &Arc<AdminState>) -> AdminReply {
 }
 
 fn explain_page(state: &Arc<AdminState>, query: &str) -> AdminReply {
-    let layout = layout(ROUTES, "/explain");
+    let layout = layout(ROUTES, &state.parts, "/explain");
     explain(state, query, |asking| match explanation::page(asking, layout) {
         Ok(Made { status, body }) => html(status_of(status), body),
         Err(_) => failed("cannot write the page\n"),

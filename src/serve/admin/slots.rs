@@ -6,10 +6,13 @@
 //! complete requests count, so a client that sends byte by byte, or leaves an answer unread, counts as
 //! silent.
 //!
+//! Connections whose request waits (`waits`) give way last: their clients are silent by agreement. There
+//! are fewer of them than slots.
+//!
 //! The order is by events, not by the clock: each accepted connection and each complete request takes
 //! the next number.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -31,7 +34,18 @@ pub(super) struct ConnectionSlot<'a> {
 struct SlotState {
     /// The number of its last request, or of its start if it has sent none.
     last_request: AtomicU64,
+    /// Whether its request waits.
+    is_waiting: AtomicBool,
     evicted: Notify,
+}
+
+/// Marks a connection whose request waits, until this is dropped.
+pub(super) struct WaitingSlot(Arc<SlotState>);
+
+impl Drop for WaitingSlot {
+    fn drop(&mut self) {
+        self.0.is_waiting.store(false, Ordering::Relaxed);
+    }
 }
 
 /// Whether taking a slot evicted another connection.
@@ -54,9 +68,11 @@ impl ConnectionSlots {
         let mut taken = self.taken();
         let mut outcome = Taken::Free;
         if taken.len() >= self.limit {
-            let last_request =
-                |(_, state): &(usize, &Arc<SlotState>)| state.last_request.load(Ordering::Relaxed);
-            let silent = taken.iter().enumerate().min_by_key(last_request).map(|(at, _)| at);
+            let order = |(_, state): &(usize, &Arc<SlotState>)| {
+                let is_waiting = state.is_waiting.load(Ordering::Relaxed);
+                (is_waiting, state.last_request.load(Ordering::Relaxed))
+            };
+            let silent = taken.iter().enumerate().min_by_key(order).map(|(at, _)| at);
             if let Some(at) = silent {
                 taken.swap_remove(at).evicted.notify_one();
                 outcome = Taken::Evicted;
@@ -80,6 +96,17 @@ impl ConnectionSlot<'_> {
     /// Records a request. To be called for each complete request.
     pub(super) fn note_request(&self) {
         self.state.last_request.store(self.slots.next_number(), Ordering::Relaxed);
+    }
+
+    /// Marks the connection while its request waits.
+    pub(super) fn begin_wait(&self) -> WaitingSlot {
+        self.state.is_waiting.store(true, Ordering::Relaxed);
+        WaitingSlot(Arc::clone(&self.state))
+    }
+
+    /// Whether its request waits.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.state.is_waiting.load(Ordering::Relaxed)
     }
 
     /// Returns when the slot was given to another connection.
@@ -121,6 +148,18 @@ mod tests {
             evicted.push(is_evicted(slot).await);
         }
         assert_eq!(evicted, [false, true, true, false, false]);
+    }
+
+    #[tokio::test]
+    async fn those_that_wait_give_way_last() {
+        let slots = ConnectionSlots::new(2);
+        let [(first, _), (second, _)] = [slots.take(), slots.take()];
+        let wait = first.begin_wait();
+        let (third, _) = slots.take();
+        assert!(!is_evicted(&first).await && is_evicted(&second).await);
+        drop(wait);
+        let (_fourth, _) = slots.take();
+        assert!(is_evicted(&first).await && !is_evicted(&third).await);
     }
 
     #[test]

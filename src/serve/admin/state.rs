@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
+use super::part::AdminPart;
 use super::rates::Rates;
 use crate::http::Drain;
 use crate::live::Live;
@@ -29,6 +30,10 @@ pub struct AdminState {
     pub supervisor: Supervisor,
     /// The log on stderr.
     pub log: LineWriter,
+    /// Further parts that the operator may ask.
+    pub parts: Vec<Arc<dyn AdminPart>>,
+    /// Whether this process has a public listener.
+    pub is_server: bool,
     rates: Mutex<Rates>,
 }
 
@@ -45,6 +50,8 @@ impl AdminState {
         Self {
             supervisor,
             log,
+            parts: Vec::new(),
+            is_server: true,
             started: Instant::now(),
             live: OnceLock::new(),
             answer,
@@ -53,6 +60,23 @@ impl AdminState {
             drain,
             rates: Mutex::default(),
         }
+    }
+
+    /// The state of a process without a public listener, which starts now: it is ready while its parts are.
+    pub fn without_server(drain: Arc<Drain>, supervisor: Supervisor, log: LineWriter) -> Self {
+        let answer = answer::Options::default();
+        let state = Self::new(answer, Arc::default(), Arc::default(), drain, supervisor, log);
+        Self { is_server: false, ..state }
+    }
+
+    /// The same, with further parts that the operator may ask.
+    pub fn with_parts(self, parts: Vec<Arc<dyn AdminPart>>) -> Self {
+        Self { parts, ..self }
+    }
+
+    /// What keeps parts from working, a line for each.
+    pub(super) fn troubles(&self) -> Vec<String> {
+        self.parts.iter().filter_map(|part| part.trouble()).map(|text| one_line(&text)).collect()
     }
 
     /// The state of a server without data that answers nobody.
@@ -70,4 +94,9 @@ impl AdminState {
     pub(super) fn rates(&self) -> MutexGuard<'_, Rates> {
         self.rates.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// `text` without line breaks.
+pub(super) fn one_line(text: &str) -> String {
+    text.replace(['\r', '\n'], " ")
 }

@@ -72,7 +72,8 @@ fn faults(report: &StatusReport) -> Vec<String> {
     });
     let panics = (report.panics > 0)
         .then(|| format!("{} answers panicked; see the log.", number(report.panics)));
-    restarts.into_iter().chain(panics).collect()
+    let troubles = report.health.troubles.iter().cloned();
+    restarts.into_iter().chain(panics).chain(troubles).collect()
 }
 
 fn data(health: &Health) -> Vec<Pair> {

@@ -1,0 +1,264 @@
+//! Tests of parts behind the listener, over a real socket.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::StatusCode;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::sync::{broadcast, mpsc};
+use tokio::task::JoinHandle;
+
+use super::Options;
+use super::allowed_hosts::AllowedHosts;
+use super::listener::serve;
+use super::part::{AdminPart, MAX_BODY, PartFuture, PartReply, PartRequest, Via};
+use super::reply::text;
+use super::routes::routes_of;
+use super::state::AdminState;
+use super::streamed::StreamedBody;
+use super::waits::MAX_WAITS;
+use crate::http::socket::{Address, ListeningSocket};
+use crate::http::watchdog::Timeouts;
+use crate::pages::layout::PageLayout;
+use crate::pages::page_threads::PageThreads;
+
+/// Repeats what it is sent, and streams what the test says.
+struct Echo {
+    events: broadcast::Sender<&'static str>,
+    trouble: Option<String>,
+}
+
+impl AdminPart for Echo {
+    fn index(&self) -> &'static [(&'static str, &'static str)] {
+        &[("/echo", "what was sent")]
+    }
+
+    fn pages(&self) -> &'static [(&'static str, &'static str)] {
+        &[("/echo", "Echo")]
+    }
+
+    fn answers(&self, path: &str) -> bool {
+        path.starts_with("/echo")
+    }
+
+    fn waits(&self, request: &PartRequest) -> bool {
+        request.path == "/echo/stream"
+    }
+
+    fn answer(&self, request: PartRequest, layout: PageLayout) -> PartFuture<'_, PartReply> {
+        let mut events = self.events.subscribe();
+        Box::pin(async move {
+            if request.path == "/echo/stream" {
+                let (sender, receiver) = mpsc::channel(1);
+                tokio::spawn(async move {
+                    while let Ok(event) = events.recv().await
+                        && sender.send(Bytes::from_static(event.as_bytes())).await.is_ok()
+                    {
+                    }
+                });
+                return PartReply::new(StreamedBody(receiver).boxed());
+            }
+            let PartRequest { method, path, query, body, via, peer_user, .. } = request;
+            assert_eq!(via, Via::UnixSocket);
+            assert_eq!(peer_user, Some(rustix::process::geteuid().as_raw()));
+            let n_pages = layout.pages.len();
+            text(
+                StatusCode::OK,
+                format!(
+                    "{method} {path}?{query} {} bytes on {} of {n_pages}",
+                    body.len(),
+                    layout.path
+                ),
+            )
+        })
+    }
+
+    fn metrics(&self) -> PartFuture<'_, String> {
+        Box::pin(async { "# TYPE echo gauge\necho 1\n".to_owned() })
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.trouble.clone()
+    }
+}
+
+/// A listener with one part.
+struct Fixture {
+    folder: TempDir,
+    events: broadcast::Sender<&'static str>,
+    serving: JoinHandle<()>,
+}
+
+impl Fixture {
+    fn start(trouble: Option<&str>, is_server: bool) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let address = Address::Unix(folder.path().join("admin"));
+        let timeout = Duration::from_secs(10);
+        let timeouts = Timeouts { header: timeout, idle: timeout, write: timeout, linger: timeout };
+        let options =
+            Options { address: address.clone(), hosts: AllowedHosts::default(), timeouts };
+        let listener = ListeningSocket::bind(&address, None).expect("a free path");
+        let events = broadcast::Sender::new(8);
+        let part = Echo { events: events.clone(), trouble: trouble.map(str::to_owned) };
+        let mut state = AdminState::for_tests();
+        state.is_server = is_server;
+        let state = Arc::new(state.with_parts(vec![Arc::new(part)]));
+        let routes = routes_of(&state);
+        let page_threads = PageThreads::new(2, timeout);
+        let serving = tokio::spawn(serve(listener, options, state, routes, page_threads));
+        Self { folder, events, serving }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("admin")
+    }
+
+    /// Sends a request, and returns the connection.
+    async fn send(&self, request: &str) -> UnixStream {
+        let mut stream = UnixStream::connect(self.path()).await.expect("the listener");
+        stream.write_all(request.as_bytes()).await.expect("it reads");
+        stream
+    }
+
+    /// The whole answer to a request after which the connection ends.
+    async fn ask(&self, request: &str) -> String {
+        let mut answer = String::new();
+        self.send(request).await.read_to_string(&mut answer).await.expect("an answer");
+        answer
+    }
+
+    async fn get(&self, path: &str) -> String {
+        self.ask(&format!("GET {path} HTTP/1.0\r\n\r\n")).await
+    }
+}
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+/// Reads until the answer ends with `text`.
+async fn read_until(stream: &mut UnixStream, text: &str) {
+    let mut seen = Vec::new();
+    while !seen.ends_with(text.as_bytes()) {
+        let byte = stream.read_u8().await.unwrap_or_else(|error| panic!("{error} after {seen:?}"));
+        seen.push(byte);
+    }
+}
+
+#[tokio::test]
+async fn a_part_gets_its_requests_with_their_bodies() {
+    let listener = Fixture::start(None, true);
+    let post = |n: usize, sent: usize| {
+        let body = "x".repeat(sent);
+        format!(
+            "POST /echo/17?a=b HTTP/1.1\r\nConnection: close\r\nContent-Length: {n}\r\n\r\n{body}"
+        )
+    };
+    let answer = listener.ask(&post(5, 5)).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(answer.ends_with("POST /echo/17?a=b 5 bytes on /echo of 3"), "{answer}");
+    let answer = listener.ask(&post(MAX_BODY, MAX_BODY)).await;
+    assert!(answer.ends_with("65536 bytes on /echo of 3"), "{answer}");
+    // Not even read.
+    let answer = listener.ask(&post(MAX_BODY + 1, 0)).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    let chunk = format!("{:x}\r\n{}\r\n0\r\n\r\n", MAX_BODY + 1, "x".repeat(MAX_BODY + 1));
+    let chunked = "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned() + &chunk;
+    let mut stream = listener.send(&chunked).await;
+    read_until(&mut stream, "HTTP/1.1 413 ").await;
+    let head = listener.ask("HEAD /echo HTTP/1.0\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.0 200 ") && head.ends_with("\r\n\r\n"), "{head}");
+}
+
+#[tokio::test]
+async fn a_part_is_in_the_index_and_its_metrics_come_before_the_end() {
+    let listener = Fixture::start(None, true);
+    let index = listener.get("/").await;
+    assert!(index.contains("\n/echo          what was sent\n"), "{index}");
+    let metrics = listener.get("/metrics").await;
+    assert!(metrics.ends_with("\n# TYPE echo gauge\necho 1\n# EOF\n"), "{metrics}");
+    let status = listener.get("/status").await;
+    assert!(status.contains("<a href=\"/echo\">Echo</a>"), "{status}");
+}
+
+#[tokio::test]
+async fn trouble_of_a_part_is_told_and_fails_only_a_process_that_serves_nothing() {
+    let trouble = Some("control: no store");
+    let server = Fixture::start(trouble, true);
+    let ready = server.get("/readyz").await;
+    assert!(ready.ends_with("\r\n\r\nloading\ncontrol: no store\n"), "{ready}");
+    drop(server);
+    let control = Fixture::start(trouble, false);
+    let ready = control.get("/readyz").await;
+    assert!(ready.starts_with("HTTP/1.0 503 "), "{ready}");
+    assert!(ready.ends_with("\r\n\r\nfailing\ncontrol: no store\n"), "{ready}");
+    drop(control);
+    let control = Fixture::start(None, false);
+    let ready = control.get("/readyz").await;
+    assert!(ready.starts_with("HTTP/1.0 200 ") && ready.ends_with("\r\n\r\nready\n"), "{ready}");
+    assert!(control.get("/status").await.starts_with("HTTP/1.0 404 "));
+    let metrics = control.get("/metrics").await;
+    assert!(metrics.contains("\nmirrorlistd_ready 1\n"), "{metrics}");
+    assert!(!metrics.contains("mirrorlistd_requests"), "{metrics}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_outlives_the_time_limits_and_ends_with_its_client() {
+    let listener = Fixture::start(None, true);
+    let mut stream = listener.send("GET /echo/stream HTTP/1.0\r\n\r\n").await;
+    read_until(&mut stream, "\r\n\r\n").await;
+    for _ in 0..3 {
+        tokio::time::advance(Duration::from_secs(3_600)).await;
+        listener.events.send("tick").expect("it is read");
+        read_until(&mut stream, "tick").await;
+    }
+    drop(stream);
+    // The connection ends by itself; then nobody listens to events any more.
+    while listener.events.send("tick").is_ok() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn those_who_wait_are_limited_and_take_no_place_of_a_probe() {
+    let listener = Fixture::start(None, true);
+    let wait = "GET /echo/stream HTTP/1.0\r\n\r\n";
+    let mut waiting = Vec::new();
+    for _ in 0..MAX_WAITS {
+        let mut stream = listener.send(wait).await;
+        read_until(&mut stream, "\r\n\r\n").await;
+        waiting.push(stream);
+    }
+    for _ in 0..2 * MAX_WAITS {
+        let refused = listener.ask(wait).await;
+        assert!(refused.starts_with("HTTP/1.0 503 "), "{refused}");
+        assert!(listener.get("/healthz").await.ends_with("alive\n"));
+    }
+    // Silent connections give way before those who wait.
+    let mut silent = Vec::new();
+    for _ in 0..2 * MAX_WAITS {
+        silent.push(listener.send("").await);
+        assert!(listener.get("/healthz").await.ends_with("alive\n"));
+    }
+    listener.events.send("tick").expect("it is read");
+    for stream in &mut waiting {
+        read_until(stream, "tick").await;
+    }
+    // A place becomes free.
+    drop(waiting.pop());
+    loop {
+        let mut stream = listener.send(wait).await;
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).await.expect("an answer");
+        if status.ends_with(b"200") {
+            break;
+        }
+    }
+}
