@@ -6,3 +6,5 @@
 //!
 //! Nothing of it is on the way of an answer: a server goes on from its last good snapshot, whatever happens
 //! here.
+
+pub mod access;

@@ -9,9 +9,9 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use hyper::Request;
 use hyper::header::HOST;
 use hyper::http::uri::Authority;
+use hyper::{HeaderMap, Request};
 
 /// The names that are allowed beside addresses and `localhost`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,10 +20,15 @@ pub struct AllowedHosts(pub Vec<String>);
 impl AllowedHosts {
     /// Whether every host that `request` names is allowed.
     pub(super) fn allow<B>(&self, request: &Request<B>) -> bool {
-        let in_header = request.headers().get_all(HOST).iter();
+        self.allow_headers(request.headers())
+            && request.uri().authority().is_none_or(|authority| self.allows(authority))
+    }
+
+    /// Whether every host that these header fields name is allowed.
+    pub fn allow_headers(&self, headers: &HeaderMap) -> bool {
+        let in_header = headers.get_all(HOST).iter();
         let mut in_header = in_header.map(|value| Authority::try_from(value.as_bytes()));
         in_header.all(|authority| authority.is_ok_and(|authority| self.allows(&authority)))
-            && request.uri().authority().is_none_or(|authority| self.allows(authority))
     }
 
     fn allows(&self, authority: &Authority) -> bool {

@@ -1,0 +1,190 @@
+//! Who may change something: whoever may connect to the unix socket, and over TCP whoever has a token.
+//!
+//! Reading is not decided here: the listener does. A change is refused
+//!
+//! - if it comes from a page of another site: a browser says so in `Origin` and `Sec-Fetch-Site`. A request
+//!   of a browser must also name a host that is allowed, whatever the way it came, because a page can have
+//!   its own name resolve to this machine, and a unix socket may stand behind a proxy or a tunnel.
+//! - if it comes over TCP without a token of the token file: in `Authorization: Bearer`, in the field
+//!   `token` of a form, or remembered by a cookie after such a form. The cookie holds no token but a random
+//!   number, is of this site only, ends after some hours, and with its token.
+//! - if a token stands in the URL: it would end in logs and histories.
+//!
+//! Reading order: [`Access::may_change`] decides. `browser` knows what a browser says of a request,
+//! [`token_file`] who has a token, `sessions` what cookies stand for, and `user` the names of local users.
+
+mod refusal;
+mod browser;
+mod sessions;
+pub mod token_file;
+mod user;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue};
+use model::percent;
+use serve::admin::allowed_hosts::AllowedHosts;
+use serve::admin::part::{PartRequest, Via};
+use store::record::bounded;
+
+use refusal::{IN_URL, MISSING, NO_RANDOMNESS, NO_TOKENS, UNREADABLE, WRONG};
+use sessions::Sessions;
+use token_file::{Token, TokenFile};
+
+pub use refusal::Refusal;
+
+/// The header field in which a proxy or a program may say for whom it asks. It is a note, and gives no right.
+pub const ON_BEHALF_OF: &str = "x-actor";
+/// The field of a form that holds a token.
+pub const TOKEN_FIELD: &str = "token";
+/// The longest name of an actor, in bytes.
+const MAX_ACTOR: usize = 200;
+/// The cookie that stands for a token.
+const COOKIE_NAME: &str = "mirrorlistd_session";
+
+/// Decides who may change something.
+pub struct Access {
+    tokens: Option<TokenFile>,
+    hosts: AllowedHosts,
+    sessions: Sessions,
+}
+
+/// Who changes something.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Actor {
+    /// The name, in one short line.
+    pub name: String,
+    /// `Set-Cookie`, to be sent with the reply: from now on the browser needs no token any more.
+    pub cookie: Option<HeaderValue>,
+}
+
+impl Access {
+    /// Access with the tokens of a file, if there is one, and with these names of hosts beside addresses and
+    /// `localhost`.
+    pub fn new(
+        token_file: Option<PathBuf>,
+        hosts: AllowedHosts,
+    ) -> Result<Self, token_file::Error> {
+        let tokens = token_file.map(TokenFile::open).transpose()?;
+        Ok(Self { tokens, hosts, sessions: Sessions::default() })
+    }
+
+    /// Who asks for a change by this request, or why it must not be made.
+    pub fn may_change(&self, request: &PartRequest) -> Result<Actor, Refusal> {
+        self.may_change_at(request, Instant::now())
+    }
+
+    /// Whether a form in the reply to this request needs the field [`TOKEN_FIELD`].
+    pub fn needs_token(&self, request: &PartRequest) -> bool {
+        request.via == Via::Tcp
+            && self.tokens.as_ref().is_some_and(|tokens| {
+                let known = tokens.current();
+                self.by_cookie(&request.headers, &known, Instant::now()).is_none()
+            })
+    }
+
+    /// Whether no request like this one could change anything: over TCP without a token file.
+    pub fn is_read_only(&self, request: &PartRequest) -> bool {
+        request.via == Via::Tcp && self.tokens.is_none()
+    }
+
+    fn may_change_at(&self, request: &PartRequest, now: Instant) -> Result<Actor, Refusal> {
+        if has_token_in_url(&request.query) {
+            return Err(IN_URL);
+        }
+        browser::check(&request.headers, &self.hosts)?;
+        if request.via == Via::UnixSocket {
+            let name = request.peer_user.map_or("unix socket".to_owned(), user::name_of);
+            return Ok(Actor { name: for_whom(&name, &request.headers), cookie: None });
+        }
+        let tokens = self.tokens.as_ref().ok_or(NO_TOKENS)?;
+        let known = tokens.current();
+        if known.is_empty() {
+            return Err(UNREADABLE);
+        }
+        let actor = |token: &Token, cookie| {
+            let name = format!("token {}", token.name);
+            Actor { name: for_whom(&name, &request.headers), cookie }
+        };
+        if request.headers.contains_key(AUTHORIZATION) {
+            let token = bearer(&request.headers).and_then(|token| find(&known, token));
+            return token.map(|token| actor(token, None)).ok_or(WRONG);
+        }
+        if let Some(given) = token_field(request) {
+            let token = find(&known, given.as_bytes()).ok_or(WRONG)?;
+            let id = self.sessions.begin(token, now).ok_or(NO_RANDOMNESS)?;
+            let cookie = format!(
+                "{COOKIE_NAME}={id}; HttpOnly; SameSite=Strict; Path=/; Max-Age={}",
+                sessions::LIFE.as_secs()
+            );
+            return Ok(actor(token, HeaderValue::try_from(cookie).ok()));
+        }
+        match self.by_cookie(&request.headers, &known, now) {
+            Some(token) => Ok(actor(token, None)),
+            None => Err(MISSING),
+        }
+    }
+
+    fn by_cookie<'k>(
+        &self,
+        headers: &HeaderMap,
+        known: &'k [Token],
+        now: Instant,
+    ) -> Option<&'k Token> {
+        let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).map(str::trim);
+        let id = pairs.find_map(|pair| pair.strip_prefix(COOKIE_NAME)?.strip_prefix('='))?;
+        let token = self.sessions.find(id, now)?;
+        known.iter().find(|known| **known == token)
+    }
+}
+
+/// `name`, and for whom it asks, if it says so.
+fn for_whom(name: &str, headers: &HeaderMap) -> String {
+    let claimed = headers.get(ON_BEHALF_OF).and_then(|value| value.to_str().ok()).map(str::trim);
+    match claimed.filter(|claimed| !claimed.is_empty()) {
+        Some(claimed) => bounded(&format!("{name} for {claimed}"), MAX_ACTOR),
+        None => bounded(name, MAX_ACTOR),
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next()?.as_bytes();
+    if values.next().is_some() {
+        return None;
+    }
+    let (scheme, token) = value.split_at_checked(7)?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
+}
+
+/// The token in a form.
+fn token_field(request: &PartRequest) -> Option<String> {
+    let media_type = request.headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    let media_type = media_type.split(';').next()?.trim();
+    if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return None;
+    }
+    let body = std::str::from_utf8(&request.body).ok()?;
+    let value =
+        body.split('&').find_map(|field| field.strip_prefix(TOKEN_FIELD)?.strip_prefix('='))?;
+    let value = percent::decode(&value.replace('+', " ")).ok()?.trim().to_owned();
+    (!value.is_empty()).then_some(value)
+}
+
+fn has_token_in_url(query: &str) -> bool {
+    let mut names = query.split('&').map(|field| field.split('=').next().unwrap_or(field));
+    names.any(|name| matches!(percent::decode(name).as_deref(), Ok(TOKEN_FIELD | "access_token")))
+}
+
+/// The token that was given. Which one it is, and how much of it is right, does not show in the time taken.
+fn find<'k>(known: &'k [Token], given: &[u8]) -> Option<&'k Token> {
+    known.iter().fold(None, |found, token| match token.is(given) {
+        true => Some(token),
+        false => found,
+    })
+}
+
+#[cfg(test)]
+mod tests;

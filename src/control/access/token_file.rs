@@ -1,0 +1,274 @@
+//! The file of tokens: a line `NAME TOKEN` for each, or a line that is only a token.
+//!
+//! Empty lines, and those that begin with `#`, say nothing. The file must belong to the user of this process
+//! or to root, nobody but its owner may write it, and only its owner and group may read it. It is read again
+//! when it has changed. If it cannot be used any more, there are no tokens until it can.
+
+use std::fs::Metadata;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use runtime::regular_file;
+
+/// The longest file that is read, in bytes.
+const MAX_BYTES: u64 = 64 * 1024;
+/// The shortest token, in bytes.
+pub const MIN_TOKEN: usize = 16;
+/// The longest name of a token, in bytes.
+const MAX_NAME: usize = 60;
+/// The name of a token without one.
+const NAMELESS: &str = "(unnamed)";
+
+/// The reason why a token file cannot be used; one line.
+#[derive(Debug, thiserror::Error)]
+#[error("{}{}: {reason}", .path.display(), .line.map(|line| format!(":{line}")).unwrap_or_default())]
+pub struct Error {
+    path: PathBuf,
+    line: Option<usize>,
+    reason: String,
+}
+
+/// A token and whose it is.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Token {
+    pub(super) name: String,
+    pub(super) secret: String,
+}
+
+impl std::fmt::Debug for Token {
+    /// The secret is not shown.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Token").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Token {
+    /// Whether this text is it.
+    pub(super) fn is(&self, given: &[u8]) -> bool {
+        is_equal(self.secret.as_bytes(), given)
+    }
+}
+
+/// Compares without showing in the time taken how much is equal; only that lengths differ does.
+pub(super) fn is_equal(one: &[u8], other: &[u8]) -> bool {
+    let difference =
+        one.iter().zip(other).fold(0, |all, (a, b)| std::hint::black_box(all | (a ^ b)));
+    one.len() == other.len() && difference == 0
+}
+
+/// A file of tokens, read again when it changes.
+pub(super) struct TokenFile {
+    path: PathBuf,
+    read: Mutex<(Option<Stamp>, Arc<[Token]>)>,
+}
+
+/// What differs if a file has changed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    inode: (u64, u64),
+    size: u64,
+    changed: (i64, i64),
+    mode: (u32, u32),
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            inode: (metadata.dev(), metadata.ino()),
+            size: metadata.size(),
+            // Also moves when the owner or the mode changes.
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            mode: (metadata.mode(), metadata.uid()),
+        }
+    }
+}
+
+impl TokenFile {
+    /// Reads the file. That it cannot be used is an error now.
+    pub(super) fn open(path: PathBuf) -> Result<Self, Error> {
+        let (stamp, tokens) = read(&path)?;
+        Ok(Self { path, read: Mutex::new((Some(stamp), tokens.into())) })
+    }
+
+    /// The tokens now; none if the file cannot be used any more.
+    pub(super) fn current(&self) -> Arc<[Token]> {
+        let stamp = std::fs::metadata(&self.path).ok().map(|metadata| Stamp::of(&metadata));
+        let mut known = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if stamp != known.0 {
+            *known = match read(&self.path) {
+                Ok((stamp, tokens)) => {
+                    tracing::info!(
+                        "{}: {} tokens were read again",
+                        self.path.display(),
+                        tokens.len()
+                    );
+                    (Some(stamp), tokens.into())
+                }
+                Err(error) => {
+                    tracing::error!("{error}; nothing can be changed over TCP");
+                    (stamp, Arc::default())
+                }
+            };
+        }
+        Arc::clone(&known.1)
+    }
+}
+
+fn read(path: &Path) -> Result<(Stamp, Vec<Token>), Error> {
+    let error = |reason: String| Error { path: path.to_owned(), line: None, reason };
+    let (file, _) = regular_file::open(path).map_err(|reason| error(reason.to_string()))?;
+    let metadata = file.metadata().map_err(|reason| error(reason.to_string()))?;
+    check(&metadata, rustix::process::geteuid().as_raw()).map_err(error)?;
+    let mut text = String::new();
+    file.take(MAX_BYTES + 1)
+        .read_to_string(&mut text)
+        .map_err(|reason| error(reason.to_string()))?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(error(format!("is longer than {MAX_BYTES} bytes")));
+    }
+    let tokens = parse(&text).map_err(|(line, reason)| Error {
+        path: path.to_owned(),
+        line,
+        reason: reason.to_owned(),
+    })?;
+    Ok((Stamp::of(&metadata), tokens))
+}
+
+fn check(metadata: &Metadata, user: u32) -> Result<(), String> {
+    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o777);
+    if owner != user && owner != 0 {
+        return Err(format!(
+            "belongs to user {owner}; a token file must belong to root or user {user}"
+        ));
+    }
+    if mode & 0o027 != 0 {
+        return Err(format!(
+            "has mode {mode:03o}; others must not read it, nor its group write it: chmod 600"
+        ));
+    }
+    Ok(())
+}
+
+fn parse(text: &str) -> Result<Vec<Token>, (Option<usize>, &'static str)> {
+    let mut tokens: Vec<Token> = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let mut words = line.split_ascii_whitespace();
+        let (name, secret) = match (words.next(), words.next(), words.next()) {
+            (Some(secret), None, _) => (NAMELESS, secret),
+            (Some(name), Some(secret), None) => (name, secret),
+            _ => return Err((Some(number), "is not `NAME TOKEN`, separated by a blank")),
+        };
+        let error = if secret.len() < MIN_TOKEN {
+            Some("has a token of less than 16 characters: make one with `openssl rand -hex 16`")
+        } else if !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Some("has a token with other characters than printable ASCII")
+        } else if name.len() > MAX_NAME || name.chars().any(char::is_control) {
+            Some("has a name that is too long, or holds control characters")
+        } else if tokens.iter().any(|known| known.secret == secret) {
+            Some("has a token that stands above already")
+        } else {
+            None
+        };
+        if let Some(error) = error {
+            return Err((Some(number), error));
+        }
+        tokens.push(Token { name: name.to_owned(), secret: secret.to_owned() });
+    }
+    match tokens.is_empty() {
+        true => Err((None, "holds no token: a line for each, `NAME TOKEN`")),
+        false => Ok(tokens),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[track_caller]
+    fn refused(text: &str, expected: &str) {
+        let (line, reason) = parse(text).unwrap_err();
+        let found = format!("{}{reason}", line.map(|line| format!("{line}: ")).unwrap_or_default());
+        assert!(found.starts_with(expected), "{found}");
+    }
+
+    #[test]
+    fn lines_hold_names_and_tokens() {
+        let tokens = parse("# who\n\nci 0123456789abcdef\n  fedcba9876543210 \r\n").unwrap();
+        let pairs: Vec<_> = tokens.iter().map(|token| (&*token.name, &*token.secret)).collect();
+        assert_eq!(pairs, [("ci", "0123456789abcdef"), (NAMELESS, "fedcba9876543210")]);
+        assert_eq!(format!("{:?}", tokens[0]), "Token { name: \"ci\", .. }");
+    }
+
+    #[test]
+    fn odd_lines_are_refused_with_their_number() {
+        refused("", "holds no token");
+        refused("# nothing\n", "holds no token");
+        refused("\nci 0123456789abcde", "2: has a token of less than 16");
+        refused("my ci 0123456789abcdef", "1: is not `NAME TOKEN`");
+        refused("ci 0123456789abcdeü", "1: has a token with other");
+        refused("a 0123456789abcdef\nb 0123456789abcdef", "2: has a token that stands above");
+        refused(&format!("{} 0123456789abcdef", "n".repeat(61)), "1: has a name");
+    }
+
+    #[test]
+    fn a_file_that_others_may_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens");
+        std::fs::write(&path, "ci 0123456789abcdef\n").unwrap();
+        let open = |mode: u32| {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            TokenFile::open(path.clone()).map(|file| file.current().len())
+        };
+        for mode in [0o600, 0o640, 0o400] {
+            assert_eq!(open(mode).unwrap(), 1);
+        }
+        for mode in [0o644, 0o604, 0o620, 0o601, 0o666] {
+            let error = open(mode).unwrap_err().to_string();
+            assert!(error.ends_with(&format!("has mode {mode:03o}; others must not read it, nor its group write it: chmod 600")), "{error}");
+        }
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let metadata = std::fs::metadata(&path).unwrap();
+        let (owner, other) = (metadata.uid(), metadata.uid() + 1);
+        assert!(check(&metadata, owner).is_ok());
+        assert_eq!(check(&metadata, other).is_ok(), owner == 0);
+        assert!(TokenFile::open(folder.path().to_owned()).is_err());
+        assert!(TokenFile::open(folder.path().join("none")).is_err());
+    }
+
+    #[test]
+    fn a_changed_file_is_read_again_and_a_broken_one_has_no_tokens() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens");
+        let write = |text: &str| {
+            // A new file, so that its number differs whatever the clock of the file system.
+            let new = folder.path().join("new");
+            std::fs::write(&new, text).unwrap();
+            std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o600)).unwrap();
+            std::fs::rename(&new, &path).unwrap();
+        };
+        write("ci 0123456789abcdef\n");
+        let file = TokenFile::open(path.clone()).unwrap();
+        write("a 1123456789abcdef\nb 2123456789abcdef\n");
+        assert_eq!(file.current().len(), 2);
+        write("short x\n");
+        assert_eq!((file.current().len(), file.current().len()), (0, 0));
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(file.current().len(), 0);
+        write("ci 0123456789abcdef\n");
+        assert_eq!(file.current().len(), 1);
+    }
+
+    #[test]
+    fn equal_is_equal() {
+        assert!(is_equal(b"", b"") && is_equal(b"ab", b"ab"));
+        assert!(!is_equal(b"ab", b"ac") && !is_equal(b"ab", b"a") && !is_equal(b"", b"a"));
+    }
+}
