@@ -185,6 +185,17 @@ pub mod bounds {
     pub const ERROR: usize = 4 * 1024;
     /// Of names, summaries, reasons and notes.
     pub const LINE: usize = 500;
+
+    /// A priority that can be reckoned with: a step of priority is worth ten minutes, and beyond these a
+    /// task would wait for twenty years.
+    pub fn priority(wanted: i64) -> i64 {
+        wanted.clamp(-1_000_000, 1_000_000)
+    }
+
+    /// A delay, in milliseconds, of at most ten years.
+    pub fn delay(wanted: i64) -> i64 {
+        wanted.clamp(0, 10 * 366 * 24 * 3_600_000)
+    }
 }
 
 /// `text` on one line, and cut to `max` bytes at the border of a character.

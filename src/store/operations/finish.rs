@@ -124,7 +124,7 @@ impl Operation for Finish {
                     now.into(),
                     code.into(),
                     error.clone().into(),
-                    retry_after.map(|delay| now.plus(delay.max(0))).into(),
+                    retry_after.map(|delay| now.plus(bounds::delay(delay))).into(),
                     result.into(),
                 ],
             )
