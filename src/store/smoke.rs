@@ -94,6 +94,8 @@ async fn a_task_lives() {
     assert_eq!(store.run(finish).await.unwrap(), Finished::Repeated);
     let ticked = store.run(Tick).await.unwrap();
     assert_eq!(ticked.made.len(), 1);
+    let other = StartNode { node: "b".into(), boot: "2".into(), ..start.clone() };
+    store.run(other).await.unwrap();
     assert_eq!(
         store.run(Claim { boot: "2".into(), node: "b".into(), ..claim }).await.unwrap().len(),
         2

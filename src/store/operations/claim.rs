@@ -6,7 +6,7 @@ use crate::operation::{Operation, Transaction, Value, placeholders};
 use crate::record::{Task, Timestamp, What};
 
 /// Takes tasks that may run now: the most urgent of each queue, no more than its budget and the runner's
-/// own room allow.
+/// own room allow. A process that has lost the name of its node, or has said that it stops, gets none.
 #[derive(Clone, Debug)]
 pub struct Claim {
     /// The node that will run them.
@@ -29,6 +29,9 @@ impl Operation for Claim {
             return Ok(Vec::new());
         }
         let now = tx.now().await?;
+        if !self.is_current(tx).await? {
+            return Ok(Vec::new());
+        }
         let names: Vec<Value> = room.iter().map(|(name, _)| name.into()).collect();
         let list = placeholders(1, names.len());
         // The lock and the count are two statements: the snapshot of one would be older than the lock that
@@ -75,6 +78,15 @@ impl Operation for Claim {
 }
 
 impl Claim {
+    /// Whether this process is still the node's, and goes on. The lock keeps another one from taking the
+    /// name, and from ending what its predecessor has, before this claim is there to be ended.
+    async fn is_current<T: Transaction>(&self, tx: &mut T) -> Result<bool, Error> {
+        let lock = tx.dialect().for_update();
+        let sql = format!("SELECT id FROM node WHERE id = ?1 AND boot = ?2 AND stopping = 0{lock}");
+        let rows = tx.query(&sql, &[(&self.node).into(), (&self.boot).into()]).await?;
+        Ok(!rows.is_empty())
+    }
+
     async fn claim<T: Transaction>(
         &self,
         tx: &mut T,
