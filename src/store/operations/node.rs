@@ -70,7 +70,7 @@ impl StartNode {
         let now = tx.now().await?;
         for NewSchedule { id, period, phase, catch_up, task } in &self.schedules {
             let period = (*period).max(1);
-            // A schedule that is new runs at once.
+            // A schedule that is new runs at once. One whose slots are others now has missed none of them.
             let last_slot = slot_of(now, period, *phase).plus(-period);
             tx.query(
                 "INSERT INTO schedule(id, kind, queue, priority, args, summary, unique_key, on_loss,
@@ -80,7 +80,10 @@ impl StartNode {
                      priority = excluded.priority, args = excluded.args, summary = excluded.summary,
                      unique_key = excluded.unique_key, on_loss = excluded.on_loss,
                      max_failures = excluded.max_failures, period = excluded.period,
-                     phase = excluded.phase, catch_up = excluded.catch_up",
+                     phase = excluded.phase, catch_up = excluded.catch_up,
+                     last_slot = CASE WHEN schedule.last_slot < excluded.last_slot
+                             AND (schedule.period <> excluded.period OR schedule.phase <> excluded.phase)
+                         THEN excluded.last_slot ELSE schedule.last_slot END",
                 &[
                     id.into(),
                     (&task.kind).into(),

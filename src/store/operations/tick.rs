@@ -48,11 +48,12 @@ impl Operation for Tick {
             ticked.next_in = Some(ticked.next_in.map_or(next_in, |other| other.min(next_in)));
             let last = row.time(4)?;
             // The clock was far ahead when that slot was taken: waiting for it would take for ever.
-            let is_from_future = last.since(slot) > 2 * period;
+            let is_from_future = last.since(slot) > period.saturating_mul(2);
             if last >= slot && !is_from_future {
                 continue;
             }
-            let passed = slot.since(last) / period;
+            // The last one may have been of other slots, if the configuration has changed.
+            let passed = slot.since(last).saturating_add(period - 1) / period;
             let is_paused = row.time_or_null(5)?.is_some();
             let catch_up = row.word(3, CatchUp::find)?;
             let is_late = catch_up == CatchUp::None && now.since(slot) > MAX_LATE;
