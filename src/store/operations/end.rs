@@ -55,7 +55,7 @@ pub(super) async fn after_end<T: Transaction>(
         actor: task.actor.clone(),
         parent: Some(task.id),
     };
-    let next = enqueue::enqueue(tx, &again, None).await?.id;
+    let next = enqueue::follow(tx, &again, None).await?.id;
     let detail = format!("{next} runs it again, as was asked for meanwhile");
     event::record(tx, task.id, now, &task.actor, What::FollowUp, &detail).await?;
     Ok(Some(next))

@@ -29,26 +29,53 @@ impl Operation for Enqueue {
     const NAME: &'static str = "enqueue";
 
     async fn run<T: Transaction>(&self, tx: &mut T) -> Result<Enqueued, Error> {
-        enqueue(tx, &self.0, None).await
+        enqueue(tx, &self.0).await
     }
 }
 
-/// Accepts a task, for `slot` of a schedule if there is one.
-pub(super) async fn enqueue<T: Transaction>(
+/// Accepts a task that somebody asks for, unless its queue is full.
+pub(super) async fn enqueue<T: Transaction>(tx: &mut T, new: &NewTask) -> Result<Enqueued, Error> {
+    check(new)?;
+    if let Some(known) = find_request(tx, new).await? {
+        return Ok(known);
+    }
+    refuse_full(tx, new).await?;
+    insert(tx, new, None).await
+}
+
+/// Accepts a task that follows from one that was accepted, or is made for `slot` of a schedule. It is not
+/// refused when its queue is full: a task that cannot be followed could not end. There is at most a few for
+/// each that runs, and one for each schedule.
+pub(super) async fn follow<T: Transaction>(
     tx: &mut T,
     new: &NewTask,
     slot: Option<(&str, Timestamp)>,
 ) -> Result<Enqueued, Error> {
     check(new)?;
-    if let Some(request) = &new.request_id {
-        let known =
-            tx.query("SELECT id, state FROM task WHERE request_id = ?1", &[request.into()]).await?;
-        if let Some(row) = known.first() {
-            let (id, state) = (TaskId(row.int(0)?), row.word(1, State::find)?);
-            return Ok(Enqueued { id, state, is_new: false });
-        }
+    match find_request(tx, new).await? {
+        Some(known) => Ok(known),
+        None => insert(tx, new, slot).await,
     }
-    refuse_full(tx, &new.queue).await?;
+}
+
+/// The task that was made when this was asked for before.
+async fn find_request<T: Transaction>(
+    tx: &mut T,
+    new: &NewTask,
+) -> Result<Option<Enqueued>, Error> {
+    let Some(request) = &new.request_id else { return Ok(None) };
+    let rows =
+        tx.query("SELECT id, state FROM task WHERE request_id = ?1", &[request.into()]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let (id, state) = (TaskId(row.int(0)?), row.word(1, State::find)?);
+    Ok(Some(Enqueued { id, state, is_new: false }))
+}
+
+async fn insert<T: Transaction>(
+    tx: &mut T,
+    new: &NewTask,
+    slot: Option<(&str, Timestamp)>,
+) -> Result<Enqueued, Error> {
     let now = tx.now().await?;
     // It also tells below whether the row was made by this statement.
     let request = match &new.request_id {
@@ -120,12 +147,16 @@ fn check(new: &NewTask) -> Result<(), Error> {
     }
 }
 
-async fn refuse_full<T: Transaction>(tx: &mut T, queue: &str) -> Result<(), Error> {
+/// Refuses what would make a full queue longer. What is there already, by its key, is asked for once more.
+async fn refuse_full<T: Transaction>(tx: &mut T, new: &NewTask) -> Result<(), Error> {
+    let queue = &new.queue;
     let rows = tx
         .query(
-            "SELECT 1 FROM task WHERE queue = ?1 AND state = 'enqueued'
+            "SELECT id FROM task WHERE queue = ?1 AND state = 'enqueued'
+                 AND NOT EXISTS(SELECT 1 FROM task same
+                     WHERE same.unique_key = ?3 AND same.state IN('enqueued','running'))
              ORDER BY priority * 600000 + run_after, id LIMIT 1 OFFSET ?2",
-            &[queue.into(), (MAX_WAITING - 1).into()],
+            &[queue.into(), (MAX_WAITING - 1).into(), new.unique_key.clone().into()],
         )
         .await?;
     match rows.is_empty() {

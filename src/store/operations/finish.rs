@@ -140,7 +140,7 @@ impl Operation for Finish {
             end::after_end(tx, &task, now).await?.into_iter().collect();
         if task.state == State::Completed {
             for next in &self.then {
-                followed_by.push(enqueue::enqueue(tx, next, None).await?.id);
+                followed_by.push(enqueue::follow(tx, next, None).await?.id);
             }
         }
         Ok(Finished::Accepted { state: task.state, followed_by })

@@ -121,7 +121,7 @@ impl Operation for Retry {
             actor: self.actor.clone(),
             parent: Some(task.id),
         };
-        let enqueued = enqueue::enqueue(tx, &again, None).await?;
+        let enqueued = enqueue::enqueue(tx, &again).await?;
         let now = tx.now().await?;
         let detail = format!("{} runs it again", enqueued.id);
         event::record(tx, task.id, now, &self.actor, What::FollowUp, &detail).await?;

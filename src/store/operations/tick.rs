@@ -108,5 +108,5 @@ async fn make<T: Transaction>(
         actor: format!("schedule {id}"),
         parent: None,
     };
-    enqueue::enqueue(tx, &task, Some((id, slot))).await.map(Some)
+    enqueue::follow(tx, &task, Some((id, slot))).await.map(Some)
 }
