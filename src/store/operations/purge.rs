@@ -3,8 +3,8 @@
 use crate::error::Error;
 use crate::operation::{Operation, Transaction};
 
-/// Removes tasks of a kind that ended long ago, but the last success and the last failure of the kind and
-/// of each schedule. No task that has not ended is ever removed.
+/// Removes tasks of a kind that ended long ago, but the last one of each outcome (success, failure, …) of
+/// the kind and of each of its schedules. No task that has not ended is ever removed.
 #[derive(Clone, Debug)]
 pub struct Purge {
     /// The kind; `None` stands for all kinds but those in `except`.
@@ -49,11 +49,11 @@ impl Operation for Purge {
                                  SELECT 1 FROM task later
                                  WHERE later.kind = task.kind
                                      AND COALESCE(later.schedule, '') = COALESCE(task.schedule, '')
-                                     AND (later.state = 'completed') = (task.state = 'completed')
-                                     AND later.finished_at IS NOT NULL
+                                     AND later.state = task.state
+                                     AND later.finished_at >= task.finished_at
                                      AND (later.finished_at > task.finished_at
                                          OR (later.finished_at = task.finished_at AND later.id > task.id)))
-                         ORDER BY task.finished_at LIMIT ?2)
+                         ORDER BY task.finished_at, task.id LIMIT ?2)
                      RETURNING id"
                 ),
                 &parameters,
