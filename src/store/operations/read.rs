@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::operation::{Dialect, Operation, Row, Transaction, Value, placeholders};
 use crate::record::{
     Attempt, CatchUp, ClaimNumber, Node, Queue, Schedule, State, Task, TaskEvent, TaskId,
-    Timestamp, What,
+    Timestamp, What, bounded, bounds,
 };
 
 /// Looks for a task.
@@ -100,13 +100,19 @@ impl Operation for List {
         filter.one("created_at >= ", self.since.map(Value::from));
         filter.one("created_at < ", self.until.map(Value::from));
         filter.one("id < ", self.before.map(|id| id.0.into()));
-        let contains =
-            self.text.as_deref().map(|text| format!("%{}%", escape_like(&text.to_lowercase())));
+        // SQLite's lower() knows the letters of ASCII only.
+        let text = self.text.as_deref().map(|text| bounded(text, bounds::LINE));
+        let text = match tx.dialect() {
+            Dialect::Sqlite => text.map(|text| text.to_ascii_lowercase()),
+            Dialect::Postgres => text.map(|text| text.to_lowercase()),
+        };
+        let contains = text.map(|text| format!("%{}%", escape_like(&text)));
         filter.one(
             "lower(summary || ' ' || args || ' ' || COALESCE(error, '')) LIKE ",
             contains.map(Value::from),
         );
-        let suffix = self.suffix.as_deref().map(|digits| format!("%{}", escape_like(digits)));
+        let suffix =
+            self.suffix.as_deref().map(|digits| format!("%{}", escape_like(&bounded(digits, 20))));
         filter.one("CAST(id AS TEXT) LIKE ", suffix.map(Value::from));
         let (columns, conditions) = (row::COLUMNS, filter.text());
         let limit = filter.parameter(self.limit.clamp(1, 1_000).into());
@@ -304,7 +310,7 @@ async fn nodes<T: Transaction>(tx: &mut T) -> Result<Vec<Node>, Error> {
             id: row.text(0)?,
             boot: row.text(1)?,
             version: row.text(2)?,
-            kinds: row.text(3)?.split(' ').map(str::to_owned).collect(),
+            kinds: row.text(3)?.split_whitespace().map(str::to_owned).collect(),
             started_at: row.time(4)?,
             seen_at: row.time(5)?,
             stopping: row.int(6)? != 0,
