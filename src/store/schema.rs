@@ -11,7 +11,7 @@
 use crate::error::Error;
 use crate::operation::{Dialect, Transaction};
 
-/// The newest schema; [`MIGRATIONS`] lead to it.
+/// The newest schema: how many steps lead to it.
 pub const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// One step each: statements, with `{id}` for the type of a key that counts up, `{int}` for that of a
