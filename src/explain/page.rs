@@ -1,6 +1,6 @@
 //! Lines of text of a limited width.
 
-use unicode_width::UnicodeWidthChar;
+use encode::terminal::{columns, printable};
 
 /// Lines of text of a limited width.
 pub(crate) struct Page {
@@ -95,29 +95,6 @@ impl Page {
         self.text.truncate(length);
         self.text.push('\n');
     }
-}
-
-/// The columns of a terminal that a character takes: 2 of ideographs and the like, 0 of accents that stand
-/// over the character before.
-fn columns(character: char) -> usize {
-    character.width().unwrap_or(0)
-}
-
-/// Text without characters that would move the cursor, or change the order or the width of others.
-fn printable(text: &str) -> String {
-    let is_odd = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fe00}'..='\u{fe0f}')
-    };
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        if is_odd(character) {
-            out.extend(character.escape_unicode());
-        } else {
-            out.push(character);
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ const BEHIND: &[(&str, &[&str])] = &[
     ("sd_notify", &["serve::systemd::notify"]),
     ("askama", &["serve::admin", "serve::pages"]),
     ("quick_xml", &["scan::repomd"]),
-    ("unicode_width", &["explain::page"]),
+    ("unicode_width", &["encode::terminal"]),
     ("md5", &["scan::digest"]),
     ("sha1", &["scan::digest"]),
     ("sha2", &["scan::digest"]),
