@@ -8,6 +8,8 @@
 mod help;
 #[cfg(feature = "scan")]
 mod scan;
+#[cfg(feature = "control")]
+mod task;
 
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -27,6 +29,11 @@ use help::{asks_running_server, complete};
 
 #[cfg(feature = "scan")]
 pub use scan::ScanArgs;
+#[cfg(feature = "control")]
+pub use task::{
+    AskArgs, AwaitArgs, CancelArgs, CommentArgs, ListArgs, RetryArgs, RunArgs, TaskArgs,
+    TaskCommand, WaitArgs,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -172,6 +179,13 @@ pub enum Command {
     #[cfg(feature = "scan")]
     #[command(args_override_self = true, after_help = scan::EXAMPLES)]
     Scan(ScanArgs),
+    /// Ask for tasks, wait for them, and see what a running process does in the background
+    ///
+    /// Tasks are what is done beside answers: scans of the primary tree, compiling, cleaning up. A process
+    /// with a `[control]` table, or `mirrorlistd control`, runs them. It is asked through its admin listener.
+    #[cfg(feature = "control")]
+    #[command(args_override_self = true, after_help = task::EXAMPLES)]
+    Task(TaskArgs),
     /// Prepare tables of networks: where they are, and to which autonomous systems they belong
     #[command(subcommand)]
     Geography(Geography),

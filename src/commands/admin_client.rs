@@ -6,6 +6,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serve::http::socket::Address;
@@ -18,6 +19,47 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_BYTES: u64 = 64 << 20;
 /// The most bytes of the header of an answer.
 const MAX_HEADER_BYTES: usize = 16 << 10;
+
+/// How often a wait looks whether it was interrupted, should the signal come just before it.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AdminRequest<'a> {
+    /// The method.
+    pub(super) method: &'a str,
+    /// The path with its query, percent-encoded.
+    pub(super) target: &'a str,
+    /// What says who asks: visible ASCII characters.
+    pub(super) token: Option<&'a str>,
+    /// A body of JSON.
+    pub(super) body: Option<&'a str>,
+    /// How long everything may take.
+    pub(super) timeout: Duration,
+    /// Becomes true when the user asks to stop.
+    pub(super) interrupted: Option<&'a AtomicBool>,
+}
+
+impl<'a> AdminRequest<'a> {
+    /// A request to read what is at `target`.
+    pub(super) fn get(target: &'a str) -> Self {
+        let (token, body, interrupted) = (None, None, None);
+        Self { method: "GET", target, token, body, timeout: TIMEOUT, interrupted }
+    }
+
+    fn head(&self) -> String {
+        let Self { method, target, .. } = self;
+        let mut head = format!("{method} {target} HTTP/1.0\r\nHost: localhost\r\n");
+        if let Some(token) = self.token {
+            head += &format!("Authorization: Bearer {token}\r\n");
+        }
+        if let Some(body) = self.body {
+            let length = body.len();
+            head += &format!("Content-Type: application/json\r\nContent-Length: {length}\r\n");
+        }
+        head + "\r\n"
+    }
+}
 
 /// The answer to a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -42,8 +84,16 @@ pub(super) enum AdminError {
         error: io::Error,
     },
     /// It took too long.
-    #[error("{address}: no whole answer within {} s", TIMEOUT.as_secs())]
+    #[error("{address}: no whole answer within {} s", timeout.as_secs())]
     Late {
+        /// Where.
+        address: Address,
+        /// How long it may have taken.
+        timeout: Duration,
+    },
+    /// The user has asked to stop.
+    #[error("{address}: interrupted")]
+    Interrupted {
         /// Where.
         address: Address,
     },
@@ -81,7 +131,16 @@ pub(super) enum AdminError {
 
 /// Gets what is at `target`, a path with a query.
 pub(super) fn get(address: &Address, target: &str) -> Result<AdminResponse, AdminError> {
-    let deadline = Instant::now() + TIMEOUT;
+    send(address, &AdminRequest::get(target))
+}
+
+/// Sends a request, and reads the answer.
+pub(super) fn send(
+    address: &Address,
+    request: &AdminRequest<'_>,
+) -> Result<AdminResponse, AdminError> {
+    let AdminRequest { timeout, interrupted, .. } = *request;
+    let deadline = Instant::now() + timeout;
     let stream = match address {
         Address::Tcp(socket) => {
             TcpStream::connect_timeout(socket, CONNECT_TIMEOUT).map(Connection::Tcp)
@@ -89,20 +148,24 @@ pub(super) fn get(address: &Address, target: &str) -> Result<AdminResponse, Admi
         Address::Unix(path) => UnixStream::connect(path).map(Connection::Unix),
     };
     let stream = stream.map_err(|error| AdminError::Connect { address: address.clone(), error })?;
-    let mut stream = WithDeadline { stream, deadline };
-    let request = format!("GET {target} HTTP/1.0\r\nHost: localhost\r\n\r\n");
-    let mut bytes = Vec::new();
-    let read = stream
-        .write_all(request.as_bytes())
-        .and_then(|()| stream.take(MAX_BYTES + 1).read_to_end(&mut bytes));
+    let mut stream = WithDeadline { stream, deadline, interrupted };
+    let bytes = request.head() + request.body.unwrap_or("");
+    let mut answer = Vec::new();
+    // Who refuses a request may answer before it has read the body; the answer says why, not the pipe.
+    let sent = stream.write_all(bytes.as_bytes());
+    let read = stream.take(MAX_BYTES + 1).read_to_end(&mut answer);
     let address = address.clone();
-    match read {
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-            Err(AdminError::Late { address })
+    if interrupted.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+        return Err(AdminError::Interrupted { address });
+    }
+    match (sent, read) {
+        (_, Err(error)) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            Err(AdminError::Late { address, timeout })
         }
-        Err(error) => Err(AdminError::Transport { address, error }),
-        Ok(n) if n as u64 > MAX_BYTES => Err(AdminError::TooLong { address }),
-        Ok(_) => parse(address, &bytes),
+        (_, Err(error)) => Err(AdminError::Transport { address, error }),
+        (Err(error), Ok(0)) => Err(AdminError::Transport { address, error }),
+        (_, Ok(n)) if n as u64 > MAX_BYTES => Err(AdminError::TooLong { address }),
+        (_, Ok(_)) => parse(address, &answer),
     }
 }
 
@@ -112,50 +175,63 @@ enum Connection {
     Unix(UnixStream),
 }
 
-/// A connection that ends at a time.
-struct WithDeadline {
+/// A connection that ends at a time, or when the user asks for it.
+struct WithDeadline<'a> {
     stream: Connection,
     deadline: Instant,
+    interrupted: Option<&'a AtomicBool>,
 }
 
-impl WithDeadline {
-    fn left(&self) -> io::Result<Option<Duration>> {
-        match self.deadline.saturating_duration_since(Instant::now()) {
-            Duration::ZERO => Err(ErrorKind::TimedOut.into()),
-            left => Ok(Some(left)),
+impl WithDeadline<'_> {
+    /// Repeats an operation that waits for a while until it does something.
+    fn patiently(
+        &mut self,
+        mut attempt: impl FnMut(&mut Connection, Option<Duration>) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        loop {
+            if self.interrupted.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+                return Err(io::Error::other("interrupted"));
+            }
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            let wait = if self.interrupted.is_some() { left.min(LOOK_EVERY) } else { left };
+            match attempt(&mut self.stream, Some(wait)) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                outcome => return outcome,
+            }
         }
     }
 }
 
-impl Read for WithDeadline {
+impl Read for WithDeadline<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.left()?;
-        match &mut self.stream {
+        self.patiently(|stream, wait| match stream {
             Connection::Tcp(stream) => {
-                stream.set_read_timeout(left)?;
+                stream.set_read_timeout(wait)?;
                 stream.read(buffer)
             }
             Connection::Unix(stream) => {
-                stream.set_read_timeout(left)?;
+                stream.set_read_timeout(wait)?;
                 stream.read(buffer)
             }
-        }
+        })
     }
 }
 
-impl Write for WithDeadline {
+impl Write for WithDeadline<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let left = self.left()?;
-        match &mut self.stream {
+        self.patiently(|stream, wait| match stream {
             Connection::Tcp(stream) => {
-                stream.set_write_timeout(left)?;
+                stream.set_write_timeout(wait)?;
                 stream.write(bytes)
             }
             Connection::Unix(stream) => {
-                stream.set_write_timeout(left)?;
+                stream.set_write_timeout(wait)?;
                 stream.write(bytes)
             }
-        }
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -249,6 +325,33 @@ mod tests {
             b"HTTP/1.0 200 OK\r\ncontent-length: 10\r\n\r\n{}",
             "SERVER: the answer was cut off after 2 of 10 bytes",
         );
+    }
+
+    #[test]
+    fn a_change_says_who_asks_and_what() {
+        let request = AdminRequest {
+            method: "POST",
+            token: Some("secret"),
+            body: Some("{}"),
+            ..AdminRequest::get("/a")
+        };
+        assert_eq!(
+            request.head(),
+            "POST /a HTTP/1.0\r\nHost: localhost\r\nAuthorization: Bearer secret\r\n\
+             Content-Type: application/json\r\nContent-Length: 2\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn who_asks_to_stop_waits_no_longer() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("admin");
+        let _listener = UnixListener::bind(&path).expect("a free path");
+        let interrupted = AtomicBool::new(true);
+        let request =
+            AdminRequest { interrupted: Some(&interrupted), ..AdminRequest::get("/never") };
+        let error = send(&Address::Unix(path), &request).expect_err("nobody answers");
+        assert!(matches!(error, AdminError::Interrupted { .. }), "{error}");
     }
 
     #[test]

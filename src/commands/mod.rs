@@ -17,6 +17,8 @@ mod explain_running;
 mod environment;
 #[cfg(feature = "scan")]
 pub mod scan;
+#[cfg(feature = "control")]
+mod task;
 #[cfg(feature = "generate")]
 pub mod generate;
 
@@ -40,6 +42,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Init(args)) => init::run(&args),
         #[cfg(feature = "scan")]
         Some(Command::Scan(args)) => scan::run(&args),
+        #[cfg(feature = "control")]
+        Some(Command::Task(args)) => task::run(&args),
         Some(Command::Geography(Geography::Build(args))) => geography::run(&args),
         #[cfg(feature = "generate")]
         Some(Command::Generate(what)) => generate::run(what),

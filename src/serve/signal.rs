@@ -19,6 +19,19 @@ pub fn ignore_file_size_limit() {
     let _ = flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
 }
 
+/// A flag that SIGINT sets, for a command that waits. A second SIGINT ends the process at once, with the
+/// status of a process that was interrupted.
+pub fn note_interrupt() -> io::Result<Arc<AtomicBool>> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    // In this order: the first signal finds the flag unset.
+    flag::register_conditional_shutdown(SIGINT, INTERRUPTED, Arc::clone(&interrupted))?;
+    flag::register(SIGINT, Arc::clone(&interrupted))?;
+    Ok(interrupted)
+}
+
+/// The exit status of a process that SIGINT has ended, as shells tell it.
+pub const INTERRUPTED: i32 = 130;
+
 /// The action that a signal asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Event {

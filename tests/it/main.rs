@@ -27,6 +27,8 @@ mod joins;
 mod bad_records;
 mod streaming_twin;
 mod suites;
+#[cfg(feature = "control")]
+mod task_commands;
 
 mod catalog;
 

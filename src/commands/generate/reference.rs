@@ -131,8 +131,11 @@ fn command_entry(path: &str, command: &Command, is_option: &impl Fn(&Arg) -> boo
         };
         text += &format!("\nTakes {which}.\n");
     }
-    let is_own =
-        |arg: &&&Arg| !is_option(arg) && arg.get_id() != "help" && arg.get_id() != "version";
+    // What stands before subcommands may stand after them, and is told once.
+    let is_inherited = |arg: &Arg| arg.is_global_set() && path.matches(' ').count() > 1;
+    let is_own = |arg: &&&Arg| {
+        !is_option(arg) && !is_inherited(arg) && arg.get_id() != "help" && arg.get_id() != "version"
+    };
     let mut own = arguments.iter().filter(is_own).peekable();
     if own.peek().is_some() {
         text += "\n| argument | meaning |\n|---|---|\n";

@@ -1,0 +1,280 @@
+//! Asks for a task, and waits for its end.
+//!
+//! A wait is a question that is answered when the task has ended, or after a while; then it is asked again.
+//! So the end is known at once, and nothing sleeps meanwhile. A process that restarts does not end a wait.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::process::{self, ExitCode};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::api::{Api, ApiError, target};
+use super::outcome::{Trouble, print_json};
+use super::record::{TaskRecord, check_id, items};
+use super::screen::Screen;
+use super::{arguments, times};
+use crate::cli::{AwaitArgs, RetryArgs, RunArgs, WaitArgs};
+use crate::commands::output::{as_text, fail, finish};
+use serve::signal;
+
+/// How long one question may wait where progress is shown.
+const WITH_PROGRESS: Duration = Duration::from_secs(1);
+/// How long it may wait elsewhere.
+const WITHOUT_PROGRESS: Duration = Duration::from_secs(30);
+/// How long nobody may answer before a wait is given up: a restart takes less.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// The pause before somebody who did not answer is asked again.
+const PAUSE: Duration = Duration::from_secs(1);
+/// The parts of that pause, between which Ctrl-C is noticed.
+const N_PARTS: u32 = 10;
+
+/// `task run`.
+pub(super) fn run(api: &Api, args: &RunArgs, as_json: bool) -> Result<ExitCode, Trouble> {
+    let kinds = api.get("/api/v1/kinds")?;
+    let kinds = items(&kinds, "kinds").map_err(|reason| api.other_version(reason))?;
+    let typed = arguments::typed(kinds, &args.kind, &args.arguments).map_err(Trouble::usage)?;
+    let request_id = args.request_id.clone().unwrap_or_else(new_request_id);
+    let mut body = json!({"kind": args.kind, "args": typed, "request_id": request_id});
+    if let Some(fields) = body.as_object_mut() {
+        fields.extend(args.priority.map(|priority| ("priority".to_owned(), priority.into())));
+        fields.extend(args.delay.map(|delay| ("delay_seconds".to_owned(), delay.into())));
+    }
+    submit(api, "/api/v1/tasks", &body, &request_id, (args.detach, args.wait), as_json)
+}
+
+/// `task retry`.
+pub(super) fn retry(api: &Api, args: &RetryArgs, as_json: bool) -> Result<ExitCode, Trouble> {
+    let id = check_id(&args.id.task).map_err(Trouble::usage)?;
+    let request_id = new_request_id();
+    let body = json!({"request_id": request_id});
+    let path = format!("/api/v1/tasks/{id}/retry");
+    submit(api, &path, &body, &request_id, (args.detach, args.wait), as_json)
+}
+
+/// `task await`.
+pub(super) fn wait_for(api: &Api, args: &AwaitArgs, as_json: bool) -> Result<ExitCode, Trouble> {
+    let id = check_id(&args.id.task).map_err(Trouble::usage)?;
+    Wait::begin(api, args.wait)?.finish(id, false, as_json)
+}
+
+/// Asks for a task at `path`, and waits for it unless `detach` says otherwise.
+fn submit(
+    api: &Api,
+    path: &str,
+    body: &Value,
+    request_id: &str,
+    (detach, wait): (bool, WaitArgs),
+    as_json: bool,
+) -> Result<ExitCode, Trouble> {
+    // If the answer is lost, the task is asked for once more by the same name, which makes no second one.
+    let accepted = match api.post(path, body) {
+        Err(error) if is_lost_answer(&error) => api.post(path, body)?,
+        outcome => outcome?,
+    };
+    let task = TaskRecord::read(&accepted).map_err(|reason| api.other_version(reason))?;
+    if detach {
+        return Ok(match (as_json, wait.quiet) {
+            (true, _) => print_json(&accepted),
+            (false, true) => finish(format_args!("{}\n", task.id)),
+            (false, false) => {
+                let short = task.short();
+                finish(format_args!(
+                    "{short} {}\nWait for it with `mirrorlistd task await {short}`.\n",
+                    task.state
+                ))
+            }
+        });
+    }
+    // It was there before, and may have read what has changed since: another run of it follows.
+    let is_other = task.request_id.as_deref().is_some_and(|id| id != request_id)
+        || accepted.get("is_new").and_then(Value::as_bool) == Some(false);
+    let follow = is_other && task.state == "running";
+    Wait::begin(api, wait)?.finish(&task.id.to_string(), follow, as_json)
+}
+
+/// Whether a request may have been done although there is no answer.
+fn is_lost_answer(error: &ApiError) -> bool {
+    matches!(error, ApiError::NoAnswer(_)) && error.may_pass()
+}
+
+/// A name that no other request has.
+fn new_request_id() -> String {
+    // The keys of a hasher are random.
+    let random = || RandomState::new().build_hasher().finish();
+    format!("cli-{}-{:016x}{:016x}", process::id(), random(), random())
+}
+
+/// A wait for a task.
+struct Wait {
+    api: Api,
+    screen: Screen,
+    deadline: Option<Instant>,
+    interrupted: Arc<AtomicBool>,
+}
+
+/// How a wait has ended.
+#[derive(Debug)]
+enum Waited {
+    /// The task has ended: its record, and what the API has said of it.
+    Ended(Box<TaskRecord>, Value),
+    /// The user does not want to wait any longer.
+    Interrupted,
+    /// The time is over; where the task is.
+    TimedOut(String),
+}
+
+impl Wait {
+    fn begin(api: &Api, args: WaitArgs) -> Result<Self, Trouble> {
+        let interrupted = signal::note_interrupt()
+            .map_err(|error| Trouble::failure(format!("cannot catch SIGINT: {error}")))?;
+        let timeout = args.timeout.map(|seconds| Duration::from_secs(seconds.into()));
+        Ok(Self {
+            api: api.interruptible(Arc::clone(&interrupted)),
+            screen: Screen::of_stderr(args.quiet),
+            deadline: timeout.map(|timeout| Instant::now() + timeout),
+            interrupted,
+        })
+    }
+
+    /// Waits for a task, and with `follow` for the run that follows it, and says how it has ended.
+    fn finish(mut self, id: &str, follow: bool, as_json: bool) -> Result<ExitCode, Trouble> {
+        let mut id = id.to_owned();
+        let mut outcome = self.until_end(&id)?;
+        if follow
+            && let Waited::Ended(task, _) = &outcome
+            && let Some(next) = self.follow_up(task)?
+        {
+            let text = format!("{} had begun before; {} follows it", task.short(), next.short());
+            self.screen.note(&text);
+            id = next.id.to_string();
+            outcome = self.until_end(&id)?;
+        }
+        self.screen.end();
+        Ok(match outcome {
+            Waited::Ended(task, value) => show_end(&task, &value, as_json),
+            Waited::Interrupted => {
+                let status = u8::try_from(signal::INTERRUPTED).unwrap_or(u8::MAX);
+                fail(
+                    status,
+                    format_args!(
+                        "task {id} goes on; wait for it with `mirrorlistd task await {id}`, end it with \
+                         `mirrorlistd task cancel {id}`"
+                    ),
+                )
+            }
+            Waited::TimedOut(state) => {
+                return Err(Trouble::failure(format!(
+                    "task {id} is {state}, and goes on; wait for it with `mirrorlistd task await {id}`"
+                )));
+            }
+        })
+    }
+
+    fn until_end(&mut self, id: &str) -> Result<Waited, Trouble> {
+        let mut silent_since = None;
+        let mut state = None;
+        loop {
+            let left = self.deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero())
+                && let Some(state) = state
+            {
+                return Ok(Waited::TimedOut(state));
+            }
+            let usual = if self.screen.shows_progress() { WITH_PROGRESS } else { WITHOUT_PROGRESS };
+            let wait = left.map_or(usual, |left| left.min(usual)).as_secs().max(1);
+            // At first without a wait, so that something is shown at once.
+            let wait = if state.is_none() { 0 } else { wait };
+            let question = match wait {
+                0 => format!("/api/v1/tasks/{id}"),
+                wait => format!("/api/v1/tasks/{id}?wait={wait}s"),
+            };
+            match self.api.get_after(&question, Duration::from_secs(wait)) {
+                Ok(value) => {
+                    silent_since = None;
+                    let task = TaskRecord::read(&value)
+                        .map_err(|reason| self.api.other_version(reason))?;
+                    if task.has_ended() {
+                        return Ok(Waited::Ended(Box::new(task), value));
+                    }
+                    self.screen.update(&task);
+                    state = Some(task.state);
+                }
+                Err(error) if error.is_interrupted() => return Ok(Waited::Interrupted),
+                Err(error) if error.may_pass() => {
+                    let since = *silent_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= PATIENCE || left.is_some_and(|left| left.is_zero()) {
+                        return Err(error.into());
+                    }
+                    self.screen.note(&format!("{error}; trying again"));
+                    if self.pause() {
+                        return Ok(Waited::Interrupted);
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Waits before somebody who did not answer is asked again. Returns whether the user asks to stop.
+    fn pause(&self) -> bool {
+        let is_stopped = || self.interrupted.load(Ordering::Relaxed);
+        for _ in 0..N_PARTS {
+            if is_stopped() {
+                break;
+            }
+            thread::sleep(PAUSE / N_PARTS);
+        }
+        is_stopped()
+    }
+
+    /// The run that was promised when a task was asked for while it ran.
+    fn follow_up(&self, task: &TaskRecord) -> Result<Option<TaskRecord>, Trouble> {
+        let filter = [("parent", task.id.to_string()), ("kind", task.kind.clone())];
+        let list = self.api.get(&target("/api/v1/tasks", &filter))?;
+        let tasks = items(&list, "tasks").map_err(|reason| self.api.other_version(reason))?;
+        let latest = tasks.first().map(TaskRecord::read).transpose();
+        Ok(latest.map_err(|reason| self.api.other_version(reason))?)
+    }
+}
+
+/// Prints how a task has ended; the exit status says it as well.
+fn show_end(task: &TaskRecord, value: &Value, as_json: bool) -> ExitCode {
+    let status = task.exit_status().unwrap_or(0);
+    if as_json {
+        return match print_json(value) {
+            code if code != ExitCode::SUCCESS => code,
+            _ => ExitCode::from(status),
+        };
+    }
+    let took = times::between(task.started_at.as_deref(), task.finished_at.as_deref());
+    let took = took.map(|took| format!(" after {}", times::length(took))).unwrap_or_default();
+    let short = task.short();
+    match task.state.as_str() {
+        "completed" => {
+            let text =
+                format!("{short} {} has completed{took}\n{}", task.kind, as_text(&task.result));
+            finish(
+                text.lines()
+                    .map(encode::terminal::printable)
+                    .map(|line| line + "\n")
+                    .collect::<String>(),
+            )
+        }
+        state => {
+            let by = task.cancel_by.as_deref().filter(|_| state == "cancelled");
+            let why = match (&task.error, by) {
+                (Some(error), _) => format!(": {error}"),
+                (None, Some(by)) => format!(" by {by}"),
+                (None, None) => String::new(),
+            };
+            let verb = if state == "failed" { "has" } else { "was" };
+            let text = format!("task {short} ({}) {verb} {state}{took}{why}", task.kind);
+            fail(status, encode::terminal::printable(&text))
+        }
+    }
+}
