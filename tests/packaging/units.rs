@@ -12,8 +12,12 @@ tests! {
     instances_differ_from_the_single_service_in_what_is_numbered_only,
 }
 
-const SERVICES: [&str; 3] =
-    ["mirrorlistd.service", "mirrorlistd@.service", "mirrorlistd-scan@.service"];
+const SERVICES: [&str; 4] = [
+    "mirrorlistd.service",
+    "mirrorlistd@.service",
+    "mirrorlistd-scan@.service",
+    "mirrorlistd-control.service",
+];
 
 /// What `systemd-analyze security` may say at most.
 const EXPOSURE: f64 = 1.5;
@@ -35,7 +39,8 @@ fn the_services_expose_next_to_nothing() {
 fn systemd_finds_nothing_wrong_with_the_installed_units() {
     let host = Host::with_package();
     let units = "mirrorlistd.service mirrorlistd@1.service mirrorlistd.socket mirrorlistd@1.socket \
-                 mirrorlistd-scan@srv-pub.service mirrorlistd-scan@srv-pub.timer";
+                 mirrorlistd-scan@srv-pub.service mirrorlistd-scan@srv-pub.timer \
+                 mirrorlistd-control.service";
     let verify = |units: &str| {
         let output =
             host.try_run(&format!("systemd-analyze verify --recursive-errors=no {units} 2>&1"));
@@ -54,7 +59,7 @@ fn instances_differ_from_the_single_service_in_what_is_numbered_only() {
         let text = contrib_text(&format!("systemd/{name}"));
         text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
     };
-    let [single, instance, _] = SERVICES.map(lines);
+    let [single, instance, ..] = SERVICES.map(lines);
     assert_eq!(single.len(), instance.len());
     for (single, instance) in single.iter().zip(&instance) {
         let is_numbered = instance.contains("%i") && instance.starts_with(single);
