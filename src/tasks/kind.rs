@@ -146,6 +146,11 @@ impl Kinds {
         })
     }
 
+    /// Whether these are arguments that the kind takes.
+    pub(crate) fn check(&self, kind: &Arc<dyn Kind>, args: &Args) -> Result<(), String> {
+        check(kind.parameters(), args)
+    }
+
     fn unknown(&self, name: &str) -> String {
         let names: Vec<_> = self.iter().map(|kind| kind.name()).collect();
         match closest(name, &names) {

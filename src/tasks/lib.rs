@@ -15,6 +15,9 @@ pub mod run;
 pub mod kind;
 pub mod changes;
 mod service;
+pub mod numbers;
+pub mod status;
+pub mod liveness;
 pub mod node;
 
 pub use failure::{Failure, Stop};

@@ -1,16 +1,26 @@
 //! What the code of a kind sees of its task while it runs.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use store::Store;
 use store::operations::read::CheckFence;
 use store::operations::renew::Progress;
-use store::record::{ClaimNumber, TaskId};
+use store::record::{ClaimNumber, TaskId, bounded};
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use crate::failure::{Failure, Stop};
+
+/// How many names of stages are kept of a run; what comes later counts as `other`.
+const MAX_STAGES: usize = 32;
+/// The longest name of a stage, in bytes.
+const MAX_STAGE: usize = 60;
+/// The most that is kept of what a panic says, in bytes.
+const MAX_PANIC: usize = 500;
 
 /// The task that runs, as its code sees it. Clones are the same one.
 #[derive(Clone)]
@@ -26,12 +36,52 @@ struct State {
     /// -1 is unknown.
     done: AtomicI64,
     total: AtomicI64,
-    stages: Mutex<Vec<(String, Instant)>>,
+    stages: Mutex<Stages>,
     stop: watch::Sender<Option<Stop>>,
     /// How many threads of it run.
-    n_threads: AtomicU64,
+    n_threads: watch::Sender<u64>,
     /// Whether nobody waits for it any more.
-    is_abandoned: AtomicBool,
+    is_abandoned: watch::Sender<bool>,
+}
+
+/// The stages of a run, in the order in which they began first. One that is entered again adds up.
+#[derive(Default)]
+struct Stages {
+    ended: Vec<(String, Duration)>,
+    current: Option<(String, Instant)>,
+}
+
+impl Stages {
+    fn enter(&mut self, name: String, now: Instant) {
+        if self.current.as_ref().is_some_and(|(current, _)| *current == name) {
+            return;
+        }
+        if let Some((name, begin)) = self.current.replace((name, now)) {
+            add(&mut self.ended, name, now.saturating_duration_since(begin));
+        }
+    }
+
+    fn times(&self, now: Instant) -> Vec<(String, Duration)> {
+        let mut times = self.ended.clone();
+        if let Some((name, begin)) = &self.current {
+            add(&mut times, name.clone(), now.saturating_duration_since(*begin));
+        }
+        times
+    }
+}
+
+fn add(times: &mut Vec<(String, Duration)>, name: String, took: Duration) {
+    let is_full = times.len() >= MAX_STAGES;
+    let at = times.iter().position(|(known, _)| *known == name);
+    match at.or(is_full.then(|| times.len() - 1)).and_then(|at| times.get_mut(at)) {
+        Some((known, sum)) => {
+            if *known != name {
+                "other".clone_into(known);
+            }
+            *sum = sum.saturating_add(took);
+        }
+        None => times.push((name, took)),
+    }
 }
 
 impl Run {
@@ -47,8 +97,8 @@ impl Run {
             total: AtomicI64::new(-1),
             stages: Mutex::default(),
             stop: watch::Sender::new(None),
-            n_threads: AtomicU64::new(0),
-            is_abandoned: AtomicBool::new(false),
+            n_threads: watch::Sender::new(0),
+            is_abandoned: watch::Sender::new(false),
         }))
     }
 
@@ -67,7 +117,7 @@ impl Run {
         self.0.done.store(-1, Ordering::Relaxed);
         self.0.total.store(-1, Ordering::Relaxed);
         let mut stages = self.0.stages.lock().unwrap_or_else(PoisonError::into_inner);
-        stages.push((name.to_owned(), Instant::now()));
+        stages.enter(bounded(name, MAX_STAGE), Instant::now());
         drop(stages);
         self.beat();
     }
@@ -101,6 +151,13 @@ impl Run {
         }
     }
 
+    /// Returns when it is lost.
+    pub(crate) async fn until_lost(&self) {
+        let mut stop = self.0.stop.subscribe();
+        // Fails only if the sender is gone, which `self` holds.
+        drop(stop.wait_for(|told| *told == Some(Stop::Lost)).await);
+    }
+
     /// Fails unless the store says that this run still has the task. To be called right before an effect
     /// that others see, such as the renaming of a file.
     pub async fn check_fence(&self) -> Result<(), Failure> {
@@ -124,20 +181,24 @@ impl Run {
     ) -> Result<T, Failure> {
         let (sender, receiver) = oneshot::channel();
         let run = self.clone();
-        self.0.n_threads.fetch_add(1, Ordering::Relaxed);
+        self.0.n_threads.send_modify(|n| *n += 1);
+        let counted = RunningThread(run);
+        // Where no thread can be started, what it was to run is dropped, and with it what counts it.
         let spawned = std::thread::Builder::new().name("task".to_owned()).spawn(move || {
-            let running = RunningThread(run);
             runtime::priority::lower();
+            let outcome = catch_unwind(AssertUnwindSafe(|| work(&counted.0)));
+            let outcome = outcome.unwrap_or_else(|panic| Err(panicked(&*panic)));
+            drop(counted);
             // Fails only if nobody waits any more.
-            drop(sender.send(work(&running.0)));
+            drop(sender.send(outcome));
         });
         if let Err(error) = spawned {
-            self.0.n_threads.fetch_sub(1, Ordering::Relaxed);
             return Err(Failure::may_pass("no_thread", format!("cannot start a thread: {error}")));
         }
         match receiver.await {
             Ok(outcome) => outcome,
-            Err(_) => Err(Failure::lasting("panicked", "the task panicked; see the log")),
+            // Cannot happen: a panic is caught above.
+            Err(_) => Err(Failure::lasting("panicked", "the thread of the task has ended")),
         }
     }
 
@@ -159,17 +220,30 @@ impl Run {
 
     /// How many threads of it run, also when nobody waits for them any more.
     pub fn n_threads(&self) -> u64 {
-        self.0.n_threads.load(Ordering::Relaxed)
+        *self.0.n_threads.borrow()
+    }
+
+    /// Returns when no thread of it runs.
+    pub(crate) async fn until_no_thread(&self) {
+        let mut n_threads = self.0.n_threads.subscribe();
+        // Fails only if the sender is gone, which `self` holds.
+        drop(n_threads.wait_for(|n| *n == 0).await);
     }
 
     /// Nobody waits for it any more: its threads count as zombies until they end.
     pub fn abandon(&self) {
-        self.0.is_abandoned.store(true, Ordering::Relaxed);
+        self.0.is_abandoned.send_replace(true);
+    }
+
+    /// Returns when nobody waits for it any more.
+    pub(crate) async fn until_abandoned(&self) {
+        let mut is_abandoned = self.0.is_abandoned.subscribe();
+        drop(is_abandoned.wait_for(|is_abandoned| *is_abandoned).await);
     }
 
     /// Whether nobody waits for it any more.
     pub fn is_abandoned(&self) -> bool {
-        self.0.is_abandoned.load(Ordering::Relaxed)
+        *self.0.is_abandoned.borrow()
     }
 
     /// How far it is.
@@ -180,23 +254,17 @@ impl Run {
         Progress {
             id: self.0.id,
             claim: self.0.claim,
-            stage: stages.last().map(|(name, _)| name.clone()),
+            stage: stages.current.as_ref().map(|(name, _)| name.clone()),
             done: number(&self.0.done),
             total: number(&self.0.total),
         }
     }
 
-    /// Its stages and how many milliseconds each has taken up to now, in their order.
-    pub fn stage_times(&self) -> Vec<(String, u64)> {
+    /// Its stages and how long each has taken up to now, in the order in which they began. There are at most
+    /// 32: what is beyond is in the last one.
+    pub fn stage_times(&self) -> Vec<(String, Duration)> {
         let stages = self.0.stages.lock().unwrap_or_else(PoisonError::into_inner);
-        let ends = stages.iter().skip(1).map(|(_, begin)| *begin).chain([Instant::now()]);
-        let times = stages.iter().zip(ends);
-        times
-            .map(|((name, begin), end)| {
-                let took = end.saturating_duration_since(*begin).as_millis();
-                (name.clone(), u64::try_from(took).unwrap_or(u64::MAX))
-            })
-            .collect()
+        stages.times(Instant::now())
     }
 
     fn beat(&self) {
@@ -209,6 +277,14 @@ struct RunningThread(Run);
 
 impl Drop for RunningThread {
     fn drop(&mut self) {
-        self.0.0.n_threads.fetch_sub(1, Ordering::Relaxed);
+        self.0.0.n_threads.send_modify(|n| *n = n.saturating_sub(1));
     }
+}
+
+/// The failure of code that has panicked.
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Failure {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text = text.unwrap_or("it does not say why; see the log");
+    Failure::lasting("panicked", format!("the task panicked: {}", bounded(text, MAX_PANIC)))
 }
