@@ -111,8 +111,8 @@ pub enum TaskCommand {
 /// One task.
 #[derive(Args, Clone, Debug)]
 pub struct TaskIdArgs {
-    /// The number, such as 123456 or 123-456, or its last digits if no other one ends with them
-    #[arg(value_name = "TASK")]
+    /// The number, such as 123456 or 123-456; or its last digits as -456, if no other one ends with them
+    #[arg(value_name = "TASK", allow_hyphen_values = true)]
     pub task: String,
 }
 
@@ -151,7 +151,7 @@ pub struct ListArgs {
     pub text: Option<String>,
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 20,
-          value_parser = clap::value_parser!(u16).range(1..=1_000))]
+          value_parser = clap::value_parser!(u16).range(1..=500))]
     pub limit: u16,
     /// Go on where a list has ended, which has printed this
     #[arg(long, value_name = "CURSOR")]

@@ -248,6 +248,14 @@ fn a_wait_survives_a_process_that_restarts() {
 }
 
 #[test]
+fn a_wait_for_nobody_ends_at_once() {
+    let output = run(&["task", "await", "7", "--admin", "unix:/nonexistent/socket"]);
+    let stderr = "mirrorlistd: cannot connect to unix:/nonexistent/socket: No such file or directory (os \
+                  error 2); does the server run, with this address in --admin?\n";
+    check(&output, 1, "", stderr);
+}
+
+#[test]
 fn an_interrupt_detaches_and_says_how_to_go_on() {
     let api = Api::start(&[(GET, &[(200, RUNNING)]), (WAIT, &[(1, "")])]);
     let mut command = command(&api.args(&["await", "123456"]));
@@ -273,6 +281,7 @@ fn arguments_at_fault_ask_for_nothing() {
         (&["run", "test.sleep", "seconds=61"], "must be a whole number from 0 to 60"),
         (&["show", "seven"], "`seven` is no number of a task"),
         (&["cancel", "../queues"], "is no number of a task"),
+        (&["show", "--jsn"], "`--jsn` is no number of a task"),
         (&["await", "7", "--token-file", "/nonexistent"], "/nonexistent: "),
     ] {
         let output = api.run(args);
@@ -291,15 +300,17 @@ fn refusals_are_one_line_and_status_1() {
     };
     let api = Api::start(&[
         ("GET /api/v1/tasks/7", &[(404, refusal("there is no task 7"))]),
+        ("GET /api/v1/tasks/-45", &[(400, refusal("several tasks end with 45"))]),
         ("GET /api/v1/tasks/8", &[(410, refusal("task 8 ended long ago, and was removed"))]),
-        ("POST /api/v1/tasks/9/cancel", &[(403, refusal("this may not be changed"))]),
+        ("POST /api/v1/tasks/9/cancel", &[(401, refusal("changes need a token"))]),
         ("GET /api/v1/nodes", &[(200, "[[")]),
         ("GET /api/v1/queues", &[(200, r#"{"sorts": []}"#)]),
     ]);
     for (args, reason) in [
         (&["show", "7"][..], "there is no task 7"),
+        (&["show", "7", "--json"], "there is no task 7"),
         (&["await", "8"], "task 8 ended long ago, and was removed"),
-        (&["cancel", "9"], "or a token (--token-file FILE)"),
+        (&["cancel", "9"], "changes need a token (--token-file FILE)"),
         (&["nodes"], "this is not the API of mirrorlistd's tasks (status 200)"),
         (&["queues"], "of another version than this program: it holds no list `queues`"),
     ] {
@@ -309,6 +320,7 @@ fn refusals_are_one_line_and_status_1() {
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
         assert!(stderr.contains(reason), "{stderr}");
     }
+    assert_eq!(api.run(&["await", "-45", "--json"]).status.code(), Some(2), "write more digits");
 }
 
 #[test]

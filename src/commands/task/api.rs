@@ -192,13 +192,7 @@ fn read(address: &Address, response: &AdminResponse) -> Result<Value, ApiError> 
     }
     match serde_json::from_value::<Failure>(value) {
         Ok(Failure { error: Message { message } }) => {
-            let hint = match status {
-                401 | 403 => {
-                    ": changes need the unix socket of the process (--admin unix:PATH), or a token \
-                     (--token-file FILE)"
-                }
-                _ => "",
-            };
+            let hint = if status == 401 { " (--token-file FILE)" } else { "" };
             Err(ApiError::Refused { status, message: line(&message) + hint })
         }
         Err(_) => Err(ApiError::NotApi { address, status }),
@@ -298,9 +292,9 @@ mod tests {
             "there is no task 7 \\u{1b}[2J",
         );
         check(
-            403,
-            r#"{"error": {"code": "forbidden", "message": "no"}}"#,
-            "no: changes need the unix socket of the process (--admin unix:PATH), or a token",
+            401,
+            r#"{"error": {"code": "token_needed", "message": "changes need a token"}}"#,
+            "changes need a token (--token-file FILE)",
         );
         check(404, "/healthz  200 while\n/readyz   200 when\n", "runs no tasks");
         check(503, "no thread is free\n", "no thread is free");

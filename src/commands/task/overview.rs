@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::api::Api;
 use super::arguments::form;
 use super::outcome::{Trouble, print_json};
-use super::record::{int, items, short, text};
+use super::record::{int, items, now, short, text};
 use super::table::Table;
 use super::times;
 use crate::commands::output::{FAILURE, finish};
@@ -19,19 +19,22 @@ fn print(
     api: &Api,
     list: &str,
     as_json: bool,
-    render: impl FnOnce(&[Value]) -> String,
+    render: impl FnOnce(&[Value], i64) -> String,
 ) -> Result<ExitCode, Trouble> {
     let answer = api.get(&format!("/api/v1/{list}"))?;
     if as_json {
         return Ok(print_json(&answer));
     }
     let items = items(&answer, list).map_err(|reason| api.other_version(reason))?;
-    Ok(finish(if items.is_empty() { format!("no {list}\n") } else { render(items) }))
+    Ok(finish(match items.is_empty() {
+        true => format!("no {list}\n"),
+        false => render(items, now(&answer)),
+    }))
 }
 
 /// `task kinds`.
 pub(super) fn kinds(api: &Api, as_json: bool) -> Result<ExitCode, Trouble> {
-    print(api, "kinds", as_json, |kinds| {
+    print(api, "kinds", as_json, |kinds, _| {
         let mut out = String::new();
         for kind in kinds {
             let (name, about) = (text(kind, "name"), text(kind, "about"));
@@ -51,8 +54,7 @@ pub(super) fn kinds(api: &Api, as_json: bool) -> Result<ExitCode, Trouble> {
 
 /// `task queues`.
 pub(super) fn queues(api: &Api, as_json: bool) -> Result<ExitCode, Trouble> {
-    let now = times::now();
-    print(api, "queues", as_json, |queues| {
+    print(api, "queues", as_json, |queues, now| {
         let mut table = Table::new(&["QUEUE", "RUN", "MOST", "READY", "LATER", "OLDEST", "PAUSED"]);
         for queue in queues {
             let oldest = queue.get("oldest_ready").and_then(Value::as_str);
@@ -72,8 +74,7 @@ pub(super) fn queues(api: &Api, as_json: bool) -> Result<ExitCode, Trouble> {
 
 /// `task schedules`.
 pub(super) fn schedules(api: &Api, as_json: bool) -> Result<ExitCode, Trouble> {
-    let now = times::now();
-    print(api, "schedules", as_json, |schedules| {
+    print(api, "schedules", as_json, |schedules, now| {
         let headings = ["SCHEDULE", "KIND", "EVERY", "NEXT", "LAST SUCCESS", "MISSED", "PAUSED"];
         let mut table = Table::new(&headings);
         for schedule in schedules {
@@ -102,8 +103,7 @@ pub(super) fn schedules(api: &Api, as_json: bool) -> Result<ExitCode, Trouble> {
 
 /// `task nodes`.
 pub(super) fn nodes(api: &Api, as_json: bool) -> Result<ExitCode, Trouble> {
-    let now = times::now();
-    print(api, "nodes", as_json, |nodes| {
+    print(api, "nodes", as_json, |nodes, now| {
         let mut table = Table::new(&["NODE", "VERSION", "STARTED", "SEEN", "STATE", "KINDS"]);
         for node in nodes {
             let is_stopping = node.get("stopping").and_then(Value::as_bool) == Some(true);

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::times;
+
 /// A task.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -121,6 +123,11 @@ pub(super) fn items<'a>(value: &'a Value, name: &str) -> Result<&'a [Value], Str
     list.map(Vec::as_slice).ok_or_else(|| format!("it holds no list `{name}`"))
 }
 
+/// The time of the one who answers, or else of this host, in seconds since 1970.
+pub(super) fn now(answer: &Value) -> i64 {
+    times::parse(text(answer, "now")).unwrap_or_else(times::now)
+}
+
 /// A text in an object; empty if there is none.
 pub(super) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or("")
@@ -131,14 +138,14 @@ pub(super) fn int(value: &Value, name: &str) -> i64 {
     value.get(name).and_then(Value::as_i64).unwrap_or(0)
 }
 
-/// Checks that `text` can be the number of a task, or the end of one, before it is sent.
+/// Checks that `text` can be the number of a task, or the end of one after a dash, before it is sent.
 pub(super) fn check_id(text: &str) -> Result<&str, String> {
     let digits = text.chars().filter(char::is_ascii_digit).count();
     let is_number = text.chars().all(|c| c.is_ascii_digit() || c == '-');
-    match is_number && (1..=19).contains(&digits) && !text.starts_with('-') {
+    match is_number && (1..=19).contains(&digits) {
         true => Ok(text),
         false => Err(format!(
-            "`{text}` is no number of a task: write 123456, 123-456, or its last digits"
+            "`{text}` is no number of a task: write 123456, 123-456, or its last digits as -456"
         )),
     }
 }
@@ -170,10 +177,10 @@ mod tests {
 
     #[test]
     fn an_id_is_checked_before_it_is_sent() {
-        for good in ["7", "123456", "1-234-567", "456"] {
+        for good in ["7", "123456", "1-234-567", "-456"] {
             assert_eq!(check_id(good), Ok(good));
         }
-        for bad in ["", "-", "-7", "abc", "12/3", "7?wait=1", "12345678901234567890"] {
+        for bad in ["", "-", "--json", "abc", "12/3", "7?wait=1", "12345678901234567890"] {
             assert!(check_id(bad).is_err(), "{bad}");
         }
     }

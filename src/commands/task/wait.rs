@@ -59,7 +59,7 @@ pub(super) fn retry(api: &Api, args: &RetryArgs, as_json: bool) -> Result<ExitCo
 /// `task await`.
 pub(super) fn wait_for(api: &Api, args: &AwaitArgs, as_json: bool) -> Result<ExitCode, Trouble> {
     let id = check_id(&args.id.task).map_err(Trouble::usage)?;
-    Wait::begin(api, args.wait)?.finish(id, false, as_json)
+    Wait::begin(api, args.wait, false)?.finish(id, false, as_json)
 }
 
 /// Asks for a task at `path`, and waits for it unless `detach` says otherwise.
@@ -94,7 +94,7 @@ fn submit(
     let is_other = task.request_id.as_deref().is_some_and(|id| id != request_id)
         || accepted.get("is_new").and_then(Value::as_bool) == Some(false);
     let follow = is_other && task.state == "running";
-    Wait::begin(api, wait)?.finish(&task.id.to_string(), follow, as_json)
+    Wait::begin(api, wait, true)?.finish(&task.id.to_string(), follow, as_json)
 }
 
 /// Whether a request may have been done although there is no answer.
@@ -115,6 +115,8 @@ struct Wait {
     screen: Screen,
     deadline: Option<Instant>,
     interrupted: Arc<AtomicBool>,
+    /// Whether the process has answered before, so that it will again.
+    has_answered: bool,
 }
 
 /// How a wait has ended.
@@ -129,7 +131,7 @@ enum Waited {
 }
 
 impl Wait {
-    fn begin(api: &Api, args: WaitArgs) -> Result<Self, Trouble> {
+    fn begin(api: &Api, args: WaitArgs, has_answered: bool) -> Result<Self, Trouble> {
         let interrupted = signal::note_interrupt()
             .map_err(|error| Trouble::failure(format!("cannot catch SIGINT: {error}")))?;
         let timeout = args.timeout.map(|seconds| Duration::from_secs(seconds.into()));
@@ -138,6 +140,7 @@ impl Wait {
             screen: Screen::of_stderr(args.quiet),
             deadline: timeout.map(|timeout| Instant::now() + timeout),
             interrupted,
+            has_answered,
         })
     }
 
@@ -196,6 +199,7 @@ impl Wait {
             match self.api.get_after(&question, Duration::from_secs(wait)) {
                 Ok(value) => {
                     silent_since = None;
+                    self.has_answered = true;
                     let task = TaskRecord::read(&value)
                         .map_err(|reason| self.api.other_version(reason))?;
                     if task.has_ended() {
@@ -205,7 +209,7 @@ impl Wait {
                     state = Some(task.state);
                 }
                 Err(error) if error.is_interrupted() => return Ok(Waited::Interrupted),
-                Err(error) if error.may_pass() => {
+                Err(error) if error.may_pass() && self.has_answered => {
                     let since = *silent_since.get_or_insert_with(Instant::now);
                     if since.elapsed() >= PATIENCE || left.is_some_and(|left| left.is_zero()) {
                         return Err(error.into());
