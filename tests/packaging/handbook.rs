@@ -27,6 +27,9 @@ tests! {
 const ALMALINUX: &str = "needs AlmaLinux's mirrors and tables of the whole Internet; `tests/it/quality.rs` \
                          measures a small world";
 
+const TWO_STORES: &str =
+    "needs a PostgreSQL; the suite of the store moves rows between both engines";
+
 const FIRST_STEPS: &str =
     "`tests/clients/first_steps.rs` runs this chapter, with mirrors that exist";
 
@@ -115,6 +118,17 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "quality.md",
         "mirrorlistd quality --almalinux . --index tree.index --geoip networks.geography --global-netblocks networks.geography --profile modern --countries 10",
         ALMALINUX,
+    ),
+    ("tasks.md", "systemctl stop mirrorlistd-control", TWO_STORES),
+    (
+        "tasks.md",
+        "mirrorlistd control export --state /var/lib/mirrorlistd/control tasks.export",
+        TWO_STORES,
+    ),
+    (
+        "tasks.md",
+        "mirrorlistd control import --store postgresql://mirrorlistd@db.example.org/mirrorlistd tasks.export",
+        TWO_STORES,
     ),
     (
         "listeners.md",

@@ -90,7 +90,7 @@ fn broken_data_are_refused_and_the_operator_finds_out_why() {
     let host = Host::with_package();
     host.run("mirrorlistd compile --demo -o /var/lib/mirrorlistd/mirrors.snapshot");
     host.run(&format!(
-        "sed -i -e 's/^demo = true$//' -e 's/^#snapshot = /snapshot = /' {CONFIGURATION}"
+        "sed -i -e 's/^demo = true$//' -e '0,/^#snapshot = /s//snapshot = /' {CONFIGURATION}"
     ));
     host.run(&format!("mirrorlistd check --config {CONFIGURATION}"));
     host.run("systemctl start mirrorlistd.service");
