@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(
             table().render(Some(30)),
             "TASK     STATE    WHAT\n\
-             7        running  walk the t…\n\
+             7        running  walk the tr…\n\
              123-456  -        a\\u{1b}[0m\n"
         );
         assert!(table().render(Some(20)).lines().all(|line| width(line) <= 20));
