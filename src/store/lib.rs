@@ -6,7 +6,7 @@
 //!
 //! Reading order: [`record`] has what rows say, [`schema`] their tables. [`operation`] defines transactions
 //! and operations, [`operations`] has all of them, a file for each group. [`Store`] runs them, and
-//! [`sqlite`] is one of its engines.
+//! [`sqlite`] and `postgres` are its engines.
 //!
 //! # How a task is run once
 //!
@@ -28,10 +28,12 @@ pub mod operation;
 pub mod schema;
 pub mod operations;
 pub mod sqlite;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod store;
 
 pub use error::Error;
-pub use operation::{Operation, Transaction};
+pub use operation::{Hint, Operation, Transaction};
 pub use store::{Delay, Hook, Store};
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! What an operation on the store is, and what it may use.
 
+use std::fmt;
 use std::future::Future;
 
 use crate::error::Error;
-use crate::record::Timestamp;
+use crate::record::{TaskId, Timestamp};
 
 /// The language of an engine, where both differ.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -156,6 +157,24 @@ pub trait Transaction: Send {
     ) -> impl Future<Output = Result<Vec<Row>, Error>> + Send;
 }
 
+/// A change that others may wait for. Other processes are told it as a hint, which may be lost.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Hint {
+    /// There may be something to claim.
+    Queue,
+    /// This task has changed its state.
+    Task(TaskId),
+}
+
+impl fmt::Display for Hint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Queue => f.write_str("queue"),
+            Self::Task(TaskId(id)) => write!(f, "task:{id}"),
+        }
+    }
+}
+
 /// Something that is done to the store as a whole or not at all.
 ///
 /// It may be run again after a failure, so it must decide by what is in the store.
@@ -168,6 +187,15 @@ pub trait Operation: Clone + Send + Sync + 'static {
 
     /// Whether it changes nothing, so that it need not wait for writers.
     const READS_ONLY: bool = false;
+
+    /// Whether a runner loses its tasks if this comes late, so that it must not wait behind others.
+    const IS_URGENT: bool = false;
+
+    /// What others may have been waiting for, once it is committed.
+    fn hint(&self, reply: &Self::Reply) -> Option<Hint> {
+        let _ = reply;
+        None
+    }
 
     /// Runs it in `tx`, which is committed if this returns `Ok`.
     fn run<T: Transaction>(

@@ -6,8 +6,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
+
 use crate::error::Error;
 use crate::operation::Operation;
+#[cfg(feature = "postgres")]
+use crate::postgres::Postgres;
 use crate::sqlite::{Inline, Sqlite};
 
 /// How often an operation is tried again after an error that may pass at once, such as a deadlock.
@@ -68,6 +72,16 @@ enum Engine {
     Sqlite(Arc<Sqlite>),
     /// In memory, on the thread that asks.
     Inline(Arc<Inline>),
+    /// A server, with a thread of its own.
+    #[cfg(feature = "postgres")]
+    Postgres(Arc<Postgres>),
+}
+
+#[cfg(feature = "postgres")]
+impl From<Postgres> for Store {
+    fn from(engine: Postgres) -> Self {
+        Self { engine: Engine::Postgres(Arc::new(engine)), hooks: Vec::new() }
+    }
 }
 
 impl From<Sqlite> for Store {
@@ -88,6 +102,16 @@ impl Store {
         let mut store = self.clone();
         store.hooks.push(hook);
         store
+    }
+
+    /// Counts what other processes say that they have changed, as a hint to look. `None` if no other process
+    /// can use the store.
+    pub fn hints(&self) -> Option<watch::Receiver<u64>> {
+        match &self.engine {
+            Engine::Sqlite(_) | Engine::Inline(_) => None,
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(postgres) => Some(postgres.hints()),
+        }
     }
 
     /// Does it as a whole, or not at all. After an error that [is transient](Error::is_transient), it may
@@ -134,6 +158,8 @@ impl Store {
             let outcome = match &self.engine {
                 Engine::Sqlite(sqlite) => sqlite.run(operation.clone()).await,
                 Engine::Inline(inline) => inline.run(&operation),
+                #[cfg(feature = "postgres")]
+                Engine::Postgres(postgres) => postgres.run(operation.clone()).await,
             };
             match outcome {
                 Err(Error::Collided(_)) if n_tries < RETRIES => n_tries += 1,

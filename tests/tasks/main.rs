@@ -24,7 +24,11 @@ extern crate support;
 
 support::runs_the_program!();
 
+mod stores;
+
 mod harness;
+mod engine;
+mod traps;
 
 use std::process::ExitCode;
 
@@ -33,5 +37,7 @@ use support::debian::suite::Suite;
 fn main() -> ExitCode {
     let mut suite = Suite::from_args();
     suite.add_all(harness::TESTS);
+    suite.add_all(engine::TESTS);
+    suite.add_all(traps::TESTS);
     suite.run()
 }

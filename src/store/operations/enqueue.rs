@@ -2,7 +2,7 @@
 
 use super::event;
 use crate::error::Error;
-use crate::operation::{Operation, Transaction, Value};
+use crate::operation::{Hint, Operation, Transaction, Value};
 use crate::record::{NewTask, State, TaskId, Timestamp, What, bounded, bounds};
 
 /// How many tasks of a queue may wait. With the bounds of a row, this bounds the store.
@@ -27,6 +27,10 @@ pub struct Enqueued {
 impl Operation for Enqueue {
     type Reply = Enqueued;
     const NAME: &'static str = "enqueue";
+
+    fn hint(&self, enqueued: &Enqueued) -> Option<Hint> {
+        enqueued.is_new.then_some(Hint::Queue)
+    }
 
     async fn run<T: Transaction>(&self, tx: &mut T) -> Result<Enqueued, Error> {
         enqueue(tx, &self.0).await

@@ -2,7 +2,7 @@
 
 use super::{end, enqueue, event, row};
 use crate::error::Error;
-use crate::operation::{Operation, Transaction};
+use crate::operation::{Hint, Operation, Transaction};
 use crate::record::{ClaimNumber, NewTask, State, Task, TaskId, What, bounded, bounds};
 
 /// Ends an attempt. Accepted once, and only from the one who still holds the claim.
@@ -66,6 +66,10 @@ pub enum Finished {
 impl Operation for Finish {
     type Reply = Finished;
     const NAME: &'static str = "finish";
+
+    fn hint(&self, finished: &Finished) -> Option<Hint> {
+        matches!(finished, Finished::Accepted { .. }).then_some(Hint::Task(self.id))
+    }
 
     async fn run<T: Transaction>(&self, tx: &mut T) -> Result<Finished, Error> {
         let now = tx.now().await?;

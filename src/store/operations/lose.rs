@@ -2,7 +2,7 @@
 
 use super::{end, row};
 use crate::error::Error;
-use crate::operation::{Operation, Transaction};
+use crate::operation::{Hint, Operation, Transaction};
 use crate::operations::renew::Heartbeat;
 use crate::record::{State, Timestamp, What};
 
@@ -19,6 +19,10 @@ impl Operation for Reap {
     /// Where the task is now; `None` if it had moved.
     type Reply = Option<State>;
     const NAME: &'static str = "reap";
+
+    fn hint(&self, state: &Option<State>) -> Option<Hint> {
+        state.map(|_| Hint::Task(self.seen.id))
+    }
 
     async fn run<T: Transaction>(&self, tx: &mut T) -> Result<Option<State>, Error> {
         lose(tx, &self.seen, &self.by, "no heartbeat").await

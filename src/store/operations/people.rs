@@ -4,7 +4,7 @@ use super::enqueue::{self, Enqueued};
 use super::read::{Found, find};
 use super::{event, row};
 use crate::error::Error;
-use crate::operation::{Operation, Transaction};
+use crate::operation::{Hint, Operation, Transaction};
 use crate::record::{NewTask, State, TaskId, What, bounded, bounds};
 
 /// Ends a task: one that waits at once, one that runs as soon as its runner looks. Asking twice changes
@@ -39,6 +39,11 @@ pub enum Cancelled {
 impl Operation for Cancel {
     type Reply = Cancelled;
     const NAME: &'static str = "cancel";
+
+    fn hint(&self, cancelled: &Cancelled) -> Option<Hint> {
+        let is_news = matches!(cancelled, Cancelled::AtOnce | Cancelled::Asked);
+        is_news.then_some(Hint::Task(self.id))
+    }
 
     async fn run<T: Transaction>(&self, tx: &mut T) -> Result<Cancelled, Error> {
         let now = tx.now().await?;
@@ -99,6 +104,10 @@ pub enum Retried {
 impl Operation for Retry {
     type Reply = Retried;
     const NAME: &'static str = "retry";
+
+    fn hint(&self, retried: &Retried) -> Option<Hint> {
+        matches!(retried, Retried::Enqueued(_)).then_some(Hint::Queue)
+    }
 
     async fn run<T: Transaction>(&self, tx: &mut T) -> Result<Retried, Error> {
         let task = match find(tx, self.id).await? {
@@ -216,6 +225,10 @@ impl Operation for Resume {
     /// Whether there is one of that name.
     type Reply = bool;
     const NAME: &'static str = "resume";
+
+    fn hint(&self, is_known: &bool) -> Option<Hint> {
+        is_known.then_some(Hint::Queue)
+    }
 
     async fn run<T: Transaction>(&self, tx: &mut T) -> Result<bool, Error> {
         let update = match self.what {

@@ -362,6 +362,7 @@ impl Operation for CheckFence {
     /// Whether it is held.
     type Reply = bool;
     const NAME: &'static str = "check_fence";
+    const IS_URGENT: bool = true;
 
     async fn run<T: Transaction>(&self, tx: &mut T) -> Result<bool, Error> {
         let rows = tx

@@ -53,6 +53,7 @@ pub struct Kept {
 impl Operation for Renew {
     type Reply = Renewed;
     const NAME: &'static str = "renew";
+    const IS_URGENT: bool = true;
 
     async fn run<T: Transaction>(&self, tx: &mut T) -> Result<Renewed, Error> {
         let now = tx.now().await?;
@@ -114,6 +115,7 @@ impl Operation for Running {
     type Reply = Vec<Heartbeat>;
     const NAME: &'static str = "running";
     const READS_ONLY: bool = true;
+    const IS_URGENT: bool = true;
 
     async fn run<T: Transaction>(&self, tx: &mut T) -> Result<Vec<Heartbeat>, Error> {
         let rows = tx

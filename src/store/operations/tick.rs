@@ -2,7 +2,7 @@
 
 use super::enqueue::{self, Enqueued};
 use crate::error::Error;
-use crate::operation::{Operation, Row, Transaction};
+use crate::operation::{Hint, Operation, Row, Transaction};
 use crate::record::{CatchUp, NewTask, OnLoss, Timestamp, slot_of};
 
 /// How late a slot may be taken by a schedule that does not catch up, in milliseconds.
@@ -26,6 +26,10 @@ pub struct Ticked {
 impl Operation for Tick {
     type Reply = Ticked;
     const NAME: &'static str = "tick";
+
+    fn hint(&self, ticked: &Ticked) -> Option<Hint> {
+        (!ticked.made.is_empty()).then_some(Hint::Queue)
+    }
 
     async fn run<T: Transaction>(&self, tx: &mut T) -> Result<Ticked, Error> {
         let now = tx.now().await?;

@@ -1,0 +1,3 @@
+//! Traps that only a real PostgreSQL sets.
+
+tests! {}
