@@ -9,6 +9,8 @@ mod help;
 #[cfg(feature = "scan")]
 mod scan;
 #[cfg(feature = "control")]
+mod control;
+#[cfg(feature = "control")]
 mod task;
 
 use std::ffi::OsString;
@@ -27,6 +29,8 @@ use sources::toml_catalog::is_line;
 
 use help::{asks_running_server, complete};
 
+#[cfg(feature = "control")]
+pub use control::ControlArgs;
 #[cfg(feature = "scan")]
 pub use scan::ScanArgs;
 #[cfg(feature = "control")]
@@ -106,7 +110,12 @@ impl Cli {
 
     /// Whether this serves until it is told to stop.
     pub fn serves(&self) -> bool {
-        matches!(self.command, None | Some(Command::Serve(_)))
+        match self.command {
+            None | Some(Command::Serve(_)) => true,
+            #[cfg(feature = "control")]
+            Some(Command::Control(_)) => true,
+            _ => false,
+        }
     }
 }
 
@@ -186,6 +195,17 @@ pub enum Command {
     #[cfg(feature = "control")]
     #[command(args_override_self = true, after_help = task::EXAMPLES)]
     Task(TaskArgs),
+    /// Scan, compile and clean up in the background, without serving
+    ///
+    /// Compiles what the options name whenever it changes, and publishes the snapshot file, which servers with
+    /// `snapshot` and `watch` take up. Scans the primary tree as well, if one is named. Everything is a task
+    /// with a history, which the listener of the operator shows. Tasks survive crashes: they are kept in the
+    /// folder that `--state` names.
+    ///
+    /// `serve` does all of this itself where its configuration has `[control]` with `state` or `store`.
+    #[cfg(feature = "control")]
+    #[command(args_override_self = true, after_help = control::EXAMPLES)]
+    Control(Box<ControlArgs>),
     /// Prepare tables of networks: where they are, and to which autonomous systems they belong
     #[command(subcommand)]
     Geography(Geography),

@@ -6,6 +6,10 @@
 //! a stop signal. The drain lets requests finish, and cuts the remaining connections at the end of the
 //! grace period or at a second stop signal.
 
+mod background;
+#[cfg(feature = "control")]
+pub mod control;
+
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,11 +37,13 @@ use serve::metrics::client_check::{ClientCheck, ClientVerdict};
 use serve::metrics::{Metrics, ReloadTrigger};
 use serve::reload::history::History;
 use serve::reload::watch::FileWatch;
-use serve::reload::{self, Job, Loaded, Reloader, Source, log_loaded};
+use serve::reload::{self, Job, Loaded, Reloader, log_loaded};
 use serve::signal::{Event, Events};
 use serve::systemd::notify::Notifier;
 use serve::systemd::report::StatusReporter;
 use serve::systemd::sockets::{self, NamedSocket};
+
+use background::Background;
 
 /// How often the counters of client addresses are checked.
 const CLIENT_CHECK_INTERVAL: Duration = Duration::from_secs(5);
@@ -50,6 +56,10 @@ pub enum Error {
     /// The first data could not be loaded.
     #[error("{0}")]
     Load(#[from] reload::Error),
+    /// Background work cannot start.
+    #[cfg(feature = "control")]
+    #[error("{0}")]
+    Control(#[from] ::control::component::Error),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {error}")]
     PublicAddress {
@@ -150,9 +160,10 @@ async fn serve(
     let supervisor = threads.supervisor.clone();
     let answer = config.http.answer.clone();
     let state = AdminState::new(answer, parts.0, parts.1, parts.2, supervisor.clone(), log);
-    let state = Arc::new(state);
+    let background = Background::start(&config, &supervisor)?;
+    let state = Arc::new(state.with_parts(background.parts()));
     // Started before the data are loaded, so that it can report the load; it runs until the end.
-    let admin = match config.admin {
+    let admin = match config.admin.clone() {
         Some(options) => {
             let address = options.address.clone();
             let started = Admin::start(options, Arc::clone(&state), &supervisor);
@@ -161,8 +172,8 @@ async fn serve(
         None => None,
     };
     let start = Instant::now();
-    let Some((loaded, wants_reload)) = load_first(&config.source, &history, &mut events).await?
-    else {
+    let Some((loaded, wants_reload)) = load_first(&config, &history, &mut events).await? else {
+        background.stop().await;
         return Ok(());
     };
     log_loaded("loaded", &loaded, start);
@@ -174,7 +185,7 @@ async fn serve(
     let live = Live::new(loaded.edition, &supervisor).map_err(failed_to("start a thread"))?;
     let live = Arc::new(live);
     let job = Job {
-        source: config.source.clone(),
+        source: config.reload_source.clone(),
         shrink: config.shrink,
         timeout: config.reload_timeout,
         live: Arc::clone(&live),
@@ -184,7 +195,9 @@ async fn serve(
     let reloader = Reloader::start(job, &supervisor).map_err(failed_to("start a thread"))?;
     let _watch = config
         .watch
-        .map(|quiet| FileWatch::start(config.source, quiet, reloader.clone(), history, &supervisor))
+        .map(|quiet| {
+            FileWatch::start(config.reload_source, quiet, reloader.clone(), history, &supervisor)
+        })
         .transpose()
         .map_err(failed_to("start a thread"))?;
     let mut log_controls = Vec::new();
@@ -262,6 +275,7 @@ async fn serve(
             Event::Reload => {
                 reporter.reload();
                 reloader.request(ReloadTrigger::Signal);
+                background.refresh();
             }
             Event::ReopenLogs => log_controls.iter().for_each(AccessLogControl::reopen),
             Event::Stop => break None,
@@ -270,7 +284,9 @@ async fn serve(
     tracing::info!("stopping; requests have {:?} to finish", config.grace);
     reporter.stop();
     context.drain.begin();
+    background.begin_stop();
     drain(accepting, &mut events, config.grace, &context.metrics).await;
+    background.stop().await;
     for log_control in log_controls {
         log_control.stop(LOG_PATIENCE);
     }
@@ -375,18 +391,19 @@ enum WantsReload {
 /// Loads the first data on a thread of its own, so that signals are handled meanwhile; `None` after a
 /// stop signal.
 async fn load_first(
-    source: &Source,
+    config: &Config,
     history: &Arc<History>,
     events: &mut Events,
 ) -> Result<Option<(Loaded, WantsReload)>, Error> {
     let (sender, mut receiver) = oneshot::channel();
-    let (source, history) = (source.clone(), Arc::clone(history));
+    let (source, history) = (config.source.clone(), Arc::clone(history));
+    let watched = config.reload_source.clone();
     thread::Builder::new()
         .name("load".into())
         .spawn(move || {
             let _loading = history.loading();
             history.begin();
-            history.set_revision(source.revision());
+            history.set_revision(watched.revision());
             // Fails only when the process ends and the receiver is gone.
             drop(sender.send(source.load_first()));
         })

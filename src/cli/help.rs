@@ -40,7 +40,9 @@ fn complete_option(arg: Arg, option: &Definition) -> Arg {
         true => arg.value_name(option.value),
         false => arg,
     };
-    let arg = if option.id.contains('_') { arg.alias(option.id) } else { arg };
+    // Those of `control` have names that other commands use as well.
+    let id = option.id.strip_prefix("control_").unwrap_or(option.id);
+    let arg = if id.contains('_') { arg.alias(id) } else { arg };
     let arg = match option.value {
         "FILE" => arg.value_hint(ValueHint::FilePath),
         "PATH" => arg.value_hint(ValueHint::AnyPath),

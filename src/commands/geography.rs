@@ -13,9 +13,8 @@ use model::net::Prefix;
 use runtime::log;
 use runtime::write_lock::WriteLock;
 use sources::Report;
-use sources::geography::build::{Built, TableRead, build, extent};
-use sources::geography::shrink::find_loss;
-use sources::geography::table_file::Tables;
+use sources::geography::build::{Built, TableRead, extent};
+use sources::geography::prepare::prepare;
 
 /// The number of IPv4 addresses that there are.
 const ALL_IPV4: u64 = 1 << 32;
@@ -82,22 +81,8 @@ fn build_and_write(args: &GeographyArgs, report: &mut Report) -> Result<Written,
     // Another build would replace what this one is compared with.
     let _lock = WriteLock::acquire(&args.output)
         .map_err(|error| format!("{}: {error}", args.output.display()))?;
-    let built = build(&args.country, &args.asn, report).map_err(|error| error.to_string())?;
-    let mut warnings = Vec::new();
-    if !args.allow_shrink {
-        match Tables::read(&args.output) {
-            Some(Ok(former)) => {
-                if let Some(loss) = find_loss(&former, &built.tables) {
-                    return Err(format!("{}: {loss}", args.output.display()));
-                }
-            }
-            // It is replaced all the same, as it is of no use.
-            Some(Err(error)) => {
-                warnings.push(format!("{error}: what is built is not compared with it"))
-            }
-            None => {}
-        }
-    }
+    let prepared = prepare(&args.country, &args.asn, &args.output, args.allow_shrink, report);
+    let (built, mut warnings) = prepared.map_err(|refused| refused.to_string())?;
     let (n_bytes, not_synced) =
         built.tables.write(&args.output).map_err(|error| error.to_string())?;
     let (n_countries, n_systems) = built.tables.n_named();

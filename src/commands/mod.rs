@@ -18,6 +18,8 @@ mod environment;
 #[cfg(feature = "scan")]
 pub mod scan;
 #[cfg(feature = "control")]
+pub mod control;
+#[cfg(feature = "control")]
 mod task;
 #[cfg(feature = "generate")]
 pub mod generate;
@@ -42,6 +44,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Init(args)) => init::run(&args),
         #[cfg(feature = "scan")]
         Some(Command::Scan(args)) => scan::run(&args),
+        #[cfg(feature = "control")]
+        Some(Command::Control(args)) => control::run(&args),
         #[cfg(feature = "control")]
         Some(Command::Task(args)) => task::run(&args),
         Some(Command::Geography(Geography::Build(args))) => geography::run(&args),

@@ -1,29 +1,25 @@
 //! `mirrorlistd scan`: makes an index of the primary tree.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::output::{FAILURE, complain, fail, finish};
 use crate::cli::ScanArgs;
-use ::scan::{Findings, Options, Problem, Progress, Scan, ScanError, Summary};
-use index::Index;
+use ::scan::{
+    Findings, Options, Problem, Progress, Scan, ScanError, Summary, TreeSource, read_former,
+};
 use runtime::log;
 use runtime::write_lock::WriteLock;
 
 /// How often the progress is shown anew.
 const SHOWN_EVERY: Duration = Duration::from_millis(200);
-/// How long a gap may be in which a tool replaces a directory by renaming.
-const SECOND_LOOK: Duration = Duration::from_millis(300);
-/// More threads than this hardly help with one disk.
-const MAX_DEFAULT_THREADS: usize = 4;
 
 pub(super) fn run(args: &ScanArgs) -> ExitCode {
     log::install(None);
@@ -69,35 +65,20 @@ fn scan_and_write(args: &ScanArgs) -> Result<Scan, String> {
     // Earlier versions that another scan writes meanwhile would be lost.
     let _lock = WriteLock::acquire(&args.output)
         .map_err(|error| format!("{}: {error}", args.output.display()))?;
-    let former = match Index::read(&args.output) {
-        Ok(index) => Some(index),
-        Err(error) if error.io_error().is_some_and(|error| error.kind() == ErrorKind::NotFound) => {
-            None
-        }
-        Err(error) if error.io_error().is_some() => return Err(error.to_string()),
-        // As `mktemp` makes it.
-        Err(_) if fs::metadata(&args.output).is_ok_and(|meta| meta.len() == 0) => None,
-        Err(error) if index::format::is_index(&args.output) => {
-            return Err(format!(
-                "{error}; remove it to begin anew: the scan then reads every file and knows no earlier \
-                 versions"
-            ));
-        }
-        Err(error) => return Err(format!("{error}, and is not replaced: name another file")),
-    };
-    let n_processors = thread::available_parallelism().map_or(1, usize::from);
-    let options = Options {
-        now: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
-        keep_versions: Duration::from_secs(u64::from(args.keep_versions) * 86_400),
-        allow_shrink: args.allow_shrink,
-        n_threads: args.threads.map_or(n_processors.min(MAX_DEFAULT_THREADS), usize::from),
-        second_look: SECOND_LOOK,
-    };
+    let former = read_former(&args.output).map_err(|error| error.to_string())?;
+    let keep_versions = Duration::from_secs(u64::from(args.keep_versions) * 86_400);
+    let mut options = Options::usual(keep_versions, args.allow_shrink);
+    if let Some(threads) = args.threads {
+        options.n_threads = usize::from(threads);
+    }
     let progress = Progress::default();
     let is_shown = !args.quiet && io::stderr().is_terminal();
-    let scan = with_progress(is_shown, &progress, || match &args.rsync_listing {
-        Some(listing) => ::scan::scan_listing(listing, former.as_ref(), &options, &progress),
-        None => ::scan::scan_tree(args.source(), former.as_ref(), &options, &progress),
+    let source = match &args.rsync_listing {
+        Some(listing) => TreeSource::RsyncListing(listing.clone()),
+        None => TreeSource::Tree(args.source().to_owned()),
+    };
+    let scan = with_progress(is_shown, &progress, || {
+        ::scan::scan(&source, former.as_ref(), &options, &progress)
     });
     let scan = scan.map_err(|error: ScanError| error.to_string())?;
     let not_synced = scan.index.write(&args.output).map_err(|error| error.to_string())?;

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
-use super::sections::data::{self, IndexAlone, InputOptions};
+#[cfg(feature = "control")]
+use super::sections::control::{Context, first_source};
+use super::sections::data::{self, InputOptions};
 use super::sections::listen::PublicAddress;
 use super::written::{self, Written};
 use serve::admin;
@@ -14,6 +16,10 @@ use serve::http::socket::{Address, Mode};
 use serve::reload::{Shrink, Source};
 use sources::Inputs;
 
+/// How long a snapshot that is published must be left alone: it is replaced as a whole.
+#[cfg(feature = "control")]
+const PUBLISHED_QUIET: Duration = Duration::from_secs(1);
+
 /// The complete configuration of `serve`.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -21,8 +27,14 @@ pub struct Config {
     pub listen: (PublicAddress, Vec<PublicAddress>),
     /// The mode of public unix sockets.
     pub socket_mode: Mode,
-    /// The data.
+    /// The data that are loaded at the start.
     pub source: Source,
+    /// The data that are loaded later. They differ where background work publishes a snapshot, which is not
+    /// there yet.
+    pub reload_source: Source,
+    /// Background work of this process; `None` if there is none.
+    #[cfg(feature = "control")]
+    pub control: Option<control::Options>,
     /// Whether they are the built-in demo data because no option and no key of the file names any.
     pub demo_stands_in: bool,
     /// Whether to publish data that has shrunk implausibly.
@@ -56,7 +68,7 @@ impl Config {
     /// Merges the command line, the file that it names, and the defaults.
     pub fn resolve(flags: &Written, file: Option<&Path>) -> Result<Self, written::Error> {
         let written = read_file(file)?;
-        Ok(Self::merge(flags, written, Path::exists)?)
+        Self::merge(flags, written, Path::exists)
     }
 
     /// The addresses to listen on for clients.
@@ -69,22 +81,40 @@ impl Config {
         flags: &Written,
         file: Written,
         exists: impl Fn(&Path) -> bool,
-    ) -> Result<Self, IndexAlone> {
+    ) -> Result<Self, written::Error> {
         let upper = (&flags.inputs, &flags.source);
-        let source = data::source(upper, (&file.inputs, &file.source), exists)?;
+        let source = data::source(upper, (&file.inputs, &file.source), &exists)?;
         let written = flags.clone().merge(file);
         let demo_stands_in =
             source == Source::Inputs(Inputs::Demo) && written.inputs.demo != Some(true);
+        #[cfg(feature = "control")]
+        let control = {
+            let (shrink, quiet) = (written.source.shrink(), written.source.watch_quiet());
+            let context = Context { source: &source, shrink, quiet: quiet.as_seconds() };
+            written.control.options(&context)?
+        };
         let Written { source: reload, listen, http, process, answer, admin, log, .. } = written;
         // Who tries the demo or writes a catalog has no folder of MirrorManager's, and may want no log.
         let logs = !matches!(source, Source::Inputs(Inputs::Demo | Inputs::Catalog(_)));
+        let (reload_source, watch) = (source.clone(), reload.quiet());
+        #[cfg(feature = "control")]
+        let (source, reload_source, watch) = match &control {
+            Some(control) => {
+                let published = Source::Snapshot(control.site.snapshot.clone());
+                (first_source(control, exists), published, Some(PUBLISHED_QUIET))
+            }
+            None => (source, reload_source, watch),
+        };
         Ok(Self {
             listen: listen.addresses(written.listeners),
             socket_mode: listen.mode(),
             source,
+            reload_source,
+            #[cfg(feature = "control")]
+            control,
             demo_stands_in,
             shrink: reload.shrink(),
-            watch: reload.quiet(),
+            watch,
             workers: process.n_workers(),
             admin: admin.options(http.timeouts()),
             reload_timeout: reload.reload_timeout().as_seconds(),

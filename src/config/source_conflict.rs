@@ -20,6 +20,16 @@ struct Sources {
     global_netblocks: Option<Spanned<IgnoredAny>>,
     cccsv: Option<Spanned<IgnoredAny>>,
     geoip: Option<Spanned<IgnoredAny>>,
+    control: Option<Control>,
+}
+
+/// Keys of `[control]` of which two exclude each other.
+#[derive(Default, Deserialize)]
+struct Control {
+    state: Option<Spanned<IgnoredAny>>,
+    store: Option<Spanned<IgnoredAny>>,
+    tree: Option<Spanned<IgnoredAny>>,
+    rsync_listing: Option<Spanned<IgnoredAny>>,
 }
 
 /// Finds a second source in a valid file, or an index without its catalog: the position, and the error
@@ -27,7 +37,7 @@ struct Sources {
 pub(super) fn find(text: &str) -> Option<(usize, String)> {
     let sources = toml::from_str(text).ok()?;
     let Sources { demo, snapshot, catalog, almalinux, index, .. } = sources;
-    let Sources { cache, global_netblocks, cccsv, geoip, .. } = sources;
+    let Sources { cache, global_netblocks, cccsv, geoip, control, .. } = sources;
     let place = |key: &Option<Spanned<IgnoredAny>>| key.as_ref().map(|key| key.span().start);
     let tables = [
         (place(&global_netblocks), "global_netblocks"),
@@ -54,9 +64,25 @@ pub(super) fn find(text: &str) -> Option<(usize, String)> {
             format!("`{second}` names data, and so does `{first}` above: keep one of them");
         return Some((place, message));
     }
-    let index = place(&index).filter(|_| !has_catalog)?;
-    let message = "`index` belongs to a catalog: name that as well, with `catalog` or `almalinux`";
-    Some((index, message.into()))
+    if let Some(index) = place(&index).filter(|_| !has_catalog) {
+        let message =
+            "`index` belongs to a catalog: name that as well, with `catalog` or `almalinux`";
+        return Some((index, message.into()));
+    }
+    let Control { state, store, tree, rsync_listing } = control?;
+    if let (Some(snapshot), Some(_)) = (place(&snapshot), place(&state).or(place(&store))) {
+        let message = "`snapshot` names a snapshot, and `[control]` has nothing to compile: name a catalog or \
+                       other inputs, and the file to publish as `control.snapshot`";
+        return Some((snapshot, message.into()));
+    }
+    let pairs = [(state, "state", store, "store"), (tree, "tree", rsync_listing, "rsync_listing")];
+    pairs.into_iter().find_map(|(one, one_key, other, other_key)| {
+        let mut both = [(place(&one)?, one_key), (place(&other)?, other_key)];
+        both.sort_unstable();
+        let [(_, first), (place, second)] = both;
+        let message = format!("`{second}` excludes `{first}` above: keep one of them");
+        Some((place, message))
+    })
 }
 
 #[cfg(test)]
@@ -92,6 +118,18 @@ mod tests {
             let (_, message) = find(text).expect(text);
             assert!(message.starts_with("`index` belongs to a catalog: "), "{message}");
         }
+        for (text, expected) in [
+            ("[control]\nstate = 's'\nstore = 't'", "`store` excludes `state` above"),
+            ("[control]\nrsync_listing = 's'\ntree = 't'", "`tree` excludes `rsync_listing` above"),
+            (
+                "snapshot = 's'\n[control]\nstate = 't'",
+                "`snapshot` names a snapshot, and `[control]`",
+            ),
+        ] {
+            let (_, message) = find(text).expect(text);
+            assert!(message.starts_with(expected), "{message}");
+        }
+        assert_eq!(find("snapshot = 's'\n[control]\ncpu = 2"), None);
         let (offset, _) = find("snapshot = 's'\ndemo = true").expect("two sources");
         assert!(offset >= 15, "{offset}");
     }

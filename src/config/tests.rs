@@ -11,7 +11,7 @@ use answer::shaping::Shaping;
 
 /// A configuration in which every option has an effect: real data, watched, with an admin listener.
 const BASE: &str = "demo = false\nwatch = true\nadmin.listen = 'unix:/run/admin'\n\
-                    answer.public_explain = true\n";
+                    answer.public_explain = true\ncontrol.state = '/state'\n";
 /// The switches in it that are off by default.
 const ON_IN_BASE: [&str; 2] = ["watch", "answer.public_explain"];
 
@@ -87,7 +87,7 @@ fn every_option_can_be_written() {
 
 #[test]
 fn an_unknown_key_is_refused_in_each_table() {
-    let headers = TABLES.map(|(table, _)| format!("[{table}]")).into_iter();
+    let headers = TABLES.iter().map(|(table, _)| format!("[{table}]"));
     let listener = format!("[[{LISTENER}]]");
     for header in headers.chain([String::new(), listener]) {
         let text = format!("{header}\nno_such_key = 1\n");

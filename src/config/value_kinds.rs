@@ -18,6 +18,10 @@ impl OptionValue for SocketMode {}
 impl OptionValue for TrustedProxy {}
 impl OptionValue for HostName {}
 impl OptionValue for Nat64Prefix {}
+#[cfg(feature = "control")]
+impl OptionValue for super::values::NodeName {}
+#[cfg(feature = "control")]
+impl OptionValue for super::values::PostgresAddress {}
 impl OptionValue for Fallback {}
 
 impl OptionValue for AliasTable {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt;
+use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -127,6 +128,51 @@ impl FromStr for HostName {
     }
 }
 
+/// The name of a process among those that share a store.
+#[cfg(feature = "control")]
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NodeName(pub String);
+
+#[cfg(feature = "control")]
+impl FromStr for NodeName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        match (1..=100).contains(&text.len()) && text.chars().all(is_part) {
+            true => Ok(Self(text.into())),
+            false => Err(format!(
+                "`{text}` is no name of a node: at most 100 letters, digits, dots, dashes and underscores"
+            )),
+        }
+    }
+}
+
+/// The address of a PostgreSQL. It may hold a password, so messages do not repeat it.
+#[cfg(feature = "control")]
+#[derive(Clone, PartialEq, Eq)]
+pub struct PostgresAddress(pub String);
+
+#[cfg(feature = "control")]
+impl fmt::Debug for PostgresAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PostgresAddress(…)")
+    }
+}
+
+#[cfg(feature = "control")]
+impl FromStr for PostgresAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_address = ["postgresql://", "postgres://"].iter().any(|head| text.starts_with(head));
+        match is_address && !text.contains(char::is_control) {
+            true => Ok(Self(text.into())),
+            false => Err("an address of PostgreSQL begins with postgresql://".into()),
+        }
+    }
+}
+
 /// A prefix behind which a translator puts IPv4 addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Nat64Prefix(pub embedded::Nat64Prefix);
@@ -201,21 +247,35 @@ impl FromStr for Fallback {
     }
 }
 
-/// Parses `--fallback`. clap's own error message would repeat the value, and a password in it.
+/// Parses a flag whose value may hold a password, which clap's own error message would repeat.
 #[derive(Clone)]
-pub struct FallbackParser;
+pub struct SecretParser<T> {
+    /// The flag, as in `--fallback <URL>`.
+    flag: &'static str,
+    of: PhantomData<T>,
+}
 
-impl TypedValueParser for FallbackParser {
-    type Value = Fallback;
+impl<T> SecretParser<T> {
+    /// The parser of this flag.
+    pub const fn of(flag: &'static str) -> Self {
+        Self { flag, of: PhantomData }
+    }
+}
+
+impl<T> TypedValueParser for SecretParser<T>
+where
+    T: FromStr<Err = String> + Clone + Send + Sync + 'static,
+{
+    type Value = T;
 
     fn parse_ref(
         &self,
         definition: &Command,
         _: Option<&Arg>,
         value: &OsStr,
-    ) -> Result<Fallback, clap::Error> {
+    ) -> Result<T, clap::Error> {
         value.to_string_lossy().parse().map_err(|reason| {
-            let message = format!("invalid value for '--fallback <URL>': {reason}");
+            let message = format!("invalid value for '{}': {reason}", self.flag);
             definition.clone().error(ErrorKind::ValueValidation, message)
         })
     }
@@ -353,6 +413,10 @@ deserialize_from_str!(HostName, "a host name");
 deserialize_from_str!(Nat64Prefix, "a prefix of IPv6");
 deserialize_from_str!(Fallback, "a URL");
 deserialize_from_str!(Protocol, "https, http, ftp or rsync");
+#[cfg(feature = "control")]
+deserialize_from_str!(NodeName, "the name of a node");
+#[cfg(feature = "control")]
+deserialize_from_str!(PostgresAddress, "an address of PostgreSQL");
 
 #[cfg(test)]
 mod tests {

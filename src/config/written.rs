@@ -13,6 +13,8 @@ use super::definition::{Definition, names_in};
 use super::section_macro::Section;
 use super::sections::admin::AdminOptions;
 use super::sections::answer::AnswerOptions;
+#[cfg(feature = "control")]
+use super::sections::control::{ControlError, ControlOptions};
 use super::sections::data::{IndexAlone, InputOptions, SourceOptions};
 use super::sections::http::HttpOptions;
 use super::sections::listen::{ListenOptions, ListenerOptions, ListenerTable};
@@ -26,12 +28,18 @@ use runtime::regular_file::{self, ReadError};
 const MAX_BYTES: u64 = 1 << 20;
 
 /// The tables of the file below its top level, and what they hold.
-pub const TABLES: [(&str, &str); 3] = [
+pub const TABLES: &[(&str, &str)] = &[
     ("answer", "How answers are shaped."),
     ("limits", "Limits: beyond them, requests are refused or connections closed."),
     (
         "admin",
         "The listener of the operator. It has no passwords: keep it on loopback or on a unix socket.",
+    ),
+    #[cfg(feature = "control")]
+    (
+        "control",
+        "Background work: scans of the primary tree, compiles and clean-up, as tasks that survive crashes. With \
+         `state` or `store`, this process does it, and serves the snapshot that it publishes.",
     ),
 ];
 
@@ -60,6 +68,10 @@ macro_rules! written {
         #[allow(missing_docs, reason = "each section says what it is about")]
         pub struct Written {
             $(#[command(flatten)] pub $field: $Section,)*
+            /// Background work; its flags are those of `mirrorlistd control`.
+            #[cfg(feature = "control")]
+            #[arg(skip)]
+            pub control: ControlOptions,
             /// The further public addresses; in the file only.
             #[arg(skip)]
             pub listeners: Vec<ListenerTable>,
@@ -68,14 +80,24 @@ macro_rules! written {
         impl Written {
             /// The sections, in reading order.
             pub fn chapters() -> Vec<Chapter> {
-                vec![$(chapter::<$Section>(),)* chapter::<ListenerOptions>()]
+                vec![
+                    $(chapter::<$Section>(),)*
+                    #[cfg(feature = "control")]
+                    chapter::<ControlOptions>(),
+                    chapter::<ListenerOptions>(),
+                ]
             }
 
             /// Merges two layers; a value in the upper layer wins.
             pub fn merge(self, lower: Self) -> Self {
                 let mut listeners = self.listeners;
                 listeners.extend(lower.listeners);
-                Self { $($field: self.$field.merge(lower.$field),)* listeners }
+                Self {
+                    $($field: self.$field.merge(lower.$field),)*
+                    #[cfg(feature = "control")]
+                    control: self.control.over(lower.control),
+                    listeners,
+                }
             }
 
             fn read_option<'de, A: MapAccess<'de>>(
@@ -83,6 +105,10 @@ macro_rules! written {
                 key: &str,
                 map: &mut A,
             ) -> Result<bool, A::Error> {
+                #[cfg(feature = "control")]
+                if self.control.read(key, map)? {
+                    return Ok(true);
+                }
                 Ok($(self.$field.read(key, map)?)||*)
             }
         }
@@ -105,9 +131,9 @@ static KEYS: LazyLock<Vec<(&str, Vec<&str>)>> = LazyLock::new(|| {
     let chapters = Written::chapters();
     let options: Vec<_> = chapters.into_iter().flat_map(|chapter| chapter.options).collect();
     let mut top = names_in("", &options);
-    top.extend(TABLES.map(|(table, _)| table));
+    top.extend(TABLES.iter().map(|(table, _)| *table));
     top.push(LISTENER);
-    let tables = TABLES.map(|(table, _)| (table, names_in(table, &options)));
+    let tables = TABLES.iter().map(|(table, _)| (*table, names_in(table, &options)));
     std::iter::once(("", top)).chain(tables).collect()
 });
 
@@ -148,6 +174,10 @@ pub enum Error {
     /// The command line names an index, but no catalog.
     #[error(transparent)]
     IndexAlone(#[from] IndexAlone),
+    /// Background work cannot be done as it is configured.
+    #[cfg(feature = "control")]
+    #[error(transparent)]
+    Control(#[from] ControlError),
     /// It is no valid configuration.
     #[error("{}:{line}: {message}", .path.display())]
     Content {

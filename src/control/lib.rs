@@ -1,10 +1,20 @@
 //! The half that knows: runs background work, and shows it.
 //!
-//! `kinds` are what there is to do: scan the primary tree, compile a snapshot, and so on. The component
-//! starts the store, the node that runs tasks, and what makes tasks when files change. `api` and `pages` are
-//! how people and programs ask, on the operator's listener ([`serve::admin::part`]).
+//! [`kinds`] are what there is to do: scan the primary tree, compile a snapshot, and so on. The
+//! [component](component::Control) starts the store, the node that runs tasks, and the [`trigger`]s, which
+//! make tasks when files change. `api` and `pages` are how people and programs ask, on the operator's
+//! listener ([`serve::admin::part`]).
 //!
 //! Nothing of it is on the way of an answer: a server goes on from its last good snapshot, whatever happens
 //! here.
 
 pub mod access;
+pub mod options;
+pub mod freshness;
+pub(crate) mod kinds;
+pub(crate) mod trigger;
+pub mod component;
+pub mod part;
+
+pub use component::{Control, Handle};
+pub use options::Options;

@@ -11,6 +11,10 @@
 //! need no lock: each has its own file, and of two at the same time the last rename counts. Writers that
 //! build on what is in the file are kept apart by [`super::write_lock`].
 //!
+//! A task that may be overtaken by another one ([`NewFile::write_tagged`]) has its number in the name instead
+//! (`.NAME.task-`, the tag, `.tmp`). Its writer holds the write lock of the file, so it is the only one, and
+//! removes what killed ones have left at once.
+//!
 //! A symbolic link is not replaced: what it leads to is, so that whoever reads that by its own name gets the
 //! new file as well.
 //!
@@ -33,6 +37,8 @@ pub const ABANDONED: Duration = Duration::from_secs(3_600);
 const MODE: u32 = 0o644;
 /// The most symbolic links that are followed, as many as Linux does.
 const MAX_LINKS: usize = 40;
+/// What stands before the tag in a temporary name of a task.
+const TAGGED: &[u8] = b"task-";
 /// The most names that are tried; with 64 random bits the first one is free as a rule.
 const MAX_NAMES: usize = 8;
 
@@ -75,14 +81,32 @@ pub struct NewFile {
 impl NewFile {
     /// Writes the bytes beside the file to which `path` leads, which [`Self::replace`] then replaces.
     pub fn write(path: &Path, bytes: &[u8]) -> io::Result<Self> {
+        Self::write_as(path, bytes, |names| {
+            names.remove_abandoned();
+            names.create()
+        })
+    }
+
+    /// Does so under a name that holds `tag`, digits and dashes. The caller holds the
+    /// [write lock](super::write_lock) of the file: what others have left under such names is removed.
+    pub fn write_tagged(path: &Path, bytes: &[u8], tag: &str) -> io::Result<Self> {
+        Self::write_as(path, bytes, |names| {
+            names.remove_tagged();
+            names.create_tagged(tag)
+        })
+    }
+
+    fn write_as(
+        path: &Path,
+        bytes: &[u8],
+        create: impl FnOnce(&Names<'_>) -> io::Result<Temporary>,
+    ) -> io::Result<Self> {
         if fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
             // A rename would also replace a device such as /dev/null.
             return Err(io::Error::other("exists and is no regular file"));
         }
         let path = follow_links(path)?;
-        let names = Names::of(&path)?;
-        names.remove_abandoned();
-        let mut temporary = names.create()?;
+        let mut temporary = create(&Names::of(&path)?)?;
         temporary.file.write_all(bytes)?;
         temporary.file.sync_all()?;
         Ok(Self { path, temporary })
@@ -101,6 +125,17 @@ impl NewFile {
         let synced = File::open(folder).and_then(|folder| folder.sync_all());
         Ok(synced.err().map(|error| NotSynced { folder: folder.to_owned(), error }))
     }
+}
+
+/// Whether this is the tag of a task.
+fn is_tag(tag: &[u8]) -> bool {
+    !tag.is_empty() && tag.iter().all(|b| b.is_ascii_digit() || *b == b'-')
+}
+
+fn create_new(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(MODE).custom_flags(libc::O_NOFOLLOW);
+    options.open(path)
 }
 
 /// The folder of a file.
@@ -175,11 +210,15 @@ impl<'a> Names<'a> {
     }
 
     fn create(&self) -> io::Result<Temporary> {
-        let (path, file) = self.with_fresh_name(|path| {
-            let mut options = OpenOptions::new();
-            options.write(true).create_new(true).mode(MODE).custom_flags(libc::O_NOFOLLOW);
-            options.open(path)
-        })?;
+        let (path, file) = self.with_fresh_name(create_new)?;
+        Ok(Temporary { name: TemporaryName(path), file })
+    }
+
+    fn create_tagged(&self, tag: &str) -> io::Result<Temporary> {
+        let mut name = self.prefix();
+        name.extend_from_slice(&[TAGGED, tag.as_bytes(), b".tmp"].concat());
+        let path = self.folder.join(OsStr::from_bytes(&name));
+        let file = create_new(&path)?;
         Ok(Temporary { name: TemporaryName(path), file })
     }
 
@@ -216,11 +255,25 @@ impl<'a> Names<'a> {
         }
     }
 
+    /// Removes what tasks have left behind.
+    fn remove_tagged(&self) {
+        let Ok(entries) = fs::read_dir(self.folder) else { return };
+        for entry in entries.flatten().filter(|entry| self.is_tagged(&entry.file_name())) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+
+    fn is_tagged(&self, name: &OsStr) -> bool {
+        let rest = name.as_bytes().strip_prefix(&[&self.prefix()[..], TAGGED].concat()[..]);
+        rest.and_then(|rest| rest.strip_suffix(b".tmp")).is_some_and(is_tag)
+    }
+
     /// Whether a name is a temporary one. Earlier versions used names without digits.
     fn is_temporary(&self, name: &OsStr) -> bool {
         let rest = name.as_bytes().strip_prefix(&self.prefix()[..]);
         match rest.and_then(|rest| rest.strip_suffix(b"tmp")) {
             Some(b"" | b"previous.") => true,
+            _ if self.is_tagged(name) => true,
             Some([digits @ .., b'.']) => {
                 digits.len() == 16 && digits.iter().all(u8::is_ascii_hexdigit)
             }
@@ -258,11 +311,31 @@ mod tests {
     }
 
     #[test]
+    fn a_task_removes_what_others_have_left_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = |name: &str| folder.path().join(name);
+        for name in [".f.task-7-1.tmp", ".g.task-7-1.tmp", ".f.0123456789abcdef.tmp"] {
+            fs::write(path(name), "left").expect("a write");
+        }
+        let new = NewFile::write_tagged(&path("f"), b"new", "7-2").expect("a write");
+        assert!(path(".f.task-7-2.tmp").exists() && !path(".f.task-7-1.tmp").exists());
+        assert!(path(".g.task-7-1.tmp").exists() && path(".f.0123456789abcdef.tmp").exists());
+        drop(new);
+        assert!(!path("f").exists() && !path(".f.task-7-2.tmp").exists());
+        let new = NewFile::write_tagged(&path("f"), b"new", "7-3").expect("a write");
+        new.replace().expect("a rename");
+        assert_eq!(fs::read_to_string(path("f")).expect("a file"), "new");
+    }
+
+    #[test]
     fn temporary_names_are_told_from_all_others() {
         let names = Names { folder: Path::new("."), name: OsStr::new("a.b") };
         for (name, is_ours) in [
             (".a.b.0123456789abcdef.tmp", true),
             (".a.b.tmp", true),
+            (".a.b.task-12-3.tmp", true),
+            (".a.b.task-.tmp", false),
+            (".a.b.task-12-x.tmp", false),
             (".a.b.previous.tmp", true),
             ("a.b", false),
             ("a.b.previous", false),

@@ -41,10 +41,12 @@ mod read_file;
 mod walk;
 mod rsync_listing;
 mod shrink;
+mod former;
+mod known;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use index::{Directory, Fault, Index};
 
@@ -55,9 +57,29 @@ use tree::Tree;
 use walk::{Counts, Walk, WalkError, Walked};
 
 pub use findings::{Findings, Found, Problem};
+pub use former::{FormerError, read_former};
+pub use known::KnownRepositories;
 pub use progress::Progress;
 pub use rsync_listing::ListingError;
 pub use shrink::{Loss, Lost};
+
+/// Where the primary tree is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TreeSource {
+    /// On this host: its top.
+    Tree(PathBuf),
+    /// On another host: the file with what `rsync -rl --list-only` has printed.
+    RsyncListing(PathBuf),
+}
+
+impl TreeSource {
+    /// The tree or the listing.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Tree(path) | Self::RsyncListing(path) => path,
+        }
+    }
+}
 
 /// How to scan.
 #[derive(Clone, Debug)]
@@ -138,6 +160,12 @@ pub enum ScanError {
     /// The system has no threads.
     #[error("cannot start a thread: {0}")]
     Threads(std::io::Error),
+    /// Somebody has stopped it.
+    #[error("{}: the scan was stopped", path.display())]
+    Stopped {
+        /// The tree.
+        path: PathBuf,
+    },
     /// The listing cannot be used.
     #[error("{}: {reason}", path.display())]
     Listing {
@@ -165,6 +193,19 @@ pub enum ScanError {
     Fault(#[from] Fault),
 }
 
+/// Scans, wherever the tree is. `former` is the index of the last scan.
+pub fn scan(
+    source: &TreeSource,
+    former: Option<&Index>,
+    options: &Options,
+    progress: &Progress,
+) -> Result<Scan, ScanError> {
+    match source {
+        TreeSource::Tree(path) => scan_tree(path, former, options, progress),
+        TreeSource::RsyncListing(path) => scan_listing(path, former, options, progress),
+    }
+}
+
 /// Walks a local tree. `former` is the index of the last scan.
 pub fn scan_tree(
     path: &Path,
@@ -181,6 +222,7 @@ pub fn scan_tree(
         }
         WalkError::TooMany => ScanError::TooMany { path: path.to_owned() },
         WalkError::Threads(error) => ScanError::Threads(error),
+        WalkError::Stopped => ScanError::Stopped { path: path.to_owned() },
     };
     let tree = Tree::open(path).map_err(top)?;
     let walk = Walk {
@@ -228,7 +270,24 @@ pub fn scan_listing(
     finish(path, former, options, walked)
 }
 
+/// More threads than this hardly help with one disk.
+const MAX_DEFAULT_THREADS: usize = 4;
+/// How long a gap may be in which a tool replaces a directory by renaming.
+const SECOND_LOOK: Duration = Duration::from_millis(300);
+
 impl Options {
+    /// The usual way to scan now: with a thread for each processor, at most four.
+    pub fn usual(keep_versions: Duration, allow_shrink: bool) -> Self {
+        let n_processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            now: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+            keep_versions,
+            allow_shrink,
+            n_threads: n_processors.min(MAX_DEFAULT_THREADS),
+            second_look: SECOND_LOOK,
+        }
+    }
+
     fn memory(&self) -> Memory {
         Memory { now: self.now.as_secs(), keep: self.keep_versions.as_secs() }
     }

@@ -1,6 +1,6 @@
-//! How far a scan is, for somebody who waits for it.
+//! How far a scan is, for somebody who waits for it, or wants it to stop.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Counters that a scan moves on.
 #[derive(Debug, Default)]
@@ -8,6 +8,7 @@ pub struct Progress {
     n_directories: AtomicU64,
     n_files: AtomicU64,
     n_read: AtomicU64,
+    is_stopped: AtomicBool,
 }
 
 impl Progress {
@@ -15,6 +16,16 @@ impl Progress {
     pub fn counts(&self) -> (u64, u64, u64) {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         (load(&self.n_directories), load(&self.n_files), load(&self.n_read))
+    }
+
+    /// Makes the scan end soon, without an index.
+    pub fn stop(&self) {
+        self.is_stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the scan is to end.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.is_stopped.load(Ordering::Relaxed)
     }
 
     /// Counts a directory with its files.

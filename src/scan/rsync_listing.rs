@@ -47,6 +47,9 @@ pub enum ListingError {
              \"drwxr-xr-x          4,096 2026/11/26 10:30:00 9/os\""
     )]
     NoEntry,
+    /// Somebody has stopped the scan.
+    #[error("was not read to its end: the scan was stopped")]
+    Stopped,
     /// The last line has no end.
     #[error("ends in the middle of line {0}: the listing was cut off")]
     CutOff(u64),
@@ -73,6 +76,9 @@ fn parse(mut input: impl BufRead, progress: &Progress) -> Result<Listed, Listing
         line.clear();
         let read = input.by_ref().take(MAX_LINE).read_until(b'\n', &mut line);
         let n = read.map_err(|error| ReadError::Read { offset, error })?;
+        if progress.is_stopped() {
+            return Err(ListingError::Stopped);
+        }
         offset += n as u64;
         if n == 0 {
             break;

@@ -78,6 +78,8 @@ pub(super) enum WalkError {
     TooMany,
     /// The system has no threads.
     Threads(std::io::Error),
+    /// Somebody has stopped it.
+    Stopped,
 }
 
 impl Walk<'_> {
@@ -121,6 +123,10 @@ impl Walk<'_> {
     fn work(&self, queue: &Queue, known: &[Directory]) -> Result<Walked, WalkError> {
         let mut walked = Walked::default();
         while let Some(task) = queue.take() {
+            if self.progress.is_stopped() {
+                queue.stop();
+                return Err(WalkError::Stopped);
+            }
             let is_known = names::find(known, task.name()).is_some();
             let outcome = match is_known {
                 true => self.read_again(task.name(), &mut walked).map(|()| Vec::new()),

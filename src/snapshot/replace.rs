@@ -9,6 +9,7 @@
 use std::path::{Path, PathBuf};
 
 use super::format::{self, Error};
+use super::generation::Generation;
 use runtime::replace::{NewFile, NotSynced};
 use runtime::sealed::Reason;
 
@@ -35,12 +36,39 @@ pub struct WriteOutcome {
 /// file is in place.
 pub fn write(path: &Path, bytes: &[u8], keep: Keep) -> Result<WriteOutcome, Error> {
     let new = NewFile::write(path, bytes).map_err(|error| Reason::Write(error).at(path))?;
-    let not_kept = match keep {
-        Keep::Previous => keep_previous(path, &new, bytes).err(),
-        Keep::Nothing => None,
-    };
-    let not_synced = new.replace().map_err(|error| Reason::Write(error).at(path))?;
-    Ok(WriteOutcome { not_kept, not_synced })
+    Prepared::of(path, new, bytes).publish(keep)
+}
+
+/// A snapshot that is written beside the file that it replaces, and removed on drop.
+pub struct Prepared {
+    path: PathBuf,
+    new: NewFile,
+    generation: Option<Generation>,
+}
+
+impl Prepared {
+    /// Writes bytes from [`format::encode`] beside the file at `path`, under a name that holds `tag`. The
+    /// caller holds the [write lock](runtime::write_lock) of that file.
+    pub fn write(path: &Path, bytes: &[u8], tag: &str) -> Result<Self, Error> {
+        let new = NewFile::write_tagged(path, bytes, tag);
+        let new = new.map_err(|error| Reason::Write(error).at(path))?;
+        Ok(Self::of(path, new, bytes))
+    }
+
+    fn of(path: &Path, new: NewFile, bytes: &[u8]) -> Self {
+        Self { path: path.to_owned(), new, generation: format::generation_of(bytes) }
+    }
+
+    /// Puts it in place. After an error the old file is in place.
+    pub fn publish(self, keep: Keep) -> Result<WriteOutcome, Error> {
+        let Self { path, new, generation } = self;
+        let not_kept = match keep {
+            Keep::Previous => keep_previous(&path, &new, generation).err(),
+            Keep::Nothing => None,
+        };
+        let not_synced = new.replace().map_err(|error| Reason::Write(error).at(&path))?;
+        Ok(WriteOutcome { not_kept, not_synced })
+    }
 }
 
 /// The path at which the previous snapshot of `path` is kept, which is beside the file to which a link leads.
@@ -52,13 +80,13 @@ pub fn previous_of(path: &Path) -> PathBuf {
 }
 
 /// Keeps the file at `path` under its second name if it is intact and of another generation.
-fn keep_previous(path: &Path, new: &NewFile, next: &[u8]) -> Result<(), Error> {
+fn keep_previous(path: &Path, new: &NewFile, next: Option<Generation>) -> Result<(), Error> {
     let previous = previous_of(path);
     let failed = |error| Reason::Write(error).at(&previous);
     let Some(second) = new.second_name_of_old().map_err(failed)? else { return Ok(()) };
     // The link is verified and kept, so a change of `path` meanwhile has no effect.
     match format::read_generation(second.path()) {
-        Ok(generation) if Some(generation) == format::generation_of(next) => Ok(()),
+        Ok(generation) if Some(generation) == next => Ok(()),
         Ok(_) => second.rename(&previous).map_err(failed),
         // An unreadable file is reported; a damaged one is silently not kept.
         Err(error) if error.io_error().is_some() => Err(error),

@@ -144,8 +144,10 @@ impl Run {
     /// Returns when the task must stop.
     pub async fn until_stopped(&self) -> Stop {
         let mut stop = self.0.stop.subscribe();
-        match stop.wait_for(Option::is_some).await {
-            Ok(stop) => stop.clone().unwrap_or(Stop::Lost),
+        // The guard is not held while waiting for anything else, so that the future may change threads.
+        let told = stop.wait_for(Option::is_some).await.map(|told| told.clone());
+        match told {
+            Ok(told) => told.unwrap_or(Stop::Lost),
             // Cannot happen: `self` holds the sender.
             Err(_) => std::future::pending().await,
         }

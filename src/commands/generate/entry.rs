@@ -75,9 +75,11 @@ pub(super) fn default(option: &Definition, quote: &str) -> Option<String> {
     }
 }
 
-/// The flag of an option, short form first: `-c`, `--cache FILE`.
+/// The flag of an option, short form first: `-c`, `--cache FILE`. Some belong to one subcommand only.
 pub(super) fn flag(command: &Command, option: &Definition) -> Option<Vec<String>> {
-    command.get_arguments().find(|arg| arg.get_id() == option.id).map(spellings)
+    let below = command.get_subcommands().flat_map(Command::get_arguments);
+    let mut arguments = command.get_arguments().chain(below);
+    arguments.find(|arg| arg.get_id() == option.id).map(spellings)
 }
 
 /// The spellings of an argument: its short form, and its long form with the name of its value.

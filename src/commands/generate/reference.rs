@@ -123,7 +123,11 @@ fn command_entry(path: &str, command: &Command, is_option: &impl Fn(&Arg) -> boo
     if arguments.iter().any(|arg| is_option(arg)) {
         let has = |id: &str| arguments.iter().any(|arg| arg.get_id() == id);
         let which = match (has("listen"), has("profile")) {
-            (true, _) => "every flag above",
+            _ if has("control_state") => {
+                "the flags of [Data](#data) that name inputs, those of [Background work](#background-work), \
+                 and those of [Admin](#admin)"
+            }
+            (true, _) => "every flag above but those of [Background work](#background-work)",
             (false, true) => {
                 "the flags of [Data](#data) that name data, and those of [Answers](#answers)"
             }

@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 
 use crate::config::section_macro::section;
 use crate::config::values::{
-    AliasTable, Count, Fallback, FallbackParser, Nat64Prefix, Policy, Profile, Protocol, Requesters,
+    AliasTable, Count, Fallback, Nat64Prefix, Policy, Profile, Protocol, Requesters, SecretParser,
 };
 use answer::shaping::Shaping;
 use model::url;
@@ -98,7 +98,7 @@ section! {
         /// URL/pub/fedora/linux/releases/. dnf tries the last URL second when the first one stalls.
         fallback: Fallback {
             key: "answer.fallback",
-            flag: (long, value_parser = FallbackParser),
+            flag: (long, value_parser = SecretParser::<Fallback>::of("--fallback <URL>")),
             value: "URL",
             example: "\"https://dl.example.org\"",
         }

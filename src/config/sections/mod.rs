@@ -6,5 +6,7 @@ pub mod listen;
 pub mod http;
 pub mod answer;
 pub mod admin;
+#[cfg(feature = "control")]
+pub mod control;
 pub mod log;
 pub mod process;

@@ -19,6 +19,7 @@
 
 pub mod load;
 pub mod job;
+pub mod debounce;
 pub mod watch;
 pub mod history;
 pub mod plausible;

@@ -24,15 +24,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
+use super::debounce::{Debouncer, MAX_QUIET_TIMES, Settled};
 use super::history::{History, WatchState};
 use super::job::Reloader;
 use super::load::Source;
 use crate::metrics::ReloadTrigger;
 use runtime::supervise::{Supervisor, Thread};
-use sources::Revision;
 
-/// Quiet times of uninterrupted change after which a reload is tried anyway.
-pub const MAX_QUIET_TIMES: u32 = 60;
 /// The longest interval between two checks; it is shorter with a short quiet time.
 const MAX_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -74,160 +72,34 @@ fn watch(
     history: &History,
     stopped: &Receiver<()>,
 ) {
-    let quiet = debouncer.quiet;
+    let quiet = debouncer.quiet();
     let interval = (quiet / 4).min(MAX_CHECK_INTERVAL);
     while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
         let revision = source.revision();
-        if revision != debouncer.seen {
+        if revision != *debouncer.seen() {
             watch_state.last_change = Some(SystemTime::now());
         }
         if history.take_retry() {
             debouncer.retry(Instant::now());
         }
         let reason = debouncer.observe(Instant::now(), revision);
-        watch_state.is_waiting = debouncer.began.is_some();
+        watch_state.is_waiting = debouncer.is_waiting();
         watch_state.last_check = SystemTime::now();
         history.set_watch_state(watch_state.clone());
         let Some(reason) = reason else { continue };
-        if history.last_revision().as_ref() == Some(&debouncer.seen) {
+        if history.last_revision().as_ref() == Some(debouncer.seen()) {
             // The files are as they were before, or a signal was faster.
             continue;
         }
         match reason {
-            ReloadReason::Quiet => tracing::info!("the data files have changed; reloading"),
-            ReloadReason::Retry => tracing::info!("the data files could not be read; trying again"),
-            ReloadReason::TimedOut => tracing::warn!(
+            Settled::Quiet => tracing::info!("the data files have changed; reloading"),
+            Settled::Retry => tracing::info!("the data files could not be read; trying again"),
+            Settled::TimedOut => tracing::warn!(
                 "the data files keep changing and have not been quiet for {quiet:?} in {:?}; \
                  reloading all the same",
                 quiet * MAX_QUIET_TIMES
             ),
         }
         reloader.request(ReloadTrigger::Watch);
-    }
-}
-
-/// Detects when changing files have settled; the caller passes the time.
-struct Debouncer {
-    quiet: Duration,
-    /// The revision at the last check.
-    seen: Revision,
-    /// When the revision last differed from the one before.
-    changed: Instant,
-    /// The first change that has not led to a reload yet; `None` if there is none.
-    began: Option<Instant>,
-    /// Whether this waits to retry unchanged files that could not be read.
-    is_retry: bool,
-}
-
-/// The reason why a reload is due.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum ReloadReason {
-    /// The files have stayed unchanged for the quiet time.
-    Quiet,
-    /// The files that could not be read have not changed, and the quiet time is over.
-    Retry,
-    /// The files kept changing for too long.
-    TimedOut,
-}
-
-impl Debouncer {
-    fn new(quiet: Duration, seen: Revision) -> Self {
-        Self { quiet, seen, changed: Instant::now(), began: None, is_retry: false }
-    }
-
-    /// Waits for another quiet time, to retry the present files.
-    fn retry(&mut self, now: Instant) {
-        if self.began.is_none() {
-            self.changed = now;
-            self.began = Some(now);
-            self.is_retry = true;
-        }
-    }
-
-    fn observe(&mut self, now: Instant, revision: Revision) -> Option<ReloadReason> {
-        if revision != self.seen {
-            self.seen = revision;
-            self.changed = now;
-            self.began.get_or_insert(now);
-            self.is_retry = false;
-        }
-        let began = self.began?;
-        if now.duration_since(self.changed) >= self.quiet {
-            self.began = None;
-            let is_retry = std::mem::take(&mut self.is_retry);
-            return Some(if is_retry { ReloadReason::Retry } else { ReloadReason::Quiet });
-        }
-        if now.duration_since(began) >= self.quiet * MAX_QUIET_TIMES {
-            // If the changes go on, a reload is due again after the same time.
-            self.began = Some(now);
-            return Some(ReloadReason::TimedOut);
-        }
-        None
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Returns the reloads for a file that has this content at each second; `-` is a missing file.
-    fn observe(quiet: u64, contents: &str) -> Vec<(usize, ReloadReason)> {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("data");
-        let source = Source::Snapshot(path.clone());
-        let mut debouncer = Debouncer::new(Duration::from_secs(quiet), source.revision());
-        let start = Instant::now();
-        let mut last = '-';
-        let mut reloads = Vec::new();
-        for (second, content) in contents.chars().enumerate() {
-            if content != last && content == '-' {
-                std::fs::remove_file(&path).expect("a removal");
-            } else if content != last {
-                // Lengths differ, because timestamps of the file system may be coarse.
-                std::fs::write(&path, "x".repeat(content as usize)).expect("a write");
-            }
-            last = content;
-            let now = start + Duration::from_secs(second as u64);
-            reloads
-                .extend(debouncer.observe(now, source.revision()).map(|reason| (second, reason)));
-        }
-        reloads
-    }
-
-    #[test]
-    fn a_burst_of_changes_ends_once_with_the_quiet_time() {
-        assert_eq!(observe(3, "aaaaaaaa"), [(3, ReloadReason::Quiet)]);
-        assert_eq!(observe(3, "abbccdddddd"), [(8, ReloadReason::Quiet)]);
-        assert_eq!(
-            observe(3, "aaaab-bbbbbbb"),
-            [(3, ReloadReason::Quiet), (9, ReloadReason::Quiet)]
-        );
-        assert_eq!(observe(3, "aabb-aab"), []);
-    }
-
-    #[test]
-    fn what_could_not_be_read_is_tried_again_after_the_quiet_time() {
-        let quiet = Duration::from_secs(3);
-        let source = Source::Snapshot("/nonexistent".into());
-        let mut debouncer = Debouncer::new(quiet, source.revision());
-        let start = Instant::now();
-        debouncer.retry(start);
-        assert_eq!(debouncer.observe(start + quiet / 2, source.revision()), None);
-        assert_eq!(debouncer.observe(start + quiet, source.revision()), Some(ReloadReason::Retry));
-        assert_eq!(debouncer.observe(start + quiet * 9, source.revision()), None);
-        // A change during the wait for a retry counts as a change.
-        let there = Source::Snapshot(std::env::temp_dir());
-        debouncer.retry(start);
-        assert_eq!(debouncer.observe(start, there.revision()), None);
-        assert_eq!(debouncer.observe(start + quiet, there.revision()), Some(ReloadReason::Quiet));
-    }
-
-    #[test]
-    fn files_that_are_never_quiet_are_tried_after_all() {
-        let changing = "ab".repeat(70);
-        let n = MAX_QUIET_TIMES as usize * 2;
-        assert_eq!(observe(2, &changing), [(n, ReloadReason::TimedOut)]);
-        let twice = observe(2, &changing.repeat(2));
-        assert_eq!(twice, [(n, ReloadReason::TimedOut), (2 * n, ReloadReason::TimedOut)]);
     }
 }

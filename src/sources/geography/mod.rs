@@ -22,6 +22,7 @@ pub mod mmdb;
 pub mod table_file;
 pub mod table;
 pub mod build;
+pub mod prepare;
 pub mod shrink;
 pub mod country_continent;
 pub mod country_names;

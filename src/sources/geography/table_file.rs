@@ -143,13 +143,19 @@ impl Tables {
         KIND.is_kind_of(path).then(read)
     }
 
+    /// Fails if a file of another kind is at `path`.
+    pub fn check_target(path: &Path) -> Result<(), Error> {
+        let is_empty = fs::metadata(path).is_ok_and(|meta| meta.len() == 0);
+        match path.exists() && !is_empty && !KIND.is_kind_of(path) {
+            true => Err(Reason::Write(io::Error::other(FOREIGN)).at(path)),
+            false => Ok(()),
+        }
+    }
+
     /// Atomically replaces the file at `path`, and returns how many bytes it has. A file of another kind is
     /// not replaced: it may be one of the sources.
     pub fn write(&self, path: &Path) -> Result<(usize, Option<NotSynced>), Error> {
-        let is_empty = fs::metadata(path).is_ok_and(|meta| meta.len() == 0);
-        if path.exists() && !is_empty && !KIND.is_kind_of(path) {
-            return Err(Reason::Write(io::Error::other(FOREIGN)).at(path));
-        }
+        Self::check_target(path)?;
         let bytes = self.encode().map_err(|error| Reason::Encode(error).at(path))?;
         let not_synced = replace::write(path, &bytes);
         Ok((bytes.len(), not_synced.map_err(|error| Reason::Write(error).at(path))?))

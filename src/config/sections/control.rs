@@ -1,0 +1,399 @@
+//! Background work: where its tasks are kept, what they do, and how often.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::ArgAction;
+
+use crate::config::section_macro::{Section, section};
+use crate::config::values::{Count, NodeName, PostgresAddress, SecretParser};
+use control::options::{
+    Budgets, Every, GeographyTables, Options, PostgresUrl, PrimaryTree, Site, StoreLocation,
+};
+use scan::TreeSource;
+use serve::reload::{Shrink, Source};
+use sources::{Inputs, TextCatalog};
+
+/// The name of a published snapshot in the folder of the store.
+const SNAPSHOT: &str = "mirrors.snapshot";
+/// A day, in seconds.
+const DAY: u64 = 86_400;
+
+section! {
+    /// Background work: scans of the primary tree, compiles, and clean-up run as tasks, which are kept in a
+    /// store and survive crashes. With `state` or `store`, `serve` does this work itself, and serves the
+    /// snapshot that it publishes; `mirrorlistd control` does it in a process of its own.
+    ///
+    /// What is compiled is what `catalog`, `almalinux` or `cache` name, with their tables of networks.
+    pub struct ControlOptions in "Background work" {
+        /// Keep tasks in this folder, which is made if it is missing
+        ///
+        /// It must be on a local disk. One process at a time uses it.
+        control_state: PathBuf {
+            key: "control.state",
+            flag: (long = "state", conflicts_with = "control_store"),
+            value: "FOLDER",
+            example: "\"/var/lib/mirrorlistd/state\"",
+        }
+        /// Keep tasks in a PostgreSQL, which several machines may share
+        control_store: PostgresAddress {
+            key: "control.store",
+            flag: (long = "store", value_parser = SecretParser::<PostgresAddress>::of("--store <URL>")),
+            value: "URL",
+            example: "\"postgresql://mirrorlistd@db.example.org/mirrorlistd\"",
+        }
+        /// The name of this process among those that share a store
+        ///
+        /// No two may have the same name at the same time: the later one takes over what the other one does.
+        control_node: NodeName {
+            key: "control.node",
+            flag: (long = "node"),
+            value: "NAME",
+            otherwise: "the name of the host",
+            example: "\"control-1\"",
+        }
+        /// The snapshot file that is published
+        ///
+        /// The snapshot before is kept beside it, with `.previous` after its name.
+        control_snapshot: PathBuf {
+            key: "control.snapshot",
+            flag: (long = "snapshot"),
+            value: "FILE",
+            otherwise: "mirrors.snapshot in the folder of `state`",
+            example: "\"/var/lib/mirrorlistd/mirrors.snapshot\"",
+        }
+        /// Scan this tree, which is the primary one, into the file that `index` names
+        ///
+        /// It is scanned when a repomd.xml in it changes, and every `scan_every` seconds.
+        control_tree: PathBuf {
+            key: "control.tree",
+            flag: (long = "tree", conflicts_with = "control_rsync_listing"),
+            value: "FOLDER",
+            example: "\"/srv/pub/example\"",
+        }
+        /// Read the primary tree from what `rsync -rl --list-only` has printed
+        ///
+        /// It is read when the file changes. Such an index has no checksums.
+        control_rsync_listing: PathBuf {
+            key: "control.rsync_listing",
+            flag: (long = "rsync-listing"),
+            value: "FILE",
+            example: "\"/var/lib/mirrorlistd/listing\"",
+        }
+        /// How many days an earlier version of a file stays known after it was replaced in the tree
+        control_keep_versions: Count<0, 365> {
+            key: "control.keep_versions_days",
+            flag: (long = "keep-versions-days"),
+            value: "DAYS",
+            default: Count::of(4),
+        }
+        /// Build `geography_file` from these tables of networks and countries, the preferred one first
+        control_country_tables: Vec<PathBuf> {
+            key: "control.country_tables",
+            flag: (long = "country-table"),
+            value: "FILE",
+            default: Vec::new(),
+        }
+        /// Build `geography_file` from these tables of networks and autonomous systems, the preferred one first
+        control_asn_tables: Vec<PathBuf> {
+            key: "control.asn_tables",
+            flag: (long = "asn-table"),
+            value: "FILE",
+            default: Vec::new(),
+        }
+        /// The file that is built from tables when they change
+        ///
+        /// Name it with `geoip` and `global_netblocks` as well, so that it is used.
+        control_geography_file: PathBuf {
+            key: "control.geography_file",
+            flag: (long = "geography-file"),
+            value: "FILE",
+            example: "\"/var/lib/mirrorlistd/networks.geography\"",
+        }
+        /// How often the tree is scanned without a change that was noticed
+        control_scan_every: Count<1, 31_536_000> {
+            key: "control.scan_every",
+            flag: (long = "scan-every"),
+            value: "SECONDS",
+            default: Count::of(600),
+        }
+        /// How often the snapshot is compiled without a change that was noticed
+        control_compile_every: Count<1, 31_536_000> {
+            key: "control.compile_every",
+            flag: (long = "compile-every"),
+            value: "SECONDS",
+            default: Count::of(3_600),
+        }
+        /// How often tasks that ended long ago are removed
+        control_purge_every: Count<1, 31_536_000> {
+            key: "control.purge_every",
+            flag: (long = "purge-every"),
+            value: "SECONDS",
+            default: Count::of(3_600),
+        }
+        /// How many days ended tasks stay known
+        ///
+        /// The last success and the last failure of each kind and schedule stay for ever.
+        control_keep_days: Count<1, 3_650> {
+            key: "control.keep_days",
+            flag: (long = "keep-days"),
+            value: "DAYS",
+            default: Count::of(30),
+        }
+        /// How many scans and compiles may run at the same time, on all machines together
+        control_cpu: Count<1, 1_000> {
+            key: "control.cpu",
+            flag: (long = "cpu"),
+            value: "N",
+            default: Count::of(1),
+        }
+        /// How many tasks that wait for the network may run at the same time, on all machines together
+        control_net: Count<1, 1_000> {
+            key: "control.net",
+            flag: (long = "net"),
+            value: "N",
+            default: Count::of(4),
+        }
+        /// How many tasks that work on the store may run at the same time, on all machines together
+        control_db: Count<1, 1_000> {
+            key: "control.db",
+            flag: (long = "db"),
+            value: "N",
+            default: Count::of(1),
+        }
+        /// How long a process may give no sign of life before its tasks are given to others
+        control_heartbeat_seconds: Count<1, 3_600> {
+            key: "control.heartbeat_seconds",
+            flag: (long = "heartbeat-seconds"),
+            value: "SECONDS",
+            default: Count::of(30),
+        }
+        /// How long tasks have to stop when the process does
+        ///
+        /// Those that have not stopped by then begin anew at the next start. `TimeoutStopSec=` in the unit must
+        /// be longer.
+        control_stop_seconds: Count<0, 3_600> {
+            key: "control.stop_seconds",
+            flag: (long = "stop-seconds"),
+            value: "SECONDS",
+            default: Count::of(10),
+        }
+        /// How many threads of tasks that do not stop may be left before no more tasks are begun
+        control_max_zombies: Count<0, 1_000> {
+            key: "control.max_zombies",
+            flag: (long = "max-zombies"),
+            value: "N",
+            default: Count::of(4),
+        }
+        /// A file with tokens, of which one is needed to change anything over TCP
+        ///
+        /// Nobody but its owner may be able to read it. Over a unix socket, none is needed.
+        control_token_file: PathBuf {
+            key: "control.token_file",
+            flag: (long = "token-file"),
+            value: "FILE",
+            otherwise: "nothing can be changed over TCP",
+            example: "\"/etc/mirrorlistd/tokens\"",
+        }
+        /// Whether there are kinds of tasks for tests
+        control_test_kinds: bool {
+            key: "control.test_kinds",
+            flag: (long = "test-kinds", action = ArgAction::SetTrue),
+            value: "",
+            default: false,
+        }
+    }
+}
+
+/// Background work cannot be done as it is configured.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ControlError {
+    /// Nothing says where tasks are kept.
+    #[error(
+        "no store is named for background work: set `state` in `[control]` (`--state`), a folder on a local \
+         disk, or `store`, a PostgreSQL"
+    )]
+    NoStore,
+    /// Two places are named for tasks.
+    #[error("`state` and `store` in `[control]` both name a store: keep one of them")]
+    TwoStores,
+    /// The data are compiled already.
+    #[error(
+        "`snapshot` names a snapshot, and background work has nothing to compile: name a catalog or other \
+         inputs, and the file to publish as `control.snapshot`"
+    )]
+    Compiled,
+    /// Nothing says which file to publish.
+    #[error("`control.store` needs `control.snapshot`: the file to publish")]
+    NoSnapshot,
+    /// Two places are named for the tree.
+    #[error("`tree` and `rsync_listing` in `[control]` both name a tree: keep one of them")]
+    TwoTrees,
+    /// Nothing says which index a scan writes.
+    #[error(
+        "`control.{0}` is scanned into the index of a catalog: name that file as `index`, and the catalog"
+    )]
+    NoIndex(&'static str),
+    /// Nothing says which geography file is built.
+    #[error(
+        "`control.country_tables` and `control.asn_tables` need `control.geography_file`: the file to build"
+    )]
+    NoGeographyFile,
+    /// Nothing says of what the geography file is built.
+    #[error("`control.geography_file` needs `control.country_tables` or `control.asn_tables`")]
+    NoTables,
+    /// The file that is built would replace a table.
+    #[error("{} is both a table and the `control.geography_file` that is built from it", .0.display())]
+    TableReplaced(PathBuf),
+}
+
+/// What other sections say of the work.
+pub struct Context<'a> {
+    /// What is to be compiled.
+    pub source: &'a Source,
+    /// Whether data that have shrunk implausibly are published.
+    pub shrink: Shrink,
+    /// How long changed files must be left alone.
+    pub quiet: Duration,
+}
+
+impl ControlOptions {
+    /// Merges two layers. A store that the upper one names takes the place of any that the lower one names,
+    /// and so does a tree.
+    pub fn over(self, mut lower: Self) -> Self {
+        if self.names_store() {
+            (lower.control_state, lower.control_store) = (None, None);
+        }
+        if self.control_tree.is_some() || self.control_rsync_listing.is_some() {
+            (lower.control_tree, lower.control_rsync_listing) = (None, None);
+        }
+        self.merge(lower)
+    }
+
+    /// The work; `None` if there is none.
+    pub fn options(&self, context: &Context<'_>) -> Result<Option<Options>, ControlError> {
+        let store = match (&self.control_state, &self.control_store) {
+            (Some(folder), None) => StoreLocation::Folder(folder.clone()),
+            (None, Some(PostgresAddress(url))) => StoreLocation::Postgres(PostgresUrl(url.clone())),
+            (Some(_), Some(_)) => return Err(ControlError::TwoStores),
+            (None, None) if self.names_work() => return Err(ControlError::NoStore),
+            (None, None) => return Ok(None),
+        };
+        let seconds = |count: Count<1, 31_536_000>| count.as_seconds();
+        Ok(Some(Options {
+            site: self.site(context, &store)?,
+            store,
+            node: self.control_node.clone().map_or_else(host_name, |NodeName(name)| name),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            keep_versions: days(self.control_keep_versions().get()),
+            every: Every {
+                scan: seconds(self.control_scan_every()),
+                compile: seconds(self.control_compile_every()),
+                purge: seconds(self.control_purge_every()),
+            },
+            keep: days(self.control_keep_days().get()),
+            budgets: Budgets {
+                cpu: self.control_cpu().get(),
+                net: self.control_net().get(),
+                db: self.control_db().get(),
+            },
+            time_to_live: self.control_heartbeat_seconds().as_seconds(),
+            stop_deadline: self.control_stop_seconds().as_seconds(),
+            max_zombies: self.control_max_zombies().get(),
+            quiet: context.quiet,
+            token_file: self.control_token_file.clone(),
+            has_test_kinds: self.control_test_kinds(),
+        }))
+    }
+
+    fn site(&self, context: &Context<'_>, store: &StoreLocation) -> Result<Site, ControlError> {
+        let Source::Inputs(inputs) = context.source else { return Err(ControlError::Compiled) };
+        let snapshot = match (&self.control_snapshot, store) {
+            (Some(file), _) => file.clone(),
+            (None, StoreLocation::Folder(folder)) => folder.join(SNAPSHOT),
+            (None, StoreLocation::Postgres(_)) => return Err(ControlError::NoSnapshot),
+        };
+        Ok(Site {
+            inputs: inputs.clone(),
+            snapshot,
+            shrink: context.shrink,
+            tree: self.primary_tree(inputs)?,
+            geography: self.geography()?,
+        })
+    }
+
+    fn primary_tree(&self, inputs: &Inputs) -> Result<Option<PrimaryTree>, ControlError> {
+        let (source, key) = match (&self.control_tree, &self.control_rsync_listing) {
+            (Some(tree), None) => (TreeSource::Tree(tree.clone()), "tree"),
+            (None, Some(listing)) => (TreeSource::RsyncListing(listing.clone()), "rsync_listing"),
+            (Some(_), Some(_)) => return Err(ControlError::TwoTrees),
+            (None, None) => return Ok(None),
+        };
+        let Inputs::Catalog(TextCatalog { index: Some(index), .. }) = inputs else {
+            return Err(ControlError::NoIndex(key));
+        };
+        Ok(Some(PrimaryTree { source, index: index.clone() }))
+    }
+
+    fn geography(&self) -> Result<Option<GeographyTables>, ControlError> {
+        let (countries, systems) = (self.control_country_tables(), self.control_asn_tables());
+        let output =
+            match (&self.control_geography_file, countries.is_empty() && systems.is_empty()) {
+                (Some(output), false) => output.clone(),
+                (Some(_), true) => return Err(ControlError::NoTables),
+                (None, false) => return Err(ControlError::NoGeographyFile),
+                (None, true) => return Ok(None),
+            };
+        if countries.iter().chain(&systems).any(|table| *table == output) {
+            return Err(ControlError::TableReplaced(output));
+        }
+        Ok(Some(GeographyTables { countries, systems, output }))
+    }
+
+    fn names_store(&self) -> bool {
+        self.control_state.is_some() || self.control_store.is_some()
+    }
+
+    /// Whether it says what to do.
+    fn names_work(&self) -> bool {
+        let files = [
+            &self.control_snapshot,
+            &self.control_tree,
+            &self.control_rsync_listing,
+            &self.control_geography_file,
+            &self.control_token_file,
+        ];
+        files.into_iter().any(Option::is_some)
+            || self.control_node.is_some()
+            || self.control_country_tables.is_some()
+            || self.control_asn_tables.is_some()
+    }
+}
+
+/// What is loaded at the start by a process that does the work itself: what is published, or else the inputs,
+/// without an index that the first scan has yet to make.
+pub fn first_source(options: &Options, exists: impl Fn(&Path) -> bool) -> Source {
+    let Site { inputs, snapshot, tree, .. } = &options.site;
+    if exists(snapshot) {
+        return Source::Snapshot(snapshot.clone());
+    }
+    match inputs {
+        Inputs::Catalog(catalog) if tree.as_ref().is_some_and(|tree| !exists(&tree.index)) => {
+            Source::Inputs(Inputs::Catalog(TextCatalog { index: None, ..catalog.clone() }))
+        }
+        inputs => Source::Inputs(inputs.clone()),
+    }
+}
+
+fn days(count: u32) -> Duration {
+    Duration::from_secs(u64::from(count) * DAY)
+}
+
+/// The name of the host, without characters that no name may have.
+fn host_name() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    match name.parse() {
+        Ok(NodeName(name)) => name,
+        Err(_) => "mirrorlistd".to_owned(),
+    }
+}

@@ -1,0 +1,349 @@
+//! The component: the store, the node that runs tasks, and the triggers, on a thread of their own.
+//!
+//! Trouble of the store at the start is an error. Later, the node is started again and again until the store
+//! is there, and [`Handle::trouble`] says so; nothing else of the process depends on it.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use store::Store;
+use store::record::{CatchUp, NewSchedule};
+use store::sqlite::{Sqlite, system_clock};
+use tasks::changes::Changes;
+use tasks::node::{Node, NodeError, NodeHandle, NodeOptions};
+use tasks::numbers::StoreTimes;
+use tasks::{Kinds, Request, Tasks};
+use tokio::sync::watch;
+
+use crate::freshness::{Freshness, PublishTimes};
+use crate::kinds::{self, compile, geography, purge, scan};
+use crate::options::{Options, Site, StoreLocation};
+use crate::trigger::{self, Trigger};
+use runtime::supervise::{Supervisor, Thread};
+
+/// How often the node looks for what another process has enqueued.
+const POLL: Duration = Duration::from_secs(5);
+/// How long to wait before a node that has failed is started again.
+const RESTART: Duration = Duration::from_secs(2);
+/// How often it is looked whether the thread has ended.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often it is looked while the process waits for that.
+const STOP_LOOK: Duration = Duration::from_millis(20);
+/// How long the process waits for the thread beyond the deadline of tasks.
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The reason why it cannot start; one line.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store cannot be used.
+    #[error("{0}")]
+    Store(#[from] store::Error),
+    /// The options make no sense.
+    #[error("{0}")]
+    Options(String),
+    /// A thread cannot be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// What others ask of the running component. Clones share it.
+#[derive(Clone)]
+pub struct Handle {
+    /// The tasks.
+    pub tasks: Tasks,
+    /// The options.
+    pub options: Arc<Options>,
+    /// How long operations of the store take.
+    pub store_times: Arc<StoreTimes>,
+    freshness: Arc<Freshness>,
+    state: Arc<Mutex<State>>,
+}
+
+/// The node that runs now, or ran last.
+struct State {
+    node: NodeHandle,
+    /// Why it does not run.
+    trouble: Option<String>,
+}
+
+impl Handle {
+    /// The node that runs now.
+    pub fn node(&self) -> NodeHandle {
+        self.state().node.clone()
+    }
+
+    /// What keeps it from working, in one line; `None` if nothing does.
+    pub fn trouble(&self) -> Option<String> {
+        let (node, trouble) = {
+            let state = self.state();
+            (state.node.clone(), state.trouble.clone())
+        };
+        let status = node.status();
+        let idle = || status.idle.map(|idle| format!("background work begins no tasks: {idle}"));
+        trouble.or(status.store_error).or_else(idle)
+    }
+
+    /// How long it took from changes to what is published.
+    pub fn publish_times(&self) -> PublishTimes {
+        self.freshness.times()
+    }
+
+    /// Asks for everything that is made of files: as a signal does.
+    pub async fn refresh(&self, actor: &str) {
+        let (trigger, kinds) = (self.trigger(), self.tasks.kinds());
+        for kind in [scan::NAME, geography::NAME, compile::NAME] {
+            if kinds.find(kind).is_some() {
+                trigger.submit(kind, actor).await;
+            }
+        }
+    }
+
+    fn set_trouble(&self, trouble: Option<String>) {
+        self.state().trouble = trouble;
+    }
+
+    /// A node that takes the place of the one before.
+    fn new_node(&self, schedules: &[NewSchedule]) -> Node {
+        let node = Node::new(self.tasks.clone(), node_options(&self.options, schedules.to_vec()));
+        self.state().node = node.handle();
+        node
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Each field is replaced as a whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn trigger(&self) -> Trigger {
+        Trigger { tasks: self.tasks.clone(), freshness: Arc::clone(&self.freshness) }
+    }
+}
+
+/// The running component. Dropped, it is told to stop, and not waited for.
+pub struct Control {
+    handle: Handle,
+    stop: watch::Sender<bool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Control {
+    /// Opens the store and starts the thread.
+    pub fn start(options: Options, supervisor: &Supervisor) -> Result<Self, Error> {
+        let store_times = Arc::new(StoreTimes::default());
+        let store = open(&options.store, supervisor)?.with_hook(Arc::clone(&store_times) as _);
+        let freshness = Arc::new(Freshness::default());
+        let kinds = kinds::all(&options, &store, &freshness);
+        let schedules = schedules(&options, &kinds).map_err(Error::Options)?;
+        let tasks = Tasks::new(store, kinds, Changes::default());
+        // It never runs, but says what one would that has not started yet.
+        let node = Node::new(tasks.clone(), node_options(&options, Vec::new())).handle();
+        let handle = Handle {
+            tasks,
+            options: Arc::new(options),
+            store_times,
+            freshness,
+            state: Arc::new(Mutex::new(State { node, trouble: None })),
+        };
+        let (stop, stopped) = watch::channel(false);
+        let of_thread = handle.clone();
+        let thread = supervisor.spawn(Thread::Control, move || {
+            runtime::priority::lower();
+            if let Err(error) = work(&of_thread, &schedules, stopped.clone()) {
+                tracing::error!("background work cannot run: {error}");
+                of_thread.set_trouble(Some(format!("background work cannot run: {error}")));
+            }
+        })?;
+        Ok(Self { handle, stop, thread: Some(thread) })
+    }
+
+    /// What others ask.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Returns when it has ended by itself: another process has taken its place.
+    pub async fn ended(&self) {
+        while self.thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Tells it to stop: no task is begun any more, and those that run have until the deadline.
+    pub fn begin_stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Stops it, and returns when it has stopped, at the latest a little after the deadline.
+    pub async fn stop(mut self) {
+        self.begin_stop();
+        let deadline = Instant::now() + self.handle.options.stop_deadline + STOP_PATIENCE;
+        let Some(thread) = self.thread.take() else { return };
+        while !thread.is_finished() && Instant::now() < deadline {
+            tokio::time::sleep(STOP_LOOK).await;
+        }
+        if thread.is_finished() {
+            // The supervisor has caught panics.
+            drop(thread.join());
+        } else {
+            tracing::warn!("background work has not stopped in time; the process ends without it");
+        }
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        self.begin_stop();
+    }
+}
+
+fn open(location: &StoreLocation, supervisor: &Supervisor) -> Result<Store, Error> {
+    match location {
+        StoreLocation::Folder(folder) => {
+            Ok(Sqlite::open(folder, system_clock(), supervisor)?.into())
+        }
+        StoreLocation::Postgres(_) => Err(Error::Options(
+            "this build of mirrorlistd has no PostgreSQL: name a folder with `state`".into(),
+        )),
+    }
+}
+
+/// All schedules. Where in its period each begins is up to its name, so that not all begin at once.
+fn schedules(options: &Options, kinds: &Kinds) -> Result<Vec<NewSchedule>, String> {
+    let every = options.every;
+    let wanted =
+        [(scan::NAME, every.scan), (compile::NAME, every.compile), (purge::NAME, every.purge)];
+    let wanted = wanted.into_iter().filter(|(kind, _)| kinds.find(kind).is_some());
+    let schedule = |(kind, period): (&str, Duration)| {
+        let period = i64::try_from(period.as_millis()).unwrap_or(i64::MAX).max(1);
+        let request = Request { kind: kind.to_owned(), ..Request::default() };
+        Ok(NewSchedule {
+            id: kind.to_owned(),
+            period,
+            phase: phase_of(kind, period),
+            catch_up: CatchUp::One,
+            task: kinds.plan(&request)?,
+        })
+    };
+    wanted.map(schedule).collect()
+}
+
+/// A place in a period that depends on the name only (FNV-1a).
+fn phase_of(name: &str, period: i64) -> i64 {
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    i64::try_from(hash >> 1).unwrap_or(0).rem_euclid(period.max(1))
+}
+
+/// The body of the thread.
+fn work(
+    handle: &Handle,
+    schedules: &[NewSchedule],
+    stopped: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(4)
+        .thread_name("trigger")
+        .build()?;
+    runtime.block_on(async {
+        let triggers = tokio::spawn(triggers(handle.clone()));
+        run_nodes(handle, schedules, stopped).await;
+        triggers.abort();
+    });
+    // A look at a file system that hangs is not waited for.
+    runtime.shutdown_background();
+    Ok(())
+}
+
+/// Runs a node, and another one after it has failed, until the component stops.
+async fn run_nodes(handle: &Handle, schedules: &[NewSchedule], stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        let node = handle.new_node(schedules);
+        match node.run(until_stopped(stopped.clone())).await {
+            Ok(()) => handle.set_trouble(None),
+            Err(error @ NodeError::Superseded(_)) => {
+                // Another one would take the name back, and so on.
+                tracing::error!("background work has ended: {error}");
+                handle.set_trouble(Some(error.to_string()));
+                return;
+            }
+            Err(error) => {
+                tracing::error!("background work pauses: {error}");
+                handle.set_trouble(Some(error.to_string()));
+                tokio::select! {
+                    biased;
+                    () = until_stopped(stopped.clone()) => {}
+                    () = tokio::time::sleep(RESTART) => {}
+                }
+                handle.set_trouble(None);
+            }
+        }
+    }
+}
+
+async fn until_stopped(mut stopped: watch::Receiver<bool>) {
+    // The sender is gone only when the component is.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+fn node_options(options: &Options, schedules: Vec<NewSchedule>) -> NodeOptions {
+    NodeOptions {
+        name: options.node.clone(),
+        version: options.version.clone(),
+        queues: options.budgets.queues(),
+        schedules,
+        time_to_live: options.time_to_live,
+        stop_deadline: options.stop_deadline,
+        max_zombies: options.max_zombies,
+        poll: POLL,
+        seed: None,
+    }
+}
+
+/// Watches files until it is dropped.
+async fn triggers(handle: Handle) {
+    let (trigger, quiet) = (handle.trigger(), handle.options.quiet);
+    let Site { inputs, tree, geography, .. } = &handle.options.site;
+    // What has changed while no process was here. Where the first scan has yet to make an index, a compile
+    // follows it.
+    let awaits_index = tree.as_ref().is_some_and(|tree| !tree.index.exists());
+    if geography.is_some() {
+        trigger.submit(geography::NAME, "start").await;
+    }
+    if awaits_index {
+        trigger.submit(scan::NAME, "start").await;
+    } else {
+        trigger.submit(compile::NAME, "start").await;
+    }
+    let on_inputs = trigger::watch_inputs(trigger.clone(), inputs.clone(), quiet);
+    let on_tables = async {
+        match geography {
+            Some(tables) => trigger::watch_tables(trigger.clone(), tables.clone(), quiet).await,
+            None => std::future::pending().await,
+        }
+    };
+    let on_tree = async {
+        match tree {
+            Some(tree) => trigger::watch_tree(trigger.clone(), tree.clone(), quiet).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::join!(on_inputs, on_tables, on_tree);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schedules_begin_within_their_period_and_not_together() {
+        let period = 600_000;
+        let phases = ["snapshot.compile", "primary.scan"].map(|name| phase_of(name, period));
+        assert_ne!(phases[0], phases[1]);
+        assert!(phases.iter().all(|phase| (0..period).contains(phase)));
+        assert_eq!(phase_of("a", 1), 0);
+    }
+}

@@ -1,0 +1,96 @@
+//! Removes what ended long ago from the store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use store::Store;
+use store::operations::purge::{Purge, PurgeNodes};
+use store::record::OnLoss;
+use tasks::kind::{Output, Plan, Policy, Work};
+use tasks::{Args, Failure, Kind, Run};
+
+use crate::options::queue;
+
+/// The name of the kind.
+pub(crate) const NAME: &str = "retention.purge";
+/// How many rows are removed at once, so that nobody waits long.
+const BATCH: i64 = 500;
+/// How long a node may have been away before it is forgotten.
+const NODES: Duration = Duration::from_secs(30 * 86_400);
+
+/// `retention.purge`.
+pub(crate) struct PurgeTasks {
+    pub(crate) store: Store,
+    /// How long ended tasks are kept, by kind.
+    pub(crate) kinds: Vec<(&'static str, Duration)>,
+    /// How long those of kinds are kept that are not known here, and those of this kind.
+    pub(crate) keep: Duration,
+}
+
+impl Kind for PurgeTasks {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn about(&self) -> &'static str {
+        "remove tasks that ended long ago, and nodes that have long been away"
+    }
+
+    fn policy(&self) -> Policy {
+        Policy {
+            queue: queue::DB,
+            priority: 50,
+            on_loss: OnLoss::Drop,
+            max_failures: 1,
+            stall_after: Duration::from_secs(300),
+            keep: self.keep,
+        }
+    }
+
+    fn plan(&self, _: &Args) -> Result<Plan, String> {
+        let days = self.keep.as_secs() / 86_400;
+        let summary = format!("what ended more than {days} days ago");
+        Ok(Plan { summary, unique_key: Some(NAME.to_owned()) })
+    }
+
+    fn run(self: Arc<Self>, _: Args, run: Run) -> Work {
+        Box::pin(async move { self.purge(&run).await })
+    }
+}
+
+impl PurgeTasks {
+    async fn purge(&self, run: &Run) -> Result<Output, Failure> {
+        run.stage("tasks");
+        let mut n_tasks: i64 = 0;
+        let known = self.kinds.iter().map(|(kind, keep)| (Some(*kind), *keep));
+        for (kind, keep) in known.chain([(None, self.keep)]) {
+            let purge = Purge {
+                kind: kind.map(str::to_owned),
+                except: match kind {
+                    Some(_) => Vec::new(),
+                    None => self.kinds.iter().map(|(kind, _)| (*kind).to_owned()).collect(),
+                },
+                keep: i64::try_from(keep.as_millis()).unwrap_or(i64::MAX),
+                limit: BATCH,
+            };
+            loop {
+                run.checkpoint()?;
+                let n = self.store.run(purge.clone()).await.map_err(of_store)?;
+                n_tasks = n_tasks.saturating_add(n);
+                run.progress(u64::try_from(n_tasks).unwrap_or(0), None);
+                if n < BATCH {
+                    break;
+                }
+            }
+        }
+        run.stage("nodes");
+        let nodes = PurgeNodes(i64::try_from(NODES.as_millis()).unwrap_or(i64::MAX));
+        let nodes = self.store.run(nodes).await.map_err(of_store)?;
+        Ok(Output { result: json!({ "tasks": n_tasks, "nodes": nodes }), then: Vec::new() })
+    }
+}
+
+fn of_store(error: store::Error) -> Failure {
+    Failure::may_pass("store", error.to_string())
+}

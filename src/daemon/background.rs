@@ -1,0 +1,69 @@
+//! Background work inside of the process that serves, where it is configured.
+
+use std::sync::Arc;
+
+use crate::config::Config;
+use runtime::supervise::Supervisor;
+use serve::admin::part::AdminPart;
+
+use super::Error;
+
+/// The background work of this process; empty where none is configured, or this build has none.
+pub(super) struct Background {
+    #[cfg(feature = "control")]
+    control: Option<control::Control>,
+}
+
+#[cfg(feature = "control")]
+impl Background {
+    /// Opens the store, and starts the work.
+    pub(super) fn start(config: &Config, supervisor: &Supervisor) -> Result<Self, Error> {
+        let start = |options| control::Control::start(options, supervisor);
+        Ok(Self { control: config.control.clone().map(start).transpose()? })
+    }
+
+    /// What the operator may ask of it.
+    pub(super) fn parts(&self) -> Vec<Arc<dyn AdminPart>> {
+        let part = |control: &control::Control| -> Arc<dyn AdminPart> {
+            Arc::new(control::part::ControlPart::new(control.handle().clone()))
+        };
+        self.control.iter().map(part).collect()
+    }
+
+    /// Asks for the data as they are now.
+    pub(super) fn refresh(&self) {
+        let Some(control) = &self.control else { return };
+        let handle = control.handle().clone();
+        // It ends by itself: the store answers, or fails.
+        tokio::spawn(async move { handle.refresh("signal HUP").await });
+    }
+
+    /// Begins no more tasks.
+    pub(super) fn begin_stop(&self) {
+        self.control.iter().for_each(control::Control::begin_stop);
+    }
+
+    /// Returns when what runs has stopped, at the latest after the deadline of tasks.
+    pub(super) async fn stop(self) {
+        if let Some(control) = self.control {
+            control.stop().await;
+        }
+    }
+}
+
+#[cfg(not(feature = "control"))]
+impl Background {
+    pub(super) fn start(_: &Config, _: &Supervisor) -> Result<Self, Error> {
+        Ok(Self {})
+    }
+
+    pub(super) fn parts(&self) -> Vec<Arc<dyn AdminPart>> {
+        Vec::new()
+    }
+
+    pub(super) fn refresh(&self) {}
+
+    pub(super) fn begin_stop(&self) {}
+
+    pub(super) async fn stop(self) {}
+}
