@@ -114,13 +114,14 @@ impl StartNode {
     }
 
     async fn end_predecessor<T: Transaction>(&self, tx: &mut T) -> Result<Started, Error> {
-        let rows = tx
+        let mut rows = tx
             .query(
-                "SELECT id, claim, beat FROM task WHERE state = 'running' AND node = ?1 AND boot <> ?2
-                 ORDER BY id",
+                "SELECT id, claim, beat FROM task WHERE state = 'running' AND node = ?1 AND boot <> ?2",
                 &[(&self.node).into(), (&self.boot).into()],
             )
             .await?;
+        // Locked in the order of their numbers, as everywhere.
+        rows.sort_by_key(|row| row.int(0).unwrap_or_default());
         let mut lost = 0;
         for row in rows {
             let seen = Heartbeat {
