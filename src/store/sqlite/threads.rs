@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::{self, JoinHandle};
 
 use runtime::supervise::{Supervisor, Thread};
 use tokio::sync::oneshot;
@@ -17,10 +18,12 @@ const MAX_WAITING: usize = 1_000;
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
-/// A store in a file. Its threads end when this is dropped, after what waits.
+/// A store in a file. When this is dropped, its threads do what waits and end; then another process may take
+/// charge of the file.
 pub struct Sqlite {
-    writer: SyncSender<Job>,
-    reader: SyncSender<Job>,
+    // In this order: the lock is given back when nothing writes any more.
+    writer: Worker,
+    reader: Worker,
     _location: Location,
 }
 
@@ -44,12 +47,39 @@ impl Sqlite {
             // Fails only if nobody waits for the reply any more.
             drop(sender.send(connection.run(&operation)));
         });
-        let thread = if O::READS_ONLY { &self.reader } else { &self.writer };
-        thread.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => Error::Unavailable("too much waits for the disk".to_owned()),
-            TrySendError::Disconnected(_) => Error::Unavailable("its thread has ended".to_owned()),
-        })?;
+        let worker = if O::READS_ONLY { &self.reader } else { &self.writer };
+        worker.send(job)?;
         receiver.await.unwrap_or_else(|_| Err(Error::Unavailable("its thread panicked".to_owned())))
+    }
+}
+
+/// A thread with a connection of its own.
+struct Worker {
+    /// `None` once it is to end.
+    jobs: Option<SyncSender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Worker {
+    fn send(&self, job: Job) -> Result<(), Error> {
+        let has_ended = || Error::Unavailable("its thread has ended".to_owned());
+        let jobs = self.jobs.as_ref().ok_or_else(has_ended)?;
+        jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => Error::Unavailable("too much waits for the disk".to_owned()),
+            TrySendError::Disconnected(_) => has_ended(),
+        })
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.jobs = None;
+        let Some(thread) = self.thread.take() else { return };
+        // The last owner of a store may be a job of its own thread.
+        if thread.thread().id() != thread::current().id() {
+            // A panic was logged by the supervisor.
+            drop(thread.join());
+        }
     }
 }
 
@@ -57,7 +87,7 @@ fn start(
     name: Thread,
     mut connection: Connection,
     supervisor: &Supervisor,
-) -> Result<SyncSender<Job>, Error> {
+) -> Result<Worker, Error> {
     let (sender, jobs): (_, Receiver<Job>) = sync_channel(MAX_WAITING);
     let work = move || {
         // A panic rolls its transaction back, and the connection stays good.
@@ -66,6 +96,7 @@ fn start(
         }
     };
     let started = supervisor.spawn(name, work);
-    started.map_err(|error| Error::Unavailable(format!("cannot start a thread: {error}")))?;
-    Ok(sender)
+    let thread =
+        started.map_err(|error| Error::Unavailable(format!("cannot start a thread: {error}")))?;
+    Ok(Worker { jobs: Some(sender), thread: Some(thread) })
 }
