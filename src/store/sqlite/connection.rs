@@ -12,7 +12,7 @@ use rusqlite::{ErrorCode, OpenFlags, params_from_iter};
 use super::clock::Clock;
 use crate::error::Error;
 use crate::operation::{Dialect, Operation, Row, Transaction, Value};
-use crate::record::Timestamp;
+use crate::record::{Timestamp, bounded, bounds};
 use crate::schema;
 
 /// How long a statement waits for another process that has the file locked, such as a backup.
@@ -198,5 +198,6 @@ fn of_statement(error: rusqlite::Error) -> Error {
 }
 
 fn one_line(error: &rusqlite::Error) -> String {
-    error.to_string().replace(['\n', '\r'], " ")
+    // Some messages hold the whole statement.
+    bounded(&error.to_string(), bounds::LINE)
 }
