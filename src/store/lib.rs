@@ -35,6 +35,3 @@ mod store;
 pub use error::Error;
 pub use operation::{Hint, Operation, Transaction};
 pub use store::{Delay, Hook, Store};
-
-#[cfg(test)]
-mod smoke;

@@ -78,3 +78,36 @@ fn name_of_network(number: u64) -> Option<&'static str> {
     let number = number & 0xffff_ffff;
     NETWORK_FILE_SYSTEMS.iter().find(|(known, _)| *known == number).map(|(_, name)| *name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn network_file_systems_are_known_by_their_numbers() {
+        let names = [0x6969, 0xff53_4d42, 0x0102_1997, 0x6a65_6a63].map(name_of_network);
+        assert_eq!(names, [Some("NFS"), Some("CIFS"), Some("9p"), Some("virtiofs")]);
+        // Where f_type is a signed number of 32 bits, the kernel's number comes with ones before it.
+        assert_eq!(name_of_network(0xffff_ffff_ff53_4d42), Some("CIFS"));
+        for local in [0xef53_u64, 0x5846_5342, 0x9123_683e, 0x2fc1_2fc1, 0x0102_1994, 0x794c_7630] {
+            assert_eq!(name_of_network(local), None, "{local:#x}");
+        }
+    }
+
+    #[test]
+    fn a_network_file_system_is_refused_by_name() {
+        let error = Error::NetworkFileSystem { path: "/srv/state".into(), file_system: "NFS" };
+        let message = error.to_string();
+        assert!(message.starts_with("/srv/state: lies on NFS"), "{message}");
+    }
+
+    #[test]
+    fn a_local_folder_is_made_and_taken_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let below = folder.path().join("a/b");
+        let taken = Location::take(&below).unwrap();
+        assert!(matches!(Location::take(&below), Err(Error::InUse(_))));
+        drop(taken);
+        Location::take(&below).unwrap();
+    }
+}

@@ -21,6 +21,12 @@ mod search;
 mod random;
 #[cfg(test)]
 mod mutants;
+#[cfg(test)]
+mod meaning;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod killed;
 
 #[cfg(test)]
 mod tests {

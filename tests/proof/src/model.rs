@@ -52,7 +52,7 @@ impl Model {
         Ok(reply)
     }
 
-    fn apply(&mut self, now: Timestamp, op: &Op) -> Result<Reply, Error> {
+    pub(crate) fn apply(&mut self, now: Timestamp, op: &Op) -> Result<Reply, Error> {
         Ok(match op {
             Op::Enqueue(op) => Reply::Enqueued(self.enqueue(now, &op.0, None, true)?),
             Op::Claim(op) => Reply::Claimed(self.claim(now, op)),
@@ -421,7 +421,7 @@ impl Model {
     }
 
     fn purge(&mut self, now: Timestamp, op: &Purge) -> i64 {
-        let before = now.plus(-op.keep);
+        let before = now.plus(-op.keep.max(0));
         let is_latest = |task: &Task| {
             let alike = |other: &&Task| {
                 (&other.kind, &other.schedule, other.state)
