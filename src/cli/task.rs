@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand, ValueHint};
 use serve::http::socket::Address;
+use store::record::State;
 
 /// Examples in its help.
 pub(super) const EXAMPLES: &str = "\
@@ -26,6 +28,21 @@ Exit status of run and await: 0 the task has completed, 4 failed, 8 was cancelle
 130 you stopped waiting with Ctrl-C, and the task goes on. Of all: 1 there is trouble, 2 the command
 line is wrong.";
 
+const RUN_EXAMPLES: &str = "\
+Examples:
+  mirrorlistd task run primary.scan allow_shrink
+      A switch needs no value; texts and numbers are NAME=VALUE.
+  id=$(mirrorlistd task run primary.scan --detach --quiet)
+      Only the number is printed.
+  mirrorlistd task run snapshot.compile --quiet --timeout 600 || mail -s 'not published' root
+      For a script: nothing is printed but the outcome.";
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+  mirrorlistd task list --state running
+  mirrorlistd task list --kind primary.scan --state failed,dropped --limit 5
+  mirrorlistd task list --text 'no space left' --since 2026-11-01 --json";
+
 /// `mirrorlistd task`.
 #[derive(Args, Clone, Debug)]
 pub struct TaskArgs {
@@ -44,18 +61,24 @@ pub struct AskArgs {
     /// unix:/run/mirrorlistd/control.sock, if it is there; else that of
     /// /etc/mirrorlistd/mirrorlistd.toml]
     // Not named as the option of the server, which opens a listener.
-    #[arg(id = "asked_admin", long = "admin", value_name = "ADDRESS", global = true)]
+    #[arg(
+        id = "asked_admin",
+        long = "admin",
+        value_name = "ADDRESS",
+        global = true,
+        help_heading = "Whom to ask"
+    )]
     pub admin: Option<Address>,
     /// The configuration file of the process to ask, which names its admin listener
     #[arg(id = "asked_config", long = "config", value_name = "FILE", value_hint = ValueHint::FilePath,
-          global = true)]
+          global = true, help_heading = "Whom to ask")]
     pub config: Option<PathBuf>,
     /// A file with a token that allows changes over TCP: a line `TOKEN` or `NAME TOKEN`
     #[arg(id = "asked_token", long = "token-file", alias = "token_file", value_name = "FILE",
-          value_hint = ValueHint::FilePath, global = true)]
+          value_hint = ValueHint::FilePath, global = true, help_heading = "Whom to ask")]
     pub token_file: Option<PathBuf>,
     /// Print JSON, as the API has it
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Output")]
     pub json: bool,
 }
 
@@ -66,7 +89,7 @@ pub enum TaskCommand {
     ///
     /// A filter that is given several times, or with commas, means any of its values; different filters
     /// must all hold.
-    #[command(args_override_self = true)]
+    #[command(args_override_self = true, after_help = LIST_EXAMPLES)]
     List(Box<ListArgs>),
     /// Show one task: what it does, how far it is, its attempts and what has happened to it
     #[command(args_override_self = true)]
@@ -76,7 +99,7 @@ pub enum TaskCommand {
     /// If such a task waits already, that one is meant. If one runs, it is run once more afterwards, because
     /// it may have read what has changed since; that run is waited for. Ctrl-C stops waiting, and the task
     /// goes on. `mirrorlistd task kinds` lists the kinds and their arguments.
-    #[command(args_override_self = true)]
+    #[command(args_override_self = true, after_help = RUN_EXAMPLES)]
     Run(RunArgs),
     /// Wait for a task
     #[command(name = "await", args_override_self = true)]
@@ -122,8 +145,9 @@ pub struct ListArgs {
     /// Of these kinds
     #[arg(long, value_name = "KIND")]
     pub kind: Vec<String>,
-    /// In these states: enqueued, running, completed, failed, cancelled or dropped
-    #[arg(long, value_name = "STATE")]
+    /// In these states
+    #[arg(long, value_name = "STATE", value_delimiter = ',',
+          value_parser = PossibleValuesParser::new(State::ALL.iter().map(|state| state.as_str())))]
     pub state: Vec<String>,
     /// In these queues
     #[arg(long, value_name = "QUEUE")]

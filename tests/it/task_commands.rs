@@ -233,6 +233,18 @@ fn a_lost_answer_makes_no_second_task() {
 }
 
 #[test]
+fn a_process_that_has_just_started_is_asked_again() {
+    let no_node = r#"{"error": {"code": "no_node", "message": "none has started yet"}}"#;
+    let api = Api::start(&[
+        ("GET /api/v1/kinds", &[KINDS]),
+        ("POST /api/v1/tasks", &[(503, no_node), (503, no_node), (202, ENQUEUED)]),
+    ]);
+    let output = api.run(&["run", "primary.scan", "--detach"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "none has started yet; trying again\n");
+}
+
+#[test]
 fn a_wait_survives_a_process_that_restarts() {
     let api = Api::start(&[
         (GET, &[(200, RUNNING)]),

@@ -92,6 +92,11 @@ impl ApiError {
         }
     }
 
+    /// Whether nobody listens there.
+    pub(super) fn is_not_there(&self) -> bool {
+        matches!(self, Self::NoAnswer(AdminError::Connect { .. }))
+    }
+
     /// Whether the user has asked to stop.
     pub(super) fn is_interrupted(&self) -> bool {
         matches!(self, Self::NoAnswer(AdminError::Interrupted { .. }))

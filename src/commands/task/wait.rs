@@ -30,6 +30,8 @@ const WITHOUT_PROGRESS: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(90);
 /// The pause before somebody who did not answer is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How often a task is asked for again when it is refused for the moment.
+const MAX_REFUSED: u32 = 6;
 /// The parts of that pause, between which Ctrl-C is noticed.
 const N_PARTS: u32 = 10;
 
@@ -71,11 +73,7 @@ fn submit(
     (detach, wait): (bool, WaitArgs),
     as_json: bool,
 ) -> Result<ExitCode, Trouble> {
-    // If the answer is lost, the task is asked for once more by the same name, which makes no second one.
-    let accepted = match api.post(path, body) {
-        Err(error) if is_lost_answer(&error) => api.post(path, body)?,
-        outcome => outcome?,
-    };
+    let accepted = ask(api, path, body, wait.quiet)?;
     let task = TaskRecord::read(&accepted).map_err(|reason| api.other_version(reason))?;
     if detach {
         return Ok(match (as_json, wait.quiet) {
@@ -97,9 +95,23 @@ fn submit(
     Wait::begin(api, wait, true)?.finish(&task.id.to_string(), follow, as_json)
 }
 
-/// Whether a request may have been done although there is no answer.
-fn is_lost_answer(error: &ApiError) -> bool {
-    matches!(error, ApiError::NoAnswer(_)) && error.may_pass()
+/// Asks for a task, patiently: a process that has just started has no node yet. If the answer is lost, the
+/// task is asked for once more by the same name, which makes no second one.
+fn ask(api: &Api, path: &str, body: &Value, quiet: bool) -> Result<Value, ApiError> {
+    let mut screen = Screen::of_stderr(quiet);
+    let mut n_refused = 0;
+    loop {
+        match api.post(path, body) {
+            Err(error) if error.may_pass() && !error.is_not_there() && n_refused < MAX_REFUSED => {
+                if n_refused > 0 {
+                    screen.note(&format!("{error}; trying again"));
+                    thread::sleep(PAUSE);
+                }
+                n_refused += 1;
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 /// A name that no other request has.
