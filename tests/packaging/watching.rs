@@ -30,13 +30,19 @@ const TARGET_LABELS: [&str; 2] = ["job", "instance"];
 struct Offered(BTreeMap<String, BTreeMap<String, BTreeSet<String>>>);
 
 impl Offered {
-    /// Asks a server that has given answers and watches its data.
+    /// Asks a server that has given answers, watches its data, and has done background work on schedule.
     fn by_a_server() -> Self {
         let host = Host::with_package();
-        host.run(&format!("sed -i 's/^#watch = .*/watch = true/' {CONFIGURATION}"));
+        let control = r#"state = "/var/lib/mirrorlistd/control"\ncompile_every = 1"#;
+        host.run(&format!(
+            "sed -i -e 's/^#watch = .*/watch = true/' -e '/^\\[control\\]/a {control}' {CONFIGURATION}"
+        ));
         host.run("systemctl start mirrorlistd.service");
         host.get(&format!("http://127.0.0.1:3000{DEMO}&countme=1"));
-        Self::parse(&host.get("http://127.0.0.1:3001/metrics"))
+        let metrics = |host: &Host| host.get("http://127.0.0.1:3001/metrics");
+        let last = "mirrorlistd_schedule_last_success_timestamp_seconds{";
+        host.wait_until("a schedule has succeeded", |host| metrics(host).contains(last));
+        Self::parse(&metrics(&host))
     }
 
     fn parse(page: &str) -> Self {
