@@ -6,7 +6,7 @@
 //!
 //! Reading order: [`record`] has what rows say, [`schema`] their tables. [`operation`] defines transactions
 //! and operations, [`operations`] has all of them, a file for each group. [`Store`] runs them, and
-//! [`sqlite`] and `postgres` are its engines.
+//! [`sqlite`] and `postgres` are its engines, and [`transfer`] moves a store from one to the other.
 //!
 //! # How a task is run once
 //!
@@ -30,6 +30,7 @@ pub mod operations;
 pub mod sqlite;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+pub mod transfer;
 mod store;
 
 pub use error::Error;

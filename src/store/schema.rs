@@ -154,6 +154,43 @@ pub(crate) async fn migrate<T: Transaction>(tx: &mut T, place: &str) -> Result<(
     Ok(())
 }
 
+/// The highest number that was given to a row of a table whose numbers count up; 0 if none was.
+pub(crate) async fn highest_number<T: Transaction>(tx: &mut T, table: &str) -> Result<i64, Error> {
+    let rows = match tx.dialect() {
+        Dialect::Sqlite => {
+            let sql = "SELECT COALESCE(max(seq), 0) FROM sqlite_sequence WHERE name = ?1";
+            tx.query(sql, &[table.into()]).await?
+        }
+        Dialect::Postgres => {
+            let sql = format!(
+                "SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM {table}_id_seq"
+            );
+            tx.query(&sql, &[]).await?
+        }
+    };
+    rows.first().map_or(Ok(0), |row| row.int(0))
+}
+
+/// Makes the next number that is given to a row of `table` the one after `number`.
+pub(crate) async fn set_highest_number<T: Transaction>(
+    tx: &mut T,
+    table: &str,
+    number: i64,
+) -> Result<(), Error> {
+    match tx.dialect() {
+        Dialect::Sqlite => {
+            tx.query("DELETE FROM sqlite_sequence WHERE name = ?1", &[table.into()]).await?;
+            let sql = "INSERT INTO sqlite_sequence(name, seq) VALUES(?1, ?2)";
+            tx.query(sql, &[table.into(), number.into()]).await?;
+        }
+        Dialect::Postgres => {
+            let sql = format!("SELECT setval('{table}_id_seq', ?1, false)");
+            tx.query(&sql, &[number.saturating_add(1).into()]).await?;
+        }
+    }
+    Ok(())
+}
+
 fn in_dialect(statement: &str, dialect: Dialect) -> String {
     let (id, int, strict) = match dialect {
         Dialect::Sqlite => ("INTEGER PRIMARY KEY AUTOINCREMENT", "INTEGER", " STRICT"),

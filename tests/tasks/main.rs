@@ -29,6 +29,7 @@ mod stores;
 mod harness;
 mod engine;
 mod traps;
+mod transfer;
 
 use std::process::ExitCode;
 
@@ -39,5 +40,6 @@ fn main() -> ExitCode {
     suite.add_all(harness::TESTS);
     suite.add_all(engine::TESTS);
     suite.add_all(traps::TESTS);
+    suite.add_all(transfer::TESTS);
     suite.run()
 }

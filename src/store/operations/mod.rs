@@ -12,6 +12,7 @@
 //! | [`tick`] | schedules |
 //! | [`read`] | for pages, waits and metrics |
 //! | [`purge`] | remove what ended long ago |
+//! | [`doctor`] | look for what cannot be |
 
 mod row;
 mod event;
@@ -26,3 +27,4 @@ pub mod node;
 pub mod tick;
 pub mod read;
 pub mod purge;
+pub mod doctor;

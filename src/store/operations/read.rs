@@ -7,6 +7,7 @@ use crate::record::{
     Attempt, CatchUp, ClaimNumber, Node, Queue, Schedule, State, Task, TaskEvent, TaskId,
     Timestamp, What, bounded, bounds,
 };
+use crate::schema;
 
 /// Looks for a task.
 #[derive(Clone, Debug)]
@@ -40,15 +41,8 @@ pub(super) async fn find<T: Transaction>(tx: &mut T, id: TaskId) -> Result<Found
     if let Some(found) = rows.first() {
         return Ok(Found::Task(Box::new(row::task(found)?)));
     }
-    let highest = match tx.dialect() {
-        Dialect::Sqlite => "SELECT COALESCE(max(seq), 0) FROM sqlite_sequence WHERE name = 'task'",
-        // A number that was given to a transaction which was taken back counts as purged: nobody was told it.
-        Dialect::Postgres => {
-            "SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM task_id_seq"
-        }
-    };
-    let rows = tx.query(highest, &[]).await?;
-    let highest = rows.first().map_or(Ok(0), |row| row.int(0))?;
+    // A number that was given to a transaction which was taken back counts as purged: nobody was told it.
+    let highest = schema::highest_number(tx, "task").await?;
     Ok(if (1..=highest).contains(&id.0) { Found::Purged } else { Found::Unknown })
 }
 

@@ -1,0 +1,162 @@
+//! The tables, as they are moved.
+
+/// What a column holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Type {
+    Int,
+    Text,
+}
+
+use Type::{Int, Text};
+
+/// How the rows of a table are ordered, and told where to go on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Order {
+    /// By a number, which is the first column.
+    Number,
+    /// By the first two columns, both numbers.
+    TwoNumbers,
+    /// By a name, which is the first column. There are few rows.
+    Name,
+}
+
+/// A table.
+pub(super) struct Table {
+    pub(super) name: &'static str,
+    pub(super) order: Order,
+    pub(super) columns: &'static [(&'static str, Type)],
+}
+
+/// All tables with rows to move, those that others refer to first. A test compares them with the schema.
+pub(super) const TABLES: &[Table] = &[
+    Table {
+        name: "queue",
+        order: Order::Name,
+        columns: &[
+            ("name", Text),
+            ("max_running", Int),
+            ("paused_at", Int),
+            ("paused_by", Text),
+            ("reason", Text),
+        ],
+    },
+    Table {
+        name: "node",
+        order: Order::Name,
+        columns: &[
+            ("id", Text),
+            ("boot", Text),
+            ("version", Text),
+            ("kinds", Text),
+            ("started_at", Int),
+            ("seen_at", Int),
+            ("stopping", Int),
+        ],
+    },
+    Table {
+        name: "schedule",
+        order: Order::Name,
+        columns: &[
+            ("id", Text),
+            ("kind", Text),
+            ("queue", Text),
+            ("priority", Int),
+            ("args", Text),
+            ("summary", Text),
+            ("unique_key", Text),
+            ("on_loss", Text),
+            ("max_failures", Int),
+            ("period", Int),
+            ("phase", Int),
+            ("catch_up", Text),
+            ("last_slot", Int),
+            ("missed", Int),
+            ("paused_at", Int),
+            ("paused_by", Text),
+            ("reason", Text),
+            ("last_success", Int),
+        ],
+    },
+    Table {
+        name: "task",
+        order: Order::Number,
+        columns: &[
+            ("id", Int),
+            ("kind", Text),
+            ("queue", Text),
+            ("state", Text),
+            ("priority", Int),
+            ("args", Text),
+            ("summary", Text),
+            ("unique_key", Text),
+            ("request_id", Text),
+            ("rerun", Int),
+            ("on_loss", Text),
+            ("failures", Int),
+            ("max_failures", Int),
+            ("run_after", Int),
+            ("created_at", Int),
+            ("actor", Text),
+            ("parent", Int),
+            ("schedule", Text),
+            ("slot", Int),
+            ("claim", Int),
+            ("node", Text),
+            ("boot", Text),
+            ("beat", Int),
+            ("beat_at", Int),
+            ("started_at", Int),
+            ("stage", Text),
+            ("done", Int),
+            ("total", Int),
+            ("cancel_at", Int),
+            ("cancel_by", Text),
+            ("finished_at", Int),
+            ("error_code", Text),
+            ("error", Text),
+            ("result", Text),
+        ],
+    },
+    Table {
+        name: "task_attempt",
+        order: Order::TwoNumbers,
+        columns: &[
+            ("task", Int),
+            ("claim", Int),
+            ("node", Text),
+            ("boot", Text),
+            ("started", Int),
+            ("ended", Int),
+            ("outcome", Text),
+            ("stages", Text),
+        ],
+    },
+    Table {
+        name: "task_event",
+        order: Order::Number,
+        columns: &[
+            ("id", Int),
+            ("task", Int),
+            ("at", Int),
+            ("actor", Text),
+            ("what", Text),
+            ("detail", Text),
+        ],
+    },
+];
+
+/// The tables whose numbers count up and are never given twice.
+pub(super) const NUMBERED: [&str; 2] = ["task", "task_event"];
+
+impl Table {
+    /// The table of that name.
+    pub(super) fn find(name: &str) -> Option<&'static Self> {
+        TABLES.iter().find(|table| table.name == name)
+    }
+
+    /// The names of the columns, with commas between them.
+    pub(super) fn column_list(&self) -> String {
+        let names: Vec<_> = self.columns.iter().map(|(name, _)| *name).collect();
+        names.join(", ")
+    }
+}
