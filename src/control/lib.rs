@@ -2,7 +2,7 @@
 //!
 //! [`kinds`] are what there is to do: scan the primary tree, compile a snapshot, and so on. The
 //! [component](component::Control) starts the store, the node that runs tasks, and the [`trigger`]s, which
-//! make tasks when files change. `api` and `pages` are how people and programs ask, on the operator's
+//! make tasks when files change. `api` and [`pages`] are how people and programs ask, on the operator's
 //! listener ([`serve::admin::part`]).
 //!
 //! Nothing of it is on the way of an answer: a server goes on from its last good snapshot, whatever happens
@@ -14,6 +14,7 @@ pub mod freshness;
 pub(crate) mod kinds;
 pub(crate) mod trigger;
 pub mod component;
+pub mod pages;
 pub mod part;
 
 pub use component::{Control, Handle};

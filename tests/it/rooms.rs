@@ -23,7 +23,7 @@ const BEHIND: &[(&str, &[&str])] = &[
     ("signal_hook", &["serve::signal"]),
     ("listenfd", &["serve::systemd::sockets"]),
     ("sd_notify", &["serve::systemd::notify"]),
-    ("askama", &["serve::admin", "serve::pages"]),
+    ("askama", &["serve::admin", "serve::pages", "control::pages"]),
     ("quick_xml", &["scan::repomd"]),
     ("unicode_width", &["encode::terminal"]),
     ("md5", &["scan::digest"]),

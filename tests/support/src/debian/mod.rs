@@ -62,6 +62,16 @@ fn must_run() -> bool {
     is_ci || INSISTS.load(Ordering::Relaxed)
 }
 
+/// Ends the test because something is missing that no package of Debian brings: ignored, or failed where no
+/// test may be ignored. `needs` is one line.
+pub fn unmet(needs: String) -> ! {
+    match must_run() {
+        true => panic!("{needs}"),
+        // Unwinds without the panic hook, which would print a message: the runner prints its own.
+        false => resume_unwind(Box::new(Unmet(needs))),
+    }
+}
+
 /// The requirements of a suite.
 pub struct Packages {
     /// The suite, for messages.
