@@ -60,6 +60,10 @@ pub enum Error {
     #[cfg(feature = "control")]
     #[error("{0}")]
     Control(#[from] ::control::component::Error),
+    /// The token file cannot be used.
+    #[cfg(feature = "control")]
+    #[error("{0}")]
+    TokenFile(#[from] ::control::access::token_file::Error),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {error}")]
     PublicAddress {
@@ -161,7 +165,7 @@ async fn serve(
     let answer = config.http.answer.clone();
     let state = AdminState::new(answer, parts.0, parts.1, parts.2, supervisor.clone(), log);
     let background = Background::start(&config, &supervisor)?;
-    let state = Arc::new(state.with_parts(background.parts()));
+    let state = Arc::new(state.with_parts(background.parts(&config)?));
     // Started before the data are loaded, so that it can report the load; it runs until the end.
     let admin = match config.admin.clone() {
         Some(options) => {

@@ -9,6 +9,8 @@
 //! here.
 
 pub mod access;
+pub mod api;
+pub mod metrics;
 pub mod options;
 pub mod freshness;
 pub(crate) mod kinds;

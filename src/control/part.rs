@@ -1,51 +1,73 @@
-//! What the operator asks of background work, on the listener of the process.
+//! Background work as a part of the operator's listener: its API, its pages and its metrics.
 
-use std::convert::Infallible;
+use std::sync::{Arc, LazyLock};
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::{Response, StatusCode};
+use serve::admin::allowed_hosts::AllowedHosts;
 use serve::admin::part::{AdminPart, PartFuture, PartReply, PartRequest};
 use serve::pages::layout::PageLayout;
 
+use crate::access::{Access, token_file};
+use crate::api::{self, Api};
 use crate::component::Handle;
+use crate::metrics::{self, Sources};
+use crate::pages;
 
-/// The part of the listener that shows background work.
+/// The rows of the index: pages first.
+static INDEX: LazyLock<Vec<(&str, &str)>> =
+    LazyLock::new(|| pages::PATHS.iter().chain(api::INDEX).copied().collect());
+
+/// Background work as a part of the operator's listener.
 pub struct ControlPart {
+    api: Api,
+    access: Arc<Access>,
+    sources: Sources,
     handle: Handle,
 }
 
 impl ControlPart {
-    /// The part of a component that runs.
-    pub fn new(handle: Handle) -> Self {
-        Self { handle }
+    /// The part of a component that runs, on a listener that may be reached by these names. Fails if its
+    /// token file cannot be used.
+    pub fn new(handle: Handle, hosts: AllowedHosts) -> Result<Self, token_file::Error> {
+        let access = Arc::new(Access::new(handle.options.token_file.clone(), hosts)?);
+        let (for_node, for_times) = (handle.clone(), handle.clone());
+        let sources = Sources {
+            tasks: handle.tasks.clone(),
+            node: Arc::new(move || Some(for_node.node())),
+            publish_times: Arc::new(move || for_times.publish_times()),
+        };
+        let api = Api::new(handle.tasks.clone(), Arc::clone(&access));
+        Ok(Self { api, access, sources, handle })
     }
 }
 
 impl AdminPart for ControlPart {
     fn index(&self) -> &'static [(&'static str, &'static str)] {
-        &[]
+        &INDEX
     }
 
     fn pages(&self) -> &'static [(&'static str, &'static str)] {
-        &[]
+        &[("/tasks", "Tasks")]
     }
 
-    fn answers(&self, _: &str) -> bool {
-        false
+    fn answers(&self, path: &str) -> bool {
+        Api::answers(path) || pages::answers(path)
     }
 
-    fn answer(&self, _: PartRequest, _: PageLayout) -> PartFuture<'_, PartReply> {
-        Box::pin(async {
-            let body = Full::new(Bytes::new()).map_err(|never: Infallible| match never {});
-            let mut reply = Response::new(body.boxed());
-            *reply.status_mut() = StatusCode::NOT_FOUND;
-            reply
+    fn waits(&self, request: &PartRequest) -> bool {
+        Api::waits(request)
+    }
+
+    fn answer(&self, request: PartRequest, layout: PageLayout) -> PartFuture<'_, PartReply> {
+        Box::pin(async move {
+            match pages::answers(&request.path) {
+                true => pages::answer(&self.handle.tasks, &self.access, &request, layout).await,
+                false => self.api.answer(&request).await,
+            }
         })
     }
 
     fn metrics(&self) -> PartFuture<'_, String> {
-        Box::pin(async { String::new() })
+        Box::pin(metrics::write(&self.sources))
     }
 
     fn trouble(&self) -> Option<String> {

@@ -23,9 +23,10 @@ impl Background {
     }
 
     /// What the operator may ask of it.
-    pub(super) fn parts(&self) -> Vec<Arc<dyn AdminPart>> {
-        let part = |control: &control::Control| -> Arc<dyn AdminPart> {
-            Arc::new(control::part::ControlPart::new(control.handle().clone()))
+    pub(super) fn parts(&self, config: &Config) -> Result<Vec<Arc<dyn AdminPart>>, Error> {
+        let hosts = || config.admin.as_ref().map(|admin| admin.hosts.clone()).unwrap_or_default();
+        let part = |control: &control::Control| -> Result<Arc<dyn AdminPart>, Error> {
+            Ok(Arc::new(control::part::ControlPart::new(control.handle().clone(), hosts())?))
         };
         self.control.iter().map(part).collect()
     }
@@ -57,8 +58,8 @@ impl Background {
         Ok(Self {})
     }
 
-    pub(super) fn parts(&self) -> Vec<Arc<dyn AdminPart>> {
-        Vec::new()
+    pub(super) fn parts(&self, _: &Config) -> Result<Vec<Arc<dyn AdminPart>>, Error> {
+        Ok(Vec::new())
     }
 
     pub(super) fn refresh(&self) {}

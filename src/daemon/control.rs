@@ -45,7 +45,9 @@ async fn work(
     let control = Control::start(options, &supervisor)?;
     let drain = Arc::new(Drain::default());
     let state = AdminState::without_server(Arc::clone(&drain), supervisor.clone(), log);
-    let state = state.with_parts(vec![Arc::new(ControlPart::new(control.handle().clone()))]);
+    let hosts = config.admin.as_ref().map(|admin| admin.hosts.clone()).unwrap_or_default();
+    let part = ControlPart::new(control.handle().clone(), hosts)?;
+    let state = state.with_parts(vec![Arc::new(part)]);
     let admin = match config.admin {
         Some(options) => {
             let address = options.address.clone();

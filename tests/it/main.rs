@@ -29,6 +29,8 @@ mod streaming_twin;
 mod suites;
 #[cfg(feature = "control")]
 mod task_commands;
+#[cfg(feature = "control")]
+mod task_api;
 
 mod catalog;
 

@@ -33,6 +33,14 @@ not change. Nothing that a client sends becomes a label.
 |---|---|---|---|
 ";
 
+#[cfg(feature = "control")]
+const METRICS_OF_TASKS_HEAD: &str = "
+Those of background work (`mirrorlistd control`, or `serve` with a table `[control]`):
+
+| metric | kind | labels | |
+|---|---|---|---|
+";
+
 /// Chapters of the handbook that say more about sections, by the title of the section.
 const CHAPTERS: [(&str, &str, &str); 7] = [
     ("Data", "Data and snapshots", "data.md"),
@@ -67,7 +75,29 @@ pub(super) fn text(mut command: Command, chapters: &[Chapter]) -> String {
     for subcommand in command.get_subcommands() {
         text += &command_entry("mirrorlistd", subcommand, &is_option);
     }
-    text + METRICS_HEAD + &METRICS.iter().map(metric_row).collect::<String>()
+    let of_tasks = control_metrics();
+    text + METRICS_HEAD + &METRICS.iter().map(metric_row).collect::<String>() + &of_tasks
+}
+
+/// The metrics of background work.
+#[cfg(feature = "control")]
+fn control_metrics() -> String {
+    let row = |metric: &control::metrics::table::ControlMetric| {
+        let label = |(key, values): &control::metrics::table::ControlLabel| {
+            label_text(&LabelKey { key, values: *values })
+        };
+        let labels: Vec<_> = metric.labels.iter().map(label).collect();
+        let (name, kind) = (metric.full_name(), metric.kind.as_str());
+        format!("| `{name}` | {kind} | {} | {} |\n", labels.join("; "), metric.help)
+    };
+    METRICS_OF_TASKS_HEAD.to_owned()
+        + &control::metrics::table::METRICS.iter().map(row).collect::<String>()
+}
+
+/// Without background work, there are none of it.
+#[cfg(not(feature = "control"))]
+fn control_metrics() -> String {
+    String::new()
 }
 
 fn metric_row(metric: &Metric) -> String {

@@ -1,0 +1,102 @@
+//! The API of tasks on the operator's listener: JSON under `/api/v1/`.
+//!
+//! Reading order: [`Api::answer`] finds the `route` of a request, asks [`Access`] if it changes something,
+//! and hands it to `of_tasks` or `of_others`. `query`, `body`, `ids` and `time` read what a client has sent,
+//! and refuse what they do not know; `shapes` has the JSON of records. `stream` sends events as they happen.
+//! `reply` makes replies and errors: `{"error":{"code","message"}}`, the code a stable word, the message one
+//! line.
+//!
+//! Every list is wrapped in an object, so that it can grow. Times are in the form of RFC 3339, in UTC.
+
+mod route;
+mod time;
+mod ids;
+mod query;
+mod body;
+mod reply;
+mod shapes;
+mod stream;
+mod of_tasks;
+mod of_others;
+
+use std::sync::Arc;
+
+use hyper::Method;
+use serve::admin::part::{PartReply, PartRequest};
+use tasks::Tasks;
+
+use crate::access::Access;
+use reply::ApiError;
+use route::{Route, TaskRoute};
+
+/// The rows of the index of the operator's listener.
+pub const INDEX: &[(&str, &str)] = &[
+    (
+        "/api/v1/tasks",
+        "tasks, by kind=, state=, queue=, actor=, node=, schedule=, text= and more; POST asks for one",
+    ),
+    ("/api/v1/tasks/ID", "one task; ?wait=30s waits until it has ended; also /events, /attempts"),
+    ("/api/v1/queues", "queues: what waits and what runs"),
+    ("/api/v1/schedules", "schedules and their next slots"),
+    ("/api/v1/nodes", "the processes that run tasks"),
+    ("/api/v1/kinds", "what there is to do, and its arguments"),
+];
+
+/// The API.
+pub struct Api {
+    tasks: Tasks,
+    access: Arc<Access>,
+}
+
+impl Api {
+    /// The API of these tasks.
+    pub fn new(tasks: Tasks, access: Arc<Access>) -> Self {
+        Self { tasks, access }
+    }
+
+    /// Whether it answers for this path.
+    pub fn answers(path: &str) -> bool {
+        path == "/api" || path.starts_with("/api/")
+    }
+
+    /// Whether the answer may take as long as the client likes.
+    pub fn waits(request: &PartRequest) -> bool {
+        if request.method != Method::GET {
+            return false;
+        }
+        match Route::find(&request.path) {
+            Some(Route::Task(_, TaskRoute::Whole)) => query::asks_to_wait(&request.query),
+            Some(Route::Task(_, TaskRoute::Events)) => stream::is_wanted(&request.headers),
+            _ => false,
+        }
+    }
+
+    /// Answers.
+    pub async fn answer(&self, request: &PartRequest) -> PartReply {
+        self.try_answer(request).await.unwrap_or_else(|error| error.reply())
+    }
+
+    async fn try_answer(&self, request: &PartRequest) -> Result<PartReply, ApiError> {
+        let route = Route::find(&request.path).ok_or_else(ApiError::no_such_path)?;
+        if !route.methods().contains(&request.method.as_str()) {
+            return Err(ApiError::other_method(route.methods()));
+        }
+        if request.method == Method::GET {
+            return match route {
+                Route::Tasks => of_tasks::list(&self.tasks, &request.query).await,
+                Route::Task(id, part) => of_tasks::read(&self.tasks, &id, part, request).await,
+                _ => of_others::read(&self.tasks, &route, &request.query).await,
+            };
+        }
+        let actor = self.access.may_change(request)?.name;
+        query::refuse_any(&request.query)?;
+        match route {
+            Route::Tasks => of_tasks::submit(&self.tasks, actor, request).await,
+            Route::Task(id, part) => of_tasks::change(&self.tasks, &id, part, actor, request).await,
+            _ => of_others::change(&self.tasks, &route, actor, request).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,204 @@
+//! Tasks: list, read, wait, ask for, cancel, retry, comment.
+
+use hyper::StatusCode;
+use hyper::header::{HeaderValue, LOCATION};
+use serde_json::json;
+use serve::admin::part::{PartReply, PartRequest};
+use store::Error;
+use store::operations::enqueue::Enqueued;
+use store::operations::people::{Cancel, Cancelled, Comment, Retried, Retry};
+use store::operations::read::{Attempts, Events, Find, Found, List, Overview, ReadOverview};
+use store::record::{Task, TaskId, bounded};
+use tasks::{Request, SubmitError, Tasks};
+
+use super::query::Query;
+use super::reply::{ApiError, json_reply, ok};
+use super::route::TaskRoute;
+use super::{body, ids, query, shapes, stream};
+
+/// How long a node may not have been seen before no tasks are accepted for it, in milliseconds. It is twice
+/// what it takes until its tasks are given to others.
+const NODE_PATIENCE: i64 = 150_000;
+
+/// The list that a query asks for.
+pub(super) async fn list(tasks: &Tasks, query: &str) -> Result<PartReply, ApiError> {
+    let list = query::list(query)?;
+    let limit = list.limit;
+    // One more shows whether there is a next page.
+    let mut found = tasks.store().run(List { limit: limit + 1, ..list }).await?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let has_more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| has_more).map(|task| task.id.0.to_string());
+    let found: Vec<_> = found.iter().map(shapes::task).collect();
+    Ok(ok(&json!({"tasks": found, "next": next})))
+}
+
+/// Reads a task, or what belongs to it.
+pub(super) async fn read(
+    tasks: &Tasks,
+    id: &str,
+    part: TaskRoute,
+    request: &PartRequest,
+) -> Result<PartReply, ApiError> {
+    match part {
+        TaskRoute::Whole => whole(tasks, id, &request.query).await,
+        TaskRoute::Events if stream::is_wanted(&request.headers) => {
+            let query = Query::read(&request.query, &["after"])?;
+            let after = stream::last_event(&request.headers)?.or(query.after("after")?);
+            let task = ids::find(tasks, id).await?;
+            stream::reply(tasks, &task, after.unwrap_or(0)).await
+        }
+        TaskRoute::Events => {
+            let query = Query::read(&request.query, &["after", "limit"])?;
+            let (after, limit) = (query.after("after")?.unwrap_or(0), query.limit()?);
+            let task = ids::find(tasks, id).await?.id;
+            let found = tasks.store().run(Events { task, after, limit }).await?;
+            let is_full = i64::try_from(found.len()).is_ok_and(|n| n == limit);
+            let next = found.last().filter(|_| is_full).map(|event| event.id.to_string());
+            let found: Vec<_> = found.iter().map(shapes::event).collect();
+            Ok(ok(&json!({"events": found, "next": next})))
+        }
+        _ => {
+            query::refuse_any(&request.query)?;
+            let task = ids::find(tasks, id).await?.id;
+            let found = tasks.store().run(Attempts(task)).await?;
+            let found: Vec<_> = found.iter().map(shapes::attempt).collect();
+            Ok(ok(&json!({"attempts": found})))
+        }
+    }
+}
+
+async fn whole(tasks: &Tasks, id: &str, query: &str) -> Result<PartReply, ApiError> {
+    let wait = Query::read(query, &["wait"])?.wait()?;
+    let id = ids::resolve(tasks, id).await?;
+    match tasks.wait(id, wait).await? {
+        Found::Task(task) => Ok(ok(&shapes::task(&task))),
+        missing => Err(ids::missing_task(tasks, id, &missing).await),
+    }
+}
+
+/// Asks for a task.
+pub(super) async fn submit(
+    tasks: &Tasks,
+    actor: String,
+    request: &PartRequest,
+) -> Result<PartReply, ApiError> {
+    submit_request(tasks, &body::new_task(request, actor)?).await
+}
+
+/// Asks for a task that was read already.
+pub(super) async fn submit_request(
+    tasks: &Tasks,
+    request: &Request,
+) -> Result<PartReply, ApiError> {
+    // What makes no sense is told first, whoever runs.
+    tasks.kinds().plan(request).map_err(ApiError::invalid)?;
+    let overview = tasks.store().run(ReadOverview).await?;
+    if let Some(reason) = nobody_runs(&overview, &request.kind) {
+        return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no_node", reason));
+    }
+    let enqueued = tasks.submit(request).await.map_err(|error| match error {
+        // The request itself was checked, so the store is full: that may pass.
+        SubmitError::Store(Error::Refused(reason)) => {
+            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "refused_by_store", reason)
+        }
+        other => other.into(),
+    })?;
+    let task = existing(tasks, enqueued.id).await?;
+    if task.kind != request.kind {
+        let message = format!("this `request_id` was used for task {}, of another kind", task.id);
+        return Err(ApiError::new(StatusCode::CONFLICT, "request_id_used", message));
+    }
+    Ok(accepted(&task, enqueued))
+}
+
+/// Why no node would run a task of this kind; `None` if one would.
+fn nobody_runs(overview: &Overview, kind: &str) -> Option<String> {
+    let kind = bounded(kind, 60);
+    let mut knowing = overview.nodes.iter().filter(|node| node.kinds.contains(&kind)).peekable();
+    if knowing.peek().is_none() {
+        return Some(format!("no node runs tasks of kind `{kind}`: none has started yet"));
+    }
+    let mut working = knowing.filter(|node| !node.stopping).peekable();
+    if working.peek().is_none() {
+        return Some(format!("the nodes that run tasks of kind `{kind}` are shutting down"));
+    }
+    let is_seen = working.any(|node| overview.now.since(node.seen_at) <= NODE_PATIENCE);
+    (!is_seen).then(|| {
+        format!("the nodes that run tasks of kind `{kind}` have not been seen for minutes")
+    })
+}
+
+fn accepted(task: &Task, enqueued: Enqueued) -> PartReply {
+    let body = json!({"task": shapes::task(task), "is_new": enqueued.is_new});
+    let mut reply = json_reply(StatusCode::ACCEPTED, &body);
+    // Digits are valid in a header.
+    if let Ok(location) = HeaderValue::try_from(format!("/api/v1/tasks/{}", task.id.0)) {
+        reply.headers_mut().insert(LOCATION, location);
+    }
+    reply
+}
+
+/// Changes a task.
+pub(super) async fn change(
+    tasks: &Tasks,
+    id: &str,
+    part: TaskRoute,
+    actor: String,
+    request: &PartRequest,
+) -> Result<PartReply, ApiError> {
+    match part {
+        TaskRoute::Cancel => {
+            let reason = body::reason(request)?;
+            let id = ids::resolve(tasks, id).await?;
+            let outcome = match tasks.cancel(Cancel { id, actor, reason }).await? {
+                Cancelled::AtOnce => "cancelled",
+                Cancelled::Asked => "asked",
+                Cancelled::AlreadyAsked => "already_asked",
+                Cancelled::Ended(_) => "ended",
+                Cancelled::Purged => return Err(ids::missing_task(tasks, id, &Found::Purged).await),
+                Cancelled::Unknown => {
+                    return Err(ids::missing_task(tasks, id, &Found::Unknown).await);
+                }
+            };
+            let task = existing(tasks, id).await?;
+            Ok(ok(&json!({"task": shapes::task(&task), "outcome": outcome})))
+        }
+        TaskRoute::Retry => {
+            let request_id = body::request_id(request)?;
+            let id = ids::resolve(tasks, id).await?;
+            match tasks.retry(Retry { id, actor, request_id }).await? {
+                Retried::Enqueued(enqueued) => {
+                    let task = existing(tasks, enqueued.id).await?;
+                    Ok(accepted(&task, enqueued))
+                }
+                Retried::NotEnded(state) => Err(ApiError::new(
+                    StatusCode::CONFLICT,
+                    "not_ended",
+                    format!("task {id} is {state}; only one that has ended can be run again"),
+                )),
+                Retried::Purged => Err(ids::missing_task(tasks, id, &Found::Purged).await),
+                Retried::Unknown => Err(ids::missing_task(tasks, id, &Found::Unknown).await),
+            }
+        }
+        TaskRoute::Comment => {
+            let text = body::comment(request)?;
+            let id = ids::resolve(tasks, id).await?;
+            match tasks.change(Comment { id, actor, text }).await? {
+                Found::Task(task) => Ok(ok(&json!({"task": shapes::task(&task)}))),
+                missing => Err(ids::missing_task(tasks, id, &missing).await),
+            }
+        }
+        // Their only method is GET.
+        TaskRoute::Whole | TaskRoute::Events | TaskRoute::Attempts => Err(ApiError::no_such_path()),
+    }
+}
+
+/// The task of a number that was just given or found.
+async fn existing(tasks: &Tasks, id: TaskId) -> Result<Task, ApiError> {
+    match tasks.store().run(Find(id)).await? {
+        Found::Task(task) => Ok(*task),
+        Found::Purged | Found::Unknown => Err(ApiError::purged(id)),
+    }
+}

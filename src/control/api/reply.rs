@@ -1,0 +1,138 @@
+//! Replies and errors.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::StatusCode;
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use serde_json::{Value, json};
+use serve::admin::part::PartReply;
+use store::Error;
+use store::record::{TaskId, bounded};
+use tasks::SubmitError;
+
+use crate::access::Refusal;
+
+/// The longest message, in bytes.
+const MAX_MESSAGE: usize = 1_000;
+
+/// The reason why a request was not answered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct ApiError {
+    pub(super) status: StatusCode,
+    pub(super) code: &'static str,
+    pub(super) message: String,
+    pub(super) allow: &'static [&'static str],
+}
+
+impl ApiError {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), allow: &[] }
+    }
+
+    /// The client is at fault.
+    pub(super) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid", message)
+    }
+
+    pub(super) fn no_such_path() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "no_such_path",
+            "there is nothing here; / lists what there is",
+        )
+    }
+
+    pub(super) fn other_method(allow: &'static [&'static str]) -> Self {
+        let message = format!("only {} is served here", allow.join(" and "));
+        let error = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
+        Self { allow, ..error }
+    }
+
+    /// There never was such a task.
+    pub(super) fn unknown(id: TaskId) -> Self {
+        let message = format!("there is no task {id}");
+        Self::new(StatusCode::NOT_FOUND, "unknown_task", message)
+    }
+
+    /// There was such a task.
+    pub(super) fn purged(id: TaskId) -> Self {
+        let message = format!("task {id} ended long ago, and its row was removed");
+        Self::new(StatusCode::GONE, "purged", message)
+    }
+
+    pub(super) fn not_found(what: &str, name: &str) -> Self {
+        let message = format!("there is no {what} `{}`", bounded(name, 60));
+        Self::new(StatusCode::NOT_FOUND, "unknown_name", message)
+    }
+
+    /// The reply.
+    pub(super) fn reply(self) -> PartReply {
+        let message = bounded(&self.message, MAX_MESSAGE);
+        let body = json!({"error": {"code": self.code, "message": message}});
+        let mut reply = json_reply(self.status, &body);
+        let headers = reply.headers_mut();
+        match self.status {
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            StatusCode::UNAUTHORIZED => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            StatusCode::METHOD_NOT_ALLOWED => {
+                // Names of methods are valid header values.
+                if let Ok(allowed) = HeaderValue::try_from(self.allow.join(", ")) {
+                    headers.insert(ALLOW, allowed);
+                }
+            }
+            _ => {}
+        }
+        reply
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        let (status, code) = match &error {
+            Error::Unavailable(_) | Error::Collided(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable")
+            }
+            Error::NotWritable(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_not_writable"),
+            Error::Refused(_) => (StatusCode::BAD_REQUEST, "invalid"),
+            _ => (StatusCode::INTERNAL_SERVER_ERROR, "store_broken"),
+        };
+        Self::new(status, code, error.to_string())
+    }
+}
+
+impl From<SubmitError> for ApiError {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::Invalid(message) => Self::invalid(message),
+            SubmitError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(refusal.status, refusal.code, refusal.message)
+    }
+}
+
+/// A reply of JSON, which shows the present state, so that no cache may keep it.
+pub(super) fn json_reply(status: StatusCode, body: &Value) -> PartReply {
+    let mut reply = PartReply::new(Full::new(Bytes::from(format!("{body}\n"))).boxed());
+    *reply.status_mut() = status;
+    let headers = reply.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    reply
+}
+
+/// A reply of JSON to a request that went well.
+pub(super) fn ok(body: &Value) -> PartReply {
+    json_reply(StatusCode::OK, body)
+}

@@ -1,0 +1,138 @@
+//! The paths of the API.
+
+use model::percent;
+
+/// What a path stands for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Route {
+    /// All tasks.
+    Tasks,
+    /// A task, as the client names it.
+    Task(String, TaskRoute),
+    /// All queues.
+    Queues,
+    /// A queue.
+    Queue(String, Verb),
+    /// All schedules.
+    Schedules,
+    /// A schedule.
+    Schedule(String, Verb),
+    /// All nodes.
+    Nodes,
+    /// All kinds.
+    Kinds,
+}
+
+/// What of a task.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum TaskRoute {
+    Whole,
+    Events,
+    Attempts,
+    Cancel,
+    Retry,
+    Comment,
+}
+
+/// What is done to a queue or a schedule.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Verb {
+    Pause,
+    Resume,
+    /// Only to a schedule.
+    Run,
+}
+
+impl Route {
+    /// The route of a path.
+    pub(super) fn find(path: &str) -> Option<Self> {
+        let mut segments = path.strip_prefix("/api/v1/")?.split('/');
+        let (first, second, third) = (segments.next()?, segments.next(), segments.next());
+        if segments.next().is_some() {
+            return None;
+        }
+        let name = second.map(percent::decode).transpose().ok()?;
+        Some(match (first, name, third) {
+            ("tasks", None, None) => Self::Tasks,
+            ("tasks", Some(id), part) => Self::Task(id.into_owned(), task_route(part)?),
+            ("queues", None, None) => Self::Queues,
+            ("queues", Some(name), Some(verb)) => {
+                Self::Queue(name.into_owned(), verb_of(verb).filter(|verb| *verb != Verb::Run)?)
+            }
+            ("schedules", None, None) => Self::Schedules,
+            ("schedules", Some(name), Some(verb)) => {
+                Self::Schedule(name.into_owned(), verb_of(verb)?)
+            }
+            ("nodes", None, None) => Self::Nodes,
+            ("kinds", None, None) => Self::Kinds,
+            _ => return None,
+        })
+    }
+
+    /// The methods that there are. HEAD comes as GET.
+    pub(super) fn methods(&self) -> &'static [&'static str] {
+        use TaskRoute::{Attempts, Cancel, Comment, Events, Retry, Whole};
+        match self {
+            Self::Tasks => &["GET", "POST"],
+            Self::Task(_, Whole | Events | Attempts) => &["GET"],
+            Self::Queues | Self::Schedules | Self::Nodes | Self::Kinds => &["GET"],
+            Self::Task(_, Cancel | Retry | Comment) => &["POST"],
+            Self::Queue(..) | Self::Schedule(..) => &["POST"],
+        }
+    }
+}
+
+fn task_route(part: Option<&str>) -> Option<TaskRoute> {
+    Some(match part {
+        None => TaskRoute::Whole,
+        Some("events") => TaskRoute::Events,
+        Some("attempts") => TaskRoute::Attempts,
+        Some("cancel") => TaskRoute::Cancel,
+        Some("retry") => TaskRoute::Retry,
+        Some("comment") => TaskRoute::Comment,
+        Some(_) => return None,
+    })
+}
+
+fn verb_of(word: &str) -> Option<Verb> {
+    match word {
+        "pause" => Some(Verb::Pause),
+        "resume" => Some(Verb::Resume),
+        "run" => Some(Verb::Run),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_have_routes() {
+        let find = |path: &str| Route::find(&format!("/api/v1/{path}"));
+        assert_eq!(find("tasks"), Some(Route::Tasks));
+        assert_eq!(find("tasks/1-234"), Some(Route::Task("1-234".into(), TaskRoute::Whole)));
+        assert_eq!(find("tasks/7/events"), Some(Route::Task("7".into(), TaskRoute::Events)));
+        assert_eq!(find("queues/cpu/pause"), Some(Route::Queue("cpu".into(), Verb::Pause)));
+        let run = Route::Schedule("a/b".into(), Verb::Run);
+        assert_eq!(find("schedules/a%2Fb/run"), Some(run));
+        for odd in [
+            "",
+            "/",
+            "task",
+            "tasks/7/",
+            "tasks/7/events/1",
+            "queues/cpu",
+            "queues/cpu/run",
+            "queues/%ff/pause",
+            "nodes/a",
+            "kinds/",
+            "tasks/7/unknown",
+            "schedules/a",
+        ] {
+            assert_eq!(find(odd), None, "{odd}");
+        }
+        assert_eq!(Route::find("/api/v2/tasks"), None);
+        assert_eq!(Route::find("/api/v1"), None);
+    }
+}
