@@ -80,6 +80,52 @@ impl Outcome {
         if let Source::Snapshot(path) = &config.source {
             self.check_stand_in(path);
         }
+        #[cfg(feature = "control")]
+        if let Some(control) = &config.control {
+            self.check_background(control, &config.source);
+        }
+    }
+
+    /// Checks what background work would compile and write.
+    #[cfg(feature = "control")]
+    fn check_background(&mut self, options: &control::Options, served: &Source) {
+        let site = &options.site;
+        let inputs = Source::Inputs(site.inputs.clone());
+        let is_first = site.tree.as_ref().is_some_and(|tree| !tree.index.exists());
+        // Otherwise they are what would be served; and the first scan has yet to make the index.
+        if matches!(served, Source::Snapshot(_)) && !is_first {
+            match inputs.load(None) {
+                Ok(loaded) => self.data_faults.extend(loaded.harmful),
+                Err(error) => {
+                    self.data_faults.extend(error.to_string().lines().map(str::to_owned));
+                }
+            }
+        }
+        let tree = site.tree.as_ref().map(|tree| (tree.source.path(), &tree.index));
+        if let Some((source, _)) = tree
+            && !source.exists()
+        {
+            self.warn(format!("{}: there is no tree to scan", source.display()));
+        }
+        let state = match &options.store {
+            control::options::StoreLocation::Folder(folder) => Some(folder),
+            control::options::StoreLocation::Postgres(_) => None,
+        };
+        // The folder of the store is made at the start.
+        let snapshot =
+            Some(&site.snapshot).filter(|path| path.parent() != state.map(|path| &**path));
+        let index = tree.map(|(_, index)| index);
+        let geography = site.geography.as_ref().map(|geography| &geography.output);
+        for path in [state, snapshot, index, geography].into_iter().flatten() {
+            if let Some(reason) = environment::find_folder_fault(path) {
+                self.warn(format!("{}: {reason}", path.display()));
+            }
+        }
+        if let Some(configuration) = self.configuration.as_object_mut() {
+            configuration.insert("publishes".into(), site.snapshot.to_string_lossy().into());
+            configuration.insert("compiles".into(), inputs.to_string().into());
+            configuration.insert("node".into(), options.node.clone().into());
+        }
     }
 
     fn check_data(&mut self, loaded: &Loaded, config: &Config, previous: Option<&Path>) {

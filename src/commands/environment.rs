@@ -137,7 +137,7 @@ fn find_log_fault(path: &Path) -> Option<String> {
 }
 
 /// Finds the reason why no file can be created at `path`, if there is one.
-fn find_folder_fault(path: &Path) -> Option<String> {
+pub(super) fn find_folder_fault(path: &Path) -> Option<String> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

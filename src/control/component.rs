@@ -203,8 +203,14 @@ fn open(location: &StoreLocation, supervisor: &Supervisor) -> Result<Store, Erro
         StoreLocation::Folder(folder) => {
             Ok(Sqlite::open(folder, system_clock(), supervisor)?.into())
         }
+        #[cfg(feature = "postgres")]
+        StoreLocation::Postgres(url) => {
+            let address = store::postgres::Address::parse(&url.0)?;
+            Ok(store::postgres::Postgres::open(&address, supervisor)?.into())
+        }
+        #[cfg(not(feature = "postgres"))]
         StoreLocation::Postgres(_) => Err(Error::Options(
-            "this build of mirrorlistd has no PostgreSQL: name a folder with `state`".into(),
+            "this build of mirrorlistd has no PostgreSQL: name a folder with `state`".to_owned(),
         )),
     }
 }
@@ -331,7 +337,15 @@ async fn triggers(handle: Handle) {
             None => std::future::pending().await,
         }
     };
-    tokio::join!(on_inputs, on_tables, on_tree);
+    tokio::join!(on_inputs, on_tables, on_tree, follow_hints(&handle.tasks));
+}
+
+/// Wakes those who wait when another process has changed something.
+async fn follow_hints(tasks: &Tasks) {
+    let Some(mut hints) = tasks.store().hints() else { return };
+    while hints.changed().await.is_ok() {
+        tasks.changes().note();
+    }
 }
 
 #[cfg(test)]

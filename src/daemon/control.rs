@@ -79,7 +79,9 @@ async fn work(
         match event {
             Event::Reload => {
                 notifier.reloading();
-                control.handle().refresh("signal HUP").await;
+                let handle = control.handle().clone();
+                // It ends by itself: the store answers, or fails.
+                tokio::spawn(async move { handle.refresh("signal HUP").await });
                 is_ready = false;
             }
             Event::ReopenLogs => {}

@@ -8,7 +8,7 @@ use serde_json::json;
 use tasks::kind::{Output, Parameter, Plan, Policy, Work};
 use tasks::{Args, Failure, Kind, Request, Run};
 
-use super::{ALLOW_SHRINK, compile, heavy, in_one_line, is_on, of_input, tag};
+use super::{ALLOW_SHRINK, compile, heavy, in_one_line, is_on, of_input, tag, told};
 use crate::options::GeographyTables;
 use runtime::replace::NewFile;
 use runtime::write_lock::WriteLock;
@@ -60,7 +60,7 @@ impl Kind for Refresh {
     }
 
     fn run(self: Arc<Self>, args: Args, run: Run) -> Work {
-        Box::pin(async move { self.refresh(&args, &run).await })
+        Box::pin(async move { told(NAME, self.refresh(&args, &run).await) })
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::Value;
 use store::Store;
 use store::record::OnLoss;
-use tasks::kind::{Parameter, Policy, Values};
+use tasks::kind::{Output, Parameter, Policy, Values};
 use tasks::{Args, Failure, Kind, Kinds, Run};
 
 use crate::freshness::Freshness;
@@ -67,6 +67,14 @@ fn heavy(priority: i64, keep: Duration) -> Policy {
         stall_after: Duration::from_secs(900),
         keep,
     }
+}
+
+/// Tells the log why a task could not do its work; what was told to stop is no news.
+fn told(kind: &str, outcome: Result<Output, Failure>) -> Result<Output, Failure> {
+    if let Err(Failure::Failed { message, .. }) = &outcome {
+        tracing::error!("{kind} failed: {message}");
+    }
+    outcome
 }
 
 /// Whether a switch is on.

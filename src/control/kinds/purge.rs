@@ -10,6 +10,7 @@ use store::record::OnLoss;
 use tasks::kind::{Output, Plan, Policy, Work};
 use tasks::{Args, Failure, Kind, Run};
 
+use super::told;
 use crate::options::queue;
 
 /// The name of the kind.
@@ -55,7 +56,7 @@ impl Kind for PurgeTasks {
     }
 
     fn run(self: Arc<Self>, _: Args, run: Run) -> Work {
-        Box::pin(async move { self.purge(&run).await })
+        Box::pin(async move { told(NAME, self.purge(&run).await) })
     }
 }
 

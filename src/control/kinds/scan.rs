@@ -8,7 +8,7 @@ use tasks::kind::{Output, Parameter, Plan, Policy, Work};
 use tasks::{Args, Failure, Kind, Request, Run};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{ALLOW_SHRINK, compile, heavy, in_one_line, is_on, tag};
+use super::{ALLOW_SHRINK, compile, heavy, in_one_line, is_on, tag, told};
 use crate::freshness::Freshness;
 use crate::options::PrimaryTree;
 use ::scan::{FormerError, Options, Progress, Scan, ScanError, Summary, read_former};
@@ -61,7 +61,7 @@ impl Kind for ScanTree {
     }
 
     fn run(self: Arc<Self>, args: Args, run: Run) -> Work {
-        Box::pin(async move { self.scan(&args, &run).await })
+        Box::pin(async move { told(NAME, self.scan(&args, &run).await) })
     }
 }
 
