@@ -99,7 +99,9 @@ fn no_plan_of_the_server_makes_claimers_take_too_much() {
 }
 
 fn nothing_acknowledged_is_lost_when_connections_are_ended() {
-    let disturb = |server: &mut Postgres| drop(server.terminate_connections("a"));
+    let disturb = |server: &mut Postgres| {
+        server.terminate_connections("a");
+    };
     nothing_is_lost(10, disturb);
 }
 
