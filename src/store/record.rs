@@ -260,7 +260,7 @@ pub struct Task {
     pub boot: Option<String>,
     /// How often this claim was renewed.
     pub beat: i64,
-    /// When it was renewed last.
+    /// When it was renewed last; of a task that waits for another attempt, when the last one has ended.
     pub beat_at: Option<Timestamp>,
     /// When the last attempt began.
     pub started_at: Option<Timestamp>,

@@ -5,6 +5,11 @@ use crate::error::Error;
 use crate::operation::{Operation, Transaction, Value, placeholders};
 use crate::record::{Task, Timestamp, What};
 
+/// A task that has begun to wait so many milliseconds after the present time has done so by a clock that
+/// was set back since. It may run: waiting for its time would take as long as the clock was set back, an
+/// hour perhaps for every task that waits.
+pub const SET_BACK: i64 = 60_000;
+
 /// Takes tasks that may run now: the most urgent of each queue, no more than its budget and the runner's
 /// own room allow. A process that has lost the name of its node, or has said that it stops, gets none.
 #[derive(Clone, Debug)]
@@ -106,7 +111,8 @@ impl Claim {
                 &format!(
                     "WITH pick AS MATERIALIZED (
                          SELECT id FROM task
-                         WHERE queue = ?1 AND state = 'enqueued' AND run_after <= ?2 AND kind IN({kinds})
+                         WHERE queue = ?1 AND state = 'enqueued' AND kind IN({kinds}) AND (run_after <= ?2
+                             OR COALESCE(beat_at, created_at) > ?2 + {SET_BACK})
                          ORDER BY priority * 600000 + run_after, id LIMIT ?3{skip}
                      )
                      UPDATE task SET state = 'running', claim = claim + 1, beat = 0, rerun = 0, node = ?4,
@@ -143,5 +149,78 @@ impl Claim {
         .await?;
         let detail = format!("attempt {}", task.claim.0);
         event::record(tx, task.id, now, &self.node, What::Claimed, &detail).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use super::*;
+    use crate::Store;
+    use crate::operations::enqueue::Enqueue;
+    use crate::operations::finish::{End, Finish};
+    use crate::operations::node::StartNode;
+    use crate::record::{NewTask, OnLoss};
+    use crate::sqlite::Inline;
+
+    const HOUR: i64 = 3_600_000;
+
+    #[tokio::test]
+    async fn what_waits_by_a_clock_that_was_set_back_is_run_all_the_same() {
+        let time = Arc::new(AtomicI64::new(10 * HOUR));
+        let clock = Arc::clone(&time);
+        let inline = Inline::new(Arc::new(move || Timestamp(clock.load(Ordering::Relaxed))));
+        let store = Store::from(inline.unwrap());
+        let new = NewTask {
+            kind: "test".into(),
+            queue: "cpu".into(),
+            priority: 0,
+            args: "{}".into(),
+            summary: String::new(),
+            unique_key: None,
+            request_id: None,
+            on_loss: OnLoss::Requeue,
+            max_failures: 3,
+            delay: 0,
+            actor: String::new(),
+            parent: None,
+        };
+        let start = StartNode {
+            node: "a".into(),
+            boot: "1".into(),
+            version: String::new(),
+            kinds: vec!["test".into()],
+            queues: vec![("cpu".into(), 1)],
+            schedules: vec![],
+        };
+        store.run(start).await.unwrap();
+        store.run(Enqueue(new)).await.unwrap();
+        let claim = Claim {
+            node: "a".into(),
+            boot: "1".into(),
+            kinds: vec!["test".into()],
+            room: vec![("cpu".into(), 1)],
+        };
+        time.fetch_sub(HOUR, Ordering::Relaxed);
+        let claimed = store.run(claim.clone()).await.unwrap();
+        let (id, number) = (claimed[0].id, claimed[0].claim);
+        // What waits by the present clock waits for its time.
+        let (code, error) = (String::new(), String::new());
+        let end = End::Failed { code, error, retry_after: Some(5_000) };
+        let finish = Finish {
+            id,
+            claim: number,
+            node: "a".into(),
+            boot: "1".into(),
+            end,
+            stages: None,
+            then: vec![],
+        };
+        store.run(finish).await.unwrap();
+        assert!(store.run(claim.clone()).await.unwrap().is_empty());
+        time.fetch_sub(HOUR, Ordering::Relaxed);
+        assert_eq!(store.run(claim).await.unwrap().len(), 1);
     }
 }

@@ -115,6 +115,7 @@ impl Operation for Finish {
                     "UPDATE task SET boot = NULL, state = {state}, failures = {failed},
                          finished_at = CASE WHEN {is_enqueued} THEN NULL ELSE ?4 END,
                          run_after = CASE WHEN {is_enqueued} THEN COALESCE(?7, ?4) ELSE run_after END,
+                         beat_at = CASE WHEN {is_enqueued} THEN ?4 ELSE beat_at END,
                          stage = NULL, done = NULL, total = NULL,
                          error_code = COALESCE(?5, error_code), error = COALESCE(?6, error),
                          result = COALESCE(?8, result)

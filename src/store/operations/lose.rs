@@ -49,6 +49,7 @@ pub(super) async fn lose<T: Transaction>(
                 "UPDATE task SET boot = NULL, failures = failures + 1, state = {STATE},
                      finished_at = CASE WHEN ({STATE}) = 'enqueued' THEN NULL ELSE ?4 END,
                      run_after = CASE WHEN ({STATE}) = 'enqueued' THEN ?4 ELSE run_after END,
+                     beat_at = CASE WHEN ({STATE}) = 'enqueued' THEN ?4 ELSE beat_at END,
                      stage = NULL, done = NULL, total = NULL, error_code = 'lost', error = ?5
                  WHERE id = ?1 AND state = 'running' AND claim = ?2 AND beat = ?3
                  RETURNING {columns}"

@@ -124,7 +124,7 @@ fn leave(task: &mut Task, state: State, now: Timestamp, run_after: Timestamp) {
     task.boot = None;
     (task.stage, task.done, task.total) = (None, None, None);
     match state {
-        State::Enqueued => task.run_after = run_after,
+        State::Enqueued => (task.run_after, task.beat_at) = (run_after, Some(now)),
         _ => task.finished_at = Some(now),
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use store::Error;
-use store::operations::claim::Claim;
+use store::operations::claim::{Claim, SET_BACK};
 use store::operations::enqueue::{Enqueued, MAX_WAITING};
 use store::operations::node::{StartNode, Started};
 use store::operations::people::{Cancelled, Pausable, Retried};
@@ -241,7 +241,8 @@ impl Model {
             let may_run = |task: &&Task| {
                 task.queue == *name
                     && task.state == State::Enqueued
-                    && task.run_after <= now
+                    && (task.run_after <= now
+                        || task.beat_at.unwrap_or(task.created_at).0 > now.0 + SET_BACK)
                     && op.kinds.contains(&task.kind)
             };
             let mut ready: Vec<_> = self.tasks.values().filter(may_run).collect();

@@ -72,7 +72,7 @@ impl Mutant {
             Self::ClaimWithoutLimit => (&["claim"], "LIMIT ?3", "LIMIT ?3 + 100"),
             Self::ClaimOfPaused => (&["claim"], "WHERE paused_at IS NULL AND", "WHERE"),
             Self::ClaimBeforeItsTime => {
-                (&["claim"], "AND run_after <= ?2", "AND run_after <= ?2 + 100000000")
+                (&["claim"], "(run_after <= ?2", "(run_after <= ?2 + 100000000")
             }
             Self::EnqueueWithoutRerun => {
                 (&["enqueue"], "THEN 1 ELSE task.rerun", "THEN 0 ELSE task.rerun")
