@@ -4,11 +4,12 @@
 //! that is missing costs time, because everybody who waits looks now and then all the same.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use store::record::TaskId;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// How many points in time are remembered at which somebody is to look. More are left to polling.
@@ -18,31 +19,45 @@ const MAX_ALARMS: usize = 1_000;
 #[derive(Clone, Default)]
 pub struct Changes(Arc<State>);
 
+#[derive(Default)]
 struct State {
     /// Counts all changes.
-    all: watch::Sender<u64>,
+    all: Arc<Counter>,
     /// Counts those of one task, for tasks that somebody watches.
-    tasks: Mutex<BTreeMap<TaskId, watch::Sender<u64>>>,
+    tasks: Mutex<BTreeMap<TaskId, Arc<Counter>>>,
     /// When tasks that wait for their time may run.
     alarms: Mutex<BTreeSet<Instant>>,
 }
 
-impl Default for State {
-    fn default() -> Self {
-        Self { all: watch::Sender::new(0), tasks: Mutex::default(), alarms: Mutex::default() }
+/// Counts changes. It wakes those who wait in the order in which they have come; tokio's `watch` wakes them
+/// in a random one, so that a simulation would not be the same twice.
+#[derive(Default)]
+struct Counter {
+    count: AtomicU64,
+    notify: Notify,
+}
+
+impl Counter {
+    fn add(&self) {
+        self.count.fetch_add(1, Ordering::AcqRel);
+        self.notify.notify_waiters();
+    }
+
+    fn watch(self: &Arc<Self>) -> Watch {
+        Watch { counter: Arc::clone(self), seen: self.count.load(Ordering::Acquire) }
     }
 }
 
 impl Changes {
     /// Something has changed: wakes everybody who waits for anything, such as nodes, which look for tasks.
     pub fn note(&self) {
-        count(&self.0.all);
+        self.0.all.add();
     }
 
     /// A task has changed: wakes those who wait for it as well.
     pub fn note_task(&self, id: TaskId) {
         if let Some(watched) = lock(&self.0.tasks).get(&id) {
-            count(watched);
+            watched.add();
         }
         self.note();
     }
@@ -68,24 +83,25 @@ impl Changes {
 
     /// Sees all changes from now on.
     pub fn watch(&self) -> Watch {
-        Watch(self.0.all.subscribe())
+        self.0.all.watch()
     }
 
     /// Sees changes of one task from now on.
     pub fn watch_task(&self, id: TaskId) -> TaskWatch {
         let mut tasks = lock(&self.0.tasks);
-        let sender = tasks.entry(id).or_insert_with(|| watch::Sender::new(0));
-        TaskWatch { receiver: Watch(sender.subscribe()), id, changes: self.clone() }
+        let watch = tasks.entry(id).or_default().watch();
+        TaskWatch { watch, id, changes: self.clone() }
     }
 
     /// How many wait for one task each.
     pub(crate) fn n_task_watches(&self) -> usize {
-        lock(&self.0.tasks).values().map(watch::Sender::receiver_count).sum()
+        lock(&self.0.tasks).values().map(n_watches).sum()
     }
 }
 
-fn count(sender: &watch::Sender<u64>) {
-    sender.send_modify(|count| *count = count.wrapping_add(1));
+/// How many watch a task: everybody but the map holds its counter for that.
+fn n_watches(counter: &Arc<Counter>) -> usize {
+    Arc::strong_count(counter).saturating_sub(1)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -93,21 +109,30 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Sees changes.
-pub struct Watch(watch::Receiver<u64>);
+pub struct Watch {
+    counter: Arc<Counter>,
+    seen: u64,
+}
 
 impl Watch {
     /// Returns at the next change, at once if there was one since the last call.
     pub async fn changed(&mut self) {
-        if self.0.changed().await.is_err() {
-            // Nobody can change anything any more.
-            std::future::pending::<()>().await;
+        loop {
+            // It is woken by whatever happens from here on.
+            let notified = self.counter.notify.notified();
+            let count = self.counter.count.load(Ordering::Acquire);
+            if count != self.seen {
+                self.seen = count;
+                return;
+            }
+            notified.await;
         }
     }
 }
 
 /// Sees changes of one task.
 pub struct TaskWatch {
-    receiver: Watch,
+    watch: Watch,
     id: TaskId,
     changes: Changes,
 }
@@ -115,15 +140,15 @@ pub struct TaskWatch {
 impl TaskWatch {
     /// Returns at the next change, at once if there was one since the last call.
     pub async fn changed(&mut self) {
-        self.receiver.changed().await;
+        self.watch.changed().await;
     }
 }
 
 impl Drop for TaskWatch {
     fn drop(&mut self) {
         let mut tasks = lock(&self.changes.0.tasks);
-        // This one's receiver is still there.
-        if tasks.get(&self.id).is_some_and(|sender| sender.receiver_count() <= 1) {
+        // This one is still among them.
+        if tasks.get(&self.id).is_some_and(|counter| n_watches(counter) <= 1) {
             tasks.remove(&self.id);
         }
     }
