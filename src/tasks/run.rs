@@ -112,6 +112,11 @@ impl Run {
         self.0.claim
     }
 
+    /// The process that runs it, as the store knows it.
+    pub fn boot(&self) -> &str {
+        &self.0.boot
+    }
+
     /// Says what the task does from now on.
     pub fn stage(&self, name: &str) {
         self.0.done.store(-1, Ordering::Relaxed);

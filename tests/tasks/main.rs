@@ -25,11 +25,14 @@ extern crate support;
 support::runs_the_program!();
 
 mod stores;
+mod process;
 
 mod harness;
 mod engine;
 mod traps;
 mod transfer;
+mod killed;
+mod stopped;
 
 use std::process::ExitCode;
 
@@ -41,5 +44,7 @@ fn main() -> ExitCode {
     suite.add_all(engine::TESTS);
     suite.add_all(traps::TESTS);
     suite.add_all(transfer::TESTS);
+    suite.add_all(killed::TESTS);
+    suite.add_all(stopped::TESTS);
     suite.run()
 }

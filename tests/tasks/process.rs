@@ -1,0 +1,169 @@
+//! A process of `mirrorlistd control` that can be killed, and a client of its API.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use support::server::{PATIENCE, command};
+
+/// How long a client waits before it tries again.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// A place for processes of one node: its configuration, its socket, its log.
+pub struct Node {
+    pub name: String,
+    folder: PathBuf,
+    config: PathBuf,
+    socket: PathBuf,
+    child: Option<Child>,
+}
+
+impl Node {
+    /// A node that keeps tasks where `store` says, a line of the table `[control]`.
+    pub fn new(folder: &Path, name: &str, store: &str, more: &str) -> Self {
+        let socket = folder.join(format!("{name}.socket"));
+        let config = folder.join(format!("{name}.toml"));
+        let text = format!(
+            "demo = true\n[admin]\nlisten = \"unix:{}\"\n[control]\n{store}\nsnapshot = \"{}\"\n\
+             node = \"{name}\"\ntest_kinds = true\n{more}\n",
+            socket.display(),
+            folder.join("mirrors.snapshot").display(),
+        );
+        std::fs::write(&config, text).expect("a write");
+        Self { name: name.to_owned(), folder: folder.to_owned(), config, socket, child: None }
+    }
+
+    /// Starts a process, without waiting until it answers.
+    pub fn start(&mut self) {
+        assert!(self.child.is_none(), "{} runs already", self.name);
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.join(format!("{}.log", self.name)))
+            .expect("a log");
+        let config = self.config.to_str().expect("a path of letters");
+        let mut command = command(&["control", "--config", config]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        self.child = Some(command.spawn().expect("the program can be started"));
+    }
+
+    /// Sends a signal to the process.
+    pub fn signal(&self, signal: Signal) {
+        let child = self.child.as_ref().expect("a process");
+        let pid = Pid::from_child(child);
+        kill_process(pid, signal).expect("a process of this test");
+    }
+
+    /// Kills the process, and waits until it is gone.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().expect("a process");
+        child.kill().expect("a process of this test");
+        child.wait().expect("it can be waited for");
+    }
+
+    /// Stops the process, which must end well.
+    pub fn stop(&mut self) {
+        self.signal(Signal::TERM);
+        let mut child = self.child.take().expect("a process");
+        let status = child.wait().expect("it can be waited for");
+        assert!(status.success(), "{}: {status}\n{}", self.name, self.log());
+    }
+
+    /// What its processes have logged, the end of it.
+    pub fn log(&self) -> String {
+        let path = self.folder.join(format!("{}.log", self.name));
+        let text = std::fs::read(path).unwrap_or_default();
+        let start = text.len().saturating_sub(4_000);
+        String::from_utf8_lossy(&text[start..]).into_owned()
+    }
+
+    /// A client of its API.
+    pub fn client(&self) -> Client {
+        Client { socket: self.socket.clone() }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// A client of the API of a node, whichever process is there.
+#[derive(Clone)]
+pub struct Client {
+    socket: PathBuf,
+}
+
+/// A whole answer.
+pub struct Answer {
+    pub status: u16,
+    pub body: Value,
+}
+
+impl Client {
+    /// Asks once. Without a whole answer, nothing is known.
+    pub fn ask(&self, method: &str, target: &str, body: &str) -> Option<Answer> {
+        let mut stream = UnixStream::connect(&self.socket).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
+        let head = format!(
+            "{method} {target} HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).ok()?;
+        let mut text = Vec::new();
+        match stream.read_to_end(&mut text) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => panic!("no answer to {target}"),
+            Err(_) => return None,
+            Ok(_) => {}
+        }
+        let text = String::from_utf8(text).expect("text");
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let status = head.get(9..12)?.parse().expect("a status");
+        let length = head.lines().find_map(|line| {
+            let (name, value) = line.split_once(": ")?;
+            name.eq_ignore_ascii_case("content-length").then(|| value.parse::<usize>().ok())?
+        });
+        if length.is_some_and(|length| length != body.len()) {
+            return None;
+        }
+        let body = serde_json::from_str(body).ok()?;
+        Some(Answer { status, body })
+    }
+
+    /// Asks until there is an answer that is no 503.
+    pub fn ask_until_answered(&self, method: &str, target: &str, body: &str) -> Answer {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.ask(method, target, body) {
+                Some(answer) if answer.status != 503 => return answer,
+                _ => thread::sleep(PAUSE),
+            }
+            assert!(Instant::now() < deadline, "no answer to {method} {target}");
+        }
+    }
+
+    /// Waits until no task waits or runs any more.
+    pub fn wait_until_idle(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let target = "/api/v1/tasks?state=running,enqueued&limit=1";
+            let answer = self.ask_until_answered("GET", target, "");
+            let open = answer.body["tasks"].as_array().expect("a list");
+            let Some(id) = open.first().map(|task| task["id"].to_string()) else { return };
+            // Returns when that one has ended.
+            self.ask("GET", &format!("/api/v1/tasks/{}?wait=30s", id.trim_matches('"')), "");
+            assert!(Instant::now() < deadline, "tasks do not end");
+        }
+    }
+}

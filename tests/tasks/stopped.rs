@@ -1,0 +1,77 @@
+//! A process that is stopped for longer than its heartbeats may be missing: others take over, and it may
+//! write nothing when it goes on.
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use history::{Rows, check, check_all_ended, from_lines};
+use rustix::process::Signal;
+use serde_json::json;
+use support::postgres::Postgres;
+use support::server::PATIENCE;
+
+use crate::process::{Client, Node};
+use crate::stores::{block_on, open};
+
+tests! {
+    a_process_that_was_stopped_for_long_publishes_nothing,
+}
+
+/// Returns the task when it is as `is_right` says.
+fn wait_for(
+    api: &Client,
+    id: i64,
+    is_right: impl Fn(&serde_json::Value) -> bool,
+) -> serde_json::Value {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let task = api.ask_until_answered("GET", &format!("/api/v1/tasks/{id}"), "").body;
+        if is_right(&task) {
+            return task;
+        }
+        assert!(Instant::now() < deadline, "{task}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn a_process_that_was_stopped_for_long_publishes_nothing() {
+    let server = Postgres::start();
+    let url = server.create_database("tasks");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mark = folder.path().join("marks");
+    let in_server = format!("store = \"{url}\"");
+    let new = |name| Node::new(folder.path(), name, &in_server, "cpu = 8\nheartbeat_seconds = 3");
+    let mut nodes = [new("one"), new("two")];
+    nodes.iter_mut().for_each(Node::start);
+    let apis = nodes.each_ref().map(Node::client);
+    let ids: Vec<i64> = (0..6)
+        .map(|_| {
+            let args = json!({ "seconds": 10, "mark": mark.to_str() });
+            let body = json!({ "kind": "test.sleep", "args": args }).to_string();
+            let answer = apis[0].ask_until_answered("POST", "/api/v1/tasks", &body);
+            assert_eq!(answer.status, 202, "{}", answer.body);
+            answer.body["task"]["id"].as_i64().expect("a number")
+        })
+        .collect();
+    // Whoever runs the first one is stopped, in the middle of whatever it runs.
+    let running = wait_for(&apis[1], ids[0], |task| task["state"] != "enqueued");
+    let at = usize::from(running["node"] == "two");
+    let (stopped, other) = (&nodes[at], &apis[1 - at]);
+    stopped.signal(Signal::STOP);
+    // The other one takes over.
+    wait_for(other, ids[0], |task| task["claim"].as_i64() > running["claim"].as_i64());
+    stopped.signal(Signal::CONT);
+    other.wait_until_idle();
+    nodes.iter_mut().for_each(Node::stop);
+    let rows = block_on(Rows::read(&open(&url))).expect("the rows");
+    let history = from_lines(&fs::read_to_string(&mark).expect("the marks")).expect("whole lines");
+    let mut violations = check(&history, &rows);
+    violations.extend(check_all_ended(&rows, &[]));
+    let explained = violations.iter().map(|one| one.explain(&history, &rows));
+    let explained: Vec<String> = explained.collect();
+    assert!(violations.is_empty(), "{}", explained.join("\n"));
+    let lost =
+        rows.attempts.values().filter(|attempt| attempt.outcome == Some(store::record::What::Lost));
+    assert!(lost.count() > 0, "a process was stopped, and nothing was taken from it");
+}
