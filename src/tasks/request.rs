@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use store::record::TaskId;
 
-/// Arguments of a task, checked against the [`Parameter`]s of its kind.
+/// Arguments of a task, checked against the [parameters](crate::kind::Parameter) of its kind.
 pub type Args = Map<String, Value>;
 
 /// A task that is asked for.

@@ -28,14 +28,14 @@ pub(super) const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-type Code = Arc<dyn Fn(Args, Run) -> Work + Send + Sync>;
+pub(super) type Code = Arc<dyn Fn(Args, Run) -> Work + Send + Sync>;
 
 /// A kind whose work is a closure of the test.
 #[derive(Clone)]
 pub(super) struct TestKind {
     pub(super) name: &'static str,
     pub(super) policy: Policy,
-    code: Code,
+    pub(super) code: Code,
 }
 
 impl TestKind {
