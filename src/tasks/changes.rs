@@ -62,6 +62,13 @@ impl Changes {
         self.note();
     }
 
+    /// Something has changed, and who says so does not know what: wakes everybody, also those who wait for
+    /// one task.
+    pub fn note_anything(&self) {
+        lock(&self.0.tasks).values().for_each(count);
+        self.note();
+    }
+
     /// A task may run in a while: nodes look for it then.
     pub fn note_after(&self, delay: Duration) {
         let mut alarms = lock(&self.0.alarms);
@@ -167,6 +174,9 @@ mod tests {
         let waits = tokio::time::timeout(Duration::from_secs(1), one.changed()).await;
         assert!(waits.is_err(), "2 has changed, not 1");
         changes.note_task(TaskId(1));
+        one.changed().await;
+        all.changed().await;
+        changes.note_anything();
         one.changed().await;
         all.changed().await;
         drop(one);

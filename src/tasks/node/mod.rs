@@ -21,7 +21,7 @@ mod shutdown;
 #[cfg(test)]
 mod tests;
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +40,8 @@ use shared::Shared;
 
 /// The wait before another try to start, when the store does not answer.
 const START_AGAIN: Duration = Duration::from_secs(2);
+/// How long hints of other processes are not passed on after one, for each who waits.
+const HINT_OF_ONE: Duration = Duration::from_millis(5);
 /// How often it is measured how late the loop is.
 const LAG_EVERY: Duration = Duration::from_secs(1);
 
@@ -116,6 +118,7 @@ impl Node {
             () = &mut claims => false,
             () = schedules::run(&shared) => false,
             () = measure_lag(&shared) => false,
+            () = pass_on_hints(&shared) => false,
             () = &mut running => false,
         };
         if is_superseded {
@@ -174,6 +177,19 @@ async fn start(shared: &Shared) -> Result<(), Error> {
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Wakes who waits here when another process has changed something, for ever.
+async fn pass_on_hints(shared: &Shared) {
+    let changes = shared.tasks.changes();
+    let Some(mut hints) = shared.tasks.store().hints() else { return pending().await };
+    while hints.changed().await.is_ok() {
+        changes.note_anything();
+        // Everybody who waits looks now: however many they are, there are at most 200 looks in a second.
+        let n_waiters = u32::try_from(changes.n_task_watches()).unwrap_or(u32::MAX);
+        tokio::time::sleep(HINT_OF_ONE.saturating_mul(n_waiters)).await;
+    }
+    pending().await
 }
 
 /// Measures by how much this future is polled too late, for ever.

@@ -110,7 +110,8 @@ async fn a_node_with_too_many_zombies_takes_no_more_tasks_and_says_so() {
     sleep(secs(1_000)).await;
     assert_eq!(world.state(id).await, State::Enqueued);
     release.lock().unwrap().take();
-    for run in runs.lock().unwrap().clone() {
+    let runs = runs.lock().unwrap().clone();
+    for run in runs {
         run.until_no_thread().await;
     }
     assert_eq!(world.end(id).await.state, State::Completed);
