@@ -122,7 +122,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("tasks.md", "systemctl stop mirrorlistd-control", TWO_STORES),
     (
         "tasks.md",
-        "mirrorlistd control export --state /var/lib/mirrorlistd/control tasks.export",
+        "mirrorlistd control export --state /var/lib/mirrorlistd/state tasks.export",
         TWO_STORES,
     ),
     (

@@ -33,7 +33,7 @@ impl Offered {
     /// Asks a server that has given answers, watches its data, and has done background work on schedule.
     fn by_a_server() -> Self {
         let host = Host::with_package();
-        let control = r#"state = "/var/lib/mirrorlistd/control"\ncompile_every = 1"#;
+        let control = r#"state = "/var/lib/mirrorlistd/state"\ncompile_every = 1"#;
         host.run(&format!(
             "sed -i -e 's/^#watch = .*/watch = true/' -e '/^\\[control\\]/a {control}' {CONFIGURATION}"
         ));
