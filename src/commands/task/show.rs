@@ -210,7 +210,11 @@ fn facts(task: &TaskRecord, now: i64) -> String {
     fact("cancelled", task.cancel_by.as_ref().map(|by| format!("by {by}")).unwrap_or_default());
     fact(
         "again",
-        if task.rerun { "once more when this run has ended".into() } else { String::new() },
+        if task.rerun && !task.has_ended() {
+            "once more when this run has ended".into()
+        } else {
+            String::new()
+        },
     );
     fact("result", if task.result.is_null() { String::new() } else { task.result.to_string() });
     out
