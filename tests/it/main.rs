@@ -31,6 +31,7 @@ mod suites;
 mod task_commands;
 #[cfg(feature = "control")]
 mod task_api;
+#[cfg(feature = "control")]
 mod task_of_control;
 
 mod catalog;

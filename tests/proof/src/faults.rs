@@ -17,7 +17,7 @@ use store::sqlite::{Sqlite, system_clock};
 use store::{Error, Operation, Store, Transaction};
 use tempfile::TempDir;
 
-use crate::tests::block_on;
+use crate::random::block_on;
 
 /// The file of a store.
 const FILE: &str = "tasks.sqlite";

@@ -19,7 +19,7 @@ use store::sqlite::{Sqlite, system_clock};
 use store::{Error, Operation, Store, Transaction};
 use tempfile::TempDir;
 
-use crate::tests::block_on;
+use crate::random::block_on;
 
 /// The folder of the store, in the process that dies.
 const FOLDER: &str = "PROOF_FOLDER";

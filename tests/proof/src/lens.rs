@@ -1,7 +1,7 @@
 //! A transaction as an operation sees it: with a clock that the test sets, and with statements that a
 //! [`Mutant`] has changed. It works on every engine, and no operation knows of it.
 
-use store::operation::{Dialect, Row, Value};
+use store::operation::{Dialect, Hint, Row, Value};
 use store::record::Timestamp;
 use store::{Error, Operation, Transaction};
 
@@ -22,6 +22,11 @@ impl<O: Operation> Operation for Through<O> {
     type Reply = O::Reply;
     const NAME: &'static str = O::NAME;
     const READS_ONLY: bool = O::READS_ONLY;
+    const IS_URGENT: bool = O::IS_URGENT;
+
+    fn hint(&self, reply: &O::Reply) -> Option<Hint> {
+        self.operation.hint(reply)
+    }
 
     async fn run<T: Transaction>(&self, tx: &mut T) -> Result<O::Reply, Error> {
         let (now, mutant) = (self.now, self.mutant);

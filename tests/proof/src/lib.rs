@@ -4,7 +4,7 @@
 //! may break, of the model and of a real store alike. [`history`] makes random sequences of operations that
 //! fit what is there, and shrinks. [`driver`] runs them on the model and on a store, whatever its engine, and
 //! compares every row after each step. [`lens`] changes what an operation sees of its transaction: the clock,
-//! and in [`mutant`] the text of a statement, so that the store can be broken on purpose.
+//! and in [`mutant`] the text of a statement, so that the store can be broken on purpose. [`rate`] measures.
 
 pub mod op;
 pub mod model;
@@ -14,11 +14,11 @@ pub mod lens;
 pub mod mutant;
 pub mod history;
 pub mod driver;
+pub mod random;
+pub mod rate;
 
 #[cfg(test)]
 mod search;
-#[cfg(test)]
-mod random;
 #[cfg(test)]
 mod mutants;
 #[cfg(test)]
@@ -37,9 +37,5 @@ mod tests {
 
     pub(crate) fn in_memory() -> Store {
         Store::from(Inline::new(Arc::clone(&system_clock())).unwrap())
-    }
-
-    pub(crate) fn block_on<F: Future>(work: F) -> F::Output {
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
     }
 }

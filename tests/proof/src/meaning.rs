@@ -17,7 +17,8 @@ use store::record::{
 use store::{Error, Operation, Store, Transaction};
 
 use crate::lens::Through;
-use crate::tests::{block_on, in_memory};
+use crate::random::block_on;
+use crate::tests::in_memory;
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;

@@ -6,7 +6,8 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use crate::driver::check;
 use crate::history::{Step, histories};
 use crate::mutant::Mutant;
-use crate::tests::{block_on, in_memory};
+use crate::random::block_on;
+use crate::tests::in_memory;
 
 /// Within how many histories each mutant must be caught.
 const SEEDS: u64 = 60;
