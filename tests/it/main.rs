@@ -28,6 +28,8 @@ mod bad_records;
 mod streaming_twin;
 mod suites;
 #[cfg(feature = "control")]
+mod control;
+#[cfg(feature = "control")]
 mod task_commands;
 #[cfg(feature = "control")]
 mod task_api;

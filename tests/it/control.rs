@@ -1,0 +1,202 @@
+//! Background work of the real program: what changes is compiled, published and served, whatever happens.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Stdio;
+
+use rustix::process::Signal;
+use snapshot::format;
+use tempfile::TempDir;
+
+use crate::server::{Server, command, patient, run, wait_until};
+
+const LIST: &str = "/mirrorlist?repo=example-9&arch=x86_64";
+const METALINK: &str = "/metalink?repo=example-9&arch=x86_64";
+
+/// A catalog with one repository and these mirrors.
+fn catalog(mirrors: &[&str]) -> String {
+    let head = "[distribution]\nname = \"Example Linux\"\n\n[[repository]]\nname = \"example\"\n\
+                versions = [\"9\"]\narches = [\"x86_64\"]\npath = \"{version}/{arch}\"\n";
+    let mirror = |key: &&str| {
+        format!(
+            "\n[[mirror]]\nkey = \"{key}\"\nurls = [\"https://{key}.example/pub\"]\ncountry = \"DE\"\n"
+        )
+    };
+    head.to_owned() + &mirrors.iter().map(mirror).collect::<String>()
+}
+
+/// A folder with a catalog and a configuration. `more` are lines at the top of the configuration, `control`
+/// lines of its table; HERE in them is the folder.
+fn site(more: &str, control: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    replace(&path.join("catalog.toml"), &catalog(&["berlin"]));
+    let config = format!(
+        "catalog = 'HERE/catalog.toml'\nwatch_quiet = 1\n{more}\n[control]\nstate = 'HERE/state'\n{control}\n"
+    );
+    let config = config.replace("HERE", path.to_str().unwrap());
+    fs::write(path.join("control.toml"), patient(&config)).unwrap();
+    folder
+}
+
+/// Replaces a file as a whole.
+fn replace(path: &Path, text: &str) {
+    let new = path.with_extension("new");
+    fs::write(&new, text).unwrap();
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::rename(new, path).unwrap();
+}
+
+fn serve(folder: TempDir) -> Server {
+    let config = folder.path().join("control.toml");
+    let config = config.to_str().unwrap().to_owned();
+    Server::start_in(folder, &["--config", &config])
+}
+
+/// `mirrorlistd control`, which has begun.
+fn work(folder: TempDir) -> Server {
+    let mut command = command(&["control", "--config"]);
+    command.arg(folder.path().join("control.toml"));
+    let stderr = fs::File::create(folder.path().join("stderr")).unwrap();
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
+    let server = Server::of(folder, command, ([127, 0, 0, 1], 0).into());
+    server.wait_for_log("working on catalog ");
+    server
+}
+
+/// Writes a `repomd.xml` of this revision, as a repository has it.
+fn write_repomd(folder: &Path, revision: u64) {
+    let repodata = folder.join("tree/9/x86_64/repodata");
+    fs::create_dir_all(&repodata).unwrap();
+    let mut at = repodata.as_path();
+    while at != folder {
+        fs::set_permissions(at, fs::Permissions::from_mode(0o755)).unwrap();
+        at = at.parent().unwrap();
+    }
+    let text = format!(
+        "<repomd xmlns=\"http://linux.duke.edu/metadata/repo\"><revision>{revision}</revision></repomd>\n"
+    );
+    replace(&repodata.join("repomd.xml"), &text);
+}
+
+#[test]
+fn a_catalog_that_is_edited_is_published_and_served() {
+    let mut server = serve(site("", ""));
+    assert!(server.get(LIST).body.contains("https://berlin.example/pub/9/x86_64/"));
+    replace(&server.path("catalog.toml"), &catalog(&["berlin", "paris"]));
+    wait_until("the new mirror is served", || {
+        server.get(LIST).body.contains("https://paris.example/pub/9/x86_64/")
+    });
+    // What is served is the file that was published.
+    let published = format::read(&server.path("state/mirrors.snapshot")).unwrap();
+    let served = server.get(LIST);
+    assert_eq!(
+        served.header("mirrorlist-generation"),
+        Some(published.generation().to_string().as_str())
+    );
+    // A catalog that cannot be compiled changes nothing, and the log has every reason.
+    let broken = catalog(&["berlin"]) + "\n[[mirror]]\nkey = \"a b\"\ncuntry = \"DE\"\n";
+    replace(&server.path("catalog.toml"), &broken);
+    server.wait_for_log("snapshot.compile failed: ");
+    server.wait_for_log("cuntry");
+    assert!(server.get(LIST).body.contains("https://paris.example/"));
+    // After a restart, the last good snapshot is served although the catalog is still broken.
+    server.stop();
+    let folder = std::mem::replace(&mut server.folder, tempfile::tempdir().unwrap());
+    let server = serve(folder);
+    assert!(server.get(LIST).body.contains("https://paris.example/"));
+}
+
+#[test]
+fn a_tree_that_changes_is_scanned_and_served_with_its_checksums() {
+    let folder = site("index = 'HERE/primary.index'", "tree = 'HERE/tree'");
+    let path = folder.path().to_owned();
+    write_repomd(&path, 1);
+    // There is no index yet: it serves without one, until the first scan has made it.
+    let server = serve(folder);
+    wait_until("a metalink is served", || server.get(METALINK).status() == 200);
+    let before = server.get(METALINK).body;
+    write_repomd(&path, 22);
+    wait_until("the new checksum is served", || {
+        let now = server.get(METALINK).body;
+        now != before && now.contains("sha256")
+    });
+}
+
+#[test]
+fn work_that_was_killed_is_done_at_the_next_start() {
+    let mut worker = work(site("", ""));
+    worker.signal(Signal::KILL);
+    worker.wait();
+    let folder = std::mem::replace(&mut worker.folder, tempfile::tempdir().unwrap());
+    replace(&folder.path().join("catalog.toml"), &catalog(&["berlin", "paris"]));
+    let mut worker = work(folder);
+    let snapshot = worker.path("state/mirrors.snapshot");
+    wait_until("both mirrors are published", || {
+        format::read(&snapshot).is_ok_and(|snapshot| snapshot.stats().hosts == 2)
+    });
+    worker.stop();
+    let names = fs::read_dir(worker.path("state")).unwrap();
+    let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+    assert!(names.iter().all(|name| !name.to_str().unwrap().ends_with(".tmp")), "{names:?}");
+}
+
+#[test]
+fn a_second_process_is_kept_out_of_a_state_folder() {
+    let mut worker = work(site("", ""));
+    let config = worker.path("control.toml");
+    let second = run(&["control", "--config", config.to_str().unwrap()]);
+    assert_eq!(second.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(told.contains("is used by another process"), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+    worker.stop();
+}
+
+#[test]
+fn a_store_that_cannot_be_made_ends_the_start_with_one_line() {
+    let folder = site("", "");
+    fs::write(folder.path().join("state"), "a file").unwrap();
+    let config = folder.path().join("control.toml");
+    for args in [&["control", "--config"][..], &["--config"]] {
+        let output = run(&[args, &[config.to_str().unwrap()]].concat());
+        assert_eq!(output.status.code(), Some(1));
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(told.starts_with("mirrorlistd: ") && told.contains("/state: "), "{told}");
+        assert_eq!(told.lines().count(), 1, "{told}");
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("control.toml");
+    for (text, expected) in [
+        ("[control]\nstat = 's'\n", "control.toml:2: unknown key `stat`"),
+        ("[control]\nscan_every = 0\n", "control.toml:2: 0 is not in 1 to 31536000"),
+        ("[control]\nscan_every = 31536001\n", "control.toml:2: 31536001 is not in 1 to 31536000"),
+        (
+            "[control]\nstate = 's'\nstore = 'postgresql://a/b'\n",
+            "control.toml:3: `store` excludes",
+        ),
+        (
+            "[control]\nstore = 'mysql://secret@a/b'\n",
+            "control.toml:2: an address of PostgreSQL begins",
+        ),
+        ("[control]\nnode = 'a b'\n", "control.toml:2: `a b` is no name of a node"),
+        ("snapshot = 's'\n[control]\nstate = 's'\n", "control.toml:1: `snapshot` names a snapshot"),
+        ("[control]\ntree = 't'\n", "no store is named"),
+        ("[control]\nstate = 's'\ntree = 't'\n", "`control.tree` is scanned into the index"),
+        ("[control]\nstate = 's'\ngeography_file = 't'\n", "needs `control.country_tables`"),
+        ("[control]\nstate = 's'\nasn_tables = ['t']\n", "need `control.geography_file`"),
+    ] {
+        fs::write(&config, text).unwrap();
+        let output = run(&["control", "--config", config.to_str().unwrap()]);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{text}: {told}");
+        assert!(told.contains(expected), "{text}: {told}");
+        assert!(!told.contains("secret"), "{told}");
+        assert_eq!(told.lines().count(), 1, "{told}");
+    }
+}
