@@ -5,6 +5,7 @@
 //! underscores and dashes, and a repeated option counts once, the last time. Completions and the
 //! manual page are made from these definitions as well.
 
+mod config_file;
 mod help;
 #[cfg(feature = "scan")]
 mod scan;
@@ -26,6 +27,8 @@ use explain::PackageManager;
 use quality::condition::{Condition, POLICIES};
 use quality::figures::Figure;
 use sources::toml_catalog::is_line;
+
+pub use config_file::ConfigArgs;
 
 use help::{asks_running_server, complete};
 
@@ -245,14 +248,6 @@ pub enum Generate {
     ExampleConfig,
     /// The reference of all options, commands and metrics, as Markdown
     Reference,
-}
-
-/// The configuration file.
-#[derive(Args, Clone, Debug, Default)]
-pub struct ConfigArgs {
-    /// Read options from a TOML file; what the command line says comes first
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Data")]
-    pub config: Option<PathBuf>,
 }
 
 /// `mirrorlistd serve`.

@@ -6,23 +6,24 @@
 //! a stop signal. The drain lets requests finish, and cuts the remaining connections at the end of the
 //! grace period or at a second stop signal.
 
+mod error;
+mod threads;
 mod background;
 #[cfg(feature = "control")]
 pub mod control;
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::config::sections::listen::PublicAddress;
 use runtime::log::writer::LineWriter;
-use runtime::supervise::{Supervisor, Thread};
+use runtime::supervise::Supervisor;
 use serve::admin::{self, Admin, AdminState};
 use serve::http::Drain;
 use serve::http::access_log::{AccessLog, AccessLogControl};
@@ -37,98 +38,22 @@ use serve::metrics::client_check::{ClientCheck, ClientVerdict};
 use serve::metrics::{Metrics, ReloadTrigger};
 use serve::reload::history::History;
 use serve::reload::watch::FileWatch;
-use serve::reload::{self, Job, Loaded, Reloader, log_loaded};
+use serve::reload::{Job, Loaded, Reloader, log_loaded};
 use serve::signal::{Event, Events};
 use serve::systemd::notify::Notifier;
 use serve::systemd::report::StatusReporter;
 use serve::systemd::sockets::{self, NamedSocket};
 
 use background::Background;
+use error::failed_to;
+
+pub use error::Error;
+pub use threads::SupervisedThreads;
 
 /// How often the counters of client addresses are checked.
 const CLIENT_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 /// How long the process waits at its end for each access log.
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
-
-/// The reason why the process cannot serve; the message is one line.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The first data could not be loaded.
-    #[error("{0}")]
-    Load(#[from] reload::Error),
-    /// Background work cannot start.
-    #[cfg(feature = "control")]
-    #[error("{0}")]
-    Control(#[from] ::control::component::Error),
-    /// The token file cannot be used.
-    #[cfg(feature = "control")]
-    #[error("{0}")]
-    TokenFile(#[from] ::control::access::token_file::Error),
-    /// An address cannot be listened on.
-    #[error("cannot listen on {address}: {error}")]
-    PublicAddress {
-        /// The configured address.
-        address: Address,
-        /// The system's error.
-        error: io::Error,
-    },
-    /// The inherited sockets cannot be used to serve.
-    #[error("{0}")]
-    InheritedSockets(#[from] sockets::Error),
-    /// An inherited socket has a name that no listener has.
-    #[error("inherited socket `{name}`: no [[listener]] has this name; there are {known}")]
-    UnknownName {
-        /// The socket's name.
-        name: String,
-        /// The names of listeners.
-        known: String,
-    },
-    /// A call to the system failed.
-    #[error("cannot {what}: {error}")]
-    System {
-        /// What was tried, as in "cannot …".
-        what: &'static str,
-        /// The system's error.
-        error: io::Error,
-    },
-    /// A part that should run as long as the process ended earlier.
-    #[error("{0} ended unexpectedly")]
-    Ended(&'static str),
-    /// A thread that the process needs was given up after repeated panics.
-    #[error("the thread `{}` panicked again and again; what had begun was finished", .0.as_str())]
-    GaveUp(Thread),
-}
-
-/// The supervisor of all threads, and its reports of those that it has given up.
-pub struct SupervisedThreads {
-    /// Starts the threads.
-    pub supervisor: Supervisor,
-    /// Receives the threads that were given up.
-    given_up: mpsc::UnboundedReceiver<Thread>,
-}
-
-impl Default for SupervisedThreads {
-    fn default() -> Self {
-        // Unbounded, but each thread is given up once at most.
-        let (sender, given_up) = mpsc::unbounded_channel();
-        let report = move |thread| {
-            // Fails only when the process ends and the receiver is gone.
-            let _ = sender.send(thread);
-        };
-        Self { supervisor: Supervisor::new(report), given_up }
-    }
-}
-
-impl SupervisedThreads {
-    /// Waits for the next thread that is given up.
-    async fn next_given_up(&mut self) -> Thread {
-        match self.given_up.recv().await {
-            Some(thread) => thread,
-            // Cannot happen: the supervisor holds a sender and lives as long as `self`.
-            None => std::future::pending().await,
-        }
-    }
-}
 
 /// Serves until a stop signal. Calls `announce` with the real addresses once the sockets listen; the
 /// first one is that of the options.
@@ -218,7 +143,7 @@ async fn serve(
     let other_files = OtherFiles {
         n_workers: config.workers,
         n_listeners: inherited.len().max(1 + config.listen.1.len()),
-        n_admin: if admin.is_some() { 1 + admin::listener::MAX_CONNECTIONS } else { 0 },
+        n_admin: if admin.is_some() { 1 + admin::MAX_CONNECTIONS } else { 0 },
     };
     let max_connections =
         listener::connections_within_file_limit(config.http.max_connections, other_files);
@@ -439,8 +364,4 @@ async fn drain(accepting: JoinHandle<()>, events: &mut Events, grace: Duration, 
     if let Some(cut) = cut {
         tracing::warn!("{} connections cut by {cut}", metrics.connections_open.get());
     }
-}
-
-fn failed_to(what: &'static str) -> impl Fn(io::Error) -> Error {
-    move |error| Error::System { what, error }
 }

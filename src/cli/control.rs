@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::ConfigArgs;
+use super::config_file::ConfigArgs;
 use crate::config::sections::admin::AdminOptions;
 use crate::config::sections::control::ControlOptions;
 use crate::config::sections::data::InputOptions;

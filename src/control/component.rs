@@ -337,15 +337,7 @@ async fn triggers(handle: Handle) {
             None => std::future::pending().await,
         }
     };
-    tokio::join!(on_inputs, on_tables, on_tree, follow_hints(&handle.tasks));
-}
-
-/// Wakes those who wait when another process has changed something.
-async fn follow_hints(tasks: &Tasks) {
-    let Some(mut hints) = tasks.store().hints() else { return };
-    while hints.changed().await.is_ok() {
-        tasks.changes().note();
-    }
+    tokio::join!(on_inputs, on_tables, on_tree);
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The half that knows: runs background work, and shows it.
 //!
-//! [`kinds`] are what there is to do: scan the primary tree, compile a snapshot, and so on. The
-//! [component](component::Control) starts the store, the node that runs tasks, and the [`trigger`]s, which
+//! `kinds` are what there is to do: scan the primary tree, compile a snapshot, and so on. The
+//! [component](component::Control) starts the store, the node that runs tasks, and the `trigger`s, which
 //! make tasks when files change. `api` and [`pages`] are how people and programs ask, on the operator's
 //! listener ([`serve::admin::part`]).
 //!

@@ -6,7 +6,7 @@ use crate::config::Config;
 use runtime::supervise::Supervisor;
 use serve::admin::part::AdminPart;
 
-use super::Error;
+use super::error::Error;
 
 /// The background work of this process; empty where none is configured, or this build has none.
 pub(super) struct Background {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Error, SupervisedThreads, failed_to};
+use super::error::{Error, failed_to};
+use super::threads::SupervisedThreads;
 use crate::config::Config;
 use control::Control;
 use control::part::ControlPart;

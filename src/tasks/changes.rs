@@ -65,7 +65,7 @@ impl Changes {
     /// Something has changed, and who says so does not know what: wakes everybody, also those who wait for
     /// one task.
     pub fn note_anything(&self) {
-        lock(&self.0.tasks).values().for_each(count);
+        lock(&self.0.tasks).values().for_each(|watched| watched.add());
         self.note();
     }
 

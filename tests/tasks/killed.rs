@@ -167,7 +167,7 @@ fn ten_thousand_tasks_survive_a_hundred_kills_of_their_process() {
     let mut node = Node::new(folder.path(), "one", &in_folder, "cpu = 8");
     node.start();
     let api = node.client();
-    let watched = run_clients(&[api.clone()], &mark, |_| {
+    let watched = run_clients(std::slice::from_ref(&api), &mark, |_| {
         node.kill();
         node.start();
     });

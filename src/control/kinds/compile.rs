@@ -11,7 +11,7 @@ use serde_json::json;
 use tasks::kind::{Output, Parameter, Plan, Policy, Work};
 use tasks::{Args, Failure, Kind, Run};
 
-use super::{ALLOW_SHRINK, heavy, in_one_line, is_on, of_input, tag, told};
+use super::shared::{ALLOW_SHRINK, heavy, in_one_line, is_on, of_input, tag, told};
 use crate::freshness::Freshness;
 use crate::options::Site;
 use compile::Compiled;

@@ -8,7 +8,8 @@ use serde_json::json;
 use tasks::kind::{Output, Parameter, Plan, Policy, Work};
 use tasks::{Args, Failure, Kind, Request, Run};
 
-use super::{ALLOW_SHRINK, compile, heavy, in_one_line, is_on, of_input, tag, told};
+use super::compile;
+use super::shared::{ALLOW_SHRINK, heavy, in_one_line, is_on, of_input, tag, told};
 use crate::options::GeographyTables;
 use runtime::replace::NewFile;
 use runtime::write_lock::WriteLock;

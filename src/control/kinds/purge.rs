@@ -10,7 +10,7 @@ use store::record::OnLoss;
 use tasks::kind::{Output, Plan, Policy, Work};
 use tasks::{Args, Failure, Kind, Run};
 
-use super::told;
+use super::shared::told;
 use crate::options::queue;
 
 /// The name of the kind.

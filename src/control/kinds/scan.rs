@@ -8,7 +8,8 @@ use tasks::kind::{Output, Parameter, Plan, Policy, Work};
 use tasks::{Args, Failure, Kind, Request, Run};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{ALLOW_SHRINK, compile, heavy, in_one_line, is_on, tag, told};
+use super::compile;
+use super::shared::{ALLOW_SHRINK, heavy, in_one_line, is_on, tag, told};
 use crate::freshness::Freshness;
 use crate::options::PrimaryTree;
 use ::scan::{FormerError, Options, Progress, Scan, ScanError, Summary, read_former};

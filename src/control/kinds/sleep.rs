@@ -12,7 +12,7 @@ use store::record::OnLoss;
 use tasks::kind::{Output, Parameter, Plan, Policy, Values, Work};
 use tasks::{Args, Failure, Kind, Run};
 
-use super::is_on;
+use super::shared::is_on;
 use crate::options::queue;
 
 /// How long it sleeps between two looks at whether it must stop.

@@ -7,32 +7,16 @@
 
 mod exposition;
 mod scrape;
+mod sources;
 pub mod table;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use tasks::Tasks;
-use tasks::node::NodeHandle;
-
-use crate::freshness::PublishTimes;
 use exposition::Exposition;
 use scrape::Scrape;
 use table::METRICS;
 
-/// The node of this process; `None` while there is none.
-pub type NodeSource = Arc<dyn Fn() -> Option<NodeHandle> + Send + Sync>;
-
-/// What metrics are read from.
-#[derive(Clone)]
-pub struct Sources {
-    /// The tasks.
-    pub tasks: Tasks,
-    /// The node of this process.
-    pub node: NodeSource,
-    /// How long it took from changes to what is published.
-    pub publish_times: Arc<dyn Fn() -> PublishTimes + Send + Sync>,
-}
+pub use sources::{NodeSource, Sources};
 
 /// How long the store may take to be read.
 const PATIENCE: Duration = Duration::from_secs(2);

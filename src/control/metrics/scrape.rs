@@ -10,7 +10,7 @@ use tasks::node::NodeHandle;
 use tasks::status::NodeStatus;
 use tokio::time::timeout;
 
-use super::Sources;
+use super::sources::Sources;
 use crate::freshness::PublishTimes;
 
 /// The most queues and schedules that are shown.

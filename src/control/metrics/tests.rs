@@ -9,7 +9,12 @@ use tasks::Kinds;
 use tasks::changes::Changes;
 use tasks::node::{Node, NodeOptions};
 
+use std::sync::Arc;
+
+use tasks::Tasks;
+
 use super::*;
+use crate::freshness::PublishTimes;
 
 /// A store that does not answer.
 struct Broken;

@@ -44,7 +44,7 @@ struct Asked<'r> {
     layout: PageLayout,
 }
 
-/// Answers a request for a path that [`answers`] has found.
+/// Answers a request for a path that `answers` has found.
 pub async fn answer(
     tasks: &Tasks,
     access: &Access,

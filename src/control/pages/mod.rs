@@ -9,7 +9,7 @@
 //! and foreign texts look, `fields` reads forms, and `path` has the addresses.
 //!
 //! Pages need no script. Each has a bounded size, whatever the store holds: rows are counted, texts are cut
-//! ([`display::Shown`]), and what is left out is in the JSON that each page links to. The template escapes all
+//! (`display::Shown`), and what is left out is in the JSON that each page links to. The template escapes all
 //! text; characters that could turn or hide the text around them are spelled out.
 //!
 //! # What it does not do

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::spawn_blocking;
 
-use super::Trigger;
+use super::submit::Trigger;
 use crate::kinds::{compile, geography, scan};
 use crate::options::GeographyTables;
 use serve::reload::debounce::Debouncer;

@@ -6,8 +6,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::Trigger;
 use super::files::{look, submit, watch_listing};
+use super::submit::Trigger;
 use crate::kinds::scan;
 use crate::options::PrimaryTree;
 use ::scan::{KnownRepositories, TreeSource};

@@ -22,7 +22,7 @@ use super::dispatch::{Connection, Dispatcher};
 use super::options::Options;
 use super::part::Via;
 use super::route_lookup::AdminRoute;
-use super::slots::{ConnectionSlot, ConnectionSlots, Taken};
+use super::slots::{ConnectionSlot, ConnectionSlots, MAX_CONNECTIONS, Taken};
 use super::state::AdminState;
 use super::waits::{MAX_WAITS, Waits};
 use crate::http::eviction::{Activity, UnsentBudget};
@@ -32,8 +32,6 @@ use crate::http::watchdog::{ConnectionProgress, Rules, Timeouts, Watchdog, Watch
 use crate::metrics::Metrics;
 use crate::pages::page_threads::PageThreads;
 
-/// Connections at the same time; beyond that, the connection that has been silent longest is closed.
-pub const MAX_CONNECTIONS: usize = 64;
 /// Idle limit between two requests: longer than the usual interval between two scrapes.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 /// Header fields of a request. Those of scrapers and browsers are ten to twenty.

@@ -58,6 +58,7 @@ use runtime::supervise::{Supervisor, Thread};
 use routes::routes_of;
 
 pub use options::Options;
+pub use slots::MAX_CONNECTIONS;
 pub use state::AdminState;
 
 /// The number of pages that can be made at the same time.

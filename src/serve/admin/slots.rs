@@ -17,6 +17,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+/// Connections at the same time; beyond that, the connection that has been silent longest is closed.
+pub const MAX_CONNECTIONS: usize = 64;
+
 /// A fixed number of slots.
 pub(super) struct ConnectionSlots {
     limit: usize,

@@ -16,7 +16,7 @@ use super::slots::{ConnectionSlot, WaitingSlot};
 
 /// How many there may be: half of the connections, so that the others always find one that is not waiting
 /// to take the place of.
-pub(super) const MAX_WAITS: usize = super::listener::MAX_CONNECTIONS / 2;
+pub(super) const MAX_WAITS: usize = super::slots::MAX_CONNECTIONS / 2;
 
 /// The permits to wait.
 pub(super) struct Waits(Arc<Semaphore>);

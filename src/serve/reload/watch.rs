@@ -1,7 +1,7 @@
 //! Watches the data files, and reloads after a change once they have been quiet for a while.
 //!
 //! A thread checks every file four times per quiet time, at least once a second, and compares its state
-//! with the last one (see [`Revision`]). It polls, because polling works everywhere: inotify does not
+//! with the last one (see [`sources::Revision`]). It polls, because polling works everywhere: inotify does not
 //! report what another host writes to NFS or to the far side of a bind mount, must be set up again
 //! whenever a folder is replaced or a link points elsewhere, and its queue overflows. Checking four
 //! files costs a few microseconds.

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value as Json, json};
 
+use super::format::{FORMAT, FORMAT_VERSION, Moved, wait_for_files};
 use super::table::{NUMBERED, Order, TABLES, Table};
-use super::{FORMAT, FORMAT_VERSION, Moved};
 use crate::error::Error;
 use crate::operation::{Dialect, Operation, Row, Transaction, Value};
 use crate::schema;
@@ -93,7 +93,7 @@ impl Operation for Export {
         }
         if tx.dialect() == Dialect::Postgres {
             refuse_running(tx).await?;
-            super::wait_for_files(tx).await?;
+            wait_for_files(tx).await?;
         }
         let mut numbers = Map::new();
         for table in NUMBERED {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value as Json};
 
+use super::format::{FORMAT, FORMAT_VERSION, Moved, wait_for_files};
 use super::table::{NUMBERED, TABLES, Table, Type};
-use super::{FORMAT, FORMAT_VERSION, Moved};
 use crate::error::Error;
 use crate::operation::{Dialect, Operation, Transaction, Value, placeholders};
 use crate::record::bounded;
@@ -79,7 +79,7 @@ impl Operation for Import {
             return Err(Error::Refused("the import was interrupted: begin it again".to_owned()));
         }
         if tx.dialect() == Dialect::Postgres {
-            super::wait_for_files(tx).await?;
+            wait_for_files(tx).await?;
             // Nobody writes meanwhile.
             let names: Vec<_> = TABLES.iter().map(|table| table.name).collect();
             let lock = format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", names.join(", "));

@@ -18,32 +18,14 @@
 //! Nobody may use the store meanwhile. With SQLite the lock of its folder sees to that. In PostgreSQL, nodes
 //! that were seen a moment ago and are not stopping are in the way.
 
+mod format;
 mod export;
 mod import;
 mod table;
 
-use crate::error::Error;
-use crate::operation::Transaction;
-
 pub use export::Export;
+pub use format::Moved;
 pub use import::Import;
-
-/// What the format of the first line is called, with its version.
-const FORMAT: &str = "mirrorlistd_store";
-const FORMAT_VERSION: i64 = 1;
-
-/// What the operations that move a store return: how many rows there were of all tables.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Moved {
-    /// The number of rows.
-    pub rows: u64,
-}
-
-/// Lets PostgreSQL wait for a file that is read or written slowly: it ends other transactions that stand
-/// still.
-async fn wait_for_files<T: Transaction>(tx: &mut T) -> Result<(), Error> {
-    tx.query("SET LOCAL idle_in_transaction_session_timeout = 0", &[]).await.map(drop)
-}
 
 #[cfg(test)]
 mod tests;
