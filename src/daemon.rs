@@ -23,7 +23,6 @@ use tokio::task::JoinHandle;
 use crate::config::Config;
 use crate::config::sections::listen::PublicAddress;
 use runtime::log::writer::LineWriter;
-use runtime::supervise::Supervisor;
 use serve::admin::{self, Admin, AdminState};
 use serve::http::Drain;
 use serve::http::access_log::{AccessLog, AccessLogControl};
