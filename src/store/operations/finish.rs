@@ -94,7 +94,7 @@ impl Operation for Finish {
             }
             End::Failed { .. } => {
                 "CASE WHEN cancel_at IS NOT NULL THEN 'cancelled'
-                      WHEN ?7 IS NOT NULL AND failures + 1 < max_failures THEN 'enqueued'
+                      WHEN CAST(?7 AS BIGINT) IS NOT NULL AND failures + 1 < max_failures THEN 'enqueued'
                       ELSE 'failed' END"
             }
             End::Cancelled => "'cancelled'",
