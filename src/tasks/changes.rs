@@ -74,8 +74,10 @@ impl Changes {
         let mut alarms = lock(&self.0.alarms);
         // A moment later than the store's clock, which counts whole milliseconds.
         let at = Instant::now().checked_add(delay + Duration::from_millis(2));
-        if let Some(at) = at.filter(|_| alarms.len() < MAX_ALARMS) {
-            alarms.insert(at);
+        alarms.extend(at);
+        if alarms.len() > MAX_ALARMS {
+            // The last one: until then somebody looks all the same.
+            alarms.pop_last();
         }
     }
 
@@ -181,6 +183,19 @@ mod tests {
         all.changed().await;
         drop(one);
         assert!(lock(&changes.0.tasks).is_empty(), "nobody watches any more");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_far_alarms_do_not_keep_out_a_near_one() {
+        let changes = Changes::default();
+        let now = Instant::now();
+        for n in 0..2_000 {
+            changes.note_after(Duration::from_secs(1_000 + n));
+        }
+        changes.note_after(Duration::from_secs(1));
+        let next = changes.next_alarm(now).expect("many are set");
+        assert!(next < now + Duration::from_secs(2));
+        assert_eq!(lock(&changes.0.alarms).len(), MAX_ALARMS);
     }
 
     #[tokio::test(start_paused = true)]

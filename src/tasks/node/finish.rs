@@ -15,6 +15,10 @@ use crate::run::Run;
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// The longest wait.
 const MAX_WAIT: Duration = Duration::from_secs(5);
+/// How often a statement may fail, as none should, before that is believed to be for ever: about 11 s.
+const MAX_BROKEN: u32 = 8;
+/// What is asked of the store here, as its errors are known by.
+const WHAT: &str = "write the end of a task";
 
 /// How an attempt has ended.
 pub(super) struct Ended {
@@ -44,9 +48,22 @@ pub(super) async fn write(
     mut ended: Ended,
 ) -> Option<State> {
     let mut wait = FIRST_WAIT;
+    let mut n_broken = 0;
     loop {
         // A lost reply is no loss: the same again is accepted as a repetition.
-        match try_write(shared, task, run, &mut ended).await {
+        let reply = try_write(shared, task, run, &mut ended).await;
+        n_broken += u32::from(matches!(reply, Err(Error::Broken(_))));
+        let is_lasting = match &reply {
+            Err(Error::Refused(_)) => true,
+            Err(Error::Broken(_)) => n_broken >= MAX_BROKEN,
+            // The store is away, or refuses everybody: what was done is not thrown away for that.
+            _ => false,
+        };
+        match &reply {
+            Err(_) if is_lasting => shared.forget_store(WHAT),
+            reply => shared.note_store(WHAT, reply),
+        }
+        match reply {
             Ok(Finished::Accepted { state, .. }) => {
                 return Some(accepted(shared, &ended.end, state));
             }
@@ -57,7 +74,7 @@ pub(super) async fn write(
                 tracing::warn!(node, %id, claim, "the end of a task came too late: it was lost");
                 return None;
             }
-            Err(error) if is_lasting(&error) => {
+            Err(error) if is_lasting => {
                 if !replace(&mut ended, &error) {
                     let (node, id) = (&shared.options.name, task.id);
                     tracing::error!(node, %id, "the end of a task cannot be written: {error}");
@@ -66,11 +83,15 @@ pub(super) async fn write(
                     return None;
                 }
             }
-            Err(error) => shared.note_store::<()>("write the end of a task", &Err(error)),
+            Err(_) => {}
         }
         tokio::select! {
             biased;
-            () = run.until_lost() => return None,
+            () = run.until_lost() => {
+                // Nobody will ever hear whether it can.
+                shared.forget_store(WHAT);
+                return None;
+            }
             () = tokio::time::sleep(shared.about(wait, 0.5)) => {}
         }
         wait = (2 * wait).min(MAX_WAIT);
@@ -123,14 +144,13 @@ fn stages(run: &Run) -> Option<String> {
     (!times.is_empty()).then(|| serde_json::Value::from(times).to_string())
 }
 
-/// Whether the same would be refused again.
-fn is_lasting(error: &Error) -> bool {
-    !error.is_transient() && !matches!(error, Error::NotWritable(_))
-}
-
 /// Puts something in the place of an end that was refused. Returns whether there was something to replace.
 fn replace(ended: &mut Ended, error: &Error) -> bool {
-    ended.notes.clear();
+    if !ended.notes.is_empty() {
+        // One of them was refused: the end itself was not tried yet.
+        ended.notes.clear();
+        return true;
+    }
     if !ended.then.is_empty() {
         // What it has done is done, even if nothing can follow it.
         let refused = ended.then.drain(..);

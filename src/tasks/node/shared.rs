@@ -210,6 +210,11 @@ impl Shared {
         }
     }
 
+    /// Forgets an error of the store: nobody asks for that any more.
+    pub(super) fn forget_store(&self, what: &'static str) {
+        self.lock().store_errors.remove(what);
+    }
+
     /// Why no task may be claimed now.
     pub(super) fn idle(&self) -> Option<Idle> {
         let mut state = self.lock();

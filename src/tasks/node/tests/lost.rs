@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use store::Error;
 use store::operations::lose::Reap;
 use store::operations::renew::Running as ReadRunning;
 use store::record::{OnLoss, State, What};
@@ -225,6 +226,58 @@ async fn an_end_is_written_when_the_store_is_there_again() {
     node.faults.is_cut_off.store(false, Ordering::Relaxed);
     let task = world.end(id).await;
     assert_eq!((task.state, task.claim.0), (State::Completed, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_passing_error_of_whatever_kind_does_not_throw_a_result_away_and_is_forgotten() {
+    let open = || Error::Open { place: "the store".into(), reason: "the login is refused".into() };
+    for error in [open(), Error::Broken("once".into()), Error::Unavailable("once".into())] {
+        let world = World::new([quick()]);
+        let node = world.start("a");
+        sleep(secs(1)).await;
+        *node.faults.refused.lock().unwrap() = vec![("finish", error.clone()); 4];
+        let id = world.submit("test.quick").await;
+        let task = world.end(id).await;
+        assert_eq!((task.state, task.claim.0), (State::Completed, 1), "{error}");
+        sleep(secs(1)).await;
+        assert_eq!(node.faults.refused.lock().unwrap().len(), 0);
+        assert_eq!(node.handle.status().store_error, None, "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_the_store_never_takes_fails_the_task_and_frees_its_place() {
+    for (error, n) in [(Error::Refused("never".into()), 1), (Error::Broken("never".into()), 8)] {
+        let world = World::new([quick()]);
+        let node = world.start("a");
+        sleep(secs(1)).await;
+        *node.faults.refused.lock().unwrap() = vec![("finish", error.clone()); n];
+        let id = world.submit("test.quick").await;
+        let task = world.end(id).await;
+        assert_eq!(task.error_code.as_deref(), Some("not_accepted"), "{error}");
+        sleep(secs(1)).await;
+        assert_eq!(node.handle.status().store_error, None, "{error}");
+        assert_eq!(node.handle.status().running, []);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_was_lost_while_the_store_was_away_leaves_no_error_behind() {
+    let kind = TestKind::new("test.short", |_| async {
+        sleep(secs(10)).await;
+        done()
+    });
+    let world = World::new([kind]);
+    let node = world.start("a");
+    world.submit("test.short").await;
+    sleep(secs(5)).await;
+    node.faults.is_cut_off.store(true, Ordering::Relaxed);
+    sleep(secs(60)).await;
+    assert!(node.handle.status().store_error.is_some());
+    assert_eq!(node.handle.status().running, []);
+    node.faults.is_cut_off.store(false, Ordering::Relaxed);
+    sleep(secs(15)).await;
+    assert_eq!(node.handle.status().store_error, None);
 }
 
 #[tokio::test(start_paused = true)]

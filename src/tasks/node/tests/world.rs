@@ -123,6 +123,8 @@ pub(super) struct Faults {
     pub(super) is_cut_off: AtomicBool,
     /// Operations of this name are done, and their replies are lost.
     pub(super) lost_replies: Mutex<Vec<&'static str>>,
+    /// Operations of this name are not done, for this reason.
+    pub(super) refused: Mutex<Vec<(&'static str, Error)>>,
     /// What was asked.
     pub(super) asked: Mutex<Vec<&'static str>>,
 }
@@ -130,6 +132,11 @@ pub(super) struct Faults {
 impl Hook for Faults {
     fn begin(&self, operation: &'static str) -> Result<(), Error> {
         self.asked.lock().unwrap().push(operation);
+        let mut refused = self.refused.lock().unwrap();
+        if let Some(at) = refused.iter().position(|(refused, _)| *refused == operation) {
+            return Err(refused.remove(at).1);
+        }
+        drop(refused);
         match self.is_cut_off.load(Ordering::Relaxed) {
             true => Err(Error::Unavailable("cut off".to_owned())),
             false => Ok(()),
