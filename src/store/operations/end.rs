@@ -22,7 +22,7 @@ pub(super) async fn close_attempt<T: Transaction>(
     event::record(tx, id, now, actor, what, detail).await
 }
 
-/// What follows from a task that has just left the state `running` and is now `task`: another run if it was
+/// What follows from a task that was enqueued or running and has just become `task`: another run if it was
 /// asked for meanwhile, and the success of its schedule. Returns the number of the other run.
 pub(super) async fn after_end<T: Transaction>(
     tx: &mut T,

@@ -2,7 +2,7 @@
 
 use super::enqueue::{self, Enqueued};
 use super::read::{Found, find};
-use super::{event, row};
+use super::{end, event, row};
 use crate::error::Error;
 use crate::operation::{Hint, Operation, Transaction};
 use crate::record::{NewTask, State, TaskId, What, bounded, bounds};
@@ -66,6 +66,8 @@ impl Operation for Cancel {
             let at_once = task.state == State::Cancelled;
             let what = if at_once { What::Cancelled } else { What::CancelAsked };
             event::record(tx, self.id, now, &actor, what, &self.reason).await?;
+            // It may wait for its next attempt, and another run have been promised during the last one.
+            end::after_end(tx, &task, now).await?;
             return Ok(if at_once { Cancelled::AtOnce } else { Cancelled::Asked });
         }
         Ok(match find(tx, self.id).await? {

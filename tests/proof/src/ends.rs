@@ -100,7 +100,11 @@ impl Model {
         self.happened(attempt.0, what);
     }
 
-    fn after_end(&mut self, now: Timestamp, id: TaskId) -> Result<Option<TaskId>, Error> {
+    pub(crate) fn after_end(
+        &mut self,
+        now: Timestamp,
+        id: TaskId,
+    ) -> Result<Option<TaskId>, Error> {
         let task = self.tasks[&id].clone();
         if task.state == State::Completed {
             for (row, _) in self.schedules.values_mut() {

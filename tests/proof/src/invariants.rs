@@ -182,9 +182,11 @@ fn reruns_follow(
     {
         return Err(format!("I9: task {id} was asked for while it ran, and does not note it"));
     }
-    for old in before.running().filter(|task| task.rerun) {
+    let promised = |task: &&store::record::Task| task.rerun && !task.state.is_terminal();
+    for old in before.tasks.values().filter(promised) {
         let follows = match after.tasks.get(&old.id) {
-            Some(new) if new.state == State::Running => new.rerun,
+            // The next attempt begins after whatever was asked for.
+            Some(new) if new.state == State::Running => new.rerun || old.state == State::Enqueued,
             Some(new) if new.state == State::Enqueued => true,
             _ => {
                 let waits = |task: &store::record::Task| {

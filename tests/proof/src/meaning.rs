@@ -554,3 +554,20 @@ fn what_is_purged_is_found_in_order_and_not_by_comparing_all_with_all() {
         "{plans:#?}"
     );
 }
+
+#[test]
+fn a_run_that_was_promised_follows_a_task_that_is_cancelled_while_it_waits_for_its_retry() {
+    let at = At::new();
+    let id = at.ask(keyed("k")).id;
+    let running = at.claim(1).remove(0);
+    assert_eq!(at.ask(keyed("k")).id, id);
+    let (code, error) = (String::new(), String::new());
+    at.run(finish(&running, End::Failed { code, error, retry_after: Some(HOUR) }));
+    let cancel = Cancel { id, actor: "ann".into(), reason: String::new() };
+    assert_eq!(at.run(cancel.clone()), Cancelled::AtOnce);
+    let next = at.claim(1).remove(0);
+    assert_eq!((next.parent, next.unique_key.as_deref()), (Some(id), Some("k")));
+    // Nothing follows from asking twice, nor from a task that nobody asked for again.
+    assert_eq!(at.run(cancel), Cancelled::Ended(State::Cancelled));
+    assert_eq!(at.work(), 0);
+}

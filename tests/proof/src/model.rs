@@ -63,7 +63,7 @@ impl Model {
             }
             Op::Finish(op) => Reply::Finished(self.finish(now, op)?),
             Op::Reap(op) => Reply::Reaped(self.lose(now, &op.seen, "no heartbeat")?),
-            Op::Cancel(op) => Reply::Cancelled(self.cancel(now, op.id, &op.actor)),
+            Op::Cancel(op) => Reply::Cancelled(self.cancel(now, op.id, &op.actor)?),
             Op::Retry(op) => Reply::Retried(match self.find(op.id) {
                 Found::Task(task) if task.state.is_terminal() => {
                     let request_id = op.request_id.clone();
@@ -291,28 +291,28 @@ impl Model {
         Renewed { is_current, kept }
     }
 
-    fn cancel(&mut self, now: Timestamp, id: TaskId, actor: &str) -> Cancelled {
+    fn cancel(&mut self, now: Timestamp, id: TaskId, actor: &str) -> Result<Cancelled, Error> {
         let Some(task) = self.tasks.get_mut(&id) else {
-            return if self.find(id) == Found::Purged {
-                Cancelled::Purged
-            } else {
-                Cancelled::Unknown
-            };
+            return Ok(match self.find(id) {
+                Found::Purged => Cancelled::Purged,
+                _ => Cancelled::Unknown,
+            });
         };
         if task.state.is_terminal() {
-            return Cancelled::Ended(task.state);
+            return Ok(Cancelled::Ended(task.state));
         }
         if task.cancel_at.is_some() {
-            return Cancelled::AlreadyAsked;
+            return Ok(Cancelled::AlreadyAsked);
         }
         (task.cancel_at, task.cancel_by) = (Some(now), Some(bounded(actor, bounds::LINE)));
         if task.state == State::Running {
             self.happened(id, What::CancelAsked);
-            return Cancelled::Asked;
+            return Ok(Cancelled::Asked);
         }
         (task.state, task.finished_at) = (State::Cancelled, Some(now));
         self.happened(id, What::Cancelled);
-        Cancelled::AtOnce
+        self.after_end(now, id)?;
+        Ok(Cancelled::AtOnce)
     }
 
     fn set_paused(&mut self, what: Pausable, name: &str, to: Option<Paused>) -> bool {
