@@ -191,6 +191,10 @@ pub trait Operation: Clone + Send + Sync + 'static {
     /// Whether a runner loses its tasks if this comes late, so that it must not wait behind others.
     const IS_URGENT: bool = false;
 
+    /// Whether it is done before all others that wait for the disk, where one thread writes: it is about a
+    /// task that runs, and those are few.
+    const GOES_FIRST: bool = Self::IS_URGENT;
+
     /// What others may have been waiting for, once it is committed.
     fn hint(&self, reply: &Self::Reply) -> Option<Hint> {
         let _ = reply;

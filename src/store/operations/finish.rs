@@ -66,6 +66,7 @@ pub enum Finished {
 impl Operation for Finish {
     type Reply = Finished;
     const NAME: &'static str = "finish";
+    const GOES_FIRST: bool = true;
 
     fn hint(&self, finished: &Finished) -> Option<Hint> {
         matches!(finished, Finished::Accepted { .. }).then_some(Hint::Task(self.id))

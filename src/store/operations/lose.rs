@@ -19,6 +19,7 @@ impl Operation for Reap {
     /// Where the task is now; `None` if it had moved.
     type Reply = Option<State>;
     const NAME: &'static str = "reap";
+    const GOES_FIRST: bool = true;
 
     fn hint(&self, state: &Option<State>) -> Option<Hint> {
         state.map(|_| Hint::Task(self.seen.id))

@@ -1,7 +1,10 @@
 //! A connection to SQLite, and its transactions.
 
+use std::fs;
 use std::future::Future;
-use std::path::Path;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -30,7 +33,12 @@ const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 pub(super) struct Connection {
     sqlite: rusqlite::Connection,
     clock: Clock,
+    /// The file that is written: its path, and which file that is.
+    file: Option<(PathBuf, FileId)>,
 }
+
+/// What tells a file from another one that takes its place: device and inode.
+type FileId = (u64, u64);
 
 impl Connection {
     /// Opens the file for writing, makes it if it is missing, and brings its tables up to date.
@@ -38,7 +46,9 @@ impl Connection {
         let place = path.display().to_string();
         let sqlite =
             rusqlite::Connection::open(path).map_err(|error| cannot_open(&place, &error))?;
-        let mut connection = Self { sqlite, clock };
+        let found = file_id(path)
+            .map_err(|error| Error::Open { place: place.clone(), reason: error.to_string() })?;
+        let mut connection = Self { sqlite, clock, file: Some((path.to_owned(), found)) };
         connection.configure(&place, true)?;
         connection.migrate(&place)?;
         Ok(connection)
@@ -50,7 +60,7 @@ impl Connection {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let sqlite = rusqlite::Connection::open_with_flags(path, flags)
             .map_err(|error| cannot_open(&place, &error))?;
-        let connection = Self { sqlite, clock };
+        let connection = Self { sqlite, clock, file: None };
         connection.configure(&place, false)?;
         Ok(connection)
     }
@@ -60,7 +70,7 @@ impl Connection {
         let place = "the store in memory";
         let sqlite =
             rusqlite::Connection::open_in_memory().map_err(|error| cannot_open(place, &error))?;
-        let mut connection = Self { sqlite, clock };
+        let mut connection = Self { sqlite, clock, file: None };
         connection.configure(place, false)?;
         connection.migrate(place)?;
         Ok(connection)
@@ -91,8 +101,35 @@ impl Connection {
 
     /// Runs an operation.
     pub(super) fn run<O: Operation>(&mut self, operation: &O) -> Result<O::Reply, Error> {
+        self.check_file()?;
         let begin = if O::READS_ONLY { BEGIN_READ } else { BEGIN_WRITE };
         self.in_transaction(begin, async |tx| operation.run(tx).await)
+    }
+
+    /// Refuses to write a file that nobody will find again.
+    fn check_file(&self) -> Result<(), Error> {
+        let Some((path, opened)) = &self.file else { return Ok(()) };
+        match file_id(path) {
+            Ok(found) if found == *opened => Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Error::NotWritable(format!("{}: {error}", path.display())))
+            }
+            _ => {
+                let path = path.display();
+                Err(Error::NotWritable(format!("{path} was removed or replaced: restart")))
+            }
+        }
+    }
+
+    /// Moves what is in the log into the file, so that a copy of the file alone has everything.
+    pub(super) fn checkpoint(&self) {
+        let done = self.check_file().and_then(|()| {
+            let done = self.sqlite.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            done.map_err(of_statement)
+        });
+        if let Err(error) = done {
+            tracing::warn!("the log stays beside the file and is read at the next start: {error}");
+        }
     }
 
     fn in_transaction<R>(
@@ -176,6 +213,11 @@ fn ready<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         Poll::Ready(result) => result,
         Poll::Pending => Err(Error::Broken("an operation waited within a transaction".to_owned())),
     }
+}
+
+fn file_id(path: &Path) -> io::Result<FileId> {
+    let found = fs::metadata(path)?;
+    Ok((found.dev(), found.ino()))
 }
 
 fn cannot_open(place: &str, error: &rusqlite::Error) -> Error {

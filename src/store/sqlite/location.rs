@@ -56,7 +56,15 @@ impl Location {
             .open(&path)
             .map_err(|error| open(format!("cannot be written: {error}")))?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { file: folder.join(FILE), _lock: lock }),
+            Ok(()) => {
+                let file = folder.join(FILE);
+                // SQLite would make it readable for all. Its log gets the mode of the file.
+                let mut made = OpenOptions::new();
+                made.create(true).truncate(false).write(true).mode(0o600);
+                made.open(&file)
+                    .map_err(|error| open(format!("{FILE} cannot be written: {error}")))?;
+                Ok(Self { file, _lock: lock })
+            }
             Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::InUse(folder)),
             Err(error) => Err(open(format!("cannot be locked: {error}"))),
         }

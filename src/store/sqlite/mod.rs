@@ -10,6 +10,7 @@
 mod clock;
 mod connection;
 mod inline;
+mod jobs;
 mod location;
 mod threads;
 

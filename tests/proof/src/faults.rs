@@ -1,7 +1,7 @@
 //! SQLite on disks that are full, read-only or damaged, and processes that die.
 
 use std::fs;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc;
@@ -147,6 +147,52 @@ fn a_store_has_one_process_until_it_is_closed() {
     assert!(matches!(error, Error::InUse(_)), "{error}");
     drop(first);
     check_is_there(&open(folder.path()).unwrap(), id);
+}
+
+#[test]
+fn a_store_that_was_closed_is_whole_in_its_file() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path()).unwrap();
+    let id = enqueue(&store, "{}").unwrap();
+    check_is_there(&store, id);
+    drop(store);
+    let copy = TempDir::new().unwrap();
+    fs::copy(folder.path().join(FILE), copy.path().join(FILE)).unwrap();
+    check_is_there(&open(copy.path()).unwrap(), id);
+    let log = fs::metadata(folder.path().join("tasks.sqlite-wal"));
+    assert!(log.is_err() || log.is_ok_and(|log| log.len() == 0));
+}
+
+#[test]
+fn nobody_else_can_read_the_files_of_a_store() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path()).unwrap();
+    enqueue(&store, "{}").unwrap();
+    let files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(Result::unwrap).collect();
+    assert_eq!(files.len(), 4, "{files:?}");
+    for file in files {
+        let mode = file.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file:?}");
+    }
+}
+
+#[test]
+fn nothing_is_accepted_into_a_file_that_was_removed_or_replaced() {
+    let folder = TempDir::new().unwrap();
+    let (file, aside) = (folder.path().join(FILE), folder.path().join("aside"));
+    let store = open(folder.path()).unwrap();
+    let refused = || {
+        let error = enqueue(&store, "{}").unwrap_err();
+        assert!(matches!(error, Error::NotWritable(_)), "{error}");
+        assert!(error.to_string().ends_with("was removed or replaced: restart"), "{error}");
+        check_message(&error);
+    };
+    fs::rename(&file, &aside).unwrap();
+    refused();
+    fs::copy(&aside, &file).unwrap();
+    refused();
+    fs::rename(&aside, &file).unwrap();
+    enqueue(&store, "{}").unwrap();
 }
 
 #[test]

@@ -23,6 +23,7 @@ impl<O: Operation> Operation for Through<O> {
     const NAME: &'static str = O::NAME;
     const READS_ONLY: bool = O::READS_ONLY;
     const IS_URGENT: bool = O::IS_URGENT;
+    const GOES_FIRST: bool = O::GOES_FIRST;
 
     fn hint(&self, reply: &O::Reply) -> Option<Hint> {
         self.operation.hint(reply)
