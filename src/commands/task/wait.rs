@@ -91,7 +91,10 @@ fn submit(
     // It was there before, and may have read what has changed since: another run of it follows.
     let is_other = task.request_id.as_deref().is_some_and(|id| id != request_id)
         || accepted.get("is_new").and_then(Value::as_bool) == Some(false);
-    let follow = is_other && task.state == "running";
+    // It may have ended since it was asked for.
+    let ran =
+        accepted.get("state_then").and_then(Value::as_str).unwrap_or(&task.state) == "running";
+    let follow = is_other && ran;
     Wait::begin(api, wait, true)?.finish(&task.id.to_string(), follow, as_json)
 }
 

@@ -87,6 +87,16 @@ pub(super) fn reason(request: &PartRequest) -> Result<String, ApiError> {
     checked_text("reason", reason)
 }
 
+/// The reason in a body, which must not be empty.
+pub(super) fn needed_reason(request: &PartRequest) -> Result<String, ApiError> {
+    match reason(request)? {
+        reason if reason.is_empty() => {
+            Err(ApiError::invalid("`reason` is missing or empty: write {\"reason\":\"…\"}"))
+        }
+        reason => Ok(reason),
+    }
+}
+
 /// The name of a request in a body.
 pub(super) fn request_id(request: &PartRequest) -> Result<Option<String>, ApiError> {
     checked_name(read::<RequestName>(request)?.unwrap_or_default().request_id)

@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`Api::answer`] finds the `route` of a request, asks [`Access`] if it changes something,
 //! and hands it to `of_tasks` or `of_others`. `query`, `body`, `ids` and `time` read what a client has sent,
-//! and refuse what they do not know; `shapes` has the JSON of records. `stream` sends events as they happen.
+//! and refuse what they do not know; `shapes` has the JSON of records. `stream` sends events as they happen,
+//! and `limits` says how much work may be going on at a time.
 //! `reply` makes replies and errors: `{"error":{"code","message"}}`, the code a stable word, the message one
 //! line.
 //!
@@ -16,6 +17,7 @@ mod body;
 mod reply;
 mod shapes;
 mod stream;
+mod limits;
 mod of_tasks;
 mod of_others;
 
@@ -26,6 +28,7 @@ use serve::admin::part::{PartReply, PartRequest};
 use tasks::Tasks;
 
 use crate::access::Access;
+use limits::Limits;
 use reply::ApiError;
 use route::{Route, TaskRoute};
 
@@ -40,18 +43,20 @@ pub const INDEX: &[(&str, &str)] = &[
     ("/api/v1/schedules", "schedules and their next slots"),
     ("/api/v1/nodes", "the processes that run tasks"),
     ("/api/v1/kinds", "what there is to do, and its arguments"),
+    ("/api/v1/doctor", "what must not be in the store; it reads all of it"),
 ];
 
 /// The API.
 pub struct Api {
     tasks: Tasks,
     access: Arc<Access>,
+    limits: Limits,
 }
 
 impl Api {
     /// The API of these tasks.
     pub fn new(tasks: Tasks, access: Arc<Access>) -> Self {
-        Self { tasks, access }
+        Self { tasks, access, limits: Limits::default() }
     }
 
     /// Whether it answers for this path.
@@ -83,8 +88,11 @@ impl Api {
         }
         if request.method == Method::GET {
             return match route {
-                Route::Tasks => of_tasks::list(&self.tasks, &request.query).await,
+                Route::Tasks => of_tasks::list(&self.tasks, &self.limits, &request.query).await,
                 Route::Task(id, part) => of_tasks::read(&self.tasks, &id, part, request).await,
+                Route::Doctor => {
+                    of_others::examine(&self.tasks, &self.limits, &request.query).await
+                }
                 _ => of_others::read(&self.tasks, &route, &request.query).await,
             };
         }

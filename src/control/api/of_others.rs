@@ -2,10 +2,12 @@
 
 use serde_json::json;
 use serve::admin::part::{PartReply, PartRequest};
+use store::operations::doctor::Examine;
 use store::operations::people::{Pausable, Pause, Resume};
 use store::operations::read::{Overview, ReadOverview};
 use tasks::{Request, Tasks};
 
+use super::limits::Limits;
 use super::reply::{ApiError, ok};
 use super::route::{Route, Verb};
 use super::{body, of_tasks, query, shapes};
@@ -25,6 +27,20 @@ pub(super) async fn read(tasks: &Tasks, route: &Route, query: &str) -> Result<Pa
     }))
 }
 
+/// Looks for what must not be in the store.
+pub(super) async fn examine(
+    tasks: &Tasks,
+    limits: &Limits,
+    query: &str,
+) -> Result<PartReply, ApiError> {
+    query::refuse_any(query)?;
+    let _permit = limits.examine()?;
+    let kinds = tasks.kinds().iter().map(|kind| kind.name().to_owned()).collect();
+    let found = tasks.store().run(Examine { kinds }).await?;
+    let found: Vec<_> = found.iter().map(|fault| shapes::finding(fault)).collect();
+    Ok(ok(&json!({"findings": found})))
+}
+
 /// Pauses or resumes a queue or a schedule, or runs a schedule now.
 pub(super) async fn change(
     tasks: &Tasks,
@@ -41,7 +57,7 @@ pub(super) async fn change(
     let is_known = match verb {
         Verb::Run => return run_now(tasks, name, actor, request).await,
         Verb::Pause => {
-            let reason = body::reason(request)?;
+            let reason = body::needed_reason(request)?;
             tasks.change(Pause { what, name: name.clone(), actor, reason }).await?
         }
         Verb::Resume => {

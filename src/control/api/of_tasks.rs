@@ -7,10 +7,11 @@ use serve::admin::part::{PartReply, PartRequest};
 use store::Error;
 use store::operations::enqueue::Enqueued;
 use store::operations::people::{Cancel, Cancelled, Comment, Retried, Retry};
-use store::operations::read::{Attempts, Events, Find, Found, List, Overview, ReadOverview};
+use store::operations::read::{Attempts, Events, Find, Found, Overview, ReadOverview};
 use store::record::{Task, TaskId, bounded};
 use tasks::{Request, SubmitError, Tasks};
 
+use super::limits::Limits;
 use super::query::Query;
 use super::reply::{ApiError, json_reply, ok};
 use super::route::TaskRoute;
@@ -20,18 +21,43 @@ use super::{body, ids, query, shapes, stream};
 /// what it takes until its tasks are given to others.
 const NODE_PATIENCE: i64 = 150_000;
 
-/// The list that a query asks for.
-pub(super) async fn list(tasks: &Tasks, query: &str) -> Result<PartReply, ApiError> {
-    let list = query::list(query)?;
-    let limit = list.limit;
-    // One more shows whether there is a next page.
-    let mut found = tasks.store().run(List { limit: limit + 1, ..list }).await?;
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let has_more = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| has_more).map(|task| task.id.0.to_string());
-    let found: Vec<_> = found.iter().map(shapes::task).collect();
-    Ok(ok(&json!({"tasks": found, "next": next})))
+/// The most bytes of the tasks in a list; what does not fit comes with the next page.
+const MAX_LIST: usize = 512 * 1024;
+/// How many rows of a list are read at once.
+const BATCH: i64 = 100;
+
+/// The list that a query asks for, or as much of it as has at most [`MAX_LIST`] bytes.
+pub(super) async fn list(
+    tasks: &Tasks,
+    limits: &Limits,
+    query: &str,
+) -> Result<PartReply, ApiError> {
+    let mut list = query::list(query)?;
+    let is_search = list.text.is_some() || list.suffix.is_some();
+    let _search = is_search.then(|| limits.search()).transpose()?;
+    let _list = limits.list().await;
+    let limit = usize::try_from(list.limit).unwrap_or(usize::MAX);
+    let (mut rows, mut n_bytes, mut next) = (Vec::new(), 0, None);
+    'read: loop {
+        // Rows come in batches, so that only few long ones are held. One more shows whether there are more.
+        list.limit = BATCH;
+        let batch = tasks.store().run(list.clone()).await?;
+        for task in &batch {
+            let row = shapes::task_in_list(task).to_string();
+            n_bytes += row.len();
+            if rows.len() >= limit || (n_bytes > MAX_LIST && !rows.is_empty()) {
+                next = list.before.map(|id| id.0.to_string());
+                break 'read;
+            }
+            list.before = Some(task.id);
+            rows.push(row);
+        }
+        if i64::try_from(batch.len()).is_ok_and(|n| n < BATCH) {
+            break;
+        }
+    }
+    let next = json!(next);
+    Ok(ok(&format_args!("{{\"tasks\":[{}],\"next\":{next}}}", rows.join(","))))
 }
 
 /// Reads a task, or what belongs to it.
@@ -131,7 +157,12 @@ fn nobody_runs(overview: &Overview, kind: &str) -> Option<String> {
 }
 
 fn accepted(task: &Task, enqueued: Enqueued) -> PartReply {
-    let body = json!({"task": shapes::task(task), "is_new": enqueued.is_new});
+    let body = json!({
+        "task": shapes::task(task),
+        "is_new": enqueued.is_new,
+        // It may have gone on since.
+        "state_then": enqueued.state.as_str(),
+    });
     let mut reply = json_reply(StatusCode::ACCEPTED, &body);
     // Digits are valid in a header.
     if let Ok(location) = HeaderValue::try_from(format!("/api/v1/tasks/{}", task.id.0)) {

@@ -126,7 +126,7 @@ impl Query {
 /// The parameters of a list of tasks.
 const FILTERS: &[&str] = &[
     "kind", "state", "queue", "actor", "node", "since", "until", "schedule", "parent", "text",
-    "limit", "cursor",
+    "number", "limit", "cursor",
 ];
 
 /// The list that a query asks for. Between parameters all conditions hold, within one any.
@@ -175,10 +175,22 @@ pub(super) fn list(query: &str) -> Result<List, ApiError> {
         since: time("since")?,
         until: time("until")?,
         text: text.map(str::to_owned),
-        suffix: None,
+        suffix: query.one("number")?.map(ending).transpose()?,
         before: query.after("cursor")?.map(TaskId),
         limit: query.limit()?,
     })
+}
+
+/// The last digits of the number of a task, in groups or not.
+fn ending(text: &str) -> Result<String, ApiError> {
+    let digits = text.replace(['-', ' '], "");
+    match (1..=19).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => Ok(digits),
+        false => Err(ApiError::invalid(format!(
+            "`number` is `{}`, and must be the last digits of a task's number",
+            bounded(text, 60)
+        ))),
+    }
 }
 
 /// Whether the query of a task asks to wait.
@@ -229,6 +241,7 @@ mod tests {
         refused("suffix=1", "`suffix` is no parameter");
         refused("state=done", "`state` is `done`; there are enqueued, running,");
         refused("since=yesterday", "`since` is `yesterday`, and must be a time");
+        refused("number=1x", "`number` is `1x`");
         refused("limit=0", "`limit` is 0");
         refused("limit=501", "`limit` is `501`, and must be a whole number from 0 to 500");
         refused("limit=-1", "`limit` is `-1`");

@@ -1,12 +1,14 @@
 //! Replies and errors.
 
+use std::fmt::Display;
+
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::StatusCode;
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use serve::admin::part::PartReply;
 use store::Error;
 use store::record::{TaskId, bounded};
@@ -122,7 +124,7 @@ impl From<Refusal> for ApiError {
 }
 
 /// A reply of JSON, which shows the present state, so that no cache may keep it.
-pub(super) fn json_reply(status: StatusCode, body: &Value) -> PartReply {
+pub(super) fn json_reply(status: StatusCode, body: &impl Display) -> PartReply {
     let mut reply = PartReply::new(Full::new(Bytes::from(format!("{body}\n"))).boxed());
     *reply.status_mut() = status;
     let headers = reply.headers_mut();
@@ -133,6 +135,6 @@ pub(super) fn json_reply(status: StatusCode, body: &Value) -> PartReply {
 }
 
 /// A reply of JSON to a request that went well.
-pub(super) fn ok(body: &Value) -> PartReply {
+pub(super) fn ok(body: &impl Display) -> PartReply {
     json_reply(StatusCode::OK, body)
 }

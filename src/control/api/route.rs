@@ -21,6 +21,8 @@ pub(super) enum Route {
     Nodes,
     /// All kinds.
     Kinds,
+    /// What must not be in the store.
+    Doctor,
 }
 
 /// What of a task.
@@ -65,6 +67,7 @@ impl Route {
             }
             ("nodes", None, None) => Self::Nodes,
             ("kinds", None, None) => Self::Kinds,
+            ("doctor", None, None) => Self::Doctor,
             _ => return None,
         })
     }
@@ -75,7 +78,7 @@ impl Route {
         match self {
             Self::Tasks => &["GET", "POST"],
             Self::Task(_, Whole | Events | Attempts) => &["GET"],
-            Self::Queues | Self::Schedules | Self::Nodes | Self::Kinds => &["GET"],
+            Self::Queues | Self::Schedules | Self::Nodes | Self::Kinds | Self::Doctor => &["GET"],
             Self::Task(_, Cancel | Retry | Comment) => &["POST"],
             Self::Queue(..) | Self::Schedule(..) => &["POST"],
         }

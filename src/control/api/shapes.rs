@@ -7,6 +7,8 @@ use tasks::kind::{Kind, Parameter, Values};
 
 use super::time;
 
+/// The longest arguments and results in a list, in bytes.
+const MAX_IN_LIST: usize = 1_024;
 /// How many of the next slots of a schedule are shown.
 const N_SLOTS: i64 = 5;
 
@@ -46,6 +48,38 @@ pub(super) fn task(task: &Task) -> Value {
         "error": task.error,
         "result": task.result.as_deref().map(parsed),
     })
+}
+
+/// A task in a list. Long arguments and results are left out, and named in `left_out`; the task by itself has
+/// them.
+pub(super) fn task_in_list(full: &Task) -> Value {
+    let is_long = |text: &str| text.len() > MAX_IN_LIST;
+    let (args, result) = (is_long(&full.args), full.result.as_deref().is_some_and(is_long));
+    if !args && !result {
+        return task(full);
+    }
+    let mut short = full.clone();
+    let mut left_out = Vec::new();
+    if args {
+        "null".clone_into(&mut short.args);
+        left_out.push("args");
+    }
+    if result {
+        short.result = None;
+        left_out.push("result");
+    }
+    let mut value = task(&short);
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("left_out".to_owned(), left_out.into());
+    }
+    value
+}
+
+/// What must not be in the store. A fault that begins with `task NUMBER` is one of this task.
+pub(super) fn finding(fault: &str) -> Value {
+    let number = fault.strip_prefix("task ").and_then(|rest| rest.split([' ', ',', ':']).next());
+    let task: Option<i64> = number.and_then(|number| number.replace('-', "").parse().ok());
+    json!({"invariant": "store", "message": fault, "task": task})
 }
 
 pub(super) fn event(event: &TaskEvent) -> Value {

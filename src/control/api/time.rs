@@ -12,7 +12,7 @@ pub(super) fn text(time: Timestamp) -> String {
 }
 
 /// Reads a time: `2026-11-21T11:01:29Z`, with a fraction and another offset if there are, or a day, which is
-/// its first moment in UTC.
+/// its first moment in UTC. Seconds and offset may be left out, as the forms of browsers do; that is UTC.
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
     let mut reader = Reader(text);
     let (year, month, day) = (reader.digits(4)?, reader.after('-', 2)?, reader.after('-', 2)?);
@@ -23,12 +23,14 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
     if !reader.takes('T') && !reader.takes('t') && !reader.takes(' ') {
         return None;
     }
-    let (hour, minute, second) = (reader.digits(2)?, reader.after(':', 2)?, reader.after(':', 2)?);
+    let (hour, minute) = (reader.digits(2)?, reader.after(':', 2)?);
+    // As the forms of browsers send it.
+    let second = if reader.0.is_empty() { 0 } else { reader.after(':', 2)? };
     if hour > 23 || minute > 59 || second > 60 {
         return None;
     }
     let fraction = if reader.takes('.') { reader.milliseconds()? } else { 0 };
-    let offset = if reader.takes('Z') || reader.takes('z') {
+    let offset = if reader.0.is_empty() || reader.takes('Z') || reader.takes('z') {
         0
     } else {
         let sign = match (reader.takes('+'), reader.takes('-')) {
@@ -127,9 +129,11 @@ mod tests {
             "2026-11-21T12:01:29 01:00",
             "2026-11-21T05:31:29-05:30",
             "2026-11-21 11:01:29.000000z",
+            "2026-11-21T11:01:29",
         ] {
             assert_eq!(parse(same), utc, "{same}");
         }
+        assert_eq!(parse("2026-11-21T11:01"), parse("2026-11-21T11:01:00Z"));
         let fraction = parse("2026-11-21T11:01:29.5Z").zip(utc);
         assert_eq!(fraction.map(|(later, earlier)| later.since(earlier)), Some(500));
     }
@@ -147,8 +151,9 @@ mod tests {
             "2026-01-00",
             "1969-12-31",
             "2026-11-21T",
-            "2026-11-21T11:01",
-            "2026-11-21T11:01:29",
+            "2026-11-21T11",
+            "2026-11-21T11:01Z",
+            "2026-11-21T11:01:",
             "2026-11-21T24:00:00Z",
             "2026-11-21T11:60:00Z",
             "2026-11-21T11:01:29.Z",

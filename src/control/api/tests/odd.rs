@@ -114,6 +114,7 @@ const TARGETS: &[&str] = &[
     "schedules/nightly/pause",
     "nodes",
     "kinds",
+    "doctor",
 ];
 /// What they are continued with.
 const PIECES: &[&str] = &[

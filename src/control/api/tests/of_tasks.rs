@@ -1,3 +1,4 @@
+use store::operations::enqueue::Enqueue;
 use store::{Error, Hook};
 
 use super::*;
@@ -46,6 +47,7 @@ async fn a_task_is_accepted_and_waited_for() {
         (&accepted["is_new"], &accepted["task"]["state"]),
         (&json!(true), &json!("enqueued"))
     );
+    assert_eq!(accepted["state_then"], "enqueued");
     assert_eq!(accepted["task"]["args"], json!({"seconds": 1}));
     assert_eq!(accepted["task"]["actor"], "unix socket");
     assert_eq!(accepted["task"]["created_at"], "2026-11-21T11:01:29.000Z");
@@ -234,6 +236,8 @@ async fn lists_are_filtered_and_come_in_pages() {
         ("state=cancelled&kind=other", vec![]),
         ("queue=cpu&actor=unix+socket&text=SECONDS%22%3A4", vec![5]),
         ("text=%25", vec![]),
+        ("number=3", vec![3]),
+        ("since=2026-11-21T11:01&until=2026-11-21T11:02", vec![5, 4, 3, 2, 1]),
         ("since=2026-11-21T11:01:30Z", vec![]),
         ("until=2026-11-22", vec![5, 4, 3, 2, 1]),
     ] {
@@ -241,6 +245,73 @@ async fn lists_are_filtered_and_come_in_pages() {
         assert_eq!((status, ids(&page)), (200, expected), "{query}");
     }
     assert_eq!(fixture.get("/api/v1/tasks?stat=failed").await.0, 400);
+}
+
+#[tokio::test]
+async fn a_list_is_bounded_in_bytes_and_goes_on() {
+    const N: usize = 450;
+    let fixture = Fixture::new().await;
+    for n in 0..N {
+        let request = Request {
+            kind: "test.nap".into(),
+            args: serde_json::from_value(json!({"seconds": n % 60})).unwrap(),
+            ..Request::default()
+        };
+        let mut task = fixture.tasks.kinds().plan(&request).unwrap();
+        let n_bytes = if n % 3 == 0 { 15_000 } else { 1_000 };
+        task.args = json!({"a": "x".repeat(n_bytes)}).to_string();
+        fixture.tasks.store().run(Enqueue(task)).await.unwrap();
+    }
+    let (mut seen, mut cursor, mut n_pages) = (Vec::new(), String::new(), 0);
+    loop {
+        let target = format!("/api/v1/tasks?limit=500{cursor}");
+        let (status, page) = fixture.get(&target).await;
+        assert_eq!(status, 200);
+        assert!(page.to_string().len() < 520 * 1_024);
+        let tasks = page["tasks"].as_array().unwrap();
+        for task in tasks {
+            let is_long = task["id"].as_u64().unwrap() % 3 == 1;
+            assert_eq!(task["args"].is_null(), is_long);
+            assert_eq!(task["left_out"] == json!(["args"]), is_long);
+        }
+        seen.extend(tasks.iter().map(|task| task["id"].as_u64().unwrap()));
+        n_pages += 1;
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert!(n_pages > 1);
+    let all: Vec<_> = (1..=N as u64).rev().collect();
+    assert_eq!(seen, all);
+    let (_, whole) = fixture.get("/api/v1/tasks/7").await;
+    assert_eq!(whole["args"]["a"].as_str().map(str::len), Some(15_000));
+}
+
+#[tokio::test]
+async fn only_few_searches_go_on_at_a_time() {
+    let fixture = Fixture::new().await;
+    let busy = (fixture.api.limits.search().unwrap(), fixture.api.limits.search().unwrap());
+    for query in ["text=a", "number=1"] {
+        let (status, body) = fixture.get(&format!("/api/v1/tasks?{query}")).await;
+        assert_eq!((status, code(&body)), (503, "busy"));
+    }
+    assert_eq!(fixture.get("/api/v1/tasks").await.0, 200);
+    drop(busy);
+    assert_eq!(fixture.get("/api/v1/tasks?text=a").await.0, 200);
+}
+
+#[tokio::test]
+async fn the_doctor_finds_nothing_in_a_sound_store_and_comes_once_at_a_time() {
+    let fixture = Fixture::new().await;
+    fixture.nap().await;
+    let (status, body) = fixture.get("/api/v1/doctor").await;
+    assert_eq!((status, &body), (200, &json!({"findings": []})));
+    let busy = fixture.api.limits.examine().unwrap();
+    assert_eq!(fixture.get("/api/v1/doctor").await.0, 503);
+    drop(busy);
+    assert_eq!(shapes::finding("task 1-234 runs, and no process has it")["task"], 1_234);
+    assert_eq!(shapes::finding("3 tasks were made for the request a")["task"], Value::Null);
 }
 
 #[tokio::test]
@@ -254,7 +325,7 @@ async fn queues_and_schedules_are_paused_with_a_reason() {
     );
     let (_, resumed) = fixture.post("/api/v1/queues/cpu/resume", "").await;
     assert_eq!(resumed["queue"]["paused_at"], Value::Null);
-    let (_, paused) = fixture.post("/api/v1/schedules/nightly/pause", "").await;
+    let (_, paused) = fixture.post("/api/v1/schedules/nightly/pause", "{\"reason\":\"x\"}").await;
     assert_eq!(paused["schedule"]["paused_at"], "2026-11-21T11:01:29.000Z");
     let (_, schedules) = fixture.get("/api/v1/schedules").await;
     let next = schedules["schedules"][0]["next"].as_array().unwrap();
@@ -262,10 +333,19 @@ async fn queues_and_schedules_are_paused_with_a_reason() {
     assert_eq!(schedules["schedules"][0]["period_seconds"], 60);
     let (status, run) = fixture.post("/api/v1/schedules/nightly/run", "").await;
     assert_eq!((status, &run["task"]["kind"]), (202, &json!("test.nap")));
-    for odd in
-        ["queues/none/pause", "queues/none/resume", "schedules/none/pause", "schedules/none/run"]
-    {
-        let (status, body) = fixture.post(&format!("/api/v1/{odd}"), "").await;
+    for path in ["queues/cpu/pause", "schedules/nightly/pause"] {
+        for body in ["", "{}", "{\"reason\":\" \"}"] {
+            let (status, body) = fixture.post(&format!("/api/v1/{path}"), body).await;
+            assert_eq!((status, code(&body)), (400, "invalid"), "{path}");
+        }
+    }
+    for (odd, body) in [
+        ("queues/none/pause", "{\"reason\":\"x\"}"),
+        ("queues/none/resume", ""),
+        ("schedules/none/pause", "{\"reason\":\"x\"}"),
+        ("schedules/none/run", ""),
+    ] {
+        let (status, body) = fixture.post(&format!("/api/v1/{odd}"), body).await;
         assert_eq!((status, code(&body)), (404, "unknown_name"), "{odd}");
     }
     let (_, nodes) = fixture.get("/api/v1/nodes").await;
