@@ -24,7 +24,15 @@ impl Dialect {
         }
     }
 
-    /// The same, without those that somebody else has locked.
+    /// What keeps the rows that a SELECT returns from being changed.
+    pub fn for_share(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR SHARE",
+        }
+    }
+
+    /// The rows that a SELECT returns are locked, without those that somebody else has locked.
     pub fn for_update_skip_locked(self) -> &'static str {
         match self {
             Self::Sqlite => "",

@@ -2,7 +2,7 @@
 
 use super::{event, row};
 use crate::error::Error;
-use crate::operation::{Operation, Transaction, Value, placeholders};
+use crate::operation::{Dialect, Operation, Transaction, Value, placeholders};
 use crate::record::{Task, Timestamp, What};
 
 /// A task that has begun to wait so many milliseconds after the present time has done so by a clock that
@@ -33,10 +33,12 @@ impl Operation for Claim {
         if room.is_empty() || self.kinds.is_empty() {
             return Ok(Vec::new());
         }
-        let now = tx.now().await?;
-        if !self.is_current(tx).await? {
-            return Ok(Vec::new());
+        if tx.dialect() == Dialect::Postgres {
+            // Another node claims of the same queue at once: there is more to come, and the next look is
+            // soon.
+            tx.query("SELECT set_config('lock_timeout', '2s', true)", &[]).await?;
         }
+        let now = tx.now().await?;
         let names: Vec<Value> = room.iter().map(|(name, _)| name.into()).collect();
         let list = placeholders(1, names.len());
         // The lock and the count are two statements: the snapshot of one would be older than the lock that
@@ -51,6 +53,11 @@ impl Operation for Claim {
                 &names,
             )
             .await?;
+        // After the queues, which others may have locked for long: meanwhile the node must be free for its
+        // heartbeats.
+        if budgets.is_empty() || !self.is_current(tx).await? {
+            return Ok(Vec::new());
+        }
         let counts = tx
             .query(
                 &format!(
@@ -86,7 +93,7 @@ impl Claim {
     /// Whether this process is still the node's, and goes on. The lock keeps another one from taking the
     /// name, and from ending what its predecessor has, before this claim is there to be ended.
     async fn is_current<T: Transaction>(&self, tx: &mut T) -> Result<bool, Error> {
-        let lock = tx.dialect().for_update();
+        let lock = tx.dialect().for_share();
         let sql = format!("SELECT id FROM node WHERE id = ?1 AND boot = ?2 AND stopping = 0{lock}");
         let rows = tx.query(&sql, &[(&self.node).into(), (&self.boot).into()]).await?;
         Ok(!rows.is_empty())

@@ -37,6 +37,17 @@ impl Operation for StartNode {
 
     async fn run<T: Transaction>(&self, tx: &mut T) -> Result<Started, Error> {
         let now = tx.now().await?;
+        // Queues by name and then the node: in the order in which a claim locks them.
+        let mut queues: Vec<_> = self.queues.iter().collect();
+        queues.sort();
+        for (name, max_running) in queues {
+            tx.query(
+                "INSERT INTO queue(name, max_running) VALUES(?1, ?2)
+                 ON CONFLICT(name) DO UPDATE SET max_running = excluded.max_running",
+                &[name.into(), (*max_running).max(0).into()],
+            )
+            .await?;
+        }
         tx.query(
             "INSERT INTO node(id, boot, version, kinds, started_at, seen_at, stopping)
              VALUES(?1, ?2, ?3, ?4, ?5, ?5, 0)
@@ -52,14 +63,6 @@ impl Operation for StartNode {
             ],
         )
         .await?;
-        for (name, max_running) in &self.queues {
-            tx.query(
-                "INSERT INTO queue(name, max_running) VALUES(?1, ?2)
-                 ON CONFLICT(name) DO UPDATE SET max_running = excluded.max_running",
-                &[name.into(), (*max_running).max(0).into()],
-            )
-            .await?;
-        }
         self.set_schedules(tx).await?;
         self.end_predecessor(tx).await
     }

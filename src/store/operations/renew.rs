@@ -57,12 +57,6 @@ impl Operation for Renew {
 
     async fn run<T: Transaction>(&self, tx: &mut T) -> Result<Renewed, Error> {
         let now = tx.now().await?;
-        let nodes = tx
-            .query(
-                "UPDATE node SET seen_at = ?3 WHERE id = ?1 AND boot = ?2 RETURNING id",
-                &[(&self.node).into(), (&self.boot).into(), now.into()],
-            )
-            .await?;
         let mut tasks: Vec<&Progress> = self.tasks.iter().collect();
         // Always locked in one order, so that two processes never wait for each other.
         tasks.sort_by_key(|task| task.id);
@@ -90,6 +84,13 @@ impl Operation for Renew {
                 kept.push(Kept { id: task.id, claim: task.claim, cancelled_by });
             }
         }
+        // Last, so that the row is locked for a moment only.
+        let nodes = tx
+            .query(
+                "UPDATE node SET seen_at = ?3 WHERE id = ?1 AND boot = ?2 RETURNING id",
+                &[(&self.node).into(), (&self.boot).into(), now.into()],
+            )
+            .await?;
         Ok(Renewed { is_current: !nodes.is_empty(), kept })
     }
 }

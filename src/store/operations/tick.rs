@@ -33,29 +33,36 @@ impl Operation for Tick {
 
     async fn run<T: Transaction>(&self, tx: &mut T) -> Result<Ticked, Error> {
         let now = tx.now().await?;
-        let lock = tx.dialect().for_update();
-        let rows = tx
-            .query(
-                &format!(
-                    "SELECT id, period, phase, catch_up, last_slot, paused_at, kind, queue, priority, args,
-                         summary, unique_key, on_loss, max_failures
-                     FROM schedule ORDER BY id{lock}"
-                ),
-                &[],
-            )
-            .await?;
         let mut ticked = Ticked::default();
-        for row in &rows {
+        // Without a lock: mostly none is due, and the ends of their tasks change these rows too.
+        let sql = "SELECT id, period, phase, last_slot FROM schedule ORDER BY id";
+        let mut due = Vec::new();
+        for row in tx.query(sql, &[]).await? {
             let (id, period, phase) = (row.text(0)?, row.int(1)?, row.int(2)?);
             let slot = slot_of(now, period, phase);
             let next_in = slot.plus(period).since(now);
             ticked.next_in = Some(ticked.next_in.map_or(next_in, |other| other.min(next_in)));
+            if is_due(row.time(3)?, slot, period) {
+                due.push(id);
+            }
+        }
+        let lock = tx.dialect().for_update();
+        let sql = format!(
+            "SELECT id, period, phase, catch_up, last_slot, paused_at, kind, queue, priority, args, summary,
+                 unique_key, on_loss, max_failures
+             FROM schedule WHERE id = ?1{lock}"
+        );
+        for id in due {
+            let rows = tx.query(&sql, &[id.into()]).await?;
+            let Some(row) = rows.first() else { continue };
+            let (id, period, phase) = (row.text(0)?, row.int(1)?, row.int(2)?);
+            let slot = slot_of(now, period, phase);
             let last = row.time(4)?;
-            // The clock was far ahead when that slot was taken: waiting for it would take for ever.
-            let is_from_future = last.since(slot) > period.saturating_mul(2);
-            if last >= slot && !is_from_future {
+            // Another node may have taken it since.
+            if !is_due(last, slot, period) {
                 continue;
             }
+            let is_from_future = is_from_future(last, slot, period);
             // The last one may have been of other slots, if the configuration has changed.
             let passed = slot.since(last).saturating_add(period - 1) / period;
             let is_paused = row.time_or_null(5)?.is_some();
@@ -83,6 +90,16 @@ impl Operation for Tick {
         }
         Ok(ticked)
     }
+}
+
+/// Whether nobody has taken the present slot.
+fn is_due(last: Timestamp, slot: Timestamp, period: i64) -> bool {
+    last < slot || is_from_future(last, slot, period)
+}
+
+/// Whether the clock was far ahead when the last slot was taken: waiting for it would take for ever.
+fn is_from_future(last: Timestamp, slot: Timestamp, period: i64) -> bool {
+    last.since(slot) > period.saturating_mul(2)
 }
 
 /// Makes the task of a slot, unless there is one.
