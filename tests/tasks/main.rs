@@ -29,6 +29,7 @@ mod process;
 
 mod harness;
 mod engine;
+mod locks;
 mod model;
 mod traps;
 mod transfer;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
     let mut suite = Suite::from_args();
     suite.add_all(harness::TESTS);
     suite.add_all(engine::TESTS);
+    suite.add_all(locks::TESTS);
     suite.add_all(model::TESTS);
     suite.add_all(traps::TESTS);
     suite.add_all(transfer::TESTS);

@@ -81,6 +81,9 @@ async fn insert<T: Transaction>(
     slot: Option<(&str, Timestamp)>,
 ) -> Result<Enqueued, Error> {
     let now = tx.now().await?;
+    if let Some(merged) = merge(tx, new, now).await? {
+        return Ok(merged);
+    }
     // It also tells below whether the row was made by this statement.
     let request = match &new.request_id {
         Some(request) => request.clone(),
@@ -105,6 +108,7 @@ async fn insert<T: Transaction>(
         State::Enqueued.as_str().into(),
         State::Running.as_str().into(),
     ];
+    // On PostgreSQL, another one of the key may have been inserted since.
     let rows = tx
         .query(
             "INSERT INTO task(kind, queue, priority, args, summary, unique_key, request_id, on_loss,
@@ -124,13 +128,55 @@ async fn insert<T: Transaction>(
     let row = rows.first().ok_or_else(|| Error::Broken("a task was not inserted".to_owned()))?;
     let (id, state) = (TaskId(row.int(0)?), row.word(1, State::find)?);
     let is_new = row.text(2)? == request;
-    let (what, detail) = match (is_new, state) {
+    let enqueued = Enqueued { id, state, is_new };
+    note(tx, new, now, enqueued).await?;
+    Ok(enqueued)
+}
+
+/// Asks once more for the task of this key that has not ended, if there is one. An insert that collides
+/// with it would do the same, but PostgreSQL uses up a number for that, and a number that was used and has no
+/// row is taken for one that was purged.
+async fn merge<T: Transaction>(
+    tx: &mut T,
+    new: &NewTask,
+    now: Timestamp,
+) -> Result<Option<Enqueued>, Error> {
+    let Some(key) = &new.unique_key else { return Ok(None) };
+    let rows = tx
+        .query(
+            "UPDATE task SET
+                 rerun = CASE WHEN task.state = 'running' THEN 1 ELSE task.rerun END,
+                 priority = CASE WHEN ?2 < task.priority THEN ?2 ELSE task.priority END,
+                 run_after = CASE WHEN task.state = 'enqueued' AND ?3 < task.run_after
+                     THEN ?3 ELSE task.run_after END
+             WHERE unique_key = ?1 AND state IN('enqueued','running')
+             RETURNING id, state",
+            &[
+                key.into(),
+                bounds::priority(new.priority).into(),
+                now.plus(bounds::delay(new.delay)).into(),
+            ],
+        )
+        .await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let (id, state) = (TaskId(row.int(0)?), row.word(1, State::find)?);
+    let enqueued = Enqueued { id, state, is_new: false };
+    note(tx, new, now, enqueued).await?;
+    Ok(Some(enqueued))
+}
+
+async fn note<T: Transaction>(
+    tx: &mut T,
+    new: &NewTask,
+    now: Timestamp,
+    enqueued: Enqueued,
+) -> Result<(), Error> {
+    let (what, detail) = match (enqueued.is_new, enqueued.state) {
         (true, _) => (What::Enqueued, ""),
         (false, State::Running) => (What::Merged, "it runs; another run follows"),
         (false, _) => (What::Merged, "it waits already"),
     };
-    event::record(tx, id, now, &new.actor, what, detail).await?;
-    Ok(Enqueued { id, state, is_new })
+    event::record(tx, enqueued.id, now, &new.actor, what, detail).await
 }
 
 fn check(new: &NewTask) -> Result<(), Error> {

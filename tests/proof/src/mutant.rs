@@ -77,9 +77,11 @@ impl Mutant {
             Self::EnqueueWithoutRerun => {
                 (&["enqueue"], "THEN 1 ELSE task.rerun", "THEN 0 ELSE task.rerun")
             }
-            Self::MergeKeepsPriority => {
-                (&["enqueue"], "THEN excluded.priority", "THEN task.priority")
-            }
+            Self::MergeKeepsPriority => (
+                &["enqueue"],
+                "THEN ?2 ELSE task.priority",
+                "THEN task.priority ELSE task.priority",
+            ),
             Self::FollowUpForgottenOnDrop => (
                 &["reap", "start_node"],
                 "boot = NULL, failures",
