@@ -33,7 +33,7 @@ pub use config_file::ConfigArgs;
 use help::{asks_running_server, complete};
 
 #[cfg(feature = "control")]
-pub use control::ControlArgs;
+pub use control::{ControlArgs, ControlCommand, MoveArgs};
 #[cfg(feature = "scan")]
 pub use scan::ScanArgs;
 #[cfg(feature = "control")]
@@ -113,10 +113,10 @@ impl Cli {
 
     /// Whether this serves until it is told to stop.
     pub fn serves(&self) -> bool {
-        match self.command {
+        match &self.command {
             None | Some(Command::Serve(_)) => true,
             #[cfg(feature = "control")]
-            Some(Command::Control(_)) => true,
+            Some(Command::Control(args)) => args.command.is_none(),
             _ => false,
         }
     }
@@ -207,7 +207,12 @@ pub enum Command {
     ///
     /// `serve` does all of this itself where its configuration has `[control]` with `state` or `store`.
     #[cfg(feature = "control")]
-    #[command(args_override_self = true, after_help = control::EXAMPLES)]
+    #[command(
+        args_override_self = true,
+        args_conflicts_with_subcommands = true,
+        disable_help_subcommand = true,
+        after_help = control::EXAMPLES
+    )]
     Control(Box<ControlArgs>),
     /// Prepare tables of networks: where they are, and to which autonomous systems they belong
     #[command(subcommand)]

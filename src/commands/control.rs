@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::control_move;
 use super::output::{FAILURE, USAGE, fail};
-use crate::cli::ControlArgs;
+use crate::cli::{ControlArgs, ControlCommand};
 use crate::config::Config;
 use crate::config::sections::control::ControlError;
 use crate::config::written::Written;
@@ -15,6 +16,14 @@ use runtime::log;
 const FLUSH_PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) fn run(args: &ControlArgs) -> ExitCode {
+    match &args.command {
+        None => work(args),
+        Some(ControlCommand::Export(args)) => control_move::export(args),
+        Some(ControlCommand::Import(args)) => control_move::import(args),
+    }
+}
+
+fn work(args: &ControlArgs) -> ExitCode {
     let flags = Written {
         inputs: args.inputs.clone(),
         control: args.control.clone(),
@@ -39,6 +48,7 @@ pub(super) fn run(args: &ControlArgs) -> ExitCode {
     };
     let status = match daemon::control::run(config, options, threads, log.clone(), announce) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is_of_configuration() => fail(USAGE, error),
         Err(error) => fail(FAILURE, error),
     };
     log.flush(FLUSH_PATIENCE);

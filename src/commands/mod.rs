@@ -20,6 +20,8 @@ pub mod scan;
 #[cfg(feature = "control")]
 pub mod control;
 #[cfg(feature = "control")]
+mod control_move;
+#[cfg(feature = "control")]
 mod task;
 #[cfg(feature = "generate")]
 pub mod generate;

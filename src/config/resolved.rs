@@ -6,10 +6,12 @@ use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 
 #[cfg(feature = "control")]
-use super::sections::control::{Context, first_source};
+use super::sections::control::{Context, ControlError, ControlOptions, first_source};
 use super::sections::data::{self, InputOptions};
 use super::sections::listen::PublicAddress;
 use super::written::{self, Written};
+#[cfg(feature = "control")]
+use control::options::StoreLocation;
 use serve::admin;
 use serve::http;
 use serve::http::socket::{Address, Mode};
@@ -138,6 +140,17 @@ pub fn resolve_inputs(flags: &InputOptions, file: Option<&Path>) -> Result<Input
     let written = read_file(file)?;
     // `compile` uses demo data only if the options ask for them, never because files are missing.
     Ok(data::inputs(flags, &written.inputs, |_| true)?)
+}
+
+/// Where the tasks of background work are kept: what the command line says, or else the file.
+#[cfg(feature = "control")]
+pub fn resolve_store(
+    flags: &ControlOptions,
+    file: Option<&Path>,
+) -> Result<StoreLocation, written::Error> {
+    let written = read_file(file)?;
+    let location = flags.clone().over(written.control).location()?;
+    Ok(location.ok_or(ControlError::NoStore)?)
 }
 
 fn read_file(path: Option<&Path>) -> Result<Written, written::Error> {

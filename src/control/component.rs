@@ -198,7 +198,8 @@ impl Drop for Control {
     }
 }
 
-fn open(location: &StoreLocation, supervisor: &Supervisor) -> Result<Store, Error> {
+/// Opens the store at `location`.
+pub fn open(location: &StoreLocation, supervisor: &Supervisor) -> Result<Store, Error> {
     match location {
         StoreLocation::Folder(folder) => {
             Ok(Sqlite::open(folder, system_clock(), supervisor)?.into())

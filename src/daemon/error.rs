@@ -56,6 +56,17 @@ pub enum Error {
     GaveUp(Thread),
 }
 
+impl Error {
+    /// Whether the configuration is at fault, and no part of the system.
+    pub fn is_of_configuration(&self) -> bool {
+        match self {
+            #[cfg(feature = "control")]
+            Self::TokenFile(_) => true,
+            _ => false,
+        }
+    }
+}
+
 /// An error of a call to the system: what was tried, as in "cannot …".
 pub(super) fn failed_to(what: &'static str) -> impl Fn(io::Error) -> Error {
     move |error| Error::System { what, error }

@@ -30,6 +30,8 @@ mod suites;
 #[cfg(feature = "control")]
 mod control;
 #[cfg(feature = "control")]
+mod store_move;
+#[cfg(feature = "control")]
 mod task_commands;
 #[cfg(feature = "control")]
 mod task_api;

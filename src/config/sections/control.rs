@@ -60,7 +60,7 @@ section! {
             flag: (long = "snapshot"),
             value: "FILE",
             otherwise: "mirrors.snapshot in the folder of `state`",
-            example: "\"/var/lib/mirrorlistd/mirrors.snapshot\"",
+            example: "\"/var/lib/mirrorlistd/state/mirrors.snapshot\"",
         }
         /// Scan this tree, which is the primary one, into the file that `index` names
         ///
@@ -103,12 +103,13 @@ section! {
         }
         /// The file that is built from tables when they change
         ///
-        /// Name it with `geoip` and `global_netblocks` as well, so that it is used.
+        /// So that it is used, name it as `geoip` as well if there are tables of countries, and as
+        /// `global_netblocks` if there are tables of autonomous systems.
         control_geography_file: PathBuf {
             key: "control.geography_file",
             flag: (long = "geography-file"),
             value: "FILE",
-            example: "\"/var/lib/mirrorlistd/networks.geography\"",
+            example: "\"/var/lib/mirrorlistd/state/networks.geography\"",
         }
         /// How often the tree is scanned without a change that was noticed
         control_scan_every: Count<1, 31_536_000> {
@@ -272,12 +273,10 @@ impl ControlOptions {
 
     /// The work; `None` if there is none.
     pub fn options(&self, context: &Context<'_>) -> Result<Option<Options>, ControlError> {
-        let store = match (&self.control_state, &self.control_store) {
-            (Some(folder), None) => StoreLocation::Folder(folder.clone()),
-            (None, Some(PostgresAddress(url))) => StoreLocation::Postgres(PostgresUrl(url.clone())),
-            (Some(_), Some(_)) => return Err(ControlError::TwoStores),
-            (None, None) if self.names_work() => return Err(ControlError::NoStore),
-            (None, None) => return Ok(None),
+        let store = match self.location()? {
+            Some(store) => store,
+            None if self.names_work() => return Err(ControlError::NoStore),
+            None => return Ok(None),
         };
         let seconds = |count: Count<1, 31_536_000>| count.as_seconds();
         Ok(Some(Options {
@@ -304,6 +303,18 @@ impl ControlOptions {
             token_file: self.control_token_file.clone(),
             has_test_kinds: self.control_test_kinds(),
         }))
+    }
+
+    /// Where tasks are kept; `None` if nothing says so.
+    pub fn location(&self) -> Result<Option<StoreLocation>, ControlError> {
+        match (&self.control_state, &self.control_store) {
+            (Some(folder), None) => Ok(Some(StoreLocation::Folder(folder.clone()))),
+            (None, Some(PostgresAddress(url))) => {
+                Ok(Some(StoreLocation::Postgres(PostgresUrl(url.clone()))))
+            }
+            (Some(_), Some(_)) => Err(ControlError::TwoStores),
+            (None, None) => Ok(None),
+        }
     }
 
     fn site(&self, context: &Context<'_>, store: &StoreLocation) -> Result<Site, ControlError> {
