@@ -24,7 +24,7 @@ Examples:
 
 Who may: reading is for everybody who reaches the listener. Changes need its unix socket, or a token
 (--token-file).
-Exit status of run and await: 0 the task has completed, 4 failed, 8 was cancelled, 16 was dropped;
+Exit status of run, retry and await: 0 the task has completed, 4 failed, 8 was cancelled, 16 was dropped;
 130 you stopped waiting with Ctrl-C, and the task goes on. Of all: 1 there is trouble, 2 the command
 line is wrong.";
 
@@ -35,7 +35,14 @@ Examples:
   id=$(mirrorlistd task run primary.scan --detach --quiet)
       Only the number is printed.
   mirrorlistd task run snapshot.compile --quiet --timeout 600 || mail -s 'not published' root
-      For a script: nothing is printed but the outcome.";
+      For a script: nothing is printed but the outcome.
+
+Exit status: 0 the task has completed, 4 failed, 8 was cancelled, 16 was dropped; 130 you stopped waiting
+with Ctrl-C, and the task goes on; 1 there is trouble, or the time is over; 2 the command line is wrong.";
+
+const WAIT_STATUS: &str = "\
+Exit status: 0 the task has completed, 4 failed, 8 was cancelled, 16 was dropped; 130 you stopped waiting
+with Ctrl-C, and the task goes on; 1 there is trouble, or the time is over; 2 the command line is wrong.";
 
 const LIST_EXAMPLES: &str = "\
 Examples:
@@ -102,13 +109,13 @@ pub enum TaskCommand {
     #[command(args_override_self = true, after_help = RUN_EXAMPLES)]
     Run(RunArgs),
     /// Wait for a task
-    #[command(name = "await", args_override_self = true)]
+    #[command(name = "await", args_override_self = true, after_help = WAIT_STATUS)]
     Await(AwaitArgs),
     /// End a task: one that waits at once, one that runs as soon as it looks
     #[command(args_override_self = true)]
     Cancel(CancelArgs),
     /// Run a task that has ended once more, as a new task
-    #[command(args_override_self = true)]
+    #[command(args_override_self = true, after_help = WAIT_STATUS)]
     Retry(RetryArgs),
     /// Add a note to a task
     #[command(args_override_self = true)]

@@ -111,6 +111,20 @@ impl Outcome {
             control::options::StoreLocation::Folder(folder) => Some(folder),
             control::options::StoreLocation::Postgres(_) => None,
         };
+        if let Some(folder) = state.filter(|folder| folder.exists() && !folder.is_dir()) {
+            let fault =
+                format!("{}: is no folder, so no tasks can be kept there", folder.display());
+            self.findings.faults.push(fault);
+        }
+        if let Some(file) = &options.token_file
+            && let Err(error) = control::access::token_file::try_file(file)
+        {
+            match file.try_exists() {
+                Ok(false) => self.findings.faults.push(error.to_string()),
+                // It may belong to the user of the service.
+                _ => self.warn(format!("{error} (for the user of this command)")),
+            }
+        }
         // The folder of the store is made at the start.
         let snapshot =
             Some(&site.snapshot).filter(|path| path.parent() != state.map(|path| &**path));

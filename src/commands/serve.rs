@@ -45,6 +45,7 @@ pub(super) fn run(args: &ServeArgs) -> ExitCode {
     };
     let status = match daemon::run(config, threads, log.clone(), announce) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is_of_configuration() => fail(USAGE, error),
         Err(error) => fail(FAILURE, error),
     };
     let deadline = Instant::now() + FLUSH_PATIENCE;

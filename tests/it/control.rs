@@ -200,3 +200,28 @@ fn what_makes_no_sense_is_refused_in_one_line() {
         assert_eq!(told.lines().count(), 1, "{told}");
     }
 }
+
+#[test]
+fn a_token_file_that_others_may_read_is_a_fault_of_the_configuration() {
+    let folder = site("", "token_file = 'HERE/tokens'");
+    let tokens = folder.path().join("tokens");
+    fs::write(&tokens, "a-token-that-is-long-enough-to-be-one\n").unwrap();
+    fs::set_permissions(&tokens, fs::Permissions::from_mode(0o644)).unwrap();
+    let config = folder.path().join("control.toml");
+    let config = config.to_str().unwrap();
+    let output = run(&["control", "--config", config, "--admin", "127.0.0.1:0"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("/tokens: has mode 644"), "{told}");
+}
+
+#[test]
+fn a_check_finds_a_token_file_and_a_folder_that_are_none() {
+    let folder = site("", "token_file = 'HERE/tokens'");
+    fs::write(folder.path().join("state"), "a file").unwrap();
+    let config = folder.path().join("control.toml");
+    let output = run(&["check", "--config", config.to_str().unwrap()]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("/tokens: ") && told.contains("/state: is no folder"), "{told}");
+}

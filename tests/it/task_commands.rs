@@ -295,6 +295,8 @@ fn arguments_at_fault_ask_for_nothing() {
         (&["cancel", "../queues"], "is no number of a task"),
         (&["show", "--jsn"], "`--jsn` is no number of a task"),
         (&["await", "7", "--token-file", "/nonexistent"], "/nonexistent: "),
+        (&["list", "--since", "yesterday"], "--since: `yesterday` is no time: write 2026-11-26"),
+        (&["list", "--until", "26.11.2026"], "--until: `26.11.2026` is no time"),
     ] {
         let output = api.run(args);
         let stderr = String::from_utf8_lossy(&output.stderr);

@@ -31,8 +31,8 @@ pub(super) fn list(api: &Api, args: &ListArgs, as_json: bool) -> Result<ExitCode
             filter.push((name, values.join(",")));
         }
     }
-    let since = args.since.as_deref().map(at_midnight);
-    let until = args.until.as_deref().map(at_midnight);
+    let since = time("since", args.since.as_deref())?;
+    let until = time("until", args.until.as_deref())?;
     let single = [
         ("since", since.as_deref()),
         ("until", until.as_deref()),
@@ -69,11 +69,23 @@ pub(super) fn list(api: &Api, args: &ListArgs, as_json: bool) -> Result<ExitCode
     Ok(finish(out))
 }
 
-/// A day is its first moment.
-fn at_midnight(time: &str) -> String {
-    match time.contains('T') {
-        true => time.to_owned(),
-        false => format!("{time}T00:00:00Z"),
+/// A time, as the API reads it: a day is its first moment. What does not begin with a day is refused here; the
+/// API looks at the rest.
+fn time(option: &str, text: Option<&str>) -> Result<Option<String>, Trouble> {
+    let Some(text) = text else { return Ok(None) };
+    let digit_or = |(byte, shape): (u8, u8)| match shape {
+        b'0' => byte.is_ascii_digit(),
+        _ => byte == shape,
+    };
+    let day = b"0000-00-00";
+    if text.len() < day.len() || !text.bytes().zip(*day).all(digit_or) {
+        return Err(Trouble::usage(format!(
+            "--{option}: `{text}` is no time: write 2026-11-26, or 2026-11-26T12:00:00Z, which is UTC"
+        )));
+    }
+    match text.len() == day.len() {
+        true => Ok(Some(format!("{text}T00:00:00Z"))),
+        false => Ok(Some(text.to_owned())),
     }
 }
 
@@ -235,8 +247,10 @@ mod tests {
 
     #[test]
     fn a_day_is_its_first_moment() {
-        assert_eq!(at_midnight("2026-11-26"), "2026-11-26T00:00:00Z");
-        assert_eq!(at_midnight("2026-11-26T12:00:00Z"), "2026-11-26T12:00:00Z");
+        let read = |text| time("since", Some(text)).ok().flatten();
+        assert_eq!(read("2026-11-26").as_deref(), Some("2026-11-26T00:00:00Z"));
+        assert_eq!(read("2026-11-26T12:00:00Z").as_deref(), Some("2026-11-26T12:00:00Z"));
+        assert_eq!(read("yesterday"), None);
     }
 
     #[test]

@@ -116,6 +116,11 @@ impl TokenFile {
     }
 }
 
+/// Whether the file can be used, by the user of this process.
+pub fn try_file(path: &Path) -> Result<(), Error> {
+    read(path).map(drop)
+}
+
 fn read(path: &Path) -> Result<(Stamp, Vec<Token>), Error> {
     let error = |reason: String| Error { path: path.to_owned(), line: None, reason };
     let (file, _) = regular_file::open(path).map_err(|reason| error(reason.to_string()))?;
