@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Output, Stdio};
 use std::thread;
 
-use crate::server::{command, run};
+use crate::server::{command, run, wait_until};
 use tempfile::TempDir;
 
 /// A process that works on the starter catalog. Killed when dropped.
@@ -37,7 +37,12 @@ impl Control {
         assert!(started, "it says that it works");
         // All of it is read, so that the process never waits for this.
         thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-        Self { folder, child }
+        let control = Self { folder, child };
+        // The node writes queues, schedules and itself into the store only after that.
+        wait_until("there are queues", || {
+            String::from_utf8_lossy(&control.task(&["queues"]).stdout).contains("cpu")
+        });
+        control
     }
 
     /// Runs `mirrorlistd task`.
