@@ -178,6 +178,7 @@ async fn serve(
     let mut accepting = tokio::spawn(async move { accept_loop.run(listeners).await });
     // Cannot fail: this is the only place that sets it.
     drop(state.live.set(Arc::clone(&context.live)));
+    background.begin();
     announce(&addresses);
     let mut reporter = StatusReporter::begin(Arc::clone(&context.live), Arc::clone(&state.history));
     notify_watchdog(heartbeat, reporter.notifier().clone());

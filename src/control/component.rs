@@ -124,12 +124,13 @@ impl Handle {
 /// The running component. Dropped, it is told to stop, and not waited for.
 pub struct Control {
     handle: Handle,
+    begin: watch::Sender<bool>,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Control {
-    /// Opens the store and starts the thread.
+    /// Opens the store and starts the thread, which works from [`Control::begin`] on.
     pub fn start(options: Options, supervisor: &Supervisor) -> Result<Self, Error> {
         let store_times = Arc::new(StoreTimes::default());
         let store = open(&options.store, supervisor)?.with_hook(Arc::clone(&store_times) as _);
@@ -146,16 +147,22 @@ impl Control {
             freshness,
             state: Arc::new(Mutex::new(State { node, trouble: None })),
         };
+        let (begin, begun) = watch::channel(false);
         let (stop, stopped) = watch::channel(false);
         let of_thread = handle.clone();
         let thread = supervisor.spawn(Thread::Control, move || {
             runtime::priority::lower();
-            if let Err(error) = work(&of_thread, &schedules, stopped.clone()) {
+            if let Err(error) = work(&of_thread, &schedules, begun.clone(), stopped.clone()) {
                 tracing::error!("background work cannot run: {error}");
                 of_thread.set_trouble(Some(format!("background work cannot run: {error}")));
             }
         })?;
-        Ok(Self { handle, stop, thread: Some(thread) })
+        Ok(Self { handle, begin, stop, thread: Some(thread) })
+    }
+
+    /// Begins to work: to be called once nothing of the process can fail to start any more.
+    pub fn begin(&self) {
+        self.begin.send_replace(true);
     }
 
     /// What others ask.
@@ -248,6 +255,7 @@ fn phase_of(name: &str, period: i64) -> i64 {
 fn work(
     handle: &Handle,
     schedules: &[NewSchedule],
+    begun: watch::Receiver<bool>,
     stopped: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -256,6 +264,16 @@ fn work(
         .thread_name("trigger")
         .build()?;
     runtime.block_on(async {
+        // Before the node begins, so that the first slots of schedules find it waiting.
+        let asked = async {
+            until_told(begun).await;
+            ask_at_start(handle).await;
+        };
+        tokio::select! {
+            biased;
+            () = until_told(stopped.clone()) => return,
+            () = asked => {}
+        }
         let triggers = tokio::spawn(triggers(handle.clone()));
         run_nodes(handle, schedules, stopped).await;
         triggers.abort();
@@ -269,7 +287,7 @@ fn work(
 async fn run_nodes(handle: &Handle, schedules: &[NewSchedule], stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
         let node = handle.new_node(schedules);
-        match node.run(until_stopped(stopped.clone())).await {
+        match node.run(until_told(stopped.clone())).await {
             Ok(()) => handle.set_trouble(None),
             Err(error @ NodeError::Superseded(_)) => {
                 // Another one would take the name back, and so on.
@@ -282,7 +300,7 @@ async fn run_nodes(handle: &Handle, schedules: &[NewSchedule], stopped: watch::R
                 handle.set_trouble(Some(error.to_string()));
                 tokio::select! {
                     biased;
-                    () = until_stopped(stopped.clone()) => {}
+                    () = until_told(stopped.clone()) => {}
                     () = tokio::time::sleep(RESTART) => {}
                 }
                 handle.set_trouble(None);
@@ -291,9 +309,9 @@ async fn run_nodes(handle: &Handle, schedules: &[NewSchedule], stopped: watch::R
     }
 }
 
-async fn until_stopped(mut stopped: watch::Receiver<bool>) {
+async fn until_told(mut told: watch::Receiver<bool>) {
     // The sender is gone only when the component is.
-    let _ = stopped.wait_for(|stopped| *stopped).await;
+    let _ = told.wait_for(|told| *told).await;
 }
 
 fn node_options(options: &Options, schedules: Vec<NewSchedule>) -> NodeOptions {
@@ -310,11 +328,11 @@ fn node_options(options: &Options, schedules: Vec<NewSchedule>) -> NodeOptions {
     }
 }
 
-/// Watches files until it is dropped.
-async fn triggers(handle: Handle) {
-    let (trigger, quiet) = (handle.trigger(), handle.options.quiet);
-    let Site { inputs, tree, geography, .. } = &handle.options.site;
-    // What has changed while no process was here. Where the first scan has yet to make an index, a compile
+/// Asks for what has changed while no process was here.
+async fn ask_at_start(handle: &Handle) {
+    let trigger = handle.trigger();
+    let Site { tree, geography, .. } = &handle.options.site;
+    // Where the first scan has yet to make an index, a compile
     // follows it.
     let awaits_index = tree.as_ref().is_some_and(|tree| !tree.index.exists());
     if geography.is_some() {
@@ -325,6 +343,12 @@ async fn triggers(handle: Handle) {
     } else {
         trigger.submit(compile::NAME, "start").await;
     }
+}
+
+/// Watches files until it is dropped.
+async fn triggers(handle: Handle) {
+    let (trigger, quiet) = (handle.trigger(), handle.options.quiet);
+    let Site { inputs, tree, geography, .. } = &handle.options.site;
     let on_inputs = trigger::watch_inputs(trigger.clone(), inputs.clone(), quiet);
     let on_tables = async {
         match geography {

@@ -22,6 +22,11 @@ impl Background {
         Ok(Self { control: config.control.clone().map(start).transpose()? })
     }
 
+    /// Begins to work: nothing of the process can fail to start any more.
+    pub(super) fn begin(&self) {
+        self.control.iter().for_each(control::Control::begin);
+    }
+
     /// What the operator may ask of it.
     pub(super) fn parts(&self, config: &Config) -> Result<Vec<Arc<dyn AdminPart>>, Error> {
         let hosts = || config.admin.as_ref().map(|admin| admin.hosts.clone()).unwrap_or_default();
@@ -61,6 +66,8 @@ impl Background {
     pub(super) fn parts(&self, _: &Config) -> Result<Vec<Arc<dyn AdminPart>>, Error> {
         Ok(Vec::new())
     }
+
+    pub(super) fn begin(&self) {}
 
     pub(super) fn refresh(&self) {}
 

@@ -57,6 +57,7 @@ async fn work(
         }
         None => None,
     };
+    control.begin();
     announce();
     let notifier = Notifier::default();
     let mut is_ready = false;

@@ -140,6 +140,11 @@ impl Pulse {
         Self { stall_after, value: 0, still: Duration::ZERO }
     }
 
+    /// How long it may stand still.
+    pub fn stall_after(&self) -> Duration {
+        self.stall_after
+    }
+
     /// Says whether it has stood still for too long, `credit` after the last call.
     pub fn has_stalled(&mut self, value: u64, credit: Duration) -> bool {
         if value == self.value {

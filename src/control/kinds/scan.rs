@@ -181,10 +181,18 @@ fn of_scan(error: &ScanError, run: &Run) -> Failure {
     }
     let message = in_one_line(&error.to_string());
     match error {
-        ScanError::Shrunk { .. } => Failure::lasting("shrunk", message),
+        ScanError::Shrunk { .. } => Failure::lasting("shrunk", as_a_task_says(&message)),
         ScanError::TooMany { .. } | ScanError::Fault(_) => Failure::lasting("bad_tree", message),
         _ => Failure::may_pass("bad_tree", message),
     }
+}
+
+/// The message of a scan that names an option of the command: tasks have an argument instead.
+fn as_a_task_says(message: &str) -> String {
+    message.replace(
+        "--allow-shrink accepts it",
+        "`mirrorlistd task run primary.scan allow_shrink` accepts it",
+    )
 }
 
 fn as_json(

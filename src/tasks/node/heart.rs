@@ -69,19 +69,23 @@ fn lease(shared: &Shared) -> Duration {
 /// lives.
 fn find_hung(shared: &Shared, credit: Duration, now: Instant) {
     let mut state = shared.lock();
-    for (&(id, _), entry) in &mut state.entries {
+    let mut hung = Vec::new();
+    for (&(id, claim), entry) in &mut state.entries {
         if entry.step != Step::Working || entry.lost_at.is_some() {
             continue;
         }
         if entry.pulse.has_stalled(entry.run.pulse(), credit) {
-            entry.is_hung = true;
             entry.lose(now);
             let (node, kind, stage) =
                 (&shared.options.name, &entry.kind, entry.run.reached().stage);
             let stage = stage.unwrap_or_default();
+            let during = if stage.is_empty() { String::new() } else { format!(" (stage {stage})") };
+            let time = entry.pulse.stall_after().as_secs();
+            hung.push(((id, claim), format!("it made no progress for {time} s{during}")));
             tracing::warn!(node, %id, kind, stage, "a task makes no progress, and is given up");
         }
     }
+    state.hung.extend(hung);
 }
 
 /// Asks the store to keep what runs here.
@@ -179,6 +183,8 @@ async fn reap(shared: &Shared, liveness: &mut Liveness) -> bool {
         return false;
     };
     let verdict = liveness.observe(Instant::now(), &running);
+    let held: BTreeSet<Key> = running.iter().map(|seen| (seen.id, seen.claim)).collect();
+    shared.lock().hung.retain(|key, _| held.contains(key));
     let node = &shared.options.name;
     if let Some(n) = verdict.doubts {
         tracing::warn!(
@@ -200,7 +206,10 @@ async fn reap(shared: &Shared, liveness: &mut Liveness) -> bool {
 async fn reap_one(shared: &Shared, seen: Heartbeat, limit: Instant) -> bool {
     let (id, key) = (seen.id, (seen.id, seen.claim));
     let holder = seen.node.clone();
-    let reap = Reap { seen, by: shared.options.name.clone() };
+    // Also after its work was dropped, and its place is free.
+    let hung = shared.lock().hung.get(&key).cloned();
+    let is_hung = hung.is_some();
+    let reap = Reap { seen, by: shared.options.name.clone(), hung };
     let reply = match timeout_at(limit, shared.tasks.change_task(id, reap)).await {
         Ok(reply) => reply,
         Err(_) => Err(Error::Unavailable("it does not answer in time".to_owned())),
@@ -208,11 +217,15 @@ async fn reap_one(shared: &Shared, seen: Heartbeat, limit: Instant) -> bool {
     // What is unknown is looked at again in the next round.
     let Ok(reply) = reply else { return false };
     let Some(state) = reply else { return true };
-    let is_hung = shared.lock().entries.get(&key).is_some_and(|entry| entry.is_hung);
     let reason = if is_hung { ReapReason::Hung } else { ReapReason::NoHeartbeat };
     shared.numbers.count_reaped(reason, 1);
     let node = &shared.options.name;
-    tracing::warn!(node, %id, holder, "a task without heartbeat was ended; it is {state}");
+    match is_hung {
+        true => tracing::warn!(node, %id, "a task that made no progress was ended; it is {state}"),
+        false => {
+            tracing::warn!(node, %id, holder, "a task without heartbeat was ended; it is {state}")
+        }
+    }
     if state.is_terminal() {
         count_end(shared, id, limit).await;
     }

@@ -106,7 +106,7 @@ impl Node {
             shared.set_phase(Phase::Stopped);
             return Ok(());
         };
-        started?;
+        let wait = started?;
         let attempts = Entrance::default();
         let mut heart = pin!(heart::run(&shared));
         let mut running = pin!(attempts.clone().run());
@@ -116,7 +116,7 @@ impl Node {
             () = &mut stop => false,
             () = &mut heart => true,
             () = &mut claims => false,
-            () = schedules::run(&shared) => false,
+            () = schedules::run(&shared, wait) => false,
             () = measure_lag(&shared) => false,
             () = pass_on_hints(&shared) => false,
             () = &mut running => false,
@@ -146,8 +146,8 @@ pub async fn run(
 }
 
 /// Takes the name of the node, and ends what its predecessor has left. While the store does not answer, it
-/// tries again.
-async fn start(shared: &Shared) -> Result<(), Error> {
+/// tries again. Returns how long to wait for the next slot of a schedule.
+async fn start(shared: &Shared) -> Result<Duration, Error> {
     let options = &shared.options;
     let queues = options.queues.iter().map(|(name, max)| (name.clone(), i64::from(*max)));
     let start = StartNode {
@@ -168,8 +168,11 @@ async fn start(shared: &Shared) -> Result<(), Error> {
                     let (node, n) = (&options.name, started.lost);
                     tracing::warn!(node, n, "ended what an earlier process of this node has left");
                 }
+                // Before anything is claimed: the slot of a task that waits already is that task's, but one
+                // that runs would be run again.
+                let wait = schedules::tick(shared).await;
                 shared.set_phase(Phase::Working);
-                return Ok(());
+                return Ok(wait);
             }
             Err(error) if error.is_transient() => {
                 tokio::time::sleep(shared.about(START_AGAIN, 0.5)).await;

@@ -12,15 +12,16 @@ const MOST: Duration = Duration::from_secs(60);
 /// The time until the next look after an error.
 const AFTER_ERROR: Duration = Duration::from_secs(5);
 
-/// Looks at the schedules for ever.
-pub(super) async fn run(shared: &Shared) {
+/// Looks at the schedules for ever, for the first time after `wait`.
+pub(super) async fn run(shared: &Shared, mut wait: Duration) {
     loop {
-        sleep(tick(shared).await).await;
+        sleep(wait).await;
+        wait = tick(shared).await;
     }
 }
 
 /// Looks once. Returns how long to wait for the next slot.
-async fn tick(shared: &Shared) -> Duration {
+pub(super) async fn tick(shared: &Shared) -> Duration {
     let Ok(reply) = timeout(shared.patience(), shared.tasks.store().run(Tick)).await else {
         return shared.about(AFTER_ERROR, 0.5);
     };

@@ -40,6 +40,8 @@ pub(super) struct Shared {
 pub(super) struct State {
     pub(super) phase: Phase,
     pub(super) entries: BTreeMap<Key, Entry>,
+    /// Why claims are not renewed although this process lives, until they are ended.
+    pub(super) hung: BTreeMap<Key, String>,
     /// When a renewal was begun that has succeeded, the last one.
     pub(super) renewed_at: Option<Instant>,
     /// What the store has answered last to each thing that it was asked, where that was an error.
@@ -64,8 +66,6 @@ pub(super) struct Entry {
     pub(super) step: Step,
     /// When it was told that its claim is lost.
     pub(super) lost_at: Option<Instant>,
-    /// Whether it made no progress, and is therefore not renewed.
-    pub(super) is_hung: bool,
 }
 
 /// How far an attempt is.
@@ -92,7 +92,6 @@ impl Entry {
             pulse: Pulse::new(stall_after),
             step: Step::Working,
             lost_at: None,
-            is_hung: false,
         }
     }
 
@@ -150,6 +149,7 @@ impl Shared {
             state: Mutex::new(State {
                 phase: Phase::Starting,
                 entries: BTreeMap::new(),
+                hung: BTreeMap::new(),
                 renewed_at: None,
                 store_errors: BTreeMap::new(),
                 is_claiming: false,

@@ -133,7 +133,7 @@ async fn honest() -> (Vec<Record>, Rows) {
     assert_eq!(world.claim().await, [(1, 1), (2, 1)]);
     assert_eq!(world.enqueue("r4", Some("k")).await, 1);
     let running = world.store.run(Running).await.unwrap();
-    world.store.run(Reap { seen: running[1].clone(), by: "b".into() }).await.unwrap();
+    world.store.run(Reap { seen: running[1].clone(), by: "b".into(), hung: None }).await.unwrap();
     world.saw(Seen::Reaped { task: 2, claim: 1, state: "enqueued".into() });
     world.finish((2, 1)).await;
     world.finish((1, 1)).await;

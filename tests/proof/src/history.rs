@@ -250,7 +250,7 @@ impl World {
                     true => seen.claim.0 -= 1,
                     false => {}
                 }
-                Op::Reap(Reap { seen, by: "b".to_owned() })
+                Op::Reap(Reap { seen, by: "b".to_owned(), hung: None })
             }
             Step::Cancel { task } => Op::Cancel(Cancel {
                 id: self.task(*task),

@@ -216,9 +216,13 @@ fn who_has_died_is_replaced_and_comes_too_late() {
         Progress { id: task.id, claim: task.claim, stage: None, done: None, total: None };
     let renew = Renew { node: "a".into(), boot: "1".into(), tasks: vec![progress] };
     at.run(renew.clone());
-    assert_eq!(at.run(Reap { seen: seen.clone(), by: "b".into() }), None, "it has moved");
+    assert_eq!(
+        at.run(Reap { seen: seen.clone(), by: "b".into(), hung: None }),
+        None,
+        "it has moved"
+    );
     let seen = Heartbeat { beat: 1, ..seen };
-    assert_eq!(at.run(Reap { seen, by: "b".into() }), Some(State::Enqueued));
+    assert_eq!(at.run(Reap { seen, by: "b".into(), hung: None }), Some(State::Enqueued));
     assert!(at.run(renew).kept.is_empty());
     let next = at.claim(1).remove(0);
     assert_eq!(at.complete(&task), Finished::Stale);
@@ -522,7 +526,7 @@ fn statements_find_their_rows_by_an_index_however_many_there_are() {
     all.extend(enqueue.into_iter().chain(claimed));
     let task = at.task(running[0].id);
     all.extend(at.run(Plans(finish(&task, End::Completed { result: None }))));
-    all.extend(at.run(Plans(Reap { seen: running[1].clone(), by: "b".into() })));
+    all.extend(at.run(Plans(Reap { seen: running[1].clone(), by: "b".into(), hung: None })));
     let cancel = Cancel { id: running[2].id, actor: "ann".into(), reason: String::new() };
     all.extend(at.run(Plans(cancel)));
     all.extend(at.run(Plans(Tick)));

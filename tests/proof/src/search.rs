@@ -201,7 +201,9 @@ fn steps(model: &Model, bounds: &Bounds, asks: &[(&str, OnLoss, i64)]) -> Vec<Op
                 earlier[1].beat -= 1;
                 earlier[2].claim.0 -= 1;
                 steps.extend(
-                    earlier.into_iter().map(|seen| Op::Reap(Reap { seen, by: "b".to_owned() })),
+                    earlier
+                        .into_iter()
+                        .map(|seen| Op::Reap(Reap { seen, by: "b".to_owned(), hung: None })),
                 );
             }
             State::Enqueued => {}

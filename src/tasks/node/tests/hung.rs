@@ -56,6 +56,8 @@ async fn a_hung_task_dies_although_its_process_lives_and_its_thread_keeps_its_pl
     let took = begin.elapsed();
     assert!(took >= secs(60) && took <= secs(60 + 75), "{took:?}");
     assert_eq!((task.claim.0, task.failures), (1, 1));
+    assert_eq!(task.error_code.as_deref(), Some("hung"));
+    assert_eq!(task.error.as_deref(), Some("it made no progress for 60 s"));
     let reaped: Vec<_> = node.handle.numbers().reaped().filter(|(_, n)| *n > 0).collect();
     assert_eq!(reaped, [(ReapReason::Hung, 1)]);
     sleep(secs(1_000)).await;
@@ -81,14 +83,19 @@ async fn a_living_task_is_not_given_up_however_long_it_takes() {
 
 #[tokio::test(start_paused = true)]
 async fn work_that_never_wakes_is_dropped_and_frees_its_place() {
-    let kind = TestKind::new("test.asleep", |_| std::future::pending());
+    let kind = TestKind::new("test.asleep", |run| {
+        run.stage("sleep");
+        std::future::pending()
+    });
     let kind = kind.with(|policy| (policy.stall_after, policy.on_loss) = (secs(60), OnLoss::Drop));
     let world = World::new([kind]);
     let mut options = world.options("a");
     options.queues = vec![("cpu".to_owned(), 1)];
     let node = world.start_with(options);
     let id = world.submit("test.asleep").await;
-    assert_eq!(world.end(id).await.state, State::Dropped);
+    let task = world.end(id).await;
+    assert_eq!((task.state, task.error_code.as_deref()), (State::Dropped, Some("hung")));
+    assert_eq!(task.error.as_deref(), Some("it made no progress for 60 s (stage sleep)"));
     sleep(secs(60)).await;
     assert_eq!((node.handle.status().running, node.handle.status().zombies), (vec![], vec![]));
 }

@@ -143,7 +143,7 @@ async fn the_end_of_a_task_that_was_lost_is_not_written() {
     let id = world.submit("test.slow").await;
     sleep(secs(50)).await;
     let seen = world.store.run(ReadRunning).await.unwrap()[0].clone();
-    let reaped = world.store.run(Reap { seen, by: "b".into() }).await.unwrap();
+    let reaped = world.store.run(Reap { seen, by: "b".into(), hung: None }).await.unwrap();
     assert_eq!(reaped, Some(State::Dropped));
     sleep(secs(200)).await;
     assert_eq!(world.state(id).await, State::Dropped);
@@ -162,7 +162,7 @@ async fn an_end_that_comes_too_late_is_refused_and_counted() {
     let id = world.submit("test.short").await;
     sleep(secs(1)).await;
     let seen = world.store.run(ReadRunning).await.unwrap()[0].clone();
-    world.store.run(Reap { seen, by: "b".into() }).await.unwrap();
+    world.store.run(Reap { seen, by: "b".into(), hung: None }).await.unwrap();
     let task = world.end(id).await;
     assert_eq!((task.state, task.claim.0), (State::Completed, 2));
     assert_eq!(node.handle.numbers().stale_writes.get(), 1);
@@ -187,7 +187,7 @@ async fn a_fence_that_does_not_hold_stops_the_work() {
     let id = world.submit("test.fenced").await;
     sleep(secs(1)).await;
     let seen = world.store.run(ReadRunning).await.unwrap()[0].clone();
-    world.store.run(Reap { seen, by: "b".into() }).await.unwrap();
+    world.store.run(Reap { seen, by: "b".into(), hung: None }).await.unwrap();
     assert_eq!(world.end(id).await.claim.0, 2);
     assert_eq!((outcomes.recv().await, outcomes.recv().await), (Some(false), Some(true)));
     assert!(!world.what(id).await.contains(&What::StaleWrite), "it has not tried to write");

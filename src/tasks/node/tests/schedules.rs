@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use store::operations::enqueue::Enqueue;
 use store::operations::read::List;
 use store::record::{CatchUp, NewSchedule, NewTask, OnLoss, Task};
 use tokio::time::sleep;
@@ -32,6 +33,20 @@ fn options(world: &World, name: &str, seconds: i64) -> NodeOptions {
         task,
     };
     NodeOptions { schedules: vec![schedule], ..world.options(name) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_when_a_node_starts_is_run_once_for_itself_and_the_first_slot() {
+    let world = World::new([quick()]);
+    let mut options = options(&world, "a", 3_600);
+    let key = Some("the same".to_owned());
+    options.schedules[0].task.unique_key = key.clone();
+    let asked = NewTask { unique_key: key, ..options.schedules[0].task.clone() };
+    world.store.run(Enqueue(asked)).await.unwrap();
+    let _node = world.start_with(options);
+    sleep(secs(60)).await;
+    let tasks: Vec<_> = list(&world).await.iter().map(|task| task.claim.0).collect();
+    assert_eq!(tasks, [1]);
 }
 
 async fn list(world: &World) -> Vec<Task> {
