@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use serve::admin::allowed_hosts::AllowedHosts;
-use serve::admin::part::{AdminPart, PartFuture, PartReply, PartRequest};
+use serve::admin::part::{AdminPart, PartFuture, PartReply, PartRequest, Waiting};
 use serve::pages::layout::PageLayout;
 
 use crate::access::{Access, token_file};
@@ -53,7 +53,7 @@ impl AdminPart for ControlPart {
         Api::answers(path) || pages::answers(path)
     }
 
-    fn waits(&self, request: &PartRequest) -> bool {
+    fn waits(&self, request: &PartRequest) -> Waiting {
         Api::waits(request)
     }
 

@@ -82,6 +82,7 @@ pub fn request(method: Method, target: &str, body: &str) -> PartRequest {
         body: Bytes::from(body.to_owned()),
         via: Via::Tcp,
         peer_user: None,
+        may_wait: true,
     }
 }
 

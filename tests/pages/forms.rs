@@ -167,6 +167,7 @@ fn a_token_is_asked_for_once() {
     let has_field = |answer: &Answer| answer.body.contains("type=\"password\"");
     assert!(has_field(&world.asked_of(&access, &next)));
     next.headers.insert("cookie", HeaderValue::from_str(&cookie).unwrap());
+    next.headers.insert("sec-fetch-site", HeaderValue::from_static("same-origin"));
     assert!(!has_field(&world.asked_of(&access, &next)));
     // Also if the form was wrong.
     let refused = post(&format!("do=comment&token={TOKEN}"));

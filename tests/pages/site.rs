@@ -110,6 +110,7 @@ async fn reply(
         body: body.collect().await.map(|body| body.to_bytes()).unwrap_or_default(),
         via: Via::Tcp,
         peer_user: None,
+        may_wait: true,
     };
     answer(tasks, access, &request, layout(&request.path)).await
 }

@@ -211,6 +211,7 @@ impl Wait {
                 0 => format!("/api/v1/tasks/{id}"),
                 wait => format!("/api/v1/tasks/{id}?wait={wait}s"),
             };
+            let asked = Instant::now();
             match self.api.get_after(&question, Duration::from_secs(wait)) {
                 Ok(value) => {
                     silent_since = None;
@@ -222,6 +223,11 @@ impl Wait {
                     }
                     self.screen.update(&task);
                     state = Some(task.state);
+                    // Where too many wait, it is answered at once.
+                    let is_early = asked.elapsed().saturating_mul(2) < Duration::from_secs(wait);
+                    if is_early && self.pause() {
+                        return Ok(Waited::Interrupted);
+                    }
                 }
                 Err(error) if error.is_interrupted() => return Ok(Waited::Interrupted),
                 Err(error) if error.may_pass() && self.has_answered => {

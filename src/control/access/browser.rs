@@ -10,6 +10,13 @@ use super::refusal::{FOREIGN, FOREIGN_HOST, Refusal};
 
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
+/// Whether a browser says that a request comes from a page of this server, if [`check`] has let it through.
+pub(super) fn is_own_page(headers: &HeaderMap) -> bool {
+    let is_same_origin =
+        headers.get(SEC_FETCH_SITE).is_some_and(|value| value.as_bytes() == b"same-origin");
+    is_same_origin || headers.contains_key(ORIGIN)
+}
+
 /// Whether a request may come from a page of this server, or from no page.
 pub(super) fn check(headers: &HeaderMap, hosts: &AllowedHosts) -> Result<(), Refusal> {
     let is_same_site =

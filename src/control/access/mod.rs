@@ -7,7 +7,8 @@
 //!   its own name resolve to this machine, and a unix socket may stand behind a proxy or a tunnel.
 //! - if it comes over TCP without a token of the token file: in `Authorization: Bearer`, in the field
 //!   `token` of a form, or remembered by a cookie after such a form. The cookie holds no token but a random
-//!   number, is of this site only, ends after some hours, and with its token.
+//!   number, is of this site, this port and these pages only, ends after some hours, and with its token; it
+//!   counts only if the browser also says that a page of this server asks.
 //! - if a token stands in the URL: it would end in logs and histories.
 //!
 //! Reading order: [`Access::may_change`] decides. `browser` knows what a browser says of a request,
@@ -22,13 +23,13 @@ mod user;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderValue};
 use model::percent;
 use serve::admin::allowed_hosts::AllowedHosts;
 use serve::admin::part::{PartRequest, Via};
 use store::record::bounded;
 
-use refusal::{IN_URL, MISSING, NO_RANDOMNESS, NO_TOKENS, UNREADABLE, WRONG};
+use refusal::{COOKIE_ALONE, IN_URL, MISSING, NO_RANDOMNESS, NO_TOKENS, UNREADABLE, WRONG};
 use sessions::Sessions;
 use token_file::{Token, TokenFile};
 
@@ -40,7 +41,9 @@ pub const ON_BEHALF_OF: &str = "x-actor";
 pub const TOKEN_FIELD: &str = "token";
 /// The longest name of an actor, in bytes.
 const MAX_ACTOR: usize = 200;
-/// The cookie that stands for a token.
+/// Where the pages are that the cookie is for.
+const PAGES: &str = "/tasks";
+/// How the name of the cookie begins that stands for a token.
 const COOKIE_NAME: &str = "mirrorlistd_session";
 
 /// Decides who may change something.
@@ -80,7 +83,7 @@ impl Access {
         request.via == Via::Tcp
             && self.tokens.as_ref().is_some_and(|tokens| {
                 let known = tokens.current();
-                self.by_cookie(&request.headers, &known, Instant::now()).is_none()
+                self.by_cookie(request, &known, Instant::now()).is_none()
             })
     }
 
@@ -115,12 +118,14 @@ impl Access {
             let token = find(&known, given.as_bytes()).ok_or(WRONG)?;
             let id = self.sessions.begin(token, now).ok_or(NO_RANDOMNESS)?;
             let cookie = format!(
-                "{COOKIE_NAME}={id}; HttpOnly; SameSite=Strict; Path=/; Max-Age={}",
+                "{}={id}; HttpOnly; SameSite=Strict; Path={PAGES}; Max-Age={}",
+                cookie_name(&request.headers),
                 sessions::LIFE.as_secs()
             );
             return Ok(actor(token, HeaderValue::try_from(cookie).ok()));
         }
-        match self.by_cookie(&request.headers, &known, now) {
+        match self.by_cookie(request, &known, now) {
+            Some(_) if !browser::is_own_page(&request.headers) => Err(COOKIE_ALONE),
             Some(token) => Ok(actor(token, None)),
             None => Err(MISSING),
         }
@@ -128,15 +133,34 @@ impl Access {
 
     fn by_cookie<'k>(
         &self,
-        headers: &HeaderMap,
+        request: &PartRequest,
         known: &'k [Token],
         now: Instant,
     ) -> Option<&'k Token> {
-        let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let below = request.path.strip_prefix(PAGES)?;
+        if !below.is_empty() && !below.starts_with('/') {
+            return None;
+        }
+        let name = cookie_name(&request.headers);
+        let cookies =
+            request.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
         let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).map(str::trim);
-        let id = pairs.find_map(|pair| pair.strip_prefix(COOKIE_NAME)?.strip_prefix('='))?;
+        let id = pairs.find_map(|pair| pair.strip_prefix(&*name)?.strip_prefix('='))?;
         let token = self.sessions.find(id, now)?;
         known.iter().find(|known| **known == token)
+    }
+}
+
+/// The name of the cookie. Browsers send cookies to all ports of a host, so that it holds the port.
+fn cookie_name(headers: &HeaderMap) -> String {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let port = host.and_then(|host| host.rsplit_once(':')).map(|(_, port)| port);
+    let is_port = |port: &&str| {
+        (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    match port.filter(is_port) {
+        Some(port) => format!("{COOKIE_NAME}_{port}"),
+        None => COOKIE_NAME.to_owned(),
     }
 }
 

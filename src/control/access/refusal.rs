@@ -47,6 +47,12 @@ pub(super) const NO_RANDOMNESS: Refusal = Refusal {
     message: "the system gives no random numbers for a cookie",
 };
 
+pub(super) const COOKIE_ALONE: Refusal = Refusal {
+    status: StatusCode::FORBIDDEN,
+    code: "cookie_alone",
+    message: "the browser does not say by `Origin` or `Sec-Fetch-Site` that a page of this server asks, and a \
+              cookie alone is no proof; a proxy in between must keep these fields",
+};
 pub(super) const FOREIGN: Refusal = Refusal {
     status: StatusCode::FORBIDDEN,
     code: "foreign_page",

@@ -60,6 +60,7 @@ fn request(via: Via, headers: &[(&str, &str)]) -> PartRequest {
         body: Bytes::new(),
         via,
         peer_user: (via == Via::UnixSocket).then_some(0),
+        may_wait: true,
     }
 }
 
@@ -71,6 +72,7 @@ fn with_token(headers: &[(&str, &str)]) -> PartRequest {
 fn form(headers: &[(&str, &str)], body: &str) -> PartRequest {
     let head = [("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
     let mut request = request(Via::Tcp, &[&head, headers].concat());
+    request.path = "/tasks/7".into();
     request.body = Bytes::copy_from_slice(body.as_bytes());
     request
 }
@@ -175,10 +177,29 @@ fn a_form_needs_the_token_once() {
     let entered = fixture.ask(&form(&[host], &format!("reason=a&token={GOOD}&x=1"))).unwrap();
     assert_eq!(entered.name, "token ci");
     let cookie = entered.cookie.unwrap().to_str().unwrap().to_owned();
-    assert!(cookie.ends_with("; HttpOnly; SameSite=Strict; Path=/; Max-Age=43200"), "{cookie}");
+    assert!(
+        cookie.ends_with("; HttpOnly; SameSite=Strict; Path=/tasks; Max-Age=43200"),
+        "{cookie}"
+    );
     assert!(!cookie.contains(GOOD));
     let pair = cookie.split(';').next().unwrap();
-    let with_cookie = |cookie: &str| form(&[host, ("cookie", cookie)], "reason=a&token=");
+    assert!(pair.starts_with("mirrorlistd_session_3001="), "{pair}");
+    let own = ("sec-fetch-site", "same-origin");
+    let with_cookie = |cookie: &str| form(&[host, own, ("cookie", cookie)], "reason=a&token=");
+    // A cookie alone proves nothing, and is nothing for the API or another port.
+    fixture.check(&form(&[host, ("cookie", pair)], ""), "cookie_alone");
+    let typed = ("sec-fetch-site", "none");
+    fixture.check(&form(&[host, typed, ("cookie", pair)], ""), "cookie_alone");
+    fixture.check(
+        &form(&[host, ("origin", "http://localhost:3001"), ("cookie", pair)], ""),
+        "token ci",
+    );
+    for path in ["/api/v1/tasks", "/tasks2", "/"] {
+        let elsewhere = PartRequest { path: path.into(), ..with_cookie(pair) };
+        fixture.check(&elsewhere, "token_needed");
+    }
+    let other = ("host", "localhost:3002");
+    fixture.check(&form(&[other, own, ("cookie", pair)], ""), "token_needed");
     fixture.check(&with_cookie(pair), "token ci");
     fixture.check(&with_cookie(&format!("a=b; {pair}")), "token ci");
     assert!(fixture.ask(&with_cookie(pair)).unwrap().cookie.is_none());
@@ -186,7 +207,9 @@ fn a_form_needs_the_token_once() {
     assert!(fixture.access.needs_token(&form(&[host], "")));
     let mut short = pair.to_owned();
     short.pop();
-    for wrong in ["", "mirrorlistd_session=", &short, &format!("x{pair}")] {
+    for wrong in
+        ["", "mirrorlistd_session_3001=", "mirrorlistd_session=x", &short, &format!("x{pair}")]
+    {
         fixture.check(&with_cookie(wrong), "token_needed");
     }
     fixture.check(&form(&[host], "token=0123456789abcdeg"), "wrong_token");

@@ -24,7 +24,7 @@ mod of_others;
 use std::sync::Arc;
 
 use hyper::Method;
-use serve::admin::part::{PartReply, PartRequest};
+use serve::admin::part::{PartReply, PartRequest, Waiting};
 use tasks::Tasks;
 
 use crate::access::Access;
@@ -65,14 +65,18 @@ impl Api {
     }
 
     /// Whether the answer may take as long as the client likes.
-    pub fn waits(request: &PartRequest) -> bool {
+    pub fn waits(request: &PartRequest) -> Waiting {
         if request.method != Method::GET {
-            return false;
+            return Waiting::No;
         }
         match Route::find(&request.path) {
-            Some(Route::Task(_, TaskRoute::Whole)) => query::asks_to_wait(&request.query),
-            Some(Route::Task(_, TaskRoute::Events)) => stream::is_wanted(&request.headers),
-            _ => false,
+            Some(Route::Task(_, TaskRoute::Whole)) if query::asks_to_wait(&request.query) => {
+                Waiting::Poll
+            }
+            Some(Route::Task(_, TaskRoute::Events)) if stream::is_wanted(&request.headers) => {
+                Waiting::Stream
+            }
+            _ => Waiting::No,
         }
     }
 

@@ -1,5 +1,7 @@
 //! Tasks: list, read, wait, ask for, cancel, retry, comment.
 
+use std::time::Duration;
+
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION};
 use serde_json::json;
@@ -68,7 +70,7 @@ pub(super) async fn read(
     request: &PartRequest,
 ) -> Result<PartReply, ApiError> {
     match part {
-        TaskRoute::Whole => whole(tasks, id, &request.query).await,
+        TaskRoute::Whole => whole(tasks, id, request).await,
         TaskRoute::Events if stream::is_wanted(&request.headers) => {
             let query = Query::read(&request.query, &["after"])?;
             let after = stream::last_event(&request.headers)?.or(query.after("after")?);
@@ -95,8 +97,9 @@ pub(super) async fn read(
     }
 }
 
-async fn whole(tasks: &Tasks, id: &str, query: &str) -> Result<PartReply, ApiError> {
-    let wait = Query::read(query, &["wait"])?.wait()?;
+async fn whole(tasks: &Tasks, id: &str, request: &PartRequest) -> Result<PartReply, ApiError> {
+    let wait = Query::read(&request.query, &["wait"])?.wait()?;
+    let wait = if request.may_wait { wait } else { Duration::ZERO };
     let id = ids::resolve(tasks, id).await?;
     match tasks.wait(id, wait).await? {
         Found::Task(task) => Ok(ok(&shapes::task(&task))),
@@ -119,7 +122,7 @@ pub(super) async fn submit_request(
     request: &Request,
 ) -> Result<PartReply, ApiError> {
     // What makes no sense is told first, whoever runs.
-    tasks.kinds().plan(request).map_err(ApiError::invalid)?;
+    let plan = tasks.kinds().plan(request).map_err(ApiError::invalid)?;
     let overview = tasks.store().run(ReadOverview).await?;
     if let Some(reason) = nobody_runs(&overview, &request.kind) {
         return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no_node", reason));
@@ -134,6 +137,12 @@ pub(super) async fn submit_request(
     let task = existing(tasks, enqueued.id).await?;
     if task.kind != request.kind {
         let message = format!("this `request_id` was used for task {}, of another kind", task.id);
+        return Err(ApiError::new(StatusCode::CONFLICT, "request_id_used", message));
+    }
+    let is_by_name = request.request_id.as_ref() == Some(&task.request_id);
+    if !enqueued.is_new && is_by_name && task.args != plan.args {
+        let message =
+            format!("this `request_id` was used for task {}, with other arguments", task.id);
         return Err(ApiError::new(StatusCode::CONFLICT, "request_id_used", message));
     }
     Ok(accepted(&task, enqueued))

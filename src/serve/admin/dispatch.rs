@@ -12,8 +12,8 @@ use hyper::{Method, Request, StatusCode};
 use tokio::time::timeout;
 
 use super::allowed_hosts::AllowedHosts;
-use super::part::{AdminPart, MAX_BODY, PartRequest, Via};
-use super::reply::{AdminReply, failed, text};
+use super::part::{AdminPart, MAX_BODY, PartRequest, Via, Waiting};
+use super::reply::{AdminReply, failed, respond, text};
 use super::route_lookup::{AdminRoute, Handler, NoRoute, find, index, layout, page_of};
 use super::slots::ConnectionSlot;
 use super::state::AdminState;
@@ -39,7 +39,9 @@ pub(super) struct Dispatcher {
     /// The host names that are allowed; `None` where no page can reach the socket.
     pub(super) hosts: Option<AllowedHosts>,
     /// The requests that wait.
-    pub(super) waits: Waits,
+    pub(super) polls: Waits,
+    /// The streams.
+    pub(super) streams: Waits,
 }
 
 /// The connection that a request came on.
@@ -59,7 +61,8 @@ impl Dispatcher {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         if self.hosts.as_ref().is_some_and(|hosts| !hosts.allow(&request)) {
-            return text(StatusCode::MISDIRECTED_REQUEST, UNKNOWN_HOST);
+            let path = request.uri().path();
+            return refuse(path, StatusCode::MISDIRECTED_REQUEST, "unknown_host", UNKNOWN_HOST);
         }
         match find(self.routes, request.method(), request.uri().path()) {
             Ok(route) => match route.handler {
@@ -96,13 +99,13 @@ impl Dispatcher {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (head, body) = request.into_parts();
-        let body = match read_body(body).await {
+        let body = match read_body(head.uri.path(), body).await {
             Ok(body) => body,
             Err(refusal) => return refusal,
         };
         // The bytes of a body are those of no further header.
         from.progress.end_header();
-        let request = PartRequest {
+        let mut request = PartRequest {
             method: if head.method == Method::HEAD { Method::GET } else { head.method },
             path: head.uri.path().to_owned(),
             query: head.uri.query().unwrap_or("").to_owned(),
@@ -110,15 +113,26 @@ impl Dispatcher {
             body,
             via: from.via,
             peer_user: from.peer_user,
+            may_wait: true,
         };
         let page = page_of(part, &request.path);
         let layout = layout(self.routes, &self.state.parts, page);
-        if !part.waits(&request) {
-            return part.answer(request, layout).await;
-        }
-        match self.waits.begin(from.slot) {
+        let (waits, is_stream) = match part.waits(&request) {
+            Waiting::No => return part.answer(request, layout).await,
+            Waiting::Poll => (&self.polls, false),
+            Waiting::Stream => (&self.streams, true),
+        };
+        match waits.begin(from.slot) {
             Some(wait) => wait.until_end_of(part.answer(request, layout).await),
-            None => come_back("too many requests wait already; ask again, or without waiting\n"),
+            None if is_stream => {
+                let reason = "too many streams of events are read already; ask again later\n";
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                retry(refuse(&request.path, status, "too_many_streams", reason))
+            }
+            None => {
+                request.may_wait = false;
+                part.answer(request, layout).await
+            }
         }
     }
 
@@ -153,12 +167,14 @@ impl Dispatcher {
 }
 
 /// Reads a body, or says why not.
-async fn read_body<B>(body: B) -> Result<Bytes, AdminReply>
+async fn read_body<B>(path: &str, body: B) -> Result<Bytes, AdminReply>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let too_long = || refuse_body(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long");
+    let refuse_body = |status, code, reason| refuse_body(path, status, code, reason);
+    let too_long =
+        || refuse_body(StatusCode::PAYLOAD_TOO_LARGE, "too_long", "the body is too long");
     // A client that says so and waits for `100 Continue` need not send it.
     if body.size_hint().lower() > MAX_BODY as u64 {
         return Err(too_long());
@@ -169,26 +185,49 @@ where
     match timeout(BODY_PATIENCE, Limited::new(body, MAX_BODY).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long()),
-        Ok(Err(_)) => Err(refuse_body(StatusCode::BAD_REQUEST, "the body cannot be read")),
-        Err(_) => Err(refuse_body(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")),
+        Ok(Err(_)) => {
+            Err(refuse_body(StatusCode::BAD_REQUEST, "invalid", "the body cannot be read"))
+        }
+        Err(_) => Err(refuse_body(
+            StatusCode::REQUEST_TIMEOUT,
+            "too_slow",
+            "the body did not come in time",
+        )),
     }
 }
 
 /// What is left of the body may never come, so the connection ends.
-fn refuse_body(status: StatusCode, reason: &str) -> AdminReply {
-    let mut reply = text(status, format!("{reason}; at most {MAX_BODY} bytes are read\n"));
+fn refuse_body(path: &str, status: StatusCode, code: &str, reason: &str) -> AdminReply {
+    let reason = format!("{reason}; at most {MAX_BODY} bytes are read\n");
+    let mut reply = refuse(path, status, code, &reason);
     reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     reply
 }
 
 fn come_back(reason: &'static str) -> AdminReply {
-    let mut reply = text(StatusCode::SERVICE_UNAVAILABLE, reason);
+    retry(text(StatusCode::SERVICE_UNAVAILABLE, reason))
+}
+
+/// A refusal in the form that clients of this path read: JSON in an API, with a word for programs.
+fn refuse(path: &str, status: StatusCode, code: &str, reason: &str) -> AdminReply {
+    if !path.starts_with("/api/") {
+        return text(status, reason.to_owned());
+    }
+    let message = reason.trim_end().replace('\n', " ");
+    let body = serde_json::json!({"error": {"code": code, "message": message}});
+    respond(status, "application/json", format!("{body}\n"))
+}
+
+fn retry(mut reply: AdminReply) -> AdminReply {
     reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     reply
 }
 
 fn refuse_method(allowed: &[&str]) -> AdminReply {
-    let reason = format!("only {} are served here\n", allowed.join(" and "));
+    let reason = match allowed {
+        [one] => format!("only {one} is served here\n"),
+        all => format!("only {} are served here\n", all.join(" and ")),
+    };
     let mut reply = text(StatusCode::METHOD_NOT_ALLOWED, reason);
     // Method names are valid header values.
     if let Ok(allowed) = HeaderValue::try_from(allowed.join(", ")) {

@@ -24,7 +24,7 @@ use super::part::Via;
 use super::route_lookup::AdminRoute;
 use super::slots::{ConnectionSlot, ConnectionSlots, MAX_CONNECTIONS, Taken};
 use super::state::AdminState;
-use super::waits::{MAX_WAITS, Waits};
+use super::waits::{MAX_POLLS, MAX_STREAMS, Waits};
 use crate::http::eviction::{Activity, UnsentBudget};
 use crate::http::proxy_header::{ConnectionStart, ProxyHeaderState, ProxyHeaderStream};
 use crate::http::socket::{ListeningSocket, Stream};
@@ -63,7 +63,14 @@ pub(super) async fn serve(
 ) {
     let hosts = (!listener.address().is_unix()).then_some(options.hosts);
     let shared = Arc::new(Shared {
-        dispatcher: Dispatcher { state, routes, page_threads, hosts, waits: Waits::new(MAX_WAITS) },
+        dispatcher: Dispatcher {
+            state,
+            routes,
+            page_threads,
+            hosts,
+            polls: Waits::new(MAX_POLLS),
+            streams: Waits::new(MAX_STREAMS),
+        },
         slots: ConnectionSlots::new(MAX_CONNECTIONS),
         timeouts: Timeouts { idle: IDLE_TIMEOUT, ..options.timeouts },
         own_metrics: Metrics::default(),

@@ -38,6 +38,20 @@ pub struct PartRequest {
     pub via: Via,
     /// The number of the user whose process has connected, as the kernel says; only over a unix socket.
     pub peer_user: Option<u32>,
+    /// Whether the answer may take as long as [`AdminPart::waits`] says. If not, as too many wait already, it
+    /// shows the present state.
+    pub may_wait: bool,
+}
+
+/// How long the answer to a request may take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Waiting {
+    /// No longer than it takes to make it.
+    No,
+    /// It may wait for something to happen. It can be answered at once as well.
+    Poll,
+    /// It is a stream of what happens.
+    Stream,
 }
 
 /// How a request came in.
@@ -60,11 +74,11 @@ pub trait AdminPart: Send + Sync {
     /// Whether it answers for this path.
     fn answers(&self, path: &str) -> bool;
 
-    /// Whether the answer may take as long as the client likes: a wait, or a stream of events. The listener
-    /// closes such a connection only if its client does not read, and has a limited number of them.
-    fn waits(&self, request: &PartRequest) -> bool {
+    /// Whether the answer may take as long as the client likes. The listener closes such a connection only if
+    /// its client does not read, and has a limited number of them.
+    fn waits(&self, request: &PartRequest) -> Waiting {
         let _ = request;
-        false
+        Waiting::No
     }
 
     /// Answers. `layout` holds the links around a page at that path. It runs on the thread of the listener,

@@ -16,12 +16,12 @@ use tokio::task::JoinHandle;
 use super::Options;
 use super::allowed_hosts::AllowedHosts;
 use super::listener::serve;
-use super::part::{AdminPart, MAX_BODY, PartFuture, PartReply, PartRequest, Via};
+use super::part::{AdminPart, MAX_BODY, PartFuture, PartReply, PartRequest, Via, Waiting};
 use super::reply::text;
 use super::routes::routes_of;
 use super::state::AdminState;
 use super::streamed::StreamedBody;
-use super::waits::MAX_WAITS;
+use super::waits::{MAX_POLLS, MAX_STREAMS};
 use crate::http::socket::{Address, ListeningSocket};
 use crate::http::watchdog::Timeouts;
 use crate::pages::layout::PageLayout;
@@ -43,11 +43,15 @@ impl AdminPart for Echo {
     }
 
     fn answers(&self, path: &str) -> bool {
-        path.starts_with("/echo")
+        path.starts_with("/echo") || path.starts_with("/api/")
     }
 
-    fn waits(&self, request: &PartRequest) -> bool {
-        request.path == "/echo/stream"
+    fn waits(&self, request: &PartRequest) -> Waiting {
+        match &*request.path {
+            "/echo/stream" => Waiting::Stream,
+            "/echo/poll" => Waiting::Poll,
+            _ => Waiting::No,
+        }
     }
 
     fn answer(&self, request: PartRequest, layout: PageLayout) -> PartFuture<'_, PartReply> {
@@ -62,6 +66,10 @@ impl AdminPart for Echo {
                     }
                 });
                 return PartReply::new(StreamedBody(receiver).boxed());
+            }
+            if request.path == "/echo/poll" {
+                let event = if request.may_wait { events.recv().await } else { Ok("present") };
+                return text(StatusCode::OK, event.unwrap_or_default());
             }
             let PartRequest { method, path, query, body, via, peer_user, .. } = request;
             assert_eq!(via, Via::UnixSocket);
@@ -231,19 +239,19 @@ async fn those_who_wait_are_limited_and_take_no_place_of_a_probe() {
     let listener = Fixture::start(None, true);
     let wait = "GET /echo/stream HTTP/1.0\r\n\r\n";
     let mut waiting = Vec::new();
-    for _ in 0..MAX_WAITS {
+    for _ in 0..MAX_STREAMS {
         let mut stream = listener.send(wait).await;
         read_until(&mut stream, "\r\n\r\n").await;
         waiting.push(stream);
     }
-    for _ in 0..2 * MAX_WAITS {
+    for _ in 0..2 * MAX_STREAMS {
         let refused = listener.ask(wait).await;
         assert!(refused.starts_with("HTTP/1.0 503 "), "{refused}");
         assert!(listener.get("/healthz").await.ends_with("alive\n"));
     }
     // Silent connections give way before those who wait.
     let mut silent = Vec::new();
-    for _ in 0..2 * MAX_WAITS {
+    for _ in 0..2 * MAX_STREAMS {
         silent.push(listener.send("").await);
         assert!(listener.get("/healthz").await.ends_with("alive\n"));
     }
@@ -260,5 +268,41 @@ async fn those_who_wait_are_limited_and_take_no_place_of_a_probe() {
         if status.ends_with(b"200") {
             break;
         }
+    }
+}
+
+#[tokio::test]
+async fn where_too_many_wait_the_present_state_is_told_and_streams_have_their_own_places() {
+    let listener = Fixture::start(None, true);
+    let mut waiting = Vec::new();
+    for n in 1..=MAX_POLLS {
+        waiting.push(listener.send("GET /echo/poll HTTP/1.0\r\n\r\n").await);
+        while listener.events.receiver_count() < n {
+            tokio::task::yield_now().await;
+        }
+    }
+    for _ in 0..2 * MAX_POLLS {
+        let present = listener.get("/echo/poll").await;
+        assert!(present.starts_with("HTTP/1.0 200 ") && present.ends_with("present"), "{present}");
+    }
+    let mut stream = listener.send("GET /echo/stream HTTP/1.0\r\n\r\n").await;
+    read_until(&mut stream, "\r\n\r\n").await;
+    listener.events.send("tick").expect("it is read");
+    for stream in &mut waiting {
+        read_until(stream, "tick").await;
+    }
+}
+
+#[tokio::test]
+async fn an_api_is_refused_in_json() {
+    let listener = Fixture::start(None, true);
+    let n = MAX_BODY + 1;
+    for (path, is_json) in [("/api/echo", true), ("/echo", false)] {
+        let post = format!("POST {path} HTTP/1.1\r\nContent-Length: {n}\r\n\r\n");
+        let refused = listener.ask(&post).await;
+        assert!(refused.starts_with("HTTP/1.1 413 "), "{refused}");
+        let is_object =
+            refused.contains("{\"error\":{\"code\":\"too_long\",\"message\":\"the body");
+        assert_eq!(is_object, is_json, "{refused}");
     }
 }

@@ -14,9 +14,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::reply::AdminReply;
 use super::slots::{ConnectionSlot, WaitingSlot};
 
-/// How many there may be: half of the connections, so that the others always find one that is not waiting
-/// to take the place of.
-pub(super) const MAX_WAITS: usize = super::slots::MAX_CONNECTIONS / 2;
+/// How many streams there may be. They and those who wait are half of the connections together, so that the
+/// others always find one that is not waiting to take the place of.
+pub(super) const MAX_STREAMS: usize = super::slots::MAX_CONNECTIONS / 8;
+/// How many requests may wait besides. Streams, which have no end, take none of their places.
+pub(super) const MAX_POLLS: usize = super::slots::MAX_CONNECTIONS / 2 - MAX_STREAMS;
 
 /// The permits to wait.
 pub(super) struct Waits(Arc<Semaphore>);

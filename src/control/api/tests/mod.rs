@@ -184,6 +184,7 @@ fn request(method: Method, target: &str, body: &str) -> PartRequest {
         body: Bytes::copy_from_slice(body.as_bytes()),
         via: Via::UnixSocket,
         peer_user: None,
+        may_wait: true,
     }
 }
 

@@ -77,7 +77,12 @@ async fn a_wait_ends_with_its_time() {
     let fixture = Fixture::new().await;
     fixture.nap().await;
     let begin = tokio::time::Instant::now();
-    let (status, task) = fixture.get("/api/v1/tasks/1?wait=30s").await;
+    let target = "/api/v1/tasks/1?wait=30s";
+    let at_once = PartRequest { may_wait: false, ..request(Method::GET, target, "") };
+    let (status, _, task) = fixture.ask(at_once).await;
+    assert_eq!((status, &task["state"]), (StatusCode::OK, &json!("enqueued")));
+    assert_eq!(begin.elapsed().as_secs(), 0);
+    let (status, task) = fixture.get(target).await;
     assert_eq!((status, &task["state"]), (200, &json!("enqueued")));
     assert_eq!(begin.elapsed().as_secs(), 30);
 }
@@ -114,6 +119,9 @@ async fn asked_twice_by_one_name_there_is_one_task() {
     assert_eq!(fixture.submit(&body).await, fixture.submit(&body).await);
     let (status, again) = fixture.post("/api/v1/tasks", &body.to_string()).await;
     assert_eq!((status, &again["is_new"]), (202, &json!(false)));
+    let other = json!({"kind": "test.nap", "args": {"seconds": 7}, "request_id": "deploy-7"});
+    let (status, body) = fixture.post("/api/v1/tasks", &other.to_string()).await;
+    assert_eq!((status, code(&body)), (409, "request_id_used"));
     let rest = StartNode { node: "b".into(), kinds: vec!["test.rest".into()], ..start() };
     fixture.tasks.store().run(rest).await.unwrap();
     let other = json!({"kind": "test.rest", "request_id": "deploy-7"}).to_string();

@@ -27,7 +27,7 @@ async fn a_stream_of_events_can_be_resumed_and_ends() {
     let fixture = Fixture::new().await;
     let id = fixture.nap().await;
     let target = format!("/api/v1/tasks/{id}/events");
-    assert!(Api::waits(&stream_request(&target, None)));
+    assert_eq!(Api::waits(&stream_request(&target, None)), Waiting::Stream);
     let reply = fixture.api.answer(&stream_request(&target, None)).await;
     assert_eq!(reply.headers()["content-type"], "text/event-stream");
     let mut body = reply.into_body();
