@@ -81,11 +81,16 @@ pub fn run_careless(seed: u64, careless: Option<Careless>) -> Outcome {
     world.make_peace();
     let begin = world.now();
     let mut next_look = begin;
+    let mut n_quiet = 0;
     while world.now() < begin + PEACE_FOR {
         world.step();
         if world.now() >= next_look {
             next_look += 2_000;
-            if !world.has_open_tasks() && world.zombies.is_empty() {
+            let is_quiet =
+                !world.has_open_tasks() && world.zombies.is_empty() && !world.has_stalled();
+            // A client in a process that was stalled a moment ago may still ask for tasks.
+            n_quiet = if is_quiet { n_quiet + 1 } else { 0 };
+            if n_quiet == 2 {
                 break;
             }
         }
@@ -317,6 +322,12 @@ impl World {
         if let Some(act) = act {
             process.spawn(act);
         }
+    }
+
+    /// Whether a process stands still.
+    fn has_stalled(&self) -> bool {
+        let mut processes = self.nodes.iter().filter_map(|node| node.process.as_ref());
+        processes.any(|process| process.is_stalled())
     }
 
     /// Ends all faults. The clock of the store stays where it is.
