@@ -45,9 +45,10 @@ fn try_out(text: &str) -> Result<(), String> {
 
 fn start(folder: &TempDir, text: &str) -> Child {
     let path = folder.path().join(NAME);
-    // The folder of the packaged service.
+    // The folders of the packaged service.
     let here = folder.path().to_str().unwrap();
-    fs::write(&path, text.replace("/run/mirrorlistd", here)).unwrap();
+    let text = text.replace("/run/mirrorlistd", here).replace("/var/lib/mirrorlistd", here);
+    fs::write(&path, text).unwrap();
     Command::new(PROGRAM)
         .args(["--demo", "--port", "0", "--listen", "127.0.0.1", "--log", "none", "--config"])
         .arg(path)
@@ -128,7 +129,7 @@ fn the_shipped_file_is_accepted() {
 }
 
 fn it_is_accepted_with_every_key_uncommented() {
-    // But for the other ways to name the data, of which one is allowed.
+    // But for the other ways to name the data, of which one is allowed, and for what tasks find on a host.
     let text = uncommented();
     let other = [
         "snapshot",
@@ -140,6 +141,11 @@ fn it_is_accepted_with_every_key_uncommented() {
         "cccsv",
         "geoip",
         "internet2_netblocks",
+        "store",
+        "tree",
+        "rsync_listing",
+        "geography_file",
+        "token_file",
     ];
     let is_other = |line: &str| line.split_once(" = ").is_some_and(|(key, _)| other.contains(&key));
     let lines = text.lines().map(|line| if is_other(line) { "" } else { line });
