@@ -307,13 +307,13 @@ mod tests {
             let mut reader = Reader::new();
             let (mut beat, mut still) = (0, 0);
             for (seconds, moves, fault) in steps {
+                // Time as it is credited: at most two intervals for a read, and for what passes before it.
+                still += seconds.min(16);
                 if fault == 0 {
                     reader.1 += Duration::from_secs(seconds);
                     reader.0.note_failure();
                     continue;
                 }
-                // Time as it is credited: at most two intervals for a read.
-                still += seconds.min(16);
                 if moves || still > 16 {
                     (beat, still) = (beat + 1, 0);
                 }
