@@ -37,8 +37,8 @@
 //! control
 //! serve
 //! explain    quality
-//! answer     compile    sources
-//! catalog    scan       snapshot
+//! answer     compile    sources    visits
+//! catalog    checks     scan       snapshot
 //! index      routes     tasks
 //! model      store
 //! encode     runtime
@@ -62,14 +62,16 @@
 //! | [`serve`] | the network, the published data, reloads, counters, the admin listener | `answer`, `catalog`, `compile`, `encode`, `explain`, `model`, `runtime`, `snapshot`, `sources` |
 //! | `store` | the rows of tasks, in SQLite or PostgreSQL | `runtime` |
 //! | `tasks` | runs tasks: claims, heartbeats, reaping, schedules | `runtime`, `store` |
+//! | `checks` | what visits to mirrors found out, and the verdicts that follow; pure | `index`, `model` |
+//! | `visits` | visits mirrors over HTTP(S) and rsync | `checks`, `model`, `runtime` |
 //! | `control` | the half that knows: kinds of tasks, their API and pages | `compile`, `encode`, `index`, `model`, `runtime`, `scan`, `serve`, `snapshot`, `sources`, `store`, `tasks` |
 //! | `mirrorlistd` | this one: options, the command line, the wiring of all parts | `answer`, `compile`, `control`, `encode`, `explain`, `index`, `model`, `quality`, `runtime`, `scan`, `serve`, `snapshot`, `sources`, `store`, `tasks` |
 //!
 //! `tests/it/map.rs` compares the drawing and the table with the manifests.
 //!
 //! Modules of a room do not import each other in a circle, and some outside crates are used by a single
-//! module: `tests/it/rooms.rs` checks this in the sources. hyper is used in [`serve`] and `control` only,
-//! tokio there, in `store` and `tasks`, and here. Clock, randomness and the output buffer are arguments of [`answer`], so that tests can
+//! module: `tests/it/rooms.rs` checks this in the sources. hyper is used in [`serve`], `visits` and
+//! `control` only, tokio there, in `store` and `tasks`, and here. Clock, randomness and the output buffer are arguments of [`answer`], so that tests can
 //! compare every answer byte for byte.
 //!
 //! # Invariants

@@ -33,8 +33,8 @@ const BEHIND: &[(&str, &[&str])] = &[
 
 /// Rooms that know no network, so they use neither tokio nor hyper: the two halves and what they stand on.
 const NO_NETWORK: &[&str] = &[
-    "encode", "model", "runtime", "catalog", "routes", "index", "scan", "sources", "snapshot",
-    "compile", "answer", "explain", "quality",
+    "encode", "model", "runtime", "catalog", "routes", "index", "scan", "checks", "sources",
+    "snapshot", "compile", "answer", "explain", "quality",
 ];
 
 /// A file, without its unit tests.

@@ -1,0 +1,230 @@
+//! What a visit to a mirror has shown, as it is recorded.
+
+use std::net::IpAddr;
+
+use model::families::IpVersion;
+use serde::{Deserialize, Serialize};
+
+use super::class::FailureClass;
+
+/// The most bytes of a failure's detail that are kept.
+pub const MAX_DETAIL: usize = 200;
+
+/// What a visit looks for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// Whether each URL answers over each version of IP, with one small file.
+    Probe,
+    /// The `repomd.xml` of each repository.
+    Hash,
+    /// Some files of each category.
+    Sample,
+    /// All files of a category, by rsync.
+    Listing,
+}
+
+/// What one look at one mirror has shown. Visits are recorded whole.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Visit {
+    /// The key of the mirror ([`model::mirror_key::MirrorKey`]), as text.
+    pub mirror: String,
+    /// What was looked for.
+    pub tier: Tier,
+    /// The round that the visit belongs to: visits of one round may share a fault of our own.
+    pub round: u64,
+    /// When it began, in seconds since 1970 by the clock of the machine that visited.
+    pub started: u64,
+    /// How long it took, in milliseconds.
+    pub millis: u64,
+    /// Requests that were sent.
+    pub requests: u32,
+    /// Bytes of bodies that were received.
+    pub bytes: u64,
+    /// How it ended. Whatever the end, what it says was seen.
+    pub end: End,
+    /// Each base URL over each version of IP that was tried.
+    pub urls: Vec<UrlSeen>,
+    /// Each repository that was asked for.
+    pub repositories: Vec<RepositorySeen>,
+    /// Each directory of which files were looked at.
+    pub directories: Vec<DirectorySeen>,
+}
+
+/// How a visit ended.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum End {
+    /// Everything that was to be asked was asked.
+    Complete,
+    /// A budget was used up: `wall`, `requests`, `bytes` or `lines`. The rest is unknown.
+    Budget(String),
+    /// The mirror asked to be left alone, for so many seconds if it said so.
+    Busy(Option<u32>),
+    /// The task was cancelled or its machine was shut down.
+    Cancelled,
+}
+
+/// What a base URL answered over a version of IP.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UrlSeen {
+    /// The base URL, as the catalog has it.
+    pub url: String,
+    /// The version of IP.
+    #[serde(with = "version")]
+    pub version: IpVersion,
+    /// The address that was connected to last; `None` if there was none.
+    pub address: Option<IpAddr>,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Milliseconds until the first byte of the answer; `None` without an answer.
+    pub first_byte: Option<u32>,
+    /// The host that a redirect led to, if it is another one.
+    pub redirected_to: Option<String>,
+    /// When the certificate expires, in seconds since 1970; `None` without TLS.
+    pub certificate_expires: Option<u64>,
+}
+
+/// What came of asking a URL.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It answered as it should.
+    Good,
+    /// It was not tried, as we have no such version of IP, or the host has no address of it.
+    NotTested,
+    /// It failed.
+    Failed(Failure),
+}
+
+/// Why something failed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// Its class.
+    pub class: FailureClass,
+    /// The URL that was asked, after redirects.
+    pub url: String,
+    /// What was seen, on one line of at most [`MAX_DETAIL`] bytes.
+    pub detail: String,
+}
+
+/// What a mirror has of a repository.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RepositorySeen {
+    /// The base URL that was asked.
+    pub url: String,
+    /// The directory that holds `repomd.xml`, below the tree.
+    pub directory: String,
+    /// What was there.
+    pub content: Content,
+}
+
+/// The `repomd.xml` of a mirror.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// A file with that SHA-256, in lower-case hexadecimal digits.
+    Hash(String),
+    /// The mirror says that it is as it was at the last visit (304).
+    Unchanged,
+    /// It could not be read.
+    Failed(Failure),
+}
+
+/// How much of a directory a mirror has.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DirectorySeen {
+    /// Its name below the tree.
+    pub directory: String,
+    /// Files that were looked for and are there, with the right size.
+    pub present: u64,
+    /// Files that are not there.
+    pub missing: u64,
+    /// Files of another size.
+    pub other_size: u64,
+    /// Whether every file of the directory was looked for.
+    pub is_whole: bool,
+}
+
+impl Failure {
+    /// A failure; the detail is brought onto one line and cut.
+    pub fn new(class: FailureClass, url: impl Into<String>, detail: &str) -> Self {
+        let mut detail: String =
+            detail.chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
+        let mut end = MAX_DETAIL.min(detail.len());
+        while !detail.is_char_boundary(end) {
+            end -= 1;
+        }
+        detail.truncate(end);
+        Self { class, url: url.into(), detail }
+    }
+}
+
+mod version {
+    use model::families::IpVersion;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(
+        version: &IpVersion,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(version.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<IpVersion, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        IpVersion::parse(&text).ok_or_else(|| D::Error::custom("`version` is neither 4 nor 6"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_detail_is_one_short_line() {
+        let failure = Failure::new(FailureClass::Dns, "u", &format!("a\nb{}", "ü".repeat(200)));
+        assert!(failure.detail.starts_with("a b"));
+        assert!(failure.detail.len() <= MAX_DETAIL);
+    }
+
+    #[test]
+    fn a_visit_is_read_as_it_is_written() {
+        let failure = Failure::new(FailureClass::ConnectRefused, "http://a.example/x", "refused");
+        let visit = Visit {
+            mirror: "berlin".into(),
+            tier: Tier::Hash,
+            round: 7,
+            started: 1_800_000_000,
+            millis: 12,
+            requests: 2,
+            bytes: 4096,
+            end: End::Busy(Some(60)),
+            urls: vec![UrlSeen {
+                url: "http://a.example/".into(),
+                version: IpVersion::V6,
+                address: Some("2001:db8::1".parse().unwrap()),
+                outcome: Outcome::Failed(failure.clone()),
+                first_byte: None,
+                redirected_to: None,
+                certificate_expires: None,
+            }],
+            repositories: vec![RepositorySeen {
+                url: "http://a.example/".into(),
+                directory: "9/BaseOS/x86_64/os/repodata".into(),
+                content: Content::Failed(failure),
+            }],
+            directories: Vec::new(),
+        };
+        let line = serde_json::to_string(&visit).unwrap();
+        assert!(!line.contains('\n'));
+        assert_eq!(serde_json::from_str::<Visit>(&line).unwrap(), visit);
+    }
+}
