@@ -1,0 +1,115 @@
+//! What the catalog expects of each mirror.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The mirrors that are checked. A mirror that it does not name is not judged, and listed as the catalog says.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inventory {
+    /// By the key of the mirror ([`model::mirror_key::MirrorKey`]), as text.
+    pub mirrors: BTreeMap<String, Entry>,
+}
+
+/// What is expected of a mirror.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Entry {
+    /// What it serves, by the base URLs below which it does.
+    pub trees: Vec<Tree>,
+    /// Whether its content counts as current, whatever it is.
+    pub is_always_fresh: bool,
+    /// Whether its files are sampled.
+    pub is_sampled: bool,
+    /// Whether its files are listed by rsync.
+    pub is_listed_by_rsync: bool,
+}
+
+/// What a mirror serves below the same base URLs.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tree {
+    /// The base URLs that can be visited, as the catalog has them: of http and https.
+    pub urls: Vec<String>,
+    /// The directories that hold the `repomd.xml` of its repositories.
+    pub repositories: Vec<String>,
+    /// The directories below which it carries everything that is in the catalog; the empty name is everything.
+    pub directories: Vec<String>,
+}
+
+impl Entry {
+    /// All base URLs.
+    pub fn urls(&self) -> impl Iterator<Item = &String> {
+        self.trees.iter().flat_map(|tree| &tree.urls)
+    }
+
+    /// The directories that hold the `repomd.xml` of all repositories.
+    pub fn repositories(&self) -> impl Iterator<Item = &String> {
+        self.trees.iter().flat_map(|tree| &tree.repositories)
+    }
+
+    /// The directories below which it carries everything.
+    pub fn directories(&self) -> impl Iterator<Item = &String> {
+        self.trees.iter().flat_map(|tree| &tree.directories)
+    }
+
+    /// Whether it has repositories.
+    pub fn has_repositories(&self) -> bool {
+        self.repositories().next().is_some()
+    }
+
+    /// Whether the mirror should have a directory.
+    pub fn carries(&self, directory: &str) -> bool {
+        self.directories().any(|top| is_within(directory, top))
+            || self.repositories().any(|repodata| is_within(directory, repository_of(repodata)))
+    }
+}
+
+/// The directory of the repository whose `repomd.xml` lies in `repodata`.
+pub fn repository_of(repodata: &str) -> &str {
+    match repodata.strip_suffix("repodata") {
+        Some(parent) => match parent.strip_suffix('/') {
+            Some(parent) => parent,
+            None if parent.is_empty() => parent,
+            None => repodata,
+        },
+        None => repodata,
+    }
+}
+
+/// Whether a directory is `top` or lies below it.
+pub(super) fn is_within(directory: &str, top: &str) -> bool {
+    match directory.strip_prefix(top) {
+        Some(rest) => top.is_empty() || rest.is_empty() || rest.starts_with('/'),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repository_is_above_its_repodata() {
+        assert_eq!(repository_of("9/os/repodata"), "9/os");
+        assert_eq!(repository_of("repodata"), "");
+        assert_eq!(repository_of("9/norepodata"), "9/norepodata");
+        assert_eq!(repository_of("9/os"), "9/os");
+    }
+
+    #[test]
+    fn a_mirror_carries_what_lies_below() {
+        let linux = Tree { directories: vec!["linux".into()], ..Tree::default() };
+        let epel = Tree { repositories: vec!["epel/9/repodata".into()], ..Tree::default() };
+        let entry = Entry { trees: vec![linux, epel], ..Entry::default() };
+        for directory in ["linux", "linux/41", "epel/9", "epel/9/repodata"] {
+            assert!(entry.carries(directory), "{directory}");
+        }
+        for directory in ["", "linuxes", "epel", "epel/90"] {
+            assert!(!entry.carries(directory), "{directory}");
+        }
+        let all = Tree { directories: vec![String::new()], ..Tree::default() };
+        assert!(Entry { trees: vec![all], ..Entry::default() }.carries("any"));
+    }
+}

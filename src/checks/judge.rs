@@ -1,0 +1,509 @@
+//! The verdict on one mirror: its state, and a visit, make its next state and what has happened.
+//!
+//! A failure that is not of the mirror ([`is_of_mirror`](crate::class::FailureClass::is_of_mirror)), or that
+//! comes while everything fails ([`OwnFault`]), or in a maintenance window, changes no verdict. What works counts
+//! always.
+
+use model::families::IpVersion;
+
+use crate::class::FailureClass;
+use crate::history::History;
+use crate::inventory::Entry;
+use crate::moment::Moment;
+use crate::observation::{
+    Content, DirectorySeen, End, Outcome, RepositorySeen, Tier, UrlSeen, Visit,
+};
+use crate::settings::Settings;
+use crate::state::{
+    DayState, Event, EventKind, LastVisit, MAX_DIRECTORIES, MAX_URLS, MirrorState, Reachability,
+    RepositoryState, Routes, Status,
+};
+
+/// How long a busy mirror is left alone if it does not say.
+const BUSY_DEFAULT: u64 = 600;
+
+/// What a visit is judged with.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The numbers.
+    pub settings: &'a Settings,
+    /// What the primary had.
+    pub history: &'a History,
+    /// What is expected of the mirror.
+    pub entry: &'a Entry,
+    /// When the visit began.
+    pub now: Moment,
+    /// Which failures are our own.
+    pub own_fault: OwnFault,
+}
+
+/// Which failures of a round of visits are our own fault.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct OwnFault {
+    /// All of them.
+    pub all: bool,
+    /// Those over IPv4.
+    pub v4: bool,
+    /// Those over IPv6.
+    pub v6: bool,
+}
+
+impl OwnFault {
+    /// Whether failures over that version of IP are our own.
+    pub fn covers(self, version: IpVersion) -> bool {
+        self.all
+            || match version {
+                IpVersion::V4 => self.v4,
+                IpVersion::V6 => self.v6,
+            }
+    }
+}
+
+/// A visit in short: whether something worked over each version of IP.
+pub fn summarize(visit: &Visit, at: Moment) -> LastVisit {
+    let over = |version| {
+        let seen = visit.urls.iter().filter(|seen| seen.version == version);
+        seen.filter_map(|seen| match &seen.outcome {
+            Outcome::Good => Some(true),
+            Outcome::NotTested => None,
+            Outcome::Failed(failure) => {
+                let is_said = failure.class.is_of_mirror() && failure.class != FailureClass::Busy;
+                is_said.then_some(false)
+            }
+        })
+        .reduce(|one, other| one || other)
+    };
+    LastVisit { at, v4: over(IpVersion::V4), v6: over(IpVersion::V6) }
+}
+
+/// Judges a visit, and returns what has happened.
+pub fn judge(state: &mut MirrorState, visit: &Visit, context: &Context<'_>) -> Vec<Event> {
+    let now = context.now;
+    let is_counted = state.switches.maintenance_at(now.clock).is_none();
+    let mut judging =
+        Judging { state, context, is_counted, worst: DayState::Good, events: Vec::new() };
+    let before = judging.state.reachability(context.settings);
+    let last_visit = summarize(visit, now);
+    judging.state.last_visit = Some(last_visit);
+    judging.note_tier(visit.tier);
+    judging.note_busy(visit);
+    for seen in &visit.urls {
+        judging.url(seen);
+    }
+    for seen in &visit.repositories {
+        judging.repository(seen);
+    }
+    if context.entry.is_always_fresh {
+        judging.state.awaits_content = false;
+    }
+    for seen in &visit.directories {
+        judging.directory(seen);
+    }
+    judging.mirror(before, last_visit);
+    judging.events
+}
+
+struct Judging<'a> {
+    state: &'a mut MirrorState,
+    context: &'a Context<'a>,
+    is_counted: bool,
+    worst: DayState,
+    events: Vec<Event>,
+}
+
+impl Judging<'_> {
+    /// Whether failures count that are of no version of IP.
+    fn is_trusted(&self) -> bool {
+        self.is_counted && !self.context.own_fault.all
+    }
+
+    fn add(&mut self, kind: EventKind, subject: &str, detail: &str) {
+        let clock = self.context.now.clock;
+        let event = self.state.events.add(kind, subject, detail, clock, self.context.settings);
+        self.events.push(event);
+    }
+
+    fn note_tier(&mut self, tier: Tier) {
+        match tier {
+            Tier::Sample => self.state.sampled = self.context.now,
+            Tier::Listing => self.state.listed = self.context.now,
+            Tier::Probe | Tier::Hash => {}
+        }
+    }
+
+    fn note_busy(&mut self, visit: &Visit) {
+        let is_busy = |seen: &UrlSeen| matches!(&seen.outcome, Outcome::Failed(failure) if failure.class == FailureClass::Busy);
+        let state = &mut *self.state;
+        if matches!(visit.end, End::Busy(_)) || visit.urls.iter().any(is_busy) {
+            let wish = match visit.end {
+                End::Busy(Some(seconds)) => u64::from(seconds),
+                _ => BUSY_DEFAULT,
+            };
+            state.n_busy = state.n_busy.saturating_add(1);
+            let wait = wish.min(self.context.settings.busy_max);
+            state.busy_until = self.context.now.clock.saturating_add(wait);
+        } else if visit.urls.iter().any(|seen| seen.outcome == Outcome::Good) {
+            state.n_busy = 0;
+            state.busy_until = 0;
+        }
+    }
+
+    fn url(&mut self, seen: &UrlSeen) {
+        let Context { settings, now, entry, own_fault, .. } = *self.context;
+        let routes = &mut self.state.routes;
+        let fits = routes.contains_key(&seen.url) || routes.len() < MAX_URLS;
+        if !fits || !entry.urls().any(|url| *url == seen.url) {
+            return;
+        }
+        let failure = match &seen.outcome {
+            Outcome::Failed(failure) if failure.class.is_of_mirror() => Some(failure),
+            _ => None,
+        };
+        let is_busy = failure.is_some_and(|failure| failure.class == FailureClass::Busy);
+        let is_excused = is_busy && self.state.n_busy <= settings.busy_grace;
+        let is_trusted = self.is_counted && !own_fault.covers(seen.version) && !is_excused;
+        let is_new = !self.state.routes.contains_key(&seen.url);
+        if is_new {
+            self.state.routes.insert(seen.url.clone(), Routes::default());
+        }
+        let Some(routes) = self.state.routes.get_mut(&seen.url) else { return };
+        routes.over_mut(seen.version).observe(seen, now, is_trusted, settings);
+        if let Some(failure) = failure.filter(|_| is_trusted) {
+            let subject = format!("{} over IPv{}", seen.url, seen.version.as_str());
+            self.add(EventKind::Failed(failure.class), &subject, &failure.detail);
+        }
+        if let Some(expires) = seen.certificate_expires
+            && expires < now.clock.saturating_add(settings.certificate_warning)
+        {
+            let days = expires.saturating_sub(now.clock) / 86_400;
+            self.add(EventKind::Certificate, &seen.url, &format!("expires in {days} days"));
+        }
+    }
+
+    fn repository(&mut self, seen: &RepositorySeen) {
+        let Context { settings, now, entry, history, .. } = *self.context;
+        let repositories = &mut self.state.repositories;
+        if !repositories.contains_key(&seen.directory) {
+            if repositories.len() >= MAX_DIRECTORIES
+                || !entry.repositories().any(|known| *known == seen.directory)
+            {
+                return;
+            }
+            repositories.insert(seen.directory.clone(), RepositoryState::default());
+        }
+        let is_trusted = self.is_counted && !self.context.own_fault.all;
+        let Some(repository) = repositories.get_mut(&seen.directory) else { return };
+        repository.observe(&seen.content, now, is_trusted, settings);
+        let status = match entry.is_always_fresh {
+            true => Status::NotComparable,
+            false => repository.status(&seen.directory, history, now, settings),
+        };
+        let is_read = !matches!(seen.content, Content::Failed(_));
+        if is_read && status.is_accepted() {
+            self.state.awaits_content = false;
+        }
+        let worst = match status {
+            Status::Behind { is_offered: true, .. } => DayState::Behind,
+            status if status.class().is_some() => DayState::Bad,
+            _ => DayState::Good,
+        };
+        self.worst = self.worst.max(worst);
+        match &seen.content {
+            Content::Failed(failure) if is_trusted && failure.class.is_of_mirror() => {
+                self.add(EventKind::Failed(failure.class), &seen.directory, &failure.detail);
+            }
+            Content::Failed(_) => {}
+            Content::Hash(_) | Content::Unchanged => {
+                if let Some(class) = status.class() {
+                    self.add(EventKind::Failed(class), &seen.directory, "");
+                }
+            }
+        }
+    }
+
+    fn directory(&mut self, seen: &DirectorySeen) {
+        let is_trusted = self.is_trusted();
+        let Context { settings, now, entry, .. } = *self.context;
+        let directories = &mut self.state.directories;
+        let is_known = directories.contains_key(&seen.directory);
+        if (is_known || directories.len() < MAX_DIRECTORIES) && entry.carries(&seen.directory) {
+            let directory = directories.entry(seen.directory.clone()).or_default();
+            directory.observe(seen, now, is_trusted, settings);
+        }
+    }
+
+    /// What follows for the mirror as a whole.
+    fn mirror(&mut self, before: Reachability, visit: LastVisit) {
+        let Context { settings, now, entry, history, .. } = *self.context;
+        let after = self.state.reachability(settings);
+        if visit.is_good() == Some(true) && self.state.down_since.is_some() {
+            self.state.returned.get_or_insert(now);
+        }
+        if before != Reachability::Down && after == Reachability::Down {
+            self.state.down_since = Some(now);
+            self.state.returned = None;
+            let has_content = |repository: &RepositoryState| repository.hash.is_some();
+            self.state.awaits_content = self.state.repositories.values().any(has_content);
+            let failure = self.state.all_routes().find_map(|(_, _, route)| route.failure.clone());
+            let (subject, detail) = failure
+                .map(|failure| (failure.url, format!("{}: {}", failure.class, failure.detail)))
+                .unwrap_or_default();
+            self.add(EventKind::Down, &subject, &detail);
+        } else if after == Reachability::Up && self.state.down_since.take().is_some() {
+            self.add(EventKind::Recovered, "", "");
+        }
+        let has_content = self.state.has_content(entry, history, now, settings);
+        let is_up = after == Reachability::Up;
+        let is_fine = is_up && has_content && !self.state.awaits_content;
+        self.state.is_proven |= is_fine;
+        let is_useless = after == Reachability::Down
+            || (is_up && !has_content && !self.state.repositories.is_empty());
+        match is_useless {
+            true => _ = self.state.useless_since.get_or_insert(now),
+            false => self.state.useless_since = None,
+        }
+        match visit.is_good() {
+            Some(true) if is_fine => _ = self.state.good_since.get_or_insert(now),
+            Some(_) if self.is_trusted() => self.state.good_since = None,
+            _ => {}
+        }
+        self.switch(is_fine, visit);
+        if let Some(is_good) = visit.is_good().filter(|&is_good| is_good || self.is_trusted()) {
+            let is_down = after == Reachability::Down;
+            let worst = if is_down { DayState::Down } else { self.worst };
+            self.state.days.add(now.clock, is_good, worst);
+        }
+    }
+
+    /// Switches the mirror off or on again; only what was seen does that, not time alone.
+    fn switch(&mut self, is_fine: bool, visit: LastVisit) {
+        let Context { settings, now, .. } = *self.context;
+        let Some(is_good) = visit.is_good().filter(|&is_good| is_good || self.is_trusted()) else {
+            return;
+        };
+        let has_passed = |since: Option<Moment>, time| {
+            since.is_some_and(|since| now.credited.saturating_sub(since.credited) >= time)
+        };
+        if self.state.switches.disabled.is_none() {
+            if self.is_trusted() && has_passed(self.state.useless_since, settings.disable_after) {
+                self.state.switches.disabled = Some(now);
+                self.add(EventKind::Disabled, "", "down or without content for days");
+            }
+        } else if is_fine && is_good {
+            let is_lifted = self.state.switches.is_recheck_asked
+                || has_passed(self.state.good_since, settings.enable_after);
+            if is_lifted {
+                self.state.switches.disabled = None;
+                self.add(EventKind::Enabled, "", "");
+            }
+        }
+        if !is_good || is_fine {
+            self.state.switches.is_recheck_asked = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::Tree;
+    use crate::observation::Failure;
+    use crate::state::{Pause, RouteVerdict, Window};
+
+    const URL: &str = "http://a.example/";
+    const REPODATA: &str = "9/repodata";
+
+    /// Judges visits of a mirror one after another.
+    struct Bench {
+        state: MirrorState,
+        settings: Settings,
+        history: History,
+        entry: Entry,
+        now: Moment,
+        events: Vec<EventKind>,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let tree = Tree {
+                urls: vec![URL.into()],
+                repositories: vec![REPODATA.into()],
+                directories: Vec::new(),
+            };
+            Self {
+                state: MirrorState::default(),
+                settings: Settings::default(),
+                history: History::default(),
+                entry: Entry { trees: vec![tree], ..Entry::default() },
+                now: Moment::default().at(1_800_000_000),
+                events: Vec::new(),
+            }
+        }
+
+        fn visit(&mut self, minutes: u64, outcome: Outcome, end: End) {
+            let is_good = outcome == Outcome::Good;
+            let seen = RepositorySeen {
+                url: URL.into(),
+                directory: REPODATA.into(),
+                content: Content::Hash("a".repeat(64)),
+            };
+            self.now = self.now.at(self.now.clock + 60 * minutes);
+            let visit = Visit {
+                mirror: "m".into(),
+                tier: Tier::Hash,
+                round: 0,
+                started: self.now.clock,
+                millis: 0,
+                requests: 0,
+                bytes: 0,
+                end,
+                urls: vec![UrlSeen {
+                    url: URL.into(),
+                    version: IpVersion::V4,
+                    address: None,
+                    outcome,
+                    first_byte: None,
+                    redirected_to: None,
+                    certificate_expires: Some(self.now.clock + 86_400 * 20),
+                }],
+                repositories: if is_good { vec![seen] } else { Vec::new() },
+                directories: Vec::new(),
+            };
+            let context = Context {
+                settings: &self.settings,
+                history: &self.history,
+                entry: &self.entry,
+                now: self.now,
+                own_fault: OwnFault::default(),
+            };
+            let events = judge(&mut self.state, &visit, &context);
+            self.events.extend(events.into_iter().map(|event| event.kind));
+        }
+
+        fn good(&mut self, minutes: u64) {
+            self.visit(minutes, Outcome::Good, End::Complete);
+        }
+
+        fn bad(&mut self, minutes: u64) {
+            let failure = Failure::new(FailureClass::ConnectRefused, URL, "x");
+            self.visit(minutes, Outcome::Failed(failure), End::Complete);
+        }
+
+        fn has(&self, kind: EventKind) -> bool {
+            self.events.contains(&kind)
+        }
+    }
+
+    #[test]
+    fn a_mirror_goes_down_comes_back_with_content_and_is_proven_by_it() {
+        let mut bench = Bench::new();
+        bench.good(0);
+        assert!(bench.state.is_proven);
+        for _ in 0..3 {
+            bench.bad(4);
+        }
+        assert!(bench.has(EventKind::Down) && bench.state.awaits_content);
+        bench.good(10);
+        assert!(!bench.state.awaits_content && bench.state.down_since.is_some());
+        bench.good(4);
+        assert!(bench.has(EventKind::Recovered) && bench.state.down_since.is_none());
+    }
+
+    #[test]
+    fn four_days_down_switch_it_off_and_two_good_ones_on() {
+        let mut bench = Bench::new();
+        bench.good(0);
+        for _ in 0..4 * 24 + 1 {
+            bench.bad(60);
+        }
+        assert!(!bench.has(EventKind::Disabled));
+        bench.bad(60);
+        bench.bad(60);
+        assert!(bench.has(EventKind::Disabled));
+        for _ in 0..48 {
+            bench.good(60);
+        }
+        assert!(!bench.has(EventKind::Enabled));
+        bench.good(60);
+        bench.good(60);
+        assert!(bench.has(EventKind::Enabled) && bench.state.switches.disabled.is_none());
+    }
+
+    #[test]
+    fn its_owner_can_shorten_that() {
+        let mut bench = Bench::new();
+        bench.good(0);
+        for _ in 0..4 * 24 + 3 {
+            bench.bad(60);
+        }
+        bench.state.switches.is_recheck_asked = true;
+        bench.good(1);
+        bench.good(4);
+        assert!(bench.has(EventKind::Enabled));
+        assert!(!bench.state.switches.is_recheck_asked);
+    }
+
+    #[test]
+    fn busy_is_excused_three_times() {
+        let mut bench = Bench::new();
+        bench.good(0);
+        let busy = || Outcome::Failed(Failure::new(FailureClass::Busy, URL, "429"));
+        for _ in 0..3 {
+            bench.visit(10, busy(), End::Busy(Some(86_400)));
+        }
+        assert_eq!(bench.state.busy_until, bench.now.clock + Settings::default().busy_max);
+        assert!(bench.state.routes[URL].v4.window.iter().all(|probe| probe.is_good));
+        for _ in 0..3 {
+            bench.visit(10, busy(), End::Busy(None));
+        }
+        assert_eq!(bench.state.routes[URL].v4.verdict, RouteVerdict::Down);
+    }
+
+    #[test]
+    fn failures_in_maintenance_or_of_our_own_do_not_count() {
+        let mut bench = Bench::new();
+        bench.good(0);
+        let window = Window { from: bench.now.clock, until: bench.now.clock + 7_200 };
+        assert!(bench.state.switches.add_maintenance(window, bench.now.clock));
+        for _ in 0..10 {
+            bench.bad(10);
+        }
+        assert!(bench.events.is_empty() && bench.state.down_since.is_none());
+        bench.good(60);
+        assert_eq!(bench.state.days.availability(), Some(1.0));
+    }
+
+    #[test]
+    fn the_switch_of_the_owner_is_never_touched() {
+        let mut bench = Bench::new();
+        let pause = Pause { since: 1, note: "mine".into() };
+        bench.state.switches.paused = Some(pause.clone());
+        for _ in 0..200 {
+            bench.bad(60);
+        }
+        for _ in 0..100 {
+            bench.good(60);
+        }
+        assert_eq!(bench.state.switches.paused, Some(pause));
+        assert!(bench.has(EventKind::Disabled) && bench.has(EventKind::Enabled));
+    }
+
+    #[test]
+    fn a_certificate_is_warned_of_before_it_expires() {
+        let mut bench = Bench::new();
+        bench.good(0);
+        assert!(!bench.has(EventKind::Certificate), "that is 20 days before");
+        bench.settings.certificate_warning = 21 * 86_400;
+        bench.good(10);
+        assert!(bench.has(EventKind::Certificate));
+        assert_eq!(bench.state.events.all()[0].detail, "expires in 20 days");
+    }
+
+    #[test]
+    fn what_the_catalog_does_not_have_is_not_kept() {
+        let mut bench = Bench::new();
+        bench.entry = Entry::default();
+        bench.good(0);
+        assert!(bench.state.routes.is_empty() && bench.state.repositories.is_empty());
+    }
+}

@@ -1,0 +1,370 @@
+//! From states to findings: what the next snapshot lists, without ever emptying a directory.
+//!
+//! A directory that would keep fewer mirrors than [`Settings::min_mirrors`](crate::settings::Settings) gets the
+//! least bad ones back, behind those that are good. Mirrors that somebody has paused do not come back. Mirrors
+//! that lack the directory, or have what the primary never had, come back only if there is no other at all.
+//!
+//! Before the first round over all mirrors has ended nothing is hidden, except by those who paused a mirror: a
+//! mirror that the catalog lists does not vanish because checks are switched on.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::findings::{Findings, MirrorFindings, Standing, UrlFindings};
+use crate::inventory::{Entry, Inventory, repository_of};
+use crate::round::Register;
+use crate::state::{MirrorState, Status};
+use crate::verdict::{View, WhyHidden};
+
+/// Findings, and where they are not what states say.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Selection {
+    /// What the next snapshot lists.
+    pub findings: Findings,
+    /// Directories that keep mirrors that are not good, as there were too few; with their keys.
+    pub kept: BTreeMap<String, Vec<String>>,
+    /// Repositories of which too many mirrors have a version that the primary never had.
+    pub distrusted: BTreeSet<String>,
+}
+
+/// How bad it is to list a mirror for a directory; the least is best. The first is the kind, the second the
+/// time since when, so that what broke last comes first, the third keeps the order fixed.
+type Badness<'a> = (Kind, Reverse<u64>, &'a str);
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    /// Nothing was learned for days, or some files are missing.
+    Unsure,
+    /// Older than what metalinks offer.
+    Expired,
+    /// Back, without a look at its content yet.
+    AwaitsContent,
+    Down,
+    Unproven,
+    Disabled,
+    /// The directory is not there, or has what the primary never had: only if there is no other.
+    Useless,
+}
+
+/// A mirror while its findings are made.
+struct Candidate<'a> {
+    key: &'a str,
+    entry: &'a Entry,
+    state: &'a MirrorState,
+    hidden: Option<WhyHidden>,
+    statuses: BTreeMap<&'a str, (&'a str, Status)>,
+    findings: MirrorFindings,
+}
+
+/// What states say about all mirrors of the inventory.
+pub fn select(register: &Register, inventory: &Inventory, view: &View<'_>) -> Selection {
+    let unvisited = MirrorState::default();
+    let mut candidates: Vec<Candidate<'_>> = inventory
+        .mirrors
+        .iter()
+        .map(|(key, entry)| {
+            let state = register.mirrors.get(key).unwrap_or(&unvisited);
+            Candidate::new(key, entry, state, view)
+        })
+        .collect();
+    let distrusted = find_distrusted(&candidates, view);
+    for candidate in &mut candidates {
+        candidate.fill(&distrusted, view);
+    }
+    let kept = keep_minimum(&mut candidates, view.settings.min_mirrors);
+    let mirrors = candidates
+        .into_iter()
+        .filter(|candidate| candidate.findings != MirrorFindings::default())
+        .map(|candidate| (candidate.key.to_owned(), candidate.findings));
+    let findings = Findings { made: view.now().clock, mirrors: mirrors.collect() };
+    let distrusted = distrusted.into_iter().map(str::to_owned).collect();
+    Selection { findings, kept, distrusted }
+}
+
+impl<'a> Candidate<'a> {
+    fn new(key: &'a str, entry: &'a Entry, state: &'a MirrorState, view: &View<'_>) -> Self {
+        let statuses = entry.repositories().map(|repodata| {
+            let status = view.status(state, entry, repodata);
+            (repository_of(repodata), (repodata.as_str(), status))
+        });
+        Self {
+            key,
+            entry,
+            state,
+            hidden: view.why_hidden(state, entry),
+            statuses: statuses.collect(),
+            findings: MirrorFindings::default(),
+        }
+    }
+
+    /// What its own state says.
+    fn fill(&mut self, distrusted: &BTreeSet<&str>, view: &View<'_>) {
+        let findings = &mut self.findings;
+        findings.is_hidden = self.hidden.is_some();
+        findings.is_slow = self.state.is_slow(view.settings);
+        for url in self.entry.urls() {
+            let Some(routes) = self.state.routes.get(url) else { continue };
+            let is_hidden = view.is_settled() && routes.is_down(view.settings);
+            let found = UrlFindings { is_hidden, families: routes.families() };
+            if found != UrlFindings::default() {
+                findings.urls.insert(url.clone(), found);
+            }
+        }
+        for (directory, (repodata, _)) in &self.statuses {
+            let is_distrusted = distrusted.contains(repodata);
+            let standing = view.standing(self.state, self.entry, repodata, is_distrusted);
+            if let Some(standing) = standing {
+                findings.directories.insert((*directory).to_owned(), standing);
+            }
+        }
+        if view.is_settled() && !self.entry.is_always_fresh {
+            for (directory, state) in &self.state.directories {
+                if state.is_incomplete {
+                    findings.directories.insert(directory.clone(), Standing::Hidden);
+                }
+            }
+        }
+    }
+
+    fn is_listed(&self, directory: &str) -> bool {
+        !self.findings.is_hidden && self.standing(directory) != Some(Standing::Hidden)
+    }
+
+    /// The standing that holds for a directory: its own, or that of the nearest one above it.
+    fn standing(&self, directory: &str) -> Option<Standing> {
+        let mut name = directory;
+        loop {
+            if let Some(standing) = self.findings.directories.get(name) {
+                return Some(*standing);
+            }
+            if name.is_empty() {
+                return None;
+            }
+            name = name.rsplit_once('/').map_or("", |(above, _)| above);
+        }
+    }
+
+    /// How bad it is for a directory; `None` if it must not come back.
+    fn badness(&self, directory: &str) -> Option<Badness<'a>> {
+        let (whole, since) = match self.hidden {
+            None => (Kind::Unsure, 0),
+            Some(why) if why.is_decided() => return None,
+            Some(WhyHidden::Down(since)) => (Kind::Down, since.credited),
+            Some(WhyHidden::Disabled(since)) => (Kind::Disabled, since.credited),
+            Some(WhyHidden::Unproven) => (Kind::Unproven, 0),
+            Some(WhyHidden::AwaitsContent) => (Kind::AwaitsContent, 0),
+            Some(_) => (Kind::Unsure, 0),
+        };
+        let (content, replaced) = match self.statuses.get(directory) {
+            Some((_, Status::Behind { since, is_offered: false, .. })) => (Kind::Expired, *since),
+            Some((_, Status::Ahead | Status::Foreign | Status::Missing)) => (Kind::Useless, 0),
+            _ => (Kind::Unsure, 0),
+        };
+        let since = if whole >= content { since } else { replaced };
+        Some((whole.max(content), Reverse(since), self.key))
+    }
+
+    /// Lists it for a directory, behind the good ones, and, if it was hidden, for nothing else.
+    fn bring_back(&mut self, directory: &str) {
+        if self.findings.is_hidden {
+            self.findings.is_hidden = false;
+            for standing in self.findings.directories.values_mut() {
+                *standing = Standing::Hidden;
+            }
+            self.findings.directories.insert(String::new(), Standing::Hidden);
+            for repository in self.statuses.keys() {
+                self.findings.directories.insert((*repository).to_owned(), Standing::Hidden);
+            }
+            for url in self.findings.urls.values_mut() {
+                url.is_hidden = false;
+            }
+        }
+        self.findings.directories.insert(directory.to_owned(), Standing::Behind);
+    }
+}
+
+/// Repositories of which so many mirrors have what the primary never had that the primary is in doubt.
+fn find_distrusted<'a>(candidates: &[Candidate<'a>], view: &View<'_>) -> BTreeSet<&'a str> {
+    let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for candidate in candidates.iter().filter(|candidate| candidate.hidden.is_none()) {
+        for (repodata, status) in candidate.statuses.values() {
+            let (n_known, n_strange) = counts.entry(repodata).or_default();
+            *n_known += usize::from(*status != Status::Unknown);
+            *n_strange += usize::from(matches!(status, Status::Ahead | Status::Foreign));
+        }
+    }
+    let percent = view.settings.distrust_percent;
+    let is_too_many = |(n_known, n_strange): (usize, usize)| {
+        n_strange >= view.settings.min_mirrors
+            && n_strange.saturating_mul(100) > n_known.saturating_mul(percent)
+    };
+    counts.into_iter().filter(|&(_, count)| is_too_many(count)).map(|(name, _)| name).collect()
+}
+
+/// Brings the least bad mirrors back where there are too few.
+fn keep_minimum(
+    candidates: &mut [Candidate<'_>],
+    min_mirrors: usize,
+) -> BTreeMap<String, Vec<String>> {
+    let mut subjects = BTreeSet::new();
+    for candidate in candidates.iter() {
+        subjects.extend(candidate.findings.directories.keys().cloned());
+        subjects.extend(candidate.entry.directories().cloned());
+        subjects.extend(candidate.statuses.keys().map(|&repository| repository.to_owned()));
+    }
+    let mut kept = BTreeMap::new();
+    for directory in subjects {
+        // What lies above the directories of the catalog is not listed as such.
+        let carries = |candidate: &Candidate<'_>| candidate.entry.carries(&directory);
+        let n_carriers = candidates.iter().filter(|candidate| carries(candidate)).count();
+        let n_listed = candidates
+            .iter()
+            .filter(|candidate| carries(candidate) && candidate.is_listed(&directory))
+            .count();
+        let wanted = min_mirrors.min(n_carriers);
+        if n_listed >= wanted {
+            continue;
+        }
+        let mut others: Vec<(Badness<'_>, usize)> = candidates
+            .iter()
+            .enumerate()
+            .filter(|(_, candidate)| carries(candidate) && !candidate.is_listed(&directory))
+            .filter_map(|(index, candidate)| Some((candidate.badness(&directory)?, index)))
+            .collect();
+        others.sort();
+        let n_useful = others.iter().filter(|((kind, ..), _)| *kind < Kind::Useless).count();
+        let n_back = match n_listed + n_useful {
+            0 => wanted,
+            _ => n_useful.min(wanted - n_listed),
+        };
+        let mut keys = Vec::new();
+        for (_, index) in others.into_iter().take(n_back) {
+            if let Some(candidate) = candidates.get_mut(index) {
+                candidate.bring_back(&directory);
+                keys.push(candidate.key.to_owned());
+            }
+        }
+        if !keys.is_empty() {
+            kept.insert(directory, keys);
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::{History, PrimaryScan, PrimaryVersion};
+    use crate::inventory::Tree;
+    use crate::moment::Moment;
+    use crate::round::Progress;
+    use crate::settings::Settings;
+    use crate::state::{RepositoryState, RouteState, RouteVerdict, Routes};
+
+    const REPODATA: &str = "linux/9/os/repodata";
+
+    fn hash(digit: char) -> String {
+        digit.to_string().repeat(64)
+    }
+
+    fn now() -> Moment {
+        Moment { clock: 1_800_000_000, credited: 1_000_000 }
+    }
+
+    /// Mirrors, each with what it has (`a` current, `b` behind, `c` too old, `x` foreign, `-` missing) and
+    /// whether it is up (`+`), down (`d`) or paused (`p`).
+    #[track_caller]
+    fn check(mirrors: &[&str], expected: &[&str]) {
+        let mut register = Register::default();
+        let mut inventory = Inventory::default();
+        for (n, mirror) in mirrors.iter().enumerate() {
+            let key = format!("m{n}");
+            let url = format!("http://{key}.example/");
+            let tree = Tree {
+                urls: vec![url.clone()],
+                repositories: vec![REPODATA.into()],
+                directories: vec!["linux".into()],
+            };
+            inventory.mirrors.insert(key.clone(), Entry { trees: vec![tree], ..Entry::default() });
+            let mut state = MirrorState { is_proven: true, ..MirrorState::default() };
+            let is_down = mirror.ends_with('d');
+            let verdict = if is_down { RouteVerdict::Down } else { RouteVerdict::Up };
+            state.down_since = is_down.then(now);
+            if mirror.ends_with('p') {
+                let note = String::new();
+                state.switches.paused = Some(crate::state::Pause { since: 0, note });
+            }
+            let v4 = RouteState { verdict, checked: now(), ..RouteState::default() };
+            state.routes.insert(url, Routes { v4, ..Routes::default() });
+            let content = mirror.chars().next().unwrap();
+            let repository = RepositoryState {
+                hash: Some(hash(content)).filter(|_| content != '-'),
+                missing_since: (content == '-').then(now),
+                checked: Some(now()),
+                ..RepositoryState::default()
+            };
+            state.repositories.insert(REPODATA.into(), repository);
+            register.mirrors.insert(key, state);
+        }
+        let version = |digit, replaced| PrimaryVersion { sha256: hash(digit), replaced };
+        let scan = |scanned, versions: Vec<PrimaryVersion>| PrimaryScan {
+            scanned,
+            repositories: Some(BTreeMap::from([(REPODATA.to_owned(), versions)])),
+        };
+        let settings = Settings::default();
+        let mut history = History::default();
+        let clock = now().clock;
+        history.absorb(&scan(clock - 30, vec![version('c', None)]), &settings);
+        let versions = vec![version('a', None), version('b', Some(clock - 10))];
+        history.absorb(&scan(clock, versions), &settings);
+        register.progress = Progress { now: now(), settled: Some(now()), ..Progress::default() };
+        let view = View { settings: &settings, history: &history, progress: &register.progress };
+        let selection = select(&register, &inventory, &view);
+        let found: Vec<String> = inventory
+            .mirrors
+            .keys()
+            .map(|key| {
+                let findings = selection.findings.mirrors.get(key).cloned().unwrap_or_default();
+                let standing = findings.directories.get("linux/9/os").copied();
+                match (findings.is_hidden, standing) {
+                    (true, _) => "out".to_owned(),
+                    (false, Some(standing)) => format!("{standing:?}").to_lowercase(),
+                    (false, None) => "in".to_owned(),
+                }
+            })
+            .collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn states_say_what_is_listed_where_there_are_enough() {
+        check(
+            &["a+", "a+", "a+", "b+", "c+", "x+", "-+", "ad", "ap"],
+            &[
+                "current", "current", "current", "behind", "hidden", "hidden", "hidden", "out",
+                "out",
+            ],
+        );
+    }
+
+    #[test]
+    fn the_least_bad_come_back_where_there_are_too_few() {
+        check(&["a+", "c+", "c+", "ad", "x+"], &["current", "behind", "behind", "out", "hidden"]);
+        check(&["a+", "c+", "ad", "ad", "-+"], &["current", "behind", "behind", "out", "hidden"]);
+        check(&["ad", "ad", "ad", "ad"], &["behind", "behind", "behind", "out"]);
+    }
+
+    #[test]
+    fn useless_ones_come_back_only_if_there_is_no_other() {
+        check(&["a+", "x+", "-+", "ap"], &["current", "hidden", "hidden", "out"]);
+        check(&["x+", "-+", "ap"], &["behind", "behind", "out"]);
+    }
+
+    #[test]
+    fn what_most_mirrors_have_is_not_foreign() {
+        check(
+            &["x+", "x+", "x+", "a+", "-+"],
+            &["behind", "behind", "behind", "current", "hidden"],
+        );
+    }
+}

@@ -1,0 +1,308 @@
+//! What is known of a mirror: of each URL over each version of IP, of each repository and directory, its
+//! switches, and what happened to it.
+//!
+//! It is made from visits alone ([`judge`](crate::judge)). Whether a repository is current is not part of it:
+//! that follows from the hash and the history of the primary, which can change without a visit.
+
+mod route;
+mod repository;
+mod events;
+mod switches;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::families::{Families, IpVersion, Reach};
+use serde::{Deserialize, Serialize};
+
+use crate::history::History;
+use crate::inventory::Entry;
+use crate::moment::Moment;
+use crate::settings::Settings;
+
+pub use events::{Day, DayState, Days, Event, EventKind, Events, N_DAYS};
+pub use repository::{DirectoryState, RepositoryState, Status};
+pub use route::{Probe, RouteState, RouteVerdict};
+pub use switches::{MAX_WINDOWS, Pause, Switches, Window};
+
+/// The form in which states are written.
+const VERSION: u32 = 1;
+/// The most bytes of a state, as JSON.
+pub const MAX_STATE: usize = 16 << 20;
+/// The most URLs of a mirror that are kept.
+pub const MAX_URLS: usize = 64;
+/// The most repositories, and the most directories of which files were looked at, that are kept of a mirror.
+pub const MAX_DIRECTORIES: usize = 10_000;
+
+/// What is known of a mirror.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MirrorState {
+    /// Its last visit that was judged.
+    pub last_visit: Option<LastVisit>,
+    /// By base URL, over each version of IP.
+    pub routes: BTreeMap<String, Routes>,
+    /// By the directory that holds `repomd.xml`.
+    pub repositories: BTreeMap<String, RepositoryState>,
+    /// By directory of which files were looked at.
+    pub directories: BTreeMap<String, DirectoryState>,
+    /// What keeps it out.
+    pub switches: Switches,
+    /// Whether it was good once, or was there when checks began to count. Until then it is not listed.
+    pub is_proven: bool,
+    /// Since when no URL works.
+    pub down_since: Option<Moment>,
+    /// Whether it was down, and no repository has been seen since that clients accept.
+    pub awaits_content: bool,
+    /// When something worked first since it was down last.
+    pub returned: Option<Moment>,
+    /// Since when it is down or without any content that clients accept.
+    pub useless_since: Option<Moment>,
+    /// Since when every visit was good.
+    pub good_since: Option<Moment>,
+    /// How many visits in a row found it busy.
+    pub n_busy: u32,
+    /// Until when it wants to be left alone, in seconds since 1970.
+    pub busy_until: u64,
+    /// When its files were sampled last.
+    pub sampled: Moment,
+    /// When its files were listed last.
+    pub listed: Moment,
+    /// What happened to it.
+    pub events: Events,
+    /// How its last days were.
+    pub days: Days,
+}
+
+/// A visit, in short.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LastVisit {
+    /// When it began.
+    pub at: Moment,
+    /// Whether something worked over IPv4; `None` if that was not tried.
+    pub v4: Option<bool>,
+    /// Whether something worked over IPv6; `None` if that was not tried.
+    pub v6: Option<bool>,
+}
+
+impl LastVisit {
+    /// Whether something worked over that version of IP; `None` if that was not tried.
+    pub fn over(self, version: IpVersion) -> Option<bool> {
+        match version {
+            IpVersion::V4 => self.v4,
+            IpVersion::V6 => self.v6,
+        }
+    }
+
+    /// Whether something worked; `None` if nothing was tried.
+    pub fn is_good(self) -> Option<bool> {
+        match (self.v4, self.v6) {
+            (None, None) => None,
+            (v4, v6) => Some(v4 == Some(true) || v6 == Some(true)),
+        }
+    }
+}
+
+/// A base URL over each version of IP.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Routes {
+    /// Over IPv4.
+    pub v4: RouteState,
+    /// Over IPv6.
+    pub v6: RouteState,
+}
+
+impl Routes {
+    /// Over that version of IP.
+    pub fn over(&self, version: IpVersion) -> &RouteState {
+        match version {
+            IpVersion::V4 => &self.v4,
+            IpVersion::V6 => &self.v6,
+        }
+    }
+
+    pub(crate) fn over_mut(&mut self, version: IpVersion) -> &mut RouteState {
+        match version {
+            IpVersion::V4 => &mut self.v4,
+            IpVersion::V6 => &mut self.v6,
+        }
+    }
+
+    /// Both, with their versions.
+    pub fn iter(&self) -> impl Iterator<Item = (IpVersion, &RouteState)> {
+        IpVersion::ALL.into_iter().map(|version| (version, self.over(version)))
+    }
+
+    /// Over which versions of IP it works.
+    pub fn families(&self) -> Families {
+        let reach = |route: &RouteState| match route.verdict {
+            RouteVerdict::Up => Reach::Works,
+            RouteVerdict::Down => Reach::Fails,
+            RouteVerdict::Unknown | RouteVerdict::NotTested => Reach::Unknown,
+        };
+        Families { v4: reach(&self.v4), v6: reach(&self.v6) }
+    }
+
+    /// Whether it is left out: it is down over every version of IP that says something, or over one of them if
+    /// all have to work.
+    pub fn is_down(&self, settings: &Settings) -> bool {
+        let has = |verdict| self.iter().any(|(_, route)| route.verdict == verdict);
+        let is_enough = !settings.require_all_families && has(RouteVerdict::Up);
+        has(RouteVerdict::Down) && !is_enough
+    }
+}
+
+/// Whether a mirror can be reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reachability {
+    /// A URL works.
+    Up,
+    /// None works, and at least one is down.
+    Down,
+    /// Nothing is known yet.
+    Unknown,
+}
+
+/// Why a state could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// It is larger than [`MAX_STATE`].
+    #[error("state of {0} bytes: the limit is {MAX_STATE}")]
+    TooLarge(usize),
+    /// It is of another version.
+    #[error("state of version {0}: this program reads version {VERSION}")]
+    Version(u32),
+    /// It is no state.
+    #[error("state: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    version: u32,
+    state: &'a MirrorState,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Read {
+    version: u32,
+    state: serde_json::Value,
+}
+
+impl MirrorState {
+    /// The state as one line of JSON.
+    pub fn to_json(&self) -> Result<String, StateError> {
+        Ok(serde_json::to_string(&Written { version: VERSION, state: self })?)
+    }
+
+    /// Reads what [`Self::to_json`] has written.
+    pub fn from_json(text: &str) -> Result<Self, StateError> {
+        if text.len() > MAX_STATE {
+            return Err(StateError::TooLarge(text.len()));
+        }
+        let read: Read = serde_json::from_str(text)?;
+        if read.version != VERSION {
+            return Err(StateError::Version(read.version));
+        }
+        Ok(serde_json::from_value(read.state)?)
+    }
+
+    /// All URLs over all versions of IP of which something is known.
+    pub fn all_routes(&self) -> impl Iterator<Item = (&str, IpVersion, &RouteState)> {
+        self.routes.iter().flat_map(|(url, routes)| {
+            routes.iter().map(move |(version, route)| (url.as_str(), version, route))
+        })
+    }
+
+    /// Whether it can be reached.
+    pub fn reachability(&self, settings: &Settings) -> Reachability {
+        let mut is_down = false;
+        for routes in self.routes.values() {
+            if routes.is_down(settings) {
+                is_down = true;
+            } else if routes.iter().any(|(_, route)| route.verdict == RouteVerdict::Up) {
+                return Reachability::Up;
+            }
+        }
+        if is_down { Reachability::Down } else { Reachability::Unknown }
+    }
+
+    /// Whether everything that works is slow.
+    pub fn is_slow(&self, settings: &Settings) -> bool {
+        let mut up =
+            self.all_routes().filter(|(_, _, route)| route.verdict == RouteVerdict::Up).peekable();
+        up.peek().is_some() && up.all(|(_, _, route)| route.is_slow(settings))
+    }
+
+    /// How a repository stands to the primary.
+    pub fn status(
+        &self,
+        repodata: &str,
+        entry: &Entry,
+        history: &History,
+        now: Moment,
+        settings: &Settings,
+    ) -> Status {
+        match self.repositories.get(repodata) {
+            _ if entry.is_always_fresh => Status::NotComparable,
+            None => Status::Unknown,
+            Some(repository) => repository.status(repodata, history, now, settings),
+        }
+    }
+
+    /// Whether clients accept the content of at least one repository, or there is none to look at.
+    pub fn has_content(
+        &self,
+        entry: &Entry,
+        history: &History,
+        now: Moment,
+        settings: &Settings,
+    ) -> bool {
+        let is_accepted =
+            |repodata: &String| self.status(repodata, entry, history, now, settings).is_accepted();
+        !entry.has_repositories() || entry.repositories().any(is_accepted)
+    }
+
+    /// Forgets URLs and repositories that the catalog does not have any more.
+    pub fn retain(&mut self, entry: &Entry) {
+        self.routes.retain(|url, _| entry.urls().any(|known| known == url));
+        let repositories: BTreeSet<&String> = entry.repositories().collect();
+        self.repositories.retain(|repodata, _| repositories.contains(repodata));
+        self.directories.retain(|directory, _| entry.carries(directory));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_read_as_it_is_written_and_only_of_this_version() {
+        let mut state = MirrorState::default();
+        state.routes.insert("http://a.example/".into(), Routes::default());
+        state.repositories.insert("9/repodata".into(), RepositoryState::default());
+        let text = state.to_json().unwrap();
+        assert_eq!(MirrorState::from_json(&text).unwrap(), state);
+        let other = text.replace("\"version\":1", "\"version\":2");
+        let error = MirrorState::from_json(&other).unwrap_err().to_string();
+        assert_eq!(error, "state of version 2: this program reads version 1");
+        let unknown = text.replace("\"n_busy\"", "\"n_bus\"");
+        assert!(MirrorState::from_json(&unknown).is_err());
+    }
+
+    #[test]
+    fn one_dead_version_of_ip_hides_a_url_only_if_all_are_required() {
+        let mut routes = Routes::default();
+        routes.v4.verdict = RouteVerdict::Up;
+        routes.v6.verdict = RouteVerdict::Down;
+        let settings = Settings::default();
+        assert!(!routes.is_down(&settings));
+        assert!(routes.is_down(&Settings { require_all_families: true, ..settings.clone() }));
+        routes.v4.verdict = RouteVerdict::NotTested;
+        assert!(routes.is_down(&settings));
+        routes.v6.verdict = RouteVerdict::NotTested;
+        assert!(!routes.is_down(&settings));
+    }
+}

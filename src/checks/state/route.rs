@@ -1,0 +1,252 @@
+//! One base URL over one version of IP: up, down or unknown, from its last probes.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::class::FailureClass;
+use crate::moment::Moment;
+use crate::observation::{Failure, Outcome, UrlSeen};
+use crate::settings::Settings;
+
+/// What is known of a base URL over a version of IP.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RouteState {
+    /// Whether it works.
+    pub verdict: RouteVerdict,
+    /// Since when it is so; by the clock.
+    pub since: Moment,
+    /// When it was tried last, whatever came of it; the default if it never was.
+    pub tried: Moment,
+    /// When it last worked or failed for a reason of its own.
+    pub checked: Moment,
+    /// The last probes that count, the last one at the end.
+    pub window: Vec<Probe>,
+    /// How many times it was tried in vain since it is down.
+    pub n_retries: u32,
+    /// The last failure, while the last probe has failed.
+    pub failure: Option<Failure>,
+    /// The address that was connected to last.
+    pub address: Option<IpAddr>,
+    /// Milliseconds until the first byte of the last good answer.
+    pub first_byte: Option<u32>,
+    /// The other host that it last redirected to.
+    pub redirected_to: Option<String>,
+    /// When its certificate expires, in seconds since 1970; `None` without TLS or if it was never seen.
+    pub certificate_expires: Option<u64>,
+}
+
+/// Whether a base URL works over a version of IP.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RouteVerdict {
+    /// Nothing is known yet.
+    #[default]
+    Unknown,
+    /// We have no such version of IP, or the host has no address of it.
+    NotTested,
+    /// It works.
+    Up,
+    /// It does not.
+    Down,
+}
+
+/// One probe.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// When, in credited seconds.
+    pub at: u64,
+    /// Whether it succeeded.
+    pub is_good: bool,
+    /// Whether it succeeded slowly.
+    pub is_slow: bool,
+}
+
+impl RouteState {
+    /// Takes in what was seen. `is_trusted` says whether a failure counts: it does not if it is our own fault.
+    pub(crate) fn observe(
+        &mut self,
+        seen: &UrlSeen,
+        now: Moment,
+        is_trusted: bool,
+        settings: &Settings,
+    ) {
+        self.tried = now;
+        match &seen.outcome {
+            Outcome::NotTested if self.verdict == RouteVerdict::Unknown => {
+                self.set(RouteVerdict::NotTested, now);
+            }
+            Outcome::NotTested => {}
+            Outcome::Good => {
+                self.failure = None;
+                self.address = seen.address;
+                self.first_byte = seen.first_byte;
+                self.redirected_to.clone_from(&seen.redirected_to);
+                self.certificate_expires = seen.certificate_expires;
+                let is_slow =
+                    seen.first_byte.is_some_and(|millis| millis > settings.slow_first_byte);
+                self.push(Probe { at: now.credited, is_good: true, is_slow }, now, settings);
+                let n_good = self.window.iter().rev().take_while(|probe| probe.is_good).count();
+                if self.verdict != RouteVerdict::Down || n_good >= settings.up_successes {
+                    self.set(RouteVerdict::Up, now);
+                    self.n_retries = 0;
+                }
+            }
+            Outcome::Failed(failure) if failure.class.is_of_mirror() && is_trusted => {
+                self.failure = Some(failure.clone());
+                self.address = seen.address.or(self.address);
+                self.certificate_expires = seen.certificate_expires.or(self.certificate_expires);
+                let probe = Probe { at: now.credited, is_good: false, is_slow: false };
+                self.push(probe, now, settings);
+                if self.verdict == RouteVerdict::Down {
+                    self.n_retries = self.n_retries.saturating_add(1);
+                } else if self.has_failed(settings) {
+                    self.set(RouteVerdict::Down, now);
+                }
+            }
+            // Nothing was learned, so there is nothing to confirm in a hurry either.
+            Outcome::Failed(_) if self.verdict != RouteVerdict::Down => self.failure = None,
+            Outcome::Failed(_) => {}
+        }
+    }
+
+    /// Whether it was tried, failed, and is not down yet.
+    pub fn is_in_doubt(&self) -> bool {
+        self.verdict != RouteVerdict::Down && self.failure.is_some()
+    }
+
+    /// Whether it is down, and worked when it was tried last.
+    pub fn is_returning(&self) -> bool {
+        self.verdict == RouteVerdict::Down && self.failure.is_none()
+    }
+
+    /// Whether it works, but slowly.
+    pub fn is_slow(&self, settings: &Settings) -> bool {
+        let n_slow = self.window.iter().filter(|probe| probe.is_slow).count();
+        self.verdict == RouteVerdict::Up && n_slow >= settings.slow_probes
+    }
+
+    /// One word for it: `up`, `slow`, `down`, `forbidden`, `not tested` or `unknown`.
+    pub fn word(&self, settings: &Settings) -> &'static str {
+        match self.verdict {
+            RouteVerdict::Unknown => "unknown",
+            RouteVerdict::NotTested => "not tested",
+            RouteVerdict::Up if self.is_slow(settings) => "slow",
+            RouteVerdict::Up => "up",
+            RouteVerdict::Down => match &self.failure {
+                Some(failure) if failure.class == FailureClass::Forbidden => "forbidden",
+                _ => "down",
+            },
+        }
+    }
+
+    fn has_failed(&self, settings: &Settings) -> bool {
+        let mut failures = self.window.iter().filter(|probe| !probe.is_good);
+        let n_failures = failures.clone().count();
+        let first = failures.next().map_or(0, |probe| probe.at);
+        let last = failures.next_back().map_or(first, |probe| probe.at);
+        n_failures >= settings.down_failures && last.saturating_sub(first) >= settings.down_span
+    }
+
+    /// Adds a probe, unless it repeats one that was just before it.
+    fn push(&mut self, probe: Probe, now: Moment, settings: &Settings) {
+        self.checked = now;
+        if let Some(last) = self.window.last_mut()
+            && last.is_good == probe.is_good
+            && probe.at.saturating_sub(last.at) < settings.probe_gap()
+        {
+            last.is_slow = probe.is_slow;
+            return;
+        }
+        self.window.push(probe);
+        let n_old = self.window.len().saturating_sub(settings.window);
+        self.window.drain(..n_old);
+    }
+
+    fn set(&mut self, verdict: RouteVerdict, now: Moment) {
+        if self.verdict != verdict {
+            self.verdict = verdict;
+            self.since = now;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::families::IpVersion;
+
+    use super::*;
+
+    fn seen(outcome: Outcome) -> UrlSeen {
+        UrlSeen {
+            url: "http://a.example/".into(),
+            version: IpVersion::V4,
+            address: None,
+            outcome,
+            first_byte: Some(10),
+            redirected_to: None,
+            certificate_expires: None,
+        }
+    }
+
+    /// Probes, as minutes and whether each one is good (`+`), bad (`-`), slow (`s`) or unknown (`?`).
+    #[track_caller]
+    fn check(probes: &[(u64, char)], expected: &str) {
+        let settings = Settings::default();
+        let mut route = RouteState::default();
+        for &(minute, result) in probes {
+            let failed = |class| Outcome::Failed(Failure::new(class, "http://a.example/", "x"));
+            let mut seen = seen(match result {
+                '+' | 's' => Outcome::Good,
+                '-' => failed(FailureClass::ConnectTimeout),
+                'f' => failed(FailureClass::Forbidden),
+                _ => failed(FailureClass::OwnNetwork),
+            });
+            if result == 's' {
+                seen.first_byte = Some(6_000);
+            }
+            let now = Moment { clock: 1_800_000_000 + 60 * minute, credited: 60 * minute };
+            route.observe(&seen, now, true, &settings);
+        }
+        assert_eq!(route.word(&settings), expected, "{probes:?}");
+    }
+
+    #[test]
+    fn three_of_four_failures_over_seven_minutes_are_down() {
+        check(&[(0, '+'), (10, '-'), (14, '-'), (18, '-')], "down");
+        check(&[(0, '+'), (10, '-'), (14, '-')], "up");
+        check(&[(0, '+'), (10, '-'), (14, '+'), (18, '-'), (22, '-')], "down");
+        check(&[(0, '+'), (10, '-'), (14, '+'), (18, '+'), (28, '-')], "up");
+        check(&[(0, '+'), (10, 'f'), (14, 'f'), (18, 'f')], "forbidden");
+    }
+
+    #[test]
+    fn probes_in_a_hurry_count_once() {
+        check(&[(0, '+'), (10, '-'), (11, '-'), (12, '-'), (13, '-'), (14, '-')], "up");
+        let every_minute: Vec<_> = (0..12).map(|minute| (minute, '-')).collect();
+        check(&every_minute, "down");
+    }
+
+    #[test]
+    fn two_good_probes_are_up_again() {
+        let down = [(0, '-'), (4, '-'), (8, '-')];
+        check(&[&down[..], &[(18, '+')]].concat(), "down");
+        check(&[&down[..], &[(18, '+'), (22, '+')]].concat(), "up");
+        check(&[&down[..], &[(18, '+'), (22, '-'), (26, '+')]].concat(), "down");
+    }
+
+    #[test]
+    fn what_is_not_of_the_mirror_changes_nothing() {
+        check(&[(0, '+'), (4, '?'), (8, '?'), (12, '?'), (16, '?')], "up");
+        check(&[(0, '?'), (4, '?')], "unknown");
+    }
+
+    #[test]
+    fn slow_is_three_of_four() {
+        check(&[(0, 's'), (10, 's'), (20, 's')], "slow");
+        check(&[(0, 's'), (10, 's'), (20, '+')], "up");
+        check(&[(0, 's'), (10, 's'), (20, 's'), (30, '+'), (40, '+')], "up");
+    }
+}

@@ -1,0 +1,125 @@
+//! Whether a mirror is listed, and if not, why: as a whole, and for a repository.
+
+use crate::findings::Standing;
+use crate::history::History;
+use crate::inventory::Entry;
+use crate::moment::Moment;
+use crate::round::Progress;
+use crate::settings::Settings;
+use crate::state::{MirrorState, Reachability, Status};
+
+/// What verdicts of all mirrors depend on.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// The numbers.
+    pub settings: &'a Settings,
+    /// What the primary had.
+    pub history: &'a History,
+    /// How far checks have come.
+    pub progress: &'a Progress,
+}
+
+/// Why a mirror is not listed at all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WhyHidden {
+    /// Its owner or an operator has paused it, since that time (seconds since 1970).
+    Paused(u64),
+    /// It is in maintenance until that time (seconds since 1970).
+    Maintenance(u64),
+    /// The checks switched it off, as it was down or without content for days.
+    Disabled(Moment),
+    /// No URL works.
+    Down(Moment),
+    /// It is new, and was not good yet.
+    Unproven,
+    /// It works again, and its content was not seen to be good yet.
+    AwaitsContent,
+    /// For days nothing was learned about it.
+    Silent,
+}
+
+impl WhyHidden {
+    /// Whether somebody decided it, so that the never-empty rule does not bring it back.
+    pub fn is_decided(self) -> bool {
+        matches!(self, Self::Paused(_) | Self::Maintenance(_))
+    }
+}
+
+impl View<'_> {
+    /// The time of the last visit of all: verdicts are as of then.
+    pub fn now(&self) -> Moment {
+        self.progress.now
+    }
+
+    /// Whether verdicts of the checks count: the first round has ended.
+    pub fn is_settled(&self) -> bool {
+        self.progress.settled.is_some()
+    }
+
+    /// Why a mirror is not listed at all; `None` if it is listed.
+    pub fn why_hidden(&self, state: &MirrorState, entry: &Entry) -> Option<WhyHidden> {
+        let now = self.now();
+        let switches = &state.switches;
+        if let Some(pause) = &switches.paused {
+            return Some(WhyHidden::Paused(pause.since));
+        }
+        if let Some(window) = switches.maintenance_at(now.clock) {
+            return Some(WhyHidden::Maintenance(window.until));
+        }
+        if let Some(since) = switches.disabled {
+            return Some(WhyHidden::Disabled(since));
+        }
+        if !self.is_settled() {
+            return None;
+        }
+        if state.reachability(self.settings) == Reachability::Down {
+            return Some(WhyHidden::Down(state.down_since.unwrap_or(now)));
+        }
+        if !state.is_proven {
+            return Some(WhyHidden::Unproven);
+        }
+        if state.awaits_content && entry.has_repositories() {
+            return Some(WhyHidden::AwaitsContent);
+        }
+        let checked = state.all_routes().map(|(_, _, route)| route.checked.credited).max();
+        // A mirror that was never visited since checks began is silent from then on.
+        let since = checked.or(self.progress.settled.map(|settled| settled.credited));
+        let is_silent = since
+            .is_some_and(|since| now.credited.saturating_sub(since) > self.settings.unknown_keep);
+        is_silent.then_some(WhyHidden::Silent)
+    }
+
+    /// How a repository of a mirror stands to the primary.
+    pub fn status(&self, state: &MirrorState, entry: &Entry, repodata: &str) -> Status {
+        state.status(repodata, entry, self.history, self.now(), self.settings)
+    }
+
+    /// Whether a mirror is listed for a repository; `None` if nothing is known, and it is listed as the
+    /// catalog says. `is_distrusted` says that too many mirrors have what the primary never had.
+    pub fn standing(
+        &self,
+        state: &MirrorState,
+        entry: &Entry,
+        repodata: &str,
+        is_distrusted: bool,
+    ) -> Option<Standing> {
+        if !self.is_settled() {
+            return None;
+        }
+        match self.status(state, entry, repodata) {
+            Status::Current => Some(Standing::Current),
+            Status::NotComparable => None,
+            Status::Behind { is_offered: true, .. } => Some(Standing::Behind),
+            Status::Ahead | Status::Foreign if is_distrusted => Some(Standing::Behind),
+            Status::Behind { .. } | Status::Ahead | Status::Foreign | Status::Missing => {
+                Some(Standing::Hidden)
+            }
+            Status::Unknown => {
+                let repository = state.repositories.get(repodata);
+                let is_silent = repository
+                    .is_some_and(|repository| repository.is_silent(self.now(), self.settings));
+                is_silent.then_some(Standing::Hidden)
+            }
+        }
+    }
+}
