@@ -18,6 +18,7 @@
 //! | `store` | writes the store of tasks | `store::sqlite` |
 //! | `store-reader` | reads it for pages | `store::sqlite` |
 //! | `control` | runs tasks | `control` |
+//! | `resolver` | looks up the names of mirrors | `visits::resolve` |
 //!
 //! A thread that lives for one job has an owner that waits for it, and a panic is a failure of that job:
 //! `load` (a load of data; the start of the process or the thread `reload` waits for it), `tables` and
@@ -59,11 +60,12 @@ pub enum Thread {
     Store,
     StoreReader,
     Control,
+    Resolver,
 }
 
 impl Thread {
     /// All supervised threads.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Log,
         Self::Announce,
         Self::Admin,
@@ -75,6 +77,7 @@ impl Thread {
         Self::Store,
         Self::StoreReader,
         Self::Control,
+        Self::Resolver,
     ];
 
     /// The name of the thread in the system and in the label of the metric.
@@ -91,6 +94,7 @@ impl Thread {
             Self::Store => "store",
             Self::StoreReader => "store-reader",
             Self::Control => "control",
+            Self::Resolver => "resolver",
         }
     }
 }

@@ -33,6 +33,11 @@ pub fn fmt_http_date(time: SystemTime) -> String {
     HttpDate::from(time).to_string()
 }
 
+/// The moment of a text in one of the three forms that HTTP knows; `None` if it is in none of them.
+pub fn parse_http_date(text: &str) -> Option<SystemTime> {
+    original::parse_http_date(text).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,5 +55,12 @@ mod tests {
         ] {
             assert_eq!(fmt_http_date(time), expected);
         }
+    }
+
+    #[test]
+    fn a_date_is_read_as_it_is_written() {
+        let time = UNIX_EPOCH + Duration::from_secs(1_795_258_889);
+        assert_eq!(parse_http_date(&fmt_http_date(time)), Some(time));
+        assert_eq!(parse_http_date("soon"), None);
     }
 }
