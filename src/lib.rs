@@ -63,7 +63,7 @@
 //! | `store` | the rows of tasks, in SQLite or PostgreSQL | `runtime` |
 //! | `tasks` | runs tasks: claims, heartbeats, reaping, schedules | `runtime`, `store` |
 //! | `checks` | what visits to mirrors found out, and the verdicts that follow; pure | `index`, `model` |
-//! | `visits` | visits mirrors over HTTP(S) and rsync | `checks`, `model`, `runtime` |
+//! | `visits` | visits mirrors over HTTP(S) and rsync | `checks`, `encode`, `model`, `runtime` |
 //! | `control` | the half that knows: kinds of tasks, their API and pages | `compile`, `encode`, `index`, `model`, `runtime`, `scan`, `serve`, `snapshot`, `sources`, `store`, `tasks` |
 //! | `mirrorlistd` | this one: options, the command line, the wiring of all parts | `answer`, `compile`, `control`, `encode`, `explain`, `index`, `model`, `quality`, `runtime`, `scan`, `serve`, `snapshot`, `sources`, `store`, `tasks` |
 //!

@@ -28,7 +28,12 @@ const BEHIND: &[(&str, &[&str])] = &[
     ("unicode_width", &["encode::terminal"]),
     ("md5", &["scan::digest"]),
     ("sha1", &["scan::digest"]),
-    ("sha2", &["scan::digest"]),
+    ("sha2", &["scan::digest", "visits::visit::session"]),
+    ("dns_lookup", &["visits::resolve"]),
+    ("psl", &["visits::redirect"]),
+    ("tokio_rustls", &["visits::tls"]),
+    ("rustls_native_certs", &["visits::tls"]),
+    ("x509_cert", &["visits::tls"]),
 ];
 
 /// Rooms that know no network, so they use neither tokio nor hyper: the two halves and what they stand on.

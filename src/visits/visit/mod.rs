@@ -1,0 +1,111 @@
+//! A visit: what is asked of one mirror, one request after another.
+//!
+//! - [`probe`]: each base URL over each version of IP, with one small file.
+//! - [`hash`]: the `repomd.xml` of each repository, over one connection to each host.
+//! - [`sample`]: the size of some files.
+//!
+//! What was seen is written into the record at once, so whatever ends the visit, the rest is simply missing.
+
+mod session;
+mod legs;
+mod probe;
+mod hash;
+mod sample;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::time::Duration;
+
+use checks::observation::{End, Tier, Visit};
+use tokio::time::{Instant, sleep};
+
+use super::crawler::{Crawler, Visited};
+use super::plan::{Hints, Plan};
+use super::trace::{self, Trace};
+use session::Work;
+
+impl Crawler {
+    /// Visits a mirror as planned, until everything is asked, a budget is used up, the mirror wants to be left
+    /// alone, or `cancelled` is ready. Waits first until few enough mirrors are visited.
+    pub async fn visit(
+        &self,
+        plan: &Plan,
+        rng: &mut fastrand::Rng,
+        trace: &mut dyn Trace,
+        cancelled: impl Future<Output = ()> + Send,
+    ) -> Visited {
+        let mut visit = Visit {
+            mirror: plan.mirror.clone(),
+            tier: plan.tier,
+            round: plan.round,
+            started: plan.started,
+            millis: 0,
+            requests: 0,
+            bytes: 0,
+            end: End::Cancelled,
+            urls: Vec::new(),
+            repositories: Vec::new(),
+            directories: Vec::new(),
+        };
+        let mut hints = plan.hints.clone();
+        let asked = Instant::now();
+        let mut start = asked;
+        let limited = async {
+            let _permit = self.politeness.mirror().await;
+            start = Instant::now();
+            let n_urls = plan.trees.iter().map(|tree| tree.urls.len()).sum();
+            let wall = self.limits.wall(plan.tier, n_urls);
+            tokio::select! {
+                // What is ready at once is kept even if the time is over.
+                biased;
+                end = self.ask(plan, &mut visit, &mut hints, rng, trace, asked) => end,
+                () = sleep(wall) => End::Budget("wall".into()),
+            }
+        };
+        let end = tokio::select! {
+            biased;
+            () = cancelled => End::Cancelled,
+            end = limited => end,
+        };
+        visit.millis = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        trace::step(trace, asked, &ending(&end, visit.requests, visit.bytes));
+        visit.end = end;
+        Visited { visit, hints }
+    }
+
+    async fn ask(
+        &self,
+        plan: &Plan,
+        visit: &mut Visit,
+        hints: &mut Hints,
+        rng: &mut fastrand::Rng,
+        trace: &mut dyn Trace,
+        start: Instant,
+    ) -> End {
+        let resolved = HashMap::new();
+        let mut work = Work { crawler: self, plan, visit, hints, rng, trace, start, resolved };
+        let asked = match plan.tier {
+            Tier::Probe => probe::run(&mut work).await,
+            Tier::Hash => hash::run(&mut work).await,
+            Tier::Sample => sample::run(&mut work).await,
+            Tier::Listing => Ok(()),
+        };
+        asked.err().unwrap_or(End::Complete)
+    }
+}
+
+fn ending(end: &End, requests: u32, bytes: u64) -> String {
+    let how = match end {
+        End::Complete => "complete".to_owned(),
+        End::Budget(which) => format!("the budget is used up: {which}"),
+        End::Busy(None) => "the mirror asks to be left alone".to_owned(),
+        End::Busy(Some(seconds)) => {
+            format!(
+                "the mirror asks to be left alone for {:?}",
+                Duration::from_secs((*seconds).into())
+            )
+        }
+        End::Cancelled => "cancelled".to_owned(),
+    };
+    format!("end: {how}; {requests} requests, {bytes} bytes of bodies")
+}
