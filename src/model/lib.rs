@@ -27,6 +27,7 @@ pub mod page_url;
 pub mod tier;
 pub mod one_line;
 pub mod percent;
+pub mod rsync_line;
 
 /// The greatest length of the name of a directory, repository or file in bytes. With it, no URL made of
 /// them is longer than the lines that clients read (see [`base_url::BadUrl::TooLong`]).

@@ -8,9 +8,9 @@
 //!
 //! Without `-l`, rsync does not say where links lead, and they are skipped.
 //!
-//! Lines before the first entry (a greeting of the server) are skipped. rsync writes bytes that are not
-//! printable as `\#` and three octal digits. A listing that ends within a line is refused: its transfer
-//! was cut off. Entries may come in any order, and directories that have no line of their own are added.
+//! Lines before the first entry (a greeting of the server) are skipped; [`model::rsync_line`] reads the
+//! others. A listing that ends within a line is refused: its transfer was cut off. Entries may come in any
+//! order, and directories that have no line of their own are added.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
@@ -21,6 +21,7 @@ use super::links::{Links, MAX_LINKS};
 use super::names;
 use super::progress::Progress;
 use index::{Directory, MAX_DIRECTORIES};
+use model::rsync_line::{RsyncLine, unescape};
 use model::{MAX_NAME, path};
 use runtime::regular_file::{self, ReadError};
 
@@ -89,7 +90,7 @@ fn parse(mut input: impl BufRead, progress: &Progress) -> Result<Listed, Listing
                 false => ListingError::CutOff(number),
             });
         };
-        match Entry::parse(line.strip_suffix(b"\r").unwrap_or(line)) {
+        match RsyncLine::parse(line.strip_suffix(b"\r").unwrap_or(line)) {
             Some(entry) => {
                 has_begun = true;
                 tree.add(&entry, progress)?;
@@ -107,80 +108,6 @@ fn parse(mut input: impl BufRead, progress: &Progress) -> Result<Listed, Listing
     }
 }
 
-/// A line of a listing.
-struct Entry<'a> {
-    /// The letter for its type.
-    kind: u8,
-    /// Whether everybody may read it, and enter it if it is a directory.
-    is_released: bool,
-    /// Path, and the target of a link.
-    name: &'a [u8],
-}
-
-impl<'a> Entry<'a> {
-    fn parse(line: &'a [u8]) -> Option<Self> {
-        let (&[kind, ref mode @ ..], rest) = line.split_first_chunk::<10>()?;
-        let is_mode = |byte: &u8| b"rwxsStT-".contains(byte);
-        if !b"-dlcbps".contains(&kind) || !mode.iter().all(is_mode) {
-            return None;
-        }
-        // A sign for access control lists may follow.
-        let rest = rest.strip_prefix(b"+").or(rest.strip_prefix(b".")).unwrap_or(rest);
-        let size = rest.trim_ascii_start();
-        let (size, rest) = split_at_blank(size)?;
-        let (date, rest) = split_at_blank(rest)?;
-        let (time, name) = split_at_blank(rest)?;
-        let is_size = |byte: &u8| byte.is_ascii_digit() || b",.'KMGTP".contains(byte);
-        let is_sound = !size.is_empty()
-            && size.iter().all(is_size)
-            && has_form(date, b"0000/00/00")
-            && has_form(time, b"00:00:00")
-            && !name.is_empty();
-        let others = mode.get(6..9)?;
-        let (reads, enters) = (others.first() == Some(&b'r'), b"xt".contains(others.get(2)?));
-        is_sound.then_some(Self { kind, is_released: reads && (enters || kind != b'd'), name })
-    }
-}
-
-fn split_at_blank(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let at = text.iter().position(|&byte| byte == b' ')?;
-    Some((text.get(..at)?, text.get(at + 1..)?))
-}
-
-/// Whether a text has digits where the form has, and the same other characters.
-fn has_form(text: &[u8], form: &[u8]) -> bool {
-    let matches = |(byte, form): (&u8, &u8)| match form {
-        b'0' => byte.is_ascii_digit(),
-        form => byte == form,
-    };
-    text.len() == form.len() && text.iter().zip(form).all(matches)
-}
-
-/// Decodes `\#123`.
-fn unescape(text: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&first, others)) = rest.split_first() {
-        let octal = |digit: u8| matches!(digit, b'0'..=b'7').then(|| u16::from(digit - b'0'));
-        let escaped = match rest {
-            [b'\\', b'#', a, b, c, ..] => octal(*a).zip(octal(*b)).zip(octal(*c)),
-            _ => None,
-        };
-        let byte = escaped.and_then(|((a, b), c)| u8::try_from(a << 6 | b << 3 | c).ok());
-        match byte {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = rest.get(5..).unwrap_or(&[]);
-            }
-            None => {
-                bytes.push(first);
-                rest = others;
-            }
-        }
-    }
-    bytes
-}
-
 /// Everything that is listed, released or not.
 #[derive(Default)]
 struct ListedTree {
@@ -191,7 +118,7 @@ struct ListedTree {
 }
 
 impl ListedTree {
-    fn add(&mut self, entry: &Entry<'_>, progress: &Progress) -> Result<(), ListingError> {
+    fn add(&mut self, entry: &RsyncLine<'_>, progress: &Progress) -> Result<(), ListingError> {
         let (name, target) = match entry.kind {
             b'l' => match entry.name.windows(4).position(|window| window == b" -> ") {
                 Some(at) => (entry.name.get(..at), entry.name.get(at + 4..)),
@@ -242,8 +169,7 @@ impl ListedTree {
 
     /// The text of a name; `None`, with a finding, if it is none.
     fn text(&mut self, name: &[u8]) -> Option<String> {
-        let bytes = unescape(name);
-        match String::from_utf8(bytes) {
+        match String::from_utf8(unescape(name).into_owned()) {
             Ok(text) if !text.chars().any(char::is_control) => Some(text),
             Ok(text) => {
                 self.findings.add(Problem::Control, text);
@@ -368,19 +294,6 @@ sent 123 bytes
         assert_eq!(listed.directories.len(), 65, "with the top");
         assert_eq!(names(&listed).last(), Some(&(&*deep(64), 1)));
         assert_eq!(listed.findings.count(Problem::TooDeep), 2);
-    }
-
-    #[test]
-    fn escapes_are_those_of_rsync() {
-        for (text, expected) in [
-            ("a\\#012b", &b"a\nb"[..]),
-            ("\\#777", b"\\#777"),
-            ("\\#08", b"\\#08"),
-            ("\\#134#101", b"\\#101"),
-            ("\\", b"\\"),
-        ] {
-            assert_eq!(unescape(text.as_bytes()), expected, "{text}");
-        }
     }
 
     #[test]
