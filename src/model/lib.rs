@@ -28,6 +28,7 @@ pub mod tier;
 pub mod one_line;
 pub mod percent;
 pub mod rsync_line;
+pub mod secret;
 
 /// The greatest length of the name of a directory, repository or file in bytes. With it, no URL made of
 /// them is longer than the lines that clients read (see [`base_url::BadUrl::TooLong`]).

@@ -3,9 +3,10 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use model::secret::Secret;
 use rustix::rand::{GetRandomFlags, getrandom};
 
-use super::token_file::{Token, is_equal};
+use super::token_file::Token;
 
 /// How long a session lasts.
 pub(super) const LIFE: Duration = Duration::from_secs(12 * 3_600);
@@ -17,7 +18,7 @@ const MAX_SESSIONS: usize = 64;
 pub(super) struct Sessions(Mutex<Vec<Session>>);
 
 struct Session {
-    id: String,
+    id: Secret,
     token: Token,
     ends: Instant,
 }
@@ -37,15 +38,18 @@ impl Sessions {
         if sessions.len() >= MAX_SESSIONS {
             sessions.remove(0);
         }
-        sessions.push(Session { id: id.clone(), token: token.clone(), ends: now + LIFE });
+        sessions.push(Session {
+            id: Secret::new(id.clone()),
+            token: token.clone(),
+            ends: now + LIFE,
+        });
         Some(id)
     }
 
     /// The token that a number stands for.
     pub(super) fn find(&self, id: &str, now: Instant) -> Option<Token> {
         let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_id =
-            sessions.iter().rev().find(|session| is_equal(session.id.as_bytes(), id.as_bytes()));
+        let of_id = sessions.iter().rev().find(|session| session.id.is(id.as_bytes()));
         of_id.filter(|session| session.ends > now).map(|session| session.token.clone())
     }
 }
@@ -55,7 +59,7 @@ mod tests {
     use super::*;
 
     fn token(name: &str) -> Token {
-        Token { name: name.to_owned(), secret: "0123456789abcdef".to_owned() }
+        Token { name: name.to_owned(), secret: Secret::new("0123456789abcdef".to_owned()) }
     }
 
     #[test]
