@@ -46,3 +46,4 @@ pub mod replay;
 
 #[cfg(test)]
 mod laws;
+pub mod listing;
