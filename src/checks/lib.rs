@@ -47,3 +47,4 @@ pub mod replay;
 #[cfg(test)]
 mod laws;
 pub mod listing;
+pub mod checkin;

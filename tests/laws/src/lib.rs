@@ -7,6 +7,7 @@
 pub mod xml;
 pub mod answers;
 pub mod catalogs;
+pub mod checkins;
 pub mod client_address;
 pub mod inputs;
 pub mod geographies;
@@ -20,7 +21,7 @@ pub mod trees;
 pub type Target = fn(&[u8]);
 
 /// Every target, with the name of its file in `fuzz_targets/` and its folder in `corpus/`.
-pub const TARGETS: [(&str, Target); 21] = [
+pub const TARGETS: [(&str, Target); 23] = [
     ("query", answers::query),
     ("x_forwarded_for", client_address::x_forwarded_for),
     ("forwarded", client_address::forwarded),
@@ -42,4 +43,6 @@ pub const TARGETS: [(&str, Target); 21] = [
     ("stored_routes", route_tables::stored_routes),
     ("index", trees::index),
     ("repomd", trees::repomd),
+    ("checkin", checkins::checkin),
+    ("report_mirror", checkins::report_mirror),
 ];
