@@ -48,3 +48,4 @@ pub mod replay;
 mod laws;
 pub mod listing;
 pub mod checkin;
+pub mod notice;
