@@ -43,9 +43,9 @@ pub mod select;
 pub mod schedule;
 pub mod explain;
 pub mod replay;
-
-#[cfg(test)]
-mod laws;
 pub mod listing;
 pub mod checkin;
 pub mod notice;
+
+#[cfg(test)]
+mod laws;

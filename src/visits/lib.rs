@@ -26,5 +26,6 @@ pub mod trace;
 pub mod crawler;
 mod visit;
 pub mod own_versions;
+pub mod rsync;
 
 pub use crawler::{Crawler, Visited};

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Suites whose runner can leave tests out; [`support::debian::suite`] says why.
-const SUITES: [&str; 4] = ["clients", "packaging", "faults", "tasks"];
+const SUITES: [&str; 5] = ["clients", "packaging", "faults", "tasks", "rsync"];
 
 /// Where their sources are; each with its text.
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {
