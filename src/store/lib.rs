@@ -16,6 +16,14 @@
 //! comparing claim and beat in the statement that writes. So no decision about who is alive reads a clock of
 //! another machine, and of two ends of one claim, one is accepted.
 //!
+//! A process that finds a row under its own name whose claim it was never told of *gives it back*: the reply
+//! was lost on its way, and the task has not begun.
+//!
+//! # Whose files
+//!
+//! A task may be about files that only some machines have. Then it names their *site*, and only nodes of that
+//! site are given it.
+//!
 //! # What it does not do
 //!
 //! - It does not decide when a runner is dead, or when a schedule is looked at: the room `tasks` does.

@@ -24,11 +24,28 @@ impl Dialect {
         }
     }
 
-    /// What keeps the rows that a SELECT returns from being changed.
-    pub fn for_share(self) -> &'static str {
+    /// What sorts a text by its bytes: the default of a server is another.
+    pub fn by_bytes(self) -> &'static str {
         match self {
             Self::Sqlite => "",
-            Self::Postgres => " FOR SHARE",
+            Self::Postgres => " COLLATE \"C\"",
+        }
+    }
+
+    /// What locks the rows that a SELECT returns as an UPDATE does: rows that refer to them may be made.
+    pub fn for_no_key_update(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR NO KEY UPDATE",
+        }
+    }
+
+    /// What keeps others from locking the rows that a SELECT returns with [`Self::for_update`]. An UPDATE
+    /// does not wait for it.
+    pub fn for_key_share(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR KEY SHARE",
         }
     }
 

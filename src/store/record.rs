@@ -133,6 +133,8 @@ words! {
         Cancelled = "cancelled",
         /// Its runner was found dead.
         Lost = "lost",
+        /// Its runner was not told that it had it, and has given it back.
+        Returned = "returned",
         /// Its runner shut down.
         Interrupted = "interrupted",
         /// It will not be run again.
@@ -159,6 +161,8 @@ pub struct NewTask {
     pub args: String,
     /// One line for people.
     pub summary: String,
+    /// The site whose files it is about: only its nodes run it. `None` if any node may.
+    pub site: Option<String>,
     /// Of tasks with equal keys, one is enqueued or running.
     pub unique_key: Option<String>,
     /// A name that the asker gives: asked twice with one name, there is one task.
@@ -228,6 +232,8 @@ pub struct Task {
     pub args: String,
     /// One line for people.
     pub summary: String,
+    /// The site whose files it is about: only its nodes run it. `None` if any node may.
+    pub site: Option<String>,
     /// Of tasks with equal keys, one is enqueued or running.
     pub unique_key: Option<String>,
     /// The name that the asker has given.
@@ -352,6 +358,10 @@ pub struct Node {
     pub id: String,
     /// Its present process.
     pub boot: String,
+    /// The site whose files it has; `None` if it takes tasks of all sites.
+    pub site: Option<String>,
+    /// These files, a line each.
+    pub files: String,
     /// The version of the program.
     pub version: String,
     /// The kinds that it runs.
@@ -388,6 +398,10 @@ pub struct Schedule {
     pub kind: String,
     /// Their arguments.
     pub args: String,
+    /// The site that they are of; `None` if any node may run them.
+    pub site: Option<String>,
+    /// The nodes that declare it, by name. It goes with the last of them.
+    pub nodes: Vec<String>,
     /// The time between two slots, in milliseconds.
     pub period: i64,
     /// Where in the period slots begin, in milliseconds.

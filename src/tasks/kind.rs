@@ -31,6 +31,11 @@ pub trait Kind: Send + Sync + 'static {
     /// How its tasks are treated.
     fn policy(&self) -> Policy;
 
+    /// Whether it reads or writes files of its machine: only nodes of the site where it was asked for run it.
+    fn is_bound_to_site(&self) -> bool {
+        false
+    }
+
     /// Looks at the arguments before a task is accepted. The error names what is wrong, and what would be
     /// right.
     fn plan(&self, args: &Args) -> Result<Plan, String>;
@@ -91,7 +96,8 @@ pub struct Policy {
 pub struct Plan {
     /// One line for people.
     pub summary: String,
-    /// Of tasks with equal keys, one is enqueued or running.
+    /// Of tasks with equal keys, one is enqueued or running; of a kind that is bound to its site, one at
+    /// each site.
     pub unique_key: Option<String>,
 }
 
@@ -104,19 +110,33 @@ pub struct Output {
     pub then: Vec<Request>,
 }
 
-/// The kinds that a process knows. Clones share them.
+/// The kinds that a process knows, and the site that it is of. Clones share them.
 #[derive(Clone, Default)]
-pub struct Kinds(Arc<Vec<Arc<dyn Kind>>>);
+pub struct Kinds {
+    kinds: Arc<Vec<Arc<dyn Kind>>>,
+    /// The name of the files that the process has; `None` if no other process of the store has others.
+    site: Option<Arc<str>>,
+}
 
 impl Kinds {
-    /// These kinds.
+    /// These kinds, in a process that takes tasks of all sites.
     pub fn new(kinds: Vec<Arc<dyn Kind>>) -> Self {
-        Self(Arc::new(kinds))
+        Self { kinds: Arc::new(kinds), site: None }
+    }
+
+    /// The same kinds in a process of this site. Processes of one site have the same files.
+    pub fn of_site(self, site: Option<&str>) -> Self {
+        Self { site: site.map(Arc::from), ..self }
+    }
+
+    /// The site of the process.
+    pub fn site(&self) -> Option<&str> {
+        self.site.as_deref()
     }
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Kind>> {
-        self.0.iter()
+        self.kinds.iter()
     }
 
     /// The one of this name.
@@ -128,15 +148,22 @@ impl Kinds {
     pub fn plan(&self, request: &Request) -> Result<NewTask, String> {
         let kind = self.find(&request.kind).ok_or_else(|| self.unknown(&request.kind))?;
         check(kind.parameters(), &request.args)?;
-        let Plan { summary, unique_key } = kind.plan(&request.args)?;
+        let Plan { mut summary, unique_key } = kind.plan(&request.args)?;
         let policy = kind.policy();
+        let wanted = request.site.as_deref().or(self.site());
+        let site = wanted.filter(|_| kind.is_bound_to_site());
+        if site != self.site() && site.is_some() {
+            // It is about files that are not known here.
+            summary = format!("at the site {}", wanted.unwrap_or_default());
+        }
         Ok(NewTask {
             kind: kind.name().to_owned(),
             queue: policy.queue.to_owned(),
             priority: request.priority.unwrap_or(policy.priority),
             args: Value::Object(request.args.clone()).to_string(),
             summary,
-            unique_key,
+            unique_key: unique_key.map(|key| at_site(&key, site)),
+            site: site.map(str::to_owned),
             request_id: request.request_id.clone(),
             on_loss: policy.on_loss,
             max_failures: policy.max_failures.into(),
@@ -157,6 +184,14 @@ impl Kinds {
             Some(meant) => format!("`{name}` is no kind of tasks; did you mean `{meant}`?"),
             None => format!("`{name}` is no kind of tasks; there are {}", names.join(", ")),
         }
+    }
+}
+
+/// A name that is one of its own at each site.
+pub fn at_site(name: &str, site: Option<&str>) -> String {
+    match site {
+        Some(site) => format!("{name}@{site}"),
+        None => name.to_owned(),
     }
 }
 

@@ -167,7 +167,13 @@ mod tests {
     const INTERVAL: Duration = Duration::from_secs(8);
 
     fn heartbeat(id: i64, beat: i64, node: &str) -> Heartbeat {
-        Heartbeat { id: TaskId(id), claim: ClaimNumber(1), beat, node: node.to_owned() }
+        Heartbeat {
+            id: TaskId(id),
+            claim: ClaimNumber(1),
+            beat,
+            node: node.to_owned(),
+            boot: String::new(),
+        }
     }
 
     /// A reader whose clock the test moves.

@@ -235,6 +235,7 @@ const OPERATIONS: &[&str] = &[
     "check_fence",
     "finish",
     "reap",
+    "give_back",
     "start_node",
     "stop_node",
     "tick",

@@ -26,6 +26,8 @@ tests! {
     a_server_that_writes_nothing_is_told_as_such,
     a_lost_connection_is_unknown_and_made_again,
     a_server_that_comes_back_is_found_again,
+    a_server_that_is_away_is_told_once_in_a_message,
+    a_store_of_the_first_schema_is_brought_up_to_date,
     one_request_asked_by_many_is_one_task,
     a_caller_who_goes_away_leaves_no_transaction,
     reads_do_not_delay_heartbeats,
@@ -204,6 +206,35 @@ fn a_server_that_comes_back_is_found_again() {
     server.start_again();
     let found = retry(|| block_on(store.run(Find(id))));
     assert!(matches!(found, Found::Task(_)));
+}
+
+fn a_server_that_is_away_is_told_once_in_a_message() {
+    let mut server = Postgres::start();
+    let store = open(&server.create_database("a"));
+    server.stop();
+    // The first one finds a connection that is lost, the others none; those that come at once are told why.
+    for _ in 0..5 {
+        let error = block_on(store.run(ReadOverview)).unwrap_err().to_string();
+        assert_eq!(error.matches("the store cannot be reached: ").count(), 1, "{error}");
+    }
+}
+
+fn a_store_of_the_first_schema_is_brought_up_to_date() {
+    let server = Postgres::start();
+    let url = server.create_database("a");
+    drop(open(&url));
+    let columns = "SELECT table_name, column_name, data_type FROM information_schema.columns
+                   WHERE table_schema = 'mirrorlistd' ORDER BY 1, ordinal_position";
+    let new = server.query("a", columns);
+    let back = "SET search_path = mirrorlistd; DROP TABLE task_request; DROP TABLE schedule_node;
+                ALTER TABLE task DROP COLUMN site; ALTER TABLE schedule DROP COLUMN site;
+                ALTER TABLE node DROP COLUMN site;
+                ALTER TABLE node DROP COLUMN files; UPDATE store_version SET version = 1";
+    server.query("a", back);
+    let store = open(&url);
+    assert_eq!(server.query("a", columns), new);
+    let done = block_on(live(&store));
+    assert!(!done.is_empty());
 }
 
 fn one_request_asked_by_many_is_one_task() {

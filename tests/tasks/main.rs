@@ -35,6 +35,8 @@ mod traps;
 mod transfer;
 mod killed;
 mod stopped;
+mod sites;
+mod circles;
 
 use std::process::ExitCode;
 
@@ -50,5 +52,7 @@ fn main() -> ExitCode {
     suite.add_all(transfer::TESTS);
     suite.add_all(killed::TESTS);
     suite.add_all(stopped::TESTS);
+    suite.add_all(sites::TESTS);
+    suite.add_all(circles::TESTS);
     suite.run()
 }

@@ -57,6 +57,7 @@ pub fn on_threads<R: Send + 'static>(
 /// A task that anybody may run at once.
 pub fn task() -> NewTask {
     NewTask {
+        site: None,
         kind: KIND.into(),
         queue: QUEUE.into(),
         priority: 0,
@@ -75,6 +76,8 @@ pub fn task() -> NewTask {
 /// The start of a node, with a budget for the queue of all tasks here.
 pub fn node(name: &str, max_running: i64) -> StartNode {
     StartNode {
+        site: None,
+        files: String::new(),
         node: name.into(),
         boot: format!("{name}-1"),
         version: "0".into(),
@@ -87,6 +90,7 @@ pub fn node(name: &str, max_running: i64) -> StartNode {
 /// The claim of a node that [`node`] has started.
 pub fn claim(name: &str, room: usize) -> Claim {
     Claim {
+        site: None,
         node: name.into(),
         boot: format!("{name}-1"),
         kinds: vec![KIND.into()],

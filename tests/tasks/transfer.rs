@@ -73,7 +73,14 @@ async fn sample() -> Store {
     store.run(Tick).await.unwrap();
     for n in 0..300 {
         let key = (n % 7 == 0).then(|| format!("key {n}"));
-        store.run(Enqueue(NewTask { unique_key: key, delay: n, ..task() })).await.unwrap();
+        let site = (n % 5 == 0).then(|| "east".to_owned());
+        let new = NewTask { unique_key: key, site, delay: n, ..task() };
+        store.run(Enqueue(new)).await.unwrap();
+    }
+    for n in 0..250 {
+        let (key, name) = (Some("key 294".to_owned()), Some(format!("Übung {n}, {}", n % 3)));
+        let met = NewTask { unique_key: key, request_id: name, delay: 300, ..task() };
+        assert!(!store.run(Enqueue(met)).await.unwrap().is_new);
     }
     let room = Claim { room: vec![("cpu".into(), 3)], ..claim("a", 3) };
     for round in 0..5 {
@@ -128,7 +135,7 @@ fn a_store_that_moves_there_and_back_is_the_same() {
         let kinds = vec![crate::stores::KIND.to_owned()];
         for store in [&before, &on_postgres, &after] {
             let faults = store.run(Examine { kinds: kinds.clone() }).await.unwrap();
-            assert_eq!(faults, Vec::<String>::new());
+            assert_eq!(faults, []);
             // Purged stays purged, unknown stays unknown, and no number is given twice.
             assert_eq!(store.run(Find(TaskId(302))).await.unwrap(), Found::Purged);
             assert_eq!(store.run(Find(TaskId(304))).await.unwrap(), Found::Unknown);

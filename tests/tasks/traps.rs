@@ -95,7 +95,7 @@ fn no_plan_of_the_server_makes_claimers_take_too_much() {
     let different: BTreeSet<_> = all.iter().copied().collect();
     assert_eq!((all.len(), different.len()), (N_TASKS, N_TASKS), "a task was claimed twice");
     assert_eq!(server.query("a", "SELECT max(claim) FROM mirrorlistd.task"), "1");
-    assert_eq!(block_on(store.run(Examine::default())).unwrap(), Vec::<String>::new());
+    assert_eq!(block_on(store.run(Examine::default())).unwrap(), []);
 }
 
 fn nothing_acknowledged_is_lost_when_connections_are_ended() {
@@ -171,7 +171,7 @@ fn nothing_is_lost(n_times: usize, disturb: impl Fn(&mut Postgres)) {
     let ends = "SELECT count(*), count(DISTINCT task) FROM mirrorlistd.task_event WHERE what = 'completed'";
     assert_eq!(server.query("a", ends), format!("{N_TASKS}|{N_TASKS}"));
     let store = open(&server.url("a"));
-    assert_eq!(block_on(store.run(Examine::default())).unwrap(), Vec::<String>::new());
+    assert_eq!(block_on(store.run(Examine::default())).unwrap(), []);
 }
 
 /// Asks for tasks, each until it is acknowledged.
@@ -197,8 +197,13 @@ fn run(store: &Store, known: &Known, name: &str, n_tasks: usize) {
         insist(store, &store::operations::node::StartNode { boot: boot.clone(), ..node(name, 3) });
         loop {
             let room = vec![(QUEUE.into(), 2)];
-            let claim =
-                Claim { node: name.into(), boot: boot.clone(), kinds: vec![KIND.into()], room };
+            let claim = Claim {
+                site: None,
+                node: name.into(),
+                boot: boot.clone(),
+                kinds: vec![KIND.into()],
+                room,
+            };
             let tasks = match block_on(store.run(claim)) {
                 Ok(tasks) => tasks,
                 Err(error) => {

@@ -18,6 +18,8 @@ pub struct Claim {
     pub node: String,
     /// Its process.
     pub boot: String,
+    /// The site whose tasks it takes, beside those of no site; `None` if it takes all.
+    pub site: Option<String>,
     /// The kinds that it knows.
     pub kinds: Vec<String>,
     /// How many more it can run of each queue.
@@ -43,18 +45,17 @@ impl Operation for Claim {
         let list = placeholders(1, names.len());
         // The lock and the count are two statements: the snapshot of one would be older than the lock that
         // it waits for, and two claimers would both see room.
-        let lock = tx.dialect().for_update();
+        let (by_bytes, lock) = (tx.dialect().by_bytes(), tx.dialect().for_update());
         let budgets = tx
             .query(
                 &format!(
                     "SELECT name, max_running FROM queue WHERE paused_at IS NULL AND name IN({list})
-                     ORDER BY name{lock}"
+                     ORDER BY name{by_bytes}{lock}"
                 ),
                 &names,
             )
             .await?;
-        // After the queues, which others may have locked for long: meanwhile the node must be free for its
-        // heartbeats.
+        // After the queues, in the order in which everybody locks.
         if budgets.is_empty() || !self.is_current(tx).await? {
             return Ok(Vec::new());
         }
@@ -91,9 +92,10 @@ impl Operation for Claim {
 
 impl Claim {
     /// Whether this process is still the node's, and goes on. The lock keeps another one from taking the
-    /// name, and from ending what its predecessor has, before this claim is there to be ended.
+    /// name, and from ending what its predecessor has, before this claim is there to be ended. Heartbeats
+    /// do not wait for it.
     async fn is_current<T: Transaction>(&self, tx: &mut T) -> Result<bool, Error> {
-        let lock = tx.dialect().for_share();
+        let lock = tx.dialect().for_key_share();
         let sql = format!("SELECT id FROM node WHERE id = ?1 AND boot = ?2 AND stopping = 0{lock}");
         let rows = tx.query(&sql, &[(&self.node).into(), (&self.boot).into()]).await?;
         Ok(!rows.is_empty())
@@ -110,6 +112,13 @@ impl Claim {
             vec![queue.into(), now.into(), limit.into(), (&self.node).into(), (&self.boot).into()];
         let kinds = placeholders(parameters.len() + 1, self.kinds.len());
         parameters.extend(self.kinds.iter().map(Value::from));
+        let of_site = match &self.site {
+            Some(site) => {
+                parameters.push(site.into());
+                format!("AND (site IS NULL OR site = ?{})", parameters.len())
+            }
+            None => String::new(),
+        };
         let (skip, columns) = (tx.dialect().for_update_skip_locked(), row::COLUMNS);
         // MATERIALIZED: joined as a loop, the subquery would be run again, and more rows be updated than
         // its limit (Oban #652).
@@ -119,7 +128,7 @@ impl Claim {
                     "WITH pick AS MATERIALIZED (
                          SELECT id FROM task
                          WHERE queue = ?1 AND state = 'enqueued' AND kind IN({kinds}) AND (run_after <= ?2
-                             OR COALESCE(beat_at, created_at) > ?2 + {SET_BACK})
+                             OR COALESCE(beat_at, created_at) > ?2 + {SET_BACK}) {of_site}
                          ORDER BY priority * 600000 + run_after, id LIMIT ?3{skip}
                      )
                      UPDATE task SET state = 'running', claim = claim + 1, beat = 0, rerun = 0, node = ?4,
@@ -186,6 +195,7 @@ mod tests {
             priority: 0,
             args: "{}".into(),
             summary: String::new(),
+            site: None,
             unique_key: None,
             request_id: None,
             on_loss: OnLoss::Requeue,
@@ -197,6 +207,8 @@ mod tests {
         let start = StartNode {
             node: "a".into(),
             boot: "1".into(),
+            site: None,
+            files: String::new(),
             version: String::new(),
             kinds: vec!["test".into()],
             queues: vec![("cpu".into(), 1)],
@@ -207,6 +219,7 @@ mod tests {
         let claim = Claim {
             node: "a".into(),
             boot: "1".into(),
+            site: None,
             kinds: vec!["test".into()],
             room: vec![("cpu".into(), 1)],
         };

@@ -31,11 +31,18 @@ pub(super) async fn after_end<T: Transaction>(
 ) -> Result<Option<TaskId>, Error> {
     if task.state == State::Completed {
         // Whoever asked for it: what the schedule is for is done.
-        tx.query(
-            "UPDATE schedule SET last_success = ?3 WHERE kind = ?1 AND args = ?2",
-            &[(&task.kind).into(), (&task.args).into(), now.into()],
-        )
-        .await?;
+        let mut parameters = vec![(&task.kind).into(), (&task.args).into(), now.into()];
+        let of_site = match &task.site {
+            Some(site) => {
+                parameters.push(site.into());
+                "site = ?4"
+            }
+            None => "site IS NULL",
+        };
+        let sql = format!(
+            "UPDATE schedule SET last_success = ?3 WHERE kind = ?1 AND args = ?2 AND {of_site}"
+        );
+        tx.query(&sql, &parameters).await?;
     }
     if !task.rerun || !task.state.is_terminal() {
         // What is enqueued again runs after whatever was asked for.
@@ -46,6 +53,7 @@ pub(super) async fn after_end<T: Transaction>(
         queue: task.queue.clone(),
         priority: task.priority,
         args: task.args.clone(),
+        site: task.site.clone(),
         summary: task.summary.clone(),
         unique_key: task.unique_key.clone(),
         request_id: None,

@@ -7,6 +7,8 @@ use crate::record::{NewTask, State, TaskId, Timestamp, What, bounded, bounds};
 
 /// How many tasks of a queue may wait. With the bounds of a row, this bounds the store.
 pub const MAX_WAITING: i64 = 100_000;
+/// How many requests with names may be merged into one task. Each name is kept as long as the task.
+pub const MAX_REQUESTS: i64 = 10_000;
 
 /// Accepts a task. Who asks for one that is there already (by its `unique_key`) gets that one's number: if
 /// it runs, another run follows, because it may have read its inputs before they changed.
@@ -62,14 +64,21 @@ pub(super) async fn follow<T: Transaction>(
     }
 }
 
-/// The task that was made when this was asked for before.
+/// The task that was made when this was asked for before, or that it was merged into.
 async fn find_request<T: Transaction>(
     tx: &mut T,
     new: &NewTask,
 ) -> Result<Option<Enqueued>, Error> {
     let Some(request) = &new.request_id else { return Ok(None) };
-    let rows =
-        tx.query("SELECT id, state FROM task WHERE request_id = ?1", &[request.into()]).await?;
+    let rows = tx
+        .query(
+            "SELECT id, state FROM task WHERE request_id = ?1
+             UNION ALL
+             SELECT task.id, task.state FROM task_request
+             JOIN task ON task.id = task_request.task WHERE task_request.request_id = ?1",
+            &[request.into()],
+        )
+        .await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let (id, state) = (TaskId(row.int(0)?), row.word(1, State::find)?);
     Ok(Some(Enqueued { id, state, is_new: false }))
@@ -89,7 +98,7 @@ async fn insert<T: Transaction>(
         Some(request) => request.clone(),
         None => format!("{:032x}", fastrand::u128(..)),
     };
-    let parameters: [Value; 17] = [
+    let parameters: [Value; 18] = [
         (&new.kind).into(),
         (&new.queue).into(),
         bounds::priority(new.priority).into(),
@@ -107,13 +116,14 @@ async fn insert<T: Transaction>(
         slot.map(|(_, slot)| slot).into(),
         State::Enqueued.as_str().into(),
         State::Running.as_str().into(),
+        new.site.clone().into(),
     ];
     // On PostgreSQL, another one of the key may have been inserted since.
     let rows = tx
         .query(
             "INSERT INTO task(kind, queue, priority, args, summary, unique_key, request_id, on_loss,
-                 max_failures, run_after, created_at, actor, parent, schedule, slot, state)
-             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+                 max_failures, run_after, created_at, actor, parent, schedule, slot, state, site)
+             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?18)
              ON CONFLICT(unique_key) WHERE unique_key IS NOT NULL AND state IN('enqueued','running')
              DO UPDATE SET
                  rerun = CASE WHEN task.state = ?17 THEN 1 ELSE task.rerun END,
@@ -129,6 +139,9 @@ async fn insert<T: Transaction>(
     let (id, state) = (TaskId(row.int(0)?), row.word(1, State::find)?);
     let is_new = row.text(2)? == request;
     let enqueued = Enqueued { id, state, is_new };
+    if !is_new {
+        remember_request(tx, new, now, id).await?;
+    }
     note(tx, new, now, enqueued).await?;
     Ok(enqueued)
 }
@@ -161,8 +174,35 @@ async fn merge<T: Transaction>(
     let Some(row) = rows.first() else { return Ok(None) };
     let (id, state) = (TaskId(row.int(0)?), row.word(1, State::find)?);
     let enqueued = Enqueued { id, state, is_new: false };
+    remember_request(tx, new, now, id).await?;
     note(tx, new, now, enqueued).await?;
     Ok(Some(enqueued))
+}
+
+/// Remembers that a request was merged into a task, so that the same request gets the same answer when the
+/// task has ended, and another one of its key could be made.
+async fn remember_request<T: Transaction>(
+    tx: &mut T,
+    new: &NewTask,
+    now: Timestamp,
+    id: TaskId,
+) -> Result<(), Error> {
+    let Some(request) = &new.request_id else { return Ok(()) };
+    let rows = tx
+        .query(
+            "SELECT 1 FROM task_request WHERE task = ?1 LIMIT 1 OFFSET ?2",
+            &[id.0.into(), (MAX_REQUESTS - 1).into()],
+        )
+        .await?;
+    if !rows.is_empty() {
+        return Err(Error::Refused(format!("{MAX_REQUESTS} requests wait for task {id} already")));
+    }
+    tx.query(
+        "INSERT INTO task_request(request_id, task, at) VALUES(?1, ?2, ?3)",
+        &[request.into(), id.0.into(), now.into()],
+    )
+    .await
+    .map(drop)
 }
 
 async fn note<T: Transaction>(
@@ -186,8 +226,16 @@ fn check(new: &NewTask) -> Result<(), Error> {
             "the arguments have {n} bytes, at most {max} are taken"
         )));
     }
-    let keys =
-        [Some(&new.kind), Some(&new.queue), new.unique_key.as_ref(), new.request_id.as_ref()];
+    if new.request_id.as_ref().is_some_and(String::is_empty) {
+        return Err(Error::Refused("the name of a request is empty".to_owned()));
+    }
+    let keys = [
+        Some(&new.kind),
+        Some(&new.queue),
+        new.site.as_ref(),
+        new.unique_key.as_ref(),
+        new.request_id.as_ref(),
+    ];
     match keys.into_iter().flatten().find(|key| key.len() > bounds::LINE || key.contains('\0')) {
         Some(key) => Err(Error::Refused(format!("`{}` is too long for a name", bounded(key, 60)))),
         None if new.args.contains('\0') => {

@@ -1,6 +1,6 @@
 //! Ends of attempts, by those who ran them.
 
-use super::{end, enqueue, event, row};
+use super::{end, enqueue, event, lock, row};
 use crate::error::Error;
 use crate::operation::{Hint, Operation, Transaction};
 use crate::record::{ClaimNumber, NewTask, State, Task, TaskId, What, bounded, bounds};
@@ -109,6 +109,7 @@ impl Operation for Finish {
             _ => "failures",
         };
         let is_enqueued = format!("({state}) = 'enqueued'");
+        self.lock(tx).await?;
         let columns = row::COLUMNS;
         let rows = tx
             .query(
@@ -154,6 +155,17 @@ impl Operation for Finish {
 }
 
 impl Finish {
+    /// Locks what this end may change, in the order of [`lock`].
+    async fn lock<T: Transaction>(&self, tx: &mut T) -> Result<(), Error> {
+        if matches!(self.end, End::Completed { .. }) {
+            lock::schedules_of(tx, self.id).await?;
+            let keys: Vec<_> =
+                self.then.iter().filter_map(|next| next.unique_key.as_deref()).collect();
+            lock::tasks(tx, Some(self.id), &keys).await?;
+        }
+        Ok(())
+    }
+
     /// The event of an end that led to `state`.
     fn what(&self, state: State) -> What {
         match (state, &self.end) {
@@ -193,7 +205,7 @@ impl Finish {
         match outcome {
             // The task has been purged, or never was.
             None => Ok(Finished::Stale),
-            Some(What::Lost) => {
+            Some(What::Lost | What::Returned) => {
                 let now = tx.now().await?;
                 let detail = format!("the end of attempt {} came too late", self.claim.0);
                 event::record(tx, self.id, now, &self.node, What::StaleWrite, &detail).await?;

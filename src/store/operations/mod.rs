@@ -5,6 +5,7 @@
 //! | [`enqueue`] | accept a task, once |
 //! | [`claim`] | give tasks to a runner |
 //! | [`renew`] | keep them; what runs now |
+//! | [`give_back`] | give back what a runner never heard of |
 //! | [`finish`] | end an attempt |
 //! | [`lose`] | end the attempts of runners that are gone |
 //! | [`people`] | cancel, retry, pause, comment |
@@ -13,13 +14,17 @@
 //! | [`read`] | for pages, waits and metrics |
 //! | [`purge`] | remove what ended long ago |
 //! | [`doctor`] | look for what cannot be |
+//!
+//! All of them lock rows in one order, which `lock` tells.
 
 mod row;
 mod event;
+mod lock;
 pub mod enqueue;
 pub mod claim;
 pub mod renew;
 mod end;
+pub mod give_back;
 pub mod finish;
 pub mod lose;
 pub mod people;

@@ -123,6 +123,7 @@ impl Operation for Retry {
             queue: task.queue,
             priority: task.priority,
             args: task.args,
+            site: task.site,
             summary: task.summary,
             unique_key: task.unique_key,
             request_id: self.request_id.clone(),

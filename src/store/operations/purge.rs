@@ -1,5 +1,6 @@
 //! Removes what ended long ago.
 
+use super::{lock, node};
 use crate::error::Error;
 use crate::operation::{Operation, Transaction};
 
@@ -63,7 +64,8 @@ impl Operation for Purge {
     }
 }
 
-/// Removes nodes that have not been seen for so many milliseconds, and have no task.
+/// Removes nodes that have not been seen for so many milliseconds, and have no task, with the schedules that
+/// no other node declares.
 #[derive(Clone, Debug)]
 pub struct PurgeNodes(pub i64);
 
@@ -82,6 +84,10 @@ impl Operation for PurgeNodes {
                 &[before.into()],
             )
             .await?;
+        if !rows.is_empty() {
+            lock::all_schedules(tx).await?;
+            node::remove_undeclared(tx).await?;
+        }
         rows.iter().map(|row| row.text(0)).collect()
     }
 }

@@ -1,5 +1,7 @@
 //! What pages, waits and metrics read.
 
+use std::collections::BTreeMap;
+
 use super::row;
 use crate::error::Error;
 use crate::operation::{Dialect, Operation, Row, Transaction, Value, placeholders};
@@ -295,7 +297,8 @@ async fn queues<T: Transaction>(tx: &mut T, now: Timestamp) -> Result<Vec<Queue>
 async fn nodes<T: Transaction>(tx: &mut T) -> Result<Vec<Node>, Error> {
     let rows = tx
         .query(
-            "SELECT id, boot, version, kinds, started_at, seen_at, stopping FROM node ORDER BY id",
+            "SELECT id, boot, version, kinds, started_at, seen_at, stopping, site, files FROM node
+             ORDER BY id",
             &[],
         )
         .await?;
@@ -308,23 +311,33 @@ async fn nodes<T: Transaction>(tx: &mut T) -> Result<Vec<Node>, Error> {
             started_at: row.time(4)?,
             seen_at: row.time(5)?,
             stopping: row.int(6)? != 0,
+            site: row.text_or_null(7)?,
+            files: row.text(8)?,
         })
     };
     rows.iter().map(node).collect()
 }
 
 async fn schedules<T: Transaction>(tx: &mut T) -> Result<Vec<Schedule>, Error> {
+    let mut nodes: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in tx.query("SELECT schedule, node FROM schedule_node", &[]).await? {
+        nodes.entry(row.text(0)?).or_default().push(row.text(1)?);
+    }
+    // Sorted here: a server may sort text by other rules.
+    nodes.values_mut().for_each(|nodes| nodes.sort());
     let rows = tx
         .query(
             "SELECT id, kind, args, period, phase, catch_up, last_slot, missed, paused_at, paused_by,
-                 reason, last_success
+                 reason, last_success, site
              FROM schedule ORDER BY id",
             &[],
         )
         .await?;
-    let schedule = |row: &Row| {
+    let mut schedule = |row: &Row| {
+        let id = row.text(0)?;
         Ok(Schedule {
-            id: row.text(0)?,
+            nodes: nodes.remove(&id).unwrap_or_default(),
+            id,
             kind: row.text(1)?,
             args: row.text(2)?,
             period: row.int(3)?,
@@ -336,9 +349,10 @@ async fn schedules<T: Transaction>(tx: &mut T) -> Result<Vec<Schedule>, Error> {
             paused_by: row.text_or_null(9)?,
             reason: row.text_or_null(10)?,
             last_success: row.time_or_null(11)?,
+            site: row.text_or_null(12)?,
         })
     };
-    rows.iter().map(schedule).collect()
+    rows.iter().map(&mut schedule).collect()
 }
 
 /// The claim of a task, if it is held by this process: the check before an effect is made visible.

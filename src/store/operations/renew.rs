@@ -57,6 +57,13 @@ impl Operation for Renew {
 
     async fn run<T: Transaction>(&self, tx: &mut T) -> Result<Renewed, Error> {
         let now = tx.now().await?;
+        // First, as everybody locks a node before its tasks.
+        let nodes = tx
+            .query(
+                "UPDATE node SET seen_at = ?3 WHERE id = ?1 AND boot = ?2 RETURNING id",
+                &[(&self.node).into(), (&self.boot).into(), now.into()],
+            )
+            .await?;
         let mut tasks: Vec<&Progress> = self.tasks.iter().collect();
         // Always locked in one order, so that two processes never wait for each other.
         tasks.sort_by_key(|task| task.id);
@@ -84,13 +91,6 @@ impl Operation for Renew {
                 kept.push(Kept { id: task.id, claim: task.claim, cancelled_by });
             }
         }
-        // Last, so that the row is locked for a moment only.
-        let nodes = tx
-            .query(
-                "UPDATE node SET seen_at = ?3 WHERE id = ?1 AND boot = ?2 RETURNING id",
-                &[(&self.node).into(), (&self.boot).into(), now.into()],
-            )
-            .await?;
         Ok(Renewed { is_current: !nodes.is_empty(), kept })
     }
 }
@@ -110,6 +110,8 @@ pub struct Heartbeat {
     pub beat: i64,
     /// The node that holds it.
     pub node: String,
+    /// Its process.
+    pub boot: String,
 }
 
 impl Operation for Running {
@@ -120,7 +122,7 @@ impl Operation for Running {
 
     async fn run<T: Transaction>(&self, tx: &mut T) -> Result<Vec<Heartbeat>, Error> {
         // Sorted here: for an order by id, SQLite would read all rows of the table.
-        let sql = "SELECT id, claim, beat, node FROM task WHERE state = 'running'";
+        let sql = "SELECT id, claim, beat, node, boot FROM task WHERE state = 'running'";
         let rows = tx.query(sql, &[]).await?;
         let heartbeat = |row: &crate::operation::Row| {
             Ok(Heartbeat {
@@ -128,6 +130,7 @@ impl Operation for Running {
                 claim: ClaimNumber(row.int(1)?),
                 beat: row.int(2)?,
                 node: row.text(3)?,
+                boot: row.text(4)?,
             })
         };
         let mut running = rows.iter().map(heartbeat).collect::<Result<Vec<_>, Error>>()?;

@@ -9,7 +9,8 @@ pub(super) const COLUMNS: &str = "task.id, task.kind, task.queue, task.state, ta
      task.summary, task.unique_key, task.request_id, task.rerun, task.on_loss, task.failures, \
      task.max_failures, task.run_after, task.created_at, task.actor, task.parent, task.schedule, task.slot, \
      task.claim, task.node, task.boot, task.beat, task.beat_at, task.started_at, task.stage, task.done, \
-     task.total, task.cancel_at, task.cancel_by, task.finished_at, task.error_code, task.error, task.result";
+     task.total, task.cancel_at, task.cancel_by, task.finished_at, task.error_code, task.error, task.result, \
+     task.site";
 
 /// Reads a row of [`COLUMNS`].
 pub(super) fn task(row: &Row) -> Result<Task, Error> {
@@ -21,6 +22,7 @@ pub(super) fn task(row: &Row) -> Result<Task, Error> {
         priority: row.int(4)?,
         args: row.text(5)?,
         summary: row.text(6)?,
+        site: row.text_or_null(34)?,
         unique_key: row.text_or_null(7)?,
         request_id: row.text(8)?,
         rerun: row.int(9)? != 0,

@@ -1,6 +1,7 @@
 //! Schedules: makes the task of a slot, once.
 
 use super::enqueue::{self, Enqueued};
+use super::lock;
 use crate::error::Error;
 use crate::operation::{Hint, Operation, Row, Transaction};
 use crate::record::{CatchUp, NewTask, OnLoss, Timestamp, slot_of};
@@ -35,7 +36,7 @@ impl Operation for Tick {
         let now = tx.now().await?;
         let mut ticked = Ticked::default();
         // Without a lock: mostly none is due, and the ends of their tasks change these rows too.
-        let sql = "SELECT id, period, phase, last_slot FROM schedule ORDER BY id";
+        let sql = "SELECT id, period, phase, last_slot FROM schedule";
         let mut due = Vec::new();
         for row in tx.query(sql, &[]).await? {
             let (id, period, phase) = (row.text(0)?, row.int(1)?, row.int(2)?);
@@ -46,15 +47,7 @@ impl Operation for Tick {
                 due.push(id);
             }
         }
-        let lock = tx.dialect().for_update();
-        let sql = format!(
-            "SELECT id, period, phase, catch_up, last_slot, paused_at, kind, queue, priority, args, summary,
-                 unique_key, on_loss, max_failures
-             FROM schedule WHERE id = ?1{lock}"
-        );
-        for id in due {
-            let rows = tx.query(&sql, &[id.into()]).await?;
-            let Some(row) = rows.first() else { continue };
+        for row in lock_due(tx, due).await? {
             let (id, period, phase) = (row.text(0)?, row.int(1)?, row.int(2)?);
             let slot = slot_of(now, period, phase);
             let last = row.time(4)?;
@@ -84,12 +77,38 @@ impl Operation for Tick {
             if is_paused || is_late {
                 continue;
             }
-            if let Some(made) = make(tx, &id, slot, row).await? {
+            if let Some(made) = make(tx, &id, slot, &row).await? {
                 ticked.made.push((id, made));
             }
         }
         Ok(ticked)
     }
+}
+
+/// Locks these schedules and the tasks of their keys, and returns the schedules by name.
+async fn lock_due<T: Transaction>(tx: &mut T, mut due: Vec<String>) -> Result<Vec<Row>, Error> {
+    // Sorted here: a server may sort text by other rules.
+    due.sort();
+    let lock = tx.dialect().for_no_key_update();
+    let sql = format!(
+        "SELECT id, period, phase, catch_up, last_slot, paused_at, kind, queue, priority, args, summary,
+             unique_key, on_loss, max_failures, site
+         FROM schedule WHERE id = ?1{lock}"
+    );
+    let mut rows = Vec::new();
+    for id in due {
+        rows.extend(tx.query(&sql, &[id.into()]).await?.into_iter().take(1));
+    }
+    let keys = rows.iter().map(key).collect::<Result<Vec<_>, _>>()?;
+    let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+    lock::tasks(tx, None, &keys).await?;
+    Ok(rows)
+}
+
+/// The key of the tasks of a schedule.
+fn key(row: &Row) -> Result<String, Error> {
+    let id = row.text(0)?;
+    Ok(row.text_or_null(11)?.unwrap_or_else(|| format!("schedule:{id}")))
 }
 
 /// Whether nobody has taken the present slot.
@@ -121,7 +140,8 @@ async fn make<T: Transaction>(
         priority: row.int(8)?,
         args: row.text(9)?,
         summary: row.text(10)?,
-        unique_key: Some(row.text_or_null(11)?.unwrap_or_else(|| format!("schedule:{id}"))),
+        site: row.text_or_null(14)?,
+        unique_key: Some(key(row)?),
         request_id: None,
         on_loss: row.word(12, OnLoss::find)?,
         max_failures: row.int(13)?,

@@ -59,8 +59,8 @@ impl LaneState {
 #[derive(Default)]
 struct Backoff {
     n_failures: u32,
-    until: Option<Instant>,
-    reason: String,
+    /// Until when none is tried, and what those who ask meanwhile are told.
+    refused: Option<(Instant, Error)>,
 }
 
 /// The right to use a connection of a lane.
@@ -108,8 +108,7 @@ impl Pool {
             Err(error) => {
                 let wait = FIRST_BACKOFF.saturating_mul(1 << backoff.n_failures.min(10));
                 backoff.n_failures = backoff.n_failures.saturating_add(1);
-                backoff.until = Some(Instant::now() + wait.min(MAX_BACKOFF));
-                backoff.reason = error.to_string();
+                backoff.refused = Some((Instant::now() + wait.min(MAX_BACKOFF), error.clone()));
             }
         }
         connected
@@ -118,10 +117,8 @@ impl Pool {
     /// Shortly after a connection that could not be made, none is tried: who asks is told at once.
     fn refuse_too_early(&self) -> Result<(), Error> {
         let backoff = self.backoff.lock().unwrap_or_else(PoisonError::into_inner);
-        match backoff.until {
-            Some(until) if Instant::now() < until => {
-                Err(Error::Unavailable(backoff.reason.clone()))
-            }
+        match &backoff.refused {
+            Some((until, error)) if Instant::now() < *until => Err(error.clone()),
             _ => Ok(()),
         }
     }

@@ -10,13 +10,11 @@ use super::format::{FORMAT, FORMAT_VERSION, Moved, wait_for_files};
 use super::table::{NUMBERED, Order, TABLES, Table};
 use crate::error::Error;
 use crate::operation::{Dialect, Operation, Row, Transaction, Value};
+use crate::operations::node::IS_LIVE;
 use crate::schema;
 
 /// How many rows are in memory at the same time.
 const PAGE: i64 = 100;
-/// How long ago a node may have been seen to count as running, in milliseconds: longer than any heartbeat
-/// takes.
-const NODE_IS_RUNNING: i64 = 60_000;
 
 /// Writes all rows as JSON Lines, see the [module](super). It can be run once.
 #[derive(Clone)]
@@ -43,18 +41,27 @@ impl Export {
 
     async fn write_table<T: Transaction>(&self, tx: &mut T, table: &Table) -> Result<u64, Error> {
         let (columns, name) = (table.column_list(), table.name);
+        let collation = tx.dialect().by_bytes();
+        let by_names = |n| {
+            let keys = table.first_columns(n).map(|key| format!("{key}{collation}"));
+            keys.collect::<Vec<_>>().join(", ")
+        };
         let mut n_rows = 0;
         let mut after = (i64::MIN, i64::MIN);
+        let mut after_text = String::new();
         loop {
             let rows = match table.order {
-                Order::Name => {
-                    let collation = match tx.dialect() {
-                        Dialect::Sqlite => "",
-                        Dialect::Postgres => " COLLATE \"C\"",
-                    };
-                    let key = table.columns.first().map_or("", |(key, _)| *key);
-                    let sql = format!("SELECT {columns} FROM {name} ORDER BY {key}{collation}");
+                Order::Name | Order::TwoNames => {
+                    let keys = by_names(if table.order == Order::Name { 1 } else { 2 });
+                    let sql = format!("SELECT {columns} FROM {name} ORDER BY {keys}");
                     tx.query(&sql, &[]).await?
+                }
+                Order::Text => {
+                    let key = by_names(1);
+                    let sql = format!(
+                        "SELECT {columns} FROM {name} WHERE {key} > ?1 ORDER BY {key} LIMIT ?2"
+                    );
+                    tx.query(&sql, &[(&after_text).into(), PAGE.into()]).await?
                 }
                 Order::Number => {
                     let sql =
@@ -74,7 +81,8 @@ impl Export {
                 n_rows += 1;
             }
             match (table.order, rows.last()) {
-                (Order::Name, _) | (_, None) => return Ok(n_rows),
+                (Order::Name | Order::TwoNames, _) | (_, None) => return Ok(n_rows),
+                (Order::Text, Some(row)) => after_text = row.text(0)?,
                 (Order::Number, Some(row)) => after.0 = row.int(0)?,
                 (Order::TwoNumbers, Some(row)) => after = (row.int(0)?, row.int(1)?),
             }
@@ -118,7 +126,7 @@ async fn refuse_running<T: Transaction>(tx: &mut T) -> Result<(), Error> {
     let rows = tx
         .query(
             "SELECT id, seen_at FROM node WHERE stopping = 0 AND seen_at > ?1 ORDER BY id LIMIT 1",
-            &[now.plus(-NODE_IS_RUNNING).into()],
+            &[now.plus(-IS_LIVE).into()],
         )
         .await?;
     let Some(row) = rows.first() else { return Ok(()) };
@@ -126,7 +134,7 @@ async fn refuse_running<T: Transaction>(tx: &mut T) -> Result<(), Error> {
     Err(Error::Refused(format!(
         "node {node} was seen {seconds} s ago: stop all nodes first; one that was killed counts as stopped \
          after {} s",
-        NODE_IS_RUNNING / 1_000
+        IS_LIVE / 1_000
     )))
 }
 

@@ -16,8 +16,12 @@ pub(super) enum Order {
     Number,
     /// By the first two columns, both numbers.
     TwoNumbers,
+    /// By a text, which is the first column.
+    Text,
     /// By a name, which is the first column. There are few rows.
     Name,
+    /// By the first two columns, both names. There are few rows.
+    TwoNames,
 }
 
 /// A table.
@@ -51,6 +55,8 @@ pub(super) const TABLES: &[Table] = &[
             ("started_at", Int),
             ("seen_at", Int),
             ("stopping", Int),
+            ("site", Text),
+            ("files", Text),
         ],
     },
     Table {
@@ -75,7 +81,13 @@ pub(super) const TABLES: &[Table] = &[
             ("paused_by", Text),
             ("reason", Text),
             ("last_success", Int),
+            ("site", Text),
         ],
+    },
+    Table {
+        name: "schedule_node",
+        order: Order::TwoNames,
+        columns: &[("schedule", Text), ("node", Text)],
     },
     Table {
         name: "task",
@@ -115,7 +127,13 @@ pub(super) const TABLES: &[Table] = &[
             ("error_code", Text),
             ("error", Text),
             ("result", Text),
+            ("site", Text),
         ],
+    },
+    Table {
+        name: "task_request",
+        order: Order::Text,
+        columns: &[("request_id", Text), ("task", Int), ("at", Int)],
     },
     Table {
         name: "task_attempt",
@@ -152,6 +170,11 @@ impl Table {
     /// The table of that name.
     pub(super) fn find(name: &str) -> Option<&'static Self> {
         TABLES.iter().find(|table| table.name == name)
+    }
+
+    /// The names of the first columns: all if there are fewer.
+    pub(super) fn first_columns(&self, n: usize) -> impl Iterator<Item = &'static str> {
+        self.columns.iter().take(n).map(|(name, _)| *name)
     }
 
     /// The names of the columns, with commas between them.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use super::table::{TABLES, Type};
 use super::{Export, Import};
 use crate::operation::{Operation, Transaction};
-use crate::operations::doctor::Examine;
+use crate::operations::doctor::{Examine, Fault};
 use crate::operations::enqueue::Enqueue;
 use crate::record::{NewTask, OnLoss, TaskId};
 use crate::sqlite::{Inline, system_clock};
@@ -32,6 +32,7 @@ fn empty() -> Store {
 
 fn task() -> NewTask {
     NewTask {
+        site: None,
         kind: "test.sleep".into(),
         queue: "cpu".into(),
         priority: 0,
@@ -60,6 +61,11 @@ impl Operation for Raw {
     }
 }
 
+fn shown(faults: &[Fault]) -> Vec<String> {
+    let shown = |fault: &Fault| format!("{} {}", fault.invariant.as_str(), fault.message);
+    faults.iter().map(shown).collect()
+}
+
 async fn exported(store: &Store) -> String {
     let sink = Sink::default();
     store.run(Export::to(sink.clone())).await.unwrap();
@@ -86,7 +92,10 @@ async fn what_was_exported_is_imported_with_its_numbers() {
     assert_eq!(exported(&store).await, text);
     assert_eq!(store.run(Enqueue(task())).await.unwrap().id, TaskId(251));
     let faults = store.run(Examine::default()).await.unwrap();
-    assert_eq!(faults, ["tasks wait in queue cpu, which has no row: no node takes them"]);
+    assert_eq!(
+        shown(&faults),
+        ["I11 tasks wait in queue cpu, which has no row: no node takes them"]
+    );
     // Into what has rows nothing is imported.
     let error = store.run(Import::from(Cursor::new(text))).await.unwrap_err().to_string();
     assert!(error.starts_with("the store is not empty"), "{error}");
@@ -201,28 +210,31 @@ async fn an_examination_names_what_cannot_be() {
     for _ in 0..30 {
         store.run(Enqueue(NewTask { queue: "cpu".into(), ..task() })).await.unwrap();
     }
-    let faults = async || store.run(Examine { kinds: vec!["known".into()] }).await.unwrap();
-    assert_eq!(faults().await, ["tasks wait in queue cpu, which has no row: no node takes them"]);
+    let faults = async || shown(&store.run(Examine { kinds: vec!["known".into()] }).await.unwrap());
+    assert_eq!(
+        faults().await,
+        ["I11 tasks wait in queue cpu, which has no row: no node takes them"]
+    );
     let raw = async |sql: &str| store.run(Raw(sql.to_owned())).await.unwrap();
     raw("INSERT INTO queue(name, max_running) VALUES('cpu', 1)").await;
     assert_eq!(faults().await, Vec::<String>::new());
     raw("DROP INDEX task_unique").await;
     raw("UPDATE task SET unique_key = 'k' WHERE id < 3").await;
-    assert_eq!(faults().await, ["2 tasks of the key k wait or run, and one may"]);
+    assert_eq!(faults().await, ["I5 2 tasks of the key k wait or run, and one may"]);
     raw("UPDATE task SET unique_key = NULL").await;
     raw("DROP INDEX task_slot").await;
     raw("UPDATE task SET schedule = 's', slot = 5 WHERE id < 3").await;
-    assert_eq!(faults().await, ["2 tasks were made for the slot 5 of schedule s"]);
+    assert_eq!(faults().await, ["I6 2 tasks were made for the slot 5 of schedule s"]);
     raw("UPDATE task SET schedule = NULL, slot = NULL").await;
     raw("UPDATE task SET state = 'running', boot = 'b', node = 'n', claim = 1 WHERE id < 3").await;
     assert_eq!(
         faults().await,
         [
-            "task 1 runs on node n, which has no row",
-            "task 2 runs on node n, which has no row",
-            "2 tasks of queue cpu run, and 1 may; it passes if the limit was lowered just now",
-            "task 1 runs, and its attempt 1 has ended or is missing",
-            "task 2 runs, and its attempt 1 has ended or is missing",
+            "I3 task 1 runs on node n, which has no row",
+            "I3 task 2 runs on node n, which has no row",
+            "I4 2 tasks of queue cpu run, and 1 may; it passes if the limit was lowered just now",
+            "I3 task 1 runs, and its attempt 1 has ended or is missing",
+            "I3 task 2 runs, and its attempt 1 has ended or is missing",
         ]
     );
     raw("UPDATE task SET state = 'enqueued', boot = NULL").await;
@@ -231,11 +243,28 @@ async fn an_examination_names_what_cannot_be() {
     assert_eq!(
         faults().await,
         [
-            "task 1 has claim 1, and an attempt with claim 4",
-            "attempt 4 of task 1 has no end, and the task is enqueued",
+            "I2 task 1 has claim 1, and an attempt with claim 4",
+            "I3 attempt 4 of task 1 has no end, and the task is enqueued",
         ]
     );
     raw("DELETE FROM task_attempt").await;
+    raw("UPDATE task SET cancel_at = 1 WHERE id = 1").await;
+    raw("UPDATE task SET state = 'failed', finished_at = 1, rerun = 1 WHERE id = 2").await;
+    raw("UPDATE task SET site = 'east' WHERE id = 3").await;
+    raw("INSERT INTO task_request SELECT request_id, id + 1, 1 FROM task WHERE id = 4").await;
+    let request = raw("SELECT request_id FROM task WHERE id = 4").await[0].text(0).unwrap();
+    assert_eq!(
+        faults().await,
+        [
+            format!("I5 2 tasks stand for the request {request}").as_str(),
+            "I8 task 1 was to be cancelled, and is enqueued",
+            "I9 task 2 is failed, and the run that was to follow is missing",
+            "I11 tasks wait for the site east, which no node has: no node takes them",
+        ]
+    );
+    raw("DELETE FROM task_request").await;
+    raw("UPDATE task SET cancel_at = NULL, state = 'enqueued', finished_at = NULL, rerun = 0, site = NULL")
+        .await;
     raw("PRAGMA ignore_check_constraints = ON").await;
     raw("UPDATE task SET state = 'odd', finished_at = 1 WHERE id = 1").await;
     raw("UPDATE task SET boot = 'b' WHERE id = 2").await;
@@ -244,32 +273,37 @@ async fn an_examination_names_what_cannot_be() {
     assert_eq!(
         found[..3],
         [
-            "task 1 is in the state `odd`, which there is not",
-            "task 2 is enqueued, and a process has it",
-            "task 3 is enqueued, and has the time of an end",
+            "I1 task 1 is in the state `odd`, which there is not",
+            "I3 task 2 is enqueued, and a process has it",
+            "I7 task 3 is enqueued, and has the time of an end",
         ]
     );
     // SQLite sees it as well, in its own words.
-    assert!(found[3..].iter().all(|fault| fault.starts_with("the file is damaged: ")), "{found:?}");
+    assert!(
+        found[3..].iter().all(|fault| fault.starts_with("file the file is damaged: ")),
+        "{found:?}"
+    );
     raw("UPDATE task SET state = 'completed', finished_at = NULL, boot = NULL").await;
     let found = faults().await;
-    assert_eq!(found[0], "task 1 is completed, and has no time of its end");
-    assert_eq!(found[20], "and more of the last one: only 20 are named");
+    assert_eq!(found[0], "I7 task 1 is completed, and has no time of its end");
+    assert_eq!(found[20], "I7 and more of the last one: only 20 are named");
     raw("UPDATE task SET finished_at = 2").await;
     raw(
         "INSERT INTO schedule(id, kind, queue, priority, args, summary, on_loss, max_failures, period,
          phase, catch_up, last_slot) VALUES('s', 'gone', 'cpu', 0, '{}', '', 'drop', 1, 1, 0, 'one', 0)",
     )
     .await;
-    assert_eq!(faults().await, ["schedule s makes tasks of the kind gone, which there is not"]);
+    assert_eq!(faults().await, ["I11 schedule s makes tasks of the kind gone, which there is not"]);
     raw("DELETE FROM schedule").await;
     raw("DELETE FROM sqlite_sequence WHERE name = 'task'").await;
     assert_eq!(
         faults().await,
-        ["the table task has the number 30, and 0 is the last that was given"]
+        ["I1 the table task has the number 30, and 0 is the last that was given"]
     );
     raw("DROP TABLE task_event").await;
     raw("CREATE TABLE task_event(id INTEGER PRIMARY KEY, task INTEGER, at INTEGER)").await;
     raw("INSERT INTO task_event(task, at) VALUES(77, 1)").await;
-    assert!(faults().await.contains(&"1 events are those of task 77, which is missing".to_owned()));
+    assert!(
+        faults().await.contains(&"I1 1 events are those of task 77, which is missing".to_owned())
+    );
 }

@@ -31,6 +31,7 @@ pub(super) fn begin(shared: &Shared, task: &Task, asked: Instant) -> Run {
         run.tell(Stop::ShuttingDown);
     }
     let entry = Entry::new(task, run.clone(), stall_after, asked);
+    state.begun.insert((task.id, task.claim));
     state.entries.insert((task.id, task.claim), entry);
     drop(state);
     if let (Some(numbers), Some(began)) = (shared.numbers.kind(&task.kind), task.started_at) {

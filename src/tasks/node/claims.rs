@@ -53,6 +53,7 @@ async fn claim(
     let claim = Claim {
         node: shared.options.name.clone(),
         boot: shared.boot.clone(),
+        site: shared.tasks.kinds().site().map(str::to_owned),
         kinds: shared.tasks.kinds().iter().map(|kind| kind.name().to_owned()).collect(),
         room,
     };

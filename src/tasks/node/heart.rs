@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use store::Error;
+use store::operations::give_back::GiveBack;
 use store::operations::lose::Reap;
 use store::operations::read::{Find, Found};
 use store::operations::renew::{Heartbeat, Kept, Progress, Renew, Renewed, Running};
@@ -179,9 +180,15 @@ fn end_overdue(shared: &Shared, now: Instant) {
 /// Looks who is alive, and ends the claims of those who are not. Returns whether the store could be read.
 async fn reap(shared: &Shared, liveness: &mut Liveness) -> bool {
     let limit = Instant::now() + shared.patience();
+    let over = over(shared);
     let Ok(Ok(running)) = timeout_at(limit, shared.tasks.store().run(Running)).await else {
         return false;
     };
+    for (id, claim) in unheard_of(shared, &over, &running) {
+        if !give_back(shared, (id, claim), limit).await {
+            return true;
+        }
+    }
     let verdict = liveness.observe(Instant::now(), &running);
     let held: BTreeSet<Key> = running.iter().map(|seen| (seen.id, seen.claim)).collect();
     shared.lock().hung.retain(|key, _| held.contains(key));
@@ -200,6 +207,48 @@ async fn reap(shared: &Shared, liveness: &mut Liveness) -> bool {
         }
     }
     true
+}
+
+/// Attempts of this process that are over.
+fn over(shared: &Shared) -> Vec<Key> {
+    let state = shared.lock();
+    state.begun.iter().filter(|key| !state.entries.contains_key(key)).copied().collect()
+}
+
+/// The claims that this process holds and has never begun: the reply to a claim was lost. `over` are attempts
+/// that were over before `running` was read.
+fn unheard_of(shared: &Shared, over: &[Key], running: &[Heartbeat]) -> Vec<Key> {
+    let own: BTreeSet<Key> = running
+        .iter()
+        .filter(|seen| seen.boot == shared.boot)
+        .map(|seen| (seen.id, seen.claim))
+        .collect();
+    let mut state = shared.lock();
+    for key in over.iter().filter(|key| !own.contains(key)) {
+        state.begun.remove(key);
+    }
+    if state.is_claiming {
+        // It may be on its way.
+        return Vec::new();
+    }
+    own.into_iter().filter(|key| !state.begun.contains(key)).collect()
+}
+
+/// Gives back a claim that was never heard of. Returns whether the store has answered.
+async fn give_back(shared: &Shared, (id, claim): Key, limit: Instant) -> bool {
+    let (node, boot) = (shared.options.name.clone(), shared.boot.clone());
+    let operation = GiveBack { id, claim, node, boot };
+    match timeout_at(limit, shared.tasks.change_task(id, operation)).await {
+        Ok(Ok(state)) => {
+            if let Some(state) = state {
+                let node = &shared.options.name;
+                tracing::warn!(node, %id, "the reply to a claim was lost: given back; it is {state}");
+            }
+            true
+        }
+        // What is unknown is looked at again in the next round.
+        Ok(Err(_)) | Err(_) => false,
+    }
 }
 
 /// Ends a claim. Returns whether the store has answered.

@@ -153,6 +153,8 @@ async fn start(shared: &Shared) -> Result<Duration, Error> {
     let start = StartNode {
         node: options.name.clone(),
         boot: shared.boot.clone(),
+        site: shared.tasks.kinds().site().map(str::to_owned),
+        files: options.files.join("\n"),
         version: options.version.clone(),
         kinds: shared.tasks.kinds().iter().map(|kind| kind.name().to_owned()).collect(),
         queues: queues.collect(),

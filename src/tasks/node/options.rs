@@ -11,6 +11,8 @@ pub struct NodeOptions {
     pub name: String,
     /// The version of the program.
     pub version: String,
+    /// The files of its site, as other nodes of that site must name them.
+    pub files: Vec<String>,
     /// Names of queues, and how many of their tasks may run at the same time on all nodes together.
     pub queues: Vec<(String, u32)>,
     /// All schedules.
@@ -34,6 +36,7 @@ impl NodeOptions {
         Self {
             name: name.into(),
             version: version.into(),
+            files: Vec::new(),
             queues: Vec::new(),
             schedules: Vec::new(),
             time_to_live: Duration::from_secs(30),

@@ -1,6 +1,6 @@
 //! What the loops of a node share: its options, what it runs, and how it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -40,6 +40,8 @@ pub(super) struct Shared {
 pub(super) struct State {
     pub(super) phase: Phase,
     pub(super) entries: BTreeMap<Key, Entry>,
+    /// Attempts that this process has begun, until the store does not say any more that they run.
+    pub(super) begun: BTreeSet<Key>,
     /// Why claims are not renewed although this process lives, until they are ended.
     pub(super) hung: BTreeMap<Key, String>,
     /// When a renewal was begun that has succeeded, the last one.
@@ -149,6 +151,7 @@ impl Shared {
             state: Mutex::new(State {
                 phase: Phase::Starting,
                 entries: BTreeMap::new(),
+                begun: BTreeSet::new(),
                 hung: BTreeMap::new(),
                 renewed_at: None,
                 store_errors: BTreeMap::new(),

@@ -140,7 +140,8 @@ impl<'h> Checker<'h> {
 
     fn requests(&mut self) {
         let mut keys = BTreeMap::new();
-        let mut made: BTreeMap<&str, i64> = BTreeMap::new();
+        let mut told: BTreeMap<&str, i64> = BTreeMap::new();
+        let may_be_purged = self.history.iter().any(|record| record.seen == Seen::PurgeAsked);
         let mut promises: BTreeMap<i64, usize> = BTreeMap::new();
         for (at, record) in self.history.iter().enumerate() {
             match &record.seen {
@@ -150,14 +151,17 @@ impl<'h> Checker<'h> {
                 Seen::EnqueueAcknowledged { request, task, state, is_new } => {
                     let whence = format!("request {request} was told that it is accepted");
                     let Some(row) = self.row(*task, &whence) else { continue };
-                    if *is_new {
-                        let other = made.insert(request, *task);
-                        if let Some(other) = other.filter(|other| other != task) {
-                            let message = format!("request {request} made {other} and {task}");
-                            self.found("I1", *task, message);
-                        }
-                    } else if state == State::Running.as_str() && row.request_id != *request {
-                        // Who asks again under the name that made the task only learns where it is.
+                    let other = told.insert(request, *task);
+                    if let Some(other) = other.filter(|other| other != task && !may_be_purged) {
+                        let message = format!("request {request} was told {other} and {task}");
+                        self.found("I1", *task, message);
+                    }
+                    if other.is_none()
+                        && !is_new
+                        && state == State::Running.as_str()
+                        && row.request_id != *request
+                    {
+                        // Who asks again under the same name only learns where it is.
                         *promises.entry(*task).or_default() += 1;
                         self.began_since(request, *task, keys.get(request.as_str()).copied());
                     }
@@ -235,6 +239,11 @@ impl<'h> Checker<'h> {
                 self.found("I2", *task, message);
             }
             let attempt = self.rows.attempts.get(&(*task, *claim));
+            if attempt.is_some_and(|attempt| attempt.outcome == Some(What::Returned)) {
+                let message =
+                    format!("claim {claim} of task {task} was given back although it had begun");
+                self.found("I3", *task, message);
+            }
             if let Some(attempt) = attempt.filter(|attempt| attempt.boot != *boot) {
                 let message = format!(
                     "claim {claim} of task {task} belongs to process {}, and {boot} ran it",

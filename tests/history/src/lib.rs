@@ -8,8 +8,10 @@
 //! | invariant | |
 //! |---|---|
 //! | I1 | a task whose enqueueing was acknowledged is not lost: it has a row, or was purged after its end |
+//! | | a request that is repeated is told the same task |
 //! | I2 | the claim of a task grows by one with each claim, and never falls; no claim is given twice |
 //! | I3 | of one claim, one end is accepted, and none once there is a higher claim |
+//! | | what has begun is not given back as if it had not |
 //! | I4 | no more tasks of a queue run than its budget allows, at any time |
 //! | I5 | of one unique key, one task is enqueued or running |
 //! | I6 | a slot of a schedule makes one task |

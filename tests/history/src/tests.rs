@@ -29,6 +29,7 @@ struct World {
 
 fn new(key: Option<&str>) -> NewTask {
     NewTask {
+        site: None,
         kind: "test.sleep".into(),
         queue: "cpu".into(),
         priority: 0,
@@ -55,6 +56,8 @@ impl World {
             task: new(None),
         };
         let start = StartNode {
+            site: None,
+            files: String::new(),
             node: "a".into(),
             boot: "1".into(),
             version: "0".into(),
@@ -85,6 +88,7 @@ impl World {
 
     async fn claim(&mut self) -> Vec<(i64, i64)> {
         let claim = Claim {
+            site: None,
             node: "a".into(),
             boot: "1".into(),
             kinds: vec!["test.sleep".into()],

@@ -107,6 +107,7 @@ impl Driver<'_> {
             Op::CheckFence(op) => Reply::Held(run(store, op, now, mutant).await?),
             Op::Finish(op) => Reply::Finished(run(store, op, now, mutant).await?),
             Op::Reap(op) => Reply::Reaped(run(store, op, now, mutant).await?),
+            Op::GiveBack(op) => Reply::GivenBack(run(store, op, now, mutant).await?),
             Op::Cancel(op) => Reply::Cancelled(run(store, op, now, mutant).await?),
             Op::Retry(op) => Reply::Retried(run(store, op, now, mutant).await?),
             Op::Comment(op) => Reply::Found(run(store, op, now, mutant).await?),
@@ -150,6 +151,7 @@ impl Driver<'_> {
         for (task, what) in rest.events {
             seen.events.entry(back(task)).or_default().push(what);
         }
+        seen.requests = rest.requests.into_iter().map(|(name, id)| (name, back(id))).collect();
         let overview = run(self.store, ReadOverview, Timestamp(0), None).await.map_err(say)?;
         for queue in overview.queues {
             let paused = queue.paused_at.map(|at| {
@@ -182,6 +184,7 @@ fn differences(expected: &Model, seen: &Model) -> Result<(), String> {
     }
     same("tasks", &expected.tasks, &seen.tasks)?;
     same("events", &expected.events, &seen.events)?;
+    same("requests", &expected.requests, &seen.requests)?;
     same("attempts", &expected.attempts, &seen.attempts)?;
     same("queues", &expected.queues, &seen.queues)?;
     same("nodes", &expected.nodes, &seen.nodes)?;
@@ -212,7 +215,16 @@ impl Operation for Wipe {
     const NAME: &'static str = "wipe";
 
     async fn run<T: Transaction>(&self, tx: &mut T) -> Result<(), Error> {
-        for table in ["task_event", "task_attempt", "task", "queue", "node", "schedule"] {
+        for table in [
+            "task_event",
+            "task_attempt",
+            "task_request",
+            "task",
+            "queue",
+            "schedule_node",
+            "node",
+            "schedule",
+        ] {
             tx.query(&format!("DELETE FROM {table}"), &[]).await?;
         }
         Ok(())
@@ -226,6 +238,7 @@ struct Rest;
 struct RestOfStore {
     attempts: Vec<Attempt>,
     events: Vec<(TaskId, What)>,
+    requests: BTreeMap<String, TaskId>,
     schedules: BTreeMap<String, NewTask>,
 }
 
@@ -239,14 +252,17 @@ impl Operation for Rest {
             "SELECT task, claim, node, boot, started, ended, outcome, stages FROM task_attempt";
         let attempts = tx.query(sql, &[]).await?;
         let events = tx.query("SELECT task, what FROM task_event ORDER BY id", &[]).await?;
+        let requests = tx.query("SELECT request_id, task FROM task_request", &[]).await?;
+        let request = |row: &Row| Ok((row.text(0)?, TaskId(row.int(1)?)));
         let sql =
-            "SELECT id, kind, queue, priority, args, summary, unique_key, on_loss, max_failures
+            "SELECT id, kind, queue, priority, args, summary, unique_key, on_loss, max_failures, site
                    FROM schedule";
         let schedules = tx.query(sql, &[]).await?;
         let event = |row: &Row| Ok((TaskId(row.int(0)?), row.word(1, What::find)?));
         Ok(RestOfStore {
             attempts: attempts.iter().map(attempt).collect::<Result<_, _>>()?,
             events: events.iter().map(event).collect::<Result<_, Error>>()?,
+            requests: requests.iter().map(request).collect::<Result<_, Error>>()?,
             schedules: schedules.iter().map(schedule).collect::<Result<_, _>>()?,
         })
     }
@@ -270,6 +286,7 @@ fn attempt(row: &Row) -> Result<Attempt, Error> {
 
 fn schedule(row: &Row) -> Result<(String, NewTask), Error> {
     let task = NewTask {
+        site: row.text_or_null(9)?,
         kind: row.text(1)?,
         queue: row.text(2)?,
         priority: row.int(3)?,

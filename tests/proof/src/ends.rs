@@ -2,6 +2,7 @@
 
 use store::Error;
 use store::operations::finish::{End, Finish, Finished};
+use store::operations::give_back::GiveBack;
 use store::operations::renew::Heartbeat;
 use store::record::{ClaimNumber, OnLoss, State, Task, TaskId, Timestamp, What, bounded, bounds};
 
@@ -20,7 +21,7 @@ impl Model {
                 attempt.filter(|attempt| attempt.boot == op.boot).map(|found| found.outcome);
             return Ok(match outcome.flatten() {
                 None => Finished::Stale,
-                Some(What::Lost) => {
+                Some(What::Lost | What::Returned) => {
                     self.happened(op.id, What::StaleWrite);
                     Finished::Stale
                 }
@@ -88,6 +89,23 @@ impl Model {
         Ok(Some(state))
     }
 
+    pub(crate) fn give_back(
+        &mut self,
+        now: Timestamp,
+        op: &GiveBack,
+    ) -> Result<Option<State>, Error> {
+        let Some(task) = self.held(op.id, op.claim, &op.boot) else { return Ok(None) };
+        let (state, what) = match task.cancel_at {
+            Some(_) => (State::Cancelled, What::Cancelled),
+            None => (State::Enqueued, What::Returned),
+        };
+        let run_after = task.run_after;
+        leave(task, state, now, run_after);
+        self.close((op.id, op.claim), now, what, None);
+        self.after_end(now, op.id)?;
+        Ok(Some(state))
+    }
+
     fn close(
         &mut self,
         attempt: (TaskId, ClaimNumber),
@@ -108,7 +126,7 @@ impl Model {
         let task = self.tasks[&id].clone();
         if task.state == State::Completed {
             for (row, _) in self.schedules.values_mut() {
-                if (&row.kind, &row.args) == (&task.kind, &task.args) {
+                if (&row.kind, &row.args, &row.site) == (&task.kind, &task.args, &task.site) {
                     row.last_success = Some(now);
                 }
             }
@@ -140,5 +158,6 @@ pub(crate) fn heartbeat(task: &Task) -> Heartbeat {
         claim: task.claim,
         beat: task.beat,
         node: task.node.clone().unwrap_or_default(),
+        boot: task.boot.clone().unwrap_or_default(),
     }
 }

@@ -28,6 +28,7 @@ fn open(folder: &Path) -> Result<Store, Error> {
 
 fn new(args: String) -> NewTask {
     NewTask {
+        site: None,
         kind: "scan".into(),
         queue: "cpu".into(),
         priority: 0,

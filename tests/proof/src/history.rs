@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use store::operations::claim::Claim;
 use store::operations::enqueue::Enqueue;
 use store::operations::finish::{End, Finish};
+use store::operations::give_back::GiveBack;
 use store::operations::lose::Reap;
 use store::operations::node::{StartNode, StopNode};
 use store::operations::people::{Cancel, Comment, Pausable, Pause, Resume, Retry};
@@ -58,6 +59,10 @@ pub enum Step {
     Reap {
         running: usize,
         is_late: bool,
+    },
+    /// A process gives back any claim, however old.
+    GiveBack {
+        claim: usize,
     },
     Cancel {
         task: usize,
@@ -113,12 +118,14 @@ pub struct Ask {
     pub request: Option<u8>,
     pub on_loss: OnLoss,
     pub max_failures: i64,
+    pub site: usize,
 }
 
 const KINDS: [&str; 2] = ["scan", "compile"];
 const QUEUES: [&str; 2] = ["cpu", "net"];
 const NODES: [&str; 2] = ["a", "b"];
 const SCHEDULES: [&str; 2] = ["hourly", "often"];
+const SITES: [Option<&str>; 3] = [None, Some("east"), Some("west")];
 const MINUTE: i64 = 60_000;
 
 /// Histories of up to `n` steps.
@@ -152,6 +159,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(claim, end, then)| Step::FinishHeld { claim, end, then }),
         8 => (i.clone(), prop::bool::weighted(0.3))
             .prop_map(|(running, is_late)| Step::Reap { running, is_late }),
+        4 => i.clone().prop_map(|claim| Step::GiveBack { claim }),
         3 => i.clone().prop_map(|task| Step::Cancel { task }),
         3 => i.clone().prop_map(|task| Step::CancelRunning { task }),
         4 => (i.clone(), request).prop_map(|(task, request)| Step::Retry { task, request }),
@@ -180,17 +188,21 @@ fn ask() -> impl Strategy<Value = Ask> {
         prop_oneof![3 => Just(None), 1 => (0..4_u8).prop_map(Some)],
         prop_oneof![2 => Just(OnLoss::Requeue), 1 => Just(OnLoss::Drop)],
         0..4_i64,
+        prop_oneof![3 => Just(0), 2 => 1..SITES.len()],
     )
-        .prop_map(|(key, queue, kind, priority, delay, request, on_loss, max_failures)| Ask {
-            key,
-            queue: queue / 2,
-            kind,
-            priority,
-            delay,
-            request,
-            on_loss,
-            max_failures,
-        })
+        .prop_map(
+            |(key, queue, kind, priority, delay, request, on_loss, max_failures, site)| Ask {
+                key,
+                queue: queue / 2,
+                kind,
+                priority,
+                delay,
+                request,
+                on_loss,
+                max_failures,
+                site,
+            },
+        )
 }
 
 /// The model, the clock, and how often nodes have started.
@@ -219,6 +231,7 @@ impl World {
             Step::Claim { node, room } => Op::Claim(Claim {
                 node: name(&NODES, *node),
                 boot: self.boot(*node),
+                site: self.model.nodes.get(&name(&NODES, *node)).and_then(|node| node.site.clone()),
                 kinds: KINDS.map(str::to_owned).to_vec(),
                 room: QUEUES.map(|queue| (queue.to_owned(), *room)).to_vec(),
             }),
@@ -251,6 +264,17 @@ impl World {
                     false => {}
                 }
                 Op::Reap(Reap { seen, by: "b".to_owned(), hung: None })
+            }
+            Step::GiveBack { claim } => {
+                let mut held = self.model.attempts.values().filter(|one| one.ended.is_none());
+                // Mostly one that is held.
+                let held = match claim % 4 {
+                    0 => None,
+                    _ => held.nth(claim % 3).cloned(),
+                };
+                let Attempt { task: id, claim, node, boot, .. } =
+                    held.or_else(|| self.attempt(*claim))?;
+                Op::GiveBack(GiveBack { id, claim, node, boot })
             }
             Step::Cancel { task } => Op::Cancel(Cancel {
                 id: self.task(*task),
@@ -332,6 +356,7 @@ impl Ask {
     fn task(&self) -> NewTask {
         let keys = [Some("one"), Some("two"), Some("three")];
         NewTask {
+            site: SITES[self.site].map(str::to_owned),
             kind: name(&KINDS, self.kind),
             queue: name(&QUEUES, self.queue),
             priority: self.priority,
@@ -375,6 +400,7 @@ fn finish(attempt: Attempt, end: usize, then: bool) -> Op {
         _ => End::Interrupted,
     };
     let next = NewTask {
+        site: None,
         kind: name(&KINDS, 1),
         queue: name(&QUEUES, 1),
         priority: 0,
@@ -414,6 +440,7 @@ fn start(node: String, boot: String, setup: usize) -> StartNode {
         phase: 7_000,
         catch_up,
         task: NewTask {
+            site: (at == 1).then(|| "east".to_owned()),
             kind: name(&KINDS, at),
             queue: name(&QUEUES, at),
             priority: 1,
@@ -436,7 +463,16 @@ fn start(node: String, boot: String, setup: usize) -> StartNode {
         _ => Vec::new(),
     };
     let cpu = if setup == 3 { 1 } else { 2 };
+    let site = match (setup, node.as_str()) {
+        (0..=2, "a") | (3, _) => Some("east".to_owned()),
+        (0..=2, _) => Some("west".to_owned()),
+        _ => None,
+    };
+    // Two of one site may have other files.
+    let files = if setup == 3 && node == "b" { "index /b" } else { "index /a" }.to_owned();
     StartNode {
+        site,
+        files,
         node,
         boot,
         version: "1".to_owned(),

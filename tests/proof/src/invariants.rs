@@ -30,6 +30,8 @@ impl Promises {
         ends_are_final(before, (op, reply), after)?;
         budgets_hold(before, after)?;
         keys_are_unique(after)?;
+        requests_stand(before, after)?;
+        sites_are_kept((op, reply))?;
         self.slots_make_one_task(before, after)?;
         cancels_are_kept(reply, after)?;
         reruns_follow(before, (op, reply), after)?;
@@ -143,6 +145,34 @@ fn keys_are_unique(after: &Model) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// I5: a request stands for one task, until that is purged.
+fn requests_stand(before: &Model, after: &Model) -> Result<(), String> {
+    for (request, id) in &before.requests {
+        let now = after.requests.get(request);
+        if now != Some(id) && after.tasks.contains_key(id) {
+            return Err(format!("I5: `{request}` stood for task {id}, and for {now:?} now"));
+        }
+    }
+    for task in after.tasks.values() {
+        if after.requests.get(&task.request_id).is_some_and(|other| *other != task.id) {
+            return Err(format!("I5: `{}` stands for two tasks", task.request_id));
+        }
+    }
+    Ok(())
+}
+
+/// What is about the files of a site is run by its nodes only.
+fn sites_are_kept((op, reply): (&Op, Option<&Reply>)) -> Result<(), String> {
+    let (Op::Claim(claim), Some(Reply::Claimed(tasks))) = (op, reply) else { return Ok(()) };
+    let is_strange = |task: &&store::record::Task| {
+        claim.site.is_some() && task.site.is_some() && task.site != claim.site
+    };
+    match tasks.iter().find(is_strange) {
+        Some(task) => Err(format!("task {} was given to a node of another site", task.id)),
+        None => Ok(()),
+    }
 }
 
 /// I8: what was cancelled ends cancelled.

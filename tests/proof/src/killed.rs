@@ -85,6 +85,8 @@ fn open(folder: &Path) -> Store {
 
 fn start(boot: &str) -> StartNode {
     StartNode {
+        site: None,
+        files: String::new(),
         node: "a".into(),
         boot: boot.into(),
         version: "1".into(),
@@ -96,6 +98,7 @@ fn start(boot: &str) -> StartNode {
 
 fn claim(boot: &str) -> Claim {
     Claim {
+        site: None,
         node: "a".into(),
         boot: boot.into(),
         kinds: vec!["scan".into()],
@@ -117,6 +120,7 @@ fn finish(task: &store::record::Task, boot: &str) -> Finish {
 
 fn new(key: &str) -> NewTask {
     NewTask {
+        site: None,
         kind: "scan".into(),
         queue: "cpu".into(),
         priority: 0,

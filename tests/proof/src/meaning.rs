@@ -2,12 +2,12 @@
 
 use store::operation::{Row, Value};
 use store::operations::claim::Claim;
-use store::operations::enqueue::{Enqueue, Enqueued, MAX_WAITING};
+use store::operations::enqueue::{Enqueue, Enqueued, MAX_REQUESTS, MAX_WAITING};
 use store::operations::finish::{End, Finish, Finished};
 use store::operations::lose::Reap;
-use store::operations::node::StartNode;
+use store::operations::node::{IS_LIVE, StartNode, StopNode};
 use store::operations::people::{Cancel, Cancelled, Pausable, Pause, Resume, Retried, Retry};
-use store::operations::purge::Purge;
+use store::operations::purge::{Purge, PurgeNodes};
 use store::operations::read::{Find, Found, ReadOverview};
 use store::operations::renew::{Heartbeat, Progress, Renew, Running};
 use store::operations::tick::{Tick, Ticked};
@@ -89,6 +89,7 @@ impl At {
 
 fn new() -> NewTask {
     NewTask {
+        site: None,
         kind: "scan".into(),
         queue: "cpu".into(),
         priority: 0,
@@ -110,6 +111,8 @@ fn keyed(key: &str) -> NewTask {
 
 fn start(boot: &str, schedules: Vec<NewSchedule>) -> StartNode {
     StartNode {
+        site: None,
+        files: String::new(),
         node: "a".into(),
         boot: boot.into(),
         version: "1".into(),
@@ -121,6 +124,7 @@ fn start(boot: &str, schedules: Vec<NewSchedule>) -> StartNode {
 
 fn claim(room: usize) -> Claim {
     Claim {
+        site: None,
         node: "a".into(),
         boot: "1".into(),
         kinds: vec!["scan".into()],
@@ -155,6 +159,130 @@ fn a_request_that_is_repeated_makes_one_task() {
     at.work();
     let later = at.ask(asked);
     assert_eq!((later.id, later.state), (first.id, State::Completed));
+}
+
+#[test]
+fn a_request_that_met_a_task_makes_no_second_one_when_it_is_repeated() {
+    let at = At::new();
+    let first = at.ask(keyed("k")).id;
+    let asked = NewTask { request_id: Some("r".into()), ..keyed("k") };
+    for _ in 0..2 {
+        assert_eq!(at.ask(asked.clone()).id, first);
+    }
+    at.work();
+    let later = at.ask(asked.clone());
+    assert_eq!((later.id, later.state, later.is_new), (first, State::Completed, false));
+    // While it runs, one promise is made for it and not one for each repetition.
+    let other = NewTask { request_id: Some("s".into()), ..keyed("k") };
+    let second = at.ask(keyed("k")).id;
+    let running = at.claim(1).remove(0);
+    for _ in 0..2 {
+        assert_eq!(at.ask(other.clone()).id, second);
+    }
+    at.complete(&running);
+    assert_eq!(at.ask(other).id, second);
+    assert_eq!((at.work(), at.work()), (1, 0));
+    // It is kept as long as the task.
+    let purge = Purge { kind: None, except: Vec::new(), keep: -1, limit: 100 };
+    let mut at = at;
+    at.pass(1);
+    assert_eq!(at.run(purge), 2);
+    assert!(at.ask(asked).is_new);
+}
+
+#[test]
+fn so_many_requests_and_no_more_are_remembered_of_a_task() {
+    let at = At::new();
+    let id = at.ask(keyed("k")).id;
+    let asked = |n: i64| NewTask { request_id: Some(format!("r{n}")), ..keyed("k") };
+    for n in 0..MAX_REQUESTS {
+        assert_eq!(at.ask(asked(n)).id, id);
+    }
+    let refused = at.try_run(Enqueue(asked(MAX_REQUESTS))).unwrap_err();
+    assert_eq!(refused.to_string(), "10000 requests wait for task 1 already");
+    assert_eq!(at.ask(asked(7)).id, id, "what is known is no new one");
+    assert_eq!(at.ask(keyed("k")).id, id, "nothing is remembered of those without a name");
+}
+
+#[test]
+fn a_task_of_a_site_is_run_by_its_nodes_only() {
+    let at = At::new();
+    let of = |site: Option<&str>| NewTask { site: site.map(str::to_owned), ..new() };
+    let (any, east, west) =
+        (at.ask(of(None)).id, at.ask(of(Some("east"))).id, at.ask(of(Some("west"))).id);
+    let claim_at = |site: Option<&str>| {
+        let tasks = at.run(Claim { site: site.map(str::to_owned), ..claim(1) });
+        tasks.first().map(|task| task.id)
+    };
+    assert_eq!(claim_at(Some("west")), Some(any));
+    assert_eq!(claim_at(Some("west")), Some(west));
+    assert_eq!(claim_at(Some("west")), None);
+    assert_eq!(claim_at(None), Some(east), "who is of no site takes all");
+}
+
+#[test]
+fn a_node_with_other_files_is_not_of_the_site_until_those_who_have_them_stop() {
+    let mut at = At::new();
+    let of = |node: &str, site: &str, files: &str| StartNode {
+        node: node.into(),
+        site: Some(site.into()),
+        files: files.into(),
+        ..start("1", vec![])
+    };
+    at.run(of("b", "main", "catalog c\nsnapshot /b"));
+    at.run(of("c", "main", "catalog c\nsnapshot /b"));
+    at.run(of("d", "other", "catalog c\nsnapshot /d"));
+    let late = of("d", "main", "catalog c\nsnapshot /d");
+    let refused = at.try_run(late.clone()).unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        "site main: node b, which runs, has snapshot /b, and this process snapshot /d: give it a site of \
+         its own, or the same files"
+    );
+    let stop = |node: &str| StopNode { node: node.into(), boot: "1".into() };
+    at.run(stop("b"));
+    assert!(at.try_run(late.clone()).is_err(), "the other one goes on");
+    // Its own name is no obstacle, and one that was killed is none for long.
+    at.pass(IS_LIVE);
+    at.run(late);
+    at.run(of("d", "main", "catalog c\nsnapshot /e"));
+}
+
+#[test]
+fn a_schedule_goes_with_the_last_node_that_declares_it() {
+    let mut at = At::new();
+    let other = |schedules| StartNode { node: "b".into(), ..start("1", schedules) };
+    let names = |at: &At| -> Vec<_> {
+        let schedules = at.run(ReadOverview).schedules;
+        schedules.into_iter().map(|schedule| (schedule.id, schedule.nodes)).collect()
+    };
+    let nightly = |nodes: &[&str]| {
+        vec![(
+            "nightly".to_owned(),
+            nodes.iter().map(|node| (*node).to_owned()).collect::<Vec<_>>(),
+        )]
+    };
+    at.start(vec![every(HOUR, CatchUp::One)]);
+    let paused = Pause {
+        what: Pausable::Schedule,
+        name: "nightly".into(),
+        actor: "ann".into(),
+        reason: "storm".into(),
+    };
+    assert!(at.run(paused));
+    at.run(other(vec![]));
+    assert_eq!(names(&at), nightly(&["a"]), "another node has nothing to say");
+    at.run(other(vec![every(HOUR, CatchUp::One)]));
+    assert_eq!(names(&at), nightly(&["a", "b"]));
+    at.start(vec![]);
+    assert_eq!(names(&at), nightly(&["b"]));
+    assert!(at.schedule().paused_at.is_some(), "it is the same one");
+    // A node that is away still declares it, until it is forgotten.
+    at.pass(HOUR);
+    at.start(vec![]);
+    assert_eq!(names(&at), nightly(&["b"]));
+    assert_eq!(at.run(PurgeNodes(MINUTE)), ["b"]);
+    assert_eq!(names(&at), []);
 }
 
 #[test]

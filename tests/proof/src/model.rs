@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use store::Error;
 use store::operations::claim::{Claim, SET_BACK};
-use store::operations::enqueue::{Enqueued, MAX_WAITING};
-use store::operations::node::{StartNode, Started};
+use store::operations::enqueue::{Enqueued, MAX_REQUESTS, MAX_WAITING};
+use store::operations::node::{IS_LIVE, StartNode, Started};
 use store::operations::people::{Cancelled, Pausable, Retried};
 use store::operations::purge::Purge;
 use store::operations::read::Found;
@@ -28,6 +28,8 @@ pub struct Model {
     pub tasks: BTreeMap<TaskId, Task>,
     /// What has happened to them, in order.
     pub events: BTreeMap<TaskId, Vec<What>>,
+    /// Names of requests that were merged into tasks.
+    pub requests: BTreeMap<String, TaskId>,
     /// Attempts.
     pub attempts: BTreeMap<(TaskId, ClaimNumber), Attempt>,
     /// Queues: budget; when, by whom and why they are paused.
@@ -63,6 +65,7 @@ impl Model {
             }
             Op::Finish(op) => Reply::Finished(self.finish(now, op)?),
             Op::Reap(op) => Reply::Reaped(self.lose(now, &op.seen, "no heartbeat")?),
+            Op::GiveBack(op) => Reply::GivenBack(self.give_back(now, op)?),
             Op::Cancel(op) => Reply::Cancelled(self.cancel(now, op.id, &op.actor)?),
             Op::Retry(op) => Reply::Retried(match self.find(op.id) {
                 Found::Task(task) if task.state.is_terminal() => {
@@ -106,6 +109,12 @@ impl Model {
                 let gone: Vec<_> =
                     gone.map(|node| node.id.clone()).filter(|id| !runs(id)).collect();
                 self.nodes.retain(|id, _| !gone.contains(id));
+                for (row, _) in self.schedules.values_mut() {
+                    row.nodes.retain(|node| !gone.contains(node));
+                }
+                if !gone.is_empty() {
+                    self.schedules.retain(|_, (row, _)| !row.nodes.is_empty());
+                }
                 Reply::NodesPurged(gone)
             }
         })
@@ -145,17 +154,26 @@ impl Model {
         slot: Option<(&str, Timestamp)>,
         is_bounded: bool,
     ) -> Result<Enqueued, Error> {
-        let names =
-            [Some(&new.kind), Some(&new.queue), new.unique_key.as_ref(), new.request_id.as_ref()];
+        let names = [
+            Some(&new.kind),
+            Some(&new.queue),
+            new.site.as_ref(),
+            new.unique_key.as_ref(),
+            new.request_id.as_ref(),
+        ];
         let is_bad = |name: &String| name.len() > bounds::LINE || name.contains('\0');
         if new.args.len() > bounds::ARGS
             || new.args.contains('\0')
+            || new.request_id.as_deref() == Some("")
             || names.into_iter().flatten().any(is_bad)
         {
             return Err(Error::Refused(String::new()));
         }
+        let merged = new.request_id.as_ref().and_then(|request| self.requests.get(request));
         let mut tasks = self.tasks.values();
-        let known = tasks.find(|task| new.request_id.as_ref() == Some(&task.request_id));
+        let known = tasks.find(|task| {
+            merged == Some(&task.id) || new.request_id.as_ref() == Some(&task.request_id)
+        });
         if let Some(Task { id, state, .. }) = known.filter(|_| new.request_id.is_some()) {
             return Ok(Enqueued { id: *id, state: *state, is_new: false });
         }
@@ -174,6 +192,13 @@ impl Model {
                 task.run_after = task.run_after.min(run_after);
             }
             let (id, state) = (task.id, task.state);
+            if let Some(request) = &new.request_id {
+                let of_task = self.requests.values().filter(|task| **task == id);
+                if of_task.count() as i64 >= MAX_REQUESTS {
+                    return Err(Error::Refused(String::new()));
+                }
+                self.requests.insert(request.clone(), id);
+            }
             self.happened(id, What::Merged);
             return Ok(Enqueued { id, state, is_new: false });
         }
@@ -191,6 +216,7 @@ impl Model {
             priority,
             args: new.args.clone(),
             summary: bounded(&new.summary, bounds::LINE),
+            site: new.site.clone(),
             unique_key: new.unique_key.clone(),
             request_id: new.request_id.clone().unwrap_or_default(),
             rerun: false,
@@ -244,6 +270,7 @@ impl Model {
                     && (task.run_after <= now
                         || task.beat_at.unwrap_or(task.created_at).0 > now.0 + SET_BACK)
                     && op.kinds.contains(&task.kind)
+                    && (op.site.is_none() || task.site.is_none() || task.site == op.site)
             };
             let mut ready: Vec<_> = self.tasks.values().filter(may_run).collect();
             ready.sort_by_key(|task| (task.priority * 600_000 + task.run_after.0, task.id));
@@ -329,7 +356,19 @@ impl Model {
     }
 
     fn start(&mut self, now: Timestamp, op: &StartNode) -> Result<Started, Error> {
+        let has_others = |node: &Node| {
+            node.id != op.node
+                && node.site == op.site
+                && node.files != op.files
+                && !node.stopping
+                && node.seen_at > now.plus(-IS_LIVE)
+        };
+        if op.site.is_some() && self.nodes.values().any(has_others) {
+            return Err(Error::Refused(String::new()));
+        }
         let node = Node {
+            site: op.site.clone(),
+            files: op.files.clone(),
             id: op.node.clone(),
             boot: op.boot.clone(),
             version: op.version.clone(),
@@ -342,12 +381,16 @@ impl Model {
         for (name, max_running) in &op.queues {
             self.queues.entry(name.clone()).or_default().0 = *max_running;
         }
-        self.schedules.retain(|id, _| op.schedules.iter().any(|schedule| schedule.id == *id));
+        for (row, _) in self.schedules.values_mut() {
+            row.nodes.retain(|node| *node != op.node);
+        }
         for new in &op.schedules {
             // The slot before the present one: what is new runs at once, and has missed nothing.
             let before = slot_of(now, new.period, new.phase).plus(-new.period);
             let (row, task) = self.schedules.entry(new.id.clone()).or_insert_with(|| {
                 let row = Schedule {
+                    site: None,
+                    nodes: Vec::new(),
                     id: new.id.clone(),
                     kind: String::new(),
                     args: String::new(),
@@ -363,6 +406,9 @@ impl Model {
                 };
                 (row, new.task.clone())
             });
+            row.nodes.push(op.node.clone());
+            row.nodes.sort();
+            row.site = new.task.site.clone();
             if (row.period, row.phase) != (new.period, new.phase) {
                 row.last_slot = row.last_slot.max(before);
             }
@@ -370,6 +416,7 @@ impl Model {
             (row.period, row.phase, row.catch_up) = (new.period, new.phase, new.catch_up);
             *task = new.task.clone();
         }
+        self.schedules.retain(|_, (row, _)| !row.nodes.is_empty());
         let of_predecessor = |task: &&Task| {
             task.node.as_ref() == Some(&op.node) && task.boot.as_ref() != Some(&op.boot)
         };
@@ -446,6 +493,7 @@ impl Model {
             old.iter().take(usize::try_from(op.limit).unwrap()).map(|task| task.id).collect();
         self.tasks.retain(|id, _| !gone.contains(id));
         self.events.retain(|id, _| !gone.contains(id));
+        self.requests.retain(|_, id| !gone.contains(id));
         self.attempts.retain(|(id, _), _| !gone.contains(id));
         i64::try_from(gone.len()).unwrap()
     }
@@ -454,6 +502,7 @@ impl Model {
 /// What runs a task once more.
 pub(crate) fn again(task: &Task) -> NewTask {
     NewTask {
+        site: None,
         kind: task.kind.clone(),
         queue: task.queue.clone(),
         priority: task.priority,

@@ -22,6 +22,12 @@ pub enum Mutant {
     SlotTwice,
     CancelUndone,
     PredecessorLives,
+    RequestForgotten,
+    SiteIgnored,
+    ReturnedAsFailure,
+    ReturnedWithoutClaim,
+    ScheduleOfOthersRemoved,
+    OtherFilesIgnored,
 }
 
 impl Mutant {
@@ -45,6 +51,12 @@ impl Mutant {
         Self::SlotTwice,
         Self::CancelUndone,
         Self::PredecessorLives,
+        Self::RequestForgotten,
+        Self::SiteIgnored,
+        Self::ReturnedAsFailure,
+        Self::ReturnedWithoutClaim,
+        Self::ScheduleOfOthersRemoved,
+        Self::OtherFilesIgnored,
     ];
 
     /// The operations, what is replaced in their statements, and by what. Every parameter stays in use.
@@ -99,6 +111,22 @@ impl Mutant {
                 "stage = NULL",
             ),
             Self::PredecessorLives => (&["start_node"], "AND boot <> ?2", "AND boot = ?2"),
+            Self::RequestForgotten => {
+                (&["enqueue"], "VALUES(?1, ?2, ?3)", "VALUES(?1 || ' forgotten', ?2, ?3)")
+            }
+            Self::SiteIgnored => (&["claim"], "(site IS NULL OR site", "(1 = 1 OR site"),
+            Self::ReturnedAsFailure => {
+                (&["give_back"], "SET boot = NULL,", "SET failures = failures + 1, boot = NULL,")
+            }
+            Self::ReturnedWithoutClaim => (&["give_back"], "AND claim = ?2", "AND ?2 > 0"),
+            Self::OtherFilesIgnored => {
+                (&["start_node"], "AND files <> ?3", "AND files || ' ' = ?3")
+            }
+            Self::ScheduleOfOthersRemoved => (
+                &["start_node"],
+                "DELETE FROM schedule_node WHERE node = ?1",
+                "DELETE FROM schedule_node WHERE ?1 <> ''",
+            ),
         }
     }
 

@@ -3,6 +3,7 @@
 use store::operations::claim::Claim;
 use store::operations::enqueue::{Enqueue, Enqueued};
 use store::operations::finish::{Finish, Finished};
+use store::operations::give_back::GiveBack;
 use store::operations::lose::Reap;
 use store::operations::node::{StartNode, Started, StopNode};
 use store::operations::people::{Cancel, Cancelled, Comment, Pause, Resume, Retried, Retry};
@@ -22,6 +23,7 @@ pub enum Op {
     CheckFence(CheckFence),
     Finish(Finish),
     Reap(Reap),
+    GiveBack(GiveBack),
     Cancel(Cancel),
     Retry(Retry),
     Comment(Comment),
@@ -45,6 +47,7 @@ pub enum Reply {
     Held(bool),
     Finished(Finished),
     Reaped(Option<State>),
+    GivenBack(Option<State>),
     Cancelled(Cancelled),
     Retried(Retried),
     Found(Found),
@@ -64,6 +67,7 @@ impl Op {
             Self::Renew(op) => op.tasks.iter_mut().for_each(|task| task.id = to(task.id)),
             Self::CheckFence(op) => op.id = to(op.id),
             Self::Reap(op) => op.seen.id = to(op.seen.id),
+            Self::GiveBack(op) => op.id = to(op.id),
             Self::Cancel(op) => op.id = to(op.id),
             Self::Retry(op) => op.id = to(op.id),
             Self::Comment(op) => op.id = to(op.id),

@@ -25,6 +25,8 @@ const KIND: &str = "scan";
 pub fn live_and_end(store: &Store, n_tasks: usize, n_callers: usize) -> Duration {
     block_on(async {
         let start = StartNode {
+            site: None,
+            files: String::new(),
             node: NODE.to_owned(),
             boot: BOOT.to_owned(),
             version: String::new(),
@@ -50,6 +52,7 @@ async fn caller(store: Store, n_tasks: usize) {
     for _ in 0..n_tasks {
         store.run(Enqueue(task())).await.expect("a task is accepted");
         let claim = Claim {
+            site: None,
             node: NODE.to_owned(),
             boot: BOOT.to_owned(),
             kinds: vec![KIND.to_owned()],
@@ -75,6 +78,7 @@ async fn caller(store: Store, n_tasks: usize) {
 
 fn task() -> NewTask {
     NewTask {
+        site: None,
         kind: KIND.to_owned(),
         queue: QUEUE.to_owned(),
         priority: 0,

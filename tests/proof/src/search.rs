@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use store::operations::claim::Claim;
 use store::operations::enqueue::Enqueue;
 use store::operations::finish::{End, Finish};
+use store::operations::give_back::GiveBack;
 use store::operations::lose::Reap;
 use store::operations::node::{StartNode, StopNode};
 use store::operations::people::{Cancel, Pausable, Pause, Resume, Retry};
@@ -136,6 +137,8 @@ fn boot_number(boot: Option<&str>) -> i64 {
 
 fn start(node: &str, boot: usize) -> StartNode {
     StartNode {
+        site: None,
+        files: String::new(),
         node: node.to_owned(),
         boot: format!("{node}{boot}"),
         version: String::new(),
@@ -158,6 +161,7 @@ fn steps(model: &Model, bounds: &Bounds, asks: &[(&str, OnLoss, i64)]) -> Vec<Op
     for (node, boot) in boots {
         let n_boots = usize::try_from(boot_number(Some(&boot)) - 48).unwrap();
         steps.push(Op::Claim(Claim {
+            site: None,
             node: node.clone(),
             boot: boot.clone(),
             kinds: vec!["scan".to_owned()],
@@ -190,6 +194,9 @@ fn steps(model: &Model, bounds: &Bounds, asks: &[(&str, OnLoss, i64)]) -> Vec<Op
             total: None,
         };
         let (node, boot) = (attempt.node.clone(), attempt.boot.clone());
+        let (id, claim) = (attempt.task, attempt.claim);
+        let give_back = GiveBack { id, claim, node: node.clone(), boot: boot.clone() };
+        steps.push(Op::GiveBack(give_back));
         steps.push(Op::Renew(Renew { node, boot, tasks: vec![progress] }));
     }
     for task in model.tasks.values() {
@@ -217,6 +224,7 @@ fn steps(model: &Model, bounds: &Bounds, asks: &[(&str, OnLoss, i64)]) -> Vec<Op
 
 fn task((key, on_loss, max_failures): &(&str, OnLoss, i64)) -> NewTask {
     NewTask {
+        site: None,
         kind: "scan".to_owned(),
         queue: "cpu".to_owned(),
         priority: 0,

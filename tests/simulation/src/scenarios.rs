@@ -48,6 +48,7 @@ impl Site {
 
     fn enqueue(&self, kind: &str, queue: &str, args: &str) -> TaskId {
         let new = NewTask {
+            site: None,
             kind: kind.to_owned(),
             queue: queue.to_owned(),
             priority: 0,

@@ -82,6 +82,7 @@ fn figures(outcome: &Outcome) -> Vec<(&'static str, usize)> {
         ("failed", outcome.n_events(What::Failed)),
         ("retried", outcome.n_events(What::Retried)),
         ("lost", outcome.n_events(What::Lost)),
+        ("given back", outcome.n_events(What::Returned)),
         ("interrupted", outcome.n_events(What::Interrupted)),
         ("cancelled", outcome.n_events(What::Cancelled)),
         ("dropped", outcome.n_events(What::Dropped)),

@@ -97,6 +97,7 @@ async fn arguments_that_do_not_fit_fail_the_task_for_good_and_free_its_place() {
     for args in ["", "[1]", "{\"n\": \"one\"}", "{\"m\": 1}", "nonsense"] {
         let world = World::new([quick()]);
         let new = NewTask {
+            site: None,
             kind: "test.quick".into(),
             queue: "cpu".into(),
             priority: 0,

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use store::Error;
 use store::operations::lose::Reap;
+use store::operations::people::{Cancel, Cancelled};
 use store::operations::renew::Running as ReadRunning;
 use store::record::{OnLoss, State, What};
 use tokio::time::{Instant, sleep};
 
 use super::world::*;
 use crate::failure::{Failure, Stop};
+use crate::kind::Policy;
 use crate::node::NodeError;
 use crate::numbers::ReapReason;
 use crate::status::Phase;
@@ -281,14 +283,64 @@ async fn an_end_that_was_lost_while_the_store_was_away_leaves_no_error_behind() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_reply_to_a_claim_costs_an_attempt_and_no_task() {
+async fn a_lost_reply_to_a_claim_is_no_failure_of_the_task() {
+    for on_loss in [OnLoss::Requeue, OnLoss::Drop] {
+        let once = |policy: &mut Policy| (policy.on_loss, policy.max_failures) = (on_loss, 1);
+        let world = World::new([quick().with(once)]);
+        let node = world.start("a");
+        sleep(secs(1)).await;
+        *node.faults.lost_replies.lock().unwrap() = vec!["claim"];
+        let id = world.submit("test.quick").await;
+        let begin = Instant::now();
+        let task = world.end(id).await;
+        assert_eq!((task.state, task.claim.0, task.failures), (State::Completed, 2, 0));
+        assert!(begin.elapsed() < TTL, "{:?}", begin.elapsed());
+        assert!(world.what(id).await.contains(&What::Returned));
+        let reaped = node.handle.numbers().reaped().filter(|(_, n)| *n > 0).count();
+        assert_eq!(reaped, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_cancelled_while_nobody_had_heard_of_its_claim_ends_cancelled() {
     let world = World::new([quick()]);
     let node = world.start("a");
     sleep(secs(1)).await;
     *node.faults.lost_replies.lock().unwrap() = vec!["claim"];
     let id = world.submit("test.quick").await;
+    world.until(id, State::Running).await;
+    let cancel = Cancel { id, actor: "me".into(), reason: String::new() };
+    assert_eq!(world.tasks().cancel(cancel).await.unwrap(), Cancelled::Asked);
     let task = world.end(id).await;
-    assert_eq!((task.state, task.claim.0), (State::Completed, 2));
+    assert_eq!((task.state, task.failures), (State::Cancelled, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_whose_reply_is_only_late_is_not_given_back() {
+    let world = World::new([patient()]);
+    let node = world.start("a");
+    sleep(secs(1)).await;
+    // Several rounds of heartbeats find the claim while its reply is on its way.
+    *node.faults.late_replies.lock().unwrap() = vec![("claim", TTL * 2 / 3)];
+    let id = world.submit("test.patient").await;
+    sleep(TTL).await;
+    let task = world.until(id, State::Running).await;
+    assert_eq!(task.claim.0, 1);
+    assert_eq!(node.handle.status().running.len(), 1);
+    assert!(!world.what(id).await.contains(&What::Returned));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_this_process_has_begun_and_lost_is_not_given_back() {
+    let world = World::new([quick().with(|policy| policy.on_loss = OnLoss::Drop)]);
+    let node = world.start("a");
+    sleep(secs(1)).await;
+    // The end is never accepted, and the claim is given up although the store still has it.
+    *node.faults.refused.lock().unwrap() = vec![("finish", Error::Refused("never".into())); 2];
+    let id = world.submit("test.quick").await;
+    let task = world.end(id).await;
+    assert_eq!((task.state, task.claim.0, task.failures), (State::Dropped, 1, 1));
+    assert!(!world.what(id).await.contains(&What::Returned));
 }
 
 #[tokio::test(start_paused = true)]

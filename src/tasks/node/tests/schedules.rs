@@ -12,6 +12,7 @@ use crate::node::NodeOptions;
 
 fn options(world: &World, name: &str, seconds: i64) -> NodeOptions {
     let task = NewTask {
+        site: None,
         kind: "test.quick".into(),
         queue: "cpu".into(),
         priority: 0,

@@ -10,7 +10,7 @@ use store::operations::node::StartNode;
 use store::operations::read::{Attempts, Events, Find, Found};
 use store::record::{Attempt, OnLoss, State, Task, TaskEvent, TaskId, Timestamp, What};
 use store::sqlite::Inline;
-use store::{Error, Hook, Store};
+use store::{Delay, Error, Hook, Store};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -123,6 +123,8 @@ pub(super) struct Faults {
     pub(super) is_cut_off: AtomicBool,
     /// Operations of this name are done, and their replies are lost.
     pub(super) lost_replies: Mutex<Vec<&'static str>>,
+    /// Operations of this name are done, and their replies come later.
+    pub(super) late_replies: Mutex<Vec<(&'static str, Duration)>>,
     /// Operations of this name are not done, for this reason.
     pub(super) refused: Mutex<Vec<(&'static str, Error)>>,
     /// What was asked.
@@ -141,6 +143,12 @@ impl Hook for Faults {
             true => Err(Error::Unavailable("cut off".to_owned())),
             false => Ok(()),
         }
+    }
+
+    fn delay(&self, operation: &'static str, is_done: bool) -> Option<Delay> {
+        let mut late = self.late_replies.lock().unwrap();
+        let at = late.iter().position(|(late, _)| is_done && *late == operation)?;
+        Some(Box::pin(tokio::time::sleep(late.remove(at).1)))
     }
 
     fn end(&self, operation: &'static str, _: Duration, _: Option<&Error>) -> Result<(), Error> {
@@ -267,6 +275,8 @@ impl World {
         let boot = format!("boot of {name}");
         let kinds: Vec<String> = self.kinds.iter().map(|kind| kind.name().to_owned()).collect();
         let start = StartNode {
+            site: None,
+            files: String::new(),
             node: name.into(),
             boot: boot.clone(),
             version: "0".into(),
@@ -276,7 +286,7 @@ impl World {
         };
         self.store.run(start).await.unwrap();
         let room = vec![("cpu".into(), 9), ("net".into(), 9)];
-        self.store.run(Claim { node: name.into(), boot, kinds, room }).await.unwrap()
+        self.store.run(Claim { site: None, node: name.into(), boot, kinds, room }).await.unwrap()
     }
 }
 
