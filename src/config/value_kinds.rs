@@ -21,6 +21,8 @@ impl OptionValue for Nat64Prefix {}
 #[cfg(feature = "control")]
 impl OptionValue for super::values::NodeName {}
 #[cfg(feature = "control")]
+impl OptionValue for super::values::SiteName {}
+#[cfg(feature = "control")]
 impl OptionValue for super::values::PostgresAddress {}
 impl OptionValue for Fallback {}
 

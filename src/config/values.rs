@@ -138,13 +138,33 @@ impl FromStr for NodeName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        match (1..=100).contains(&text.len()) && text.chars().all(is_part) {
-            true => Ok(Self(text.into())),
-            false => Err(format!(
-                "`{text}` is no name of a node: at most 100 letters, digits, dots, dashes and underscores"
-            )),
-        }
+        parse_name(text, "node").map(Self)
+    }
+}
+
+/// The name of files that processes of one store share.
+#[cfg(feature = "control")]
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SiteName(pub String);
+
+#[cfg(feature = "control")]
+impl FromStr for SiteName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        parse_name(text, "site").map(Self)
+    }
+}
+
+/// A name that is plain everywhere: in a store, in an address, in a metric.
+#[cfg(feature = "control")]
+fn parse_name(text: &str, of: &str) -> Result<String, String> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    match (1..=100).contains(&text.len()) && text.chars().all(is_part) {
+        true => Ok(text.into()),
+        false => Err(format!(
+            "`{text}` is no name of a {of}: at most 100 letters, digits, dots, dashes and underscores"
+        )),
     }
 }
 
@@ -415,6 +435,8 @@ deserialize_from_str!(Fallback, "a URL");
 deserialize_from_str!(Protocol, "https, http, ftp or rsync");
 #[cfg(feature = "control")]
 deserialize_from_str!(NodeName, "the name of a node");
+#[cfg(feature = "control")]
+deserialize_from_str!(SiteName, "the name of a site");
 #[cfg(feature = "control")]
 deserialize_from_str!(PostgresAddress, "an address of PostgreSQL");
 

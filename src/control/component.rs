@@ -12,6 +12,7 @@ use store::Store;
 use store::record::{CatchUp, NewSchedule};
 use store::sqlite::{Sqlite, system_clock};
 use tasks::changes::Changes;
+use tasks::kind::at_site;
 use tasks::node::{Node, NodeError, NodeHandle, NodeOptions};
 use tasks::numbers::StoreTimes;
 use tasks::{Kinds, Request, Tasks};
@@ -223,7 +224,8 @@ pub fn open(location: &StoreLocation, supervisor: &Supervisor) -> Result<Store, 
     }
 }
 
-/// All schedules. Where in its period each begins is up to its name, so that not all begin at once.
+/// All schedules. One of each site is of its own, if its tasks are. Where in its period each begins is up to
+/// its name, so that not all begin at once.
 fn schedules(options: &Options, kinds: &Kinds) -> Result<Vec<NewSchedule>, String> {
     let every = options.every;
     let wanted =
@@ -232,13 +234,10 @@ fn schedules(options: &Options, kinds: &Kinds) -> Result<Vec<NewSchedule>, Strin
     let schedule = |(kind, period): (&str, Duration)| {
         let period = i64::try_from(period.as_millis()).unwrap_or(i64::MAX).max(1);
         let request = Request { kind: kind.to_owned(), ..Request::default() };
-        Ok(NewSchedule {
-            id: kind.to_owned(),
-            period,
-            phase: phase_of(kind, period),
-            catch_up: CatchUp::One,
-            task: kinds.plan(&request)?,
-        })
+        let task = kinds.plan(&request)?;
+        let id = at_site(kind, task.site.as_deref());
+        let (phase, catch_up) = (phase_of(&id, period), CatchUp::One);
+        Ok(NewSchedule { id, period, phase, catch_up, task })
     };
     wanted.map(schedule).collect()
 }
@@ -285,6 +284,7 @@ fn work(
 
 /// Runs a node, and another one after it has failed, until the component stops.
 async fn run_nodes(handle: &Handle, schedules: &[NewSchedule], stopped: watch::Receiver<bool>) {
+    let mut told = None;
     while !*stopped.borrow() {
         let node = handle.new_node(schedules);
         match node.run(until_told(stopped.clone())).await {
@@ -296,8 +296,12 @@ async fn run_nodes(handle: &Handle, schedules: &[NewSchedule], stopped: watch::R
                 return;
             }
             Err(error) => {
-                tracing::error!("background work pauses: {error}");
-                handle.set_trouble(Some(error.to_string()));
+                let reason = error.to_string();
+                if told.as_ref() != Some(&reason) {
+                    tracing::error!("background work pauses: {reason}");
+                }
+                handle.set_trouble(Some(reason.clone()));
+                told = Some(reason);
                 tokio::select! {
                     biased;
                     () = until_told(stopped.clone()) => {}
@@ -318,6 +322,7 @@ fn node_options(options: &Options, schedules: Vec<NewSchedule>) -> NodeOptions {
     NodeOptions {
         name: options.node.clone(),
         version: options.version.clone(),
+        files: options.site.files(),
         queues: options.budgets.queues(),
         schedules,
         time_to_live: options.time_to_live,

@@ -1,6 +1,6 @@
 //! What the component is to do, and how: its own options, which the program fills from its configuration.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use scan::TreeSource;
@@ -14,6 +14,9 @@ pub struct Options {
     pub store: StoreLocation,
     /// The name of this node, which outlives its processes.
     pub node: String,
+    /// The name that processes of one store give to the files that they share, which are those of `site`;
+    /// `None` if no other process uses the store.
+    pub site_name: Option<String>,
     /// The version of the program.
     pub version: String,
     /// What tasks read and write.
@@ -72,6 +75,21 @@ pub struct Site {
     pub tree: Option<PrimaryTree>,
     /// Tables from which a geography file is built; `None` if there are none.
     pub geography: Option<GeographyTables>,
+}
+
+impl Site {
+    /// What others of the same site must have as well, a line each: `snapshot /srv/mirrors.snapshot`.
+    pub(crate) fn files(&self) -> Vec<String> {
+        // A name that cannot be made absolute is compared as it is.
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let named = |what: &str, path: &Path| format!("{what} {}", absolute(path).display());
+        let mut files = vec![self.inputs.to_string(), named("snapshot", &self.snapshot)];
+        if let Some(PrimaryTree { source, index }) = &self.tree {
+            files.extend([named("tree", source.path()), named("index", index)]);
+        }
+        files.extend(self.geography.iter().map(|tables| named("geography file", &tables.output)));
+        files
+    }
 }
 
 /// The primary tree.

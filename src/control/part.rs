@@ -35,7 +35,9 @@ impl ControlPart {
             node: Arc::new(move || Some(for_node.node())),
             publish_times: Arc::new(move || for_times.publish_times()),
         };
-        let api = Api::new(handle.tasks.clone(), Arc::clone(&access));
+        let for_trouble = handle.clone();
+        let store_trouble = Arc::new(move || for_trouble.node().status().store_error);
+        let api = Api::new(handle.tasks.clone(), Arc::clone(&access), store_trouble);
         Ok(Self { api, access, sources, handle })
     }
 }

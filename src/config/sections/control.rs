@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::ArgAction;
 
 use crate::config::section_macro::{Section, section};
-use crate::config::values::{Count, NodeName, PostgresAddress, SecretParser};
+use crate::config::values::{Count, NodeName, PostgresAddress, SecretParser, SiteName};
 use control::options::{
     Budgets, Every, GeographyTables, Options, PostgresUrl, PrimaryTree, Site, StoreLocation,
 };
@@ -51,6 +51,18 @@ section! {
             value: "NAME",
             otherwise: "the name of the host",
             example: "\"control-1\"",
+        }
+        /// The name of the files that this process works on, among those that share a store
+        ///
+        /// Scans, tables of networks and compiles run on a machine of the site where they were asked for. Give
+        /// machines the same site if their catalog, tree, index and snapshot are the same files, in a folder
+        /// that they share: then each takes over for the others. It matters with `store` only.
+        control_site: SiteName {
+            key: "control.site",
+            flag: (long = "site"),
+            value: "NAME",
+            otherwise: "the name of `node`: files of its own",
+            example: "\"main\"",
         }
         /// The snapshot file that is published
         ///
@@ -279,10 +291,20 @@ impl ControlOptions {
             None => return Ok(None),
         };
         let seconds = |count: Count<1, 31_536_000>| count.as_seconds();
+        let node = self.control_node.clone().map_or_else(host_name, |NodeName(name)| name);
+        let site_name = match &store {
+            // Whoever has the folder has all files.
+            StoreLocation::Folder(_) => None,
+            StoreLocation::Postgres(_) => {
+                let named = self.control_site.clone().map(|SiteName(name)| name);
+                Some(named.unwrap_or_else(|| node.clone()))
+            }
+        };
         Ok(Some(Options {
             site: self.site(context, &store)?,
             store,
-            node: self.control_node.clone().map_or_else(host_name, |NodeName(name)| name),
+            node,
+            site_name,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             keep_versions: days(self.control_keep_versions().get()),
             every: Every {
@@ -376,6 +398,7 @@ impl ControlOptions {
         ];
         files.into_iter().any(Option::is_some)
             || self.control_node.is_some()
+            || self.control_site.is_some()
             || self.control_country_tables.is_some()
             || self.control_asn_tables.is_some()
     }

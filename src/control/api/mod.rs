@@ -46,17 +46,21 @@ pub const INDEX: &[(&str, &str)] = &[
     ("/api/v1/doctor", "what must not be in the store; it reads all of it"),
 ];
 
+/// What keeps the store from being used now, in one line; `None` if nothing does.
+pub type StoreTrouble = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
 /// The API.
 pub struct Api {
     tasks: Tasks,
     access: Arc<Access>,
     limits: Limits,
+    store_trouble: StoreTrouble,
 }
 
 impl Api {
-    /// The API of these tasks.
-    pub fn new(tasks: Tasks, access: Arc<Access>) -> Self {
-        Self { tasks, access, limits: Limits::default() }
+    /// The API of these tasks. Who waits for one is told `store_trouble`.
+    pub fn new(tasks: Tasks, access: Arc<Access>, store_trouble: StoreTrouble) -> Self {
+        Self { tasks, access, limits: Limits::default(), store_trouble }
     }
 
     /// Whether it answers for this path.
@@ -93,6 +97,9 @@ impl Api {
         if request.method == Method::GET {
             return match route {
                 Route::Tasks => of_tasks::list(&self.tasks, &self.limits, &request.query).await,
+                Route::Task(id, TaskRoute::Whole) => {
+                    of_tasks::whole(&self.tasks, &id, request, &self.store_trouble).await
+                }
                 Route::Task(id, part) => of_tasks::read(&self.tasks, &id, part, request).await,
                 Route::Doctor => {
                     of_others::examine(&self.tasks, &self.limits, &request.query).await

@@ -37,7 +37,7 @@ pub(super) async fn examine(
     let _permit = limits.examine()?;
     let kinds = tasks.kinds().iter().map(|kind| kind.name().to_owned()).collect();
     let found = tasks.store().run(Examine { kinds }).await?;
-    let found: Vec<_> = found.iter().map(|fault| shapes::finding(fault)).collect();
+    let found: Vec<_> = found.iter().map(shapes::finding).collect();
     Ok(ok(&json!({"findings": found})))
 }
 
@@ -94,6 +94,7 @@ async fn run_now(
     let request = Request {
         kind: schedule.kind.clone(),
         args: serde_json::from_str(&schedule.args).unwrap_or_default(),
+        site: schedule.site.clone(),
         actor,
         request_id,
         ..Request::default()

@@ -10,9 +10,10 @@ use store::Error;
 use store::operations::enqueue::Enqueued;
 use store::operations::people::{Cancel, Cancelled, Comment, Retried, Retry};
 use store::operations::read::{Attempts, Events, Find, Found, Overview, ReadOverview};
-use store::record::{Task, TaskId, bounded};
+use store::record::{Node, Task, TaskId, bounded};
 use tasks::{Request, SubmitError, Tasks};
 
+use super::StoreTrouble;
 use super::limits::Limits;
 use super::query::Query;
 use super::reply::{ApiError, json_reply, ok};
@@ -62,7 +63,7 @@ pub(super) async fn list(
     Ok(ok(&format_args!("{{\"tasks\":[{}],\"next\":{next}}}", rows.join(","))))
 }
 
-/// Reads a task, or what belongs to it.
+/// Reads what belongs to a task.
 pub(super) async fn read(
     tasks: &Tasks,
     id: &str,
@@ -70,7 +71,6 @@ pub(super) async fn read(
     request: &PartRequest,
 ) -> Result<PartReply, ApiError> {
     match part {
-        TaskRoute::Whole => whole(tasks, id, request).await,
         TaskRoute::Events if stream::is_wanted(&request.headers) => {
             let query = Query::read(&request.query, &["after"])?;
             let after = stream::last_event(&request.headers)?.or(query.after("after")?);
@@ -97,12 +97,25 @@ pub(super) async fn read(
     }
 }
 
-async fn whole(tasks: &Tasks, id: &str, request: &PartRequest) -> Result<PartReply, ApiError> {
+/// Reads a task. With one that has not ended it says what keeps the store from being used.
+pub(super) async fn whole(
+    tasks: &Tasks,
+    id: &str,
+    request: &PartRequest,
+    store_trouble: &StoreTrouble,
+) -> Result<PartReply, ApiError> {
     let wait = Query::read(&request.query, &["wait"])?.wait()?;
     let wait = if request.may_wait { wait } else { Duration::ZERO };
     let id = ids::resolve(tasks, id).await?;
     match tasks.wait(id, wait).await? {
-        Found::Task(task) => Ok(ok(&shapes::task(&task))),
+        Found::Task(task) => {
+            let mut value = shapes::task(&task);
+            let trouble = (!task.state.is_terminal()).then(&**store_trouble).flatten();
+            if let (Some(fields), Some(trouble)) = (value.as_object_mut(), trouble) {
+                fields.insert("store_trouble".to_owned(), trouble.into());
+            }
+            Ok(ok(&value))
+        }
         missing => Err(ids::missing_task(tasks, id, &missing).await),
     }
 }
@@ -124,7 +137,7 @@ pub(super) async fn submit_request(
     // What makes no sense is told first, whoever runs.
     let plan = tasks.kinds().plan(request).map_err(ApiError::invalid)?;
     let overview = tasks.store().run(ReadOverview).await?;
-    if let Some(reason) = nobody_runs(&overview, &request.kind) {
+    if let Some(reason) = nobody_runs(&overview, &request.kind, plan.site.as_deref()) {
         return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no_node", reason));
     }
     let enqueued = tasks.submit(request).await.map_err(|error| match error {
@@ -148,12 +161,16 @@ pub(super) async fn submit_request(
     Ok(accepted(&task, enqueued))
 }
 
-/// Why no node would run a task of this kind; `None` if one would.
-fn nobody_runs(overview: &Overview, kind: &str) -> Option<String> {
+/// Why no node would run a task of this kind, and of this site if it is bound to one; `None` if one would.
+fn nobody_runs(overview: &Overview, kind: &str, site: Option<&str>) -> Option<String> {
     let kind = bounded(kind, 60);
-    let mut knowing = overview.nodes.iter().filter(|node| node.kinds.contains(&kind)).peekable();
+    let is_of_site =
+        |node: &&Node| site.is_none() || node.site.is_none() || node.site.as_deref() == site;
+    let knowing = overview.nodes.iter().filter(|node| node.kinds.contains(&kind));
+    let mut knowing = knowing.filter(is_of_site).peekable();
     if knowing.peek().is_none() {
-        return Some(format!("no node runs tasks of kind `{kind}`: none has started yet"));
+        let of_site = site.map(|site| format!(" of the site `{site}`")).unwrap_or_default();
+        return Some(format!("no node{of_site} runs tasks of kind `{kind}`: none has started yet"));
     }
     let mut working = knowing.filter(|node| !node.stopping).peekable();
     if working.peek().is_none() {

@@ -1,6 +1,7 @@
 //! The JSON of records.
 
 use serde_json::{Value, json};
+use store::operations::doctor::Fault;
 use store::operations::read::Overview;
 use store::record::{Attempt, Node, Queue, Schedule, Task, TaskEvent, TaskId, Timestamp, slot_of};
 use tasks::kind::{Kind, Parameter, Values};
@@ -28,6 +29,7 @@ pub(super) fn task(task: &Task) -> Value {
         "started_at": time_or_null(task.started_at),
         "finished_at": time_or_null(task.finished_at),
         "node": task.node,
+        "site": task.site,
         "claim": task.claim.0,
         "beat_at": time_or_null(task.beat_at),
         "stage": task.stage,
@@ -76,10 +78,11 @@ pub(super) fn task_in_list(full: &Task) -> Value {
 }
 
 /// What must not be in the store. A fault that begins with `task NUMBER` is one of this task.
-pub(super) fn finding(fault: &str) -> Value {
-    let number = fault.strip_prefix("task ").and_then(|rest| rest.split([' ', ',', ':']).next());
+pub(super) fn finding(fault: &Fault) -> Value {
+    let Fault { invariant, message } = fault;
+    let number = message.strip_prefix("task ").and_then(|rest| rest.split([' ', ',', ':']).next());
     let task: Option<i64> = number.and_then(|number| number.replace('-', "").parse().ok());
-    json!({"invariant": "store", "message": fault, "task": task})
+    json!({"invariant": invariant.as_str(), "message": message, "task": task})
 }
 
 pub(super) fn event(event: &TaskEvent) -> Value {
@@ -131,6 +134,8 @@ pub(super) fn nodes(overview: &Overview) -> Value {
         json!({
             "id": node.id,
             "boot": node.boot,
+            "site": node.site,
+            "files": node.files.lines().collect::<Vec<_>>(),
             "version": node.version,
             "kinds": node.kinds,
             "started_at": time::text(node.started_at),
@@ -151,6 +156,8 @@ pub(super) fn schedules(overview: &Overview) -> Value {
             "id": schedule.id,
             "kind": schedule.kind,
             "args": parsed(&schedule.args),
+            "site": schedule.site,
+            "nodes": schedule.nodes,
             "period_seconds": schedule.period / 1_000,
             "catch_up": schedule.catch_up.as_str(),
             "last_slot": time::text(schedule.last_slot),

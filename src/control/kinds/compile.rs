@@ -52,6 +52,10 @@ impl Kind for Compile {
         heavy(PRIORITY, self.keep)
     }
 
+    fn is_bound_to_site(&self) -> bool {
+        true
+    }
+
     fn plan(&self, args: &Args) -> Result<Plan, String> {
         let Site { inputs, snapshot, .. } = &*self.site;
         let allowed = is_on(args, ALLOW_SHRINK.name);

@@ -47,6 +47,10 @@ impl Kind for Refresh {
         heavy(PRIORITY, self.keep)
     }
 
+    fn is_bound_to_site(&self) -> bool {
+        true
+    }
+
     fn plan(&self, args: &Args) -> Result<Plan, String> {
         let GeographyTables { countries, systems, output } = &*self.tables;
         let allowed = is_on(args, ALLOW_SHRINK.name);

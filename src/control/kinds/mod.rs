@@ -40,5 +40,5 @@ pub(crate) fn all(options: &Options, store: &Store, freshness: &Arc<Freshness>) 
     }
     let limits = kinds.iter().map(|kind| (kind.name(), kind.policy().keep)).collect();
     kinds.push(Arc::new(purge::PurgeTasks { store: store.clone(), kinds: limits, keep }));
-    Kinds::new(kinds)
+    Kinds::new(kinds).of_site(options.site_name.as_deref())
 }

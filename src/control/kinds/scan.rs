@@ -48,6 +48,10 @@ impl Kind for ScanTree {
         heavy(PRIORITY, self.keep)
     }
 
+    fn is_bound_to_site(&self) -> bool {
+        true
+    }
+
     fn plan(&self, args: &Args) -> Result<Plan, String> {
         let PrimaryTree { source, index } = &*self.tree;
         let allowed = is_on(args, ALLOW_SHRINK.name);

@@ -37,6 +37,7 @@ fn sources(store: Store) -> Sources {
 
 fn new_task() -> NewTask {
     NewTask {
+        site: None,
         kind: "test.nap".into(),
         queue: "cpu".into(),
         priority: 0,
@@ -62,6 +63,8 @@ async fn filled() -> Store {
         task: new_task(),
     };
     let start = StartNode {
+        site: None,
+        files: String::new(),
         node: "a".into(),
         boot: "1".into(),
         version: "0".into(),

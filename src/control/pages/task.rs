@@ -258,6 +258,7 @@ fn words(what: What) -> &'static str {
         What::CancelAsked => "asked to stop",
         What::Cancelled => "cancelled",
         What::Lost => "lost: its node was found dead",
+        What::Returned => "given back: its node was not told that it had it",
         What::Interrupted => "interrupted: its node shut down",
         What::Dropped => "dropped",
         What::StaleWrite => "a write was refused: the node had lost it",

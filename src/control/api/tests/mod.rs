@@ -85,6 +85,8 @@ fn start() -> StartNode {
         task: kinds.plan(&request).unwrap(),
     };
     StartNode {
+        site: None,
+        files: String::new(),
         node: "a".into(),
         boot: "1".into(),
         version: "0".into(),
@@ -110,7 +112,7 @@ impl Fixture {
         let kinds = Kinds::new(vec![Arc::new(Nap("test.nap")), Arc::new(Nap("test.rest"))]);
         let tasks = Tasks::new(store, kinds, Changes::default());
         let access = Access::new(None, AllowedHosts::default()).unwrap();
-        Self { api: Api::new(tasks.clone(), Arc::new(access)), tasks, time }
+        Self { api: Api::new(tasks.clone(), Arc::new(access), Arc::new(|| None)), tasks, time }
     }
 
     async fn ask(&self, request: PartRequest) -> (StatusCode, HeaderMap, Value) {
@@ -147,6 +149,7 @@ impl Fixture {
 
     async fn claim(&self) -> Vec<Task> {
         let claim = Claim {
+            site: None,
             node: "a".into(),
             boot: "1".into(),
             kinds: vec!["test.nap".into()],

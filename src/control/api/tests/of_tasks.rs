@@ -26,7 +26,7 @@ async fn a_store_that_takes_nothing_is_a_reason_to_come_back() {
         let store = healthy.tasks.store().with_hook(Arc::new(Failing(error)));
         let tasks = Tasks::new(store, healthy.tasks.kinds().clone(), Changes::default());
         let access = Access::new(None, AllowedHosts::default()).unwrap();
-        let api = Api::new(tasks.clone(), Arc::new(access));
+        let api = Api::new(tasks.clone(), Arc::new(access), Arc::new(|| None));
         let fixture = Fixture { api, tasks, time: Arc::clone(&healthy.time) };
         let (status, headers, body) =
             fixture.ask(request(Method::POST, "/api/v1/tasks", "{\"kind\":\"test.nap\"}")).await;
