@@ -260,6 +260,33 @@ fn a_wait_survives_a_process_that_restarts() {
 }
 
 #[test]
+fn a_store_that_cannot_be_used_is_told_to_who_waits() {
+    let full = r#"{"id": 123456, "kind": "primary.scan", "state": "enqueued",
+                   "store_trouble": "cannot take tasks: the disk is full"}"#;
+    let api = Api::start(&[(GET, &[(200, full)]), (WAIT, &[(200, full), (200, COMPLETED)])]);
+    let output = api.run(&["await", "123456"]);
+    let stderr = "123-456 waits: cannot take tasks: the disk is full\n";
+    assert_eq!(String::from_utf8_lossy(&output.stderr), stderr);
+    assert_eq!(output.status.code(), Some(0));
+    let api = Api::start(&[(GET, &[(200, full)]), (WAIT, &[(200, full)])]);
+    let output = api.run(&["await", "123456", "--timeout", "1", "--quiet"]);
+    let stderr = "mirrorlistd: task 123456 is enqueued (cannot take tasks: the disk is full), and goes on; \
+                  wait for it with `mirrorlistd task await 123456`\n";
+    check(&output, 1, "", stderr);
+}
+
+#[test]
+fn a_task_that_failed_at_its_last_attempt_says_so() {
+    let failed = r#"{"id": 123456, "kind": "primary.scan", "state": "failed", "error": "no", "failures": 3,
+                     "max_failures": 3, "started_at": "2026-11-26T12:00:00Z",
+                     "finished_at": "2026-11-26T12:00:12Z"}"#;
+    let api = Api::start(&[(GET, &[(200, failed)])]);
+    let stderr =
+        "mirrorlistd: task 123-456 (primary.scan) has failed at attempt 3 of 3 after 12 s: no\n";
+    check(&api.run(&["await", "123456"]), 4, "", stderr);
+}
+
+#[test]
 fn a_wait_for_nobody_ends_at_once() {
     let output = run(&["task", "await", "7", "--admin", "unix:/nonexistent/socket"]);
     let stderr = "mirrorlistd: cannot connect to unix:/nonexistent/socket: No such file or directory (os \

@@ -269,6 +269,8 @@ impl World {
             task,
         };
         self.run(StartNode {
+            site: None,
+            files: String::new(),
             node: name.into(),
             boot: format!("boot of {name}"),
             version: "0.1.0".into(),
@@ -298,6 +300,7 @@ impl World {
     #[track_caller]
     pub fn claim(&self, id: TaskId) -> Task {
         let claimed = self.run(Claim {
+            site: None,
             node: "mirror-1".into(),
             boot: "boot of mirror-1".into(),
             kinds: ["primary.scan", "snapshot.compile", "geography.refresh", "retention.purge"]
@@ -344,6 +347,7 @@ impl World {
 /// A task of a sample.
 pub fn new(kind: &str, queue: &str, summary: &str, args: &str) -> NewTask {
     NewTask {
+        site: None,
         kind: kind.into(),
         queue: queue.into(),
         priority: 0,

@@ -36,6 +36,8 @@ pub(super) struct TaskRecord {
     pub(super) cancel_by: Option<String>,
     pub(super) error: Option<String>,
     pub(super) result: Value,
+    /// What keeps its process from using the store.
+    pub(super) store_trouble: Option<String>,
 }
 
 /// The exit status for a task that was cancelled, dropped, or has failed.

@@ -26,7 +26,7 @@ use serve::signal;
 const WITH_PROGRESS: Duration = Duration::from_secs(1);
 /// How long it may wait elsewhere.
 const WITHOUT_PROGRESS: Duration = Duration::from_secs(30);
-/// How long nobody may answer before a wait is given up: a restart takes less.
+/// How long nobody may answer, or the store may be in trouble, before a wait is given up: a restart takes less.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// The pause before somebody who did not answer is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -141,7 +141,7 @@ enum Waited {
     Ended(Box<TaskRecord>, Value),
     /// The user does not want to wait any longer.
     Interrupted,
-    /// The time is over; where the task is.
+    /// The time is over; what is said of the task.
     TimedOut(String),
 }
 
@@ -185,28 +185,25 @@ impl Wait {
                     ),
                 )
             }
-            Waited::TimedOut(state) => {
-                return Err(Trouble::failure(format!(
-                    "task {id} is {state}, and goes on; wait for it with `mirrorlistd task await {id}`"
-                )));
-            }
+            Waited::TimedOut(reason) => return Err(Trouble::failure(reason)),
         })
     }
 
     fn until_end(&mut self, id: &str) -> Result<Waited, Trouble> {
         let mut silent_since = None;
-        let mut state = None;
+        let mut troubled_since = None;
+        let mut seen: Option<TaskRecord> = None;
         loop {
             let left = self.deadline.map(|at| at.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero())
-                && let Some(state) = state
+                && let Some(task) = &seen
             {
-                return Ok(Waited::TimedOut(state));
+                return Ok(Waited::TimedOut(unfinished(id, task)));
             }
             let usual = if self.screen.shows_progress() { WITH_PROGRESS } else { WITHOUT_PROGRESS };
             let wait = left.map_or(usual, |left| left.min(usual)).as_secs().max(1);
             // At first without a wait, so that something is shown at once.
-            let wait = if state.is_none() { 0 } else { wait };
+            let wait = if seen.is_none() { 0 } else { wait };
             let question = match wait {
                 0 => format!("/api/v1/tasks/{id}"),
                 wait => format!("/api/v1/tasks/{id}?wait={wait}s"),
@@ -221,8 +218,20 @@ impl Wait {
                     if task.has_ended() {
                         return Ok(Waited::Ended(Box::new(task), value));
                     }
-                    self.screen.update(&task);
-                    state = Some(task.state);
+                    match &task.store_trouble {
+                        Some(trouble) => {
+                            self.screen.note(&format!("{} waits: {trouble}", task.short()));
+                            let since = *troubled_since.get_or_insert_with(Instant::now);
+                            if since.elapsed() >= PATIENCE {
+                                return Ok(Waited::TimedOut(unfinished(id, &task)));
+                            }
+                        }
+                        None => {
+                            troubled_since = None;
+                            self.screen.update(&task);
+                        }
+                    }
+                    seen = Some(task);
                     // Where too many wait, it is answered at once.
                     let is_early = asked.elapsed().saturating_mul(2) < Duration::from_secs(wait);
                     if is_early && self.pause() {
@@ -267,6 +276,16 @@ impl Wait {
     }
 }
 
+/// What is said of a task that is waited for no longer.
+fn unfinished(id: &str, task: &TaskRecord) -> String {
+    let state = &task.state;
+    let trouble = task.store_trouble.as_ref().map(|trouble| format!(" ({trouble})"));
+    let trouble = trouble.unwrap_or_default();
+    format!(
+        "task {id} is {state}{trouble}, and goes on; wait for it with `mirrorlistd task await {id}`"
+    )
+}
+
 /// Prints how a task has ended; the exit status says it as well.
 fn show_end(task: &TaskRecord, value: &Value, as_json: bool) -> ExitCode {
     let status = task.exit_status().unwrap_or(0);
@@ -278,6 +297,13 @@ fn show_end(task: &TaskRecord, value: &Value, as_json: bool) -> ExitCode {
     }
     let took = times::between(task.started_at.as_deref(), task.finished_at.as_deref());
     let took = took.map(|took| format!(" after {}", times::length(took))).unwrap_or_default();
+    // The time is that of the last attempt.
+    let took = match task.failures {
+        n if n > 1 && task.state == "failed" => {
+            format!(" at attempt {n} of {}{took}", task.max_failures)
+        }
+        _ => took,
+    };
     let short = task.short();
     match task.state.as_str() {
         "completed" => {

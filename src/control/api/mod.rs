@@ -98,7 +98,7 @@ impl Api {
             return match route {
                 Route::Tasks => of_tasks::list(&self.tasks, &self.limits, &request.query).await,
                 Route::Task(id, TaskRoute::Whole) => {
-                    of_tasks::whole(&self.tasks, &id, request, &self.store_trouble).await
+                    of_tasks::whole(&self.tasks, &id, request, &*self.store_trouble).await
                 }
                 Route::Task(id, part) => of_tasks::read(&self.tasks, &id, part, request).await,
                 Route::Doctor => {

@@ -13,7 +13,6 @@ use store::operations::read::{Attempts, Events, Find, Found, Overview, ReadOverv
 use store::record::{Node, Task, TaskId, bounded};
 use tasks::{Request, SubmitError, Tasks};
 
-use super::StoreTrouble;
 use super::limits::Limits;
 use super::query::Query;
 use super::reply::{ApiError, json_reply, ok};
@@ -102,7 +101,7 @@ pub(super) async fn whole(
     tasks: &Tasks,
     id: &str,
     request: &PartRequest,
-    store_trouble: &StoreTrouble,
+    store_trouble: &(dyn Fn() -> Option<String> + Send + Sync),
 ) -> Result<PartReply, ApiError> {
     let wait = Query::read(&request.query, &["wait"])?.wait()?;
     let wait = if request.may_wait { wait } else { Duration::ZERO };
@@ -110,7 +109,7 @@ pub(super) async fn whole(
     match tasks.wait(id, wait).await? {
         Found::Task(task) => {
             let mut value = shapes::task(&task);
-            let trouble = (!task.state.is_terminal()).then(&**store_trouble).flatten();
+            let trouble = (!task.state.is_terminal()).then(store_trouble).flatten();
             if let (Some(fields), Some(trouble)) = (value.as_object_mut(), trouble) {
                 fields.insert("store_trouble".to_owned(), trouble.into());
             }
