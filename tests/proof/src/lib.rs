@@ -4,7 +4,7 @@
 //! may break, of the model and of a real store alike. [`history`] makes random sequences of operations that
 //! fit what is there, and shrinks. [`driver`] runs them on the model and on a store, whatever its engine, and
 //! compares every row after each step. [`lens`] changes what an operation sees of its transaction: the clock,
-//! and in [`mutant`] the text of a statement, so that the store can be broken on purpose. [`rate`] measures.
+//! and in [`mutant`] the text of a statement, so that the store can be broken on purpose.
 
 pub mod op;
 pub mod model;
@@ -15,7 +15,6 @@ pub mod mutant;
 pub mod history;
 pub mod driver;
 pub mod random;
-pub mod rate;
 
 #[cfg(test)]
 mod search;
