@@ -7,6 +7,7 @@
 //! Reading order: [`record`] has what rows say, [`schema`] their tables. [`operation`] defines transactions
 //! and operations, [`operations`] has all of them, a file for each group. [`Store`] runs them, and
 //! [`sqlite`] and `postgres` are its engines, and [`transfer`] moves a store from one to the other.
+//! In builds for tests, [`fail_at`] aborts the process at a point that has a name.
 //!
 //! # How a task is run once
 //!
@@ -39,6 +40,7 @@ pub mod sqlite;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod transfer;
+pub mod fail_at;
 mod store;
 
 pub use error::Error;

@@ -11,6 +11,7 @@
 //! purged, without a row that remembers it.
 
 use crate::error::Error;
+use crate::fail_at;
 use crate::operation::{Dialect, Transaction};
 
 /// The newest schema: how many steps lead to it.
@@ -169,6 +170,7 @@ pub(crate) async fn migrate<T: Transaction>(tx: &mut T, place: &str) -> Result<(
     let known = usize::try_from(found)
         .map_err(|_| Error::Broken(format!("the store has schema {found}")))?;
     for statement in MIGRATIONS.iter().skip(known).flat_map(|step| step.iter()) {
+        fail_at::reached("migrate", "begun");
         tx.query(&in_dialect(statement, tx.dialect()), &[]).await?;
     }
     if found < VERSION {

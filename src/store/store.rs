@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::error::Error;
+use crate::fail_at;
 use crate::operation::Operation;
 #[cfg(feature = "postgres")]
 use crate::postgres::Postgres;
@@ -155,12 +156,16 @@ impl Store {
     async fn run_with_retries<O: Operation>(&self, operation: O) -> Result<O::Reply, Error> {
         let mut n_tries = 0;
         loop {
+            fail_at::reached(O::NAME, "before");
             let outcome = match &self.engine {
                 Engine::Sqlite(sqlite) => sqlite.run(operation.clone()).await,
                 Engine::Inline(inline) => inline.run(&operation),
                 #[cfg(feature = "postgres")]
                 Engine::Postgres(postgres) => postgres.run(operation.clone()).await,
             };
+            if outcome.is_ok() {
+                fail_at::reached(O::NAME, "committed");
+            }
             match outcome {
                 Err(Error::Collided(_)) if n_tries < RETRIES => n_tries += 1,
                 outcome => return outcome,

@@ -48,3 +48,21 @@ fn the_handbook_says_how_many_crates_the_answering_half_takes() {
     assert!(found.is_empty(), "these are for packaging and for scans only: {found:?}");
     check_handbook(&format!("stands on {} crates of others then", crates.len()), &crates);
 }
+
+#[test]
+fn only_tests_are_built_with_points_to_abort_at() {
+    let features = |edges: &str| {
+        let output = Command::new(env!("CARGO"))
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .args(["tree", "--locked", "--offline", "--package", "mirrorlistd", "--all-features"])
+            .args(["--prefix", "none", "--format", "{lib} {f}", "--edges", edges])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let tree = String::from_utf8(output.stdout).unwrap();
+        tree.lines()
+            .any(|line| line.starts_with("mirrorlistd_store ") && line.contains("fail-points"))
+    };
+    assert!(features("normal,dev"), "the features of the store are found");
+    assert!(!features("normal"), "a package aborts where FAIL_AT says");
+}

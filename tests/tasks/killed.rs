@@ -4,23 +4,20 @@
 //! times, each time after a number of answers that the seed says. What clients and tasks have seen is checked
 //! against the rows at the end ([`history`]).
 
-use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use history::{Answer as CancelAnswer, Record, Rows, Seen, check, check_all_ended, from_lines};
 use runtime::supervise::Supervisor;
 use serde_json::json;
 use store::Store;
 use store::sqlite::{Sqlite, system_clock};
 use support::postgres::Postgres;
-use support::server::PATIENCE;
 
 use crate::process::{Client, Node};
 use crate::stores::{block_on, open};
+use crate::watched::Watched;
 
 tests! {
     ten_thousand_tasks_survive_a_hundred_kills_of_their_process,
@@ -36,76 +33,17 @@ const CLIENTS: usize = 4;
 /// What the numbers of answers between two kills are drawn from.
 const SEED: u64 = 12;
 
-/// What all clients have seen.
-struct Watched {
-    begin: Instant,
-    history: Mutex<Vec<Record>>,
-    n_answers: AtomicUsize,
-    answered: (Mutex<()>, Condvar),
-}
-
-impl Watched {
-    fn new() -> Arc<Self> {
-        Arc::new(Self {
-            begin: Instant::now(),
-            history: Mutex::default(),
-            n_answers: AtomicUsize::new(0),
-            answered: Default::default(),
-        })
-    }
-
-    fn record(&self, who: &str, seen: Seen) {
-        let mut history = self.history.lock().expect("no holder panics");
-        let at = self.begin.elapsed().as_millis() as u64;
-        history.push(Record { at, who: who.to_owned(), seen });
-    }
-
-    fn count_answer(&self) {
-        self.n_answers.fetch_add(1, Ordering::SeqCst);
-        let _guard = self.answered.0.lock().expect("no holder panics");
-        self.answered.1.notify_all();
-    }
-
-    /// Returns when so many answers were given.
-    fn wait_for(&self, n_answers: usize) {
-        let (lock, answered) = &self.answered;
-        let guard = lock.lock().expect("no holder panics");
-        let waits = |_: &mut ()| self.n_answers.load(Ordering::SeqCst) < n_answers;
-        let (_guard, timeout) =
-            answered.wait_timeout_while(guard, PATIENCE, waits).expect("no holder panics");
-        assert!(!timeout.timed_out(), "clients get no answers any more");
-    }
-}
-
 /// Asks for its share of the tasks, and cancels every tenth.
 fn client(number: usize, api: &Client, mark: &Path, watched: &Watched) {
     let who = format!("client {number}");
     for n in (number..TASKS).step_by(CLIENTS) {
-        let request = format!("r{n}");
-        watched.record(&who, Seen::EnqueueAsked { request: request.clone(), key: None });
         let mut args = json!({ "seconds": 0, "mark": mark.to_str() });
         if n % 7 == 3 {
             args["fail"] = true.into();
         }
-        let body = json!({ "kind": "test.sleep", "args": args, "request_id": request });
-        let answer = api.ask_until_answered("POST", "/api/v1/tasks", &body.to_string());
-        assert_eq!(answer.status, 202, "{}", answer.body);
-        let task = answer.body["task"]["id"].as_i64().expect("a number");
-        let state = answer.body["task"]["state"].as_str().expect("a word").to_owned();
-        let is_new = answer.body["is_new"].as_bool().expect("yes or no");
-        watched.record(&who, Seen::EnqueueAcknowledged { request, task, state, is_new });
-        watched.count_answer();
+        let task = watched.enqueue(&who, api, &format!("r{n}"), &args);
         if n % 10 == 0 {
-            let target = format!("/api/v1/tasks/{task}/cancel");
-            let answer = api.ask_until_answered("POST", &target, "{\"reason\":\"tried\"}");
-            let outcome = answer.body["outcome"].as_str().unwrap_or("").to_owned();
-            let state = answer.body["task"]["state"].as_str().unwrap_or("").to_owned();
-            let answer = match outcome.as_str() {
-                "cancelled" => CancelAnswer::AtOnce,
-                "asked" | "already_asked" => CancelAnswer::Asked,
-                _ => CancelAnswer::Ended(state),
-            };
-            watched.record(&who, Seen::CancelAcknowledged { task, answer });
+            watched.cancel(&who, api, task);
         }
     }
 }
@@ -139,25 +77,9 @@ fn run_clients(apis: &[Client], mark: &Path, mut kill: impl FnMut(usize)) -> Arc
 
 /// Checks what was seen against the rows of the store.
 async fn check_all(watched: &Watched, mark: &Path, store: &Store) {
-    let rows = Rows::read(store).await.expect("the rows");
-    let mut history = watched.history.lock().expect("no holder panics").clone();
-    let n_clients_saw = history.len();
-    // The file has an order of its own, and the rules do not compare it with that of the clients.
-    let marks = fs::read_to_string(mark).expect("the marks");
-    history.extend(from_lines(&marks).expect("whole lines"));
-    let mut violations = check(&history, &rows);
-    violations.extend(check_all_ended(&rows, &[]));
+    let rows = watched.check(mark, store, |_| Vec::new()).await;
     let n_new = rows.tasks.values().filter(|task| task.kind == "test.sleep").count();
     assert_eq!(n_new, TASKS, "each request has made one task");
-    let n_attempts = rows.attempts.len();
-    println!(
-        "{} tasks, {n_attempts} attempts, {n_clients_saw} things seen by clients, {} by tasks",
-        rows.tasks.len(),
-        history.len() - n_clients_saw,
-    );
-    let explained = violations.iter().take(3).map(|one| one.explain(&history, &rows));
-    let explained: Vec<String> = explained.collect();
-    assert!(violations.is_empty(), "{} violations\n{}", violations.len(), explained.join("\n"));
 }
 
 fn ten_thousand_tasks_survive_a_hundred_kills_of_their_process() {

@@ -26,6 +26,7 @@ support::runs_the_program!();
 
 mod stores;
 mod process;
+mod watched;
 
 mod harness;
 mod engine;
@@ -37,6 +38,7 @@ mod killed;
 mod stopped;
 mod sites;
 mod circles;
+mod aborted;
 
 use std::process::ExitCode;
 
@@ -54,5 +56,6 @@ fn main() -> ExitCode {
     suite.add_all(stopped::TESTS);
     suite.add_all(sites::TESTS);
     suite.add_all(circles::TESTS);
+    suite.add_all(aborted::TESTS);
     suite.run()
 }

@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use support::server::{PATIENCE, command};
+use support::server::{PATIENCE, without_supervisor};
 
 /// How long a client waits before it tries again.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -41,6 +41,11 @@ impl Node {
 
     /// Starts a process, without waiting until it answers.
     pub fn start(&mut self) {
+        self.start_through(&[]);
+    }
+
+    /// Starts a process through another program, which becomes it.
+    pub fn start_through(&mut self, wrapper: &[&str]) {
         assert!(self.child.is_none(), "{} runs already", self.name);
         let log = File::options()
             .create(true)
@@ -48,7 +53,10 @@ impl Node {
             .open(self.folder.join(format!("{}.log", self.name)))
             .expect("a log");
         let config = self.config.to_str().expect("a path of letters");
-        let mut command = command(&["control", "--config", config]);
+        let program = support::program().to_str().expect("a path of letters");
+        let words = [wrapper, &[program, "control", "--config", config]].concat();
+        let mut command = Command::new(words[0]);
+        without_supervisor(command.args(&words[1..]));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         self.child = Some(command.spawn().expect("the program can be started"));
     }
@@ -70,9 +78,23 @@ impl Node {
     /// Stops the process, which must end well.
     pub fn stop(&mut self) {
         self.signal(Signal::TERM);
-        let mut child = self.child.take().expect("a process");
-        let status = child.wait().expect("it can be waited for");
+        let status = self.wait();
         assert!(status.success(), "{}: {status}\n{}", self.name, self.log());
+    }
+
+    /// Waits until the process has ended, and returns how.
+    pub fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        let child = self.child.as_mut().expect("a process");
+        let status = loop {
+            if let Some(status) = child.try_wait().expect("it can be waited for") {
+                break status;
+            }
+            assert!(Instant::now() < deadline, "{} does not end\n{}", self.name, self.log());
+            thread::sleep(PAUSE);
+        };
+        self.child = None;
+        status
     }
 
     /// What its processes have logged, the end of it.
@@ -107,12 +129,40 @@ pub struct Client {
 /// A whole answer.
 pub struct Answer {
     pub status: u16,
+    head: String,
     pub body: Value,
+}
+
+impl Answer {
+    /// The value of a header, whose name is in small letters.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header(&self.head, name)
+    }
+}
+
+fn header<'h>(head: &'h str, name: &str) -> Option<&'h str> {
+    head.lines().find_map(|line| {
+        let (found, value) = line.split_once(": ")?;
+        found.eq_ignore_ascii_case(name).then_some(value)
+    })
 }
 
 impl Client {
     /// Asks once. Without a whole answer, nothing is known.
     pub fn ask(&self, method: &str, target: &str, body: &str) -> Option<Answer> {
+        let (status, head, body) = self.exchange(method, target, body)?;
+        Some(Answer { status, head, body: serde_json::from_str(&body).ok()? })
+    }
+
+    /// The text of something that is there.
+    pub fn read(&self, target: &str) -> String {
+        let (status, _, text) = self.exchange("GET", target, "").expect("an answer");
+        assert_eq!(status, 200, "{target}: {text}");
+        text
+    }
+
+    /// The status of a whole answer, its head and its body.
+    fn exchange(&self, method: &str, target: &str, body: &str) -> Option<(u16, String, String)> {
         let mut stream = UnixStream::connect(&self.socket).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
         let head = format!(
@@ -130,15 +180,11 @@ impl Client {
         let text = String::from_utf8(text).expect("text");
         let (head, body) = text.split_once("\r\n\r\n")?;
         let status = head.get(9..12)?.parse().expect("a status");
-        let length = head.lines().find_map(|line| {
-            let (name, value) = line.split_once(": ")?;
-            name.eq_ignore_ascii_case("content-length").then(|| value.parse::<usize>().ok())?
-        });
-        if length.is_some_and(|length| length != body.len()) {
+        let length = header(head, "content-length").map(str::parse);
+        if length.is_some_and(|length| length != Ok(body.len())) {
             return None;
         }
-        let body = serde_json::from_str(body).ok()?;
-        Some(Answer { status, body })
+        Some((status, head.to_owned(), body.to_owned()))
     }
 
     /// Asks until there is an answer that is no 503.
@@ -150,6 +196,20 @@ impl Client {
                 _ => thread::sleep(PAUSE),
             }
             assert!(Instant::now() < deadline, "no answer to {method} {target}");
+        }
+    }
+
+    /// Waits until a task has ended. Returns its state.
+    pub fn wait_for_end(&self, task: i64) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let target = format!("/api/v1/tasks/{task}?wait=30s");
+            let answer = self.ask_until_answered("GET", &target, "");
+            let state = answer.body["state"].as_str().expect("a state");
+            if !["enqueued", "running"].contains(&state) {
+                return state.to_owned();
+            }
+            assert!(Instant::now() < deadline, "task {task} does not end: {}", answer.body);
         }
     }
 

@@ -116,6 +116,7 @@ impl Compile {
             run.check_fence().await?;
             let put = run.on_thread(move |_| {
                 let outcome = prepared.publish(Keep::Previous).map_err(not_written)?;
+                store::fail_at::reached("effect", "renamed");
                 drop(lock);
                 Ok(outcome)
             });
