@@ -39,6 +39,8 @@ mod stopped;
 mod sites;
 mod circles;
 mod aborted;
+mod clocks;
+mod overload;
 
 use std::process::ExitCode;
 
@@ -57,5 +59,7 @@ fn main() -> ExitCode {
     suite.add_all(sites::TESTS);
     suite.add_all(circles::TESTS);
     suite.add_all(aborted::TESTS);
+    suite.add_all(clocks::TESTS);
+    suite.add_all(overload::TESTS);
     suite.run()
 }
