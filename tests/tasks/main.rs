@@ -41,6 +41,7 @@ mod circles;
 mod aborted;
 mod clocks;
 mod overload;
+mod disks;
 
 use std::process::ExitCode;
 
@@ -61,5 +62,6 @@ fn main() -> ExitCode {
     suite.add_all(aborted::TESTS);
     suite.add_all(clocks::TESTS);
     suite.add_all(overload::TESTS);
+    suite.add_all(disks::TESTS);
     suite.run()
 }

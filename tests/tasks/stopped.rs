@@ -6,16 +6,22 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use history::{Rows, check, check_all_ended, from_lines};
+use runtime::supervise::Supervisor;
 use rustix::process::Signal;
 use serde_json::json;
+use store::Store;
+use store::operations::enqueue::Enqueue;
+use store::record::{NewTask, OnLoss, State};
+use store::sqlite::{Sqlite, system_clock};
 use support::postgres::Postgres;
 use support::server::PATIENCE;
 
 use crate::process::{Client, Node};
-use crate::stores::{block_on, open};
+use crate::stores::{block_on, open, task};
 
 tests! {
     a_process_that_was_stopped_for_long_publishes_nothing,
+    a_thread_that_blocks_does_not_keep_a_process_from_its_end,
 }
 
 /// Returns the task when it is as `is_right` says.
@@ -74,4 +80,43 @@ fn a_process_that_was_stopped_for_long_publishes_nothing() {
     let lost =
         rows.attempts.values().filter(|attempt| attempt.outcome == Some(store::record::What::Lost));
     assert!(lost.count() > 0, "a process was stopped, and nothing was taken from it");
+}
+
+/// Each task says when it is lost what becomes of it: interrupted by a stop, one runs again, one never does.
+fn a_thread_that_blocks_does_not_keep_a_process_from_its_end() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (state, mark) = (folder.path().join("state"), folder.path().join("marks"));
+    let open = || {
+        let store = Sqlite::open(&state, system_clock(), &Supervisor::default());
+        Store::from(store.expect("nobody else has it"))
+    };
+    let ids = {
+        let store = open();
+        [OnLoss::Requeue, OnLoss::Drop].map(|on_loss| {
+            let args = json!({ "seconds": 86_400, "block": true, "mark": mark.to_str() });
+            let new = NewTask { args: args.to_string(), on_loss, ..task() };
+            block_on(store.run(Enqueue(new))).expect("a task is accepted").id.0
+        })
+    };
+    let in_folder = format!("state = \"{}\"", state.display());
+    let mut node = Node::new(folder.path(), "one", &in_folder, "cpu = 8\nstop_seconds = 2");
+    node.start();
+    let n_begun = || fs::read_to_string(&mark).map_or(0, |marks| marks.lines().count());
+    let deadline = Instant::now() + PATIENCE;
+    while n_begun() < ids.len() {
+        assert!(Instant::now() < deadline, "{}", node.log());
+        thread::sleep(Duration::from_millis(10));
+    }
+    node.signal(Signal::TERM);
+    node.signal(Signal::INT);
+    // A day before its threads would end, and within the deadline of the supervisor.
+    node.stop();
+    let abandoned = node.log().matches("does not stop in time; it is abandoned").count();
+    assert_eq!(abandoned, ids.len(), "{}", node.log());
+    let rows = block_on(Rows::read(&open())).expect("the rows");
+    let [again, never] = ids.map(|id| &rows.tasks[&id]);
+    assert_eq!((again.state, again.failures, again.claim.0), (State::Enqueued, 0, 1));
+    assert_eq!((never.state, never.claim.0), (State::Dropped, 1));
+    let history = from_lines(&fs::read_to_string(&mark).expect("the marks")).expect("whole lines");
+    assert_eq!(check(&history, &rows), []);
 }

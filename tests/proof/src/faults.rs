@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
-use std::process::Command;
 use std::sync::mpsc;
 
 use runtime::supervise::Supervisor;
@@ -15,6 +14,7 @@ use store::operations::tick::Tick;
 use store::record::{NewTask, OnLoss, TaskId};
 use store::sqlite::{Sqlite, system_clock};
 use store::{Error, Operation, Store, Transaction};
+use support::tmpfs::Tmpfs;
 use tempfile::TempDir;
 
 use crate::random::block_on;
@@ -59,37 +59,11 @@ fn check_message(error: &Error) {
     assert!(!message.contains('\n') && message.len() < 600, "{message}");
 }
 
-/// A file system of its own in memory. It is gone when this is dropped.
-struct Mount(TempDir);
-
-impl Mount {
-    /// Mounts one of this size; `None` if this process may not. On CI that is a failure.
-    fn new(size: &str) -> Option<Self> {
-        let folder = TempDir::new().unwrap();
-        let options = format!("size={size}");
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(folder.path());
-        let is_mounted = mount.output().is_ok_and(|output| output.status.success());
-        assert!(is_mounted || std::env::var_os("CI").is_none(), "CI must be able to mount");
-        is_mounted.then_some(Self(folder))
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn remount(&self, option: &str) {
-        let options = format!("remount,{option}");
-        let status = Command::new("mount").args(["-o", &options]).arg(self.path()).status();
-        assert!(status.unwrap().success());
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        // Lazily: the threads of a store may still have it open.
-        drop(Command::new("umount").arg("-l").arg(self.path()).status());
-    }
+/// A file system of its own; `None` if this process may not mount any. On CI that is a failure.
+fn mount(size: &str) -> Option<Tmpfs> {
+    let mounted = Tmpfs::mount(size);
+    assert!(mounted.is_ok() || std::env::var_os("CI").is_none(), "CI must be able to mount");
+    mounted.ok()
 }
 
 /// Runs one statement.
@@ -208,7 +182,7 @@ fn a_folder_that_cannot_be_is_said_to_be() {
 
 #[test]
 fn a_full_disk_loses_nothing_and_works_again_when_there_is_room() {
-    let Some(mount) = Mount::new("3m") else { return };
+    let Some(mount) = mount("3m") else { return };
     let ballast = mount.path().join("ballast");
     fs::write(&ballast, vec![1; 1_500_000]).unwrap();
     let store = open(mount.path()).unwrap();
@@ -234,7 +208,7 @@ fn a_full_disk_loses_nothing_and_works_again_when_there_is_room() {
 
 #[test]
 fn a_file_that_cannot_be_written_is_said_to_be() {
-    let Some(mount) = Mount::new("4m") else { return };
+    let Some(mount) = mount("4m") else { return };
     drop(open(mount.path()).unwrap());
     mount.remount("ro");
     let Err(error) = open(mount.path()) else { panic!("it cannot be written") };

@@ -3,7 +3,7 @@
 //! [`server`] runs the program and talks HTTP to it, [`fixture`] builds inputs and answers requests
 //! without a server, [`golden`] compares answers with files, [`lint`] finds errors in an answer,
 //! [`markdown`] finds commands in chapters of the handbook, [`proxy`] runs real reverse proxies,
-//! [`postgres`] runs a database server, [`debian`] installs packages that a suite needs and has the runner
+//! [`postgres`] runs a database server, [`tmpfs`] mounts file systems that may become full, [`debian`] installs packages that a suite needs and has the runner
 //! that can ignore tests, [`data`] keeps generated inputs of full size.
 //!
 //! Functions panic on failure, as tests do. Code that only one suite needs is in that suite.
@@ -18,6 +18,7 @@ pub mod markdown;
 pub mod postgres;
 pub mod proxy;
 pub mod server;
+pub mod tmpfs;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::OwnedFd;
@@ -46,6 +46,8 @@ pub struct Postgres {
     /// The user and group that it runs as, if they are not those of the test.
     identity: Option<(u32, u32)>,
     server: Option<Child>,
+    /// Settings of its configuration, `NAME=VALUE`.
+    settings: &'static [&'static str],
     log: Arc<Mutex<String>>,
 }
 
@@ -54,23 +56,34 @@ impl Postgres {
     /// missing, see [`crate::debian`].
     #[track_caller]
     pub fn start() -> Self {
+        Self::start_in(&std::env::temp_dir(), None, &[])
+    }
+
+    /// The same in a folder within `parent`, with the log of what is written (WAL) in another folder, which is
+    /// made, and with settings of its configuration, `NAME=VALUE`.
+    #[track_caller]
+    pub fn start_in(parent: &Path, wal: Option<&Path>, settings: &'static [&'static str]) -> Self {
         require();
-        let folder = tempfile::Builder::new().prefix("pg").tempdir().expect("a temporary folder");
+        let folder = tempfile::Builder::new().prefix("pg").tempdir_in(parent);
+        let folder = folder.expect("a temporary folder");
         let identity = geteuid().is_root().then(identity_of_package);
         if let Some((user, group)) = identity {
             std::os::unix::fs::chown(folder.path(), Some(user), Some(group)).expect("chown");
         }
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).expect("chmod");
-        let mut server = Self { folder, identity, server: None, log: Arc::default() };
-        server.make_cluster();
+        let mut server = Self { folder, identity, server: None, settings, log: Arc::default() };
+        server.make_cluster(wal);
         server.start_again();
         server
     }
 
-    fn make_cluster(&self) {
+    fn make_cluster(&self, wal: Option<&Path>) {
+        let wal = wal.map(|wal| format!("--waldir={}", wal.display()));
         let output = self
             .command("initdb")
-            .args(["--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C", "--username"])
+            .args(wal)
+            .args(["--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C"])
+            .args(["--wal-segsize=1", "--username"])
             .arg(SUPERUSER)
             .arg("--pgdata")
             .arg(self.data())
@@ -94,6 +107,7 @@ impl Postgres {
             .args(["-c", "shared_buffers=16MB", "-c", "dynamic_shared_memory_type=mmap"])
             .args(["-c", "max_connections=100", "-c", "autovacuum_naptime=5s"])
             .args(["-c", "logging_collector=off", "-c", "lc_messages=C"])
+            .args(self.settings.iter().flat_map(|setting| ["-c", setting]))
             .stderr(Stdio::piped())
             .spawn()
             .expect("postgres can be started");
@@ -133,6 +147,12 @@ impl Postgres {
     /// Runs a statement as the superuser, and returns its rows: columns separated by `|`, a row a line.
     #[track_caller]
     pub fn query(&self, database: &str, sql: &str) -> String {
+        let answer = self.try_query(database, sql);
+        answer.unwrap_or_else(|error| panic!("{sql}\n{error}\n{}", self.log()))
+    }
+
+    /// The same, where the statement may fail: with what `psql` says then.
+    pub fn try_query(&self, database: &str, sql: &str) -> Result<String, String> {
         let output = self
             .command("psql")
             .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
@@ -142,9 +162,10 @@ impl Postgres {
             .args(["--command", sql])
             .output()
             .expect("psql can be started");
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{sql}\n{errors}\n{}", self.log());
-        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+        match output.status.success() {
+            true => Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned()),
+            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        }
     }
 
     /// Ends every connection to a database, as an administrator may at any time, and returns their number.
@@ -192,6 +213,30 @@ impl Postgres {
         let Some(mut server) = self.server.take() else { return };
         let _ = kill_process(Pid::from_child(&server), signal);
         server.wait().expect("the server can be waited for");
+    }
+
+    /// Returns when the server takes connections, which it does by itself after most faults. One that has
+    /// given up is started again.
+    #[track_caller]
+    pub fn recover(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let server = self.server.as_mut().expect("it was started");
+            if server.try_wait().expect("it can be waited for").is_some() {
+                self.server = None;
+                return self.start_again();
+            }
+            if self.try_query("postgres", "SELECT 1").is_ok() {
+                return;
+            }
+            assert!(Instant::now() < deadline, "the server does not recover:\n{}", self.log());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The user and the group that it runs as, if they are not those of the test.
+    pub fn identity(&self) -> Option<(u32, u32)> {
+        self.identity
     }
 
     /// What the server has logged.
