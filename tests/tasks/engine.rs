@@ -34,7 +34,8 @@ tests! {
     other_processes_are_told_of_changes,
 }
 
-async fn live(store: &Store) -> Vec<(TaskId, State)> {
+/// Lets two tasks live, and returns what became of them.
+pub async fn live(store: &Store) -> Vec<(TaskId, State)> {
     store.run(node("a", 2)).await.unwrap();
     let keyed = NewTask { unique_key: Some("k".into()), ..task() };
     let first = store.run(Enqueue(keyed.clone())).await.unwrap();

@@ -42,6 +42,7 @@ mod aborted;
 mod clocks;
 mod overload;
 mod disks;
+mod pooler;
 
 use std::process::ExitCode;
 
@@ -63,5 +64,6 @@ fn main() -> ExitCode {
     suite.add_all(clocks::TESTS);
     suite.add_all(overload::TESTS);
     suite.add_all(disks::TESTS);
+    suite.add_all(pooler::TESTS);
     suite.run()
 }
