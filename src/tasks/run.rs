@@ -192,7 +192,7 @@ impl Run {
         let counted = RunningThread(run);
         // Where no thread can be started, what it was to run is dropped, and with it what counts it.
         let spawned = std::thread::Builder::new().name("task".to_owned()).spawn(move || {
-            runtime::priority::lower();
+            runtime::priority::lower_fully();
             let outcome = catch_unwind(AssertUnwindSafe(|| work(&counted.0)));
             let outcome = outcome.unwrap_or_else(|panic| Err(panicked(&*panic)));
             drop(counted);

@@ -98,7 +98,7 @@ pub(super) async fn look<T: Send + 'static>(
     look: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
     let looked = spawn_blocking(move || {
-        runtime::priority::lower();
+        runtime::priority::lower_fully();
         look()
     });
     // The hook of the log has told of a panic.

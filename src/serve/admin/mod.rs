@@ -117,6 +117,9 @@ fn serve(
     stopped: &mut oneshot::Receiver<()>,
     report_bound: impl FnOnce(&Address),
 ) -> io::Result<()> {
+    // Whoever scrapes, or asks for many tasks, holds up no answer. The threads that make pages begin with the
+    // priority of this one.
+    runtime::priority::lower();
     let mut builder = Builder::new_current_thread();
     builder.enable_all().max_blocking_threads(MAX_PAGES).thread_name("admin-page");
     builder.thread_keep_alive(PAGE_THREAD_LIFE);

@@ -144,7 +144,11 @@ fn start(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(cannot_start)?;
     // After a panic the connections are made again; what was under way is taken back by the server.
-    let work = move || runtime.block_on(serve(&address, &mut jobs, &heard));
+    let work = move || {
+        // No answer to a client waits for it.
+        runtime::priority::lower();
+        runtime.block_on(serve(&address, &mut jobs, &heard));
+    };
     supervisor.spawn(Thread::Store, work).map(drop).map_err(cannot_start)
 }
 

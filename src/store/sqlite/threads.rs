@@ -90,6 +90,8 @@ fn start(
 ) -> Result<Worker, Error> {
     let (jobs, taker): (_, Taker<Job>) = jobs::queue();
     let work = move || {
+        // No answer to a client waits for it.
+        runtime::priority::lower();
         let writes = lock.is_some();
         // A panic rolls its transaction back, and the connection stays good.
         while let Some(job) = taker.take() {
