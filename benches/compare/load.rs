@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::Result;
-use crate::process::{command, cpu_of_ended_children, run};
+use crate::process::{Core, command, command_on, cpu_of_ended_children, run};
 use crate::servers::Server;
 
 /// Appended to wrk scripts: prints what wrk's own summary leaves out.
@@ -73,7 +73,19 @@ pub(crate) fn wrk(
     duration: Duration,
     extra: &[String],
 ) -> Result<Load> {
-    let mut wrk = command("wrk");
+    wrk_on(Core::Any, server, script, connections, duration, extra)
+}
+
+/// Runs wrk on this core.
+pub(crate) fn wrk_on(
+    core: Core,
+    server: &Server,
+    script: &Path,
+    connections: usize,
+    duration: Duration,
+    extra: &[String],
+) -> Result<Load> {
+    let mut wrk = command_on(core, "wrk");
     wrk.arg("-t1").arg(format!("-c{connections}")).arg(format!("-d{}s", duration.as_secs()));
     wrk.args(["--timeout", "10s", "-s"]).arg(script);
     let (headers, target) = extra.split_at(extra.len().saturating_sub(1));

@@ -5,8 +5,8 @@
 //! on loopback, from one thread of wrk or from ab, and bounded in time. What has a target is shown
 //! in one table; all figures go into one file under `benches/results/`.
 //!
-//! What it deliberately does not do: pin anything to a core. Client and server share the cores in
-//! the same way for every server that is compared.
+//! What it deliberately does not do: pin anything to a core, but for one half of what full queues cost.
+//! Client and server share the cores in the same way for every server that is compared.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is its purpose")]
 #![allow(
@@ -24,6 +24,7 @@ mod load;
 mod micro;
 mod parts;
 mod process;
+mod queues;
 mod report;
 mod scan;
 mod servers;
@@ -91,6 +92,8 @@ enum Part {
     Memory,
     /// Latency under reloads.
     Reload,
+    /// Latency while background work in the same process has full queues.
+    Queues,
     /// Requests that try to be expensive.
     Hostile,
     /// Four times the hosts and directories.
@@ -155,7 +158,7 @@ fn measure(options: &Options) -> Result<()> {
     let mut report = Report::default();
     let bench = Bench::prepare(work.path(), &effort, options.quick)?;
 
-    let parts: [(Part, &'static str, Measure<'_>); 9] = [
+    let parts: [(Part, &'static str, Measure<'_>); 10] = [
         (Part::Micro, "micro benches", Bench::micro),
         (Part::Start, "compile and start", Bench::start),
         (Part::Scan, "scan", Bench::scan),
@@ -163,6 +166,7 @@ fn measure(options: &Options) -> Result<()> {
         (Part::Ab, "ab", Bench::ab),
         (Part::Memory, "memory", Bench::memory),
         (Part::Reload, "reload", Bench::reload),
+        (Part::Queues, "queues", Bench::queues),
         (Part::Hostile, "slowest request", Bench::hostile),
         (Part::Scale, "scale", Bench::scale),
     ];

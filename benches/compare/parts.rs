@@ -1,5 +1,6 @@
 //! What is measured, part by part.
 
+mod queues;
 mod scale;
 
 use std::fmt::Write as _;

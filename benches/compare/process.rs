@@ -19,10 +19,28 @@ const TICK: Duration = Duration::from_millis(10);
 /// How often the peak of memory is read.
 const PEAK_INTERVAL: Duration = Duration::from_millis(2);
 
+/// A core to run on.
+#[derive(Clone, Copy)]
+pub(crate) enum Core {
+    /// Wherever the system wants.
+    Any,
+    /// This one only.
+    Only(u32),
+}
+
 /// A command that ends with this program.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
+    command_on(Core::Any, program)
+}
+
+/// A command that ends with this program, and runs on this core.
+pub(crate) fn command_on(core: Core, program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "TERM"]).arg(program).stdin(Stdio::null());
+    command.args(["--pdeathsig", "TERM"]).stdin(Stdio::null());
+    if let Core::Only(number) = core {
+        command.args(["taskset", "--cpu-list", &number.to_string()]);
+    }
+    command.arg(program);
     command
 }
 

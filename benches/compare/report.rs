@@ -24,6 +24,7 @@ pub(crate) enum Figure {
     ScanMemory,
     AbWorst,
     ReloadP99,
+    QueuesP99,
     Scale,
     Slowest,
 }
@@ -63,7 +64,7 @@ const fn at_most(
 }
 
 /// The targets of the project.
-const TARGETS: [Target; 17] = [
+const TARGETS: [Target; 18] = [
     Target {
         figure: Figure::AgainstNginx,
         text: "metalink requests/s against nginx with one static file of the same mean size (c=64)",
@@ -138,6 +139,13 @@ const TARGETS: [Target; 17] = [
         "p99 with a reload every 200 ms, against none (c=64)",
         2.0,
         Some(1.2),
+        "×",
+    ),
+    at_most(
+        Figure::QueuesP99,
+        "p99 while all queues of background work are full in the same process, against empty ones",
+        1.2,
+        None,
         "×",
     ),
     at_most(

@@ -12,7 +12,7 @@ use rustix::process::Signal;
 
 use crate::ask::Connection;
 use crate::data;
-use crate::process::{Process, command};
+use crate::process::{Core, Process, command, command_on};
 use crate::{Result, is_interrupted};
 
 /// Longer than any start takes.
@@ -31,6 +31,8 @@ pub(crate) enum Source<'a> {
     Snapshot(&'a Path),
     /// A folder with MirrorManager's files.
     Files(&'a Path),
+    /// A configuration.
+    Config(&'a Path),
 }
 
 /// Starts ours, and says how long it took from the start of the process to the first answer.
@@ -39,11 +41,22 @@ pub(crate) fn mirrorlistd(
     work: &Path,
     target: &str,
 ) -> Result<(Server, Duration)> {
-    let mut ours = command(env!("CARGO_BIN_EXE_mirrorlistd"));
+    mirrorlistd_on(Core::Any, source, work, target)
+}
+
+/// Starts ours on this core.
+pub(crate) fn mirrorlistd_on(
+    core: Core,
+    source: Source<'_>,
+    work: &Path,
+    target: &str,
+) -> Result<(Server, Duration)> {
+    let mut ours = command_on(core, env!("CARGO_BIN_EXE_mirrorlistd"));
     ours.args(["serve", "--port", "0", "--log", "none", "--log-level", "info"]);
     match source {
         Source::Snapshot(file) => drop(ours.arg("--snapshot").arg(file)),
         Source::Files(folder) => drop(ours.args(arguments(folder))),
+        Source::Config(file) => drop(ours.arg("--config").arg(file)),
     }
     let stderr = tempfile::Builder::new().prefix("mirrorlistd.").tempfile_in(work)?;
     ours.stdout(Stdio::piped()).stderr(stderr.reopen()?);

@@ -1,0 +1,107 @@
+//! What full queues of background work in the same process cost answers.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::{Bench, check};
+use crate::Result;
+use crate::load::{Load, Scripts, wrk_on};
+use crate::process::Core;
+use crate::queues::Site;
+use crate::report::{Figure, Report, median};
+use crate::servers::{self, Source};
+
+/// Where the server and the load run, and how many connections there are.
+struct Case {
+    name: &'static str,
+    server: Core,
+    load: Core,
+    connections: usize,
+}
+
+const fn case(name: &'static str, server: Core, load: Core, connections: usize) -> Case {
+    Case { name, server, load, connections }
+}
+
+/// With a core each, all work of the server competes for one; unpinned, it goes where there is room.
+const CASES: [Case; 4] = [
+    case("a core each, c=64", Core::Only(0), Core::Only(1), 64),
+    case("a core each, c=4", Core::Only(0), Core::Only(1), 4),
+    case("unpinned, c=64", Core::Any, Core::Any, 64),
+    case("unpinned, c=4", Core::Any, Core::Any, 4),
+];
+/// By how much later each further turn begins in the work of the queues.
+const AHEAD: Duration = Duration::from_millis(700);
+
+impl Bench<'_> {
+    /// p99 in turns: with empty queues, and with full ones.
+    pub(crate) fn queues(&self, report: &mut Report) -> Result<()> {
+        let site = Site::make(self.work, &self.folder, &self.requests)?;
+        let scripts = Scripts::write(&site.requests, &self.work.join("wrk-queues"))?;
+        let mut rows = String::new();
+        let mut worst = 0_f64;
+        for Case { name, server: core, load, connections } in CASES {
+            let source = Source::Config(&site.config);
+            let (server, _) = servers::mirrorlistd_on(core, source, self.work, &site.target)?;
+            let turn = || {
+                let script = &scripts.metalink;
+                check(wrk_on(load, &server, script, connections, self.effort.run, &[])?)
+            };
+            turn()?;
+            let mut rounds: Vec<(Load, Load)> = Vec::new();
+            let before = site.completed()?;
+            for round in 0..self.effort.rounds {
+                site.empty()?;
+                let calm = turn()?;
+                let ahead = AHEAD * u32::try_from(round)?;
+                rounds.push((calm, site.full_during(ahead, turn)?));
+            }
+            let done = site.completed()?;
+            let done = done.iter().zip(before).map(|(after, before)| (after - before).to_string());
+            let done = done.collect::<Vec<_>>().join(" / ");
+            let ratio = |field: fn(&Load) -> f64| {
+                median(rounds.iter().map(|(calm, full)| field(full) / field(calm)))
+            };
+            worst = worst.max(ratio(|load| load.p99));
+            for (what, loads) in [
+                ("empty", rounds.iter().map(|(calm, _)| calm).collect::<Vec<_>>()),
+                ("full", rounds.iter().map(|(_, full)| full).collect()),
+            ] {
+                let middle = |field: fn(&Load) -> f64| median(loads.iter().map(|load| field(load)));
+                let _ = writeln!(
+                    rows,
+                    "| {name} | {what} | {:.0} | {:.2} | {:.2} | {:.2} | {:.1} | {} |",
+                    middle(|load| load.per_second),
+                    middle(|load| load.p50),
+                    middle(|load| load.p99),
+                    middle(|load| load.p999),
+                    middle(|load| load.worst),
+                    if what == "full" { &done } else { "" },
+                );
+            }
+            let of_rounds = rounds.iter().map(|(calm, full)| full.p99 / calm.p99);
+            let of_rounds: Vec<_> = of_rounds.map(|ratio| format!("{ratio:.2}")).collect();
+            let _ = writeln!(
+                rows,
+                "| | ratio | {:.2} | {:.2} | **{:.2}** ({}) | {:.2} | {:.2} | |",
+                ratio(|load| load.per_second),
+                ratio(|load| load.p50),
+                ratio(|load| load.p99),
+                of_rounds.join(", "),
+                ratio(|load| load.p999),
+                ratio(|load| load.worst),
+            );
+        }
+        report.set(Figure::QueuesP99, worst);
+        let text = report.section("Full queues in the process that serves");
+        let _ = writeln!(
+            text,
+            "Compiles of 2,000 mirrors and 100,000 directories, scans of that tree and clean-ups, one after \
+             the other, with 200 further tasks waiting; against empty queues, in turns. Ratios are medians of \
+             ratios of adjacent turns. Done are compiles / scans / clean-ups.\n\n\
+             | | queues | requests/s | p50 ms | p99 | p99.9 | worst | done |\n\
+             |---|---|---|---|---|---|---|---|\n{rows}"
+        );
+        Ok(())
+    }
+}
