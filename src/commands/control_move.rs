@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use store::transfer::{Export, Import, Moved};
-use store::{Operation, Store};
+use store::{Operation, Store, sqlite};
 
 use super::output::{FAILURE, USAGE, fail, finish};
 use crate::cli::MoveArgs;
@@ -20,8 +20,6 @@ use runtime::log;
 
 /// Only its owner may read what tasks were given.
 const MODE: u32 = 0o600;
-/// The file of a store in a folder.
-const SQLITE_FILE: &str = "tasks.sqlite";
 
 pub(super) fn export(args: &MoveArgs) -> ExitCode {
     let location = match location(args) {
@@ -62,7 +60,7 @@ fn location(args: &MoveArgs) -> Result<StoreLocation, ExitCode> {
 fn write(location: &StoreLocation, path: &Path) -> Result<Moved, String> {
     if let StoreLocation::Folder(folder) = location {
         // Opening it would make one.
-        if !folder.join(SQLITE_FILE).exists() {
+        if !folder.join(sqlite::FILE).exists() {
             return Err(format!("{}: no store is there", folder.display()));
         }
     }

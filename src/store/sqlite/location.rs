@@ -9,7 +9,7 @@ use rustix::fs::{FlockOperation, flock, statfs};
 use crate::error::Error;
 
 /// The file in the folder of a store.
-const FILE: &str = "tasks.sqlite";
+pub const FILE: &str = "tasks.sqlite";
 /// The file whose lock says that a process is in charge of the store.
 const LOCK: &str = "tasks.lock";
 

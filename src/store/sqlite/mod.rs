@@ -16,4 +16,5 @@ mod threads;
 
 pub use clock::{Clock, system_clock};
 pub use inline::Inline;
+pub use location::FILE;
 pub use threads::Sqlite;

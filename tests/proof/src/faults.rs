@@ -12,15 +12,12 @@ use store::operations::read::{Find, Found, List, ReadOverview};
 use store::operations::renew::Running;
 use store::operations::tick::Tick;
 use store::record::{NewTask, OnLoss, TaskId};
-use store::sqlite::{Sqlite, system_clock};
+use store::sqlite::{FILE, Sqlite, system_clock};
 use store::{Error, Operation, Store, Transaction};
 use support::tmpfs::Tmpfs;
 use tempfile::TempDir;
 
 use crate::random::block_on;
-
-/// The file of a store.
-const FILE: &str = "tasks.sqlite";
 
 fn open(folder: &Path) -> Result<Store, Error> {
     Sqlite::open(folder, system_clock(), &Supervisor::default()).map(Store::from)
@@ -134,7 +131,7 @@ fn a_store_that_was_closed_is_whole_in_its_file() {
     let copy = TempDir::new().unwrap();
     fs::copy(folder.path().join(FILE), copy.path().join(FILE)).unwrap();
     check_is_there(&open(copy.path()).unwrap(), id);
-    let log = fs::metadata(folder.path().join("tasks.sqlite-wal"));
+    let log = fs::metadata(folder.path().join(format!("{FILE}-wal")));
     assert!(log.is_err() || log.is_ok_and(|log| log.len() == 0));
 }
 
