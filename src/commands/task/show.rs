@@ -216,7 +216,9 @@ fn facts(task: &TaskRecord, now: i64) -> String {
         when(&task.started_at).map(|at| at + &node).unwrap_or_default()
     });
     fact("ended", {
-        let took = took.map(|took| format!(", after {}", times::length(took))).unwrap_or_default();
+        let says = if task.failures > 1 { "the last attempt took" } else { "after" };
+        let took = took.map(|took| format!(", {says} {}", times::length(took)));
+        let took = took.unwrap_or_default();
         when(&task.finished_at).map(|at| at + &took).unwrap_or_default()
     });
     fact("cancelled", task.cancel_by.as_ref().map(|by| format!("by {by}")).unwrap_or_default());
@@ -272,7 +274,7 @@ mod tests {
   arguments  {\"allow_shrink\":true}
   asked      2026-11-26 11:00:00 UTC (60 min ago), by alice
   began      2026-11-26 11:59:00 UTC (60 s ago), on a
-  ended      2026-11-26 11:59:30 UTC (30 s ago), after 30 s
+  ended      2026-11-26 11:59:30 UTC (30 s ago), the last attempt took 30 s
 "
         );
     }

@@ -286,6 +286,20 @@ fn unfinished(id: &str, task: &TaskRecord) -> String {
     )
 }
 
+/// How long a task took until it ended. Where several attempts have failed, the last one says little of that.
+fn when_ended(task: &TaskRecord) -> String {
+    let until_end = |from: &Option<String>| {
+        times::between(from.as_deref(), task.finished_at.as_deref()).map(times::length)
+    };
+    if task.state == "failed" && task.failures > 1 {
+        let after = until_end(&task.created_at);
+        let after = after.map(|after| format!(", {after} after it was asked for"));
+        let (n, of) = (task.failures, task.max_failures);
+        return format!(" at attempt {n} of {of}{}", after.unwrap_or_default());
+    }
+    until_end(&task.started_at).map(|took| format!(" after {took}")).unwrap_or_default()
+}
+
 /// Prints how a task has ended; the exit status says it as well.
 fn show_end(task: &TaskRecord, value: &Value, as_json: bool) -> ExitCode {
     let status = task.exit_status().unwrap_or(0);
@@ -295,15 +309,7 @@ fn show_end(task: &TaskRecord, value: &Value, as_json: bool) -> ExitCode {
             _ => ExitCode::from(status),
         };
     }
-    let took = times::between(task.started_at.as_deref(), task.finished_at.as_deref());
-    let took = took.map(|took| format!(" after {}", times::length(took))).unwrap_or_default();
-    // The time is that of the last attempt.
-    let took = match task.failures {
-        n if n > 1 && task.state == "failed" => {
-            format!(" at attempt {n} of {}{took}", task.max_failures)
-        }
-        _ => took,
-    };
+    let took = when_ended(task);
     let short = task.short();
     match task.state.as_str() {
         "completed" => {
@@ -327,5 +333,32 @@ fn show_end(task: &TaskRecord, value: &Value, as_json: bool) -> ExitCode {
             let text = format!("task {short} ({}) {verb} {state}{took}{why}", task.kind);
             fail(status, encode::terminal::printable(&text))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_after_several_attempts_is_told_from_the_begin() {
+        let task = |state: &str, failures| TaskRecord {
+            state: state.to_owned(),
+            failures,
+            max_failures: 3,
+            created_at: Some("2026-11-26T11:59:48.500Z".into()),
+            started_at: Some("2026-11-26T12:00:00.000Z".into()),
+            finished_at: Some("2026-11-26T12:00:00.900Z".into()),
+            ..TaskRecord::default()
+        };
+        assert_eq!(when_ended(&task("failed", 1)), " after 0 s");
+        assert_eq!(
+            when_ended(&task("failed", 3)),
+            " at attempt 3 of 3, 12 s after it was asked for"
+        );
+        assert_eq!(when_ended(&task("completed", 2)), " after 0 s");
+        let without_times = TaskRecord { created_at: None, ..task("failed", 3) };
+        assert_eq!(when_ended(&without_times), " at attempt 3 of 3");
+        assert_eq!(when_ended(&TaskRecord::default()), "");
     }
 }
