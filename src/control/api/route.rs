@@ -110,6 +110,29 @@ fn verb_of(word: &str) -> Option<Verb> {
 mod tests {
     use super::*;
 
+    /// The handbook's examples are run by a test of the packages.
+    #[test]
+    fn the_handbook_has_an_example_of_every_route() {
+        let handbook = include_str!("../../../contrib/handbook/tasks.md");
+        let examples = handbook.lines().filter_map(|line| {
+            let (_, url) = line.strip_prefix("$ curl ")?.split_once("http://localhost")?;
+            let path = url.split([' ', '\'', '?']).next().unwrap_or(url);
+            Some(Route::find(path).unwrap_or_else(|| panic!("no route: {line}")))
+        });
+        let shown: std::collections::BTreeSet<String> = examples
+            .map(|route| match route {
+                Route::Task(_, part) => format!("Task {part:?}"),
+                Route::Queue(_, verb) => format!("Queue {verb:?}"),
+                Route::Schedule(_, verb) => format!("Schedule {verb:?}"),
+                other => format!("{other:?}"),
+            })
+            .collect();
+        let all = "Doctor, Kinds, Nodes, Queue Pause, Queue Resume, Queues, Schedule Pause, \
+                   Schedule Resume, Schedule Run, Schedules, Task Attempts, Task Cancel, Task Comment, \
+                   Task Events, Task Retry, Task Whole, Tasks";
+        assert_eq!(shown.into_iter().collect::<Vec<_>>().join(", "), all);
+    }
+
     #[test]
     fn paths_have_routes() {
         let find = |path: &str| Route::find(&format!("/api/v1/{path}"));
