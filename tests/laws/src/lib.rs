@@ -15,13 +15,14 @@ pub mod requests;
 pub mod route_tables;
 pub mod routed;
 pub mod snapshots;
+pub mod task_api;
 pub mod trees;
 
 /// A function that takes any bytes, and panics when a law is broken.
 pub type Target = fn(&[u8]);
 
 /// Every target, with the name of its file in `fuzz_targets/` and its folder in `corpus/`.
-pub const TARGETS: [(&str, Target); 23] = [
+pub const TARGETS: [(&str, Target); 26] = [
     ("query", answers::query),
     ("x_forwarded_for", client_address::x_forwarded_for),
     ("forwarded", client_address::forwarded),
@@ -45,4 +46,7 @@ pub const TARGETS: [(&str, Target); 23] = [
     ("repomd", trees::repomd),
     ("checkin", checkins::checkin),
     ("report_mirror", checkins::report_mirror),
+    ("task_api", task_api::task_api),
+    ("task_number", task_api::task_number),
+    ("task_list", task_api::task_list),
 ];
