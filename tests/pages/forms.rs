@@ -15,6 +15,7 @@ tests! {
     queues_and_schedules_are_paused_with_a_reason_and_go_on,
     a_schedule_is_run_now,
     a_token_is_asked_for_once,
+    who_has_sent_a_token_can_sign_out,
     forms_are_sent_where_they_belong,
 }
 
@@ -178,6 +179,41 @@ fn a_token_is_asked_for_once() {
     let mut foreign = form(&format!("{note}&token={TOKEN}"));
     foreign.headers.insert("sec-fetch-site", HeaderValue::from_static("cross-site"));
     check_refused(&world.asked_of(&access, &foreign), 403, "a page of another site");
+}
+
+fn who_has_sent_a_token_can_sign_out() {
+    let world = World::busy();
+    let access = access();
+    let with = |method, target, cookie: &str, site| {
+        let mut asked = request(method, target, "");
+        asked.headers.insert("cookie", HeaderValue::from_str(cookie).unwrap());
+        asked.headers.insert("sec-fetch-site", HeaderValue::from_static(site));
+        world.asked_of(&access, &asked)
+    };
+    let note = request(Method::POST, "/tasks/1", &format!("do=comment&text=x&token={TOKEN}"));
+    let entered = world.asked_of(&access, &note);
+    let cookie = entered.header("set-cookie").split(';').next().unwrap().to_owned();
+    let form = "action=\"/tasks/sign-out\">Forms are sent as token anna.";
+    let page = |target| with(Method::GET, target, &cookie, "same-origin").body;
+    for target in ["/tasks", "/tasks/list", "/tasks/1", "/tasks/nodes", "/tasks/run"] {
+        assert!(page(target).contains(form), "{target}");
+        assert!(!world.get(target).body.contains("sign-out"), "nobody has signed in: {target}");
+    }
+    // A page that loads itself again has no forms.
+    assert!(!page("/tasks?refresh=5").contains("sign-out"));
+    // A page of another site cannot do it, and loading the address neither.
+    let foreign = with(Method::POST, "/tasks/sign-out", &cookie, "cross-site");
+    check_refused(&foreign, 403, "a page of another site");
+    assert_eq!(path(&with(Method::GET, "/tasks/sign-out", &cookie, "same-origin")), "/tasks");
+    assert!(page("/tasks/1").contains(form));
+    let out = with(Method::POST, "/tasks/sign-out", &cookie, "same-origin");
+    assert_eq!(path(&out), "/tasks?done=signed-out");
+    assert!(out.header("set-cookie").ends_with("; Max-Age=0"), "{}", out.header("set-cookie"));
+    let page = page("/tasks/1");
+    assert!(!page.contains("sign-out") && page.contains("type=\"password\""), "{page}");
+    assert!(world.get("/tasks?done=signed-out").body.contains("You are signed out"));
+    let put = world.asked(Way::Tcp, request(Method::PUT, "/tasks/sign-out", ""));
+    assert_eq!((put.status, put.header("allow")), (405, "POST"));
 }
 
 fn forms_are_sent_where_they_belong() {

@@ -11,6 +11,7 @@ tests! {
     pages_of_a_new_site_say_what_happens_and_what_to_do,
     a_page_that_loads_itself_again_has_no_forms,
     forms_ask_for_a_token_where_one_is_needed,
+    pages_without_forms_say_why_and_what_to_do,
     what_is_not_there_is_said_with_its_status,
 }
 
@@ -93,8 +94,22 @@ fn forms_ask_for_a_token_where_one_is_needed() {
         assert_eq!(count(&token, "type=\"password\""), n_forms, "{target}");
         assert_eq!(count(&page(Way::TcpWithoutTokens, target), "method=\"post\""), 0, "{target}");
     }
-    let page = page(Way::TcpWithoutTokens, "/tasks/run?kind=primary.scan");
-    assert!(page.contains("no token is configured"), "{page}");
+}
+
+fn pages_without_forms_say_why_and_what_to_do() {
+    let world = World::busy();
+    let page = |way, target| world.asked(way, request(Method::GET, target, "")).body;
+    for target in
+        ["/tasks", "/tasks/1", "/tasks/schedules", "/tasks/run", "/tasks/run?kind=primary.scan"]
+    {
+        let page = |way| page(way, target);
+        let reason = "no file of tokens is configured. Name one as <code>token_file</code>";
+        assert!(page(Way::TcpWithoutTokens).contains(reason), "{target}");
+        assert!(
+            ![Way::Socket, Way::Tcp].map(page).join("").contains("no file of tokens"),
+            "{target}"
+        );
+    }
 }
 
 fn what_is_not_there_is_said_with_its_status() {

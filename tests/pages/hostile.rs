@@ -9,6 +9,7 @@ use crate::samples::{World, new};
 tests! {
     foreign_texts_stay_texts,
     every_page_has_a_bounded_size,
+    a_search_looks_at_so_many_tasks_and_says_so,
     odd_queries_and_bodies_are_answered,
 }
 
@@ -149,4 +150,34 @@ fn odd_queries_and_bodies_are_answered() {
             assert!(expected.contains(&answer.status), "{page} {form}: {}", answer.status);
         }
     }
+}
+
+fn a_search_looks_at_so_many_tasks_and_says_so() {
+    let world = World::new();
+    let first = world.ask("primary.scan", "cpu", "Needle", "{}");
+    assert_eq!(first, TaskId(1));
+    let page = |query: &str| world.get(&format!("/tasks/list?{query}")).body;
+    // All are looked at.
+    assert!(page("text=needle").contains("Needle") && !page("text=x").contains("A search looks"));
+    for _ in 1..10_000 {
+        world.ask("primary.scan", "cpu", "Straw", "{}");
+    }
+    assert!(page("text=needle").contains("Needle"));
+    world.ask("primary.scan", "cpu", "Straw", "{}");
+    for query in ["text=needle", "text=needle&kind=primary.scan", "number=0-000&state=running"] {
+        let page = page(query);
+        let said = "No task fits so far. A search looks at 10\u{202f}000 tasks at a time: these were 2 to 10-001.";
+        assert!(page.contains(said), "{page}");
+        let older = format!("href=\"/tasks/list?{}&#38;before=2\"", query.replace('&', "&#38;"));
+        assert!(page.contains(&older), "{older} in {page}");
+    }
+    let older = page("text=needle&before=2");
+    assert!(older.contains("Needle") && !older.contains("A search looks"), "{older}");
+    // What was found comes first; the rest of what was looked at is on the next page.
+    let full = page("text=straw");
+    assert!(!full.contains("A search looks") && full.contains("before=9952"), "{full}");
+    let last = page("text=straw&before=30");
+    assert!(last.contains(">2</a>") && !last.contains("A search looks"), "{last}");
+    // Without a search, nothing is said.
+    assert!(!page("kind=odd").contains("A search looks"));
 }

@@ -11,7 +11,7 @@
 //!   counts only if the browser also says that a page of this server asks.
 //! - if a token stands in the URL: it would end in logs and histories.
 //!
-//! Reading order: [`Access::may_change`] decides. `browser` knows what a browser says of a request,
+//! Reading order: [`Access::may_change`] decides; [`Access::sign_out`] ends what a cookie stands for. `browser` knows what a browser says of a request,
 //! [`token_file`] who has a token, `sessions` what cookies stand for, and `user` the names of local users.
 
 mod refusal;
@@ -21,7 +21,7 @@ pub mod token_file;
 mod user;
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderValue};
 use model::percent;
@@ -87,6 +87,25 @@ impl Access {
             })
     }
 
+    /// Who has sent a form with a token before from this browser, and need not do so again; `None` if nobody
+    /// has, or if no token is needed.
+    pub fn signed_in(&self, request: &PartRequest) -> Option<String> {
+        let tokens = self.tokens.as_ref().filter(|_| request.via == Via::Tcp)?;
+        let known = tokens.current();
+        self.by_cookie(request, &known, Instant::now()).map(name_of)
+    }
+
+    /// Ends what [`Self::signed_in`] says, and returns `Set-Cookie` for the reply; or why it must not be
+    /// ended.
+    pub fn sign_out(&self, request: &PartRequest) -> Result<Option<HeaderValue>, Refusal> {
+        browser::check(&request.headers, &self.hosts)?;
+        let name = cookie_name(&request.headers);
+        if let Some(id) = session_id(request, &name) {
+            self.sessions.end(id);
+        }
+        Ok(cookie(&name, "", Duration::ZERO))
+    }
+
     /// Whether no request like this one could change anything: over TCP without a token file.
     pub fn is_read_only(&self, request: &PartRequest) -> bool {
         request.via == Via::Tcp && self.tokens.is_none()
@@ -106,9 +125,9 @@ impl Access {
         if known.is_empty() {
             return Err(UNREADABLE);
         }
-        let actor = |token: &Token, cookie| {
-            let name = format!("token {}", token.name);
-            Actor { name: for_whom(&name, &request.headers), cookie }
+        let actor = |token: &Token, cookie| Actor {
+            name: for_whom(&name_of(token), &request.headers),
+            cookie,
         };
         if request.headers.contains_key(AUTHORIZATION) {
             let token = bearer(&request.headers).and_then(|token| find(&known, token));
@@ -117,12 +136,7 @@ impl Access {
         if let Some(given) = token_field(request) {
             let token = find(&known, given.as_bytes()).ok_or(WRONG)?;
             let id = self.sessions.begin(token, now).ok_or(NO_RANDOMNESS)?;
-            let cookie = format!(
-                "{}={id}; HttpOnly; SameSite=Strict; Path={PAGES}; Max-Age={}",
-                cookie_name(&request.headers),
-                sessions::LIFE.as_secs()
-            );
-            return Ok(actor(token, HeaderValue::try_from(cookie).ok()));
+            return Ok(actor(token, cookie(&cookie_name(&request.headers), &id, sessions::LIFE)));
         }
         match self.by_cookie(request, &known, now) {
             Some(_) if !browser::is_own_page(&request.headers) => Err(COOKIE_ALONE),
@@ -137,18 +151,33 @@ impl Access {
         known: &'k [Token],
         now: Instant,
     ) -> Option<&'k Token> {
-        let below = request.path.strip_prefix(PAGES)?;
-        if !below.is_empty() && !below.starts_with('/') {
-            return None;
-        }
-        let name = cookie_name(&request.headers);
-        let cookies =
-            request.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).map(str::trim);
-        let id = pairs.find_map(|pair| pair.strip_prefix(&*name)?.strip_prefix('='))?;
+        let id = session_id(request, &cookie_name(&request.headers))?;
         let token = self.sessions.find(id, now)?;
         known.iter().find(|known| **known == token)
     }
+}
+
+/// The name of an actor who has a token.
+fn name_of(token: &Token) -> String {
+    format!("token {}", token.name)
+}
+
+/// The value of the cookie of this name, in a request for one of the pages.
+fn session_id<'r>(request: &'r PartRequest, name: &str) -> Option<&'r str> {
+    let below = request.path.strip_prefix(PAGES)?;
+    if !below.is_empty() && !below.starts_with('/') {
+        return None;
+    }
+    let cookies = request.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).map(str::trim);
+    pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+}
+
+/// `Set-Cookie` for the pages of this site only.
+fn cookie(name: &str, value: &str, life: Duration) -> Option<HeaderValue> {
+    let life = life.as_secs();
+    let cookie = format!("{name}={value}; HttpOnly; SameSite=Strict; Path={PAGES}; Max-Age={life}");
+    HeaderValue::try_from(cookie).ok()
 }
 
 /// The name of the cookie. Browsers send cookies to all ports of a host, so that it holds the port.

@@ -52,6 +52,12 @@ impl Sessions {
         let of_id = sessions.iter().rev().find(|session| session.id.is(id.as_bytes()));
         of_id.filter(|session| session.ends > now).map(|session| session.token.clone())
     }
+
+    /// Forgets what a number stands for.
+    pub(super) fn end(&self, id: &str) {
+        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.retain(|session| !is_equal(session.id.as_bytes(), id.as_bytes()));
+    }
 }
 
 #[cfg(test)]
@@ -70,6 +76,16 @@ mod tests {
         assert_eq!(sessions.find(&id, now + LIFE), None);
         let longer = format!("{id}0");
         assert_eq!((sessions.find("", now), sessions.find(&longer, now)), (None, None));
+    }
+
+    #[test]
+    fn a_session_that_is_ended_is_forgotten_and_others_are_not() {
+        let (sessions, now) = (Sessions::default(), Instant::now());
+        let [one, other] = ["one", "other"].map(|name| sessions.begin(&token(name), now).unwrap());
+        sessions.end("");
+        sessions.end(&one);
+        assert_eq!(sessions.find(&one, now), None);
+        assert_eq!(sessions.find(&other, now), Some(token("other")));
     }
 
     #[test]

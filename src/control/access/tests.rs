@@ -1,5 +1,4 @@
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::header::HeaderName;
@@ -227,6 +226,35 @@ fn a_form_needs_the_token_once() {
     fixture.check(&with_cookie(pair), "token_needed");
     write(&fixture.folder, "");
     fixture.check(&with_cookie(pair), "no_tokens");
+}
+
+#[test]
+fn who_signs_out_needs_the_token_again() {
+    let fixture = Fixture::new();
+    let host = ("host", "localhost:3001");
+    let sign_in = || {
+        let entered = fixture.ask(&form(&[host], &format!("token={GOOD}"))).unwrap();
+        entered.cookie.unwrap().to_str().unwrap().split(';').next().unwrap().to_owned()
+    };
+    let [one, other] = [sign_in(), sign_in()];
+    let own = ("sec-fetch-site", "same-origin");
+    let with_cookie = |cookie: &str| form(&[host, own, ("cookie", cookie)], "");
+    assert_eq!(fixture.access.signed_in(&with_cookie(&one)).as_deref(), Some("token ci"));
+    // A page elsewhere cannot do it.
+    let foreign = form(&[host, ("sec-fetch-site", "cross-site"), ("cookie", &*one)], "");
+    assert_eq!(fixture.access.sign_out(&foreign).unwrap_err().code, "foreign_page");
+    fixture.check(&with_cookie(&one), "token ci");
+    let gone = fixture.access.sign_out(&with_cookie(&one)).unwrap().unwrap();
+    assert_eq!(
+        gone.to_str().unwrap(),
+        "mirrorlistd_session_3001=; HttpOnly; SameSite=Strict; Path=/tasks; Max-Age=0"
+    );
+    fixture.check(&with_cookie(&one), "token_needed");
+    assert_eq!(fixture.access.signed_in(&with_cookie(&one)), None);
+    fixture.check(&with_cookie(&other), "token ci");
+    // Whoever is not signed in is signed out already.
+    assert!(fixture.access.sign_out(&form(&[host], "")).unwrap().is_some());
+    assert_eq!(fixture.access.signed_in(&request(Via::UnixSocket, &[])), None);
 }
 
 #[test]

@@ -177,6 +177,7 @@ pub(super) fn list(query: &str) -> Result<List, ApiError> {
         text: text.map(str::to_owned),
         suffix: query.one("number")?.map(ending).transpose()?,
         before: query.after("cursor")?.map(TaskId),
+        from: None,
         limit: query.limit()?,
     })
 }

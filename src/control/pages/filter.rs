@@ -49,6 +49,7 @@ pub(super) fn read(fields: &Fields) -> Result<List, String> {
         text: value(fields, "text")?,
         suffix: suffix(fields.get("number"))?,
         before: before.map(|text| parse_id("before", text)).transpose()?,
+        from: None,
         // One more than is shown tells whether there are more.
         limit: i64::try_from(PAGE).unwrap_or(0) + 1,
     })

@@ -6,7 +6,7 @@ use store::record::Timestamp;
 
 use crate::access::Access;
 
-use super::display::When;
+use super::display::{Shown, When};
 use super::fields::Fields;
 
 /// The pages of tasks, in the order of their links.
@@ -35,16 +35,18 @@ pub(super) struct Frame {
     /// The query that switches that on or off; `None` where there is nothing to see again.
     pub(super) refresh_query: Option<String>,
     /// How forms that change something show who sends them.
-    pub(super) access: FormAccess,
+    access: FormAccess,
     /// The time that the page shows; `None` if it shows none.
     pub(super) now: Option<When>,
 }
 
 /// How forms that change something show who sends them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum FormAccess {
     /// Whoever can connect may.
     Connected,
+    /// By a cookie: this one has sent a token before.
+    SignedIn(String),
     /// By a token, which the form asks for.
     Token,
     /// Nobody may: no token is configured.
@@ -54,10 +56,11 @@ pub(super) enum FormAccess {
 impl FormAccess {
     /// What forms in the answer to a request must show.
     pub(super) fn of(access: &Access, request: &PartRequest) -> Self {
-        match (access.is_read_only(request), access.needs_token(request)) {
-            (true, _) => Self::Nobody,
-            (false, true) => Self::Token,
-            (false, false) => Self::Connected,
+        match access.signed_in(request) {
+            Some(name) => Self::SignedIn(name),
+            None if access.is_read_only(request) => Self::Nobody,
+            None if access.needs_token(request) => Self::Token,
+            None => Self::Connected,
         }
     }
 }
@@ -108,6 +111,14 @@ impl Frame {
         self.refresh.is_none() && self.access != FormAccess::Nobody
     }
 
+    /// Who may sign out here.
+    pub(super) fn signed_in(&self) -> Option<Shown> {
+        match &self.access {
+            FormAccess::SignedIn(name) if self.refresh.is_none() => Some(Shown::short(name)),
+            _ => None,
+        }
+    }
+
     /// Whether nobody may change anything from here.
     pub(super) fn asks_nobody(&self) -> bool {
         self.access == FormAccess::Nobody
@@ -134,6 +145,7 @@ const NOTICES: &[(&str, &str)] = &[
     ("commented", "The note was added."),
     ("paused", "Paused. What runs goes on to its end, and nothing else is begun."),
     ("resumed", "It goes on."),
+    ("signed-out", "You are signed out: the next form asks for a token again."),
 ];
 
 fn notice(word: &str) -> Option<&'static str> {

@@ -68,8 +68,9 @@ pub async fn answer(
         {
             asked.wrong_method("GET, HEAD")
         }
+        Method::POST if page == Page::SignOut => asked.sign_out(access, request).await,
         Method::POST => asked.change(access, request).await,
-        _ if page == Page::Queues => asked.wrong_method("POST"),
+        _ if page.is_form_only() => asked.wrong_method("POST"),
         _ => asked.wrong_method("GET, HEAD, POST"),
     }
 }
@@ -77,8 +78,7 @@ pub async fn answer(
 impl Asked<'_> {
     /// Writes the page, with why a change was not made if there was one.
     async fn show(self, refused: Option<Refused>) -> PartReply {
-        if self.page == Page::Queues && refused.is_none() {
-            // Only its form is sent here.
+        if self.page.is_form_only() && refused.is_none() {
             return see_other("/tasks");
         }
         let data = self.read(refused.as_ref()).await.unwrap_or_else(|error| {
@@ -96,7 +96,7 @@ impl Asked<'_> {
         let reason = refused.map(|refused| refused.reason.clone());
         Ok(match self.page {
             Page::Overview => Data::Overview(Box::new(read::overview(self.tasks).await?)),
-            Page::Queues => Data::Message(
+            Page::Queues | Page::SignOut => Data::Message(
                 StatusCode::OK,
                 "Nothing was changed",
                 reason.unwrap_or_default(),
@@ -193,7 +193,7 @@ impl Asked<'_> {
         let (outcome, cookie) = match access.may_change(request) {
             Ok(Actor { name, cookie }) => {
                 if cookie.is_some() {
-                    self.forms = FormAccess::Connected;
+                    self.forms = FormAccess::SignedIn(name.clone());
                 }
                 (act::act(self.tasks, self.page, &form, &name).await, cookie)
             }
@@ -213,5 +213,19 @@ impl Asked<'_> {
             answer.headers_mut().insert(SET_COOKIE, cookie);
         }
         answer
+    }
+
+    /// Has the browser forget who has sent a token from it.
+    async fn sign_out(self, access: &Access, request: &PartRequest) -> PartReply {
+        match access.sign_out(request) {
+            Ok(cookie) => {
+                let mut answer = see_other("/tasks?done=signed-out");
+                answer.headers_mut().extend(cookie.map(|cookie| (SET_COOKIE, cookie)));
+                answer
+            }
+            Err(Refusal { status, message, .. }) => {
+                self.show(Some(Refused { status, reason: message.to_owned() })).await
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@ use askama::Template;
 use serve::pages::layout::PageLayout;
 use store::record::{State, Task, TaskId, Timestamp};
 
-use super::display::Shown;
+use super::display::{Shown, number};
 use super::fields::Fields;
 use super::filter::PAGE;
 use super::frame::Frame;
@@ -16,10 +16,29 @@ pub(super) struct ListData {
     pub(super) now: Timestamp,
     /// The tasks, one more than are shown if there are more; or why the filter was not understood.
     pub(super) tasks: Result<Vec<Task>, String>,
+    /// The tasks that were looked at, if not all were.
+    pub(super) searched: Option<Searched>,
     /// The kinds to choose from.
     pub(super) kinds: Vec<String>,
     /// The queues to choose from.
     pub(super) queues: Vec<String>,
+}
+
+/// The tasks that a search has looked at: it reads their texts, which no index helps with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Searched {
+    /// The lowest number.
+    pub(super) from: TaskId,
+    /// The highest number.
+    to: TaskId,
+}
+
+impl Searched {
+    /// Those that a search looks at when it begins below the number `end`; `None` if these are all.
+    pub(super) fn before(end: TaskId) -> Option<Self> {
+        let from = TaskId(end.0.saturating_sub(MAX_SEARCHED));
+        (from.0 > 1).then(|| Self { from, to: TaskId(end.0.saturating_sub(1)) })
+    }
 }
 
 /// The values for the template, which escapes text.
@@ -40,7 +59,23 @@ struct ListPage<'d> {
     rows: Vec<TaskRow>,
     newest: Option<String>,
     older: Option<String>,
+    /// What a search has looked at, if there is more.
+    searched: Option<SearchedView>,
 }
+
+/// What a search has looked at, in words.
+struct SearchedView {
+    /// How many it looks at.
+    max: String,
+    /// The lowest and the highest number.
+    from: String,
+    to: String,
+    /// The path of the same search in older ones.
+    older: String,
+}
+
+/// How many tasks a search looks at.
+const MAX_SEARCHED: i64 = 10_000;
 
 /// Fields that are below "more".
 const DETAILS: [&str; 7] = ["queue", "actor", "node", "schedule", "parent", "since", "until"];
@@ -59,6 +94,9 @@ pub(super) fn render(
     let shown = tasks.get(..PAGE).unwrap_or(tasks);
     let last = shown.last().filter(|_| tasks.len() > PAGE).map(|task| task.id);
     let filter = fields.without(&["before", "done"]);
+    let before = |TaskId(id): TaskId| {
+        format!("/tasks/list{}", filter.clone().with("before", id.to_string()).to_query())
+    };
     let told = fields.without(&["before", "done", "refresh"]);
     let page = ListPage {
         layout,
@@ -77,8 +115,11 @@ pub(super) fn render(
         rows: shown.iter().map(|task| TaskRow::new(task, data.now)).collect(),
         newest: (!fields.get("before").is_empty())
             .then(|| format!("/tasks/list{}", filter.to_query())),
-        older: last.map(|TaskId(id)| {
-            format!("/tasks/list{}", filter.with("before", id.to_string()).to_query())
+        older: last.map(before),
+        // Of what it has looked at, the next page shows more.
+        searched: data.searched.filter(|_| last.is_none()).map(|Searched { from, to }| {
+            let (max, older) = (number(MAX_SEARCHED), before(from));
+            SearchedView { max, from: from.to_string(), to: to.to_string(), older }
         }),
     };
     page.render()

@@ -23,6 +23,7 @@ pub(super) enum Page {
     Schedules,
     Nodes,
     Run,
+    SignOut,
     Task(TaskId),
     /// Below `/tasks/`, and nothing.
     Unknown,
@@ -39,6 +40,7 @@ impl Page {
             "/schedules" => Self::Schedules,
             "/nodes" => Self::Nodes,
             "/run" => Self::Run,
+            "/sign-out" => Self::SignOut,
             _ => {
                 let name = below.strip_prefix('/')?;
                 filter::find_id(name).map_or(Self::Unknown, Self::Task)
@@ -46,11 +48,18 @@ impl Page {
         })
     }
 
+    /// Whether only a form is sent there: who comes otherwise is sent on to the overview.
+    pub(super) fn is_form_only(self) -> bool {
+        matches!(self, Self::Queues | Self::SignOut)
+    }
+
     /// The entry of the navigation that stands for it, and the path of the same for programs.
     pub(super) fn place(self, query: &Fields) -> (&'static str, String) {
         let filter = || query.without(&["refresh", "done", "before"]).to_query();
         match self {
-            Self::Overview | Self::Queues => ("/tasks", "/api/v1/queues".to_owned()),
+            Self::Overview | Self::Queues | Self::SignOut => {
+                ("/tasks", "/api/v1/queues".to_owned())
+            }
             Self::List => ("/tasks/list", format!("/api/v1/tasks{}", filter())),
             Self::Schedules => ("/tasks/schedules", "/api/v1/schedules".to_owned()),
             Self::Nodes => ("/tasks/nodes", "/api/v1/nodes".to_owned()),
@@ -76,6 +85,7 @@ mod tests {
             ("/tasks", Some(Page::Overview)),
             ("/tasks/", Some(Page::Overview)),
             ("/tasks/list", Some(Page::List)),
+            ("/tasks/sign-out", Some(Page::SignOut)),
             ("/tasks/123-456", Some(Page::Task(TaskId(123_456)))),
             ("/tasks/7", Some(Page::Task(TaskId(7)))),
             ("/tasks/x", Some(Page::Unknown)),

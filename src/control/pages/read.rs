@@ -7,7 +7,7 @@ use tasks::Tasks;
 
 use super::fields::Fields;
 use super::filter;
-use super::list::ListData;
+use super::list::{ListData, Searched};
 use super::nodes::NodesData;
 use super::overview::{MAX_ROWS, OverviewData};
 use super::task::{MAX_EVENTS, MAX_FOLLOWERS, TaskData};
@@ -27,19 +27,33 @@ pub(super) async fn overview(tasks: &Tasks) -> Result<OverviewData, Error> {
     })
 }
 
-/// The tasks that a filter lets through.
+/// The tasks that a filter lets through. A search looks at a bounded number of them.
 pub(super) async fn list(tasks: &Tasks, fields: &Fields) -> Result<ListData, Error> {
+    let mut searched = None;
     let found = match filter::read(fields) {
-        Ok(filter) => Ok(tasks.store().run(filter).await?),
+        Ok(mut filter) => {
+            if filter.text.is_some() || filter.suffix.is_some() {
+                searched = Searched::before(end_of(tasks.store(), filter.before).await?);
+                filter.from = searched.map(|searched| searched.from);
+            }
+            Ok(tasks.store().run(filter).await?)
+        }
         Err(reason) => Err(reason),
     };
     let Overview { now, queues, .. } = look(tasks.store()).await?;
     Ok(ListData {
         now,
         tasks: found,
+        searched,
         kinds: tasks.kinds().iter().map(|kind| kind.name().to_owned()).collect(),
         queues: queues.into_iter().map(|queue| queue.name).collect(),
     })
+}
+
+/// The number after that of the latest task before `before`, or of all.
+async fn end_of(store: &Store, before: Option<TaskId>) -> Result<TaskId, Error> {
+    let latest = store.run(List { before, limit: 1, ..List::default() }).await?;
+    Ok(TaskId(latest.first().map_or(0, |task| task.id.0).saturating_add(1)))
 }
 
 /// Nodes, and what runs on them.

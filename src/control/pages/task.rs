@@ -44,6 +44,8 @@ struct TaskPage {
     refused: Option<Shown>,
     row: TaskRow,
     told: String,
+    /// What else there is to say about its state; empty if `told` says all.
+    note: Shown,
     waits_for: Vec<String>,
     pause: Option<PauseView>,
     progress: Option<ProgressView>,
@@ -96,13 +98,15 @@ pub(super) fn render(data: &TaskData, frame: Frame, layout: PageLayout) -> askam
         task.error.as_deref().or(task.error_code.as_deref()).map(|error| {
             (Shown::line(task.error_code.as_deref().unwrap_or("")), Shown::block(error))
         });
+    let row = TaskRow::new(task, now);
     let last_event = data.events.last().filter(|_| data.events.len() >= MAX_EVENTS);
     let page = TaskPage {
         layout,
         frame,
         refused: data.refused.as_deref().map(Shown::line),
-        row: TaskRow::new(task, now),
-        told: told(task, now),
+        note: if failed_often(task) { Shown::default() } else { row.note.clone() },
+        row,
+        told: told(data, now),
         waits_for: if is_waiting { waits_for(task, &data.overview) } else { Vec::new() },
         pause,
         progress: (task.state == State::Running).then(|| ProgressView::new(task)),
@@ -140,8 +144,14 @@ pub(super) fn render(data: &TaskData, frame: Frame, layout: PageLayout) -> askam
     page.render()
 }
 
+/// Whether a task has failed after several attempts.
+fn failed_often(task: &Task) -> bool {
+    task.state == State::Failed && task.failures > 1
+}
+
 /// The life of a task in a sentence.
-fn told(task: &Task, now: Timestamp) -> String {
+fn told(data: &TaskData, now: Timestamp) -> String {
+    let task = &data.task;
     let until = |from: Option<Timestamp>, to: Option<Timestamp>| {
         let (from, to) = (from?, to.unwrap_or(now));
         Some(duration(to.since(from)))
@@ -152,6 +162,14 @@ fn told(task: &Task, now: Timestamp) -> String {
         (State::Enqueued, ..) if task.run_after > now => "It waits for its time.".to_owned(),
         (State::Enqueued, _, Some(waited)) => format!("It has waited for {waited}."),
         (State::Running, Some(ran), _) => format!("It has run for {ran}."),
+        (State::Failed, Some(ran), _) if failed_often(task) => {
+            let first = data.attempts.first().map(|attempt| attempt.started);
+            let all = until(first, task.finished_at).unwrap_or_else(|| ran.clone());
+            let (n, of) = (number(task.failures), number(task.max_failures));
+            format!(
+                "It failed at attempt {n} of {of}, {all} after the first one began; the last one took {ran}."
+            )
+        }
         (_, Some(ran), Some(waited)) => {
             format!("It waited {waited}, and its last attempt took {ran}.")
         }

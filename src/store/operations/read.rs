@@ -75,6 +75,8 @@ pub struct List {
     pub suffix: Option<String>,
     /// Only tasks with a lower number: where the page before has ended.
     pub before: Option<TaskId>,
+    /// Only tasks with this number or a higher one: how far a search goes.
+    pub from: Option<TaskId>,
     /// At most so many.
     pub limit: i64,
 }
@@ -96,6 +98,7 @@ impl Operation for List {
         filter.one("created_at >= ", self.since.map(Value::from));
         filter.one("created_at < ", self.until.map(Value::from));
         filter.one("id < ", self.before.map(|id| id.0.into()));
+        filter.one("id >= ", self.from.map(|id| id.0.into()));
         // SQLite's lower() knows the letters of ASCII only.
         let text = self.text.as_deref().map(|text| bounded(text, bounds::LINE));
         let text = match tx.dialect() {
