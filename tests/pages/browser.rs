@@ -158,6 +158,14 @@ fn no_page_is_wider_than_a_phone() {
                 .filter(one => !one.closest('pre, svg'))
                 .slice(0, 3).map(one => one.outerHTML.slice(0, 120))",
         );
+        let cut = browser.eval(
+            "[...document.querySelectorAll('td .pill')].filter(one =>
+                one.getClientRects().length > 1 || one.getBoundingClientRect().right
+                    > one.closest('td').getBoundingClientRect().right + 0.5).map(one => one.innerText)",
+        );
+        if cut.as_array().is_none_or(|cut| !cut.is_empty()) {
+            faults.push(format!("{target}: states that do not fit their column: {cut}"));
+        }
         let width = browser
             .eval("document.documentElement.scrollWidth - document.documentElement.clientWidth");
         if width != 0 || wide.as_array().is_none_or(|wide| !wide.is_empty()) {
