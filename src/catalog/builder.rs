@@ -25,6 +25,7 @@ pub struct Builder {
     pub directories: Directories,
     missing: Missing,
     created: Option<(Origin, u64)>,
+    says_created: bool,
     fallback: Option<BaseUrl>,
     nat64: Vec<Nat64Prefix>,
     urls: Vec<Entry<i64, String>>,
@@ -52,6 +53,7 @@ impl Builder {
             directories: Directories::default(),
             missing,
             created: None,
+            says_created: false,
             fallback: None,
             nat64: Vec::new(),
             urls: Vec::new(),
@@ -76,7 +78,11 @@ impl Builder {
     /// Adds a record that was read at `origin`.
     pub fn add(&mut self, origin: &Origin, record: Record) {
         match record {
-            Record::Created(time) => self.created = Some((origin.clone(), time)),
+            Record::Created(time) => {
+                self.created = Some((origin.clone(), time));
+                self.says_created = true;
+            }
+            Record::Modified(time) => self.created = Some((origin.clone(), time)),
             Record::Url(id, url) => push(&mut self.urls, origin, id, url),
             Record::MirrorCountry(mirror, country) => {
                 push(&mut self.mirrors.countries, origin, mirror, country);
@@ -163,6 +169,7 @@ impl Builder {
 
         let mut catalog = Catalog {
             created,
+            says_created: self.says_created,
             fallback,
             nat64,
             mirrors,

@@ -16,6 +16,9 @@ use routes::written::Stored;
 pub enum Record {
     /// When the data were made, in seconds since 1970; 0 where that is not known. The last one counts.
     Created(u64),
+    /// When the files of the data were modified last, where the data do not say when they were made; in
+    /// seconds since 1970.
+    Modified(u64),
     /// A base URL, and the source's number of it, by which directories refer to it.
     Url(i64, String),
     /// The country in which a mirror stands.

@@ -21,6 +21,9 @@ pub struct Catalog {
     pub name: String,
     /// When the data were made, in seconds since 1970.
     pub created: u64,
+    /// Whether the data themselves say so. Otherwise it is the time of their files, which also changes when the
+    /// data do not.
+    pub says_created: bool,
     /// The server that has every directory under its full name and is listed last, if the source names
     /// one. What the operator configures takes precedence.
     pub fallback: Option<BaseUrl>,

@@ -9,8 +9,9 @@ use crate::config::resolved::resolve_inputs;
 use compile::Compiled;
 use runtime::log;
 use serve::build_snapshot::build;
-use snapshot::Stats;
 use snapshot::replace::{self, Keep};
+use snapshot::{Stats, format};
+use sources::Inputs;
 
 pub(super) fn run(args: &CompileArgs) -> ExitCode {
     log::install(None);
@@ -19,7 +20,12 @@ pub(super) fn run(args: &CompileArgs) -> ExitCode {
         Err(error) => return fail(USAGE, error),
     };
     let start = Instant::now();
-    let Compiled { snapshot, bytes, report } = match build(&inputs, None) {
+    // A catalog that was only touched keeps its generation.
+    let before = match &inputs {
+        Inputs::Catalog(_) => format::read(&args.output).ok(),
+        _ => None,
+    };
+    let Compiled { snapshot, bytes, report } = match build(&inputs, before.as_ref()) {
         Ok(compiled) => compiled,
         Err(error) => return fail(FAILURE, error),
     };

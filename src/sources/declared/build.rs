@@ -56,7 +56,7 @@ pub fn build(
         bandwidths: place.clone(),
         url: "URL that is not there, skipped",
     });
-    builder.add(&place, Record::Created(made));
+    builder.add(&place, Record::Modified(made));
     add_distribution(declaration, &mut builder);
     add_names(declaration, &pairs, &mut builder);
     add_routes(declaration, &pairs, &mut builder, report);
