@@ -23,7 +23,7 @@ Examples:
 
 Signals: HUP compiles again, TERM and INT stop what has begun and end.
 Exit status: 0 done, 1 the store or the system is at fault, 2 the command line or
-the configuration is.";
+the configuration is, or another process works under the same --node.";
 
 const EXPORT_EXAMPLES: &str = "\
 Examples:

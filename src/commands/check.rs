@@ -91,8 +91,8 @@ impl Outcome {
     fn check_background(&mut self, options: &control::Options, served: &Source) {
         let site = &options.site;
         let inputs = Source::Inputs(site.inputs.clone());
-        let is_first = site.tree.as_ref().is_some_and(|tree| !tree.index.exists());
-        // Otherwise they are what would be served; and the first scan has yet to make the index.
+        let is_first = site.made_by_tasks().any(|(file, _)| !file.exists());
+        // Otherwise they are what would be served; and tasks have yet to make some of them.
         if matches!(served, Source::Snapshot(_)) && !is_first {
             match inputs.load(None) {
                 Ok(loaded) => self.data_faults.extend(loaded.harmful),

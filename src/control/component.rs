@@ -4,7 +4,7 @@
 //! is there, and [`Handle::trouble`] says so; nothing else of the process depends on it.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -28,10 +28,14 @@ use runtime::supervise::{Supervisor, Thread};
 const POLL: Duration = Duration::from_secs(5);
 /// How long to wait before a node that has failed is started again.
 const RESTART: Duration = Duration::from_secs(2);
+/// A node that has run for so long has worked: the log is told anew why it has failed.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
 /// How often it is looked whether the thread has ended.
 const LOOK: Duration = Duration::from_secs(1);
 /// How often it is looked while the process waits for that.
 const STOP_LOOK: Duration = Duration::from_millis(20);
+/// How often it is looked which files tasks have yet to make.
+const MISSING_LOOK: Duration = Duration::from_secs(2);
 /// How long the process waits for the thread beyond the deadline of tasks.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -67,6 +71,8 @@ struct State {
     node: NodeHandle,
     /// Why it does not run.
     trouble: Option<String>,
+    /// Which file among the inputs is missing until a task has made it.
+    missing: Option<String>,
 }
 
 impl Handle {
@@ -77,13 +83,18 @@ impl Handle {
 
     /// What keeps it from working, in one line; `None` if nothing does.
     pub fn trouble(&self) -> Option<String> {
-        let (node, trouble) = {
+        let (node, trouble, missing) = {
             let state = self.state();
-            (state.node.clone(), state.trouble.clone())
+            (state.node.clone(), state.trouble.clone(), state.missing.clone())
         };
         let status = node.status();
         let idle = || status.idle.map(|idle| format!("background work begins no tasks: {idle}"));
-        trouble.or(status.store_error).or_else(idle)
+        trouble.or(status.store_error).or_else(idle).or(missing)
+    }
+
+    /// Whether another process has taken the name of this node, so that it has ended for good.
+    pub fn is_superseded(&self) -> bool {
+        self.node().status().is_superseded()
     }
 
     /// How long it took from changes to what is published.
@@ -96,7 +107,7 @@ impl Handle {
         let (trigger, kinds) = (self.trigger(), self.tasks.kinds());
         for kind in [scan::NAME, geography::NAME, compile::NAME] {
             if kinds.find(kind).is_some() {
-                trigger.submit(kind, actor).await;
+                trigger.submit_once(kind, actor).await;
             }
         }
     }
@@ -127,6 +138,8 @@ pub struct Control {
     handle: Handle,
     begin: watch::Sender<bool>,
     stop: watch::Sender<bool>,
+    /// When it was first told to stop.
+    stopping_since: OnceLock<Instant>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -146,8 +159,9 @@ impl Control {
             options: Arc::new(options),
             store_times,
             freshness,
-            state: Arc::new(Mutex::new(State { node, trouble: None })),
+            state: Arc::new(Mutex::new(State { node, trouble: None, missing: None })),
         };
+        handle.state().missing = find_missing(&handle.options.site);
         let (begin, begun) = watch::channel(false);
         let (stop, stopped) = watch::channel(false);
         let of_thread = handle.clone();
@@ -158,7 +172,7 @@ impl Control {
                 of_thread.set_trouble(Some(format!("background work cannot run: {error}")));
             }
         })?;
-        Ok(Self { handle, begin, stop, thread: Some(thread) })
+        Ok(Self { handle, begin, stop, stopping_since: OnceLock::new(), thread: Some(thread) })
     }
 
     /// Begins to work: to be called once nothing of the process can fail to start any more.
@@ -180,13 +194,16 @@ impl Control {
 
     /// Tells it to stop: no task is begun any more, and those that run have until the deadline.
     pub fn begin_stop(&self) {
+        self.stopping_since.get_or_init(Instant::now);
         self.stop.send_replace(true);
     }
 
-    /// Stops it, and returns when it has stopped, at the latest a little after the deadline.
+    /// Stops it, and returns when it has stopped, at the latest a little after the deadline, which begins when
+    /// it is told so first.
     pub async fn stop(mut self) {
         self.begin_stop();
-        let deadline = Instant::now() + self.handle.options.stop_deadline + STOP_PATIENCE;
+        let since = *self.stopping_since.get_or_init(Instant::now);
+        let deadline = since + self.handle.options.stop_deadline + STOP_PATIENCE;
         let Some(thread) = self.thread.take() else { return };
         while !thread.is_finished() && Instant::now() < deadline {
             tokio::time::sleep(STOP_LOOK).await;
@@ -259,7 +276,7 @@ fn work(
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .max_blocking_threads(4)
+        .max_blocking_threads(8)
         .thread_name("trigger")
         .build()?;
     runtime.block_on(async {
@@ -284,8 +301,9 @@ fn work(
 
 /// Runs a node, and another one after it has failed, until the component stops.
 async fn run_nodes(handle: &Handle, schedules: &[NewSchedule], stopped: watch::Receiver<bool>) {
-    let mut told = None;
+    let mut told = String::new();
     while !*stopped.borrow() {
+        let begin = Instant::now();
         let node = handle.new_node(schedules);
         match node.run(until_told(stopped.clone())).await {
             Ok(()) => handle.set_trouble(None),
@@ -296,12 +314,13 @@ async fn run_nodes(handle: &Handle, schedules: &[NewSchedule], stopped: watch::R
                 return;
             }
             Err(error) => {
-                let reason = error.to_string();
-                if told.as_ref() != Some(&reason) {
-                    tracing::error!("background work pauses: {reason}");
+                let error = error.to_string();
+                // Not again and again while it stays the same.
+                if error != told || begin.elapsed() > TELL_AGAIN {
+                    tracing::error!("background work pauses, and tries again: {error}");
+                    told.clone_from(&error);
                 }
-                handle.set_trouble(Some(reason.clone()));
-                told = Some(reason);
+                handle.set_trouble(Some(error));
                 tokio::select! {
                     biased;
                     () = until_told(stopped.clone()) => {}
@@ -341,19 +360,36 @@ async fn ask_at_start(handle: &Handle) {
     // follows it.
     let awaits_index = tree.as_ref().is_some_and(|tree| !tree.index.exists());
     if geography.is_some() {
-        trigger.submit(geography::NAME, "start").await;
+        trigger.submit_once(geography::NAME, "start").await;
     }
     if awaits_index {
-        trigger.submit(scan::NAME, "start").await;
+        trigger.submit_once(scan::NAME, "start").await;
     } else {
-        trigger.submit(compile::NAME, "start").await;
+        trigger.submit_once(compile::NAME, "start").await;
+    }
+}
+
+/// Which file among the inputs is missing until a task has made it; `None` if none is. Blocks.
+fn find_missing(site: &Site) -> Option<String> {
+    let (file, kind) = site.made_by_tasks().find(|(file, _)| !file.exists())?;
+    Some(format!("{} is not there yet: the task {kind} makes it", file.display()))
+}
+
+/// Says which files are missing, for ever.
+async fn watch_missing(handle: &Handle) {
+    loop {
+        let site = handle.options.site.clone();
+        if let Some(missing) = trigger::look(move || find_missing(&site)).await {
+            handle.state().missing = missing;
+        }
+        tokio::time::sleep(MISSING_LOOK).await;
     }
 }
 
 /// Watches files until it is dropped.
 async fn triggers(handle: Handle) {
     let (trigger, quiet) = (handle.trigger(), handle.options.quiet);
-    let Site { inputs, tree, geography, .. } = &handle.options.site;
+    let Site { inputs, tree, geography, snapshot, .. } = &handle.options.site;
     let on_inputs = trigger::watch_inputs(trigger.clone(), inputs.clone(), quiet);
     let on_tables = async {
         match geography {
@@ -367,7 +403,14 @@ async fn triggers(handle: Handle) {
             None => std::future::pending().await,
         }
     };
-    tokio::join!(on_inputs, on_tables, on_tree);
+    tokio::join!(
+        on_inputs,
+        on_tables,
+        on_tree,
+        trigger::watch_published(trigger.clone(), snapshot.clone()),
+        trigger::follow_changes(trigger.clone()),
+        watch_missing(&handle),
+    );
 }
 
 #[cfg(test)]

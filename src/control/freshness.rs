@@ -1,9 +1,23 @@
-//! How long it takes from a change to what is published: remembers changes that are under way.
+//! How long it takes from a change to what is published: remembers the changes that this process has noticed
+//! until the store says that they are published, by whichever node.
+//!
+//! A change is noticed, and asked for as a task, which may be there already. Of the runs of its kind, the one
+//! that takes the change up is known by its number. A scan that has found something new is followed by a
+//! compile, which is accepted together with the end of the scan, and so begins later.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use sources::Revision;
+use store::operations::enqueue::Enqueued;
+use store::record::{State as TaskState, Task, Timestamp};
+
+/// The most changes that are remembered one by one; later ones count with the last one.
+const MAX_CHANGES: usize = 64;
+/// By how many milliseconds a run may seem to have begun before the end that it follows: both times are taken
+/// a moment before their transactions are done.
+const TOLERANCE: i64 = 1_000;
 
 /// Changes that this process has noticed and that are not published yet, and how long others took.
 #[derive(Default, Debug)]
@@ -11,13 +25,36 @@ pub struct Freshness(Mutex<State>);
 
 #[derive(Default, Debug)]
 struct State {
-    /// The earliest change of the tree that no scan has taken up.
-    tree: Option<Instant>,
-    /// The earliest change of the inputs that no compile has taken up.
-    inputs: Option<Instant>,
-    /// The inputs as the last compile found them, unless another try may succeed.
+    /// In the order in which they were noticed.
+    changes: Vec<Change>,
+    next_number: u64,
+    /// The inputs as the last compile of this process has found them, unless another try may succeed.
     compiled: Option<Revision>,
     times: PublishTimes,
+}
+
+#[derive(Debug)]
+struct Change {
+    number: ChangeNumber,
+    since: Instant,
+    waits_for: Step,
+}
+
+/// Which change was noticed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct ChangeNumber(u64);
+
+/// What a change waits for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Step {
+    /// That the store accepts its task.
+    Acceptance,
+    /// The scan that was asked for.
+    Scan(Enqueued),
+    /// The compile that was asked for.
+    Compile(Enqueued),
+    /// A compile that begins when a scan has ended, or later.
+    CompileAfter(Timestamp),
 }
 
 /// How long it took from changes that were noticed until they were published.
@@ -33,49 +70,67 @@ pub struct PublishTimes {
     pub waiting: Option<Duration>,
 }
 
-/// A change that a task has taken up. What is not published goes back.
-pub(crate) struct TakenUp<'a> {
-    freshness: &'a Freshness,
-    place: Place,
-    since: Option<Instant>,
-}
-
-#[derive(Clone, Copy)]
-enum Place {
-    Tree,
-    Inputs,
-}
-
 impl Freshness {
     /// The figures.
     pub fn times(&self) -> PublishTimes {
         let state = self.state();
-        let since = earliest(state.tree, state.inputs);
+        let since = state.changes.iter().map(|change| change.since).min();
         PublishTimes { waiting: since.map(|since| since.elapsed()), ..state.times }
     }
 
-    /// The tree has changed.
-    pub(crate) fn note_tree(&self) {
-        self.state().tree.get_or_insert_with(Instant::now);
-    }
-
-    /// The inputs have changed.
-    pub(crate) fn note_inputs(&self, since: Instant) {
+    /// Something has changed, which was first seen at `since`.
+    pub(crate) fn note(&self, since: Instant) -> ChangeNumber {
         let mut state = self.state();
-        state.inputs = earliest(state.inputs, Some(since));
+        if state.changes.len() >= MAX_CHANGES
+            && let Some(last) = state.changes.last()
+        {
+            return last.number;
+        }
+        let number = ChangeNumber(state.next_number);
+        state.next_number += 1;
+        state.changes.push(Change { number, since, waits_for: Step::Acceptance });
+        number
     }
 
-    /// A scan begins.
-    pub(crate) fn take_tree(&self) -> TakenUp<'_> {
-        TakenUp { since: self.state().tree.take(), place: Place::Tree, freshness: self }
+    /// A task was accepted for the change.
+    pub(crate) fn accepted(&self, number: ChangeNumber, waits_for: Step) {
+        let mut state = self.state();
+        if let Some(change) = state.changes.iter_mut().find(|change| change.number == number) {
+            change.waits_for = waits_for;
+        }
     }
 
-    /// A compile begins.
-    pub(crate) fn take_inputs(&self) -> TakenUp<'_> {
-        TakenUp { since: self.state().inputs.take(), place: Place::Inputs, freshness: self }
+    /// Whether any change waits for a task that was accepted.
+    pub(crate) fn is_waiting(&self) -> bool {
+        let state = self.state();
+        state.changes.iter().any(|change| !matches!(change.waits_for, Step::Acceptance))
     }
 
-    /// The inputs as the last compile found them; `None` if compiling them again may have another outcome.
+    /// Takes the scans and the compiles that have completed, the last ones at least: ends what no longer waits.
+    pub(crate) fn settle(&self, scans: &[Task], compiles: &[Task]) {
+        let mut state = self.state();
+        let mut oldest = None;
+        state.changes.retain_mut(|change| match advance(change.waits_for, scans, compiles) {
+            Progress::Waits(step) => {
+                change.waits_for = step;
+                true
+            }
+            Progress::NothingNew => false,
+            Progress::Published => {
+                oldest =
+                    Some(oldest.map_or(change.since, |oldest: Instant| oldest.min(change.since)));
+                false
+            }
+        });
+        if let Some(took) = oldest.map(|since| since.elapsed()) {
+            state.times.count += 1;
+            state.times.sum = state.times.sum.saturating_add(took);
+            state.times.last = Some(took);
+        }
+    }
+
+    /// The inputs as the last compile of this process has found them; `None` if compiling them again may have
+    /// another outcome.
     pub(crate) fn compiled(&self) -> Option<Revision> {
         self.state().compiled.clone()
     }
@@ -91,70 +146,187 @@ impl Freshness {
     }
 }
 
-impl TakenUp<'_> {
-    /// The scan has ended, and a compile follows if something has changed.
-    pub(crate) fn scanned(mut self, has_changed: bool) {
-        if let Some(since) = self.since.take().filter(|_| has_changed) {
-            self.freshness.note_inputs(since);
+/// How far a change is.
+enum Progress {
+    Waits(Step),
+    /// The scan has found nothing that is not published.
+    NothingNew,
+    Published,
+}
+
+fn advance(step: Step, scans: &[Task], compiles: &[Task]) -> Progress {
+    let step = match step {
+        Step::Scan(asked) => {
+            let taken_up = completed(scans).filter(|scan| takes_up(scan, asked));
+            match taken_up.min_by_key(|scan| scan.finished_at) {
+                None => return Progress::Waits(step),
+                Some(scan) if !has_written(scan) => return Progress::NothingNew,
+                Some(scan) => Step::CompileAfter(scan.finished_at.unwrap_or_default()),
+            }
         }
-    }
-
-    /// It is published now; returns how long it took.
-    pub(crate) fn published(mut self) -> Option<Duration> {
-        let took = self.since.take()?.elapsed();
-        let mut state = self.freshness.state();
-        state.times.count += 1;
-        state.times.sum = state.times.sum.saturating_add(took);
-        state.times.last = Some(took);
-        Some(took)
-    }
+        step => step,
+    };
+    let is_published = completed(compiles).any(|compile| match step {
+        Step::Acceptance | Step::Scan(_) => false,
+        Step::Compile(asked) => takes_up(compile, asked),
+        Step::CompileAfter(end) => {
+            compile.started_at.is_some_and(|begin| begin.plus(TOLERANCE) >= end)
+        }
+    });
+    if is_published { Progress::Published } else { Progress::Waits(step) }
 }
 
-impl Drop for TakenUp<'_> {
-    fn drop(&mut self) {
-        let Some(since) = self.since else { return };
-        let mut state = self.freshness.state();
-        let place = match self.place {
-            Place::Tree => &mut state.tree,
-            Place::Inputs => &mut state.inputs,
-        };
-        *place = earliest(*place, Some(since));
-    }
+fn completed(tasks: &[Task]) -> impl Iterator<Item = &Task> {
+    tasks.iter().filter(|task| task.state == TaskState::Completed)
 }
 
-fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
-    }
+/// Whether a run has taken up what was asked for: if the task ran already then, a later one does.
+fn takes_up(task: &Task, asked: Enqueued) -> bool {
+    task.id > asked.id || (task.id == asked.id && asked.state == TaskState::Enqueued)
+}
+
+/// Whether a scan has found anything new.
+fn has_written(scan: &Task) -> bool {
+    let result = scan.result.as_deref().and_then(|json| serde_json::from_str::<Value>(json).ok());
+    result.as_ref().and_then(|result| result.get("written")).and_then(Value::as_bool) != Some(false)
 }
 
 #[cfg(test)]
 mod tests {
+    use store::record::{ClaimNumber, OnLoss, TaskId};
+
     use super::*;
 
-    #[test]
-    fn a_change_waits_until_the_compile_after_its_scan_has_published_it() {
+    fn asked(id: i64, state: TaskState) -> Enqueued {
+        Enqueued { id: TaskId(id), state, is_new: false }
+    }
+
+    /// A task that has completed.
+    fn done(id: i64, started: i64, finished: i64, result: &str) -> Task {
+        Task {
+            id: TaskId(id),
+            kind: "kind".into(),
+            queue: "cpu".into(),
+            state: TaskState::Completed,
+            priority: 0,
+            args: "{}".into(),
+            summary: String::new(),
+            unique_key: None,
+            request_id: String::new(),
+            rerun: false,
+            on_loss: OnLoss::Requeue,
+            failures: 0,
+            max_failures: 1,
+            run_after: Timestamp(0),
+            created_at: Timestamp(0),
+            actor: String::new(),
+            parent: None,
+            schedule: None,
+            slot: None,
+            claim: ClaimNumber(1),
+            node: None,
+            boot: None,
+            beat: 0,
+            beat_at: None,
+            started_at: Some(Timestamp(started)),
+            stage: None,
+            done: None,
+            total: None,
+            cancel_at: None,
+            cancel_by: None,
+            finished_at: Some(Timestamp(finished)),
+            error_code: None,
+            error: None,
+            result: Some(result.into()),
+        }
+    }
+
+    fn failed(id: i64) -> Task {
+        Task { state: TaskState::Failed, ..done(id, 0, 0, "null") }
+    }
+
+    fn waiting_for(steps: &[Step]) -> Freshness {
         let freshness = Freshness::default();
-        freshness.note_tree();
-        // A compile that began before the scan has ended has not seen it.
-        assert_eq!(freshness.take_inputs().published(), None);
-        freshness.take_tree().scanned(true);
-        assert_eq!(freshness.times().count, 0);
-        assert!(freshness.times().waiting.is_some());
-        // One that fails leaves it waiting.
-        drop(freshness.take_inputs());
-        assert!(freshness.take_inputs().published().is_some());
-        let times = freshness.times();
-        assert_eq!((times.count, times.waiting), (1, None));
-        assert_eq!(times.last, Some(times.sum));
+        for step in steps {
+            freshness.accepted(freshness.note(Instant::now()), *step);
+        }
+        freshness
+    }
+
+    #[track_caller]
+    fn is_at(freshness: &Freshness, n_waiting: usize, n_published: u64) {
+        assert_eq!(freshness.state().changes.len(), n_waiting);
+        assert_eq!(freshness.times().waiting.is_some(), n_waiting > 0);
+        assert_eq!(freshness.times().count, n_published);
+    }
+
+    #[test]
+    fn a_change_waits_for_the_run_that_takes_it_up_whoever_runs_it() {
+        let freshness = waiting_for(&[Step::Compile(asked(5, TaskState::Enqueued))]);
+        for other in [done(4, 90, 99, "{}"), failed(5), failed(6)] {
+            freshness.settle(&[], &[other]);
+            is_at(&freshness, 1, 0);
+        }
+        freshness.settle(&[], &[failed(6), done(5, 90, 99, "{}")]);
+        is_at(&freshness, 0, 1);
+        assert_eq!(freshness.times().last, Some(freshness.times().sum));
+        // One that ran already may have read its inputs before: the next one counts.
+        let freshness = waiting_for(&[Step::Compile(asked(5, TaskState::Running))]);
+        freshness.settle(&[], &[done(5, 90, 99, "{}")]);
+        is_at(&freshness, 1, 0);
+        freshness.settle(&[], &[done(6, 100, 110, "{}"), done(5, 90, 99, "{}")]);
+        is_at(&freshness, 0, 1);
+    }
+
+    #[test]
+    fn a_change_of_the_tree_waits_for_the_compile_after_its_scan() {
+        let freshness = waiting_for(&[Step::Scan(asked(7, TaskState::Enqueued))]);
+        // A compile that began before the scan has ended has not seen it, whatever its number.
+        let early = done(8, 3_000, 9_000, "{}");
+        freshness.settle(&[], std::slice::from_ref(&early));
+        is_at(&freshness, 1, 0);
+        freshness.settle(&[done(7, 2_000, 5_000, "{\"written\":true}")], &[early]);
+        is_at(&freshness, 1, 0);
+        // It is accepted with the end of the scan, perhaps under an older number.
+        freshness.settle(&[], &[done(6, 5_001, 9_000, "{}")]);
+        is_at(&freshness, 0, 1);
     }
 
     #[test]
     fn a_scan_that_finds_nothing_ends_the_wait() {
-        let freshness = Freshness::default();
-        freshness.note_tree();
-        freshness.take_tree().scanned(false);
+        let freshness = waiting_for(&[Step::Scan(asked(7, TaskState::Running))]);
+        freshness.settle(&[done(8, 1, 2, "{\"written\":false}")], &[]);
+        is_at(&freshness, 0, 0);
         assert_eq!(freshness.times(), PublishTimes::default());
+    }
+
+    #[test]
+    fn changes_that_one_run_takes_up_count_once_and_others_wait_on() {
+        let freshness = waiting_for(&[
+            Step::Compile(asked(5, TaskState::Enqueued)),
+            Step::Compile(asked(5, TaskState::Enqueued)),
+            Step::Compile(asked(5, TaskState::Running)),
+            Step::Acceptance,
+        ]);
+        freshness.settle(&[], &[done(5, 1, 2, "{}")]);
+        is_at(&freshness, 2, 1);
+        assert!(freshness.is_waiting());
+        freshness.settle(&[], &[done(6, 3, 4, "{}")]);
+        is_at(&freshness, 1, 2);
+        assert!(!freshness.is_waiting(), "the store has nothing of it");
+    }
+
+    #[test]
+    fn changes_are_bounded_and_those_beyond_wait_with_the_last_one() {
+        let freshness = Freshness::default();
+        let numbers: Vec<_> =
+            (0..2 * MAX_CHANGES).map(|_| freshness.note(Instant::now())).collect();
+        is_at(&freshness, MAX_CHANGES, 0);
+        assert_eq!(numbers.get(MAX_CHANGES - 1), numbers.last());
+        for number in numbers {
+            freshness.accepted(number, Step::Compile(asked(5, TaskState::Enqueued)));
+        }
+        freshness.settle(&[], &[done(5, 1, 2, "{}")]);
+        is_at(&freshness, 0, 1);
     }
 }

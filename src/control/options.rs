@@ -90,6 +90,13 @@ impl Site {
         files.extend(self.geography.iter().map(|tables| named("geography file", &tables.output)));
         files
     }
+
+    /// The files among the inputs that tasks make, each with the kind of these tasks.
+    pub fn made_by_tasks(&self) -> impl Iterator<Item = (&Path, &'static str)> {
+        let index = self.tree.iter().map(|tree| (&*tree.index, kind::SCAN));
+        let geography = self.geography.iter().map(|tables| (&*tables.output, kind::GEOGRAPHY));
+        index.chain(geography)
+    }
 }
 
 /// The primary tree.
@@ -99,6 +106,8 @@ pub struct PrimaryTree {
     pub source: TreeSource,
     /// The index that a scan makes of it.
     pub index: PathBuf,
+    /// How many of its directories are looked at all the time for what is new in them, at most.
+    pub watched_directories: usize,
 }
 
 /// Tables from which a geography file is built.
@@ -150,4 +159,12 @@ pub mod queue {
     pub const NET: &str = "net";
     /// What reads and writes the store.
     pub const DB: &str = "db";
+}
+
+/// Names of kinds of tasks that make files among the inputs.
+pub mod kind {
+    /// Makes the index of the primary tree.
+    pub const SCAN: &str = "primary.scan";
+    /// Makes the geography file.
+    pub const GEOGRAPHY: &str = "geography.refresh";
 }

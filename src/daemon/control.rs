@@ -68,7 +68,7 @@ async fn work(
         let event = tokio::select! {
             event = events.next() => event,
             thread = threads.next_given_up() => break Some(Error::GaveUp(thread)),
-            () = control.ended() => break Some(Error::Ended("background work")),
+            () = control.ended() => break Some(ended(control.handle())),
             _ = tell_ready.tick(), if !is_ready => {
                 is_ready = notifier.ready("works in the background") == Delivery::Over;
                 continue;
@@ -98,4 +98,12 @@ async fn work(
     tracing::info!("stopped");
     drop(admin);
     failed.map_or(Ok(()), Err)
+}
+
+/// Why the work has ended by itself.
+fn ended(handle: &control::Handle) -> Error {
+    match handle.trouble() {
+        Some(reason) if handle.is_superseded() => Error::Superseded(reason),
+        _ => Error::Ended("background work"),
+    }
 }

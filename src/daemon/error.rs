@@ -21,6 +21,10 @@ pub enum Error {
     #[cfg(feature = "control")]
     #[error("{0}")]
     TokenFile(#[from] ::control::access::token_file::Error),
+    /// Another process works under the name of this node.
+    #[cfg(feature = "control")]
+    #[error("{0}")]
+    Superseded(String),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {error}")]
     PublicAddress {
@@ -61,7 +65,8 @@ impl Error {
     pub fn is_of_configuration(&self) -> bool {
         match self {
             #[cfg(feature = "control")]
-            Self::TokenFile(_) => true,
+            // A start under the same name would end the other process, and so on.
+            Self::TokenFile(_) | Self::Superseded(_) => true,
             _ => false,
         }
     }

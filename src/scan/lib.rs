@@ -58,7 +58,7 @@ use walk::{Counts, Walk, WalkError, Walked};
 
 pub use findings::{Findings, Found, Problem};
 pub use former::{FormerError, read_former};
-pub use known::KnownRepositories;
+pub use known::KnownTree;
 pub use progress::Progress;
 pub use rsync_listing::ListingError;
 pub use shrink::{Loss, Lost};

@@ -63,6 +63,23 @@ impl TextCatalog {
         Ok(builder.finish(geography, report)?)
     }
 
+    /// The same without the files beside the catalog that are not usable: it works without each of them.
+    pub fn with_usable(&self, is_usable: impl Fn(&PathBuf) -> bool) -> Self {
+        let Self { catalog, format, index, geography } = self;
+        let GeographyFiles { global_netblocks, country_continent, country_table } = geography;
+        let keep = |file: &Option<PathBuf>| file.clone().filter(&is_usable);
+        Self {
+            catalog: catalog.clone(),
+            format: *format,
+            index: keep(index),
+            geography: GeographyFiles {
+                global_netblocks: keep(global_netblocks),
+                country_continent: keep(country_continent),
+                country_table: keep(country_table),
+            },
+        }
+    }
+
     /// The state of all files, and of the folders in which files can be added.
     pub(super) fn revision(&self) -> Revision {
         let files = match self.format {

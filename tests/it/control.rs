@@ -65,14 +65,18 @@ fn work(folder: TempDir) -> Server {
     server
 }
 
+/// Makes a directory that everybody may read.
+fn make_directory(path: &Path) {
+    fs::create_dir(path).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
 /// Writes a `repomd.xml` of this revision, as a repository has it.
 fn write_repomd(folder: &Path, revision: u64) {
     let repodata = folder.join("tree/9/x86_64/repodata");
-    fs::create_dir_all(&repodata).unwrap();
-    let mut at = repodata.as_path();
-    while at != folder {
-        fs::set_permissions(at, fs::Permissions::from_mode(0o755)).unwrap();
-        at = at.parent().unwrap();
+    let above: Vec<_> = repodata.ancestors().take_while(|above| *above != folder).collect();
+    for directory in above.into_iter().rev().filter(|directory| !directory.exists()) {
+        make_directory(directory);
     }
     let text = format!(
         "<repomd xmlns=\"http://linux.duke.edu/metadata/repo\"><revision>{revision}</revision></repomd>\n"
@@ -122,6 +126,103 @@ fn a_tree_that_changes_is_scanned_and_served_with_its_checksums() {
         let now = server.get(METALINK).body;
         now != before && now.contains("sha256")
     });
+}
+
+/// The schedule would find it ten minutes later.
+#[test]
+fn the_first_repository_of_an_empty_tree_is_noticed() {
+    let folder = site("index = 'HERE/primary.index'", "tree = 'HERE/tree'");
+    let path = folder.path().to_owned();
+    make_directory(&path.join("tree"));
+    let server = serve(folder);
+    // The last thing that is done at the start.
+    wait_until("a snapshot is published", || path.join("state/mirrors.snapshot").exists());
+    assert_eq!(server.get(METALINK).status(), 404);
+    write_repomd(&path, 1);
+    wait_until("its checksum is served", || server.get(METALINK).body.contains("sha256"));
+}
+
+#[test]
+fn a_snapshot_that_somebody_removes_or_replaces_is_published_again() {
+    let remove = |file: &Path| fs::remove_file(file).unwrap();
+    let replace_by_another = |file: &Path| {
+        let other = file.with_file_name("other.toml");
+        replace(&other, &catalog(&["berlin", "paris"]));
+        let (other, file) = (other.to_str().unwrap(), file.to_str().unwrap());
+        let compiled = run(&["compile", "--catalog", other, "-o", file]);
+        assert!(compiled.status.success(), "{compiled:?}");
+    };
+    for spoil in [&remove as &dyn Fn(&Path), &replace_by_another] {
+        let mut worker = work(site("", ""));
+        let file = worker.path("state/mirrors.snapshot");
+        let generation = || format::read_generation(&file).ok();
+        worker.wait_for_log("published ");
+        let published = generation();
+        assert!(published.is_some());
+        spoil(&file);
+        worker.wait_for_log("somebody has removed or replaced it");
+        wait_until("it is published again", || generation() == published);
+        worker.stop();
+    }
+}
+
+#[test]
+fn a_server_starts_before_its_networks_are_built() {
+    let folder = site(
+        "geoip = 'HERE/networks.geography'",
+        "country_tables = ['HERE/countries.csv']\ngeography_file = 'HERE/networks.geography'",
+    );
+    replace(&folder.path().join("countries.csv"), "192.0.2.0/24,DE\n");
+    let server = serve(folder);
+    let list = format!("{LIST}&ip=192.0.2.10");
+    wait_until("the networks are built and served", || {
+        server.get(&list).body.contains("country = DE")
+    });
+    assert!(server.path("networks.geography").exists());
+}
+
+#[test]
+fn a_task_that_does_not_stop_holds_the_end_no_longer_than_it_may_whatever_is_signalled() {
+    for serves in [true, false] {
+        let folder =
+            site("[admin]\nlisten = 'unix:HERE/socket'", "test_kinds = true\nstop_seconds = 1");
+        let mut server = if serves { serve(folder) } else { work(folder) };
+        let admin = format!("unix:{}", server.path("socket").display());
+        let task = |args: &[&str]| run(&[&["task"], args, &["--admin", &admin]].concat());
+        // Its thread ends only with the process.
+        wait_until("the task is accepted", || {
+            task(&["run", "--detach", "test.sleep", "block", "seconds=86400"]).status.success()
+        });
+        wait_until("it runs", || {
+            let list = task(&["list", "--kind", "test.sleep", "--state", "running"]);
+            String::from_utf8_lossy(&list.stdout).contains("test.sleep")
+        });
+        // Signals that come without end would put the end off for ever if each one began the time anew.
+        let mut status = None;
+        wait_until("it ends", || {
+            server.signal(Signal::TERM);
+            status = server.status();
+            status.is_some()
+        });
+        assert_eq!(status.unwrap().code(), Some(0), "{}", server.stderr());
+        assert!(server.stderr().contains("does not stop in time"), "{}", server.stderr());
+    }
+}
+
+#[test]
+fn a_catalog_that_was_only_touched_keeps_its_generation() {
+    let folder = site("", "");
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (catalog, file) = (path("catalog.toml"), path("mirrors.snapshot"));
+    let compile = || {
+        let compiled = run(&["compile", "--catalog", &catalog, "-o", &file]);
+        assert!(compiled.status.success(), "{compiled:?}");
+        format::read_generation(Path::new(&file)).unwrap()
+    };
+    let first = compile();
+    let times = fs::FileTimes::new().set_modified(std::time::UNIX_EPOCH);
+    fs::File::options().write(true).open(&catalog).unwrap().set_times(times).unwrap();
+    assert_eq!(compile(), first);
 }
 
 #[test]

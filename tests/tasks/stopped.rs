@@ -14,7 +14,8 @@ use store::operations::enqueue::Enqueue;
 use store::record::{NewTask, OnLoss, State};
 use store::sqlite::{Sqlite, system_clock};
 use support::postgres::Postgres;
-use support::server::PATIENCE;
+use support::server::{PATIENCE, wait_until};
+use tempfile::TempDir;
 
 use crate::process::{Client, Node};
 use crate::stores::{block_on, open, task};
@@ -22,6 +23,7 @@ use crate::stores::{block_on, open, task};
 tests! {
     a_process_that_was_stopped_for_long_publishes_nothing,
     a_thread_that_blocks_does_not_keep_a_process_from_its_end,
+    a_process_whose_name_another_one_takes_ends_for_good,
 }
 
 /// Returns the task when it is as `is_right` says.
@@ -119,4 +121,28 @@ fn a_thread_that_blocks_does_not_keep_a_process_from_its_end() {
     assert_eq!((never.state, never.claim.0), (State::Dropped, 1));
     let history = from_lines(&fs::read_to_string(&mark).expect("the marks")).expect("whole lines");
     assert_eq!(check(&history, &rows), []);
+}
+
+/// Status 2, with which systemd does not start it again: otherwise they would end each other for ever.
+fn a_process_whose_name_another_one_takes_ends_for_good() {
+    let server = Postgres::start();
+    let in_server = format!("store = \"{}\"", server.create_database("tasks"));
+    let folders = [(); 2].map(|()| tempfile::tempdir().expect("a temporary folder"));
+    let new =
+        |folder: &TempDir| Node::new(folder.path(), "one", &in_server, "heartbeat_seconds = 3");
+    let [mut first, mut second] = folders.each_ref().map(new);
+    first.start();
+    // The one that starts later is the one that stays.
+    let api = first.client();
+    let has_started = || {
+        let nodes = api.ask_until_answered("GET", "/api/v1/nodes", "").body;
+        nodes["nodes"].as_array().is_some_and(|nodes| !nodes.is_empty())
+    };
+    wait_until("the first one has started", has_started);
+    second.start();
+    assert_eq!(first.wait().code(), Some(2), "{}", first.log());
+    let log = first.log();
+    assert!(log.contains("another process has started under this name"), "{log}");
+    second.client().wait_until_idle();
+    second.stop();
 }

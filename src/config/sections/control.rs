@@ -76,7 +76,7 @@ section! {
         }
         /// Scan this tree, which is the primary one, into the file that `index` names
         ///
-        /// It is scanned when a repomd.xml in it changes, and every `scan_every` seconds.
+        /// It is scanned when a repomd.xml in it changes or a repository comes, and every `scan_every` seconds.
         control_tree: PathBuf {
             key: "control.tree",
             flag: (long = "tree", conflicts_with = "control_rsync_listing"),
@@ -91,6 +91,16 @@ section! {
             flag: (long = "rsync-listing"),
             value: "FILE",
             example: "\"/var/lib/mirrorlistd/listing\"",
+        }
+        /// How many directories of the tree are looked at every few seconds for what is new in them
+        ///
+        /// Those next to the top come first; those within repositories need it not. What is new in others is
+        /// found every `scan_every` seconds.
+        control_watch_directories: Count<0, 4_000_000> {
+            key: "control.watch_directories",
+            flag: (long = "watch-directories"),
+            value: "N",
+            default: Count::of(20_000),
         }
         /// How many days an earlier version of a file stays known after it was replaced in the tree
         control_keep_versions: Count<0, 365> {
@@ -365,7 +375,8 @@ impl ControlOptions {
         let Inputs::Catalog(TextCatalog { index: Some(index), .. }) = inputs else {
             return Err(ControlError::NoIndex(key));
         };
-        Ok(Some(PrimaryTree { source, index: index.clone() }))
+        let watched_directories = self.control_watch_directories().as_usize();
+        Ok(Some(PrimaryTree { source, index: index.clone(), watched_directories }))
     }
 
     fn geography(&self) -> Result<Option<GeographyTables>, ControlError> {
@@ -405,18 +416,20 @@ impl ControlOptions {
 }
 
 /// What is loaded at the start by a process that does the work itself: what is published, or else the inputs,
-/// without an index that the first scan has yet to make.
+/// without those that its tasks have yet to make.
 pub fn first_source(options: &Options, exists: impl Fn(&Path) -> bool) -> Source {
-    let Site { inputs, snapshot, tree, .. } = &options.site;
+    let Site { inputs, snapshot, .. } = &options.site;
     if exists(snapshot) {
         return Source::Snapshot(snapshot.clone());
     }
-    match inputs {
-        Inputs::Catalog(catalog) if tree.as_ref().is_some_and(|tree| !exists(&tree.index)) => {
-            Source::Inputs(Inputs::Catalog(TextCatalog { index: None, ..catalog.clone() }))
+    Source::Inputs(match inputs {
+        Inputs::Catalog(catalog) => {
+            let made: Vec<&Path> = options.site.made_by_tasks().map(|(file, _)| file).collect();
+            let is_usable = |file: &PathBuf| exists(file) || !made.contains(&file.as_path());
+            Inputs::Catalog(catalog.with_usable(is_usable))
         }
-        inputs => Source::Inputs(inputs.clone()),
-    }
+        inputs => inputs.clone(),
+    })
 }
 
 fn days(count: u32) -> Duration {

@@ -23,6 +23,8 @@ use sources::Report;
 
 /// The name of the kind.
 pub(crate) const NAME: &str = "snapshot.compile";
+/// What the result says of the generation that is published.
+pub(crate) const GENERATION: &str = "generation";
 /// After scans: what they find is compiled together.
 const PRIORITY: i64 = 20;
 /// How many diagnostics the result holds.
@@ -84,7 +86,6 @@ struct Ready {
 
 impl Compile {
     async fn compile(&self, args: &Args, run: &Run) -> Result<Output, Failure> {
-        let taken_up = self.freshness.take_inputs();
         let (site, freshness) = (Arc::clone(&self.site), Arc::clone(&self.freshness));
         let shrink = if is_on(args, ALLOW_SHRINK.name) { Shrink::Accept } else { site.shrink };
         let ready = run
@@ -130,21 +131,19 @@ impl Compile {
                 }),
             );
         }
-        let took = taken_up.published();
         let n_warnings = warnings.len();
         warnings.truncate(MAX_WARNINGS);
         let stats = snapshot.stats();
         let result = json!({
             "written": is_written,
             "file": self.site.snapshot.to_string_lossy(),
-            "generation": snapshot.generation().to_string(),
+            GENERATION: snapshot.generation().to_string(),
             "bytes": bytes.len(),
             "hosts": stats.hosts,
             "directories": stats.directories,
             "repositories": stats.repositories,
             "diagnostics": n_warnings,
             "diagnostic_lines": warnings,
-            "seconds_since_change": took.map(|took| took.as_secs_f64()),
         });
         if is_written {
             let generation = snapshot.generation();

@@ -10,7 +10,7 @@ use tasks::{Args, Failure, Kind, Request, Run};
 
 use super::compile;
 use super::shared::{ALLOW_SHRINK, heavy, in_one_line, is_on, of_input, tag, told};
-use crate::options::GeographyTables;
+use crate::options::{GeographyTables, kind};
 use runtime::replace::NewFile;
 use runtime::write_lock::WriteLock;
 use sources::Report;
@@ -18,7 +18,7 @@ use sources::geography::prepare::{Refused, prepare};
 use sources::geography::table_file::Tables;
 
 /// The name of the kind.
-pub(crate) const NAME: &str = "geography.refresh";
+pub(crate) const NAME: &str = kind::GEOGRAPHY;
 /// Before compiles, which read the file.
 const PRIORITY: i64 = 15;
 /// How many diagnostics the result holds.

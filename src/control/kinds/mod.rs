@@ -23,7 +23,6 @@ pub(crate) fn all(options: &Options, store: &Store, freshness: &Arc<Freshness>) 
         kinds.push(Arc::new(scan::ScanTree {
             tree: Arc::new(tree.clone()),
             keep_versions: options.keep_versions,
-            freshness: Arc::clone(freshness),
             keep,
         }));
     }

@@ -10,15 +10,14 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::compile;
 use super::shared::{ALLOW_SHRINK, heavy, in_one_line, is_on, tag, told};
-use crate::freshness::Freshness;
-use crate::options::PrimaryTree;
+use crate::options::{PrimaryTree, kind};
 use ::scan::{FormerError, Options, Progress, Scan, ScanError, Summary, read_former};
 use index::Index;
 use runtime::replace::NewFile;
 use runtime::write_lock::WriteLock;
 
 /// The name of the kind.
-pub(crate) const NAME: &str = "primary.scan";
+pub(crate) const NAME: &str = kind::SCAN;
 const PRIORITY: i64 = 10;
 /// How often the progress of the scan is looked at.
 const LOOK: Duration = Duration::from_millis(250);
@@ -27,7 +26,6 @@ const LOOK: Duration = Duration::from_millis(250);
 pub(crate) struct ScanTree {
     pub(crate) tree: Arc<PrimaryTree>,
     pub(crate) keep_versions: Duration,
-    pub(crate) freshness: Arc<Freshness>,
     pub(crate) keep: Duration,
 }
 
@@ -53,7 +51,7 @@ impl Kind for ScanTree {
     }
 
     fn plan(&self, args: &Args) -> Result<Plan, String> {
-        let PrimaryTree { source, index } = &*self.tree;
+        let PrimaryTree { source, index, .. } = &*self.tree;
         let allowed = is_on(args, ALLOW_SHRINK.name);
         Ok(Plan {
             summary: format!("{} to {}", source.path().display(), index.display()),
@@ -79,7 +77,6 @@ struct Scanned {
 
 impl ScanTree {
     async fn scan(&self, args: &Args, run: &Run) -> Result<Output, Failure> {
-        let taken_up = self.freshness.take_tree();
         let tree = Arc::clone(&self.tree);
         let options = Options::usual(self.keep_versions, is_on(args, ALLOW_SHRINK.name));
         // Dropped, it stops the scan: this future is dropped when nobody waits for it any more.
@@ -124,7 +121,6 @@ impl ScanTree {
             });
             not_synced = put.await?;
         }
-        taken_up.scanned(has_changed);
         let mut then = Vec::new();
         if has_changed {
             let kind = compile::NAME.to_owned();

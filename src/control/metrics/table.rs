@@ -304,7 +304,8 @@ pub const METRICS: &[ControlMetric] = &[
     ControlMetric {
         name: "mirrorlistd_changes_published",
         kind: Counter,
-        help: "Changes of the tree and of the inputs that this process has noticed and published",
+        help: "Changes of the tree and of the inputs that this process has noticed and that were published \
+               since, by whichever node; those of one publication count once",
         labels: &[],
         values: |s, out| out.counter(&[], s.publish_times.count),
     },
@@ -327,7 +328,8 @@ pub const METRICS: &[ControlMetric] = &[
     ControlMetric {
         name: "mirrorlistd_change_waiting_seconds",
         kind: Gauge,
-        help: "How long the oldest change that was noticed has waited to be published; 0 if none does",
+        help: "How long the oldest change that this process has noticed has waited to be published, by \
+               whichever node; 0 if none does",
         labels: &[],
         values: |s, out| out.gauge(&[], seconds(s.publish_times.waiting.unwrap_or_default())),
     },

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::task::spawn_blocking;
 
 use super::submit::Trigger;
+use crate::freshness::Step;
 use crate::kinds::{compile, geography, scan};
 use crate::options::GeographyTables;
 use serve::reload::debounce::Debouncer;
@@ -13,8 +14,6 @@ use sources::{Inputs, Revision};
 
 /// The longest interval between two looks; it is shorter with a short quiet time.
 const MAX_INTERVAL: Duration = Duration::from_secs(1);
-/// How long to wait before a task is tried to be made again.
-const RETRY: Duration = Duration::from_secs(5);
 
 /// Makes a task to compile whenever inputs have changed. Never returns.
 pub(crate) async fn watch_inputs(trigger: Trigger, inputs: Inputs, quiet: Duration) {
@@ -23,8 +22,7 @@ pub(crate) async fn watch_inputs(trigger: Trigger, inputs: Inputs, quiet: Durati
         let (since, revision) = changes.next().await;
         // Perhaps a task has read them as they are now, because somebody else has asked for it.
         if trigger.freshness.compiled().as_ref() != Some(&revision) {
-            trigger.freshness.note_inputs(since);
-            submit(&trigger, compile::NAME, "changed inputs").await;
+            trigger.submit_change(since, compile::NAME, Step::Compile, "changed inputs").await;
         }
     }
 }
@@ -36,7 +34,7 @@ pub(crate) async fn watch_tables(trigger: Trigger, tables: GeographyTables, quie
         Changes::new(quiet, move || Revision::of_files(files.iter().map(PathBuf::as_path)));
     loop {
         changes.next().await;
-        submit(&trigger, geography::NAME, "changed tables").await;
+        trigger.submit(geography::NAME, "changed tables").await;
     }
 }
 
@@ -44,21 +42,13 @@ pub(crate) async fn watch_tables(trigger: Trigger, tables: GeographyTables, quie
 pub(super) async fn watch_listing(trigger: Trigger, listing: PathBuf, quiet: Duration) {
     let mut changes = Changes::new(quiet, move || Revision::of_files([listing.as_path()]));
     loop {
-        changes.next().await;
-        trigger.freshness.note_tree();
-        submit(&trigger, scan::NAME, "changed listing").await;
-    }
-}
-
-/// Makes a task, however long the store is away.
-pub(super) async fn submit(trigger: &Trigger, kind: &str, why: &str) {
-    while !trigger.submit(kind, why).await {
-        tokio::time::sleep(RETRY).await;
+        let (since, _) = changes.next().await;
+        trigger.submit_change(since, scan::NAME, Step::Scan, "changed listing").await;
     }
 }
 
 /// Changes of files.
-struct Changes<L> {
+pub(super) struct Changes<L> {
     quiet: Duration,
     /// Looks at the files, which may block.
     look: L,
@@ -66,12 +56,12 @@ struct Changes<L> {
 }
 
 impl<L: Fn() -> Revision + Clone + Send + 'static> Changes<L> {
-    fn new(quiet: Duration, look: L) -> Self {
+    pub(super) fn new(quiet: Duration, look: L) -> Self {
         Self { quiet, look, debouncer: None }
     }
 
     /// The next change that is over: when it was first seen, and how the files are now.
-    async fn next(&mut self) -> (Instant, Revision) {
+    pub(super) async fn next(&mut self) -> (Instant, Revision) {
         let interval = (self.quiet / 4).clamp(Duration::from_millis(50), MAX_INTERVAL);
         let mut since = None;
         loop {
@@ -94,7 +84,7 @@ impl<L: Fn() -> Revision + Clone + Send + 'static> Changes<L> {
 }
 
 /// Looks at files, on a thread that may block; `None` if that panics.
-pub(super) async fn look<T: Send + 'static>(
+pub(crate) async fn look<T: Send + 'static>(
     look: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
     let looked = spawn_blocking(move || {

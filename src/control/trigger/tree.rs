@@ -1,16 +1,18 @@
-//! Watches the primary tree: the `repomd.xml` of every repository that its index knows.
+//! Watches the primary tree: the `repomd.xml` of every repository that its index knows, and the directories in
+//! which a new one can appear.
 //!
-//! A look is one system call for each repository. What is new in the tree, without a change of a repository
-//! that is known, is found by the scans of the schedule.
+//! A look is a few system calls for each of them. What is new elsewhere, such as a file of checksums, is
+//! found by the scans of the schedule.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::files::{look, submit, watch_listing};
+use super::files::{look, watch_listing};
 use super::submit::Trigger;
+use crate::freshness::Step;
 use crate::kinds::scan;
 use crate::options::PrimaryTree;
-use ::scan::{KnownRepositories, TreeSource};
+use ::scan::{KnownTree, TreeSource};
 use index::Index;
 use sources::Revision;
 
@@ -25,47 +27,61 @@ pub(crate) async fn watch_tree(trigger: Trigger, tree: PrimaryTree, quiet: Durat
         TreeSource::Tree(top) => top,
         TreeSource::RsyncListing(listing) => return watch_listing(trigger, listing, quiet).await,
     };
+    let (index, max_directories) = (tree.index, tree.watched_directories);
     let mut watched = Watched::default();
     loop {
-        let (top, index) = (top.clone(), tree.index.clone());
+        let (top, index) = (top.clone(), index.clone());
         let begin = Instant::now();
         let mut taken = std::mem::take(&mut watched);
         let looked = look(move || {
-            let changed = taken.find_changed(&index, &top);
+            let changed = taken.find_changed(&index, &top, max_directories);
             (taken, changed)
         });
         // After a panic, it begins anew.
         let (looked, changed) = looked.await.unwrap_or_default();
         watched = looked;
+        let took = begin.elapsed();
         if let Some(changed) = changed {
             tracing::debug!("{changed} has changed");
-            trigger.freshness.note_tree();
-            submit(&trigger, scan::NAME, "changed tree").await;
+            trigger.submit_change(begin, scan::NAME, Step::Scan, "changed tree").await;
         }
-        tokio::time::sleep((begin.elapsed() * SHARE).max(INTERVAL)).await;
+        tokio::time::sleep((took * SHARE).max(INTERVAL)).await;
     }
 }
 
-/// The repositories of an index.
+/// What is looked at.
 #[derive(Default)]
 struct Watched {
-    /// The index that they are of.
-    index: Revision,
-    known: KnownRepositories,
+    /// The index that it is of; `None` before the first look.
+    index: Option<Revision>,
+    known: KnownTree,
+    /// Whether the log was told that there are too many directories.
+    has_told: bool,
 }
 
 impl Watched {
     /// Looks for a change of the tree, and at the index. Blocks.
-    fn find_changed(&mut self, index: &Path, top: &Path) -> Option<String> {
+    fn find_changed(&mut self, index: &Path, top: &Path, max_directories: usize) -> Option<String> {
         let revision = Revision::of_files([index]);
-        if revision != self.index {
-            // One that is not there yet, or damaged, has none.
-            self.known = Index::read(index).map_or_else(
-                |_| KnownRepositories::default(),
-                |index| KnownRepositories::of(&index, top),
-            );
-            self.index = revision;
+        if self.index.as_ref() != Some(&revision) {
+            let read = Index::read(index).ok();
+            self.known = KnownTree::new(read.as_ref(), top, max_directories, &self.known);
+            let is_first = self.index.replace(revision).is_none();
+            let n_left_out = self.known.n_left_out();
+            if n_left_out > 0 && !self.has_told {
+                self.has_told = true;
+                tracing::info!(
+                    "{}: {n_left_out} directories are not looked at for what is new in them, which scans \
+                     find later (control.watch_directories)",
+                    top.display()
+                );
+            }
+            // Without one at the start, a scan is asked for anyway.
+            if read.is_none() && !is_first {
+                return Some(index.display().to_string());
+            }
         }
-        self.known.find_changed(top)
+        let changed = self.known.find_changed(top)?;
+        Some(top.join(changed).display().to_string())
     }
 }

@@ -246,12 +246,17 @@ impl Server {
     #[track_caller]
     pub fn wait(&mut self) -> ExitStatus {
         let mut status = None;
-        let child = &mut self.child;
         wait_until("the program ends", || {
-            status = child.try_wait().expect("a child of ours");
+            status = self.status();
             status.is_some()
         });
         status.expect("it has ended")
+    }
+
+    /// How the program has ended; `None` while it runs.
+    #[track_caller]
+    pub fn status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child of ours")
     }
 
     /// Sends TERM and expects exit status 0.
