@@ -43,6 +43,12 @@ pub fn leads_above(path: &str) -> bool {
     false
 }
 
+/// Whether a directory is `outer` or below it. Both names are canonical; everything is below the empty one.
+pub fn is_within(name: &str, outer: &str) -> bool {
+    outer.is_empty()
+        || name.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// Returns the directory of a repository and that of its index (`repodata`), for a path to either.
 pub fn split_repodata(path: &str) -> (&str, Cow<'_, str>) {
     match path.strip_suffix("/repodata") {
@@ -54,6 +60,17 @@ pub fn split_repodata(path: &str) -> (&str, Cow<'_, str>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_is_within_itself_and_what_is_above() {
+        for outer in ["", "a", "a/b", "a/b/c"] {
+            assert!(is_within("a/b/c", outer), "{outer}");
+        }
+        for outer in ["a/b/c/d", "a/b/", "a/", "b", "a/b/cc", "a/b/c/"] {
+            assert!(!is_within("a/b/c", outer), "{outer}");
+        }
+        assert!(!is_within("a/bb", "a/b"));
+    }
 
     #[test]
     fn slashes_and_dots_are_taken_out() {
