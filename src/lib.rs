@@ -53,9 +53,9 @@
 //! | `catalog` | records and diagnostics, whatever their source | `model`, `routes` |
 //! | `index` | what a scan has found in the primary tree, and its file | `model`, `runtime` |
 //! | `scan` | walks the primary tree and makes an index of it | `index`, `model`, `runtime` |
-//! | [`sources`] | turns input files into a catalog | `catalog`, `index`, `model`, `routes`, `runtime` |
+//! | [`sources`] | turns input files into a catalog | `catalog`, `checks`, `index`, `model`, `routes`, `runtime` |
 //! | [`snapshot`] | the compiled state, its lookups and its file | `model`, `routes`, `runtime` |
-//! | [`compile`] | turns a catalog into a snapshot | `catalog`, `model`, `snapshot` |
+//! | [`compile`] | turns a catalog into a snapshot | `catalog`, `checks`, `model`, `snapshot` |
 //! | [`answer`] | turns a request into an answer; pure | `encode`, `model`, `routes`, `snapshot` |
 //! | [`explain`] | turns the explanation of an answer into a report | `answer`, `encode`, `model`, `snapshot` |
 //! | [`quality`] | measures how well clients are served | `answer`, `encode`, `model`, `runtime`, `snapshot` |

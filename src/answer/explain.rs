@@ -13,6 +13,7 @@ use model::geo::Continent;
 use model::ids::HostId;
 use model::tier::Tier;
 use model::url::ProtocolSet;
+use snapshot::checked::FaultView;
 use snapshot::provenance::Found;
 
 /// The readers of an explanation.
@@ -71,6 +72,9 @@ pub struct Explanation<'s> {
     /// Whether each mirror is listed for its own networks only, by its id: in this directory, or everywhere
     /// if it does not carry it.
     pub is_private: Vec<bool>,
+    /// What checks have found to be wrong with each mirror, by its id: it is left out of the directory, or listed
+    /// after the others. `None` if nothing is.
+    pub faults: Vec<Option<FaultView<'s>>>,
     /// URLs that are left out because a mirror before lists them, with their mirrors.
     pub repeated: Vec<(HostId, String)>,
     /// The URLs of the answer, in its order. Of a redirect: where it leads, then its `Link` header.

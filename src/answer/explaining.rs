@@ -28,6 +28,7 @@ use model::embedded::LookupAddresses;
 use model::ids::HostId;
 use model::tier::Tier;
 use model::url::ProtocolSet;
+use snapshot::checked::FaultView;
 use snapshot::{DirectoryView, Snapshot, contains};
 
 impl<'s, 'q> Answering<'_, 's, 'q> {
@@ -84,6 +85,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             rules,
             servers: servers(snapshot, &target.directory),
             is_private: private(snapshot, &target.directory),
+            faults: faults(snapshot, &target.directory),
             tiers,
             verdicts,
             chances,
@@ -121,6 +123,7 @@ impl<'s, 'q> Answering<'_, 's, 'q> {
             chances: Vec::new(),
             servers: Vec::new(),
             is_private: Vec::new(),
+            faults: Vec::new(),
             repeated: Vec::new(),
             urls: Vec::new(),
         }
@@ -355,6 +358,11 @@ fn servers<'s>(snapshot: &'s Snapshot, directory: &DirectoryView<'s>) -> Vec<Opt
     let slots = directory.layout.slots().iter();
     let first = slots.map(|slot| snapshot.urls((*slot)?).next());
     first.map(|url| url.map(|(_, url)| authority(url))).collect()
+}
+
+fn faults<'s>(snapshot: &'s Snapshot, directory: &DirectoryView<'s>) -> Vec<Option<FaultView<'s>>> {
+    let hosts = (0..).map(HostId).take(snapshot.hosts().len());
+    hosts.map(|host| snapshot.find_fault(host, directory)).collect()
 }
 
 /// Whether each mirror is listed for its own networks only: in this directory, or everywhere if it does

@@ -79,8 +79,13 @@ impl Drawn<'_> {
         first_place.chances().collect()
     }
 
-    /// The chances to be the first of those that are accepted, without any limit.
+    /// The chances to be the first of those that are accepted, without any limit. Mirrors that are behind have
+    /// none while there are others.
     fn by_weight(&self, is_accepted: impl Fn(HostId) -> bool) -> Vec<(HostId, f64)> {
+        let behind = self.criteria.directory.behind;
+        let is_current = |host: HostId| !contains(behind, host);
+        let any_current = self.hosts().any(|host| is_accepted(host) && is_current(host));
+        let is_accepted = |host| is_accepted(host) && (!any_current || is_current(host));
         let accepted = |tier: &ExplainedTier| -> Vec<HostId> {
             tier.hosts.iter().copied().filter(|&host| is_accepted(host)).collect()
         };

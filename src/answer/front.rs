@@ -5,6 +5,10 @@
 //! ([`FirstPlace`]), and a redirect that is asked for again has another first mirror
 //! ([`Criteria::position`]). Without any of them, nothing is done.
 //!
+//! A mirror that is behind is not first while others are there that may be. The one exception is the mirror that
+//! is known to work over IPv6, of which clients get one among the first: if only mirrors that are behind are
+//! known to, it is one of these, as a client of IPv6 alone reaches no other.
+//!
 //! Mirrors of the client's own networks are above limits of shares: who put a network there wants its clients.
 //! A redirect that is asked for again leaves them as it leaves others.
 
@@ -34,24 +38,30 @@ const MOST_BY_POSITION: u8 = 75;
 pub struct Eligible<'a> {
     /// Those that are known not to work over the client's version of IP are not.
     failing: &'a [u64],
+    /// Those that are behind are not.
+    behind: &'a [u64],
     /// None but those that are known to work over it are.
     working: Option<&'a [u64]>,
 }
 
 impl<'a> Eligible<'a> {
     /// Which of `hosts`, the selected mirrors, may be first. One of them may.
-    pub fn of(criteria: &Criteria<'a>, mut hosts: impl Iterator<Item = HostId> + Clone) -> Self {
-        let failing = failing(criteria);
-        let working = working(criteria).filter(|working| {
-            criteria.is_single && hosts.clone().any(|host| contains(working, host))
-        });
-        let is_any_left = failing.is_empty() || hosts.any(|host| !contains(failing, host));
-        Self { failing: if is_any_left { failing } else { &[] }, working }
+    pub fn of(criteria: &Criteria<'a>, hosts: impl Iterator<Item = HostId> + Clone) -> Self {
+        // Each rule counts if it leaves any mirror, the most important one first.
+        let is_any = |eligible: Self| hosts.clone().any(|host| eligible.has(host));
+        let or = |stricter, looser| if is_any(stricter) { stricter } else { looser };
+        let all = Self { failing: &[], behind: &[], working: None };
+        let working = working(criteria).filter(|_| criteria.is_single);
+        let eligible = or(Self { working, ..all }, all);
+        let eligible = or(Self { behind: criteria.directory.behind, ..eligible }, eligible);
+        or(Self { failing: failing(criteria), ..eligible }, eligible)
     }
 
     /// Whether a mirror may be first.
     pub fn has(self, host: HostId) -> bool {
-        !contains(self.failing, host) && self.working.is_none_or(|working| contains(working, host))
+        !contains(self.failing, host)
+            && !contains(self.behind, host)
+            && self.working.is_none_or(|working| contains(working, host))
     }
 }
 
@@ -102,10 +112,11 @@ impl<T: Tracer> Selecting<'_, '_, T> {
     /// Whether a mirror is selected that may be the first one for any number of clients.
     pub(super) fn has_first(&self) -> bool {
         let (failing, capped) = (failing(self.criteria), self.snapshot.hosts().capped());
-        if failing.is_empty() && capped.is_empty() {
+        let excluded = [failing, capped, self.criteria.directory.behind];
+        if excluded.iter().all(|set| set.is_empty()) {
             return true;
         }
-        let may_be = |&host: &HostId| !contains(failing, host) && !contains(capped, host);
+        let may_be = |&host: &HostId| !excluded.iter().any(|set| contains(set, host));
         self.selection.hosts.iter().any(may_be)
     }
 
@@ -153,14 +164,27 @@ impl<T: Tracer> Selecting<'_, '_, T> {
     }
 
     /// If none of the selected mirrors is known to work over the client's version of IP, but others are,
-    /// adds the nearest one of these.
+    /// adds the nearest one of these. One that is behind is only added if no other one is known to.
     pub(super) fn take_working(&mut self) {
-        let Some(working) = working(self.criteria) else { return };
-        let is_asked = self.criteria.countries.is_some_and(|asked| !asked.global);
+        let criteria = self.criteria;
+        let Some(working) = working(criteria) else { return };
         // Countries that a client names are all that it wants.
-        if is_asked || self.selection.hosts.iter().any(|&host| contains(working, host)) {
+        if criteria.countries.is_some_and(|asked| !asked.global) {
             return;
         }
+        let behind = criteria.directory.behind;
+        for not_wanted in [behind, &[]] {
+            let is_wanted = |&host: &HostId| contains(working, host) && !contains(not_wanted, host);
+            let is_there = self.selection.hosts.iter().any(is_wanted);
+            if is_there || self.take_nearest(working, not_wanted) || behind.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Adds the nearest of the open mirrors in `among` that are not in `not_wanted`; returns whether there is
+    /// one.
+    fn take_nearest(&mut self, among: &[u64], not_wanted: &[u64]) -> bool {
         let Self { snapshot, criteria, .. } = *self;
         let is_by_distance = matches!(criteria.order, SelectionOrder::Nearest);
         let area = criteria.area.filter(|_| is_by_distance);
@@ -168,10 +192,11 @@ impl<T: Tracer> Selecting<'_, '_, T> {
             area.and_then(|area| snapshot.area(area)).and_then(|area| area.location.country());
         let mut bands = area.into_iter().flat_map(|area| snapshot.bands(area));
         let Workspace { open, tier: usable, keys, .. } = &mut *self.workspace;
-        let mut keep_usable = |among: &[u64]| {
-            let words = usable.iter_mut().zip(&*open).zip(working).zip(among);
-            words.fold(false, |any, (((usable, open), working), among)| {
-                *usable = open & working & among;
+        let mut keep_usable = |there: &[u64]| {
+            let words = usable.iter_mut().zip(&*open).zip(among).zip(there).enumerate();
+            words.fold(false, |any, (index, (((usable, open), among), there))| {
+                let not_wanted = not_wanted.get(index).copied().unwrap_or(0);
+                *usable = open & among & there & !not_wanted;
                 any || *usable != 0
             })
         };
@@ -183,7 +208,7 @@ impl<T: Tracer> Selecting<'_, '_, T> {
             None if keep_usable(criteria.directory.layout.public()) => {
                 (FoundVia::Global, Tier::Global, Contribution::Global)
             }
-            None => return,
+            None => return false,
         };
         // One is enough.
         let hosts = &mut self.selection.hosts;
@@ -191,13 +216,13 @@ impl<T: Tracer> Selecting<'_, '_, T> {
         let weight = |host| snapshot.hosts().weight(host);
         weighted(members(usable), weight, self.rng, keys, hosts);
         usable.fill(0);
-        if let Some(&host) = hosts.get(n_before) {
-            hosts.truncate(n_before);
-            insert(usable, host);
-            self.tracer.taken(host, via);
-            self.name(contribution);
-            self.take_weighted(tier);
-        }
+        let Some(&host) = hosts.get(n_before) else { return false };
+        hosts.truncate(n_before);
+        insert(usable, host);
+        self.tracer.taken(host, via);
+        self.name(contribution);
+        self.take_weighted(tier);
+        true
     }
 }
 
@@ -230,6 +255,7 @@ pub fn keep_working(
     tracer: &mut impl Tracer,
 ) {
     let Some(working) = working(criteria) else { return };
+    // Those that are behind are last, so the first one is current if any is.
     let Some(from) = selection.hosts.iter().position(|&host| contains(working, host)) else {
         return;
     };

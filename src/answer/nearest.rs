@@ -77,14 +77,18 @@ pub(super) fn names(band: &BandView<'_>, own: Option<Country>) -> (Tier, Contrib
 
 /// Whether there are enough mirrors even if all that share a URL with another one are left out.
 fn has_enough<T: Tracer>(selecting: &Selecting<'_, '_, T>) -> bool {
-    let Selecting { criteria, selection, workspace, .. } = selecting;
-    let mut n_selected = selection.hosts.len();
+    let Selecting { criteria, workspace, .. } = selecting;
+    let mut n_selected = selecting.n_current();
     if n_selected < criteria.enough {
         return false;
     }
     if let Some(sharing) = criteria.sharing {
-        let words = workspace.taken.iter().zip(sharing);
-        let shared = words.map(|(taken, sharing)| (taken & sharing).count_ones() as usize);
+        let behind = criteria.directory.behind;
+        let words = workspace.taken.iter().zip(sharing).enumerate();
+        let shared = words.map(|(index, (taken, sharing))| {
+            let behind = behind.get(index).copied().unwrap_or(0);
+            (taken & sharing & !behind).count_ones() as usize
+        });
         n_selected -= shared.sum::<usize>().min(n_selected);
     }
     n_selected >= criteria.enough && selecting.has_first()

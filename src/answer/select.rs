@@ -7,6 +7,10 @@
 //! with one, from these two tiers. A tier *contributed* if it has any mirror; only then is it named in
 //! the answer.
 //!
+//! Mirrors of which checks have found older content ([`behind`](snapshot::DirectoryView::behind)) are listed after all others of
+//! the list, in the same order of tiers. They do not count as found where mirrors must be enough, so that they
+//! keep no current mirror out.
+//!
 //! Every tier is restricted to the requested protocols. If the nearest mirrors do not offer one, the
 //! answer has mirrors farther away, never another protocol.
 //!
@@ -48,13 +52,17 @@ pub fn select(
         SelectionOrder::Tiers => selecting.by_tiers(has_monopoly),
         SelectionOrder::Nearest => nearest::select(&mut selecting, has_monopoly),
         SelectionOrder::Random => selecting.by_chance(has_monopoly),
-        // This is the same for all clients.
-        SelectionOrder::Fixed(hosts) => return selecting.in_order(hosts),
+        SelectionOrder::Fixed(hosts) => selecting.in_order(hosts),
     }
-    if !has_monopoly {
+    // A fixed order is the same for all clients.
+    let is_fixed = matches!(criteria.order, SelectionOrder::Fixed(_));
+    if !has_monopoly && !is_fixed {
         selecting.take_working();
     }
-    selecting.settle_first();
+    selecting.put_behind_last();
+    if !is_fixed {
+        selecting.settle_first();
+    }
 }
 
 /// Removes the mirrors in `left_out` (in the order of the selection) and keeps the first `max` of the
@@ -77,7 +85,7 @@ pub fn limit(
         return;
     }
     let Workspace { open, taken: listed, .. } = workspace;
-    let Selection { hosts, tiers, contributions } = selection;
+    let Selection { hosts, tiers, contributions, .. } = selection;
     listed.fill(0);
     hosts.iter().for_each(|&host| insert(listed, host));
     let has_tier = |tier| tiers.iter().any(|&(other, _)| other == tier);
@@ -115,7 +123,7 @@ impl<T: Tracer> Selecting<'_, '_, T> {
             self.continent(criteria.location.and_then(Location::continent), None);
         }
         // Nobody is left if other countries do not count.
-        if self.selection.hosts.len() < criteria.minimum && !criteria.country_only {
+        if self.n_current() < criteria.minimum && !criteria.country_only {
             self.global();
         }
     }

@@ -91,6 +91,23 @@ impl<T: Tracer> Selecting<'_, '_, T> {
         }
     }
 
+    /// The number of selected mirrors that are not behind.
+    pub(super) fn n_current(&self) -> usize {
+        let (hosts, behind) = (&self.selection.hosts, self.criteria.directory.behind);
+        match behind.is_empty() {
+            true => hosts.len(),
+            false => hosts.iter().filter(|&&host| !contains(behind, host)).count(),
+        }
+    }
+
+    /// Moves the mirrors that are behind to the end.
+    pub(super) fn put_behind_last(&mut self) {
+        let behind = self.criteria.directory.behind;
+        if !behind.is_empty() {
+            self.selection.put_last(|host| contains(behind, host));
+        }
+    }
+
     pub(super) fn geoip(&mut self, country: Country) {
         self.add_country(country);
         self.take_weighted(Tier::Geoip);

@@ -29,6 +29,10 @@ pub struct Selection {
     /// The contributions that gave a listed mirror, in the order of tiers; empty unless
     /// they are to be named ([`Criteria`](super::criteria::Criteria)).
     pub contributions: Vec<Contribution>,
+    /// Mirrors that are being moved to the end; a reused buffer.
+    moving: Vec<HostId>,
+    /// Their tiers; a reused buffer.
+    moving_tiers: Vec<(Tier, usize)>,
 }
 
 impl Selection {
@@ -63,6 +67,31 @@ impl Selection {
             from = end;
         }
         places.into_iter().for_each(|place| self.divide(place));
+    }
+
+    /// Moves mirrors behind all others. Both keep their order and their tiers.
+    pub fn put_last(&mut self, is_last: impl Fn(HostId) -> bool) {
+        let Self { hosts, tiers, moving, moving_tiers, .. } = self;
+        moving.clear();
+        moving_tiers.clear();
+        let (mut from, mut n_kept) = (0, 0);
+        for (tier, end) in tiers.iter_mut() {
+            for place in from..*end {
+                let Some(&host) = hosts.get(place) else { break };
+                if is_last(host) {
+                    moving.push(host);
+                } else if let Some(kept) = hosts.get_mut(n_kept) {
+                    *kept = host;
+                    n_kept += 1;
+                }
+            }
+            (from, *end) = (*end, n_kept);
+            moving_tiers.push((*tier, moving.len()));
+        }
+        hosts.truncate(n_kept);
+        hosts.append(moving);
+        tiers.extend(moving_tiers.iter().map(|&(tier, end)| (tier, n_kept + end)));
+        self.drop_empty_tiers();
     }
 
     /// Moves the mirror at `from` forward to `to`. It keeps the tier by which it was found.

@@ -15,7 +15,7 @@ const WINDOW: usize = 16;
 /// Moves mirrors of different networks to the front, preferably those with the `preferred`
 /// protocol: https, unless others were asked for. Mirrors of the client's own network stay before
 /// all others, and the first mirror stays the first: it takes most of the load, so bandwidth alone decides
-/// which one that is. If mirrors are ordered by distance, no mirror of a band overtakes a nearer one.
+/// which one that is. Mirrors that are behind, which are last, stay behind all others. If mirrors are ordered by distance, no mirror of a band overtakes a nearer one.
 pub fn spread(
     snapshot: &Snapshot,
     directory: &DirectoryView<'_>,
@@ -23,10 +23,18 @@ pub fn spread(
     is_by_distance: bool,
     selection: &mut Selection,
 ) {
+    let is_current = |&host: &HostId| !contains(directory.behind, host);
+    let n_current = match directory.behind.is_empty() {
+        true => selection.hosts.len(),
+        // If all are behind, none is before another.
+        false => {
+            selection.hosts.iter().rposition(is_current).map_or(selection.hosts.len(), |at| at + 1)
+        }
+    };
     let fixed = selection
         .tiers
         .iter()
-        .filter(|(tier, _)| matches!(tier, Tier::Netblock | Tier::Asn))
+        .filter(|&&(tier, end)| matches!(tier, Tier::Netblock | Tier::Asn) && end <= n_current)
         .map(|&(_, end)| end)
         .max()
         .unwrap_or(0);
@@ -38,6 +46,7 @@ pub fn spread(
             Some(&(_, end)) if is_by_distance => WINDOW.min(end - place),
             _ => WINDOW,
         };
+        let window = if place < n_current { window.min(n_current - place) } else { window };
         let (front, rest) = match selection.hosts.split_at_checked(place) {
             Some((front, rest)) if rest.len() > 1 => (front, rest),
             _ => return,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::bad_catalog::BadCatalog;
+use super::checked::Checked;
 use super::directories::Directories;
 use super::entry::{Entry, Missing, Record};
 use super::geography::Geography;
@@ -196,6 +197,7 @@ impl Builder {
             locations_by_hand: Vec::new(),
             areas: Vec::new(),
             centres: Vec::new(),
+            checked: Checked::default(),
             name: missing.input,
         };
         joins::report(&self.urls, &directories, &self.lacking, &catalog, report);

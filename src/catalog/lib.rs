@@ -22,6 +22,7 @@ pub mod report;
 pub mod entry;
 pub mod records;
 pub mod geography;
+pub mod checked;
 pub mod directories;
 pub mod builder;
 mod first;

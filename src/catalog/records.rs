@@ -1,5 +1,6 @@
 //! The records of a finished catalog, which refer to one another by index.
 
+use super::checked::Checked;
 use super::geography::AsNetworks;
 use super::origin::Origin;
 use model::area::{Area, AreaId};
@@ -80,6 +81,8 @@ pub struct Catalog {
     pub areas: Vec<Area>,
     /// The centre of each country, as far as known, in ascending order of countries.
     pub centres: Vec<(Country, Point)>,
+    /// What checks have found out of mirrors, once that is applied.
+    pub checked: Checked,
 }
 
 /// A mirror.

@@ -2,12 +2,14 @@
 
 use super::{as_networks, bands};
 use catalog::Report;
+use catalog::checked;
 use catalog::records::{self, Audience, Catalog};
 use model::ids::LayoutId;
 use model::net::Prefix;
+use rustc_hash::FxHashMap;
 use snapshot::tables::{
-    Directory, File, Host, HostSets, Layout, Names, Prefixes, Repository, Restriction, Slot,
-    Subpath, Tables, Version,
+    Checked, CheckedDirectory, Directory, Fault, FaultScope, File, Host, HostSets, Layout, Names,
+    Prefixes, Repository, Restriction, Slot, Subpath, Tables, Texts, Version,
 };
 
 /// Converts all records; leaves out networks of autonomous systems that cannot change an answer. `None` if
@@ -87,6 +89,7 @@ pub(super) fn lay_out(catalog: Catalog, report: &mut Report) -> Option<Tables> {
     for (prefix, mirrors) in catalog.netblocks {
         tables.netblocks.push(prefix, tables.netblock_hosts.push(mirrors)?);
     }
+    tables.checked = lay_out_checked(catalog.checked, n_hosts)?;
     as_networks::lay_out(catalog.as_mirrors, catalog.as_networks, &mut tables, report)?;
     Some(tables)
 }
@@ -113,6 +116,38 @@ fn lay_out_directories(directories: Vec<records::Directory>, tables: &mut Tables
         tables.directories.push(Directory { layout, carriers: record.carriers, subpath, files });
     }
     Some(())
+}
+
+fn lay_out_checked(found: checked::Checked, n_hosts: usize) -> Option<Checked> {
+    let mut checked = Checked { sets: HostSets::new(n_hosts), ..Checked::default() };
+    for set in &found.sets {
+        checked.sets.push(set)?;
+    }
+    let directory =
+        |checked::CheckedDirectory { behind, left_out }| CheckedDirectory { behind, left_out };
+    checked.directories = found.directories.into_iter().map(directory).collect();
+    // Few texts are much repeated: a reason for many directories, a directory for many mirrors.
+    let mut known = FxHashMap::default();
+    let mut text = |text: String, texts: &mut Texts| match known.get(&text) {
+        Some(&index) => Some(index),
+        None => {
+            let index = texts.push(&text)?;
+            known.insert(text, index);
+            Some(index)
+        }
+    };
+    for (host, checked::Fault { scope, reason, since }) in found.faults {
+        let texts = &mut checked.texts;
+        let scope = match scope {
+            checked::FaultScope::Mirror => FaultScope::Mirror,
+            checked::FaultScope::Url(url) => FaultScope::Url(text(url, texts)?),
+            checked::FaultScope::LeftOut(name) => FaultScope::LeftOut(text(name, texts)?),
+            checked::FaultScope::Behind(name) => FaultScope::Behind(text(name, texts)?),
+        };
+        let reason = text(reason, texts)?;
+        checked.faults.push(Fault { host, scope, reason, since });
+    }
+    Some(checked)
 }
 
 fn prefixes<T: Copy>(networks: Vec<(Prefix, T)>) -> Prefixes<T> {

@@ -2,14 +2,17 @@
 //!
 //! `build_tables` converts the catalog into the tables of a snapshot, `as_networks` leaves out
 //! networks that cannot change an answer, and `bands` puts the mirrors around each area of clients in order
-//! of distance. Faults of the data were reported when the catalog was made.
+//! of distance. Faults of the data were reported when the catalog was made. What checks have found out of
+//! mirrors is applied to the catalog before ([`findings`]).
 //!
 //! Compiling is synchronous; with reading, it takes about two seconds for Fedora's data. Equal catalogs
 //! give equal snapshots, byte for byte, and so equal generations.
 
+pub mod findings;
 mod build_tables;
 mod as_networks;
 mod bands;
+mod layouts_without;
 
 use catalog::{Catalog, Report};
 use snapshot::tables::Tables;

@@ -224,42 +224,65 @@ mod tests {
     fn a_catalog_takes_the_tables_that_are_named_and_no_usual_ones() {
         let catalog = |line: &str, file: &str| match merge(line, file).source {
             Source::Inputs(Inputs::Catalog(files)) => {
-                let TextCatalog { catalog, index, geography, .. } = files;
+                let TextCatalog { catalog, index, findings, geography, .. } = files;
                 let GeographyFiles { global_netblocks, country_continent, country_table } =
                     geography;
-                let others = [index, global_netblocks, country_continent, country_table];
+                let others = [index, findings, global_netblocks, country_continent, country_table];
                 let others =
                     others.map(|path| path.map_or("-".into(), |path| path.display().to_string()));
                 format!("{} {}", catalog.display(), others.join(" "))
             }
             source => source.to_string(),
         };
-        assert_eq!(catalog("--catalog /c", ""), "/c - - - -");
-        assert_eq!(catalog("--catalog /c", "demo = true"), "/c - - - -");
-        assert_eq!(catalog("--catalog /c", "snapshot = '/s'"), "/c - - - -");
+        assert_eq!(catalog("--catalog /c", ""), "/c - - - - -");
+        assert_eq!(catalog("--catalog /c", "demo = true"), "/c - - - - -");
+        assert_eq!(catalog("--catalog /c", "snapshot = '/s'"), "/c - - - - -");
         assert_eq!(
             catalog("--catalog /c --index /i --geoip /g", "cccsv = '/cc'"),
-            "/c /i - /cc /g"
+            "/c /i - - /cc /g"
         );
-        assert_eq!(catalog("-g /g", "catalog = '/c'\nindex = '/i'\ngeoip = '/h'"), "/c /i /g - /h");
-        assert_eq!(catalog("--index /j", "catalog = '/c'\nindex = '/i'"), "/c /j - - -");
-        // The index of another catalog is not that of this one.
-        assert_eq!(catalog("--catalog /d", "catalog = '/c'\nindex = '/i'"), "/d - - - -");
+        assert_eq!(
+            catalog("-g /g", "catalog = '/c'\nindex = '/i'\ngeoip = '/h'"),
+            "/c /i - /g - /h"
+        );
+        assert_eq!(catalog("--index /j", "catalog = '/c'\nindex = '/i'"), "/c /j - - - -");
+        let with_findings = "catalog = '/c'\nfindings_file = '/f'";
+        assert_eq!(catalog("", with_findings), "/c - /f - - -");
+        assert_eq!(catalog("--findings /e", with_findings), "/c - /e - - -");
+        // The index of another catalog is not that of this one, and nor are its findings.
+        assert_eq!(catalog("--catalog /d", "catalog = '/c'\nindex = '/i'"), "/d - - - - -");
+        assert_eq!(catalog("--catalog /d", with_findings), "/d - - - - -");
+        assert_eq!(catalog("--catalog /d --findings /e", with_findings), "/d - /e - - -");
         assert_eq!(catalog("-c /m", "catalog = '/c'\nindex = '/i'"), "/m");
         assert_eq!(catalog("--demo", "catalog = '/c'\nindex = '/i'"), "built-in demo data");
         assert_eq!(
             catalog("--almalinux /a --geoip /g", "catalog = '/c'\nindex = '/i'"),
-            "/a - - - /g"
+            "/a - - - - /g"
         );
-        assert_eq!(catalog("--index /j", "almalinux = '/a'"), "/a /j - - -");
+        assert_eq!(catalog("--index /j", "almalinux = '/a'"), "/a /j - - - -");
         for (line, file) in [
             ("--index /i", ""),
             ("--index /i", "cache = '/c'"),
             ("--index /i -c /c", "catalog = '/d'"),
+            ("--findings /f", ""),
+            ("--findings /f", "snapshot = '/s'"),
         ] {
             let written: Written = toml::from_str(file).expect("a valid file");
             assert!(Config::merge(&args(line), written, |_| false).is_err(), "{line} {file}");
         }
+    }
+
+    #[test]
+    fn findings_go_with_the_data_of_the_same_layer() {
+        let findings = |line: &str, file: &str| match merge(line, file).source {
+            Source::Inputs(Inputs::MirrorManager(files)) => files.findings,
+            source => panic!("{source}"),
+        };
+        let file = "cache = '/c'\nfindings_file = '/f'";
+        assert_eq!(findings("", file), Some("/f".into()));
+        assert_eq!(findings("-g /g", file), Some("/f".into()));
+        assert_eq!(findings("-c /d", file), None);
+        assert_eq!(findings("-c /d --findings /e", file), Some("/e".into()));
     }
 
     #[test]

@@ -16,6 +16,7 @@ struct Sources {
     catalog: Option<Spanned<IgnoredAny>>,
     almalinux: Option<Spanned<IgnoredAny>>,
     index: Option<Spanned<IgnoredAny>>,
+    findings_file: Option<Spanned<IgnoredAny>>,
     cache: Option<Spanned<IgnoredAny>>,
     global_netblocks: Option<Spanned<IgnoredAny>>,
     cccsv: Option<Spanned<IgnoredAny>>,
@@ -32,11 +33,11 @@ struct Control {
     rsync_listing: Option<Spanned<IgnoredAny>>,
 }
 
-/// Finds a second source in a valid file, or an index without its catalog: the position, and the error
-/// message.
+/// Finds a second source in a valid file, or a file without the data to which it belongs: the position, and the
+/// error message.
 pub(super) fn find(text: &str) -> Option<(usize, String)> {
     let sources = toml::from_str(text).ok()?;
-    let Sources { demo, snapshot, catalog, almalinux, index, .. } = sources;
+    let Sources { demo, snapshot, catalog, almalinux, index, findings_file, .. } = sources;
     let Sources { cache, global_netblocks, cccsv, geoip, control, .. } = sources;
     let place = |key: &Option<Spanned<IgnoredAny>>| key.as_ref().map(|key| key.span().start);
     let tables = [
@@ -68,6 +69,12 @@ pub(super) fn find(text: &str) -> Option<(usize, String)> {
         let message =
             "`index` belongs to a catalog: name that as well, with `catalog` or `almalinux`";
         return Some((index, message.into()));
+    }
+    let is_compiled = demo.is_none() && snapshot.is_none();
+    if let Some(findings) = place(&findings_file).filter(|_| !is_compiled) {
+        let message =
+            "`findings_file` belongs to data that are compiled: neither a snapshot nor the demo";
+        return Some((findings, message.into()));
     }
     let Control { state, store, tree, rsync_listing } = control?;
     if let (Some(snapshot), Some(_)) = (place(&snapshot), place(&state).or(place(&store))) {
@@ -128,6 +135,13 @@ mod tests {
         ] {
             let (_, message) = find(text).expect(text);
             assert!(message.starts_with(expected), "{message}");
+        }
+        for text in ["findings_file = 'f'\nsnapshot = 's'", "demo = true\nfindings_file = 'f'"] {
+            let (_, message) = find(text).expect(text);
+            assert!(message.starts_with("`findings_file` belongs to data"), "{message}");
+        }
+        for data in ["catalog = 'c'", "almalinux = 'a'", "cache = 'c'", "demo = false"] {
+            assert_eq!(find(&format!("findings_file = 'f'\n{data}")), None);
         }
         assert_eq!(find("snapshot = 's'\n[control]\ncpu = 2"), None);
         let (offset, _) = find("snapshot = 's'\ndemo = true").expect("two sources");

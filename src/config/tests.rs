@@ -189,8 +189,11 @@ fn a_flag_does_what_its_key_does() {
             Some(value) => vec![format!("{long}={}", plain(&value))],
             None => Vec::new(),
         };
-        // An index goes with a catalog.
-        let base = if option.key == "index" { "catalog = '/c'\n" } else { "" };
+        // These go with a catalog.
+        let base = match option.key {
+            "index" | "findings_file" => "catalog = '/c'\n",
+            _ => "",
+        };
         let key = resolved(&[], &format!("{base}{} = {sample}\n", option.key));
         assert_eq!(resolved(&flags, base), key, "{flags:?}");
     }

@@ -15,7 +15,7 @@ use super::sections::admin::AdminOptions;
 use super::sections::answer::AnswerOptions;
 #[cfg(feature = "control")]
 use super::sections::control::{ControlError, ControlOptions};
-use super::sections::data::{IndexAlone, InputOptions, SourceOptions};
+use super::sections::data::{FileAlone, InputOptions, SourceOptions};
 use super::sections::http::HttpOptions;
 use super::sections::listen::{ListenOptions, ListenerOptions, ListenerTable};
 use super::sections::log::LogOptions;
@@ -171,9 +171,9 @@ pub enum Error {
         /// The reason.
         error: ReadError,
     },
-    /// The command line names an index, but no catalog.
+    /// The command line names a file without the data to which it belongs.
     #[error(transparent)]
-    IndexAlone(#[from] IndexAlone),
+    FileAlone(#[from] FileAlone),
     /// Background work cannot be done as it is configured.
     #[cfg(feature = "control")]
     #[error(transparent)]

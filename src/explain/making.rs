@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use answer::explain::{ExplainedSubject, ExplainedTier, ExplainedUrl, Explanation, NoList, Rank};
-use answer::trace::{Cut, FoundVia, Selected, Verdict};
+use answer::trace::{Cut, FoundVia, Reason, Selected, Verdict};
 use answer::{Edition, Endpoint, Options, Request, Scratch, Status, explain, respond};
 use encode::text::Text;
 use fastrand::Rng;
@@ -12,6 +12,7 @@ use model::embedded::AddressForm;
 use model::families::IpVersion;
 use model::ids::HostId;
 use snapshot::Snapshot;
+use snapshot::checked::FaultView;
 use snapshot::provenance::Found;
 
 use super::audience::Audience;
@@ -236,11 +237,17 @@ impl Making<'_, '_> {
             bandwidth_mbit: hosts.bandwidth(host),
             load_percent: hosts.load(host),
             max_share_percent: hosts.max_share(host),
+            behind: self.fault(host).filter(|fault| !fault.is_left_out).map(wording::fault),
             first_percent: percent(chance),
             drawn: drawn + 1,
             place: place.map(|place| place + 1),
             cut: cut.map(|cut| wording::cut(cut, rules).0.to_owned()),
         }
+    }
+
+    /// What checks have found to be wrong with a mirror.
+    fn fault(&self, host: HostId) -> Option<FaultView<'_>> {
+        self.explanation.faults.get(host.index()).copied().flatten()
     }
 
     /// How a mirror was selected, with its place or why it has none.
@@ -274,7 +281,11 @@ impl Making<'_, '_> {
             .collect();
         hosts.sort_by_key(|&(host, _)| self.snapshot.hosts().key(host));
         let excluded = hosts.into_iter().map(|(host, reason)| {
-            let (rule, detail) = wording::reason(reason, country, rules);
+            let left_out = self.fault(host).filter(|fault| fault.is_left_out);
+            let (rule, detail) = match left_out {
+                Some(fault) if reason == Reason::NotCarried => wording::left_out(fault),
+                _ => wording::reason(reason, country, rules),
+            };
             ExcludedReport { mirror: self.key(host), rule: rule.to_owned(), detail }
         });
         excluded.collect()
@@ -283,10 +294,14 @@ impl Making<'_, '_> {
     fn shaping(&self, rules: &RulesReport) -> ShapingReport {
         let drawn = || self.explanation.tiers.iter().flat_map(|tier| tier.hosts.iter().copied());
         let verdicts = || drawn().filter_map(|host| Some((host, self.verdict(host)?)));
+        // Those that are behind are listed after all others: nobody is moved for that.
+        let is_behind = |host: HostId| self.fault(host).is_some_and(|fault| !fault.is_left_out);
+        let (current, behind): (Vec<_>, Vec<_>) =
+            verdicts().partition(|&(host, _)| !is_behind(host));
         let mut moved = Vec::new();
         // The rearmost place of a mirror that was drawn before.
         let mut rearmost = 0;
-        for (host, (selected, place)) in verdicts() {
+        for (host, (selected, place)) in current.into_iter().chain(behind) {
             let Ok(place) = place else { continue };
             if place < rearmost {
                 let (rule, detail) = wording::moved(selected.moved);

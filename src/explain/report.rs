@@ -194,6 +194,8 @@ pub struct MirrorReport {
     pub load_percent: u8,
     /// The most of the clients near it that get it as their first one, in percent.
     pub max_share_percent: u8,
+    /// Why it is behind, so that it is listed after the others; `null` if it is not.
+    pub behind: Option<String>,
     /// The probability that it is the first of the answer, in percent: over all draws for this client, and
     /// over all times where the first mirror of redirects changes.
     pub first_percent: f64,

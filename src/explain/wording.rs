@@ -5,6 +5,8 @@ use answer::explain::ExplainedOrder;
 use answer::trace::{Cut, FoundVia, Moved, Reason};
 
 use super::report::{RulesReport, TierReport};
+use model::date::Timestamp;
+use snapshot::checked::FaultView;
 
 /// A format.
 pub(crate) fn format(format: Format, is_redirect: bool) -> &'static str {
@@ -121,6 +123,16 @@ pub(crate) fn reason(
             },
         ),
     }
+}
+
+/// What checks have found to be wrong with a mirror: `down: connect_timeout, since 2026-11-21T11:01:29Z`.
+pub(crate) fn fault(fault: FaultView<'_>) -> String {
+    format!("{}, since {}", fault.reason, Timestamp { seconds: fault.since })
+}
+
+/// Why a mirror is not selected that checks leave out: a word that does not change, and a sentence.
+pub(crate) fn left_out(found: FaultView<'_>) -> (&'static str, String) {
+    ("left_out", format!("checks leave it out: {}", fault(found)))
 }
 
 /// Why a selected mirror is not listed: a word that does not change, and a sentence about `it`.

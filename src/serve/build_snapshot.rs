@@ -1,8 +1,10 @@
-//! Building a snapshot from inputs: a source reads them into a catalog, and the compiler compiles it.
+//! Building a snapshot from inputs: a source reads them into a catalog, what checks have found is applied to it,
+//! and the compiler compiles it.
 
 use std::io;
 
 use catalog::Report;
+use compile::findings::{self, TooMuchFound};
 use compile::{self, Compiled};
 use snapshot::Snapshot;
 use sources::{self, Inputs};
@@ -13,6 +15,9 @@ pub enum Error {
     /// The inputs could not be read into a catalog.
     #[error(transparent)]
     Source(#[from] sources::Error),
+    /// More follows from what checks have found than there is memory for.
+    #[error(transparent)]
+    Findings(#[from] TooMuchFound),
     /// The catalog could not be compiled into a snapshot.
     #[error(transparent)]
     Compile(#[from] compile::Error),
@@ -23,7 +28,7 @@ impl Error {
     pub fn io_error(&self) -> Option<&io::Error> {
         match self {
             Self::Source(error) => error.io_error(),
-            Self::Compile(_) => None,
+            Self::Findings(_) | Self::Compile(_) => None,
         }
     }
 }
@@ -32,6 +37,9 @@ impl Error {
 /// snapshot, `before`, the new one shares unchanged parts with it.
 pub fn build(inputs: &Inputs, before: Option<&Snapshot>) -> Result<Compiled, Error> {
     let mut report = Report::default();
-    let catalog = inputs.read(&mut report)?;
+    let mut catalog = inputs.read(&mut report)?;
+    if let Some((found, name)) = inputs.read_findings()? {
+        findings::apply(&found, &name, &mut catalog, &mut report)?;
+    }
     Ok(compile::compile(catalog, report, before)?)
 }

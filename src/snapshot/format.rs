@@ -16,6 +16,7 @@
 //! `UPDATE_GOLDEN=1 cargo test --test it` writes the file of the new version and the seeds of the
 //! fuzzer. The files of earlier versions are not changed.
 //!
+//! - 7: what checks have found out: mirrors that are behind or left out, and why.
 //! - 6: places of mirrors, areas of clients with the mirrors in bands of distance, versions of IP.
 //! - 5: routes, categories, and the directories of repositories for any architecture.
 //! - 4: mirrors with a monopoly, repositories switched off for one architecture, fallback and NAT64
@@ -32,7 +33,7 @@ use runtime::sealed::{self, EncodeError, Kind, Reason};
 
 /// Format version of the file, raised whenever the layout of [`Tables`] changes. A program refuses files
 /// of other versions.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 /// The most bytes of a payload: more than any distribution needs (Fedora's has 20 MB).
 const MAX_PAYLOAD: usize = 4 << 30;
 const KIND: Kind = Kind {

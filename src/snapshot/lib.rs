@@ -21,6 +21,7 @@
 mod generation;
 mod packed;
 mod rows;
+pub mod checked;
 pub mod tables;
 pub mod trie;
 pub mod provenance;

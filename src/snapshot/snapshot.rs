@@ -14,6 +14,7 @@ use model::point::Point;
 use routes::RouteTable;
 
 use super::bands::BandIndex;
+use super::checked::{Checked, FaultView};
 use super::generation::Generation;
 use super::hosts::HostIndex;
 use super::layout_index::{self, LayoutIndex};
@@ -112,6 +113,7 @@ pub struct Snapshot {
     restrictions: RestrictionIndex,
     /// As bits; without a word if there are none.
     monopolies: Box<[u64]>,
+    checked: Checked,
 
     pub(super) layouts: Vec<LayoutIndex>,
 }
@@ -125,10 +127,14 @@ pub struct DirectoryView<'a> {
     pub subpath: &'a str,
     /// The mirrors that carry it, private ones too, as bits by [`HostId`].
     pub carriers: &'a [u64],
+    /// Those of them that are listed after the others, as they have older content, as bits; empty if there are
+    /// none.
+    pub behind: &'a [u64],
     /// How they serve it.
     pub layout: &'a LayoutIndex,
     /// The number of that layout.
     pub layout_id: LayoutId,
+    id: DirectoryId,
     files: (u32, u32),
 }
 
@@ -236,6 +242,7 @@ impl Snapshot {
             continent_members,
             restrictions,
             monopolies,
+            checked: tables.checked,
             layouts,
         })
     }
@@ -294,10 +301,17 @@ impl Snapshot {
             name,
             subpath,
             carriers: self.carriers.get(directory.carriers as usize),
+            behind: self.checked.behind(id),
             layout: self.layouts.get(directory.layout.index())?,
             layout_id: directory.layout,
+            id,
             files: directory.files,
         })
+    }
+
+    /// What checks have found to be wrong with a mirror in a directory; `None` if nothing is.
+    pub fn find_fault(&self, host: HostId, directory: &DirectoryView<'_>) -> Option<FaultView<'_>> {
+        self.checked.find(host, directory.id, directory.name)
     }
 
     /// A file whose checksums are known; `None` for one that has no details.

@@ -17,6 +17,7 @@ use model::path;
 use model::point::Point;
 use routes::written::Stored;
 
+pub use super::checked::{Checked, CheckedDirectory, Fault, FaultScope};
 pub use super::packed::{HostSets, Lists, Names, Prefixes, Texts};
 pub use super::rows::{
     Band, Directory, File, Host, Layout, Repository, Restriction, Slot, Subpath, Version,
@@ -109,6 +110,8 @@ pub struct Tables {
     pub location_prefixes: Prefixes<AreaId>,
     /// Networks whose place is set by hand, which take precedence over the country database.
     pub location_overrides: Prefixes<AreaId>,
+    /// What checks have found out of mirrors.
+    pub checked: Checked,
 }
 
 /// The most versions of files; Fedora's data have some thousand. The prepared metalink text of all of
@@ -142,7 +145,7 @@ impl Tables {
         let directory =
             |id: &Option<DirectoryId>| id.is_none_or(|id| id.index() < self.directories.len());
         let range = |&(from, to): &(u32, u32), len: usize| from <= to && to as usize <= len;
-        let checks: [(&'static str, bool); 32] = [
+        let checks: [(&'static str, bool); 33] = [
             ("fallback", self.fallback.as_deref().is_none_or(is_canonical)),
             ("nat64", self.nat64.iter().all(|text| Nat64Prefix::parse(text).is_ok())),
             ("hosts", self.hosts.iter().all(Host::is_sound) && self.keys_differ()),
@@ -271,6 +274,7 @@ impl Tables {
             ),
             ("location_prefixes", self.location_prefixes.is_sound(|id| id.index() < n_areas)),
             ("location_overrides", self.location_overrides.is_sound(|id| id.index() < n_areas)),
+            ("checked", self.checked.is_sound(n_hosts, self.directories.len())),
         ];
         match checks.into_iter().find(|(_, sound)| !sound) {
             Some((table, _)) => Err(table),

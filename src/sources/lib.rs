@@ -17,11 +17,14 @@ pub mod geography;
 pub mod mirrormanager;
 pub mod almalinux;
 mod text_catalog;
+mod findings;
 mod demo;
 
 use std::fmt;
+use std::path::Path;
 
 use catalog::Catalog;
+use checks::findings::Findings;
 
 pub use catalog::Report;
 pub use error::Error;
@@ -51,10 +54,28 @@ impl Inputs {
         }
     }
 
+    /// The file of findings that goes with the input, if one is named.
+    fn findings(&self) -> Option<&Path> {
+        match self {
+            Self::MirrorManager(files) => files.findings.as_deref(),
+            Self::Catalog(files) => files.findings.as_deref(),
+            Self::Demo => None,
+        }
+    }
+
+    /// Reads what checks have found out of the mirrors, with the name of its file for diagnostics; `None` if
+    /// no file is named.
+    pub fn read_findings(&self) -> Result<Option<(Findings, String)>, Error> {
+        let read = |path: &Path| Ok((findings::read(path)?, error::file_name(path)));
+        self.findings().map(read).transpose()
+    }
+
     /// The current revision of the input. If two revisions differ, the data may differ.
     pub fn revision(&self) -> Revision {
         match self {
-            Self::MirrorManager(files) => Revision::of_files(files.paths()),
+            Self::MirrorManager(files) => {
+                Revision::of_files(files.paths().into_iter().chain(files.findings.as_deref()))
+            }
             Self::Catalog(files) => files.revision(),
             Self::Demo => Revision::default(),
         }

@@ -23,6 +23,8 @@ pub struct TextCatalog {
     pub format: CatalogFormat,
     /// What a scan has found in the primary tree; without it there are no checksums.
     pub index: Option<PathBuf>,
+    /// What checks have found out of the mirrors, if a file is named.
+    pub findings: Option<PathBuf>,
     /// Where networks are.
     pub geography: GeographyFiles,
 }
@@ -87,7 +89,8 @@ impl TextCatalog {
             CatalogFormat::AlmaLinux => almalinux::files(&self.catalog),
         };
         let files = files.iter().map(PathBuf::as_path);
-        let others = self.index.as_deref().into_iter().chain(self.geography.paths());
+        let others = [self.index.as_deref(), self.findings.as_deref()].into_iter().flatten();
+        let others = others.chain(self.geography.paths());
         Revision::of_files(files.chain(others))
     }
 

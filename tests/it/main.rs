@@ -20,6 +20,7 @@ mod apt_steps;
 mod lint_law;
 mod select_twin;
 mod nearest_twin;
+mod findings;
 mod first_mirror;
 mod render_law;
 mod input_files;

@@ -57,7 +57,8 @@ fn serve() -> Server {
     };
     let catalog = path("catalog.toml");
     let format = CatalogFormat::Toml;
-    let inputs = Inputs::Catalog(TextCatalog { catalog, format, index: None, geography });
+    let inputs =
+        Inputs::Catalog(TextCatalog { catalog, format, index: None, findings: None, geography });
     let catalog = inputs.read(&mut report).unwrap();
     let options = Options { policy: Policy::Nearest, ..Options::default() };
     Server::new(compile(catalog, report, None).unwrap(), &options)

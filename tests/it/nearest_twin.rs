@@ -173,20 +173,26 @@ impl Twin<'_> {
         };
         let enough = self.asked.max.unwrap_or(usize::MAX).max(self.asked.minimum);
         for (is_own, via, mirrors) in area.into_iter().flat_map(|area| self.bands(area)) {
-            if steps.n_mirrors < enough {
+            if self.n_current(&steps) < enough {
                 let open = mirrors.into_iter().filter(|&mirror| self.is_open(mirror));
                 let tier = if is_own { Tier::Geoip } else { Tier::Nearest };
                 steps.add((tier, open.map(|mirror| (mirror, via)).collect()));
             }
         }
-        if steps.n_mirrors == 0 && continent.is_some() {
+        if steps.list.is_empty() && continent.is_some() {
             let there = self.in_countries(|code| continent_of(code) == continent);
             steps.add((Tier::Continent, there.collect()));
         }
-        if steps.n_mirrors < enough {
+        if self.n_current(&steps) < enough {
             steps.add((Tier::Global, self.open().map(|m| (m, FoundVia::Global)).collect()));
         }
         steps.list
+    }
+
+    /// The number of mirrors that are not behind, which alone count where there must be enough.
+    fn n_current(&self, steps: &Steps) -> usize {
+        let mirrors = steps.list.iter().flat_map(|(_, mirrors)| mirrors.keys());
+        mirrors.filter(|&&mirror| !self.globe.mirrors[mirror].is_behind).count()
     }
 
     /// The open mirrors of some countries.
@@ -205,7 +211,6 @@ impl Twin<'_> {
 #[derive(Default)]
 struct Steps {
     list: Vec<Step>,
-    n_mirrors: usize,
 }
 
 impl Steps {
@@ -213,7 +218,6 @@ impl Steps {
         let is_new =
             |mirror: &usize| !self.list.iter().any(|(_, known)| known.contains_key(mirror));
         mirrors.retain(|mirror, _| is_new(mirror));
-        self.n_mirrors += mirrors.len();
         if !mirrors.is_empty() {
             self.list.push((tier, mirrors));
         }
@@ -245,6 +249,16 @@ fn compare(twin: &Twin<'_>, server: &crate::fixture::Server, seed: u64) {
     assert_eq!(
         listed.len(),
         n_all.min(twin.asked.max.unwrap_or(usize::MAX)),
+        "{steps:?} {listed:?}"
+    );
+
+    // Those that are behind come last, and are cut first.
+    let is_behind = |mirror: usize| twin.globe.mirrors[mirror].is_behind;
+    assert!(listed.iter().is_sorted_by_key(|&mirror| is_behind(mirror)), "{listed:?}");
+    let all = steps.iter().flat_map(|(_, mirrors)| mirrors.keys().copied());
+    let mut cut = all.filter(|mirror| !listed.contains(mirror));
+    assert!(
+        cut.all(is_behind) || !listed.iter().any(|&mirror| is_behind(mirror)),
         "{steps:?} {listed:?}"
     );
 

@@ -1,9 +1,10 @@
 //! Law: answers name the mirrors that a slow, obvious twin names.
 //!
 //! The twin works on the protobuf message itself, with linear scans, and is written from the
-//! compatibility notes: no interning, no bit sets, no prefix tables. Where several mirrors share a
+//! compatibility notes and of what is said of findings: no interning, no bit sets, no prefix tables. Where several mirrors share a
 //! tier it gives a set, because their order is chance.
 
+mod checked;
 mod left_out;
 mod network;
 mod random;
@@ -17,6 +18,7 @@ use proptest::prelude::*;
 use testdata::mirrormanager::{IntStringMap, MirrorList, MirrorListCacheType};
 
 use crate::fixture::{Answer, World};
+use checked::Checked;
 use network::{Network, ways};
 use random::Asked;
 
@@ -58,36 +60,48 @@ struct Twin<'a> {
     world: &'a World,
     asked: &'a Asked,
     directory: &'a MirrorListCacheType,
+    checked: Checked,
 }
 
 impl<'a> Twin<'a> {
     fn new(world: &'a World, asked: &'a Asked) -> Self {
         let mut directories = world.list.mirror_list_cache.iter();
         let directory = directories.find(|directory| directory.directory == DIRECTORY).unwrap();
-        Self { only_monopolies: false, world, asked, directory }
+        let twin =
+            Self { only_monopolies: false, world, asked, directory, checked: Checked::default() };
+        Self { checked: twin.check(), ..twin }
     }
 
     fn list(&self) -> &'a MirrorList {
         &self.world.list
     }
 
-    /// Base URLs of a mirror in the directory that may be answered, in the order of the data.
-    fn usable_urls(&self, host: i64) -> Vec<&'a str> {
+    /// Base URLs of a mirror in the directory, in the order of the data.
+    fn all_urls(&self, host: i64) -> Vec<&'a str> {
         let Some(entry) = self.directory.by_host_id.iter().find(|entry| entry.key == host) else {
             return Vec::new();
         };
         let url = |id: &i64| self.list().hc_url_cache.iter().find(|entry| entry.key == *id);
         let urls = entry.value.iter().filter_map(url).map(|entry| entry.value.as_str());
+        // The random worlds' only kind of URL that is refused.
+        urls.filter(|url| !url.contains('\n')).collect()
+    }
+
+    /// Those that may be answered.
+    fn usable_urls(&self, host: i64) -> Vec<&'a str> {
+        if self.checked.out.contains(&host) {
+            return Vec::new();
+        }
+        let urls = self.all_urls(host).into_iter();
+        let urls = urls.filter(|url| !self.checked.urls.iter().any(|out| out == url));
         urls.filter(|url| {
             let scheme = url.split("://").next().unwrap_or("");
             let default = SCHEMES.contains(&scheme) && (self.asked.metalink || scheme != "rsync");
-            // The random worlds' only kind of URL that is refused.
-            !url.contains('\n')
-                && if self.asked.protocols.is_empty() {
-                    default
-                } else {
-                    SCHEMES.contains(&scheme) && self.asked.protocols.contains(&scheme)
-                }
+            if self.asked.protocols.is_empty() {
+                default
+            } else {
+                SCHEMES.contains(&scheme) && self.asked.protocols.contains(&scheme)
+            }
         })
         .collect()
     }
@@ -329,7 +343,9 @@ impl<'a> Twin<'a> {
         }
         let found: BTreeSet<i64> =
             expected.tiers.iter().flat_map(|(_, hosts)| hosts.iter().copied()).collect();
-        if found.len() < self.asked.minimum {
+        // Those that are behind do not count as found.
+        let current = found.iter().filter(|&&host| !self.checked.is_behind(host));
+        if current.count() < self.asked.minimum {
             let mut tier = self.country_tier(["global".to_owned()]);
             if self.asked.max.is_some_and(|max| max < found.union(&tier.1).count()) {
                 // Then it is named for whoever it adds.
@@ -367,9 +383,16 @@ fn compare(twin: &Twin<'_>, answer: &Answer) {
     let mut seen = BTreeSet::new();
     let mut rest = &hosts[..];
     let mut room = twin.asked.max.unwrap_or(usize::MAX);
+    let mut groups = [Vec::new(), Vec::new()];
     for (_, tier) in &expected.tiers {
-        let new: BTreeSet<i64> = tier.difference(&seen).copied().collect();
-        seen.extend(&new);
+        let new = tier.difference(&seen).copied();
+        let (behind, current): (BTreeSet<i64>, _) =
+            new.partition(|&host| twin.checked.is_behind(host));
+        seen.extend(tier);
+        groups[0].push(current);
+        groups[1].push(behind);
+    }
+    for new in groups.concat() {
         let n_listed = new.len().min(room);
         room -= n_listed;
         let (here, others) = rest.split_at(n_listed.min(rest.len()));
@@ -410,6 +433,18 @@ fn compare(twin: &Twin<'_>, answer: &Answer) {
     assert!(rest.is_empty(), "unexpected {rest:?}: {}", answer.header());
 }
 
+/// Adds URLs that are referred to. Two ids may lead nowhere; more would be taken for a damaged file.
+fn add_urls(world: &mut World) {
+    for id in (1..9).flat_map(|host| (0..5).map(move |n| host * 10 + n)) {
+        let known = world.list.hc_url_cache.iter().any(|entry| entry.key == id);
+        if !known && id != 10 && id != 20 {
+            let scheme = SCHEMES[(id / 10 + id) as usize % 4];
+            let url = format!("{scheme}://h{}-{}.example", id / 10, id % 10);
+            world.list.hc_url_cache.push(IntStringMap::new(id, url));
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
 
@@ -419,12 +454,14 @@ proptest! {
         netblocks in random::asn_table(),
         monopolies in random::monopolies(),
         requests in prop::collection::vec(random::asked(), 1..12),
+        findings in checked::findings(),
         seed: u64,
     ) {
         let mut world = World::empty();
         world.list = MirrorList { time: 1, ..list };
         world.netblocks = netblocks;
         world.monopolies = monopolies;
+        checked::put(&mut world, findings);
         world.countries = vec![
             ("11.0.0.0/15", "DE"),
             ("11.2.0.0/16", "FR"),
@@ -437,15 +474,7 @@ proptest! {
             ("2001:db8:1::/64", "US"),
         ];
         world.file(DIRECTORY, "f", &[crate::fixture::details(1, 'a')]);
-        // Two URL ids may lead nowhere; more would be taken for a damaged file.
-        for id in (1..9).flat_map(|host| (0..5).map(move |n| host * 10 + n)) {
-            let known = world.list.hc_url_cache.iter().any(|entry| entry.key == id);
-            if !known && id != 10 && id != 20 {
-                let scheme = SCHEMES[(id / 10 + id) as usize % 4];
-                let url = format!("{scheme}://h{}-{}.example", id / 10, id % 10);
-                world.list.hc_url_cache.push(IntStringMap::new(id, url));
-            }
-        }
+        add_urls(&mut world);
         world.options.nat64 = vec![Nat64Prefix::parse("2001:db8:64::/96").unwrap()];
         let mut server = world.serve();
         for asked in &requests {

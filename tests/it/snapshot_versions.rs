@@ -74,7 +74,7 @@ fn the_file_of_this_version_is_read() {
     let keys: Vec<_> =
         (0..).map(HostId).map_while(|host| hosts.key(host)).map(ToString::to_string).collect();
     assert_eq!(keys.join(" "), "1 2 3 4 5 6 7 8");
-    assert_eq!(snapshot.generation().to_string(), "f01079993dcff60c");
+    assert_eq!(snapshot.generation().to_string(), "b26aa855bcbd66e1");
     let edition = Edition::new(snapshot);
     let server = Server { edition, report: Default::default(), options: Default::default() };
     let answer = server.get("/mirrorlist?repo=main-9&arch=x86_64&country=fr");

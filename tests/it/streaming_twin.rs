@@ -34,6 +34,7 @@ fn generated(shape: &Shape, folder: &Path) -> (MirrorList, Snapshot) {
         global_netblocks: folder.join("global_netblocks.txt"),
         country_continent: folder.join("country_continent.csv"),
         geoip: folder.join("GeoLite2-Country.mmdb"),
+        findings: None,
     };
     let list = MirrorList::decode(&*std::fs::read(&files.cache).unwrap()).unwrap();
     let Compiled { snapshot, .. } = build(&Inputs::MirrorManager(files), None).unwrap();
@@ -182,6 +183,7 @@ fn tidy_data_compiles_without_a_diagnostic() {
         global_netblocks: folder.path().join("global_netblocks.txt"),
         country_continent: folder.path().join("country_continent.csv"),
         geoip: folder.path().join("GeoLite2-Country.mmdb"),
+        findings: None,
     };
     let compiled = build(&Inputs::MirrorManager(files), None).unwrap();
     assert_eq!(compiled.report.lines(), [""; 0]);

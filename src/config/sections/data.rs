@@ -25,8 +25,8 @@ section! {
         demo: bool {
             key: "demo",
             flag: (long, action = ArgAction::SetTrue,
-                   conflicts_with_all = ["catalog", "almalinux", "index", "cache", "global_netblocks", "cccsv",
-                                         "geoip"]),
+                   conflicts_with_all = ["catalog", "almalinux", "index", "findings", "cache", "global_netblocks",
+                                         "cccsv", "geoip"]),
             value: "",
             otherwise: "where no data are given or installed",
             shipped: "true",
@@ -59,6 +59,16 @@ section! {
             flag: (long),
             value: "FILE",
             example: "\"/var/lib/mirrorlistd/tree.index\"",
+        }
+        /// What checks have found out of the mirrors
+        ///
+        /// Mirrors and URLs that do not work are left out, and mirrors that are behind are listed last; see
+        /// checks.md. Without it all mirrors are listed as the data say.
+        findings: PathBuf {
+            key: "findings_file",
+            flag: (long),
+            value: "FILE",
+            example: "\"/var/lib/mirrorlistd/findings.json\"",
         }
         /// MirrorManager's mirrors and directories (protobuf)
         cache: PathBuf {
@@ -110,8 +120,8 @@ section! {
         snapshot: PathBuf {
             key: "snapshot",
             flag: (long,
-                   conflicts_with_all = ["catalog", "almalinux", "index", "cache", "global_netblocks",
-                                         "cccsv", "geoip", "demo"]),
+                   conflicts_with_all = ["catalog", "almalinux", "index", "findings", "cache",
+                                         "global_netblocks", "cccsv", "geoip", "demo"]),
             value: "FILE",
             example: "\"/var/lib/mirrorlistd/mirrors.snapshot\"",
         }
@@ -156,10 +166,19 @@ section! {
     }
 }
 
-/// The index of a primary tree is named without the catalog to which it belongs.
+/// A file is named without the data to which it belongs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("`--index` belongs to a catalog: name that as well, with `--catalog` or `--almalinux`")]
-pub struct IndexAlone;
+pub enum FileAlone {
+    /// The index of a primary tree.
+    #[error("`--index` belongs to a catalog: name that as well, with `--catalog` or `--almalinux`")]
+    Index,
+    /// What checks have found out of mirrors.
+    #[error(
+        "`--findings` belongs to data that are compiled: name them as well, with `--catalog`, \
+         `--almalinux` or `--cache`"
+    )]
+    Findings,
+}
 
 /// The kind of inputs that options name.
 enum Named {
@@ -226,7 +245,7 @@ pub fn inputs(
     upper: &InputOptions,
     lower: &InputOptions,
     exists: impl Fn(&Path) -> bool,
-) -> Result<Inputs, IndexAlone> {
+) -> Result<Inputs, FileAlone> {
     // Who says `demo = false` means real data: nothing stands in for them.
     let may_be_demo = lower.demo != Some(false);
     let named = match named(upper, lower) {
@@ -236,15 +255,22 @@ pub fn inputs(
     };
     // The file was checked by itself: an index that its catalog lacks here was overruled.
     if upper.index.is_some() && !matches!(named, Named::Catalog(..)) {
-        return Err(IndexAlone);
+        return Err(FileAlone::Index);
+    }
+    if upper.findings.is_some() && matches!(named, Named::Demo) {
+        return Err(FileAlone::Findings);
     }
     let files = upper.clone().merge(lower.clone());
+    // What belongs to other data is not of these.
+    let is_of_file = upper.catalog().is_none() && upper.cache.is_none();
+    let findings = files.findings.clone().filter(|_| upper.findings.is_some() || is_of_file);
     Ok(match named {
         Named::Demo => Inputs::Demo,
         Named::Catalog(format, catalog) => Inputs::Catalog(TextCatalog {
             index: files.index.filter(|_| upper.index.is_some() || upper.catalog().is_none()),
             catalog,
             format,
+            findings,
             geography: GeographyFiles {
                 global_netblocks: files.global_netblocks,
                 country_continent: files.cccsv,
@@ -256,6 +282,7 @@ pub fn inputs(
             global_netblocks: files.global_netblocks(),
             country_continent: files.cccsv(),
             geoip: files.geoip(),
+            findings,
         }),
     })
 }
@@ -265,12 +292,15 @@ pub fn source(
     (upper_inputs, upper): (&InputOptions, &SourceOptions),
     (lower_inputs, lower): (&InputOptions, &SourceOptions),
     exists: impl Fn(&Path) -> bool,
-) -> Result<Source, IndexAlone> {
+) -> Result<Source, FileAlone> {
     Ok(match (&upper.snapshot, &lower.snapshot) {
         (Some(path), _) => Source::Snapshot(path.clone()),
-        // A snapshot has no use for an index, which nobody may believe to be served.
+        // A snapshot has no use for an index or for findings, which nobody may believe to be served.
         (None, Some(_)) if !upper_inputs.names_inputs() && upper_inputs.index.is_some() => {
-            return Err(IndexAlone);
+            return Err(FileAlone::Index);
+        }
+        (None, Some(_)) if !upper_inputs.names_inputs() && upper_inputs.findings.is_some() => {
+            return Err(FileAlone::Findings);
         }
         (None, Some(path)) if !upper_inputs.names_inputs() => Source::Snapshot(path.clone()),
         _ => Source::Inputs(inputs(upper_inputs, lower_inputs, exists)?),

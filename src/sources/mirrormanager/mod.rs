@@ -32,10 +32,12 @@ pub struct MirrorManagerFiles {
     pub country_continent: PathBuf,
     /// The country database, an mmdb.
     pub geoip: PathBuf,
+    /// What checks have found out of the mirrors, if a file is named.
+    pub findings: Option<PathBuf>,
 }
 
 impl MirrorManagerFiles {
-    /// The files, in the order in which they are named in messages.
+    /// The four files, in the order in which they are named in messages.
     pub fn paths(&self) -> [&Path; 4] {
         [&self.cache, &self.global_netblocks, &self.country_continent, &self.geoip]
     }
@@ -44,7 +46,7 @@ impl MirrorManagerFiles {
 /// Reads the four files. The protobuf is nine tenths of the work, so the other files are read on another
 /// thread meanwhile.
 pub(super) fn read(files: &MirrorManagerFiles, report: &mut Report) -> Result<Catalog, Error> {
-    let MirrorManagerFiles { cache, global_netblocks, country_continent, geoip } = files;
+    let MirrorManagerFiles { cache, global_netblocks, country_continent, geoip, .. } = files;
     let mut geography_report = Report::default();
     let (builder, geography) = thread::scope(|scope| {
         let geography = thread::Builder::new()

@@ -115,6 +115,7 @@ fn the_demo_answers_as_the_same_data_of_mirrormanager() {
         global_netblocks: path("global_netblocks.txt"),
         country_continent: path("country_continent.csv"),
         geoip: path("country.mmdb"),
+        findings: None,
     };
     let [demo, other] = [Inputs::Demo, Inputs::MirrorManager(files)].map(|inputs| serve(&inputs));
     let repositories = [

@@ -94,6 +94,7 @@ impl Files {
             catalog,
             format,
             index: self.with_index.then(|| self.path("tree.index")),
+            findings: None,
             geography: GeographyFiles {
                 global_netblocks: Some(self.path("systems.txt")),
                 country_continent: None,

@@ -8,7 +8,7 @@ use answer::{Endpoint, Options, Request, Scratch, respond};
 use encode::text::Text;
 use explain::Question;
 
-use super::{explained, modern, question, serve};
+use super::{explained, modern, question, serve, serve_checked};
 use crate::fixture::{NOW, Server};
 
 const DRAWS: u32 = 20_000;
@@ -42,9 +42,13 @@ fn drawn(server: &Server, request: &str) -> BTreeMap<String, u32> {
 
 #[track_caller]
 fn check(options: &Options, requests: &[&str]) {
-    let server = serve(options);
+    compare(&serve(options), requests);
+}
+
+#[track_caller]
+fn compare(server: &Server, requests: &[&str]) {
     for request in requests {
-        let report = explained(&server, request);
+        let report = explained(server, request);
         let mirrors = report.tiers.iter().flat_map(|tier| &tier.mirrors);
         let chances: BTreeMap<String, f64> = mirrors
             .filter(|mirror| mirror.first_percent > 0.0)
@@ -52,7 +56,7 @@ fn check(options: &Options, requests: &[&str]) {
             .collect();
         let sum: f64 = chances.values().sum();
         assert!((sum - 1.0).abs() < 1e-5, "{request}: {chances:?}");
-        let counts = drawn(&server, request);
+        let counts = drawn(server, request);
         for key in counts.keys() {
             assert!(chances.contains_key(key), "{request}: {key} has no chance of {chances:?}");
         }
@@ -122,4 +126,16 @@ fn in_redirects() {
     ];
     check(&Options::default(), &requests);
     check(&Options { redirect_retry: NonZeroU64::new(60), ..modern() }, &requests);
+}
+
+#[test]
+fn with_mirrors_that_are_behind() {
+    let redirect = "repo=baseos-9&arch=x86_64&redirect from 192.0.2.1";
+    let requests = [&REQUESTS[..], &[redirect]].concat();
+    for options in [Options::default(), modern()] {
+        compare(&serve_checked(&options), &requests);
+    }
+    let mut options = Options { redirect_retry: NonZeroU64::new(60), ..modern() };
+    options.shaping.max_mirrors = Some(1);
+    compare(&serve_checked(&options), &requests);
 }

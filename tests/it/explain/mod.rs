@@ -21,6 +21,9 @@ use crate::server::command;
 /// A catalog with a mirror for each rule.
 const WORLD: &str = include_str!("world.toml");
 
+/// What checks have found out of its mirrors.
+const FINDINGS: &str = include_str!("findings.json");
+
 /// Where some networks are.
 const COUNTRIES: [(&str, &str); 6] = [
     ("192.0.2.0/24", "DE"),
@@ -36,7 +39,12 @@ const SYSTEMS: &str = "198.51.100.0/25 64500\n203.0.113.0/25 64999\n198.18.0.0/2
 
 /// The world with these options.
 fn serve(options: &Options) -> Server {
-    serve_catalog(WORLD, options)
+    serve_catalog(WORLD, None, options)
+}
+
+/// The world, whose mirrors are checked, with these options.
+fn serve_checked(options: &Options) -> Server {
+    serve_catalog(WORLD, Some(FINDINGS), options)
 }
 
 /// The world as if it had no private mirrors, with these options.
@@ -45,19 +53,24 @@ fn serve_public(options: &Options) -> Server {
     let mut records = WORLD.split(MIRROR);
     let head = records.next().unwrap().to_owned();
     let public = records.filter(|record| !record.contains("private = true"));
-    serve_catalog(&public.fold(head, |catalog, record| catalog + MIRROR + record), options)
+    let catalog = public.fold(head, |catalog, record| catalog + MIRROR + record);
+    serve_catalog(&catalog, None, options)
 }
 
-fn serve_catalog(catalog: &str, options: &Options) -> Server {
+fn serve_catalog(catalog: &str, findings: Option<&str>, options: &Options) -> Server {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     std::fs::write(path("catalog.toml"), catalog).unwrap();
+    if let Some(findings) = findings {
+        std::fs::write(path("findings.json"), findings).unwrap();
+    }
     std::fs::write(path("country.mmdb"), mmdb::write(Layout::GeoLite2, &COUNTRIES)).unwrap();
     std::fs::write(path("systems.txt"), SYSTEMS).unwrap();
     let inputs = Inputs::Catalog(TextCatalog {
         catalog: path("catalog.toml"),
         format: CatalogFormat::Toml,
         index: None,
+        findings: findings.map(|_| path("findings.json")),
         geography: GeographyFiles {
             global_netblocks: Some(path("systems.txt")),
             country_continent: None,

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use unicode_width::UnicodeWidthStr;
 
-use super::{ask, explained, modern, question, read_by, serve, serve_public};
+use super::{ask, explained, modern, question, read_by, serve, serve_checked, serve_public};
 use crate::fixture::Server;
 use crate::golden;
 
@@ -48,6 +48,22 @@ fn reports_in_the_order_of_distance() {
     let server = serve(&modern());
     for (name, request) in REQUESTS {
         check(&format!("nearest_{name}"), &explained(&server, request));
+    }
+}
+
+#[test]
+fn reports_say_what_checks_have_found() {
+    let request = "repo=baseos-9&arch=x86_64 from 192.0.2.200";
+    let server = serve_checked(&Options::default());
+    check("tiers_checked", &explained(&server, request));
+    let server = serve_checked(&modern());
+    check("nearest_checked", &explained(&server, request));
+    // Nobody is told of private mirrors what checks have found.
+    let question = Question { audience: Audience::Public, ..question(request) };
+    let text = text::render(&ask(&server, &question).unwrap());
+    assert!(text.contains("left_out: checks leave it out: down: connect_timeout, since 2026-11-1"));
+    for private in ["campus", "dormitory", "down: dns"] {
+        assert!(!text.contains(private), "{text}");
     }
 }
 

@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use answer::Options;
 use answer::policy::Policy;
 use catalog::Report;
+use checks::findings::{Findings, MirrorFindings, Standing};
+use compile::findings;
 use model::area::{Area, AreaId};
 use model::families::Families;
 use model::geo::Country;
@@ -16,7 +18,7 @@ use sources::Inputs;
 use testdata::Message as _;
 use testdata::mirrormanager::{IntRepeatedIntMap, StringRepeatedIntMap};
 
-use crate::fixture::{Private, Public, Server, World};
+use crate::fixture::{Private, Public, Server, World, cause};
 
 /// The directory that is asked for.
 pub(crate) const DIRECTORY: &str = "pub/d";
@@ -38,6 +40,8 @@ pub(crate) struct Mirror {
     /// The only countries that it serves; none if it serves all.
     pub(crate) serves: Vec<&'static str>,
     pub(crate) families: Families,
+    /// Whether checks have found it behind.
+    pub(crate) is_behind: bool,
     /// The mirror that is another record of the same server.
     pub(crate) twin_of: Option<usize>,
 }
@@ -55,6 +59,7 @@ impl Mirror {
             carries: true,
             serves: Vec::new(),
             families: Families::default(),
+            is_behind: false,
             twin_of: None,
         }
     }
@@ -128,8 +133,21 @@ impl Globe {
         let located = numbered.flat_map(|(n, area)| networks(n).map(|prefix| (prefix, id(area))));
         catalog.locations = located.collect();
         catalog.locations.sort();
+        let name = "findings.json";
+        findings::apply(&self.findings(), name, &mut catalog, &mut report).unwrap();
         let compiled = compile::compile(catalog, report, None).unwrap();
         Server::new(compiled, &Options { policy: Policy::Nearest, ..options })
+    }
+
+    /// What checks have found out of the mirrors.
+    fn findings(&self) -> Findings {
+        let behind = || Standing::Behind(cause("old"));
+        let found = |at: usize| {
+            let directories = [(DIRECTORY.to_owned(), behind())].into();
+            (number(at).to_string(), MirrorFindings { directories, ..MirrorFindings::default() })
+        };
+        let behind = (0..self.mirrors.len()).filter(|&at| self.mirrors[at].is_behind);
+        Findings { made: 1, mirrors: behind.map(found).collect() }
     }
 
     fn as_world(&self) -> World {

@@ -25,9 +25,9 @@ fn mirror() -> impl Strategy<Value = Mirror> {
     let point = prop::option::of(degrees());
     let load = prop_oneof![4 => Just(100), 1 => Just(0), 1 => 1..100_u8];
     let serves = prop_oneof![4 => Just(Vec::new()), 1 => subsequence(COUNTRIES.to_vec(), 1..3)];
-    let flags = (prop::bool::weighted(0.2), prop::bool::weighted(0.85));
+    let flags = (prop::bool::weighted(0.2), prop::bool::weighted(0.85), prop::bool::weighted(0.25));
     (country, point, 1..1_000_i64, load, flags, serves).prop_map(
-        |(country, point, bandwidth, load, (is_private, carries), serves)| Mirror {
+        |(country, point, bandwidth, load, (is_private, carries, is_behind), serves)| Mirror {
             country,
             point,
             bandwidth,
@@ -37,6 +37,7 @@ fn mirror() -> impl Strategy<Value = Mirror> {
             carries,
             serves,
             families: Families::default(),
+            is_behind,
             twin_of: None,
         },
     )

@@ -17,7 +17,8 @@ use crate::fixture::Answer;
 impl Twin<'_> {
     /// Why a mirror is in no tier.
     fn reason(&self, host: i64) -> Reason {
-        if !self.directory.by_host_id.iter().any(|entry| entry.key == host) {
+        let is_out = self.checked.out.contains(&host);
+        if is_out || !self.directory.by_host_id.iter().any(|entry| entry.key == host) {
             Reason::NotCarried
         } else if self.usable_urls(host).is_empty() {
             Reason::NoProtocol
@@ -103,6 +104,11 @@ pub(super) fn compare(
     let mut drawn = BTreeMap::new();
     let expected = twin.expected();
     for (&host, &verdict) in &verdicts {
+        let id = (0..).map(HostId).find(|&id| number_of(snapshot, id) == host).unwrap();
+        let is_out = twin.checked.out.contains(&host);
+        let is_behind = twin.checked.is_behind(host) && !is_out;
+        let fault = explanation.faults[id.index()].map(|fault| fault.is_left_out);
+        assert_eq!(fault, (is_out || is_behind).then_some(is_out), "{host}");
         let tier = expected.tiers.iter().find(|(_, hosts)| hosts.contains(&host));
         match (verdict, tier) {
             (Verdict::Out(reason), None) => assert_eq!(reason, twin.reason(host), "{host}"),
@@ -112,7 +118,8 @@ pub(super) fn compare(
             }
             (Verdict::Cut { selected, cut }, Some(tier)) => {
                 assert_eq!(cut, Cut::BeyondMax, "no two mirrors of this world share a URL");
-                assert!(selected.drawn >= twin.asked.max.unwrap_or(usize::MAX));
+                let is_behind = twin.checked.is_behind(host);
+                assert!(is_behind || selected.drawn >= twin.asked.max.unwrap_or(usize::MAX));
                 check_selected(twin, host, selected, tier, &mut drawn);
             }
             (verdict, tier) => panic!("mirror {host}: {verdict:?}, the twin has {tier:?}"),

@@ -44,6 +44,7 @@ pub fn inputs(folder: &Path) -> MirrorManagerFiles {
         global_netblocks: folder.join("global_netblocks.txt"),
         country_continent: folder.join("country_continent.csv"),
         geoip: folder.join("GeoLite2-Country.mmdb"),
+        findings: None,
     }
 }
 

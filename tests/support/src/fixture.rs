@@ -13,7 +13,8 @@ use answer::requester::Requester;
 use answer::{Edition, Endpoint, Options, Reply, Request, Scratch, Status, explain, respond};
 use catalog::Report;
 use catalog::records::Catalog;
-use compile::{Compiled, compile};
+use checks::findings::{Cause, Findings};
+use compile::{Compiled, compile, findings};
 use encode::append::Append;
 use encode::text::Text;
 use model::families::{Families, IpVersion};
@@ -69,6 +70,8 @@ pub struct World {
     pub of_one_version: Vec<(&'static str, IpVersion)>,
     /// Mirrors with the most of their clients for whom they are first, in percent, by number. Nor this.
     pub max_shares: Vec<(i64, u8)>,
+    /// What checks have found out of the mirrors, by their numbers.
+    pub findings: Findings,
     /// The routes of the catalog, in the notation of [`routes::notation`]. MirrorManager's data have none.
     pub routes: String,
     /// Names of repositories that routes ask for without an architecture, each with the directory in which
@@ -114,6 +117,7 @@ impl World {
             monopolies: Vec::new(),
             of_one_version: Vec::new(),
             max_shares: Vec::new(),
+            findings: Findings::default(),
             routes: String::new(),
             path_templates: Vec::new(),
             categories: Vec::new(),
@@ -257,6 +261,7 @@ impl World {
         let files = self.write(folder.path(), cache);
         let inputs = Inputs::MirrorManager(files);
         let is_plain = self.monopolies.is_empty() && self.of_one_version.is_empty();
+        let is_plain = is_plain && self.findings == Findings::default();
         if is_plain && self.routes.is_empty() && self.max_shares.is_empty() {
             return build(&inputs, None);
         }
@@ -278,6 +283,7 @@ impl World {
             mirrors.for_each(|mirror| mirror.max_share = max_share);
         }
         self.add_routes(&mut catalog);
+        findings::apply(&self.findings, "findings.json", &mut catalog, &mut report)?;
         Ok(compile(catalog, report, None)?)
     }
 
@@ -336,7 +342,13 @@ pub fn files_in(folder: &Path) -> MirrorManagerFiles {
         global_netblocks: folder.join("netblocks.txt"),
         country_continent: folder.join("continents.csv"),
         geoip: folder.join("country.mmdb"),
+        findings: None,
     }
+}
+
+/// A cause of findings.
+pub fn cause(reason: &str) -> Cause {
+    Cause::new(reason, NOW - 3_600)
 }
 
 /// Details of a file version whose digests repeat one digit, at the right length.
