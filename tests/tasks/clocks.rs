@@ -59,8 +59,9 @@ impl Clock {
 }
 
 /// Longer than a heartbeat may be missing, in seconds.
-const LONG: u64 = 5;
-const MORE: &str = "cpu = 20\nheartbeat_seconds = 3\ncompile_every = 1";
+const LONG: u64 = 12;
+/// Heartbeats may be missing for longer than in other tests: a busy machine delays them, and no jump may.
+const MORE: &str = "cpu = 20\nheartbeat_seconds = 10\ncompile_every = 1";
 
 /// Asks each node for a task of [`LONG`] and one of no time, and waits for their ends.
 fn run_some(watched: &Watched, apis: &[Client], mark: &Path, round: usize) {
@@ -75,6 +76,11 @@ fn run_some(watched: &Watched, apis: &[Client], mark: &Path, round: usize) {
     for (api, id) in asked {
         assert_eq!(watched.wait_for_end("me", api, id), "completed");
     }
+}
+
+/// What a node has warned of, for whoever must find out why it has lost a task.
+fn print_warnings(node: &Node) {
+    node.log().lines().filter(|line| line.contains(" WARN ")).for_each(|line| println!("{line}"));
 }
 
 /// The hour that a process believes it is.
@@ -124,6 +130,7 @@ fn a_node_whose_clock_jumps_keeps_its_tasks_and_lets_others_keep_theirs() {
     run_some(&watched, std::slice::from_ref(&api), &mark, 4);
     api.wait_until_idle();
     last.stop();
+    nodes.iter().for_each(print_warnings);
     let rows = block_on(watched.check(&mark, &open(&url), check_none_lost));
     let of = |name| rows.attempts.values().filter(|attempt| attempt.node == name).count();
     assert!(of("one") > 0 && of("two") >= 3, "both have run tasks");
@@ -155,7 +162,7 @@ fn a_store_whose_clock_jumps_loses_no_task_and_takes_no_slot_twice() {
     let watched = Watched::new();
     let api = node.client();
     clock.start(&mut node);
-    let times = [LATE, NOON, EARLY, LATE, EARLY, NOON];
+    let times = [LATE, NOON, EARLY, LATE, NOON];
     let args = json!({ "seconds": 8 * LONG, "mark": mark.to_str() });
     let first = watched.enqueue("me", &api, "first", &args);
     run_some(&watched, std::slice::from_ref(&api), &mark, times.len());
@@ -168,11 +175,12 @@ fn a_store_whose_clock_jumps_loses_no_task_and_takes_no_slot_twice() {
     node.stop();
     let store = Sqlite::open(&state, system_clock(), &Supervisor::default());
     let store = store.expect("nobody else has it").into();
+    print_warnings(&node);
     let rows = block_on(watched.check(&mark, &store, check_none_lost));
     let slots = slots(&rows);
     // One at each of the three, but where it was that of the compile that a start asks for.
     assert!((2..=3).contains(&slots.len()), "{slots:?}");
     assert!(slots.windows(2).all(|pair| pair[1] - pair[0] >= 3_600_000), "{slots:?}");
     let begun = rows.tasks.values().filter(|task| task.state == State::Completed).count();
-    assert!(begun > 2 * 7, "{begun} tasks have completed");
+    assert!(begun > 2 * (times.len() + 1), "{begun} tasks have completed");
 }
