@@ -12,6 +12,8 @@ mod scan;
 #[cfg(feature = "control")]
 mod control;
 #[cfg(feature = "control")]
+mod mirror;
+#[cfg(feature = "control")]
 mod task;
 
 use std::ffi::OsString;
@@ -34,6 +36,8 @@ use help::{asks_running_server, complete};
 
 #[cfg(feature = "control")]
 pub use control::{ControlArgs, ControlCommand, MoveArgs};
+#[cfg(feature = "control")]
+pub use mirror::{MirrorArgs, MirrorCommand, ReplayArgs, VisitArgs, VisitTier};
 #[cfg(feature = "scan")]
 pub use scan::ScanArgs;
 #[cfg(feature = "control")]
@@ -198,6 +202,10 @@ pub enum Command {
     #[cfg(feature = "control")]
     #[command(args_override_self = true, after_help = task::EXAMPLES)]
     Task(TaskArgs),
+    /// Visit a mirror now, or judge recorded visits again: is it up, is it current, and why not
+    #[cfg(feature = "control")]
+    #[command(args_override_self = true, after_help = mirror::EXAMPLES)]
+    Mirror(MirrorArgs),
     /// Scan, compile and clean up in the background, without serving
     ///
     /// Compiles what the options name whenever it changes, and publishes the snapshot file, which servers with

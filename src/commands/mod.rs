@@ -22,6 +22,10 @@ pub mod control;
 #[cfg(feature = "control")]
 mod control_move;
 #[cfg(feature = "control")]
+mod meant;
+#[cfg(feature = "control")]
+mod mirror;
+#[cfg(feature = "control")]
 mod task;
 #[cfg(feature = "generate")]
 pub mod generate;
@@ -48,6 +52,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Scan(args)) => scan::run(&args),
         #[cfg(feature = "control")]
         Some(Command::Control(args)) => control::run(&args),
+        #[cfg(feature = "control")]
+        Some(Command::Mirror(args)) => mirror::run(&args),
         #[cfg(feature = "control")]
         Some(Command::Task(args)) => task::run(&args),
         Some(Command::Geography(Geography::Build(args))) => geography::run(&args),

@@ -17,6 +17,7 @@ pub(crate) mod kinds;
 pub(crate) mod trigger;
 pub mod component;
 pub mod pages;
+pub mod mirrors;
 pub mod part;
 
 pub use component::{Control, Handle};

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::record::{int, items, text};
+use crate::commands::meant::meant;
 
 /// The longest text that is sent as one argument, in bytes.
 const MAX_TEXT: usize = 16 * 1024;
@@ -89,17 +90,6 @@ fn value_of(parameter: &Value, name: &str, value: Option<&str>) -> Result<Value,
             Err(format!("`{name}` has {} bytes, and may have {MAX_TEXT} at most", text.len()))
         }
         (_, Some(text)) => Ok(text.into()),
-    }
-}
-
-/// What was probably meant, or what there is.
-pub(super) fn meant(name: &str, names: &[&str]) -> String {
-    let scored = names.iter().map(|known| (strsim::jaro_winkler(name, known), *known));
-    let best = scored.max_by(|(one, _), (other, _)| one.total_cmp(other));
-    match best {
-        None => "there are none".into(),
-        Some((score, known)) if score > 0.85 => format!("did you mean `{known}`?"),
-        Some(_) => format!("there are {}", names.join(", ")),
     }
 }
 

@@ -6,10 +6,10 @@ use encode::terminal::printable;
 use serde_json::{Value, json};
 
 use super::api::{Api, push_encoded};
-use super::arguments::meant;
 use super::outcome::{Trouble, print_json};
 use super::record::{TaskRecord, check_id, items, text};
 use crate::cli::{CancelArgs, CommentArgs};
+use crate::commands::meant::meant;
 use crate::commands::output::finish;
 
 /// `task cancel`.

@@ -1,0 +1,103 @@
+//! The command line of `mirrorlistd mirror`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
+
+use super::config_file::ConfigArgs;
+use crate::config::sections::data::InputOptions;
+
+/// Examples in its help.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  mirrorlistd mirror visit berlin --catalog catalog.toml --index tree.index
+      Ask every URL of the mirror over IPv4 and IPv6, and compare its repositories with the primary.
+  mirrorlistd mirror visit 1042 --config /etc/mirrorlistd/mirrorlistd.toml --json
+      The same of a mirror of MirrorManager, for a script.
+  mirrorlistd mirror replay visits.jsonl
+      Judge recorded visits again.
+
+Exit status: 0 nothing is wrong, 1 something is wrong with the mirror, the data or the network,
+2 the command line or the configuration is.";
+
+/// `mirrorlistd mirror`.
+#[derive(Args, Clone, Debug)]
+pub struct MirrorArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: MirrorCommand,
+}
+
+/// What can be done with mirrors.
+#[derive(Subcommand, Clone, Debug)]
+pub enum MirrorCommand {
+    /// Visit one mirror now, and print each step and what follows from it
+    ///
+    /// Asks each URL of the mirror over IPv4 and IPv6 for a small file, then for the repomd.xml of every
+    /// repository that it should carry, and compares them with the primary. Of what fails, the command of curl
+    /// is printed that repeats it. The verdict is the one that these visits alone would give: a mirror is not
+    /// left out because of one visit. Nothing is written.
+    #[command(args_override_self = true)]
+    Visit(VisitArgs),
+    /// Judge recorded visits again: the same records give the same verdicts
+    ///
+    /// Each line of the file is a record in JSON: settings, what the catalog expects, a scan of the primary, a
+    /// visit, or a switch that somebody turned, in the order in which they became known.
+    #[command(args_override_self = true)]
+    Replay(ReplayArgs),
+}
+
+/// `mirrorlistd mirror visit`.
+#[derive(Args, Clone, Debug)]
+pub struct VisitArgs {
+    /// The key of the mirror: its name in the catalog, or the id of its host in MirrorManager
+    #[arg(value_name = "KEY")]
+    pub key: String,
+    /// Look for this only
+    #[arg(long, value_name = "TIER")]
+    pub tier: Option<VisitTier>,
+    /// Visit over IPv4, without trying whether this machine has it
+    #[arg(short = '4', long)]
+    pub ipv4: bool,
+    /// Visit over IPv6, without trying whether this machine has it
+    #[arg(short = '6', long)]
+    pub ipv6: bool,
+    /// Where owners of mirrors reach you: a URL or an address of mail, for the User-Agent
+    #[arg(long, value_name = "CONTACT")]
+    pub contact: Option<String>,
+    /// Visit addresses that are not global as well: of an intranet, or of this machine
+    #[arg(long, alias = "allow_private_targets")]
+    pub allow_private_targets: bool,
+    /// Print JSON: the records of the visits, and the gates
+    #[arg(long)]
+    pub json: bool,
+    /// Where the data comes from.
+    #[command(flatten)]
+    pub inputs: InputOptions,
+    /// Where further options are.
+    #[command(flatten)]
+    pub file: ConfigArgs,
+}
+
+/// What a visit looks for.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum VisitTier {
+    /// Whether each URL answers.
+    Probe,
+    /// The repomd.xml of each repository.
+    Hash,
+}
+
+/// `mirrorlistd mirror replay`.
+#[derive(Args, Clone, Debug)]
+pub struct ReplayArgs {
+    /// The records
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Say of this mirror only what keeps it in the lists or out of them
+    #[arg(long, value_name = "KEY")]
+    pub mirror: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}

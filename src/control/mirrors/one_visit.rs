@@ -1,0 +1,142 @@
+//! One visit to one mirror, made now, and the verdict that would follow from it alone.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use checks::explain::{Gate, explain};
+use checks::inventory::{Entry, Inventory};
+use checks::observation::{Tier, Visit};
+use checks::replay::{Checks, Record};
+use model::families::IpVersion;
+use runtime::supervise::Supervisor;
+use visits::Crawler;
+use visits::guard::Guard;
+use visits::limits::Limits;
+use visits::network::Tcp;
+use visits::own_versions::{self, WELL_KNOWN};
+use visits::plan::{Hints, Plan};
+use visits::politeness::Politeness;
+use visits::redirect::RedirectPolicy;
+use visits::request::{BadContact, UserAgent};
+use visits::resolve::{Resolver, SystemLookup};
+use visits::tls::{Roots, Tls, TlsSetupError};
+use visits::trace::Trace;
+
+use super::expected::Expected;
+
+/// How a visit is made.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The version of the program.
+    pub version: String,
+    /// Where owners of mirrors reach the operator; `None` leaves it out of the User-Agent.
+    pub contact: Option<String>,
+    /// The versions of IP to visit over; empty tries which of them we have.
+    pub versions: Vec<IpVersion>,
+    /// What is looked for, in this order.
+    pub tiers: Vec<Tier>,
+    /// Whether addresses may be visited that are not global.
+    pub allow_private_targets: bool,
+}
+
+/// What a visit has shown.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// The visits, one of each tier.
+    pub visits: Vec<Visit>,
+    /// What keeps the mirror in the lists or out of them, judged by these visits alone.
+    pub gates: Vec<Gate>,
+}
+
+/// Why no visit could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The User-Agent cannot hold the contact.
+    #[error(transparent)]
+    Contact(#[from] BadContact),
+    /// TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsSetupError),
+    /// A thread cannot be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] io::Error),
+    /// We have neither IPv4 nor IPv6.
+    #[error(
+        "none of {} can be connected to over IPv4 or IPv6: this machine seems to have no network; \
+         `-4` or `-6` visits all the same",
+        names_of_well_known()
+    )]
+    NoNetwork,
+}
+
+fn names_of_well_known() -> String {
+    WELL_KNOWN.map(|(name, _)| name).join(", ")
+}
+
+/// Visits the mirror of that key, which is one of those expected. Needs a runtime with time and I/O. `now` is
+/// in seconds since 1970.
+pub async fn visit_now(
+    expected: &Expected,
+    key: &str,
+    options: &Options,
+    now: u64,
+    trace: &mut dyn Trace,
+) -> Result<Shown, Error> {
+    let limits = Limits::default();
+    let crawler = Crawler {
+        guard: Guard { allow_private_targets: options.allow_private_targets },
+        resolver: Arc::new(Resolver::start(&Supervisor::default(), SystemLookup, &limits)?),
+        network: Arc::new(Tcp::default()),
+        tls: Tls::new(Roots::System)?,
+        politeness: Politeness::new(&limits),
+        agent: UserAgent::new(&options.version, options.contact.as_deref())?,
+        limits,
+    };
+    let mut versions = options.versions.clone();
+    if versions.is_empty() {
+        versions = own_versions::find(&crawler, WELL_KNOWN, trace).await;
+    }
+    if versions.is_empty() {
+        return Err(Error::NoNetwork);
+    }
+    let trees = expected.mirrors.get(key).map_or(&[][..], Vec::as_slice);
+    let mut hints = Hints::default();
+    let mut visits = Vec::new();
+    for &tier in &options.tiers {
+        let plan = Plan {
+            mirror: key.to_owned(),
+            tier,
+            round: 1,
+            started: now,
+            trees: trees.iter().map(|tree| tree.to_plan()).collect(),
+            versions: versions.clone(),
+            redirects: RedirectPolicy::Allow,
+            hints: std::mem::take(&mut hints),
+        };
+        let visited =
+            crawler.visit(&plan, &mut fastrand::Rng::new(), trace, std::future::pending()).await;
+        hints = visited.hints;
+        visits.push(visited.visit);
+    }
+    let gates = judge(expected, key, &visits);
+    Ok(Shown { visits, gates })
+}
+
+/// The gates of a mirror of which nothing is known but these visits.
+fn judge(expected: &Expected, key: &str, visits: &[Visit]) -> Vec<Gate> {
+    let entry = expected.inventory().mirrors.remove(key).unwrap_or_default();
+    let mut checks = Checks::default();
+    let mirrors: BTreeMap<String, Entry> = BTreeMap::from([(key.to_owned(), entry.clone())]);
+    for record in
+        [Record::Inventory(Inventory { mirrors }), Record::Primary(expected.primary.clone())]
+    {
+        checks.apply(record);
+    }
+    for visit in visits {
+        checks.apply(Record::Visit(visit.clone()));
+    }
+    checks.end_round();
+    let state = checks.register.mirrors.get(key).cloned().unwrap_or_default();
+    explain(&state, &entry, &checks.view())
+}
