@@ -171,7 +171,7 @@ fn live(records: &[Record]) -> Checks {
 
 /// Whether findings list a mirror for a directory, from their documentation alone.
 fn is_listed(findings: &Findings, mirror: &str, directory: &str) -> bool {
-    let Some(MirrorFindings { is_hidden, urls, directories, .. }) = findings.mirrors.get(mirror)
+    let Some(MirrorFindings { hidden, urls, directories, .. }) = findings.mirrors.get(mirror)
     else {
         return true;
     };
@@ -179,8 +179,9 @@ fn is_listed(findings: &Findings, mirror: &str, directory: &str) -> bool {
         name.is_empty() || *name == directory || directory.starts_with(&format!("{name}/"))
     };
     let nearest = directories.keys().filter(above).max_by_key(|name| name.len());
-    let has_url = urls.is_empty() || urls.values().any(|url| !url.is_hidden);
-    !is_hidden && has_url && nearest.is_none_or(|name| directories[name] != Standing::Hidden)
+    let has_url = urls.is_empty() || urls.values().any(|url| url.hidden.is_none());
+    let is_hidden = |name| matches!(directories[name], Standing::Hidden(_));
+    hidden.is_none() && has_url && !nearest.is_some_and(is_hidden)
 }
 
 fn is_down(state: &MirrorState) -> bool {
@@ -371,7 +372,7 @@ fn switching_checks_on_hides_nothing_before_every_mirror_was_visited() {
     later.mirrors.insert("m9".into(), Entry::default());
     records.push(Record::Inventory(later));
     let selection = live(&records).select();
-    assert!(selection.findings.mirrors["m9"].is_hidden);
+    assert!(selection.findings.mirrors["m9"].hidden.is_some());
 }
 
 #[test]

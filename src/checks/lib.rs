@@ -44,6 +44,7 @@ pub mod schedule;
 pub mod explain;
 pub mod replay;
 pub mod listing;
+#[cfg(feature = "checkin")]
 pub mod checkin;
 pub mod notice;
 

@@ -10,7 +10,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::findings::{Findings, MirrorFindings, Standing, UrlFindings};
+use crate::findings::{Cause, Findings, MirrorFindings, Standing, UrlFindings};
 use crate::inventory::{Entry, Inventory, repository_of};
 use crate::round::Register;
 use crate::state::{MirrorState, Status};
@@ -100,12 +100,13 @@ impl<'a> Candidate<'a> {
     /// What its own state says.
     fn fill(&mut self, distrusted: &BTreeSet<&str>, view: &View<'_>) {
         let findings = &mut self.findings;
-        findings.is_hidden = self.hidden.is_some();
+        findings.hidden = self.hidden.map(|why| why.cause(self.state));
         findings.is_slow = self.state.is_slow(view.settings);
         for url in self.entry.urls() {
             let Some(routes) = self.state.routes.get(url) else { continue };
             let is_hidden = view.is_settled() && routes.is_down(view.settings);
-            let found = UrlFindings { is_hidden, families: routes.families() };
+            let hidden = is_hidden.then(|| routes.why_down());
+            let found = UrlFindings { hidden, families: routes.families() };
             if found != UrlFindings::default() {
                 findings.urls.insert(url.clone(), found);
             }
@@ -120,22 +121,26 @@ impl<'a> Candidate<'a> {
         if view.is_settled() && !self.entry.is_always_fresh {
             for (directory, state) in &self.state.directories {
                 if state.is_incomplete {
-                    findings.directories.insert(directory.clone(), Standing::Hidden);
+                    let reason =
+                        format!("{} of {} files are missing", state.n_missing, state.n_files);
+                    let standing = Standing::Hidden(Cause::new(&reason, state.checked.clock));
+                    findings.directories.insert(directory.clone(), standing);
                 }
             }
         }
     }
 
     fn is_listed(&self, directory: &str) -> bool {
-        !self.findings.is_hidden && self.standing(directory) != Some(Standing::Hidden)
+        let is_hidden = matches!(self.standing(directory), Some(Standing::Hidden(_)));
+        self.findings.hidden.is_none() && !is_hidden
     }
 
     /// The standing that holds for a directory: its own, or that of the nearest one above it.
-    fn standing(&self, directory: &str) -> Option<Standing> {
+    fn standing(&self, directory: &str) -> Option<&Standing> {
         let mut name = directory;
         loop {
             if let Some(standing) = self.findings.directories.get(name) {
-                return Some(*standing);
+                return Some(standing);
             }
             if name.is_empty() {
                 return None;
@@ -166,20 +171,25 @@ impl<'a> Candidate<'a> {
 
     /// Lists it for a directory, behind the good ones, and, if it was hidden, for nothing else.
     fn bring_back(&mut self, directory: &str) {
-        if self.findings.is_hidden {
-            self.findings.is_hidden = false;
-            for standing in self.findings.directories.values_mut() {
-                *standing = Standing::Hidden;
+        let MirrorFindings { hidden, directories, urls, .. } = &mut self.findings;
+        let mut cause = match directories.get(directory) {
+            Some(Standing::Hidden(cause) | Standing::Behind(cause)) => cause.clone(),
+            Some(Standing::Current) | None => Cause::new("kept, as there are too few others", 0),
+        };
+        if let Some(why) = hidden.take() {
+            for standing in directories.values_mut() {
+                *standing = Standing::Hidden(why.clone());
             }
-            self.findings.directories.insert(String::new(), Standing::Hidden);
+            directories.insert(String::new(), Standing::Hidden(why.clone()));
             for repository in self.statuses.keys() {
-                self.findings.directories.insert((*repository).to_owned(), Standing::Hidden);
+                directories.insert((*repository).to_owned(), Standing::Hidden(why.clone()));
             }
-            for url in self.findings.urls.values_mut() {
-                url.is_hidden = false;
+            for url in urls.values_mut() {
+                url.hidden = None;
             }
+            cause = why;
         }
-        self.findings.directories.insert(directory.to_owned(), Standing::Behind);
+        directories.insert(directory.to_owned(), Standing::Behind(cause));
     }
 }
 
@@ -325,12 +335,14 @@ mod tests {
             .keys()
             .map(|key| {
                 let findings = selection.findings.mirrors.get(key).cloned().unwrap_or_default();
-                let standing = findings.directories.get("linux/9/os").copied();
-                match (findings.is_hidden, standing) {
-                    (true, _) => "out".to_owned(),
-                    (false, Some(standing)) => format!("{standing:?}").to_lowercase(),
-                    (false, None) => "in".to_owned(),
+                match (&findings.hidden, findings.directories.get("linux/9/os")) {
+                    (Some(_), _) => "out",
+                    (None, Some(Standing::Current)) => "current",
+                    (None, Some(Standing::Behind(_))) => "behind",
+                    (None, Some(Standing::Hidden(_))) => "hidden",
+                    (None, None) => "in",
                 }
+                .to_owned()
             })
             .collect();
         assert_eq!(found, expected);

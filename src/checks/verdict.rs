@@ -1,6 +1,6 @@
 //! Whether a mirror is listed, and if not, why: as a whole, and for a repository.
 
-use crate::findings::Standing;
+use crate::findings::{Cause, Standing};
 use crate::history::History;
 use crate::inventory::Entry;
 use crate::moment::Moment;
@@ -42,6 +42,29 @@ impl WhyHidden {
     /// Whether somebody decided it, so that the never-empty rule does not bring it back.
     pub fn is_decided(self) -> bool {
         matches!(self, Self::Paused(_) | Self::Maintenance(_))
+    }
+
+    /// The same in words. What has no time of its own began with the last visit to the mirror at the latest.
+    pub fn cause(self, state: &MirrorState) -> Cause {
+        let last = state.last_visit.map_or(0, |visit| visit.at.clock);
+        match self {
+            Self::Paused(since) => Cause::new("paused", since),
+            Self::Maintenance(_) => Cause::new("in maintenance", last),
+            Self::Disabled(since) => {
+                Cause::new("switched off by the checks, after days without any use", since.clock)
+            }
+            Self::Down(since) => {
+                let failure = state.all_routes().find_map(|(_, _, route)| route.failure.as_ref());
+                let class = failure.map(|failure| format!("down: {}", failure.class));
+                Cause::new(class.as_deref().unwrap_or("down"), since.clock)
+            }
+            Self::Unproven => Cause::new("new, and no visit was good yet", 0),
+            Self::AwaitsContent => {
+                let since = state.returned.map_or(0, |returned| returned.clock);
+                Cause::new("works again, and its content was not seen yet", since)
+            }
+            Self::Silent => Cause::new("nothing was learned for days", last),
+        }
     }
 }
 
@@ -106,20 +129,34 @@ impl View<'_> {
         if !self.is_settled() {
             return None;
         }
-        match self.status(state, entry, repodata) {
-            Status::Current => Some(Standing::Current),
-            Status::NotComparable => None,
-            Status::Behind { is_offered: true, .. } => Some(Standing::Behind),
-            Status::Ahead | Status::Foreign if is_distrusted => Some(Standing::Behind),
-            Status::Behind { .. } | Status::Ahead | Status::Foreign | Status::Missing => {
-                Some(Standing::Hidden)
+        let known = state.repositories.get(repodata);
+        let status = self.status(state, entry, repodata);
+        // Each time stays the same while the cause does, so that equal findings make equal snapshots.
+        let seen = known.map_or(0, |known| known.hash_since.clock);
+        let (reason, since) = match status {
+            Status::Current => return Some(Standing::Current),
+            Status::NotComparable => return None,
+            Status::Behind { since, n_newer: 1, .. } => ("1 version behind".to_owned(), since),
+            Status::Behind { since, n_newer, .. } => (format!("{n_newer} versions behind"), since),
+            Status::Ahead => ("a version that the primary did not have yet".to_owned(), seen),
+            Status::Foreign => ("a version that the primary never had".to_owned(), seen),
+            Status::Missing => {
+                let since = known.and_then(|known| known.missing_since);
+                ("not there".to_owned(), since.map_or(0, |since| since.clock))
             }
             Status::Unknown => {
-                let repository = state.repositories.get(repodata);
-                let is_silent = repository
-                    .is_some_and(|repository| repository.is_silent(self.now(), self.settings));
-                is_silent.then_some(Standing::Hidden)
+                let is_silent =
+                    known.is_some_and(|known| known.is_silent(self.now(), self.settings));
+                let checked = known.and_then(|known| known.checked).map_or(0, |at| at.clock);
+                let cause = Cause::new("nothing was learned for days", checked);
+                return is_silent.then_some(Standing::Hidden(cause));
             }
-        }
+        };
+        let cause = Cause::new(&reason, since);
+        Some(match status {
+            Status::Behind { is_offered: true, .. } => Standing::Behind(cause),
+            Status::Ahead | Status::Foreign if is_distrusted => Standing::Behind(cause),
+            _ => Standing::Hidden(cause),
+        })
     }
 }

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::families::{Families, IpVersion, Reach};
 use serde::{Deserialize, Serialize};
 
+use crate::findings::Cause;
 use crate::history::History;
 use crate::inventory::Entry;
 use crate::moment::Moment;
@@ -150,6 +151,15 @@ impl Routes {
         let has = |verdict| self.iter().any(|(_, route)| route.verdict == verdict);
         let is_enough = !settings.require_all_families && has(RouteVerdict::Up);
         has(RouteVerdict::Down) && !is_enough
+    }
+
+    /// Why, in words, and since when.
+    pub fn why_down(&self) -> Cause {
+        let down = self.iter().filter(|(_, route)| route.verdict == RouteVerdict::Down);
+        let first = down.min_by_key(|(_, route)| route.since);
+        let since = first.map_or(0, |(_, route)| route.since.clock);
+        let class = first.and_then(|(_, route)| Some(route.failure.as_ref()?.class.as_str()));
+        Cause::new(&format!("down: {}", class.unwrap_or("not tried again yet")), since)
     }
 }
 
