@@ -16,7 +16,7 @@ const REPOMD: &str = "repomd.xml";
 const MAX_VERSIONS: usize = 256;
 
 /// What a scan of the primary has found of repositories, as it is recorded.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PrimaryScan {
     /// When the scan began, in seconds since 1970.

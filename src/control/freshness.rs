@@ -211,6 +211,7 @@ mod tests {
             priority: 0,
             args: "{}".into(),
             summary: String::new(),
+            site: None,
             unique_key: None,
             request_id: String::new(),
             rerun: false,

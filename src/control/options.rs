@@ -84,7 +84,7 @@ impl Site {
         let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let named = |what: &str, path: &Path| format!("{what} {}", absolute(path).display());
         let mut files = vec![self.inputs.to_string(), named("snapshot", &self.snapshot)];
-        if let Some(PrimaryTree { source, index }) = &self.tree {
+        if let Some(PrimaryTree { source, index, .. }) = &self.tree {
             files.extend([named("tree", source.path()), named("index", index)]);
         }
         files.extend(self.geography.iter().map(|tables| named("geography file", &tables.output)));

@@ -65,15 +65,17 @@ impl TextCatalog {
         Ok(builder.finish(geography, report)?)
     }
 
-    /// The same without the files beside the catalog that are not usable: it works without each of them.
+    /// The same without the files beside the catalog that are not usable: it works without each of them. Findings
+    /// stay: without them, mirrors would come back that were left out for a reason.
     pub fn with_usable(&self, is_usable: impl Fn(&PathBuf) -> bool) -> Self {
-        let Self { catalog, format, index, geography } = self;
+        let Self { catalog, format, index, findings, geography } = self;
         let GeographyFiles { global_netblocks, country_continent, country_table } = geography;
         let keep = |file: &Option<PathBuf>| file.clone().filter(&is_usable);
         Self {
             catalog: catalog.clone(),
             format: *format,
             index: keep(index),
+            findings: findings.clone(),
             geography: GeographyFiles {
                 global_netblocks: keep(global_netblocks),
                 country_continent: keep(country_continent),

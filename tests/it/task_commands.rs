@@ -276,17 +276,6 @@ fn a_store_that_cannot_be_used_is_told_to_who_waits() {
 }
 
 #[test]
-fn a_task_that_failed_at_its_last_attempt_says_so() {
-    let failed = r#"{"id": 123456, "kind": "primary.scan", "state": "failed", "error": "no", "failures": 3,
-                     "max_failures": 3, "started_at": "2026-11-26T12:00:00Z",
-                     "finished_at": "2026-11-26T12:00:12Z"}"#;
-    let api = Api::start(&[(GET, &[(200, failed)])]);
-    let stderr =
-        "mirrorlistd: task 123-456 (primary.scan) has failed at attempt 3 of 3 after 12 s: no\n";
-    check(&api.run(&["await", "123456"]), 4, "", stderr);
-}
-
-#[test]
 fn a_wait_for_nobody_ends_at_once() {
     let output = run(&["task", "await", "7", "--admin", "unix:/nonexistent/socket"]);
     let stderr = "mirrorlistd: cannot connect to unix:/nonexistent/socket: No such file or directory (os \

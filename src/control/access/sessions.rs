@@ -56,7 +56,7 @@ impl Sessions {
     /// Forgets what a number stands for.
     pub(super) fn end(&self, id: &str) {
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.retain(|session| !is_equal(session.id.as_bytes(), id.as_bytes()));
+        sessions.retain(|session| !session.id.is(id.as_bytes()));
     }
 }
 

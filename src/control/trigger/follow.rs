@@ -36,10 +36,15 @@ pub(crate) async fn follow_changes(trigger: Trigger) {
     }
 }
 
-/// The last tasks of a kind that have completed.
+/// The last tasks of a kind that have completed, without those about the files of other sites.
 async fn completed(trigger: &Trigger, kind: &str) -> Result<Vec<Task>, Error> {
     let (kinds, states) = (vec![kind.to_owned()], vec![State::Completed]);
-    trigger.tasks.store().run(List { kinds, states, limit: MAX_TASKS, ..List::default() }).await
+    let list = List { kinds, states, limit: MAX_TASKS, ..List::default() };
+    let mut tasks = trigger.tasks.store().run(list).await?;
+    if let Some(own) = trigger.tasks.kinds().site() {
+        tasks.retain(|task| task.site.as_deref().is_none_or(|site| site == own));
+    }
+    Ok(tasks)
 }
 
 #[cfg(test)]
@@ -69,6 +74,7 @@ mod tests {
             priority: 0,
             args: "{}".into(),
             summary: String::new(),
+            site: None,
             unique_key: Some(kind.into()),
             request_id: None,
             on_loss: OnLoss::Requeue,
@@ -85,6 +91,8 @@ mod tests {
         let start = StartNode {
             node: NODE.0.into(),
             boot: NODE.1.into(),
+            site: None,
+            files: String::new(),
             version: "0".into(),
             kinds: vec![scan::NAME.into(), compile::NAME.into()],
             queues: vec![("cpu".into(), 1)],
@@ -103,7 +111,7 @@ mod tests {
         let kinds = vec![scan::NAME.into(), compile::NAME.into()];
         let room = vec![("cpu".into(), 1)];
         let (node, boot) = (NODE.0.to_owned(), NODE.1.to_owned());
-        let claim = Claim { node: node.clone(), boot: boot.clone(), kinds, room };
+        let claim = Claim { node: node.clone(), boot: boot.clone(), site: None, kinds, room };
         let claimed = store.run(claim).await.expect("it is there");
         let task = claimed.first().expect("a task waits");
         let end = End::Completed { result: Some(result.into()) };

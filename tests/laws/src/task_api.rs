@@ -93,12 +93,14 @@ impl World {
         let store = Store::from(Inline::new(Arc::new(|| Timestamp(1_795_258_889_000))).unwrap());
         let tasks = Tasks::new(store, Kinds::new(vec![Arc::new(Nap)]), Changes::default());
         let access = Access::new(None, AllowedHosts::default()).unwrap();
-        let api = Api::new(tasks.clone(), Arc::new(access));
+        let api = Api::new(tasks.clone(), Arc::new(access), Arc::new(|| None));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let world = Self { api, tasks, runtime };
         world.run(StartNode {
             node: "a".into(),
             boot: "1".into(),
+            site: None,
+            files: String::new(),
             version: "0".into(),
             kinds: vec!["test.nap".into()],
             queues: vec![("cpu".into(), 100)],
@@ -119,7 +121,8 @@ impl World {
         }
         let room = vec![("cpu".into(), 4)];
         let kinds = vec!["test.nap".into()];
-        let begun = world.run(Claim { node: "a".into(), boot: "1".into(), kinds, room });
+        let (node, boot) = ("a".into(), "1".into());
+        let begun = world.run(Claim { node, boot, site: None, kinds, room });
         for task in begun.iter().skip(1) {
             let (code, error) = ("odd".to_owned(), "it was odd".to_owned());
             let end = match task.id.0 % 2 {
@@ -192,6 +195,7 @@ fn new(number: i64) -> NewTask {
         priority: number % 5,
         args: format!("{{\"seconds\":{number}}}"),
         summary: format!("Nap {number}_%"),
+        site: None,
         unique_key: None,
         request_id: None,
         on_loss: OnLoss::Requeue,

@@ -148,6 +148,7 @@ fn options(name: &str, seed: u64, tasks: &Tasks) -> NodeOptions {
     NodeOptions {
         name: name.to_owned(),
         version: "1".to_owned(),
+        files: Vec::new(),
         queues: vec![("cpu".to_owned(), 1), ("net".to_owned(), 3), ("db".to_owned(), 2)],
         schedules: vec![
             schedule("often", OFTEN, 7_000, CatchUp::One),
