@@ -62,10 +62,10 @@
 //! | [`serve`] | the network, the published data, reloads, counters, the admin listener | `answer`, `catalog`, `compile`, `encode`, `explain`, `model`, `runtime`, `snapshot`, `sources` |
 //! | `store` | the rows of tasks, in SQLite or PostgreSQL | `runtime` |
 //! | `tasks` | runs tasks: claims, heartbeats, reaping, schedules | `runtime`, `store` |
-//! | `checks` | what visits to mirrors found out, and the verdicts that follow; pure | `index`, `model` |
+//! | `checks` | what visits to mirrors found out, and the verdicts that follow; pure | `encode`, `index`, `model` |
 //! | `visits` | visits mirrors over HTTP(S) and rsync | `checks`, `encode`, `model`, `runtime` |
-//! | `control` | the half that knows: kinds of tasks, their API and pages | `compile`, `encode`, `index`, `model`, `runtime`, `scan`, `serve`, `snapshot`, `sources`, `store`, `tasks` |
-//! | `mirrorlistd` | this one: options, the command line, the wiring of all parts | `answer`, `compile`, `control`, `encode`, `explain`, `index`, `model`, `quality`, `runtime`, `scan`, `serve`, `snapshot`, `sources`, `store`, `tasks` |
+//! | `control` | the half that knows: kinds of tasks, their API and pages | `catalog`, `checks`, `compile`, `encode`, `index`, `model`, `runtime`, `scan`, `serve`, `snapshot`, `sources`, `store`, `tasks`, `visits` |
+//! | `mirrorlistd` | this one: options, the command line, the wiring of all parts | `answer`, `catalog`, `checks`, `compile`, `control`, `encode`, `explain`, `index`, `model`, `quality`, `runtime`, `scan`, `serve`, `snapshot`, `sources`, `store`, `tasks`, `visits` |
 //!
 //! `tests/it/map.rs` compares the drawing and the table with the manifests.
 //!

@@ -155,7 +155,7 @@ pub fn due(
         let open = told.open.entry(class).or_default();
         let is_known = now_open.is_subset(open);
         if is_known
-            || !told.last.get(&class).is_none_or(|last| now >= last.saturating_add(rules.pause))
+            || told.last.get(&class).is_some_and(|last| now < last.saturating_add(rules.pause))
         {
             open.retain(|item| now_open.contains(item));
             continue;

@@ -118,5 +118,5 @@ fn serve(configuration: &Path, stream: TcpStream) {
     let mut command = Command::new("/usr/bin/rsync");
     command.args(["--daemon", "--no-detach"]).arg(option).stdin(OwnedFd::from(stream));
     let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
-    drop(status.expect("rsync runs"));
+    status.expect("rsync runs");
 }

@@ -179,7 +179,7 @@ fn entry_of(
 type SlowTree = BTreeMap<String, (u64, BTreeMap<String, (u64, u64, u64)>)>;
 
 fn parents(path: &str) -> Vec<String> {
-    let slashes = path.match_indices('/').map(|(at, _)| path[..at].to_owned());
+    let slashes = path.match_indices('/').map(|(at, _)| path.split_at(at).0.to_owned());
     let above = if path.is_empty() { None } else { Some(String::new()) };
     above.into_iter().chain(slashes).collect()
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
 
-use super::gate_as_json;
+use super::gate;
 use crate::cli::ReplayArgs;
 use crate::commands::meant::meant;
 use crate::commands::output::{FAILURE, fail, finish};
@@ -73,7 +73,7 @@ fn as_json(replayed: &Replayed, keys: &[&String]) -> Value {
     let mirrors: Map<String, Value> = keys
         .iter()
         .map(|key| {
-            let gates: Vec<_> = gates(replayed, key).iter().map(gate_as_json).collect();
+            let gates: Vec<_> = gates(replayed, key).iter().map(gate::as_json).collect();
             let events = replayed.events.iter().filter(|(of, _)| of == *key);
             let events: Vec<_> = events.map(|(_, event)| json!(event)).collect();
             ((*key).clone(), json!({ "gates": gates, "events": events }))

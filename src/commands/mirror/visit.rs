@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use serde_json::json;
 
-use super::gate_as_json;
+use super::gate;
 use crate::cli::{VisitArgs, VisitTier};
 use crate::commands::meant::meant;
 use crate::commands::output::{FAILURE, USAGE, complain, fail, finish};
@@ -112,6 +112,6 @@ fn as_text(shown: &Shown) -> String {
 fn as_json(shown: &Shown) -> serde_json::Value {
     json!({
         "visits": shown.visits,
-        "gates": shown.gates.iter().map(gate_as_json).collect::<Vec<_>>(),
+        "gates": shown.gates.iter().map(gate::as_json).collect::<Vec<_>>(),
     })
 }

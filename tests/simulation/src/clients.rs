@@ -53,7 +53,7 @@ impl Clients {
         self.n_requests += 1;
         let name = format!("request {}", self.n_requests);
         let act = match rng.u32(0..100) {
-            0..70 => Act::Submit(draw_request(rng, &name)),
+            0..70 => Act::Submit(Box::new(draw_request(rng, &name))),
             70..82 => Act::Cancel(self.any_known(rng)?),
             82..92 => Act::Wait(self.any_known(rng)?),
             _ => Act::Retry(self.any_known(rng)?),
@@ -70,7 +70,7 @@ impl Clients {
 }
 
 enum Act {
-    Submit(Request),
+    Submit(Box<Request>),
     Cancel(TaskId),
     Wait(TaskId),
     Retry(TaskId),
@@ -117,7 +117,7 @@ struct Client {
 impl Client {
     async fn act(self, act: Act) {
         match act {
-            Act::Submit(request) => self.submit(request).await,
+            Act::Submit(request) => self.submit(*request).await,
             Act::Cancel(id) => self.cancel(id).await,
             Act::Wait(id) => self.wait(id).await,
             Act::Retry(id) => self.retry(id).await,
