@@ -399,7 +399,10 @@ async fn triggers(handle: Handle) {
     };
     let on_tree = async {
         match tree {
-            Some(tree) => trigger::watch_tree(trigger.clone(), tree.clone(), quiet).await,
+            Some(tree) => {
+                let most = handle.options.watched_directories;
+                trigger::watch_tree(trigger.clone(), tree.clone(), most, quiet).await;
+            }
             None => std::future::pending().await,
         }
     };

@@ -23,6 +23,8 @@ pub struct Options {
     pub site: Site,
     /// How long an earlier version of a file of the tree stays known after it was replaced.
     pub keep_versions: Duration,
+    /// How many directories of the tree are looked at all the time for what is new in them, at most.
+    pub watched_directories: usize,
     /// How often tasks are made without a change.
     pub every: Every,
     /// How long ended tasks are kept.
@@ -106,8 +108,6 @@ pub struct PrimaryTree {
     pub source: TreeSource,
     /// The index that a scan makes of it.
     pub index: PathBuf,
-    /// How many of its directories are looked at all the time for what is new in them, at most.
-    pub watched_directories: usize,
 }
 
 /// Tables from which a geography file is built.

@@ -134,9 +134,9 @@ fn the_first_repository_of_an_empty_tree_is_noticed() {
     let folder = site("index = 'HERE/primary.index'", "tree = 'HERE/tree'");
     let path = folder.path().to_owned();
     make_directory(&path.join("tree"));
-    let server = serve(folder);
+    let mut server = serve(folder);
     // The last thing that is done at the start.
-    wait_until("a snapshot is published", || path.join("state/mirrors.snapshot").exists());
+    server.wait_for_log("holds no directory that a mirror carries");
     assert_eq!(server.get(METALINK).status(), 404);
     write_repomd(&path, 1);
     wait_until("its checksum is served", || server.get(METALINK).body.contains("sha256"));

@@ -317,6 +317,7 @@ impl ControlOptions {
             site_name,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             keep_versions: days(self.control_keep_versions().get()),
+            watched_directories: self.control_watch_directories().as_usize(),
             every: Every {
                 scan: seconds(self.control_scan_every()),
                 compile: seconds(self.control_compile_every()),
@@ -375,8 +376,7 @@ impl ControlOptions {
         let Inputs::Catalog(TextCatalog { index: Some(index), .. }) = inputs else {
             return Err(ControlError::NoIndex(key));
         };
-        let watched_directories = self.control_watch_directories().as_usize();
-        Ok(Some(PrimaryTree { source, index: index.clone(), watched_directories }))
+        Ok(Some(PrimaryTree { source, index: index.clone() }))
     }
 
     fn geography(&self) -> Result<Option<GeographyTables>, ControlError> {

@@ -2,7 +2,7 @@
 //! it.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use store::operations::read::List;
@@ -17,6 +17,8 @@ use sources::Revision;
 
 /// How long the file must be left alone. It is replaced as a whole, and the store knows that a moment later.
 const QUIET: Duration = Duration::from_secs(1);
+/// How often it is compared with what was compiled last, even if no change was seen.
+const VERIFY: Duration = Duration::from_secs(10);
 /// How long it is not looked at again, so that two who publish the same file do not keep each other busy.
 const PAUSE: Duration = Duration::from_secs(60);
 
@@ -25,7 +27,14 @@ pub(crate) async fn watch_published(trigger: Trigger, file: PathBuf) {
     let watched = file.clone();
     let mut changes = Changes::new(QUIET, move || Revision::of_files([watched.as_path()]));
     loop {
-        let (since, _) = changes.next().await;
+        // A file that comes and goes between two looks has not changed for who looks.
+        let changed = tokio::time::timeout(VERIFY, changes.next()).await;
+        let since = changed.map_or_else(|_| Instant::now(), |(since, _)| since);
+        if is_ours(&trigger, file.clone()).await {
+            continue;
+        }
+        // Perhaps the store does not know yet what was published just now.
+        tokio::time::sleep(QUIET).await;
         if is_ours(&trigger, file.clone()).await {
             continue;
         }
@@ -47,8 +56,12 @@ async fn is_ours(trigger: &Trigger, file: PathBuf) -> bool {
         limit: 1,
         ..List::default()
     };
-    // Without an answer, another compile does no harm.
+    // Without an answer, nothing can be said.
     let last = trigger.tasks.store().run(last).await.unwrap_or_default();
+    // Nothing was published yet.
+    if last.is_empty() {
+        return true;
+    }
     let result = last.first().and_then(|task| task.result.as_deref());
     let result = result.and_then(|json| serde_json::from_str::<Value>(json).ok());
     let made = result.as_ref().and_then(|result| result.get(compile::GENERATION)?.as_str());

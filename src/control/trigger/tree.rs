@@ -22,12 +22,17 @@ const INTERVAL: Duration = Duration::from_secs(2);
 const SHARE: u32 = 20;
 
 /// Makes a task to scan whenever the tree has changed. Never returns.
-pub(crate) async fn watch_tree(trigger: Trigger, tree: PrimaryTree, quiet: Duration) {
+pub(crate) async fn watch_tree(
+    trigger: Trigger,
+    tree: PrimaryTree,
+    max_directories: usize,
+    quiet: Duration,
+) {
     let top = match tree.source {
         TreeSource::Tree(top) => top,
         TreeSource::RsyncListing(listing) => return watch_listing(trigger, listing, quiet).await,
     };
-    let (index, max_directories) = (tree.index, tree.watched_directories);
+    let index = tree.index;
     let mut watched = Watched::default();
     loop {
         let (top, index) = (top.clone(), index.clone());

@@ -301,7 +301,8 @@ async fn an_examination_names_what_cannot_be() {
         ["I1 the table task has the number 30, and 0 is the last that was given"]
     );
     raw("DROP TABLE task_event").await;
-    raw("CREATE TABLE task_event(id INTEGER PRIMARY KEY, task INTEGER, at INTEGER)").await;
+    raw("CREATE TABLE task_event(id INTEGER PRIMARY KEY, task INTEGER, at INTEGER, what TEXT)")
+        .await;
     raw("INSERT INTO task_event(task, at) VALUES(77, 1)").await;
     assert!(
         faults().await.contains(&"I1 1 events are those of task 77, which is missing".to_owned())

@@ -235,7 +235,7 @@ async fn i1_two_tasks_of_one_request_are_found() {
         state: "enqueued".into(),
         is_new: true,
     }));
-    finds(&history, &rows, "I1", "request r2 made 2 and 4");
+    finds(&history, &rows, "I1", "request r2 was told 2 and 4");
 }
 
 #[tokio::test]

@@ -99,7 +99,7 @@ impl Model {
             Some(_) => (State::Cancelled, What::Cancelled),
             None => (State::Enqueued, What::Returned),
         };
-        let run_after = task.run_after;
+        let run_after = task.run_after.min(now);
         leave(task, state, now, run_after);
         self.close((op.id, op.claim), now, what, None);
         self.after_end(now, op.id)?;

@@ -502,7 +502,7 @@ impl Model {
 /// What runs a task once more.
 pub(crate) fn again(task: &Task) -> NewTask {
     NewTask {
-        site: None,
+        site: task.site.clone(),
         kind: task.kind.clone(),
         queue: task.queue.clone(),
         priority: task.priority,
