@@ -38,7 +38,7 @@ pub enum MirrorCommand {
     /// is printed that repeats it. The verdict is the one that these visits alone would give: a mirror is not
     /// left out because of one visit. Nothing is written.
     #[command(args_override_self = true)]
-    Visit(VisitArgs),
+    Visit(Box<VisitArgs>),
     /// Judge recorded visits again: the same records give the same verdicts
     ///
     /// Each line of the file is a record in JSON: settings, what the catalog expects, a scan of the primary, a

@@ -134,7 +134,7 @@ fn the_first_repository_of_an_empty_tree_is_noticed() {
     let folder = site("index = 'HERE/primary.index'", "tree = 'HERE/tree'");
     let path = folder.path().to_owned();
     make_directory(&path.join("tree"));
-    let mut server = serve(folder);
+    let server = serve(folder);
     // The last thing that is done at the start.
     server.wait_for_log("holds no directory that a mirror carries");
     assert_eq!(server.get(METALINK).status(), 404);

@@ -116,7 +116,8 @@ fn a_task_lives_behind_a_pooler_as_without_one() {
     // Many at once, each transaction on whatever connection is free.
     let n_tasks = on_threads(8, move |_| {
         let store = open(&url);
-        (0..50).map(|_| block_on(store.run(Enqueue(task()))).unwrap().id).count()
+        let enqueued = (0..50).map(|_| block_on(store.run(Enqueue(task()))).unwrap().id);
+        enqueued.collect::<Vec<_>>().len()
     });
     let n_tasks: usize = n_tasks.into_iter().sum::<usize>() + 2;
     let n_rows = server.query("a", "SELECT count(*) FROM mirrorlistd.task");
