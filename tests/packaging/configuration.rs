@@ -136,6 +136,7 @@ fn it_is_accepted_with_every_key_uncommented() {
         "catalog",
         "almalinux",
         "index",
+        "findings_file",
         "cache",
         "global_netblocks",
         "cccsv",
