@@ -191,11 +191,13 @@ impl Client {
     pub fn ask_until_answered(&self, method: &str, target: &str, body: &str) -> Answer {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            match self.ask(method, target, body) {
+            let answer = self.ask(method, target, body);
+            let said = match answer {
                 Some(answer) if answer.status != 503 => return answer,
-                _ => thread::sleep(PAUSE),
-            }
-            assert!(Instant::now() < deadline, "no answer to {method} {target}");
+                answer => answer.map(|answer| answer.body),
+            };
+            assert!(Instant::now() < deadline, "no answer to {method} {target}: {said:?}");
+            thread::sleep(PAUSE);
         }
     }
 
