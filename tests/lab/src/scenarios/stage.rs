@@ -80,7 +80,7 @@ pub(super) async fn visit_by(crawler: &Crawler, plan: &Plan) -> (Visited, Vec<St
 pub(super) fn class(outcome: &Outcome) -> Option<FailureClass> {
     match outcome {
         Outcome::Failed(failure) => Some(failure.class),
-        Outcome::Good | Outcome::NotTested => None,
+        Outcome::Good | Outcome::NotTested | Outcome::NoAddress => None,
     }
 }
 
@@ -90,6 +90,7 @@ pub(super) fn urls(visited: &Visited) -> Vec<String> {
         let outcome = match &seen.outcome {
             Outcome::Good => "good".to_owned(),
             Outcome::NotTested => "not tested".to_owned(),
+            Outcome::NoAddress => "no address".to_owned(),
             Outcome::Failed(failure) => failure.class.to_string(),
         };
         format!("{} {} {outcome}", seen.url, seen.version.as_str())
