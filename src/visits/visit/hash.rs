@@ -6,7 +6,8 @@ use checks::class::FailureClass;
 use checks::observation::{Content, End, Failure, Outcome, RepositorySeen};
 
 use super::legs::{self, Leg};
-use super::session::{Session, Stop, Work};
+use super::session::{Session, Stop};
+use super::work::Work;
 use crate::plan::{Repository, Tree};
 use crate::request::Ask;
 use crate::target::Target;

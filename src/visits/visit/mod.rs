@@ -6,6 +6,7 @@
 //!
 //! What was seen is written into the record at once, so whatever ends the visit, the rest is simply missing.
 
+mod work;
 mod session;
 mod legs;
 mod probe;
@@ -22,7 +23,7 @@ use tokio::time::{Instant, sleep};
 use super::crawler::{Crawler, Visited};
 use super::plan::{Hints, Plan};
 use super::trace::{self, Trace};
-use session::Work;
+use work::Work;
 
 impl Crawler {
     /// Visits a mirror as planned, until everything is asked, a budget is used up, the mirror wants to be left

@@ -5,7 +5,8 @@ use checks::observation::{End, Failure, Outcome, UrlSeen};
 use model::base_url::BaseUrl;
 use model::families::IpVersion;
 
-use super::session::{Session, Stop, Work};
+use super::session::{Session, Stop};
+use super::work::Work;
 use crate::plan::Tree;
 use crate::request::Ask;
 use crate::target::Target;

@@ -3,7 +3,8 @@
 use checks::observation::{DirectorySeen, End, Outcome};
 
 use super::legs::{self, Leg};
-use super::session::{Fetched, Session, Stop, Work};
+use super::session::{Fetched, Session, Stop};
+use super::work::Work;
 use crate::plan::{Sample, Tree};
 use crate::request::Ask;
 use crate::response;
