@@ -272,8 +272,9 @@ mod tests {
         let versions = vec![version(300, 1), version(200, 2), version(100, 1)];
         let repomd = repomd(&file(versions), NOW);
         let known: Vec<_> =
-            repomd.versions.iter().map(|known| (&known.sha256[..2], known.replaced)).collect();
-        assert_eq!(known, [("01", None), ("02", Some(300))]);
+            repomd.versions.iter().map(|known| (&*known.sha256, known.replaced)).collect();
+        let (first, second) = ("01".repeat(32), "02".repeat(32));
+        assert_eq!(known, [(&*first, None), (&*second, Some(300))]);
     }
 
     #[test]
