@@ -65,7 +65,7 @@ pub fn summarize(visit: &Visit, at: Moment) -> LastVisit {
         let seen = visit.urls.iter().filter(|seen| seen.version == version);
         seen.filter_map(|seen| match &seen.outcome {
             Outcome::Good => Some(true),
-            Outcome::NotTested => None,
+            Outcome::NotTested | Outcome::NoAddress => None,
             Outcome::Failed(failure) => {
                 let is_said = failure.class.is_of_mirror() && failure.class != FailureClass::Busy;
                 is_said.then_some(false)

@@ -93,8 +93,10 @@ pub struct UrlSeen {
 pub enum Outcome {
     /// It answered as it should.
     Good,
-    /// It was not tried, as we have no such version of IP, or the host has no address of it.
+    /// It was not tried, as we have no such version of IP: nothing was learned.
     NotTested,
+    /// It was not tried, as DNS says for certain that the host has no address of that version.
+    NoAddress,
     /// It failed.
     Failed(Failure),
 }
@@ -193,6 +195,17 @@ mod tests {
         let failure = Failure::new(FailureClass::Dns, "u", &format!("a\nb{}", "ü".repeat(200)));
         assert!(failure.detail.starts_with("a b"));
         assert!(failure.detail.len() <= MAX_DETAIL);
+    }
+
+    #[test]
+    fn outcomes_have_stable_names() {
+        for (outcome, name) in [
+            (Outcome::Good, "good"),
+            (Outcome::NotTested, "not_tested"),
+            (Outcome::NoAddress, "no_address"),
+        ] {
+            assert_eq!(serde_json::to_string(&outcome).unwrap(), format!("\"{name}\""));
+        }
     }
 
     #[test]

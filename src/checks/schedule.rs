@@ -16,7 +16,7 @@ use crate::history::History;
 use crate::inventory::{Entry, Tree};
 use crate::observation::Tier;
 use crate::settings::Settings;
-use crate::state::{MirrorState, RepositoryState, RouteState, RouteVerdict};
+use crate::state::{MAX_URLS, MirrorState, RepositoryState, RouteState, RouteVerdict};
 
 /// The shortest time between two visits to a mirror, in seconds.
 const MIN_PAUSE: u64 = 60;
@@ -121,8 +121,11 @@ impl<'a> Scheduling<'a> {
         &self,
     ) -> impl Iterator<Item = (&'a Tree, &'a String, IpVersion, Option<&'a RouteState>)> {
         let state = self.state;
+        // Nothing would be kept of a URL that is too many, so it would be due for ever.
+        let fits =
+            move |url: &&String| state.routes.contains_key(*url) || state.routes.len() < MAX_URLS;
         self.entry.trees.iter().flat_map(move |tree| {
-            tree.urls.iter().flat_map(move |url| {
+            tree.urls.iter().filter(fits).flat_map(move |url| {
                 let routes = state.routes.get(url);
                 let of =
                     move |version| (tree, url, version, routes.map(|routes| routes.over(version)));
@@ -535,6 +538,16 @@ mod tests {
         let earlier = now.clock - 1_000_000;
         let next = next_visit("m", state, entry, history, &settings, earlier).unwrap();
         assert!(next.at <= earlier, "{next:?}");
+    }
+
+    #[test]
+    fn urls_that_are_too_many_keep_no_repository_from_being_looked_at() {
+        let mut walk = Walk::new(2);
+        walk.entry.trees[0].urls =
+            (0..MAX_URLS + 6).map(|n| format!("http://a.example/{n}/")).collect();
+        walk.until(START + 86_400, |_, _| true);
+        assert!(walk.visits.iter().skip(3).all(|visit| visit.tier == Tier::Hash));
+        assert!(walk.visits.len() > 100, "{}", walk.visits.len());
     }
 
     #[test]

@@ -12,8 +12,8 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   mirrorlistd mirror visit berlin --catalog catalog.toml --index tree.index
       Ask every URL of the mirror over IPv4 and IPv6, and compare its repositories with the primary.
-  mirrorlistd mirror visit 1042 --config /etc/mirrorlistd/mirrorlistd.toml --json
-      The same of a mirror of MirrorManager, for a script.
+  mirrorlistd mirror visit 1042 --config /etc/mirrorlistd/mirrorlistd.toml --json > visits.jsonl
+      The same of a mirror of MirrorManager, recorded.
   mirrorlistd mirror replay visits.jsonl
       Judge recorded visits again.
 
@@ -42,7 +42,8 @@ pub enum MirrorCommand {
     /// Judge recorded visits again: the same records give the same verdicts
     ///
     /// Each line of the file is a record in JSON: settings, what the catalog expects, a scan of the primary, a
-    /// visit, or a switch that somebody turned, in the order in which they became known.
+    /// visit, or a switch that somebody turned, in the order in which they became known. `mirror visit --json`
+    /// prints such lines.
     #[command(args_override_self = true)]
     Replay(ReplayArgs),
 }
@@ -68,7 +69,8 @@ pub struct VisitArgs {
     /// Visit addresses that are not global as well: of an intranet, or of this machine
     #[arg(long, alias = "allow_private_targets")]
     pub allow_private_targets: bool,
-    /// Print JSON: the records of the visits, and the gates
+    /// Print records as lines of JSON, for `mirror replay`: what is expected of the mirror, what the primary
+    /// has, and the visits
     #[arg(long)]
     pub json: bool,
     /// Where the data comes from.

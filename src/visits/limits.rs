@@ -101,12 +101,11 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The longest visit of a tier to a mirror with so many URLs.
-    pub fn wall(&self, tier: Tier, n_urls: usize) -> Duration {
+    /// The longest visit of a tier over so many routes.
+    pub fn wall(&self, tier: Tier, n_routes: usize) -> Duration {
         match tier {
-            // Each URL over each version of IP.
             Tier::Probe => {
-                let n = u32::try_from(n_urls.saturating_mul(2)).unwrap_or(u32::MAX).max(1);
+                let n = u32::try_from(n_routes).unwrap_or(u32::MAX).max(1);
                 self.probe.saturating_mul(n).min(self.visit)
             }
             Tier::Hash | Tier::Sample | Tier::Listing => self.visit,

@@ -21,8 +21,8 @@ pub struct Plan {
     pub started: u64,
     /// What the mirror serves, by the base URLs below which it does.
     pub trees: Vec<Tree>,
-    /// The versions of IP that we have ourselves, the one to prefer first (see
-    /// [`own_versions`](super::own_versions::find)).
+    /// The versions of IP that we have ourselves (see [`own_versions`](super::own_versions::find)). Over others
+    /// nothing is asked.
     pub versions: Vec<IpVersion>,
     /// Which redirects are followed.
     pub redirects: RedirectPolicy,
@@ -33,14 +33,24 @@ pub struct Plan {
 /// What a mirror serves below the same base URLs. Mirrors that keep each category elsewhere have several.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Tree {
-    /// The base URLs. Those of rsync and FTP are left out.
-    pub urls: Vec<BaseUrl>,
-    /// The path of a small file for probes, below each base URL; `None` asks for the top directory.
-    pub probe: Option<String>,
+    /// How it is asked, in this order. URLs of rsync and FTP are left out.
+    pub routes: Vec<Route>,
+    /// The paths of small files for probes, below each base URL. The next one is asked for where a mirror says
+    /// that it does not have the one before; without any, the top directory is.
+    pub probes: Vec<String>,
     /// The repositories that it should carry.
     pub repositories: Vec<Repository>,
     /// The files to look for.
     pub samples: Vec<Sample>,
+}
+
+/// A base URL over a version of IP.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Route {
+    /// The base URL.
+    pub url: BaseUrl,
+    /// The version of IP.
+    pub version: IpVersion,
 }
 
 /// A repository that a mirror should carry.
@@ -66,9 +76,21 @@ pub struct Sample {
 /// What one visit hands on to the next, beside what it has seen.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Hints {
-    /// The ETag of each URL of a `repomd.xml` that was read whole. The next visit asks for what has changed
-    /// since; a caller that wants all of it leaves them out.
-    pub etags: BTreeMap<String, String>,
+    /// By URL, each `repomd.xml` that was read whole and has an ETag. The next visit asks for it only if it has
+    /// changed since; a caller that wants all of it leaves them out. A visit that does not ask for a URL keeps
+    /// what is known of it, because most visits ask for some of the repositories: the caller forgets those that
+    /// have left the catalog.
+    pub files: BTreeMap<String, KnownFile>,
     /// Whether the mirror refuses HEAD and answers GET. The caller forgets it after a week.
     pub head_is_refused: bool,
+}
+
+/// A `repomd.xml` as a URL last sent it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KnownFile {
+    /// Its ETag.
+    pub etag: String,
+    /// Its SHA-256, in hexadecimal digits: what the URL still has if it says that nothing has changed. Another
+    /// URL of the mirror may have something else.
+    pub sha256: String,
 }

@@ -6,6 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use checks::class::FailureClass;
+use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -23,7 +24,7 @@ pub enum Roots {
     Given(Vec<Vec<u8>>),
 }
 
-/// Opens TLS over connections. Clones share the roots and the sessions.
+/// Opens TLS over connections, with a full handshake each time. Clones share the roots.
 #[derive(Clone)]
 pub struct Tls(TlsConnector);
 
@@ -76,6 +77,9 @@ impl Tls {
             builder.with_safe_default_protocol_versions().map_err(TlsSetupError::Provider)?;
         let mut config = builder.with_root_certificates(store).with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        // A session that is resumed brings no certificate, so one that has expired since, or was replaced by a
+        // wrong one, would not be seen.
+        config.resumption = Resumption::disabled();
         Ok(Self(TlsConnector::from(Arc::new(config))))
     }
 

@@ -31,6 +31,8 @@ mod suites;
 #[cfg(feature = "control")]
 mod control;
 #[cfg(feature = "control")]
+mod mirror_commands;
+#[cfg(feature = "control")]
 mod store_move;
 #[cfg(feature = "control")]
 mod task_commands;

@@ -33,6 +33,9 @@ const TWO_STORES: &str =
 const FIRST_STEPS: &str =
     "`tests/clients/first_steps.rs` runs this chapter, with mirrors that exist";
 
+const VISITS: &str =
+    "there is no such mirror; `tests/it/mirror_commands.rs` visits mirrors on loopback";
+
 /// Commands that are not run here, by the end of their document's path; and why.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("README.md", "cargo test --workspace", "it runs this test"),
@@ -58,6 +61,17 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
          'repo=baseos-9&arch=x86_64'",
         "needs a configured server; the demo is explained above it with the same options",
     ),
+    (
+        "checks.md",
+        "mirrorlistd mirror visit berlin --catalog catalog.toml --index primary.index",
+        VISITS,
+    ),
+    (
+        "checks.md",
+        "mirrorlistd mirror visit berlin --catalog catalog.toml --index primary.index --json > visits.jsonl",
+        VISITS,
+    ),
+    ("checks.md", "mirrorlistd mirror replay visits.jsonl", VISITS),
     ("first-steps.md", "createrepo_c tree/9/x86_64", FIRST_STEPS),
     ("first-steps.md", "mirrorlistd scan tree -o primary.index", FIRST_STEPS),
     (

@@ -75,10 +75,10 @@ impl RouteState {
     ) {
         self.tried = now;
         match &seen.outcome {
-            Outcome::NotTested if self.verdict == RouteVerdict::Unknown => {
+            Outcome::NotTested | Outcome::NoAddress if self.verdict == RouteVerdict::Unknown => {
                 self.set(RouteVerdict::NotTested, now);
             }
-            Outcome::NotTested => {}
+            Outcome::NotTested | Outcome::NoAddress => {}
             Outcome::Good => {
                 self.failure = None;
                 self.address = seen.address;

@@ -1,6 +1,5 @@
 //! `mirrorlistd mirror`: what is known of mirrors, and visits to them.
 
-mod gate;
 mod replay;
 mod visit;
 

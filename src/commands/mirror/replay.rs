@@ -7,7 +7,6 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
 
-use super::gate;
 use crate::cli::ReplayArgs;
 use crate::commands::meant::meant;
 use crate::commands::output::{FAILURE, fail, finish};
@@ -73,11 +72,16 @@ fn as_json(replayed: &Replayed, keys: &[&String]) -> Value {
     let mirrors: Map<String, Value> = keys
         .iter()
         .map(|key| {
-            let gates: Vec<_> = gates(replayed, key).iter().map(gate::as_json).collect();
+            let gates: Vec<_> = gates(replayed, key).iter().map(gate).collect();
             let events = replayed.events.iter().filter(|(of, _)| of == *key);
             let events: Vec<_> = events.map(|(_, event)| json!(event)).collect();
             ((*key).clone(), json!({ "gates": gates, "events": events }))
         })
         .collect();
     json!({ "mirrors": mirrors, "rounds_with_own_fault": replayed.n_own_faults })
+}
+
+/// What a gate is about, whether the mirror passes, and what is the case.
+fn gate(gate: &Gate) -> Value {
+    json!({ "of": gate.kind.to_string(), "passed": gate.is_passed, "text": gate.text })
 }

@@ -3,9 +3,6 @@
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use serde_json::json;
-
-use super::gate;
 use crate::cli::{VisitArgs, VisitTier};
 use crate::commands::meant::meant;
 use crate::commands::output::{FAILURE, USAGE, complain, fail, finish};
@@ -25,10 +22,13 @@ pub(super) fn run(args: &VisitArgs) -> ExitCode {
         Ok(shown) => (shown, args.json),
         Err((status, reason)) => return fail(status, reason),
     };
-    let is_fine = shown.gates.iter().all(|gate| gate.is_passed != Some(false))
-        && shown.visits.iter().all(is_good);
+    let is_fine =
+        shown.gates.iter().all(|gate| gate.is_passed != Some(false)) && shown.visits().all(is_good);
     let status = match json {
-        true => finish(format_args!("{:#}\n", as_json(&shown))),
+        true => match as_json(&shown) {
+            Ok(lines) => finish(lines),
+            Err(error) => return fail(FAILURE, error),
+        },
         false => finish(as_text(&shown)),
     };
     match is_fine {
@@ -45,6 +45,12 @@ fn visit(args: &VisitArgs) -> Result<Shown, (u8, String)> {
     let expected = Expected::of(&catalog);
     if !expected.mirrors.contains_key(&args.key) {
         return Err((FAILURE, unknown(&args.key, &catalog, &expected)));
+    }
+    if let Some(n) = expected.left_out.get(&args.key) {
+        complain(format_args!(
+            "mirrorlistd: mirror `{}` has too many URLs: {n} of them are not visited",
+            printable(&args.key)
+        ));
     }
     let both = [(args.ipv4, IpVersion::V4), (args.ipv6, IpVersion::V6)];
     let options = Options {
@@ -109,9 +115,12 @@ fn as_text(shown: &Shown) -> String {
     lines.collect()
 }
 
-fn as_json(shown: &Shown) -> serde_json::Value {
-    json!({
-        "visits": shown.visits,
-        "gates": shown.gates.iter().map(gate::as_json).collect::<Vec<_>>(),
-    })
+/// A line for each record, as a replay reads them.
+fn as_json(shown: &Shown) -> serde_json::Result<String> {
+    let mut lines = String::new();
+    for record in &shown.records {
+        lines += &serde_json::to_string(record)?;
+        lines.push('\n');
+    }
+    Ok(lines)
 }

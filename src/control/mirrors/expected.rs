@@ -1,12 +1,14 @@
 //! What a catalog expects of its mirrors: where each is visited, and what it should have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::Catalog;
 use catalog::records::{Directory, File, VersionOrder};
 use checks::history::{PrimaryScan, PrimaryVersion};
 use checks::inventory::{self, Inventory};
+use checks::state::MAX_URLS;
 use model::base_url::BaseUrl;
+use model::families::IpVersion;
 use model::host_set;
 use model::ids::{DirectoryId, HostId};
 use model::url::Protocol;
@@ -14,6 +16,9 @@ use visits::plan;
 
 /// The file whose hash tells the version of a repository.
 const REPOMD: &str = "repomd.xml";
+/// A repository with one version that is younger than this, in seconds, may be new: mirrors need not have it
+/// yet. The index of a tree keeps the versions before for longer.
+const NEW: u64 = 2 * 86_400;
 
 /// What is expected of all mirrors that can be visited. Private mirrors cannot: they are not reached from
 /// elsewhere.
@@ -21,6 +26,8 @@ const REPOMD: &str = "repomd.xml";
 pub struct Expected {
     /// By the key of the mirror, as text.
     pub mirrors: BTreeMap<String, Vec<Tree>>,
+    /// How many URLs of a mirror are not visited, because it has more than [`MAX_URLS`] of them; by its key.
+    pub left_out: BTreeMap<String, usize>,
     /// The versions of each `repomd.xml` that the catalog knows.
     pub primary: PrimaryScan,
 }
@@ -32,6 +39,8 @@ pub struct Tree {
     pub urls: Vec<BaseUrl>,
     /// Its repositories, the one with the smallest `repomd.xml` first.
     pub repositories: Vec<plan::Repository>,
+    /// The paths of files for probes, the one to ask for first at the beginning.
+    pub probes: Vec<String>,
     /// The directories that it carries, without those below others of them.
     pub directories: Vec<String>,
 }
@@ -55,14 +64,21 @@ impl Expected {
                 mirrors.entry(mirror.key.to_string()).or_default().push(tree);
             }
         }
-        let repositories = repodata.iter().map(|(id, (_, versions))| {
+        let mut left_out = BTreeMap::new();
+        for (key, trees) in &mut mirrors {
+            let n = cut(trees);
+            if n > 0 {
+                left_out.insert(key.clone(), n);
+            }
+        }
+        let repositories = repodata.iter().map(|(id, repomd)| {
             let name =
                 catalog.directories.get(id.index()).map(|directory| directory.name.to_string());
-            (name.unwrap_or_default(), versions.clone())
+            (name.unwrap_or_default(), repomd.versions.clone())
         });
         let primary =
             PrimaryScan { scanned: catalog.created, repositories: Some(repositories.collect()) };
-        Self { mirrors, primary }
+        Self { mirrors, left_out, primary }
     }
 
     /// The same as verdicts need it.
@@ -82,47 +98,85 @@ impl Expected {
 }
 
 impl Tree {
-    /// The same as a visit needs it.
-    pub fn to_plan(&self) -> plan::Tree {
+    /// The same as a visit to all of it needs it: each URL over each version of IP, those of our `own` first.
+    pub fn to_plan(&self, own: &[IpVersion]) -> plan::Tree {
+        let mut versions = IpVersion::ALL;
+        versions.sort_by_key(|version| {
+            own.iter().position(|known| known == version).unwrap_or(own.len())
+        });
+        let routes = self
+            .urls
+            .iter()
+            .flat_map(|url| versions.map(|version| plan::Route { url: url.clone(), version }));
         plan::Tree {
-            urls: self.urls.clone(),
-            probe: self.repositories.first().map(|repository| repository.path.clone()),
+            routes: routes.collect(),
+            probes: self.probes.clone(),
             repositories: self.repositories.clone(),
             samples: Vec::new(),
         }
     }
 }
 
-/// The directories with a `repomd.xml`: its size, and its versions.
-fn repodata(catalog: &Catalog) -> BTreeMap<DirectoryId, (u64, Vec<PrimaryVersion>)> {
+/// A `repomd.xml` of the primary.
+struct Repomd {
+    /// The size of the current version, in bytes.
+    size: u64,
+    /// Whether there was none before, not long ago.
+    is_new: bool,
+    /// All versions, the current one first.
+    versions: Vec<PrimaryVersion>,
+}
+
+/// The directories with a `repomd.xml`.
+fn repodata(catalog: &Catalog) -> BTreeMap<DirectoryId, Repomd> {
     let mut found = BTreeMap::new();
     for (index, directory) in catalog.directories.iter().enumerate() {
         let file = directory.files.iter().find(|file| file.name == REPOMD);
         if let (Some(file), Some(id)) = (file, DirectoryId::new(index)) {
-            found.insert(id, versions(file));
+            found.insert(id, repomd(file, catalog.created));
         }
     }
     found
 }
 
-/// The size of the current version, and all versions, the current one first. A version counts as replaced
-/// when the one after it was made.
-fn versions(file: &File) -> (u64, Vec<PrimaryVersion>) {
+/// A version counts as replaced when the one after it was made. The catalog has no file that was withdrawn. Of
+/// equal versions the first one counts: the primary may have gone back to an earlier one.
+fn repomd(file: &File, now: u64) -> Repomd {
     let mut versions: Vec<_> = file.versions.iter().collect();
     if file.order == VersionOrder::ByTime {
         versions.sort_by_key(|version| std::cmp::Reverse(version.timestamp));
     }
     let size = versions.first().map_or(0, |version| version.size);
+    let is_new = matches!(versions[..], [only] if only.timestamp.saturating_add(NEW) > now);
     let mut replaced = None;
-    let mut known = Vec::new();
+    let mut known: Vec<PrimaryVersion> = Vec::new();
     for version in versions {
         if let Some(sha256) = &version.checksums.sha256 {
-            let sha256 = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-            known.push(PrimaryVersion { sha256, replaced });
+            let sha256: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+            if known.iter().all(|known| known.sha256 != sha256) {
+                known.push(PrimaryVersion { sha256, replaced });
+            }
         }
         replaced = Some(version.timestamp);
     }
-    (size, known)
+    Repomd { size, is_new, versions: known }
+}
+
+/// Takes the URLs out that are too many of a mirror, and trees without any; how many URLs.
+fn cut(trees: &mut Vec<Tree>) -> usize {
+    let mut kept: BTreeSet<String> = BTreeSet::new();
+    let mut left_out: BTreeSet<String> = BTreeSet::new();
+    for tree in &mut *trees {
+        tree.urls.retain(|url| {
+            let url = url.as_str();
+            let fits = kept.contains(url) || kept.len() < MAX_URLS;
+            let list = if fits { &mut kept } else { &mut left_out };
+            list.insert(url.to_owned());
+            fits
+        });
+    }
+    trees.retain(|tree| !tree.urls.is_empty());
+    left_out.len()
 }
 
 /// The mirrors that carry a directory for everybody, each with its list of URLs.
@@ -142,7 +196,7 @@ fn tree(
     catalog: &Catalog,
     urls: u32,
     directories: &[DirectoryId],
-    repodata: &BTreeMap<DirectoryId, (u64, Vec<PrimaryVersion>)>,
+    repodata: &BTreeMap<DirectoryId, Repomd>,
 ) -> Tree {
     let list = catalog.url_lists.get(urls as usize);
     let texts = list.into_iter().flatten().filter_map(|&at| catalog.urls.get(at as usize));
@@ -153,13 +207,13 @@ fn tree(
     let mut tops: Vec<String> = Vec::new();
     for id in directories {
         let Some(directory) = catalog.directories.get(id.index()) else { continue };
-        if let Some((size, _)) = repodata.get(id) {
+        if let Some(repomd) = repodata.get(id) {
             let path = match &*directory.subpath {
                 "" => REPOMD.to_owned(),
                 subpath => format!("{subpath}/{REPOMD}"),
             };
             let directory = directory.name.to_string();
-            repositories.push((*size, plan::Repository { directory, path }));
+            repositories.push((repomd, plan::Repository { directory, path }));
         }
         // In order of names a directory comes after those above it, though not always at once.
         let is_within = |top: &String| {
@@ -170,11 +224,94 @@ fn tree(
             tops.push(directory.name.to_string());
         }
     }
-    repositories
-        .sort_by(|one, other| (one.0, &one.1.directory).cmp(&(other.0, &other.1.directory)));
+    repositories.sort_by(|(one, of_one), (other, of_other)| {
+        (one.size, &of_one.directory).cmp(&(other.size, &of_other.directory))
+    });
     Tree {
         urls: urls.collect(),
+        probes: probes(&repositories),
         repositories: repositories.into_iter().map(|(_, repository)| repository).collect(),
         directories: tops,
+    }
+}
+
+/// The files for probes: of the repositories with the smallest `repomd.xml`, a middle one and the largest, so
+/// that hardly any mirror leaves all of them out. New repositories are taken only if there are no others.
+fn probes(repositories: &[(&Repomd, plan::Repository)]) -> Vec<String> {
+    let is_old = |(repomd, _): &&(&Repomd, plan::Repository)| !repomd.is_new;
+    let mut usable: Vec<_> = repositories.iter().filter(is_old).collect();
+    if usable.is_empty() {
+        usable = repositories.iter().collect();
+    }
+    let last = usable.len().saturating_sub(1);
+    let mut places = vec![0, last / 2, last];
+    places.dedup();
+    let chosen = places.into_iter().filter_map(|at| usable.get(at));
+    chosen.map(|(_, repository)| repository.path.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use catalog::records::Version;
+    use model::checksum::Checksums;
+
+    const NOW: u64 = 1_800_000_000;
+
+    fn version(timestamp: u64, byte: u8) -> Version {
+        let checksums = Checksums { sha256: Some([byte; 32]), ..Checksums::default() };
+        Version { timestamp, size: 100, checksums }
+    }
+
+    fn file(versions: Vec<Version>) -> File {
+        File { name: REPOMD.into(), versions, order: VersionOrder::CurrentFirst }
+    }
+
+    #[test]
+    fn a_version_that_came_back_is_current_and_not_replaced() {
+        let versions = vec![version(300, 1), version(200, 2), version(100, 1)];
+        let repomd = repomd(&file(versions), NOW);
+        let known: Vec<_> =
+            repomd.versions.iter().map(|known| (&*known.sha256, known.replaced)).collect();
+        let (first, second) = ("01".repeat(32), "02".repeat(32));
+        assert_eq!(known, [(&*first, None), (&*second, Some(300))]);
+    }
+
+    #[test]
+    fn probes_are_spread_over_repositories_that_are_not_new() {
+        let old = |n: u64| repomd(&file(vec![version(NOW - 9 * 86_400 + n, 1)]), NOW);
+        let new = repomd(&file(vec![version(NOW - 3_600, 1)]), NOW);
+        let busy = repomd(&file(vec![version(NOW - 3_600, 2), version(NOW - 7_200, 1)]), NOW);
+        let paths = |all: &[&Repomd]| {
+            let repository = |n: usize| plan::Repository {
+                directory: format!("{n}"),
+                path: format!("{n}/repomd.xml"),
+            };
+            let all: Vec<_> =
+                all.iter().enumerate().map(|(n, repomd)| (*repomd, repository(n))).collect();
+            probes(&all).join(" ")
+        };
+        let old = [old(1), old(2), old(3)];
+        assert_eq!(
+            paths(&[&new, &old[0], &new, &old[1], &busy, &old[2], &new]),
+            "1/repomd.xml 3/repomd.xml 5/repomd.xml"
+        );
+        assert_eq!(paths(&[&new, &busy]), "1/repomd.xml");
+        assert_eq!(paths(&[&new, &new]), "0/repomd.xml 1/repomd.xml");
+        assert_eq!(paths(&[]), "");
+    }
+
+    #[test]
+    fn urls_that_are_too_many_of_a_mirror_are_left_out() {
+        let tree = |from: usize, to: usize| {
+            let url = |n: usize| BaseUrl::parse(&format!("http://m.example/{n}")).unwrap();
+            Tree { urls: (from..to).map(url).collect(), ..Tree::default() }
+        };
+        let mut trees = vec![tree(0, 60), tree(50, 70), tree(70, 72)];
+        assert_eq!(cut(&mut trees), 8);
+        // Those that a tree shares with another one count once; nothing is known of the last tree.
+        let kept: Vec<usize> = trees.iter().map(|tree| tree.urls.len()).collect();
+        assert_eq!(kept, [60, 14]);
+        assert_eq!(cut(&mut vec![tree(0, MAX_URLS)]), 0);
     }
 }

@@ -1,11 +1,11 @@
 //! One visit to one mirror, made now, and the verdict that would follow from it alone.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
 use checks::explain::{Gate, explain};
-use checks::inventory::{Entry, Inventory};
+use checks::inventory::Entry;
 use checks::observation::{Tier, Visit};
 use checks::replay::{Checks, Record};
 use model::families::IpVersion;
@@ -43,8 +43,9 @@ pub struct Options {
 /// What a visit has shown.
 #[derive(Clone, Debug)]
 pub struct Shown {
-    /// The visits, one of each tier.
-    pub visits: Vec<Visit>,
+    /// What the gates follow from: what is expected of the mirror, what the primary has of it, and the visits,
+    /// one of each tier.
+    pub records: Vec<Record>,
     /// What keeps the mirror in the lists or out of them, judged by these visits alone.
     pub gates: Vec<Gate>,
 }
@@ -109,7 +110,7 @@ pub async fn visit_now(
             tier,
             round: 1,
             started: now,
-            trees: trees.iter().map(|tree| tree.to_plan()).collect(),
+            trees: trees.iter().map(|tree| tree.to_plan(&versions)).collect(),
             versions: versions.clone(),
             redirects: RedirectPolicy::Allow,
             hints: std::mem::take(&mut hints),
@@ -119,24 +120,43 @@ pub async fn visit_now(
         hints = visited.hints;
         visits.push(visited.visit);
     }
-    let gates = judge(expected, key, &visits);
-    Ok(Shown { visits, gates })
+    let mut records = basis(expected, key);
+    records.extend(visits.into_iter().map(Record::Visit));
+    let gates = judge(&records, key);
+    Ok(Shown { records, gates })
 }
 
-/// The gates of a mirror of which nothing is known but these visits.
-fn judge(expected: &Expected, key: &str, visits: &[Visit]) -> Vec<Gate> {
-    let entry = expected.inventory().mirrors.remove(key).unwrap_or_default();
-    let mut checks = Checks::default();
-    let mirrors: BTreeMap<String, Entry> = BTreeMap::from([(key.to_owned(), entry.clone())]);
-    for record in
-        [Record::Inventory(Inventory { mirrors }), Record::Primary(expected.primary.clone())]
-    {
-        checks.apply(record);
+impl Shown {
+    /// The visits.
+    pub fn visits(&self) -> impl Iterator<Item = &Visit> {
+        self.records.iter().filter_map(|record| match record {
+            Record::Visit(visit) => Some(visit),
+            _ => None,
+        })
     }
-    for visit in visits {
-        checks.apply(Record::Visit(visit.clone()));
+}
+
+/// What visits to a mirror are judged with: what is expected of it, and what the primary has of that.
+fn basis(expected: &Expected, key: &str) -> Vec<Record> {
+    let mut inventory = expected.inventory();
+    inventory.mirrors.retain(|known, _| known == key);
+    let mut primary = expected.primary.clone();
+    if let Some(repositories) = &mut primary.repositories {
+        let wanted: BTreeSet<&String> =
+            inventory.mirrors.values().flat_map(Entry::repositories).collect();
+        repositories.retain(|directory, _| wanted.contains(directory));
+    }
+    vec![Record::Inventory(inventory), Record::Primary(primary)]
+}
+
+/// The gates of a mirror of which nothing is known but these records.
+fn judge(records: &[Record], key: &str) -> Vec<Gate> {
+    let mut checks = Checks::default();
+    for record in records {
+        checks.apply(record.clone());
     }
     checks.end_round();
     let state = checks.register.mirrors.get(key).cloned().unwrap_or_default();
+    let entry = checks.inventory.mirrors.get(key).cloned().unwrap_or_default();
     explain(&state, &entry, &checks.view())
 }

@@ -1,24 +1,22 @@
 //! Hashes: the `repomd.xml` of each repository, over one connection to each host.
 
-use std::collections::HashSet;
-
 use checks::class::FailureClass;
 use checks::observation::{Content, End, Failure, Outcome, RepositorySeen};
 
-use super::legs::{self, Leg};
-use super::session::{Session, Stop, Work};
-use crate::plan::{Repository, Tree};
+use super::legs;
+use super::session::{Session, Stop};
+use super::work::Work;
+use crate::plan::{KnownFile, Repository, Route, Tree};
 use crate::request::Ask;
 use crate::target::Target;
 
 pub(super) async fn run(work: &mut Work<'_>) -> Result<(), End> {
     let plan = work.plan;
-    forget_etags(work);
     for tree in &plan.trees {
         if tree.repositories.is_empty() {
             continue;
         }
-        for host in legs::by_host(tree, &plan.versions) {
+        for host in legs::by_host(tree) {
             for leg in host {
                 if read_tree(work, tree, leg).await? {
                     break;
@@ -29,61 +27,44 @@ pub(super) async fn run(work: &mut Work<'_>) -> Result<(), End> {
     Ok(())
 }
 
-/// Forgets the ETags of what is asked no more.
-fn forget_etags(work: &mut Work<'_>) {
-    let urls = work.plan.trees.iter().flat_map(|tree| {
-        let of_url = |url| tree.repositories.iter().map(move |repository| (url, repository));
-        tree.urls.iter().flat_map(of_url)
-    });
-    let targets = urls.filter_map(|(url, repository)| Target::below(url, &repository.path));
-    let asked: HashSet<String> = targets.map(|target| target.to_string()).collect();
-    work.hints.etags.retain(|url, _| asked.contains(url));
-}
-
 /// Reads the repositories of a tree over a leg. Says whether the host answered: then another leg would show
 /// no more.
-async fn read_tree(work: &mut Work<'_>, tree: &Tree, leg: Leg<'_>) -> Result<bool, End> {
-    let Some(top) = Target::below(leg.url, "") else { return Ok(false) };
-    let addresses = work.addresses(top.origin(), leg.version).await;
-    if addresses.is_ok_and(|addresses| addresses.is_empty()) {
-        return Ok(false);
-    }
-    let url = leg.url.as_str();
-    work.step(&format!("hashes of {url} over IPv{}", leg.version.as_str()));
+async fn read_tree(work: &mut Work<'_>, tree: &Tree, leg: &Route) -> Result<bool, End> {
     let most = work.crawler.limits.failures_in_a_row.max(1);
-    let (mut is_answered, mut in_a_row) = (false, 0);
-    let mut session = Session::new(work, leg.version);
-    let mut outcome = Outcome::Good;
-    let mut end = None;
+    let Some(mut session) = Session::begin(work, leg, "hashes").await else { return Ok(false) };
+    let url = leg.url.as_str();
+    let (mut is_answered, mut n_read, mut in_a_row) = (false, 0_u32, 0);
     for repository in &tree.repositories {
-        let Some(target) = Target::below(leg.url, &repository.path) else { continue };
+        let Some(target) = Target::below(&leg.url, &repository.path) else { continue };
         let content = match read_repository(&mut session, &target).await {
             Ok(content) => {
                 (is_answered, in_a_row) = (true, 0);
+                n_read += 1;
+                session.record(Outcome::Good);
                 content
             }
             Err(Stop::Failed(failed)) => {
-                in_a_row = if failed.is_trouble() { in_a_row + 1 } else { 0 };
                 if failed.is_silent() && !is_answered {
                     // Nothing is known of the repositories: the next leg may show it.
-                    outcome = Outcome::Failed(failed.failure);
+                    session.record(Outcome::Failed(failed.failure));
                     break;
                 }
                 is_answered = true;
-                if in_a_row >= most {
-                    outcome = Outcome::Failed(failed.failure.clone());
+                in_a_row = if failed.is_trouble() { in_a_row + 1 } else { 0 };
+                // Most visits ask for one or two repositories, so a mirror that fails for all of them has
+                // failed, however few they are.
+                if in_a_row >= most || (in_a_row > 0 && n_read == 0) {
+                    session.record(Outcome::Failed(failed.failure.clone()));
+                } else {
+                    session.record(Outcome::Good);
                 }
                 Content::Failed(failed.failure)
             }
             Err(Stop::Busy(seconds, failure)) => {
-                outcome = Outcome::Failed(failure);
-                end = Some(End::Busy(seconds));
-                break;
+                session.record(Outcome::Failed(failure));
+                return Err(End::Busy(seconds));
             }
-            Err(Stop::End(budget)) => {
-                end = Some(budget);
-                break;
-            }
+            Err(Stop::End(budget)) => return Err(budget),
         };
         session.work.visit.repositories.push(seen(url, repository, content));
         if in_a_row >= most {
@@ -91,12 +72,7 @@ async fn read_tree(work: &mut Work<'_>, tree: &Tree, leg: Leg<'_>) -> Result<boo
             break;
         }
     }
-    let is_tried = is_answered || outcome != Outcome::Good;
-    if is_tried {
-        let seen = session.seen(url, outcome);
-        work.visit.urls.push(seen);
-    }
-    end.map_or(Ok(is_answered), Err)
+    Ok(is_answered)
 }
 
 fn seen(url: &str, repository: &Repository, content: Content) -> RepositorySeen {
@@ -106,15 +82,18 @@ fn seen(url: &str, repository: &Repository, content: Content) -> RepositorySeen 
 /// The content of a repository at a target. What is there and is no `repomd.xml` is content as well.
 async fn read_repository(session: &mut Session<'_, '_>, target: &Target) -> Result<Content, Stop> {
     let url = target.to_string();
-    let ask = Ask::Whole { etag: session.work.hints.etags.get(&url).cloned() };
+    let known = session.work.hints.files.get(&url).cloned();
+    let ask = Ask::Whole { etag: known.as_ref().map(|known| known.etag.clone()) };
     let fetched = session.fetch(target, &ask).await;
-    let etags = &mut session.work.hints.etags;
-    let fetched = match fetched {
-        Ok(fetched) if fetched.is_unchanged => return Ok(Content::Unchanged),
-        Ok(fetched) => fetched,
-        Err(stop) => {
+    let files = &mut session.work.hints.files;
+    let fetched = match (fetched, known) {
+        (Ok(fetched), Some(known)) if fetched.is_unchanged => {
+            return Ok(Content::Hash(known.sha256));
+        }
+        (Ok(fetched), _) => fetched,
+        (Err(stop), _) => {
             if matches!(&stop, Stop::Failed(failed) if !failed.is_trouble()) {
-                etags.remove(&url);
+                files.remove(&url);
             }
             return Err(stop);
         }
@@ -129,10 +108,12 @@ async fn read_repository(session: &mut Session<'_, '_>, target: &Target) -> Resu
     } else {
         (Content::Hash(fetched.sha256), fetched.etag)
     };
-    let etags = &mut session.work.hints.etags;
-    match etag {
-        Some(etag) => drop(etags.insert(url, etag)),
-        None => drop(etags.remove(&url)),
+    let files = &mut session.work.hints.files;
+    match (etag, &content) {
+        (Some(etag), Content::Hash(sha256)) => {
+            files.insert(url, KnownFile { etag, sha256: sha256.clone() });
+        }
+        _ => _ = files.remove(&url),
     }
     Ok(content)
 }

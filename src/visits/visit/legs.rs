@@ -1,35 +1,24 @@
-//! The legs of a visit: which base URL is asked over which version of IP.
+//! The legs of a visit: over which routes the files of a tree can be read.
 
-use model::base_url::BaseUrl;
-use model::families::IpVersion;
-
-use crate::plan::Tree;
+use crate::plan::{Route, Tree};
 use crate::target::{Host, Target};
 
-/// A base URL over a version of IP.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) struct Leg<'p> {
-    pub(super) url: &'p BaseUrl,
-    pub(super) version: IpVersion,
-}
-
-/// The legs over which the files of a tree can be read, by host: what one host has does not depend on how it
+/// The routes over which the files of a tree can be read, by host: what one host has does not depend on how it
 /// is asked, so the first leg of each host that works is enough. Within a host, https comes first.
-pub(super) fn by_host<'p>(tree: &'p Tree, versions: &[IpVersion]) -> Vec<Vec<Leg<'p>>> {
-    let mut hosts: Vec<(Host, Vec<(bool, &BaseUrl)>)> = Vec::new();
-    for url in &tree.urls {
-        let Some(target) = Target::below(url, "") else { continue };
+pub(super) fn by_host(tree: &Tree) -> Vec<Vec<&Route>> {
+    let mut hosts: Vec<(Host, Vec<(bool, &Route)>)> = Vec::new();
+    for route in &tree.routes {
+        let Some(target) = Target::below(&route.url, "") else { continue };
         let origin = target.origin();
-        let entry = (!origin.is_tls, url);
+        let entry = (!origin.is_tls, route);
         match hosts.iter_mut().find(|(host, _)| *host == origin.host) {
-            Some((_, urls)) => urls.push(entry),
+            Some((_, legs)) => legs.push(entry),
             None => hosts.push((origin.host.clone(), vec![entry])),
         }
     }
-    let legs = hosts.into_iter().map(|(_, mut urls)| {
-        urls.sort_by_key(|&(is_plain, _)| is_plain);
-        let of_url = |(_, url)| versions.iter().map(move |&version| Leg { url, version });
-        urls.into_iter().flat_map(of_url).collect()
+    let legs = hosts.into_iter().map(|(_, mut legs)| {
+        legs.sort_by_key(|&(is_plain, _)| is_plain);
+        legs.into_iter().map(|(_, route)| route).collect()
     });
     legs.collect()
 }
@@ -37,6 +26,9 @@ pub(super) fn by_host<'p>(tree: &'p Tree, versions: &[IpVersion]) -> Vec<Vec<Leg
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use model::base_url::BaseUrl;
+    use model::families::IpVersion;
 
     #[test]
     fn a_host_is_asked_over_https_first_and_over_each_version_in_turn() {
@@ -46,12 +38,16 @@ mod tests {
             "https://b.example",
             "https://a.example/x",
         ];
-        let urls = urls.map(|url| BaseUrl::parse(url).unwrap()).to_vec();
-        let tree = Tree { urls, ..Tree::default() };
-        let legs: Vec<Vec<String>> = by_host(&tree, &[IpVersion::V6, IpVersion::V4])
+        let routes = urls.iter().flat_map(|url| {
+            let url = BaseUrl::parse(url).unwrap();
+            let route = move |version| Route { url: url.clone(), version };
+            [IpVersion::V6, IpVersion::V4].map(route)
+        });
+        let tree = Tree { routes: routes.collect(), ..Tree::default() };
+        let legs: Vec<Vec<String>> = by_host(&tree)
             .iter()
             .map(|legs| {
-                let name = |leg: &Leg<'_>| format!("{} {}", leg.url.as_str(), leg.version.as_str());
+                let name = |leg: &&Route| format!("{} {}", leg.url.as_str(), leg.version.as_str());
                 legs.iter().map(name).collect()
             })
             .collect();

@@ -1,11 +1,13 @@
 //! A visit: what is asked of one mirror, one request after another.
 //!
-//! - [`probe`]: each base URL over each version of IP, with one small file.
+//! - [`probe`]: each route, with one small file.
 //! - [`hash`]: the `repomd.xml` of each repository, over one connection to each host.
 //! - [`sample`]: the size of some files.
 //!
-//! What was seen is written into the record at once, so whatever ends the visit, the rest is simply missing.
+//! What was seen is written into the record at once, so whatever ends the visit, the rest is simply missing. A
+//! route is recorded before it is asked: one that takes all of the time must not be the one to ask next.
 
+mod work;
 mod session;
 mod legs;
 mod probe;
@@ -16,13 +18,14 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::time::Duration;
 
-use checks::observation::{End, Tier, Visit};
+use checks::class::FailureClass;
+use checks::observation::{End, Outcome, Tier, UrlSeen, Visit};
 use tokio::time::{Instant, sleep};
 
 use super::crawler::{Crawler, Visited};
 use super::plan::{Hints, Plan};
 use super::trace::{self, Trace};
-use session::Work;
+use work::Work;
 
 impl Crawler {
     /// Visits a mirror as planned, until everything is asked, a budget is used up, the mirror wants to be left
@@ -53,8 +56,8 @@ impl Crawler {
         let limited = async {
             let _permit = self.politeness.mirror().await;
             start = Instant::now();
-            let n_urls = plan.trees.iter().map(|tree| tree.urls.len()).sum();
-            let wall = self.limits.wall(plan.tier, n_urls);
+            let n_routes = plan.trees.iter().map(|tree| tree.routes.len()).sum();
+            let wall = self.limits.wall(plan.tier, n_routes);
             tokio::select! {
                 // What is ready at once is kept even if the time is over.
                 biased;
@@ -69,6 +72,12 @@ impl Crawler {
         };
         visit.millis = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
         trace::step(trace, asked, &ending(&end, visit.requests, visit.bytes));
+        if end == End::Cancelled {
+            let is_unfinished = |seen: &&mut UrlSeen| matches!(&seen.outcome, Outcome::Failed(failure) if failure.class == FailureClass::Budget);
+            for seen in visit.urls.iter_mut().filter(is_unfinished) {
+                seen.outcome = session::unfinished(&seen.url, FailureClass::Cancelled);
+            }
+        }
         visit.end = end;
         Visited { visit, hints }
     }

@@ -1,72 +1,59 @@
-//! Probes: each base URL over each version of IP, with one small file.
+//! Probes: each route, with one small file.
 
 use checks::class::FailureClass;
-use checks::observation::{End, Failure, Outcome, UrlSeen};
-use model::base_url::BaseUrl;
-use model::families::IpVersion;
+use checks::observation::{End, Failure, Outcome};
 
-use super::session::{Session, Stop, Work};
-use crate::plan::Tree;
+use super::session::{Session, Stop};
+use super::work::Work;
+use crate::plan::{Route, Tree};
 use crate::request::Ask;
 use crate::target::Target;
 
 pub(super) async fn run(work: &mut Work<'_>) -> Result<(), End> {
     let plan = work.plan;
     for tree in &plan.trees {
-        for url in &tree.urls {
-            let Some(target) = Target::below(url, tree.probe.as_deref().unwrap_or("")) else {
-                continue;
-            };
-            for version in IpVersion::ALL {
-                probe(work, tree, url, &target, version).await?;
-            }
+        for route in &tree.routes {
+            probe(work, tree, route).await?;
         }
     }
     Ok(())
 }
 
-async fn probe(
-    work: &mut Work<'_>,
-    tree: &Tree,
-    url: &BaseUrl,
-    target: &Target,
-    version: IpVersion,
-) -> Result<(), End> {
-    let is_ours = work.plan.versions.contains(&version);
-    work.step(&format!("probe of {} over IPv{}", url.as_str(), version.as_str()));
-    if !is_ours {
-        work.step("not tested: we have no such version of IP");
-    }
-    // A name that does not exist fails over both versions; one without an address of this version is fine.
-    if !is_ours
-        || work.addresses(target.origin(), version).await.is_ok_and(|found| found.is_empty())
-    {
-        work.visit.urls.push(UrlSeen {
-            url: url.as_str().to_owned(),
-            version,
-            address: None,
-            outcome: Outcome::NotTested,
-            first_byte: None,
-            redirected_to: None,
-            certificate_expires: None,
-        });
-        return Ok(());
-    }
-    let ask = Ask::Beginning(work.crawler.limits.probe_bytes);
-    let mut session = Session::new(work, version);
-    let (outcome, end) = match session.fetch(target, &ask).await {
-        // A directory is a page for people.
-        Ok(fetched) if fetched.is_page && tree.probe.is_some() => {
-            let detail = "a page instead of the file";
-            let failure = Failure::new(FailureClass::Soft404, target.to_string(), detail);
-            (Outcome::Failed(failure), None)
-        }
-        Ok(_) => (Outcome::Good, None),
-        Err(Stop::Failed(failed)) => (Outcome::Failed(failed.failure), None),
-        Err(Stop::Busy(seconds, failure)) => (Outcome::Failed(failure), Some(End::Busy(seconds))),
-        Err(Stop::End(end)) => return Err(end),
-    };
-    let seen = session.seen(url.as_str(), outcome);
-    work.visit.urls.push(seen);
+async fn probe(work: &mut Work<'_>, tree: &Tree, route: &Route) -> Result<(), End> {
+    let Some(mut session) = Session::begin(work, route, "probe").await else { return Ok(()) };
+    let (outcome, end) = look(&mut session, tree, route).await?;
+    session.record(outcome);
     end.map_or(Ok(()), Err)
+}
+
+/// Asks for the files of a tree until the mirror has one. A mirror that leaves out a repository, or does not
+/// have a new one yet, works: it fails only if it has none of them.
+async fn look(
+    session: &mut Session<'_, '_>,
+    tree: &Tree,
+    route: &Route,
+) -> Result<(Outcome, Option<End>), End> {
+    let ask = Ask::Beginning(session.work.crawler.limits.probe_bytes);
+    let top = [String::new()];
+    let paths = if tree.probes.is_empty() { &top[..] } else { &tree.probes };
+    let mut lacking = None;
+    for path in paths {
+        let Some(target) = Target::below(&route.url, path) else { continue };
+        let failure = match session.fetch(&target, &ask).await {
+            // A directory is a page for people.
+            Ok(fetched) if fetched.is_page && !tree.probes.is_empty() => {
+                let detail = "a page instead of the file";
+                Failure::new(FailureClass::Soft404, target.to_string(), detail)
+            }
+            Ok(_) => return Ok((Outcome::Good, None)),
+            Err(Stop::Failed(failed)) if failed.is_lacking() => failed.failure,
+            Err(Stop::Failed(failed)) => return Ok((Outcome::Failed(failed.failure), None)),
+            Err(Stop::Busy(seconds, failure)) => {
+                return Ok((Outcome::Failed(failure), Some(End::Busy(seconds))));
+            }
+            Err(Stop::End(end)) => return Err(end),
+        };
+        lacking.get_or_insert(failure);
+    }
+    Ok((lacking.map_or(Outcome::Good, Outcome::Failed), None))
 }

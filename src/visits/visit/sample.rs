@@ -2,9 +2,10 @@
 
 use checks::observation::{DirectorySeen, End, Outcome};
 
-use super::legs::{self, Leg};
-use super::session::{Fetched, Session, Stop, Work};
-use crate::plan::{Sample, Tree};
+use super::legs;
+use super::session::{Fetched, Session, Stop};
+use super::work::Work;
+use crate::plan::{Route, Sample, Tree};
 use crate::request::Ask;
 use crate::response;
 use crate::target::Target;
@@ -27,7 +28,7 @@ pub(super) async fn run(work: &mut Work<'_>) -> Result<(), End> {
             continue;
         }
         // Files are counted for the mirror, so the first leg that answers is the one.
-        for leg in legs::by_host(tree, &plan.versions).into_iter().flatten() {
+        for leg in legs::by_host(tree).into_iter().flatten() {
             if look(work, tree, leg).await? {
                 break;
             }
@@ -37,31 +38,24 @@ pub(super) async fn run(work: &mut Work<'_>) -> Result<(), End> {
 }
 
 /// Looks for the files of a tree over a leg. Says whether the host answered.
-async fn look(work: &mut Work<'_>, tree: &Tree, leg: Leg<'_>) -> Result<bool, End> {
-    let Some(top) = Target::below(leg.url, "") else { return Ok(false) };
-    let addresses = work.addresses(top.origin(), leg.version).await;
-    if addresses.is_ok_and(|addresses| addresses.is_empty()) {
-        return Ok(false);
-    }
-    let url = leg.url.as_str();
-    work.step(&format!("samples of {url} over IPv{}", leg.version.as_str()));
+async fn look(work: &mut Work<'_>, tree: &Tree, leg: &Route) -> Result<bool, End> {
     let most = work.crawler.limits.failures_in_a_row.max(1);
-    let (mut is_answered, mut in_a_row) = (false, 0);
-    let mut session = Session::new(work, leg.version);
-    let mut outcome = Outcome::Good;
-    let mut end = None;
+    let Some(mut session) = Session::begin(work, leg, "samples").await else { return Ok(false) };
+    let (mut is_answered, mut n_read, mut in_a_row) = (false, 0_u32, 0);
     for sample in &tree.samples {
-        let Some(target) = Target::below(leg.url, &sample.path) else { continue };
+        let Some(target) = Target::below(&leg.url, &sample.path) else { continue };
         match size(&mut session, &target).await {
             Ok(fetched) => {
                 (is_answered, in_a_row) = (true, 0);
+                n_read += 1;
+                session.record(Outcome::Good);
                 let is_other = fetched.size.is_some_and(|size| size != sample.size);
                 let found = if is_other { Found::OtherSize } else { Found::Present };
                 count(session.work, sample, found);
             }
             Err(Stop::Failed(failed)) => {
                 if failed.is_silent() && !is_answered {
-                    outcome = Outcome::Failed(failed.failure);
+                    session.record(Outcome::Failed(failed.failure));
                     break;
                 }
                 is_answered = true;
@@ -69,29 +63,26 @@ async fn look(work: &mut Work<'_>, tree: &Tree, leg: Leg<'_>) -> Result<bool, En
                 if failed.failure.class == checks::class::FailureClass::Missing {
                     count(session.work, sample, Found::Missing);
                 }
-                // What is forbidden, or failed otherwise, is unknown.
+                // What is forbidden, or failed otherwise, is unknown. A mirror that fails for all files has
+                // failed, however few they are.
+                if in_a_row >= most || (in_a_row > 0 && n_read == 0) {
+                    session.record(Outcome::Failed(failed.failure));
+                } else {
+                    session.record(Outcome::Good);
+                }
                 if in_a_row >= most {
                     session.work.step(&format!("{most} failures in a row: no more is asked"));
-                    outcome = Outcome::Failed(failed.failure);
                     break;
                 }
             }
             Err(Stop::Busy(seconds, failure)) => {
-                outcome = Outcome::Failed(failure);
-                end = Some(End::Busy(seconds));
-                break;
+                session.record(Outcome::Failed(failure));
+                return Err(End::Busy(seconds));
             }
-            Err(Stop::End(budget)) => {
-                end = Some(budget);
-                break;
-            }
+            Err(Stop::End(budget)) => return Err(budget),
         }
     }
-    if is_answered || outcome != Outcome::Good {
-        let seen = session.seen(url, outcome);
-        work.visit.urls.push(seen);
-    }
-    end.map_or(Ok(is_answered), Err)
+    Ok(is_answered)
 }
 
 /// Asks for the size of a file: by HEAD, or by its first byte where HEAD is refused.

@@ -1,49 +1,35 @@
-//! A session: requests to one mirror over one version of IP, with redirects, one retry, and the budget.
+//! A session: requests over one route, with redirects, one retry, and the budget.
+//!
+//! What it sees is written into the record of the visit at once: a visit that ends before the first answer has
+//! tried the route all the same, so that the next one takes another.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use checks::class::FailureClass;
-use checks::observation::{End, Failure, Outcome, UrlSeen, Visit};
+use checks::observation::{End, Failure, Outcome, UrlSeen};
 use encode::write::push_hex;
 use model::families::IpVersion;
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 
+use super::work::Work;
 use crate::connection::{Broken, Connection, DRAINED, Head, Phase};
-use crate::crawler::Crawler;
-use crate::plan::{Hints, Plan};
+use crate::plan::Route;
 use crate::politeness::{CONNECTIONS_PER_VISIT, ConnectionPermit};
 use crate::redirect::Redirects;
 use crate::request::Ask;
-use crate::resolve::{Addresses, ResolveError};
 use crate::response::{self, Meaning, SNIFFED};
 use crate::target::{Host, Origin, Target};
-use crate::trace::{self, Trace};
 
-/// Names whose addresses a visit remembers; a mirror that redirects to more of them is looked up again.
-const MAX_RESOLVED: usize = 64;
-
-/// What the parts of a visit share.
-pub(super) struct Work<'v> {
-    pub(super) crawler: &'v Crawler,
-    pub(super) plan: &'v Plan,
-    pub(super) visit: &'v mut Visit,
-    pub(super) hints: &'v mut Hints,
-    pub(super) rng: &'v mut fastrand::Rng,
-    pub(super) trace: &'v mut dyn Trace,
-    pub(super) start: Instant,
-    /// A name has the same addresses for the whole visit.
-    pub(super) resolved: HashMap<String, Result<Addresses, ResolveError>>,
-}
-
-/// Requests over one version of IP.
+/// Requests over one route.
 pub(super) struct Session<'w, 'v> {
     pub(super) work: &'w mut Work<'v>,
     version: IpVersion,
     open: Vec<Open>,
     contact: Contact,
+    /// Where the record of the visit has the route.
+    at: usize,
 }
 
 struct Open {
@@ -80,7 +66,7 @@ pub(super) struct Fetched {
 /// Why a request gave no file.
 pub(super) enum Stop {
     /// It failed.
-    Failed(Failed),
+    Failed(Box<Failed>),
     /// The mirror asks to be left alone.
     Busy(Option<u32>, Failure),
     /// The visit ends.
@@ -91,11 +77,42 @@ pub(super) struct Failed {
     pub(super) failure: Failure,
     /// The status of the answer; `None` without an answer.
     pub(super) status: Option<u16>,
+    /// What was asked for, after redirects.
+    target: Target,
+    /// The address that was asked; `None` if there was none to ask.
+    address: Option<SocketAddr>,
     /// Whether a second attempt may succeed.
     may_pass: bool,
 }
 
 impl Failed {
+    /// Without an answer, and for good.
+    fn new(
+        class: FailureClass,
+        detail: &str,
+        target: &Target,
+        address: Option<SocketAddr>,
+    ) -> Self {
+        let failure = Failure::new(class, target.to_string(), detail);
+        Self { failure, status: None, target: target.clone(), address, may_pass: false }
+    }
+
+    /// With an answer of that status.
+    fn answered(self, status: u16) -> Self {
+        Self { status: Some(status), ..self }
+    }
+
+    /// As a failure of another class, for a reason that its own class and detail explain.
+    fn explained(mut self, class: FailureClass, reason: &str) -> Stop {
+        let Failure { class: own, url, detail } = self.failure;
+        self.failure = Failure::new(class, url, &format!("{reason}: {own}: {detail}"));
+        self.into_stop()
+    }
+
+    fn into_stop(self) -> Stop {
+        Stop::Failed(Box::new(self))
+    }
+
     /// Whether the mirror as a whole has trouble, and not only this file.
     pub(super) fn is_trouble(&self) -> bool {
         use FailureClass as Class;
@@ -113,95 +130,62 @@ impl Failed {
     pub(super) fn is_silent(&self) -> bool {
         self.status.is_none() && self.is_trouble()
     }
-}
 
-impl<'v> Work<'v> {
-    /// Takes one line down.
-    pub(super) fn step(&mut self, text: &str) {
-        trace::step(self.trace, self.start, text);
-    }
-
-    /// The addresses of a host that are of a version of IP and that may be connected to. None at all is no
-    /// failure.
-    pub(super) async fn addresses(
-        &mut self,
-        origin: &Origin,
-        version: IpVersion,
-    ) -> Result<Vec<SocketAddr>, (FailureClass, String)> {
-        let found = match &origin.host {
-            Host::Address(address) => Addresses::from([*address]),
-            Host::Name(name) => self.resolve(name).await.map_err(|error| {
-                let class = match error {
-                    ResolveError::NoName => FailureClass::Dns,
-                    ResolveError::TryAgain(_) | ResolveError::Slow(_) => FailureClass::OwnNetwork,
-                };
-                (class, error.to_string())
-            })?,
-        };
-        let mut addresses = Vec::new();
-        let mut blocked = None;
-        let found = found.iter().map(IpAddr::to_canonical);
-        for address in found.filter(|&address| IpVersion::of(address) == version) {
-            match self.crawler.guard.vet(address, origin.port) {
-                Ok(address) => addresses.push(address),
-                Err(reason) => blocked = Some(reason),
-            }
-        }
-        match blocked {
-            Some(reason) if addresses.is_empty() => {
-                Err((FailureClass::BlockedAddress, reason.to_string()))
-            }
-            _ => {
-                addresses.truncate(self.crawler.limits.addresses);
-                Ok(addresses)
-            }
-        }
-    }
-
-    async fn resolve(&mut self, name: &str) -> Result<Addresses, ResolveError> {
-        if let Some(known) = self.resolved.get(name) {
-            return known.clone();
-        }
-        let found = self.crawler.resolver.resolve(name).await;
-        self.step(&match &found {
-            Ok(addresses) => {
-                let list: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
-                format!("{name} has the addresses {}", list.join(", "))
-            }
-            Err(error) => format!("{name}: {error}"),
-        });
-        if self.resolved.len() >= MAX_RESOLVED {
-            self.resolved.clear();
-        }
-        self.resolved.insert(name.to_owned(), found.clone());
-        found
-    }
-
-    /// Seconds since 1970.
-    fn now(&self) -> u64 {
-        self.plan.started.saturating_add(self.start.elapsed().as_secs())
+    /// Whether the mirror answered that it does not have this file.
+    pub(super) fn is_lacking(&self) -> bool {
+        use FailureClass::{Forbidden, Http4xx, Missing};
+        self.status.is_some() && matches!(self.failure.class, Missing | Forbidden | Http4xx)
     }
 }
 
 impl<'w, 'v> Session<'w, 'v> {
-    pub(super) fn new(work: &'w mut Work<'v>, version: IpVersion) -> Self {
-        Self { work, version, open: Vec::new(), contact: Contact::default() }
+    /// Begins to ask over a route, and records it. `None` if there is nothing to ask: we have no such version
+    /// of IP, or the host has no address of it.
+    pub(super) async fn begin(
+        work: &'w mut Work<'v>,
+        route: &Route,
+        what: &str,
+    ) -> Option<Session<'w, 'v>> {
+        let Route { url, version } = route;
+        let origin = Target::below(url, "")?.origin().clone();
+        work.step(&format!("{what} of {} over IPv{}", url.as_str(), version.as_str()));
+        let at = work.visit.urls.len();
+        work.visit.urls.push(UrlSeen {
+            url: url.as_str().to_owned(),
+            version: *version,
+            address: None,
+            outcome: unfinished(url.as_str(), FailureClass::Budget),
+            first_byte: None,
+            redirected_to: None,
+            certificate_expires: None,
+        });
+        let mut session =
+            Self { work, version: *version, open: Vec::new(), contact: Contact::default(), at };
+        if !session.work.plan.versions.contains(version) {
+            session.work.step("not tested: we have no such version of IP");
+            session.record(Outcome::NotTested);
+            return None;
+        }
+        // A name that does not exist fails over both versions; one without an address of this version is fine.
+        let addresses = session.work.addresses(&origin, *version).await;
+        if addresses.is_ok_and(|addresses| addresses.is_empty()) {
+            session.work.step("not tested: the host has no address of this version of IP");
+            session.record(Outcome::NoAddress);
+            return None;
+        }
+        Some(session)
     }
 
-    /// What was seen of a base URL, with the outcome of asking it.
-    pub(super) fn seen(&self, url: &str, outcome: Outcome) -> UrlSeen {
+    /// Records what has come of the route so far.
+    pub(super) fn record(&mut self, outcome: Outcome) {
+        let Some(seen) = self.work.visit.urls.get_mut(self.at) else { return };
         let contact = &self.contact;
-        UrlSeen {
-            url: url.to_owned(),
-            version: self.version,
-            address: contact.address.map(|address| address.ip()),
-            outcome,
-            first_byte: contact
-                .first_byte
-                .map(|waited| u32::try_from(waited.as_millis()).unwrap_or(u32::MAX)),
-            redirected_to: contact.redirected_to.clone(),
-            certificate_expires: contact.certificate_expires,
-        }
+        seen.outcome = outcome;
+        seen.address = contact.address.map(|address| address.ip());
+        seen.first_byte =
+            contact.first_byte.map(|waited| u32::try_from(waited.as_millis()).unwrap_or(u32::MAX));
+        seen.redirected_to.clone_from(&contact.redirected_to);
+        seen.certificate_expires = contact.certificate_expires;
     }
 
     /// Asks for a file, with redirects and one retry.
@@ -214,7 +198,7 @@ impl<'w, 'v> Session<'w, 'v> {
             let limits = &self.work.crawler.limits;
             if !failed.may_pass || is_retried {
                 let agent = &self.work.crawler.agent;
-                let curl = ask.curl(target, agent, self.version, self.contact.address, limits);
+                let curl = ask.curl(&failed.target, agent, self.version, failed.address, limits);
                 self.work.step(&format!("repeat: {curl}"));
                 return fetched;
             }
@@ -231,6 +215,7 @@ impl<'w, 'v> Session<'w, 'v> {
         let mut redirects =
             Redirects::new(work.plan.redirects, work.crawler.limits.redirects, start);
         let mut target = start.clone();
+        let mut is_redirected = false;
         loop {
             let (meaning, status, fetched) = match self.exchange(&target, ask).await {
                 Ok(answer) => answer,
@@ -238,19 +223,21 @@ impl<'w, 'v> Session<'w, 'v> {
                 Err(Stop::Failed(failed))
                     if redirects.other_site().is_some() && failed.failure.class.is_of_mirror() =>
                 {
-                    let Failure { class, url, detail } = failed.failure;
-                    let detail = format!("a redirect leads to where nothing is: {class}: {detail}");
-                    let failure = Failure::new(FailureClass::Missing, url, &detail);
-                    return Err(Stop::Failed(Failed { failure, ..failed }));
+                    let reason = "a redirect leads to where nothing is";
+                    return Err(failed.explained(FailureClass::Missing, reason));
+                }
+                // Where the mirror sends its clients is not our choice.
+                Err(Stop::Failed(failed))
+                    if is_redirected && failed.failure.class == FailureClass::BlockedAddress =>
+                {
+                    let reason = "a redirect leads to where none is followed";
+                    return Err(failed.explained(FailureClass::RedirectRefused, reason));
                 }
                 Err(stop) => return Err(stop),
             };
+            let address = self.contact.address;
             let failed = |class, detail: &str| {
-                Stop::Failed(Failed {
-                    failure: Failure::new(class, target.to_string(), detail),
-                    status: Some(status),
-                    may_pass: false,
-                })
+                Failed::new(class, detail, &target, address).answered(status).into_stop()
             };
             match meaning {
                 Meaning::There(_) | Meaning::Unchanged => return Ok(fetched),
@@ -271,13 +258,13 @@ impl<'w, 'v> Session<'w, 'v> {
                         self.contact.redirected_to = Some(host.to_string());
                     }
                     target = to;
+                    is_redirected = true;
                 }
                 Meaning::Failed(class, detail) => {
                     let is_refused = *ask == Ask::Size && response::is_head_refused(status);
                     let may_pass = class == FailureClass::Http5xx && !is_refused;
-                    let failure = Failure::new(class, target.to_string(), &detail);
-                    let status = Some(status);
-                    return Err(Stop::Failed(Failed { failure, status, may_pass }));
+                    let failed = Failed::new(class, &detail, &target, address).answered(status);
+                    return Err(Failed { may_pass, ..failed }.into_stop());
                 }
             }
         }
@@ -323,6 +310,8 @@ impl<'w, 'v> Session<'w, 'v> {
         ask: &Ask,
     ) -> Result<Head, Sent> {
         let crawler = self.work.crawler;
+        let address = connection.address();
+        self.contact.address = Some(address);
         let request = ask.request(target, &crawler.agent).map_err(|error| {
             Sent::Broken(Broken {
                 phase: Phase::Head,
@@ -335,10 +324,8 @@ impl<'w, 'v> Session<'w, 'v> {
         if self.work.visit.requests >= limits.requests {
             return Err(Sent::Stop(Stop::End(End::Budget("requests".into()))));
         }
-        let address = connection.address();
         crawler.politeness.request(&target.origin().host, address.ip()).await;
         self.work.visit.requests += 1;
-        self.contact.address = Some(address);
         let sent = connection.send(request, ask.cap(limits), limits).await;
         let what = format!("{} {target} from {}", ask.method(), address.ip());
         match &sent {
@@ -415,10 +402,7 @@ impl<'w, 'v> Session<'w, 'v> {
         if let Some(at) = self.open.iter().position(|open| open.origin == *origin) {
             return Ok(self.open.swap_remove(at));
         }
-        let failed = |class, detail: &str| {
-            let failure = Failure::new(class, target.to_string(), detail);
-            Stop::Failed(Failed { failure, status: None, may_pass: false })
-        };
+        let failed = |class, detail: &str| Failed::new(class, detail, target, None).into_stop();
         let addresses = self.work.addresses(origin, self.version).await;
         let addresses = addresses.map_err(|(class, detail)| failed(class, &detail))?;
         let crawler = self.work.crawler;
@@ -465,8 +449,8 @@ impl<'w, 'v> Session<'w, 'v> {
     fn broken(&mut self, target: &Target, broken: Broken, status: Option<u16>) -> Stop {
         self.note_expiry(broken.expired);
         let may_pass = broken.may_pass();
-        let failure = Failure::new(broken.class, target.to_string(), &broken.detail);
-        Stop::Failed(Failed { failure, status, may_pass })
+        let failed = Failed::new(broken.class, &broken.detail, target, self.contact.address);
+        Failed { may_pass, status, ..failed }.into_stop()
     }
 
     /// Of several certificates the one that expires first counts.
@@ -483,4 +467,9 @@ impl<'w, 'v> Session<'w, 'v> {
 enum Sent {
     Broken(Broken),
     Stop(Stop),
+}
+
+/// The outcome of a route over which the visit ended before an answer came.
+pub(super) fn unfinished(url: &str, class: FailureClass) -> Outcome {
+    Outcome::Failed(Failure::new(class, url, "the visit ended before an answer came"))
 }

@@ -7,6 +7,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+use tokio_rustls::rustls::server::{ServerSessionMemoryCache, StoresServerSessions};
 
 /// The year at whose beginning good certificates of the lab expire.
 pub const GOOD_UNTIL: i32 = 2200;
@@ -19,6 +20,8 @@ pub const EXPIRED_SINCE: i32 = 2020;
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     root: Vec<u8>,
+    /// Those of all of its servers: one that gets a new certificate still resumes sessions.
+    sessions: Arc<dyn StoresServerSessions>,
 }
 
 impl Default for Authority {
@@ -27,7 +30,8 @@ impl Default for Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         let root = params.self_signed(&key).unwrap().der().to_vec();
-        Self { issuer: Issuer::new(params, key), root }
+        let sessions = ServerSessionMemoryCache::new(256);
+        Self { issuer: Issuer::new(params, key), root, sessions }
     }
 }
 
@@ -45,7 +49,7 @@ impl Authority {
         params.not_after = date_time_ymd(expires, 1, 1);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
@@ -54,6 +58,7 @@ impl Authority {
                 PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
             )
             .unwrap();
+        config.session_storage = Arc::clone(&self.sessions);
         TlsAcceptor::from(Arc::new(config))
     }
 }

@@ -3,7 +3,7 @@
 use checks::observation::End;
 use model::families::IpVersion;
 
-use super::stage::{BOTH, REPOMD, V4, V6, hash_plan, repositories, urls, visit};
+use super::stage::{BOTH, REPOMD, V4, V6, hash_plan, over, repositories, routes, urls, visit};
 use crate::authority::EXPIRED_SINCE;
 use crate::mirror::{Behaviour, Mirror};
 use crate::network::Listener;
@@ -31,9 +31,8 @@ async fn all_repositories_are_read_over_one_connection() {
     assert_eq!(world.network.attempts().len(), 1);
     assert_eq!(mirror.lines()[0], "GET /pub/9/a/repodata/repomd.xml");
     assert_eq!(mirror.asked()[0].headers.get("range"), None);
-    // The preferred version of IP comes first.
-    let mut plan = hash_plan(&[URL], NAMES);
-    plan.versions = vec![IpVersion::V6, IpVersion::V4];
+    // Over the first route that works.
+    let plan = over(&[IpVersion::V6, IpVersion::V4], hash_plan(&[URL], NAMES));
     let (visited, _) = super::stage::visit(&world, &plan).await;
     assert_eq!(urls(&visited), ["http://m.example.org/pub 6 good"]);
 }
@@ -45,21 +44,65 @@ async fn the_next_visit_asks_for_what_has_changed() {
     let mut plan = hash_plan(&[URL], NAMES);
     let (visited, _) = visit(&world, &plan).await;
     plan.hints = visited.hints;
-    assert_eq!(plan.hints.etags.len(), 3);
+    assert_eq!(plan.hints.files.len(), 3);
     let (visited, _) = visit(&world, &plan).await;
-    let expected = ["9/a unchanged", "9/b unchanged", "9/gone missing", "9/c unchanged"];
+    let expected = ["9/a good", "9/b other", "9/gone missing", "9/c good"];
     assert_eq!(repositories(&visited), expected);
     assert_eq!(visited.visit.bytes, 0);
     assert_eq!(visited.hints, plan.hints);
     let sent = &mirror.asked()[4].headers["if-none-match"];
     assert_eq!(*sent, Mirror::etag(REPOMD));
-    // What has gone, and what is asked no more, is forgotten.
+    // What has gone is forgotten, and what is not asked for this time is not.
     world.mirror("m.example.org", &[V4], Behaviour::Good, &FILES[1..2]);
     plan.trees[0].repositories.remove(3);
     let (visited, _) = visit(&world, &plan).await;
-    assert_eq!(repositories(&visited), ["9/a missing", "9/b unchanged", "9/gone missing"]);
-    let kept: Vec<_> = visited.hints.etags.keys().collect();
-    assert_eq!(kept, ["http://m.example.org/pub/9/b/repodata/repomd.xml"]);
+    assert_eq!(repositories(&visited), ["9/a missing", "9/b other", "9/gone missing"]);
+    assert_eq!(visited.visit.bytes, 0);
+    let kept: Vec<_> = visited.hints.files.keys().map(String::as_str).collect();
+    let url = |name: &str| format!("http://m.example.org/pub/9/{name}/repodata/repomd.xml");
+    assert_eq!(kept, [url("b"), url("c")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_not_changed_is_what_that_host_had() {
+    let world = World::default();
+    world.mirror("m.example.org", &[V4], Behaviour::Good, &FILES[..1]);
+    let other: &[u8] = b"<repomd>another</repomd>";
+    let files = [("/pub/9/a/repodata/repomd.xml", other)];
+    world.mirror("n.example.org", &["8.8.4.4"], Behaviour::Good, &files);
+    let mut plan = hash_plan(&[URL, "http://n.example.org/pub"], &["9/a"]);
+    for _ in 0..2 {
+        let (visited, _) = visit(&world, &plan).await;
+        assert_eq!(repositories(&visited), ["9/a good", "9/a other"]);
+        plan.hints = visited.hints;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_tree_is_read_over_its_own_route() {
+    let world = World::default();
+    world.mirror("m.example.org", BOTH, Behaviour::Good, FILES);
+    let mut plan = hash_plan(&[URL], &["9/a"]);
+    let mut other = plan.trees[0].clone();
+    plan.trees[0].routes = routes(URL, &[IpVersion::V4]);
+    other.routes = routes(URL, &[IpVersion::V6]);
+    plan.trees.push(other);
+    let (visited, _) = visit(&world, &plan).await;
+    let expected = ["http://m.example.org/pub 4 good", "http://m.example.org/pub 6 good"];
+    assert_eq!(urls(&visited), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_route_over_which_nothing_can_be_asked_is_recorded() {
+    let world = World::default();
+    world.mirror("m.example.org", &[V4], Behaviour::Good, FILES);
+    let mut plan = over(&[IpVersion::V6, IpVersion::V4], hash_plan(&[URL], &["9/a"]));
+    let (visited, _) = visit(&world, &plan).await;
+    let v4 = "http://m.example.org/pub 4 good";
+    assert_eq!(urls(&visited), ["http://m.example.org/pub 6 no address", v4]);
+    plan.versions = vec![IpVersion::V4];
+    let (visited, _) = visit(&world, &plan).await;
+    assert_eq!(urls(&visited), ["http://m.example.org/pub 6 not tested", v4]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use checks::class::FailureClass;
 use checks::observation::End;
 use model::families::IpVersion;
 
-use super::stage::{FILES, V4, hash_plan, probe_v4, repositories, urls, visit};
+use super::stage::{FILES, V4, hash_plan, over, probe_v4, repositories, sample_plan, urls, visit};
 use crate::mirror::Behaviour;
 use crate::world::World;
 
@@ -23,8 +23,7 @@ async fn probe(behaviour: Behaviour) -> (Option<FailureClass>, u64, usize, u64) 
 async fn hash(behaviour: Behaviour) -> (Vec<String>, u64, u64, u64) {
     let world = World::default();
     let mirror = world.mirror("m.example.org", &[V4], behaviour, FILES);
-    let mut plan = hash_plan(&["http://m.example.org/pub"], &["9/os"]);
-    plan.versions = vec![IpVersion::V4];
+    let plan = over(&[IpVersion::V4], hash_plan(&["http://m.example.org/pub"], &["9/os"]));
     let (visited, _) = visit(&world, &plan).await;
     assert_eq!(visited.visit.end, End::Complete);
     assert_eq!(world.network.n_open(), 0);
@@ -105,8 +104,7 @@ async fn what_is_no_http_or_ends_early_has_its_class() {
 async fn a_mirror_that_never_answers_is_not_asked_for_all_of_its_repositories() {
     let world = World::default();
     let mirror = world.mirror("m.example.org", &[V4], Behaviour::Silent, FILES);
-    let mut plan = hash_plan(&["http://m.example.org/pub"], &["9/os"; 100]);
-    plan.versions = vec![IpVersion::V4];
+    let plan = over(&[IpVersion::V4], hash_plan(&["http://m.example.org/pub"], &["9/os"; 100]));
     let (visited, _) = visit(&world, &plan).await;
     // Nothing is known of the repositories.
     assert_eq!(repositories(&visited), Vec::<String>::new());
@@ -118,4 +116,35 @@ async fn a_mirror_that_never_answers_is_not_asked_for_all_of_its_repositories() 
     assert_eq!(urls(&visited), ["http://m.example.org/pub 4 http_5xx"]);
     // Each one with a retry.
     assert_eq!(mirror.asked().len(), 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_fails_for_all_that_is_asked_has_failed_however_little_that_is() {
+    let url = ["http://m.example.org/pub"];
+    for (behaviour, expected) in [
+        (Behaviour::Status(500, vec![]), "http_5xx"),
+        (Behaviour::Drip, "read_timeout"),
+        (Behaviour::Truncated, "truncated"),
+    ] {
+        let world = World::default();
+        let mirror = world.mirror("m.example.org", &[V4], behaviour.clone(), FILES);
+        let failed = format!("http://m.example.org/pub 4 {expected}");
+        for names in [&["9/os"][..], &["9/os", "9/os"]] {
+            let plan = over(&[IpVersion::V4], hash_plan(&url, names));
+            let (visited, _) = visit(&world, &plan).await;
+            assert_eq!(urls(&visited), [&*failed], "{behaviour:?}");
+            let each = format!("9/os {expected}");
+            assert_eq!(repositories(&visited), vec![each; names.len()], "{behaviour:?}");
+        }
+        // One that has read something has not failed as a whole.
+        mirror.behave(Behaviour::Good);
+        let plan = over(&[IpVersion::V4], hash_plan(&url, &["9/gone", "9/os"]));
+        let (visited, _) = visit(&world, &plan).await;
+        assert_eq!(urls(&visited), ["http://m.example.org/pub 4 good"]);
+    }
+    let world = World::default();
+    world.mirror("m.example.org", &[V4], Behaviour::Status(500, vec![]), FILES);
+    let plan = over(&[IpVersion::V4], sample_plan(&url, &[("a/1.rpm", 3)]));
+    let (visited, _) = visit(&world, &plan).await;
+    assert_eq!(urls(&visited), ["http://m.example.org/pub 4 http_5xx"]);
 }

@@ -7,7 +7,7 @@ use visits::limits::Limits;
 use visits::own_versions;
 
 use super::stage::{
-    BOTH, FILES, NOW, PROBE, V4, V6, class, http_date, plan, probe_v4, urls, visit,
+    BOTH, FILES, NOW, PROBE, V4, V6, class, http_date, over, plan, probe_v4, urls, visit, visit_by,
 };
 use crate::authority::{Authority, EXPIRED_SINCE, GOOD_UNTIL, GOOD_UNTIL_SECONDS};
 use crate::mirror::{Behaviour, Mirror};
@@ -100,7 +100,7 @@ async fn versions_that_nobody_has_are_not_tested() {
     world.mirror("m.example.org", &[V4], Behaviour::Good, FILES);
     let mut plan = plan(Tier::Probe, &["http://m.example.org/pub"]);
     let (visited, _) = visit(&world, &plan).await;
-    let v6 = "http://m.example.org/pub 6 not tested";
+    let v6 = "http://m.example.org/pub 6 no address";
     assert_eq!(urls(&visited), ["http://m.example.org/pub 4 good", v6]);
     plan.versions = vec![IpVersion::V6];
     let (visited, _) = visit(&world, &plan).await;
@@ -224,10 +224,46 @@ async fn a_page_for_people_is_no_file_and_a_directory_may_be_one() {
     let mirror = world.mirror("m.example.org", &[V4], Behaviour::Page, FILES);
     assert_eq!(probe_v4(&world).await.0, Some(FailureClass::Soft404));
     let mut top = plan(Tier::Probe, &["http://m.example.org/pub"]);
-    top.trees[0].probe = None;
+    top.trees[0].probes.clear();
     let (visited, _) = visit(&world, &top).await;
     assert_eq!(urls(&visited)[0], "http://m.example.org/pub 4 good");
     assert_eq!(mirror.lines().last().unwrap(), "GET /pub/");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mirror_that_leaves_out_a_repository_is_asked_for_another() {
+    for (behaviour, files, expected, n_asked) in [
+        (Behaviour::Good, FILES, None, 2),
+        (Behaviour::Good, &[][..], Some(FailureClass::Missing), 3),
+        (Behaviour::Status(403, vec![]), FILES, Some(FailureClass::Forbidden), 3),
+        (Behaviour::Page, FILES, Some(FailureClass::Soft404), 3),
+        // It is the server that fails: another file would show no more. With a retry.
+        (Behaviour::Status(500, vec![]), FILES, Some(FailureClass::Http5xx), 2),
+    ] {
+        let world = World::default();
+        let mirror = world.mirror("m.example.org", &[V4], behaviour.clone(), files);
+        let mut plan = over(&[IpVersion::V4], plan(Tier::Probe, &["http://m.example.org/pub"]));
+        let new = "10/new/repodata/repomd.xml";
+        plan.trees[0].probes = [new, PROBE, "9/last/repodata/repomd.xml"].map(str::to_owned).into();
+        let (visited, _) = visit(&world, &plan).await;
+        assert_eq!(class(&visited.visit.urls[0].outcome), expected, "{behaviour:?}");
+        assert_eq!((visited.visit.urls.len(), mirror.asked().len()), (1, n_asked), "{behaviour:?}");
+        assert_eq!(world.network.attempts().len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_certificate_that_is_replaced_by_an_expired_one_is_seen_at_the_next_visit() {
+    let world = World::default();
+    let mirror = world.mirror("m.example.org", &[V4], Behaviour::Good, FILES);
+    let crawler = world.crawler(Limits::default());
+    let plan = over(&[IpVersion::V4], plan(Tier::Probe, &["https://m.example.org/pub"]));
+    let (visited, _) = visit_by(&crawler, &plan).await;
+    assert_eq!(urls(&visited), ["https://m.example.org/pub 4 good"]);
+    let expired = world.authority.certify(&["m.example.org"], EXPIRED_SINCE);
+    world.listen(V4, 443, Listener::Tls(mirror, expired));
+    let (visited, _) = visit_by(&crawler, &plan).await;
+    assert_eq!(urls(&visited), ["https://m.example.org/pub 4 tls_expired"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -52,7 +52,7 @@ async fn a_mirror_on_loopback_is_visited_over_http_and_https() {
         let good = base.map(|url| format!("{url} {} good", version.as_str()));
         let seen = urls(&visited);
         assert!(good.iter().all(|good| seen.contains(good)), "{seen:?} {lines:#?}");
-        assert_eq!(seen.iter().filter(|line| line.ends_with("not tested")).count(), 2);
+        assert_eq!(seen.iter().filter(|line| line.ends_with("no address")).count(), 2);
         let (visited, _) = visit_by(&crawler, &hash_plan(&base, &["9/os", "9/gone"])).await;
         assert_eq!(repositories(&visited), ["9/os good", "9/gone missing"]);
     }

@@ -5,7 +5,9 @@ use checks::observation::Tier;
 use model::families::IpVersion;
 use visits::redirect::RedirectPolicy;
 
-use super::stage::{FILES, V4, class, hash_plan, plan, probe_v4, repositories, visit};
+use super::stage::{
+    FILES, REPOMD, V4, class, hash_plan, over, plan, probe_v4, repositories, visit,
+};
 use crate::mirror::Behaviour;
 use crate::world::World;
 
@@ -95,11 +97,30 @@ async fn a_mirror_that_redirects_every_file_costs_two_connections() {
     let to = Behaviour::Redirect("https://cdn.example.com".into());
     let mirror = world.mirror("m.example.org", &[V4], to, &[]);
     let cdn = world.mirror("cdn.example.com", &[ELSEWHERE], Behaviour::Good, FILES);
-    let mut plan = hash_plan(&["http://m.example.org/pub"], &["9/os"; 20]);
-    plan.versions = vec![IpVersion::V4];
+    let plan = over(&[IpVersion::V4], hash_plan(&["http://m.example.org/pub"], &["9/os"; 20]));
     let (visited, _) = visit(&world, &plan).await;
-    let seen = repositories(&visited);
-    assert_eq!((seen.len(), &*seen[0], &*seen[19]), (20, "9/os good", "9/os unchanged"));
+    assert_eq!(repositories(&visited), ["9/os good"; 20]);
+    assert_eq!(visited.visit.bytes as usize, REPOMD.len());
     assert_eq!((mirror.asked().len(), cdn.asked().len()), (20, 20));
     assert_eq!(world.network.attempts().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_command_of_curl_asks_what_failed_and_not_what_led_there() {
+    for (behaviour, address, options) in [
+        (Behaviour::Status(404, vec![]), ELSEWHERE, " --resolve 'cdn.example.com:80:8.8.4.4'"),
+        // There is no address of this version of IP to ask.
+        (Behaviour::Good, "2a00::2", ""),
+    ] {
+        let world = World::default();
+        let to = Behaviour::Redirect("http://cdn.example.com".into());
+        world.mirror("m.example.org", &[V4], to, &[]);
+        world.mirror("cdn.example.com", &[address], behaviour, &[]);
+        let plan = over(&[IpVersion::V4], plan(Tier::Probe, &["http://m.example.org/pub"]));
+        let (_, lines) = visit(&world, &plan).await;
+        let end =
+            format!(" -r 0-1023{options} 'http://cdn.example.com/pub/9/os/repodata/repomd.xml'");
+        let curl = lines.iter().find(|line| line.contains("repeat: curl -4 ")).unwrap();
+        assert!(curl.ends_with(&end), "{curl}");
+    }
 }

@@ -8,7 +8,7 @@ use checks::observation::{Content, Outcome, Tier};
 use model::base_url::BaseUrl;
 use model::families::IpVersion;
 use visits::limits::Limits;
-use visits::plan::{Hints, Plan, Repository, Sample, Tree};
+use visits::plan::{Hints, Plan, Repository, Route, Sample, Tree};
 use visits::redirect::RedirectPolicy;
 use visits::{Crawler, Visited};
 
@@ -28,17 +28,35 @@ pub(super) const FILES: &[(&str, &[u8])] = &[("/pub/9/os/repodata/repomd.xml", R
 
 /// A plan for a tree at these base URLs, without anything to ask.
 pub(super) fn plan(tier: Tier, urls: &[&str]) -> Plan {
-    let urls = urls.iter().map(|url| BaseUrl::parse(url).unwrap()).collect();
+    let tree = Tree { probes: vec![PROBE.into()], ..Tree::default() };
+    let routes = urls.iter().flat_map(|url| routes(url, &IpVersion::ALL));
     Plan {
         mirror: "berlin".into(),
         tier,
         round: 7,
         started: NOW,
-        trees: vec![Tree { urls, probe: Some(PROBE.into()), ..Tree::default() }],
-        versions: vec![IpVersion::V4, IpVersion::V6],
+        trees: vec![Tree { routes: routes.collect(), ..tree }],
+        versions: IpVersion::ALL.to_vec(),
         redirects: RedirectPolicy::Allow,
         hints: Hints::default(),
     }
+}
+
+/// A base URL over these versions of IP.
+pub(super) fn routes(url: &str, versions: &[IpVersion]) -> Vec<Route> {
+    let url = BaseUrl::parse(url).unwrap();
+    versions.iter().map(|&version| Route { url: url.clone(), version }).collect()
+}
+
+/// The plan over these versions of IP alone, in this order, for each URL.
+pub(super) fn over(versions: &[IpVersion], mut plan: Plan) -> Plan {
+    for tree in &mut plan.trees {
+        let mut urls: Vec<String> =
+            tree.routes.iter().map(|route| route.url.as_str().to_owned()).collect();
+        urls.dedup();
+        tree.routes = urls.iter().flat_map(|url| routes(url, versions)).collect();
+    }
+    plan
 }
 
 /// A plan for the hashes of repositories: their names.
@@ -80,7 +98,7 @@ pub(super) async fn visit_by(crawler: &Crawler, plan: &Plan) -> (Visited, Vec<St
 pub(super) fn class(outcome: &Outcome) -> Option<FailureClass> {
     match outcome {
         Outcome::Failed(failure) => Some(failure.class),
-        Outcome::Good | Outcome::NotTested => None,
+        Outcome::Good | Outcome::NotTested | Outcome::NoAddress => None,
     }
 }
 
@@ -90,6 +108,7 @@ pub(super) fn urls(visited: &Visited) -> Vec<String> {
         let outcome = match &seen.outcome {
             Outcome::Good => "good".to_owned(),
             Outcome::NotTested => "not tested".to_owned(),
+            Outcome::NoAddress => "no address".to_owned(),
             Outcome::Failed(failure) => failure.class.to_string(),
         };
         format!("{} {} {outcome}", seen.url, seen.version.as_str())
