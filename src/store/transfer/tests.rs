@@ -251,7 +251,7 @@ async fn an_examination_names_what_cannot_be() {
     raw("UPDATE task SET cancel_at = 1 WHERE id = 1").await;
     raw("UPDATE task SET state = 'failed', finished_at = 1, rerun = 1 WHERE id = 2").await;
     raw("UPDATE task SET site = 'east' WHERE id = 3").await;
-    raw("INSERT INTO task_request SELECT request_id, id + 1, 1 FROM task WHERE id = 4").await;
+    raw("INSERT INTO task_request SELECT id + 1, request_id, 1 FROM task WHERE id = 4").await;
     let request = raw("SELECT request_id FROM task WHERE id = 4").await[0].text(0).unwrap();
     assert_eq!(
         faults().await,
