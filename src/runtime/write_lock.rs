@@ -16,13 +16,15 @@
 //! # What it does not do
 //!
 //! - It does not wait: the second writer fails and says so.
-//! - Some network file systems have no such locks. There it keeps nobody apart.
+//! - Some network file systems have no such locks. There it keeps nobody apart, and the log says so, once. Others
+//!   say that they have them, and keep only writers of one machine apart: that cannot be seen from here.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -67,6 +69,13 @@ pub struct WriteLock {
 impl WriteLock {
     /// Locks the file at `path`, which may not exist yet. Of a symbolic link, what it leads to is locked.
     pub fn acquire(path: &Path) -> Result<Self, LockError> {
+        Self::acquire_by(path, |file| flock(file, FlockOperation::NonBlockingLockExclusive))
+    }
+
+    fn acquire_by(
+        path: &Path,
+        lock: impl Fn(&File) -> Result<(), Errno>,
+    ) -> Result<Self, LockError> {
         let target = follow_links(path).map_err(LockError::Path)?;
         match regular_file::open(&target) {
             // Whoever reads it says why it cannot be opened.
@@ -79,19 +88,37 @@ impl WriteLock {
                 Ok(file) => file,
                 Err(error) => return Err(LockError::LockFile { path, error }),
             };
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            match lock(&file) {
                 Ok(()) if is_current(&path, &file) => return Ok(Self { held: Some((file, path)) }),
                 Ok(()) | Err(Errno::INTR) => {}
                 Err(Errno::WOULDBLOCK) => return Err(LockError::Busy),
-                Err(_) => {
+                Err(error) => {
                     // It is of no use here, and harmless if it stays.
                     let _ = fs::remove_file(&path);
+                    warn_once(&target, error);
                     return Ok(Self { held: None });
                 }
             }
         }
         Err(LockError::Busy)
     }
+
+    /// Whether it keeps others out. It does not where the file system has no locks.
+    pub fn is_held(&self) -> bool {
+        self.held.is_some()
+    }
+}
+
+/// Says that a file system has no locks, the first time in this process: it may have many files there.
+fn warn_once(target: &Path, error: Errno) {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        tracing::warn!(
+            "{}: the file system has no locks ({error}): two processes that write there at once, on one machine \
+             or on several, can overwrite what the other has just written",
+            target.display()
+        );
+    });
 }
 
 impl Drop for WriteLock {
@@ -166,6 +193,20 @@ mod tests {
             drop((first, other));
             assert_eq!(names(folder.path()), ["index"]);
         }
+    }
+
+    #[test]
+    fn where_there_are_no_locks_a_writer_goes_on_and_knows_it() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("index");
+        let acquire = || WriteLock::acquire_by(&path, |_| Err(Errno::NOLCK));
+        let (first, second) = (acquire().expect("no lock"), acquire().expect("no lock"));
+        assert!(!first.is_held() && !second.is_held());
+        // Nothing is left behind.
+        assert_eq!(names(folder.path()), Vec::<OsString>::new());
+        assert!(WriteLock::acquire(&path).expect("nobody has it").is_held());
+        let busy = WriteLock::acquire_by(&path, |_| Err(Errno::WOULDBLOCK));
+        assert!(matches!(busy, Err(LockError::Busy)));
     }
 
     #[test]

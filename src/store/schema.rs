@@ -127,15 +127,19 @@ const FIRST: &[&str] = &[
 ];
 
 /// Sites; names of requests that were merged into a task; which nodes declare a schedule.
+///
+/// A node of an earlier version goes on beside this one, and would claim tasks of all sites. It gets no more
+/// of them: its claims ask whether it stops. What it has, it ends.
 const SITES_AND_REQUESTS: &[&str] = &[
     "ALTER TABLE task ADD COLUMN site TEXT",
     "ALTER TABLE schedule ADD COLUMN site TEXT",
     "ALTER TABLE node ADD COLUMN site TEXT",
     "ALTER TABLE node ADD COLUMN files TEXT NOT NULL DEFAULT ''",
+    "UPDATE node SET stopping = 1",
     // The name under which a task was made is in its row.
     "CREATE TABLE task_request(
-        request_id TEXT PRIMARY KEY,
         task {int} NOT NULL REFERENCES task(id) ON DELETE CASCADE,
+        request_id TEXT PRIMARY KEY,
         at {int} NOT NULL
     ){strict}",
     "CREATE INDEX task_request_task ON task_request(task)",
@@ -284,8 +288,16 @@ mod tests {
                       VALUES('scan', 'cpu', 'enqueued', 0, '{}', '', 'k', 'r', 'requeue', 3, 1, 1, '')"))
             .await
             .unwrap();
+        store
+            .run(Raw("INSERT INTO node(id, boot, version, kinds, started_at, seen_at, stopping)
+                      VALUES('old', '1', '0', 'scan', 1, 1, 0)"))
+            .await
+            .unwrap();
         store.run(Migrate).await.unwrap();
         assert_eq!(store.run(Raw(columns)).await.unwrap(), new);
+        // Its claims know nothing of sites.
+        let old = store.run(Raw("SELECT stopping FROM node WHERE id = 'old'")).await.unwrap();
+        assert_eq!(old[0].int(0).unwrap(), 1);
         let asked = |request: &str| NewTask {
             kind: "scan".into(),
             queue: "cpu".into(),

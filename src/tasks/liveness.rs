@@ -12,8 +12,8 @@ use store::record::TaskId;
 use tokio::time::Instant;
 
 /// How many reads in a row must have succeeded before a claim counts as dead: the last one then lies at
-/// least two intervals, half of the time to live, after the first, and in that time everybody who is alive
-/// has renewed. So nobody is reaped for an outage of the store that hit all nodes.
+/// least two intervals after the first, and in that time everybody who is alive has renewed. So nobody is
+/// reaped for an outage of the store that hit all nodes.
 const MIN_READS: u32 = 3;
 
 /// Watches heartbeats, and says which claims are dead.

@@ -14,9 +14,9 @@ use history::Rows;
 use runtime::supervise::Supervisor;
 use rustix::process::Signal;
 use serde_json::json;
-use store::Store;
 use store::record::What;
 use store::sqlite::{Sqlite, system_clock};
+use store::{Error, Operation, Store, Transaction};
 use support::postgres::Postgres;
 
 use crate::process::{Client, Node};
@@ -27,6 +27,7 @@ tests! {
     nothing_is_lost_at_any_point_on_sqlite,
     nothing_is_lost_at_any_point_on_postgres,
     tables_that_are_half_made_are_made_at_the_next_start,
+    a_store_that_is_half_brought_up_to_date_is_so_at_the_next_start,
 }
 
 /// Where lives end, and how often that is reached at most before. The first claim of a life always has
@@ -146,21 +147,77 @@ fn nothing_is_lost_at_any_point_on_postgres() {
 
 fn tables_that_are_half_made_are_made_at_the_next_start() {
     let server = Postgres::start();
-    // Before the first of the statements that make them, in the middle, and before the last.
-    for n in [1, 7, 13] {
+    // Before the first of the statements that make them, the first of the second step, and the last.
+    for n in [1, 14, 22] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let state = folder.path().join("state");
         let url = server.create_database(&format!("a{n}"));
         for store in [format!("state = \"{}\"", state.display()), format!("store = \"{url}\"")] {
-            let mark = folder.path().join("marks");
             let mut node = Node::new(folder.path(), "one", &store, "");
             live_until(&mut node, &format!("migrate.begun:{n}"));
             node.start();
-            let (watched, api) = (Watched::new(), node.client());
-            let args = json!({ "seconds": 0, "mark": mark.to_str() });
-            let id = watched.enqueue("me", &api, "r", &args);
-            assert_eq!(watched.wait_for_end("me", &api, id), "completed");
+            run_one(folder.path(), &node, "r");
             node.stop();
         }
+    }
+}
+
+/// Runs a task. Returns its number.
+fn run_one(folder: &Path, node: &Node, request: &str) -> i64 {
+    let (watched, api) = (Watched::new(), node.client());
+    let args = json!({ "seconds": 0, "mark": folder.join("marks").to_str() });
+    let id = watched.enqueue("me", &api, request, &args);
+    assert_eq!(watched.wait_for_end("me", &api, id), "completed");
+    id
+}
+
+/// Makes a store one of the first schema.
+#[derive(Clone, Debug)]
+struct SetBack;
+
+impl Operation for SetBack {
+    type Reply = ();
+    const NAME: &'static str = "set_back";
+
+    async fn run<T: Transaction>(&self, tx: &mut T) -> Result<(), Error> {
+        for statement in [
+            "DROP TABLE task_request",
+            "DROP TABLE schedule_node",
+            "ALTER TABLE task DROP COLUMN site",
+            "ALTER TABLE schedule DROP COLUMN site",
+            "ALTER TABLE node DROP COLUMN site",
+            "ALTER TABLE node DROP COLUMN files",
+            "UPDATE store_version SET version = 1",
+        ] {
+            tx.query(statement, &[]).await?;
+        }
+        Ok(())
+    }
+}
+
+fn a_store_that_is_half_brought_up_to_date_is_so_at_the_next_start() {
+    let server = Postgres::start();
+    let url = server.create_database("a");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let state = folder.path().join("state");
+    for store in [format!("state = \"{}\"", state.display()), format!("store = \"{url}\"")] {
+        let mut node = Node::new(folder.path(), "one", &store, "");
+        node.start();
+        let id = run_one(folder.path(), &node, "r");
+        node.stop();
+        let opened: Store = match store.starts_with("state") {
+            true => Sqlite::open(&state, system_clock(), &Supervisor::default())
+                .expect("nobody else has it")
+                .into(),
+            false => open(&url),
+        };
+        block_on(opened.run(SetBack)).expect("it is changed");
+        drop(opened);
+        live_until(&mut node, "migrate.begun:7");
+        node.start();
+        // What there was is there, under its name, and work goes on.
+        assert_eq!(run_one(folder.path(), &node, "r"), id);
+        assert_ne!(run_one(folder.path(), &node, "another"), id);
+        node.stop();
     }
 }

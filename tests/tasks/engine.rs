@@ -245,13 +245,18 @@ fn one_request_asked_by_many_is_one_task() {
     for n in 0..20 {
         let stores = stores.clone();
         let asked = on_threads(8, move |thread| {
-            let new = NewTask { request_id: Some(format!("r{n}")), ..task() };
+            // With a key, the second one meets the first by that.
+            let unique_key = (n % 2 == 0).then(|| format!("k{n}"));
+            let new = NewTask { request_id: Some(format!("r{n}")), unique_key, ..task() };
             block_on(stores[thread % 4].run(Enqueue(new))).unwrap()
         });
         assert!(asked.iter().all(|enqueued| enqueued.id == asked[0].id), "{asked:?}");
         assert_eq!(asked.iter().filter(|enqueued| enqueued.is_new).count(), 1);
     }
     assert_eq!(server.query("a", "SELECT count(*) FROM mirrorlistd.task"), "20");
+    let events = "SELECT what, count(*) FROM mirrorlistd.task_event GROUP BY what";
+    assert_eq!(server.query("a", events), "enqueued|20");
+    assert_eq!(server.query("a", "SELECT count(*) FROM mirrorlistd.task_request"), "0");
 }
 
 fn a_caller_who_goes_away_leaves_no_transaction() {

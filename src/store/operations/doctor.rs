@@ -14,7 +14,7 @@ const MAX_NAMED: i64 = 20;
 /// program.
 #[derive(Clone, Debug, Default)]
 pub struct Examine {
-    /// All kinds that are known; if empty, kinds are not looked at.
+    /// All kinds that are known here, beside those of the nodes; if empty, kinds are not looked at.
     pub kinds: Vec<String>,
 }
 
@@ -278,8 +278,14 @@ impl Examine {
         let list = placeholders(2, self.kinds.len());
         let mut parameters: Vec<Value> = vec![(MAX_NAMED + 1).into()];
         parameters.extend(self.kinds.iter().map(Value::from));
-        let sql =
-            format!("SELECT id, kind FROM schedule WHERE kind NOT IN({list}) ORDER BY id LIMIT ?1");
+        // Another node may know the kind, and have declared the schedule for that.
+        let sql = format!(
+            "SELECT id, kind FROM schedule WHERE kind NOT IN({list})
+                 AND NOT EXISTS(SELECT 1 FROM schedule_node JOIN node ON node.id = schedule_node.node
+                     WHERE schedule_node.schedule = schedule.id
+                         AND ' ' || node.kinds || ' ' LIKE '% ' || schedule.kind || ' %')
+             ORDER BY id LIMIT ?1"
+        );
         let rows = tx.query(&sql, &parameters).await?;
         let say = |row: &Row| {
             let (schedule, kind) = (row.text(0)?, row.text(1)?);

@@ -2,7 +2,7 @@
 
 use super::event;
 use crate::error::Error;
-use crate::operation::{Hint, Operation, Transaction, Value};
+use crate::operation::{Dialect, Hint, Operation, Transaction, Value};
 use crate::record::{NewTask, State, TaskId, Timestamp, What, bounded, bounds};
 
 /// How many tasks of a queue may wait. With the bounds of a row, this bounds the store.
@@ -93,7 +93,7 @@ async fn insert<T: Transaction>(
     if let Some(merged) = merge(tx, new, now).await? {
         return Ok(merged);
     }
-    // It also tells below whether the row was made by this statement.
+    // It also tells below whether the row was made for this request.
     let request = match &new.request_id {
         Some(request) => request.clone(),
         None => format!("{:032x}", fastrand::u128(..)),
@@ -118,31 +118,39 @@ async fn insert<T: Transaction>(
         State::Running.as_str().into(),
         new.site.clone().into(),
     ];
-    // On PostgreSQL, another one of the key may have been inserted since.
+    // On PostgreSQL, another one of the key may have been inserted since, and for this very request.
+    let is_inserted = match tx.dialect() {
+        Dialect::Sqlite => "request_id = ?7",
+        Dialect::Postgres => "CAST(CASE WHEN task.xmax = 0 THEN 1 ELSE 0 END AS BIGINT)",
+    };
     let rows = tx
         .query(
-            "INSERT INTO task(kind, queue, priority, args, summary, unique_key, request_id, on_loss,
-                 max_failures, run_after, created_at, actor, parent, schedule, slot, state, site)
-             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?18)
-             ON CONFLICT(unique_key) WHERE unique_key IS NOT NULL AND state IN('enqueued','running')
-             DO UPDATE SET
-                 rerun = CASE WHEN task.state = ?17 THEN 1 ELSE task.rerun END,
-                 priority = CASE WHEN excluded.priority < task.priority
-                     THEN excluded.priority ELSE task.priority END,
-                 run_after = CASE WHEN task.state = 'enqueued' AND excluded.run_after < task.run_after
-                     THEN excluded.run_after ELSE task.run_after END
-             RETURNING id, state, request_id",
+            &format!(
+                "INSERT INTO task(kind, queue, priority, args, summary, unique_key, request_id, on_loss,
+                     max_failures, run_after, created_at, actor, parent, schedule, slot, state, site)
+                 VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?18)
+                 ON CONFLICT(unique_key) WHERE unique_key IS NOT NULL AND state IN('enqueued','running')
+                 DO UPDATE SET
+                     rerun = CASE WHEN task.state = ?17 AND task.request_id <> excluded.request_id
+                         THEN 1 ELSE task.rerun END,
+                     priority = CASE WHEN excluded.priority < task.priority
+                         THEN excluded.priority ELSE task.priority END,
+                     run_after = CASE WHEN task.state = 'enqueued' AND excluded.run_after < task.run_after
+                         THEN excluded.run_after ELSE task.run_after END
+                 RETURNING id, state, request_id, {is_inserted}"
+            ),
             &parameters,
         )
         .await?;
     let row = rows.first().ok_or_else(|| Error::Broken("a task was not inserted".to_owned()))?;
     let (id, state) = (TaskId(row.int(0)?), row.word(1, State::find)?);
-    let is_new = row.text(2)? == request;
+    let (is_same, is_new) = (row.text(2)? == request, row.int(3)? != 0);
     let enqueued = Enqueued { id, state, is_new };
-    if !is_new {
-        remember_request(tx, new, now, id).await?;
+    if is_new {
+        event::record(tx, id, now, &new.actor, What::Enqueued, "").await?;
+    } else if !is_same {
+        merged(tx, new, now, enqueued).await?;
     }
-    note(tx, new, now, enqueued).await?;
     Ok(enqueued)
 }
 
@@ -158,25 +166,64 @@ async fn merge<T: Transaction>(
     let rows = tx
         .query(
             "UPDATE task SET
-                 rerun = CASE WHEN task.state = 'running' THEN 1 ELSE task.rerun END,
+                 rerun = CASE WHEN task.state = 'running' AND task.request_id <> ?4
+                     THEN 1 ELSE task.rerun END,
                  priority = CASE WHEN ?2 < task.priority THEN ?2 ELSE task.priority END,
                  run_after = CASE WHEN task.state = 'enqueued' AND ?3 < task.run_after
                      THEN ?3 ELSE task.run_after END
              WHERE unique_key = ?1 AND state IN('enqueued','running')
-             RETURNING id, state",
+             RETURNING id, state, request_id",
             &[
                 key.into(),
                 bounds::priority(new.priority).into(),
                 now.plus(bounds::delay(new.delay)).into(),
+                new.request_id.clone().unwrap_or_default().into(),
             ],
         )
         .await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let (id, state) = (TaskId(row.int(0)?), row.word(1, State::find)?);
     let enqueued = Enqueued { id, state, is_new: false };
-    remember_request(tx, new, now, id).await?;
-    note(tx, new, now, enqueued).await?;
+    // On PostgreSQL, it may have been made for this very request a moment ago.
+    if new.request_id.as_deref() != Some(row.text(2)?.as_str()) {
+        merged(tx, new, now, enqueued).await?;
+    }
     Ok(Some(enqueued))
+}
+
+/// Notes that a request was merged into a task.
+async fn merged<T: Transaction>(
+    tx: &mut T,
+    new: &NewTask,
+    now: Timestamp,
+    Enqueued { id, state, .. }: Enqueued,
+) -> Result<(), Error> {
+    if new.request_id.is_some() {
+        remember_request(tx, new, now, id).await?;
+    } else if is_noted(tx, new, id).await? {
+        return Ok(());
+    }
+    let detail = match state {
+        State::Running => "it runs; another run follows",
+        _ => "it waits already",
+    };
+    event::record(tx, id, now, &new.actor, What::Merged, detail).await
+}
+
+/// Whether nothing but merges has happened to a task since a request of this actor was merged into it. Who
+/// asks every few seconds for what waits for hours would fill the store otherwise. Requests with names are
+/// noted one by one: they have a bound of their own.
+async fn is_noted<T: Transaction>(tx: &mut T, new: &NewTask, id: TaskId) -> Result<bool, Error> {
+    let rows = tx
+        .query(
+            "SELECT id FROM task_event WHERE task = ?1 AND what = 'merged' AND actor = ?2
+                 AND id > (SELECT COALESCE(max(id), 0) FROM task_event
+                     WHERE task = ?1 AND what <> 'merged')
+             LIMIT 1",
+            &[id.0.into(), bounded(&new.actor, bounds::LINE).into()],
+        )
+        .await?;
+    Ok(!rows.is_empty())
 }
 
 /// Remembers that a request was merged into a task, so that the same request gets the same answer when the
@@ -203,20 +250,6 @@ async fn remember_request<T: Transaction>(
     )
     .await
     .map(drop)
-}
-
-async fn note<T: Transaction>(
-    tx: &mut T,
-    new: &NewTask,
-    now: Timestamp,
-    enqueued: Enqueued,
-) -> Result<(), Error> {
-    let (what, detail) = match (enqueued.is_new, enqueued.state) {
-        (true, _) => (What::Enqueued, ""),
-        (false, State::Running) => (What::Merged, "it runs; another run follows"),
-        (false, _) => (What::Merged, "it waits already"),
-    };
-    event::record(tx, enqueued.id, now, &new.actor, what, detail).await
 }
 
 fn check(new: &NewTask) -> Result<(), Error> {

@@ -40,7 +40,8 @@ impl Operation for GiveBack {
                          state = CASE WHEN cancel_at IS NOT NULL THEN 'cancelled' ELSE 'enqueued' END,
                          finished_at = CASE WHEN cancel_at IS NOT NULL THEN ?4 ELSE NULL END,
                          beat_at = CASE WHEN cancel_at IS NOT NULL THEN beat_at ELSE ?4 END,
-                         run_after = CASE WHEN cancel_at IS NULL AND run_after > ?4 THEN ?4 ELSE run_after END,
+                         run_after = CASE WHEN cancel_at IS NULL AND run_after > ?4 THEN ?4
+                             ELSE run_after END,
                          stage = NULL, done = NULL, total = NULL
                      WHERE id = ?1 AND claim = ?2 AND boot = ?3 AND state = 'running'
                      RETURNING {columns}"

@@ -48,6 +48,7 @@ pub(super) async fn schedules_of<T: Transaction>(tx: &mut T, id: TaskId) -> Resu
     let sql = format!(
         "SELECT schedule.id FROM schedule
          JOIN task ON task.kind = schedule.kind AND task.args = schedule.args
+             AND task.site IS NOT DISTINCT FROM schedule.site
          WHERE task.id = ?1 ORDER BY schedule.id{by_bytes}{lock} OF schedule"
     );
     tx.query(&sql, &[id.0.into()]).await.map(drop)

@@ -7,8 +7,8 @@ use crate::error::Error;
 use crate::operation::{Operation, Transaction};
 use crate::record::{ClaimNumber, NewSchedule, TaskId, Timestamp, bounded, bounds, slot_of};
 
-/// How long ago a node may have been seen to count as running, in milliseconds: longer than any heartbeat
-/// takes.
+/// How long ago a node may have been seen to count as running, in milliseconds: four heartbeats, which are at
+/// most 15 s apart.
 pub const IS_LIVE: i64 = 60_000;
 
 /// A process takes the name of a node. What its predecessor had is ended at once: with the name, another

@@ -15,6 +15,6 @@ mod location;
 mod threads;
 
 pub use clock::{Clock, system_clock};
-pub use inline::Inline;
+pub use inline::{Inline, Rewrite};
 pub use location::FILE;
 pub use threads::Sqlite;

@@ -48,7 +48,7 @@ impl Export {
         };
         let mut n_rows = 0;
         let mut after = (i64::MIN, i64::MIN);
-        let mut after_text = String::new();
+        let mut after_text = (i64::MIN, String::new());
         loop {
             let rows = match table.order {
                 Order::Name | Order::TwoNames => {
@@ -56,12 +56,14 @@ impl Export {
                     let sql = format!("SELECT {columns} FROM {name} ORDER BY {keys}");
                     tx.query(&sql, &[]).await?
                 }
-                Order::Text => {
-                    let key = by_names(1);
+                Order::NumberAndText => {
+                    // By the number first, which has an index on every server, whatever its order of texts.
                     let sql = format!(
-                        "SELECT {columns} FROM {name} WHERE {key} > ?1 ORDER BY {key} LIMIT ?2"
+                        "SELECT {columns} FROM {name} WHERE (task, request_id{collation}) > (?1, ?2)
+                         ORDER BY task, request_id{collation} LIMIT ?3"
                     );
-                    tx.query(&sql, &[(&after_text).into(), PAGE.into()]).await?
+                    let (task, request) = &after_text;
+                    tx.query(&sql, &[(*task).into(), request.into(), PAGE.into()]).await?
                 }
                 Order::Number => {
                     let sql =
@@ -82,7 +84,7 @@ impl Export {
             }
             match (table.order, rows.last()) {
                 (Order::Name | Order::TwoNames, _) | (_, None) => return Ok(n_rows),
-                (Order::Text, Some(row)) => after_text = row.text(0)?,
+                (Order::NumberAndText, Some(row)) => after_text = (row.int(0)?, row.text(1)?),
                 (Order::Number, Some(row)) => after.0 = row.int(0)?,
                 (Order::TwoNumbers, Some(row)) => after = (row.int(0)?, row.int(1)?),
             }

@@ -16,8 +16,8 @@ pub(super) enum Order {
     Number,
     /// By the first two columns, both numbers.
     TwoNumbers,
-    /// By a text, which is the first column.
-    Text,
+    /// By the first two columns, a number and a text.
+    NumberAndText,
     /// By a name, which is the first column. There are few rows.
     Name,
     /// By the first two columns, both names. There are few rows.
@@ -132,8 +132,8 @@ pub(super) const TABLES: &[Table] = &[
     },
     Table {
         name: "task_request",
-        order: Order::Text,
-        columns: &[("request_id", Text), ("task", Int), ("at", Int)],
+        order: Order::NumberAndText,
+        columns: &[("task", Int), ("request_id", Text), ("at", Int)],
     },
     Table {
         name: "task_attempt",

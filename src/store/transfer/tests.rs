@@ -251,7 +251,7 @@ async fn an_examination_names_what_cannot_be() {
     raw("UPDATE task SET cancel_at = 1 WHERE id = 1").await;
     raw("UPDATE task SET state = 'failed', finished_at = 1, rerun = 1 WHERE id = 2").await;
     raw("UPDATE task SET site = 'east' WHERE id = 3").await;
-    raw("INSERT INTO task_request SELECT request_id, id + 1, 1 FROM task WHERE id = 4").await;
+    raw("INSERT INTO task_request SELECT id + 1, request_id, 1 FROM task WHERE id = 4").await;
     let request = raw("SELECT request_id FROM task WHERE id = 4").await[0].text(0).unwrap();
     assert_eq!(
         faults().await,
@@ -294,6 +294,14 @@ async fn an_examination_names_what_cannot_be() {
     )
     .await;
     assert_eq!(faults().await, ["I11 schedule s makes tasks of the kind gone, which there is not"]);
+    raw("INSERT INTO node(id, boot, version, kinds, started_at, seen_at, stopping)
+         VALUES('n', 'b', '1', 'ago gone.by gone known', 1, 1, 0), ('m', 'b', '1', 'begone', 1, 1, 0)")
+    .await;
+    raw("INSERT INTO schedule_node VALUES('s', 'm')").await;
+    assert_eq!(faults().await, ["I11 schedule s makes tasks of the kind gone, which there is not"]);
+    // Of the nodes that declare it, one knows the kind.
+    raw("INSERT INTO schedule_node VALUES('s', 'n')").await;
+    assert_eq!(faults().await, Vec::<String>::new());
     raw("DELETE FROM schedule").await;
     raw("DELETE FROM sqlite_sequence WHERE name = 'task'").await;
     assert_eq!(

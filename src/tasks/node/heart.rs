@@ -1,8 +1,8 @@
 //! The heartbeat: renews what runs here, ends what cannot be renewed, and reaps what others have left.
 //!
-//! A round every quarter of the time to live: renew first, then look who else is alive. Everything that the
-//! store is asked has a time limit, so that a store that does not answer cannot keep a task from being told
-//! in time that it may be lost.
+//! A round every quarter of the time to live, and at least every 15 s: renew first, then look who else is
+//! alive. Everything that the store is asked has a time limit, so that a store that does not answer cannot keep
+//! a task from being told in time that it may be lost.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -20,6 +20,10 @@ use crate::failure::Stop;
 use crate::liveness::Liveness;
 use crate::numbers::ReapReason;
 use crate::status::Phase;
+
+/// How much time lies between two rounds, at most: a node that was not seen for four of them counts as stopped
+/// ([`IS_LIVE`](store::operations::node::IS_LIVE)), however long its tasks may live without it.
+const MAX_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Returns when another process has taken the name of this node.
 pub(super) async fn run(shared: &Shared) {
@@ -57,7 +61,7 @@ pub(super) async fn run(shared: &Shared) {
 }
 
 fn interval(shared: &Shared) -> Duration {
-    (shared.options.time_to_live / 4).max(Duration::from_millis(1))
+    (shared.options.time_to_live / 4).clamp(Duration::from_millis(1), MAX_INTERVAL)
 }
 
 /// How long a claim is believed in after the store has confirmed it: a tenth less than others wait before
@@ -179,16 +183,12 @@ fn end_overdue(shared: &Shared, now: Instant) {
 
 /// Looks who is alive, and ends the claims of those who are not. Returns whether the store could be read.
 async fn reap(shared: &Shared, liveness: &mut Liveness) -> bool {
-    let limit = Instant::now() + shared.patience();
+    let begin = Instant::now();
+    let limit = begin + shared.patience();
     let over = over(shared);
     let Ok(Ok(running)) = timeout_at(limit, shared.tasks.store().run(Running)).await else {
         return false;
     };
-    for (id, claim) in unheard_of(shared, &over, &running) {
-        if !give_back(shared, (id, claim), limit).await {
-            return true;
-        }
-    }
     let verdict = liveness.observe(Instant::now(), &running);
     let held: BTreeSet<Key> = running.iter().map(|seen| (seen.id, seen.claim)).collect();
     shared.lock().hung.retain(|key, _| held.contains(key));
@@ -200,6 +200,13 @@ async fn reap(shared: &Shared, liveness: &mut Liveness) -> bool {
              they are ended",
             running.len()
         );
+    }
+    // One that cannot be given back keeps nobody from being reaped: half of the time is left for that.
+    let soon = begin + shared.patience() / 2;
+    for key in unheard_of(shared, &over, &running) {
+        if !give_back(shared, key, soon).await {
+            break;
+        }
     }
     for seen in verdict.dead {
         if !reap_one(shared, seen, limit).await {

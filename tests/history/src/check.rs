@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Range;
 
 use store::record::{State, Task, What};
 
@@ -12,7 +13,7 @@ use crate::rows::Rows;
 /// An invariant that does not hold.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Violation {
-    /// Which one: `I1` to `I11`.
+    /// Which one: `I1` to `I12`.
     pub invariant: &'static str,
     /// The task, if it is about one.
     pub task: Option<i64>,
@@ -58,20 +59,23 @@ fn task_of(seen: &Seen) -> Option<i64> {
         | Seen::EndAccepted { task, .. }
         | Seen::EndRefused { task, .. }
         | Seen::EndUnknown { task, .. }
+        | Seen::Renewed { task, .. }
         | Seen::Reaped { task, .. } => Some(*task),
         _ => None,
     }
 }
 
-/// The violations of I1 to I10, those that the store's events prove first.
+/// The violations of I1 to I10 and I12, those that the store's events prove first.
 pub fn check(history: &[Record], rows: &Rows) -> Vec<Violation> {
     let mut checker = Checker { history, rows, violations: replay(rows) };
     checker.slots();
     checker.requests();
+    checker.repeated_requests();
     checker.ends_seen();
     checker.runs();
     checker.ends();
     checker.effects();
+    checker.reaped();
     checker.violations
 }
 
@@ -140,8 +144,7 @@ impl<'h> Checker<'h> {
 
     fn requests(&mut self) {
         let mut keys = BTreeMap::new();
-        let mut told: BTreeMap<&str, i64> = BTreeMap::new();
-        let may_be_purged = self.history.iter().any(|record| record.seen == Seen::PurgeAsked);
+        let mut told: BTreeMap<&str, (i64, usize)> = BTreeMap::new();
         let mut promises: BTreeMap<i64, usize> = BTreeMap::new();
         for (at, record) in self.history.iter().enumerate() {
             match &record.seen {
@@ -151,12 +154,15 @@ impl<'h> Checker<'h> {
                 Seen::EnqueueAcknowledged { request, task, state, is_new } => {
                     let whence = format!("request {request} was told that it is accepted");
                     let Some(row) = self.row(*task, &whence) else { continue };
-                    let other = told.insert(request, *task);
-                    if let Some(other) = other.filter(|other| other != task && !may_be_purged) {
+                    let before = told.insert(request, (*task, at));
+                    let is_other = |(other, since): &(i64, usize)| {
+                        other != task && !self.has_purged(*since..at)
+                    };
+                    if let Some((other, _)) = before.filter(is_other) {
                         let message = format!("request {request} was told {other} and {task}");
                         self.found("I1", *task, message);
                     }
-                    if other.is_none()
+                    if before.is_none()
                         && !is_new
                         && state == State::Running.as_str()
                         && row.request_id != *request
@@ -179,6 +185,49 @@ impl<'h> Checker<'h> {
                     "{n_told} clients were promised another run of task {task}, the store knows of {n_kept}"
                 );
                 self.found("I9", task, message);
+            }
+        }
+    }
+
+    /// Whether rows may have been purged between these records.
+    fn has_purged(&self, between: Range<usize>) -> bool {
+        let mut records = self.history.iter().take(between.end).skip(between.start);
+        records.any(|record| record.seen == Seen::PurgeAsked)
+    }
+
+    /// I1: a request that is repeated stands for one task, also where its answers were lost. Merges are found
+    /// of clients who act under the names of their requests.
+    fn repeated_requests(&mut self) {
+        // From where it was asked first to where its last answer came.
+        let mut spans: BTreeMap<&str, Range<usize>> = BTreeMap::new();
+        for (at, record) in self.history.iter().enumerate() {
+            match &record.seen {
+                Seen::EnqueueAsked { request, .. } => {
+                    spans.entry(request).or_insert(at..at).end = self.history.len();
+                }
+                Seen::EnqueueAcknowledged { request, .. }
+                | Seen::EnqueueUnknown { request }
+                | Seen::EnqueueRefused { request } => {
+                    if let Some(span) = spans.get_mut(request.as_str()) {
+                        span.end = at;
+                    }
+                }
+                _ => {}
+            }
+        }
+        let rows = self.rows;
+        let mut tasks: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
+        for task in rows.tasks.values() {
+            tasks.entry(&task.request_id).or_default().insert(task.id.0);
+        }
+        for event in rows.events.values().filter(|event| event.what == What::Merged) {
+            tasks.entry(&event.actor).or_default().insert(event.task.0);
+        }
+        for (request, span) in spans {
+            let Some(ids) = tasks.get(request).filter(|ids| ids.len() > 1) else { continue };
+            if !self.has_purged(span) {
+                let last = ids.last().copied().unwrap_or_default();
+                self.found("I1", last, format!("request {request} stands for the tasks {ids:?}"));
             }
         }
     }
@@ -262,7 +311,8 @@ impl<'h> Checker<'h> {
                 Seen::EndAsked { task, claim } => {
                     asked.insert((*task, *claim), at);
                 }
-                Seen::EndAccepted { task, claim, state } | Seen::Reaped { task, claim, state } => {
+                Seen::EndAccepted { task, claim, state }
+                | Seen::Reaped { task, claim, state, .. } => {
                     if !accepted.insert((*task, *claim)) {
                         let message =
                             format!("two ends of claim {claim} of task {task} were accepted");
@@ -328,6 +378,27 @@ impl<'h> Checker<'h> {
                 "claim {claim} of task {task} was accepted as {state}, and the store keeps {kept}"
             );
             self.found("I3", task, message);
+        }
+    }
+
+    /// I12: who is reaped has not been renewed since the one who reaps has looked.
+    fn reaped(&mut self) {
+        let mut beats: BTreeMap<(i64, i64), i64> = BTreeMap::new();
+        for record in self.history {
+            match record.seen {
+                Seen::Renewed { task, claim } => *beats.entry((task, claim)).or_default() += 1,
+                Seen::Reaped { task, claim, beat, .. } => {
+                    let n = beats.get(&(task, claim)).copied().unwrap_or(0);
+                    if n > beat {
+                        let message = format!(
+                            "claim {claim} of task {task} was reaped with beat {beat}, and had been renewed \
+                             {n} times"
+                        );
+                        self.found("I12", task, message);
+                    }
+                }
+                _ => {}
+            }
         }
     }
 

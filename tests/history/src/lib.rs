@@ -1,5 +1,5 @@
 //! Proves from what clients and runners have seen, and from the rows of the store at the end, that tasks
-//! are what they promise: the invariants I1 to I10.
+//! are what they promise: the invariants I1 to I10 and I12.
 //!
 //! A [`Record`] is something that somebody has seen; a history is a list of them, also as lines of JSON.
 //! [`Rows`] is what the store holds at the end. [`check`] returns the violations that it finds, each with

@@ -119,6 +119,13 @@ pub enum Seen {
         /// The claim.
         claim: i64,
     },
+    /// The store has confirmed a claim to its runner.
+    Renewed {
+        /// The task.
+        task: i64,
+        /// The claim.
+        claim: i64,
+    },
     /// A claim was ended by somebody else than its runner.
     Reaped {
         /// The task.
@@ -127,6 +134,8 @@ pub enum Seen {
         claim: i64,
         /// Where the task is now.
         state: String,
+        /// How often it was confirmed, as far as the one who ended it knew.
+        beat: i64,
     },
     /// For readers: a crash, a fault.
     Note {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use store::record::{State, Task, TaskEvent, What};
+use store::record::{Attempt, State, Task, TaskEvent, What};
 
 use crate::check::Violation;
 use crate::rows::Rows;
@@ -158,6 +158,20 @@ impl<'r> Replay<'r> {
                     task.claim.0, life.claim
                 );
                 found("I2", message);
+            }
+            // The end of one that is to be cancelled may be a failure.
+            let is_failure = |attempt: &Attempt| {
+                let outcome = attempt.outcome;
+                matches!(outcome, Some(What::Failed | What::Retried | What::Lost | What::Cancelled))
+            };
+            let attempts = rows.attempts.range((id, i64::MIN)..=(id, i64::MAX));
+            let n_failed = attempts.filter(|(_, attempt)| is_failure(attempt)).count();
+            if task.failures > n_failed as i64 {
+                let message = format!(
+                    "task {id} has {} failures, and {n_failed} of its attempts failed or were lost",
+                    task.failures
+                );
+                found("I3", message);
             }
         }
         for event in std::mem::take(&mut self.reruns).into_values() {

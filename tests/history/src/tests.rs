@@ -138,7 +138,7 @@ async fn honest() -> (Vec<Record>, Rows) {
     assert_eq!(world.enqueue("r4", Some("k")).await, 1);
     let running = world.store.run(Running).await.unwrap();
     world.store.run(Reap { seen: running[1].clone(), by: "b".into(), hung: None }).await.unwrap();
-    world.saw(Seen::Reaped { task: 2, claim: 1, state: "enqueued".into() });
+    world.saw(Seen::Reaped { task: 2, claim: 1, state: "enqueued".into(), beat: 0 });
     world.finish((2, 1)).await;
     world.finish((1, 1)).await;
     world.saw(Seen::EndSeen { task: 1, state: "completed".into() });
@@ -236,6 +236,37 @@ async fn i1_two_tasks_of_one_request_are_found() {
         is_new: true,
     }));
     finds(&history, &rows, "I1", "request r2 was told 2 and 4");
+    // What was purged before it was told of the first is no reason.
+    let told = at(&history, |seen| matches!(seen, Seen::EnqueueAcknowledged { task: 2, .. }));
+    history.insert(told, record(Seen::PurgeAsked));
+    finds(&history, &rows, "I1", "request r2 was told 2 and 4");
+    history.insert(told + 2, record(Seen::PurgeAsked));
+    assert_eq!(check(&history, &rows), []);
+}
+
+#[tokio::test]
+async fn i1_a_request_that_was_merged_and_made_is_found_although_nobody_was_told() {
+    let (mut history, mut rows) = honest().await;
+    let merged = rows.events.values_mut().find(|event| event.what == What::Merged).unwrap();
+    merged.actor = "r2".into();
+    finds(&history, &rows, "I1", "request r2 stands for the tasks {1, 2}");
+    history.push(record(Seen::PurgeAsked));
+    finds(&history, &rows, "I1", "request r2 stands for the tasks {1, 2}");
+    let asked = |seen: &Seen| matches!(seen, Seen::EnqueueAsked { request, .. } if request == "r2");
+    history.insert(at(&history, asked) + 1, record(Seen::PurgeAsked));
+    assert_eq!(check(&history, &rows), []);
+}
+
+#[tokio::test]
+async fn i3_a_failure_without_an_attempt_that_failed_is_found() {
+    let (history, mut rows) = honest().await;
+    rows.tasks.get_mut(&2).unwrap().failures += 1;
+    finds(
+        &history,
+        &rows,
+        "I3",
+        "task 2 has 2 failures, and 1 of its attempts failed or were lost",
+    );
 }
 
 #[tokio::test]
@@ -367,6 +398,22 @@ async fn i10_an_effect_of_an_earlier_run_is_found() {
     finds(&history, &rows, "I10", "claim 2 of task 2 wrote snapshot after claim 1 of task 5");
     history.push(record(Seen::EffectPublished { task: 2, claim: 1, place }));
     finds(&history, &rows, "I10", "claim 1 of task 2 wrote snapshot after claim 2 of task 2");
+}
+
+#[tokio::test]
+async fn i12_a_claim_that_was_reaped_although_it_was_renewed_is_found() {
+    let (mut history, rows) = honest().await;
+    let reaped = at(&history, |seen| matches!(seen, Seen::Reaped { .. }));
+    // One of another claim is no reason.
+    history.insert(0, record(Seen::Renewed { task: 2, claim: 2 }));
+    assert_eq!(check(&history, &rows), []);
+    history.insert(reaped, record(Seen::Renewed { task: 2, claim: 1 }));
+    finds(
+        &history,
+        &rows,
+        "I12",
+        "claim 1 of task 2 was reaped with beat 0, and had been renewed 1 times",
+    );
 }
 
 #[tokio::test]

@@ -148,8 +148,13 @@ impl Driver<'_> {
             attempt.task = back(attempt.task);
             seen.attempts.insert((attempt.task, attempt.claim), attempt);
         }
-        for (task, what) in rest.events {
-            seen.events.entry(back(task)).or_default().push(what);
+        for (task, what, actor) in rest.events {
+            let task = back(task);
+            seen.events.entry(task).or_default().push(what);
+            match what {
+                What::Merged => drop(seen.askers.entry(task).or_default().insert(actor)),
+                _ => drop(seen.askers.remove(&task)),
+            }
         }
         seen.requests = rest.requests.into_iter().map(|(name, id)| (name, back(id))).collect();
         let overview = run(self.store, ReadOverview, Timestamp(0), None).await.map_err(say)?;
@@ -184,6 +189,7 @@ fn differences(expected: &Model, seen: &Model) -> Result<(), String> {
     }
     same("tasks", &expected.tasks, &seen.tasks)?;
     same("events", &expected.events, &seen.events)?;
+    same("askers", &expected.askers, &seen.askers)?;
     same("requests", &expected.requests, &seen.requests)?;
     same("attempts", &expected.attempts, &seen.attempts)?;
     same("queues", &expected.queues, &seen.queues)?;
@@ -237,7 +243,7 @@ struct Rest;
 
 struct RestOfStore {
     attempts: Vec<Attempt>,
-    events: Vec<(TaskId, What)>,
+    events: Vec<(TaskId, What, String)>,
     requests: BTreeMap<String, TaskId>,
     schedules: BTreeMap<String, NewTask>,
 }
@@ -251,14 +257,14 @@ impl Operation for Rest {
         let sql =
             "SELECT task, claim, node, boot, started, ended, outcome, stages FROM task_attempt";
         let attempts = tx.query(sql, &[]).await?;
-        let events = tx.query("SELECT task, what FROM task_event ORDER BY id", &[]).await?;
+        let events = tx.query("SELECT task, what, actor FROM task_event ORDER BY id", &[]).await?;
         let requests = tx.query("SELECT request_id, task FROM task_request", &[]).await?;
         let request = |row: &Row| Ok((row.text(0)?, TaskId(row.int(1)?)));
         let sql =
             "SELECT id, kind, queue, priority, args, summary, unique_key, on_loss, max_failures, site
                    FROM schedule";
         let schedules = tx.query(sql, &[]).await?;
-        let event = |row: &Row| Ok((TaskId(row.int(0)?), row.word(1, What::find)?));
+        let event = |row: &Row| Ok((TaskId(row.int(0)?), row.word(1, What::find)?, row.text(2)?));
         Ok(RestOfStore {
             attempts: attempts.iter().map(attempt).collect::<Result<_, _>>()?,
             events: events.iter().map(event).collect::<Result<_, Error>>()?,

@@ -8,7 +8,7 @@ use store::operations::lose::Reap;
 use store::operations::node::{IS_LIVE, StartNode, StopNode};
 use store::operations::people::{Cancel, Cancelled, Pausable, Pause, Resume, Retried, Retry};
 use store::operations::purge::{Purge, PurgeNodes};
-use store::operations::read::{Find, Found, ReadOverview};
+use store::operations::read::{Events, Find, Found, ReadOverview};
 use store::operations::renew::{Heartbeat, Progress, Renew, Running};
 use store::operations::tick::{Tick, Ticked};
 use store::record::{
@@ -601,6 +601,29 @@ fn a_full_queue_refuses_what_is_new_and_nothing_else() {
     let end = Finish { then: vec![new()], ..finish(&running, End::Completed { result: None }) };
     let Finished::Accepted { followed_by, .. } = at.run(end) else { panic!("it is held") };
     assert_eq!(followed_by.len(), 2, "the follow-up, and what is next");
+}
+
+#[test]
+fn who_asks_again_and_again_for_what_waits_is_noted_once() {
+    let at = At::new();
+    let by = |actor: &str| NewTask { actor: actor.into(), ..keyed("k") };
+    let id = at.ask(by("ann")).id;
+    let ask_often = || (0..9).for_each(|n| assert_eq!(at.ask(by(["tree", "bob"][n % 2])).id, id));
+    let noted = || {
+        let events = at.run(Events { task: id, after: 0, limit: 100 });
+        let shown = events.iter().map(|event| format!("{} {}", event.what, event.actor));
+        shown.collect::<Vec<_>>().join(", ")
+    };
+    ask_often();
+    assert_eq!(noted(), "enqueued ann, merged tree, merged bob");
+    at.ask(NewTask { request_id: Some("r".into()), ..by("bob") });
+    assert_eq!(noted(), "enqueued ann, merged tree, merged bob, merged bob");
+    // Another run is something else to be promised.
+    let running = at.claim(1).remove(0);
+    ask_often();
+    let ends = noted();
+    assert!(ends.ends_with(", merged bob, claimed a, merged tree, merged bob"), "{ends}");
+    assert!(at.task(running.id).rerun);
 }
 
 /// The plans of the statements of an operation on tasks: what SQLite says about how it will run them.

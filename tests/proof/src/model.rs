@@ -3,7 +3,7 @@
 //! It is written to be read, not to be fast, and shares nothing with the statements of the store but the
 //! types of rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use store::Error;
 use store::operations::claim::{Claim, SET_BACK};
@@ -28,6 +28,8 @@ pub struct Model {
     pub tasks: BTreeMap<TaskId, Task>,
     /// What has happened to them, in order.
     pub events: BTreeMap<TaskId, Vec<What>>,
+    /// Who has asked for them again since anything else has happened to them.
+    pub askers: BTreeMap<TaskId, BTreeSet<String>>,
     /// Names of requests that were merged into tasks.
     pub requests: BTreeMap<String, TaskId>,
     /// Attempts.
@@ -127,6 +129,7 @@ impl Model {
 
     pub(crate) fn happened(&mut self, id: TaskId, what: What) {
         self.events.entry(id).or_default().push(what);
+        self.askers.remove(&id);
     }
 
     fn find(&self, id: TaskId) -> Found {
@@ -199,7 +202,11 @@ impl Model {
                 }
                 self.requests.insert(request.clone(), id);
             }
-            self.happened(id, What::Merged);
+            let is_noted =
+                !self.askers.entry(id).or_default().insert(bounded(&new.actor, bounds::LINE));
+            if new.request_id.is_some() || !is_noted {
+                self.events.entry(id).or_default().push(What::Merged);
+            }
             return Ok(Enqueued { id, state, is_new: false });
         }
         let waits = |task: &&Task| task.state == State::Enqueued && task.queue == new.queue;
@@ -493,6 +500,7 @@ impl Model {
             old.iter().take(usize::try_from(op.limit).unwrap()).map(|task| task.id).collect();
         self.tasks.retain(|id, _| !gone.contains(id));
         self.events.retain(|id, _| !gone.contains(id));
+        self.askers.retain(|id, _| !gone.contains(id));
         self.requests.retain(|_, id| !gone.contains(id));
         self.attempts.retain(|(id, _), _| !gone.contains(id));
         i64::try_from(gone.len()).unwrap()

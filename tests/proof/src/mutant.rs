@@ -131,7 +131,7 @@ impl Mutant {
     }
 
     /// The statement as this mutant has it; `None` if it is not concerned.
-    pub(crate) fn rewrite(self, operation: &str, sql: &str) -> Option<String> {
+    pub fn rewrite(self, operation: &str, sql: &str) -> Option<String> {
         let (operations, from, to) = self.change();
         let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ");
         (operations.contains(&operation) && sql.contains(from)).then(|| sql.replace(from, to))

@@ -150,6 +150,11 @@ impl SimulatedKind {
         Ok(Output { result: Value::Null, then: then.into_iter().collect() })
     }
 
+    async fn check_fence(&self, run: &Run) -> Result<(), Failure> {
+        let _checking = self.context.line.checking();
+        run.check_fence().await
+    }
+
     async fn publish(&self, args: &Args, run: &Run) -> Result<(), Failure> {
         let Context { node, shared, .. } = &self.context;
         let (task, claim) = (run.id().0, run.claim().0);
@@ -157,7 +162,7 @@ impl SimulatedKind {
         let place = key.map_or_else(|| format!("task {task}"), |key| format!("key {key}"));
         let seen = Seen::EffectPublished { task, claim, place: place.clone() };
         if shared.careless == Some(Careless::Lock) {
-            run.check_fence().await?;
+            self.check_fence(run).await?;
             shared.journal.saw(node, seen);
             return Ok(());
         }
@@ -171,7 +176,7 @@ impl SimulatedKind {
             }
         };
         if shared.careless != Some(Careless::Fence) {
-            run.check_fence().await?;
+            self.check_fence(run).await?;
         }
         shared.journal.saw(node, seen);
         drop(lock);

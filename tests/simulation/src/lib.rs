@@ -31,9 +31,11 @@ pub mod clients;
 pub mod world;
 
 pub use profile::Profile;
-pub use world::{Outcome, run, run_careless};
+pub use world::{Outcome, run, run_broken, run_careless};
 
 #[cfg(test)]
 mod scenarios;
+#[cfg(test)]
+mod mutants;
 #[cfg(test)]
 mod tests;

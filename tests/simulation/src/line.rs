@@ -1,6 +1,7 @@
 //! The line of a process to the store, with its faults.
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -9,7 +10,9 @@ use history::Seen;
 use store::operations::finish::{Finish, Finished};
 use store::operations::lose::Reap;
 use store::operations::node::StartNode;
-use store::record::State;
+use store::operations::read::CheckFence;
+use store::operations::renew::Renewed;
+use store::record::{ClaimNumber, State, TaskId};
 use store::{Delay, Error, Hook};
 
 use crate::journal::Journal;
@@ -39,13 +42,33 @@ struct Inner {
     weather: Weather,
     is_cut: bool,
     boot: String,
+    /// Tasks whose fence was looked at, and held.
+    checked: BTreeSet<i64>,
+    /// How many tasks ask for their fence now.
+    n_checking: usize,
+}
+
+/// A task asks for its fence until this is dropped.
+pub struct Checking(Arc<Line>);
+
+impl Drop for Checking {
+    fn drop(&mut self) {
+        self.0.lock().n_checking -= 1;
+    }
 }
 
 impl Line {
     /// A line without faults.
     pub fn new(who: &str, journal: Journal, seed: u64) -> Arc<Self> {
         let rng = Rng::with_seed(seed);
-        let inner = Inner { rng, weather: Weather::default(), is_cut: false, boot: String::new() };
+        let inner = Inner {
+            rng,
+            weather: Weather::default(),
+            is_cut: false,
+            boot: String::new(),
+            checked: BTreeSet::new(),
+            n_checking: 0,
+        };
         Arc::new(Self { who: who.to_owned(), journal, inner: Mutex::new(inner) })
     }
 
@@ -67,6 +90,26 @@ impl Line {
     /// The process at its end, once it has said so.
     pub fn boot(&self) -> String {
         self.lock().boot.clone()
+    }
+
+    /// A task begins to ask for its fence.
+    pub fn checking(self: &Arc<Self>) -> Checking {
+        self.lock().n_checking += 1;
+        Checking(Arc::clone(self))
+    }
+
+    /// Whether a task asks for its fence, and has not got the answer.
+    pub fn is_checking(&self) -> bool {
+        self.lock().n_checking > 0
+    }
+
+    /// Whether the store has found the fence of this task held, whoever knows of it.
+    pub fn has_checked(&self, task: i64) -> bool {
+        self.lock().checked.contains(&task)
+    }
+
+    fn saw_renewed(&self, TaskId(task): TaskId, ClaimNumber(claim): ClaimNumber) {
+        self.journal.saw(&self.who, Seen::Renewed { task, claim });
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -108,6 +151,14 @@ impl Hook for Line {
         if let Some(start) = operation.downcast_ref::<StartNode>() {
             self.lock().boot.clone_from(&start.boot);
         }
+        let check = operation.downcast_ref::<CheckFence>();
+        if let Some((check, true)) = check.zip(reply.downcast_ref::<bool>()) {
+            self.lock().checked.insert(check.id.0);
+            self.saw_renewed(check.id, check.claim);
+        }
+        if let Some(renewed) = reply.downcast_ref::<Renewed>() {
+            renewed.kept.iter().for_each(|kept| self.saw_renewed(kept.id, kept.claim));
+        }
         let finish = operation.downcast_ref::<Finish>();
         if let Some((finish, reply)) = finish.zip(reply.downcast_ref::<Finished>()) {
             let (task, claim) = (finish.id.0, finish.claim.0);
@@ -123,7 +174,8 @@ impl Hook for Line {
         let reap = operation.downcast_ref::<Reap>();
         if let Some((reap, Some(state))) = reap.zip(reply.downcast_ref::<Option<State>>()) {
             let (task, claim) = (reap.seen.id.0, reap.seen.claim.0);
-            self.journal.saw(&self.who, Seen::Reaped { task, claim, state: state.to_string() });
+            let (state, beat) = (state.to_string(), reap.seen.beat);
+            self.journal.saw(&self.who, Seen::Reaped { task, claim, state, beat });
         }
     }
 

@@ -14,8 +14,9 @@ use tokio::runtime::Builder;
 use crate::clock::WorldClock;
 use crate::journal::Journal;
 use crate::kinds::THREAD;
+use crate::line::Weather;
 use crate::process::Process;
-use crate::shared::Shared;
+use crate::shared::{Careless, Shared};
 
 /// Some nodes without faults.
 struct Site {
@@ -69,12 +70,17 @@ impl Site {
     fn pass(&mut self, milliseconds: i64) {
         let end = self.shared.clock.now() + milliseconds;
         while self.shared.clock.now() < end {
-            let now = self.shared.clock.now();
-            for process in &mut self.processes {
-                process.drive(now, 50);
-            }
-            self.shared.clock.pass(50);
+            self.step(50);
         }
+    }
+
+    /// Lets one after the other live for so many milliseconds.
+    fn step(&mut self, milliseconds: i64) {
+        let now = self.shared.clock.now();
+        for process in &mut self.processes {
+            process.drive(now, milliseconds);
+        }
+        self.shared.clock.pass(milliseconds);
     }
 
     /// When something was seen first.
@@ -149,6 +155,32 @@ fn a_wait_ends_with_its_task_and_on_any_node() {
         n_waits += 1;
     }
     assert_eq!(n_waits, 40);
+}
+
+#[test]
+fn who_stops_between_fence_and_effect_is_late_only_without_the_lock() {
+    for careless in [None, Some(Careless::Lock)] {
+        let mut site = Site::new();
+        site.shared.careless = careless;
+        site.start("a");
+        site.pass(3_000);
+        site.processes[0].line.set_weather(Weather { delay: 800, ..Weather::default() });
+        let id = site.enqueue("sim.cpu", "cpu", r#"{"ms":100}"#);
+        while !site.processes[0].line.has_checked(id.0) {
+            site.step(1);
+        }
+        let is_effect =
+            |seen: &Seen| matches!(seen, Seen::EffectPublished { task, .. } if *task == id.0);
+        assert_eq!(site.saw(is_effect), None, "the reply is on its way");
+        let now = site.shared.clock.now();
+        site.processes[0].stall(now + 20_000, true);
+        site.start("b");
+        site.pass(60_000);
+        let rows = site.rows();
+        assert_eq!((rows.tasks[&id.0].state, rows.tasks[&id.0].claim.0), (State::Completed, 2));
+        let found = history::check(&site.shared.records(), &rows);
+        assert_eq!(found.iter().any(|one| one.invariant == "I10"), careless.is_some(), "{found:?}");
+    }
 }
 
 #[test]

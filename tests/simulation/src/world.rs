@@ -2,11 +2,12 @@
 
 use fastrand::Rng;
 use history::{Record, Rows, Seen, Violation, check, check_all_ended, check_none_lost};
+use store::operations::doctor::{Examine, Invariant};
 use store::operations::people::{Pausable, Pause, Resume};
 use store::operations::purge::Purge;
 use store::operations::read::List;
 use store::record::{State, What};
-use store::sqlite::Inline;
+use store::sqlite::{Inline, Rewrite};
 use store::{Operation, Store};
 use tokio::runtime::{Builder, Runtime};
 
@@ -28,6 +29,10 @@ const FAULTS_FOR: i64 = 150_000;
 const PEACE_FOR: i64 = 900_000;
 /// How much longer than its deadline a stop may take: what it writes into a slow store.
 const STOP_GRACE: i64 = 15_000;
+/// How often the store is examined.
+const EXAMINE_EVERY: i64 = 5_000;
+/// How long a stall waits for a task that asks for its fence.
+const AIM_FOR: i64 = 10_000;
 const HOUR: i64 = 3_600_000;
 
 /// What has happened in a world.
@@ -70,9 +75,18 @@ pub fn run(seed: u64) -> Outcome {
 
 /// Lets the world of `seed` live, with tasks that leave out what they should do before they publish.
 pub fn run_careless(seed: u64, careless: Option<Careless>) -> Outcome {
+    live(seed, careless, None)
+}
+
+/// Lets the world of `seed` live on a store whose statements are broken.
+pub fn run_broken(seed: u64, rewrite: Rewrite) -> Outcome {
+    live(seed, None, Some(rewrite))
+}
+
+fn live(seed: u64, careless: Option<Careless>, rewrite: Option<Rewrite>) -> Outcome {
     let mut rng = Rng::with_seed(seed);
     let profile = Profile::of_seed(seed, &mut rng);
-    let mut world = World::new(rng, profile, careless);
+    let mut world = World::new(rng, profile, careless, rewrite);
     while world.now() < FAULTS_FOR {
         world.disturb();
         world.ask();
@@ -110,6 +124,8 @@ struct World {
     /// Rows that may have been purged since.
     remembered: Vec<Rows>,
     violations: Vec<Violation>,
+    /// When the store was examined last.
+    examined_at: i64,
     /// Runs what the world itself asks of the store.
     runtime: Runtime,
     is_peace: bool,
@@ -120,14 +136,41 @@ struct Node {
     process: Option<Process>,
     starts_at: i64,
     mends_at: i64,
+    /// A stall that begins while a task asks for its fence.
+    aimed: Option<Aimed>,
+}
+
+/// A stall at the place where it does the most harm: between the fence and the effect.
+struct Aimed {
+    /// When it begins at the latest.
+    latest: i64,
+    stall: Stall,
+}
+
+/// A process that is to do nothing for a while.
+#[derive(Clone, Copy)]
+struct Stall {
+    length: i64,
+    is_suspended: bool,
+    /// Whether another process takes its name meanwhile.
+    is_usurped: bool,
 }
 
 impl World {
-    fn new(rng: Rng, profile: Profile, careless: Option<Careless>) -> Self {
+    fn new(
+        rng: Rng,
+        profile: Profile,
+        careless: Option<Careless>,
+        rewrite: Option<Rewrite>,
+    ) -> Self {
         let clock = WorldClock::default();
-        let store = Store::from(Inline::new(clock.of_store()).expect("a store in memory opens"));
+        let inline = Inline::new(clock.of_store()).expect("a store in memory opens");
+        let store = Store::from(match rewrite {
+            Some(rewrite) => inline.rewritten_by(rewrite),
+            None => inline,
+        });
         let journal = Journal::new(clock.clone());
-        let node = |&name| Node { name, process: None, starts_at: 0, mends_at: 0 };
+        let node = |&name| Node { name, process: None, starts_at: 0, mends_at: 0, aimed: None };
         let runtime = Builder::new_current_thread().build().expect("a runtime starts");
         Self {
             rng,
@@ -138,6 +181,7 @@ impl World {
             zombies: Vec::new(),
             remembered: Vec::new(),
             violations: Vec::new(),
+            examined_at: 0,
             runtime,
             is_peace: false,
         }
@@ -176,6 +220,8 @@ impl World {
 
     /// Lets everybody live for a moment.
     fn step(&mut self) {
+        self.stall_the_aimed();
+        self.examine();
         let length = self.rng.i64(10..140);
         let now = self.now();
         let mut order: Vec<usize> = (0..self.nodes.len()).collect();
@@ -275,15 +321,16 @@ impl World {
         let rng = &mut self.rng;
         let times = |rng: &mut Rng| TIME_TO_LIVE.as_millis() as i64 * rng.i64(1..50) / 10;
         if every(rng, profile.stall_every) {
-            let until = now + times(rng);
-            process.stall(until, rng.bool());
             let is_usurped = profile.has_usurpers && rng.u32(0..3) == 0;
-            if is_usurped {
-                self.zombies.extend(self.nodes[at].process.take());
-                self.nodes[at].starts_at = now + self.rng.i64(0..5_000);
+            let stall = Stall { length: times(rng), is_suspended: rng.bool(), is_usurped };
+            if rng.bool() {
+                // Long enough that others take over.
+                let length = TIME_TO_LIVE.as_millis() as i64 * rng.i64(20..50) / 10;
+                let stall = Stall { length, ..stall };
+                self.nodes[at].aimed = Some(Aimed { latest: now + AIM_FOR, stall });
+            } else {
+                self.stall(at, stall, "");
             }
-            let how = if is_usurped { "and loses its name" } else { "" };
-            self.note(format!("{name} stalls until {until} {how}"));
         } else if every(rng, profile.cut_every) {
             process.line.cut(true);
             self.nodes[at].mends_at = now + times(rng);
@@ -291,6 +338,50 @@ impl World {
         } else if every(rng, profile.stop_every) {
             process.stop();
             self.note(format!("{name} is told to stop"));
+        }
+    }
+
+    fn stall(&mut self, at: usize, stall: Stall, place: &str) {
+        let node = &mut self.nodes[at];
+        let Some(process) = &mut node.process else { return };
+        let (name, now) = (node.name, self.shared.clock.now());
+        let until = now + stall.length;
+        process.stall(until, stall.is_suspended);
+        if stall.is_usurped {
+            self.zombies.extend(node.process.take());
+            node.starts_at = now + self.rng.i64(0..5_000);
+        }
+        let how = if stall.is_usurped { " and loses its name" } else { "" };
+        self.note(format!("{name} stalls{place} until {until}{how}"));
+    }
+
+    /// Begins the stalls whose place or time has come.
+    fn stall_the_aimed(&mut self) {
+        for at in 0..self.nodes.len() {
+            let now = self.now();
+            let node = &mut self.nodes[at];
+            let Some(Aimed { latest, stall }) = node.aimed.take() else { continue };
+            match &node.process {
+                Some(process) if process.is_stalled() => {}
+                Some(process) if process.line.is_checking() => self.stall(at, stall, " at a fence"),
+                Some(_) if now >= latest => self.stall(at, stall, ""),
+                Some(_) => node.aimed = Some(Aimed { latest, stall }),
+                None => {}
+            }
+        }
+    }
+
+    /// Looks now and then whether the rows of the store can be.
+    fn examine(&mut self) {
+        if self.now() < self.examined_at + EXAMINE_EVERY {
+            return;
+        }
+        self.examined_at = self.now();
+        for fault in self.ask_store(Examine::default()) {
+            // A task of a queue that no node has declared yet waits for one.
+            if fault.invariant != Invariant::Runs {
+                self.found(format!("{}: {}", fault.invariant.as_str(), fault.message));
+            }
         }
     }
 
@@ -337,6 +428,7 @@ impl World {
         for node in &mut self.nodes {
             node.mends_at = 0;
             node.starts_at = 0;
+            node.aimed = None;
         }
         let weather = Weather::default();
         let nodes = self.nodes.iter().filter_map(|node| node.process.as_ref());

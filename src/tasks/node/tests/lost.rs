@@ -316,6 +316,24 @@ async fn what_was_cancelled_while_nobody_had_heard_of_its_claim_ends_cancelled()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_claim_that_cannot_be_given_back_keeps_nobody_from_being_reaped() {
+    let world = World::new([quick()]);
+    let of_dead = world.submit("test.quick").await;
+    world.claim_and_die("dead").await;
+    let node = world.start("a");
+    sleep(secs(1)).await;
+    *node.faults.refused.lock().unwrap() = vec![("give_back", Error::Refused("never".into())); 99];
+    *node.faults.lost_replies.lock().unwrap() = vec!["claim"];
+    let id = world.submit("test.quick").await;
+    world.until(id, State::Running).await;
+    let begin = Instant::now();
+    assert_eq!(world.end(of_dead).await.claim.0, 2);
+    assert!(begin.elapsed() <= secs(75), "{:?}", begin.elapsed());
+    // Nobody renews it.
+    assert_eq!(world.end(id).await.failures, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_claim_whose_reply_is_only_late_is_not_given_back() {
     let world = World::new([patient()]);
     let node = world.start("a");
