@@ -285,6 +285,25 @@ mod tests {
         assert_eq!(findings("-c /d --findings /e", file), Some("/e".into()));
     }
 
+    #[cfg(feature = "control")]
+    #[test]
+    fn a_table_that_a_task_builds_is_not_needed_at_the_start() {
+        let control = "geoip = '/g'\n[control]\nstate = '/s'\ncountry_tables = ['/t']\n\
+                       geography_file = '/g'";
+        match merge("", &format!("cache = '/c'\n{control}")).source {
+            Source::Inputs(Inputs::MirrorManagerWithout(_, unbuilt)) => {
+                assert_eq!(unbuilt, [PathBuf::from("/g")]);
+            }
+            source => panic!("{source:?}"),
+        }
+        match merge("", &format!("catalog = '/c'\n{control}")).source {
+            Source::Inputs(Inputs::Catalog(catalog)) => {
+                assert_eq!(catalog.geography, GeographyFiles::default());
+            }
+            source => panic!("{source:?}"),
+        }
+    }
+
     #[test]
     fn the_demo_stands_in_only_where_there_is_no_data_at_all() {
         assert_eq!(merge("", "").source, Source::Inputs(Inputs::Demo));

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use sources::Revision;
 use store::operations::enqueue::Enqueued;
-use store::record::{State as TaskState, Task, Timestamp};
+use store::record::{State as TaskState, Task, TaskId, Timestamp};
 
 /// The most changes that are remembered one by one; later ones count with the last one.
 const MAX_CHANGES: usize = 64;
@@ -53,8 +53,8 @@ pub(crate) enum Step {
     Scan(Enqueued),
     /// The compile that was asked for.
     Compile(Enqueued),
-    /// A compile that begins when a scan has ended, or later.
-    CompileAfter(Timestamp),
+    /// A compile that begins when this scan has ended, at this time, or later.
+    CompileAfter(TaskId, Timestamp),
 }
 
 /// How long it took from changes that were noticed until they were published.
@@ -161,7 +161,7 @@ fn advance(step: Step, scans: &[Task], compiles: &[Task]) -> Progress {
             match taken_up.min_by_key(|scan| scan.finished_at) {
                 None => return Progress::Waits(step),
                 Some(scan) if !has_written(scan) => return Progress::NothingNew,
-                Some(scan) => Step::CompileAfter(scan.finished_at.unwrap_or_default()),
+                Some(scan) => Step::CompileAfter(scan.id, scan.finished_at.unwrap_or_default()),
             }
         }
         step => step,
@@ -169,8 +169,10 @@ fn advance(step: Step, scans: &[Task], compiles: &[Task]) -> Progress {
     let is_published = completed(compiles).any(|compile| match step {
         Step::Acceptance | Step::Scan(_) => false,
         Step::Compile(asked) => takes_up(compile, asked),
-        Step::CompileAfter(end) => {
-            compile.started_at.is_some_and(|begin| begin.plus(TOLERANCE) >= end)
+        // The one that was accepted with the end of the scan is known without a clock, which may be set.
+        Step::CompileAfter(scan, end) => {
+            compile.parent == Some(scan)
+                || compile.started_at.is_some_and(|begin| begin.plus(TOLERANCE) >= end)
         }
     });
     if is_published { Progress::Published } else { Progress::Waits(step) }
@@ -193,7 +195,7 @@ fn has_written(scan: &Task) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use store::record::{ClaimNumber, OnLoss, TaskId};
+    use store::record::{ClaimNumber, OnLoss};
 
     use super::*;
 
@@ -290,6 +292,17 @@ mod tests {
         is_at(&freshness, 1, 0);
         // It is accepted with the end of the scan, perhaps under an older number.
         freshness.settle(&[], &[done(6, 5_001, 9_000, "{}")]);
+        is_at(&freshness, 0, 1);
+    }
+
+    #[test]
+    fn a_compile_that_follows_its_scan_counts_although_the_clock_was_set_back() {
+        let freshness = waiting_for(&[Step::Scan(asked(7, TaskState::Enqueued))]);
+        let follower = |scan| Task { parent: Some(TaskId(scan)), ..done(8, 1, 2, "{}") };
+        let scan = done(7, 3_600_000, 3_605_000, "{\"written\":true}");
+        freshness.settle(std::slice::from_ref(&scan), &[follower(6)]);
+        is_at(&freshness, 1, 0);
+        freshness.settle(&[scan], &[follower(7)]);
         is_at(&freshness, 0, 1);
     }
 

@@ -3,7 +3,7 @@
 //! `kinds` are what there is to do: scan the primary tree, compile a snapshot, and so on. The
 //! [component](component::Control) starts the store, the node that runs tasks, and the `trigger`s, which
 //! make tasks when files change. `api` and [`pages`] are how people and programs ask, on the operator's
-//! listener ([`serve::admin::part`]).
+//! listener ([`serve::admin::part`]); `requests` is what both do with who asks for a task.
 //!
 //! Nothing of it is on the way of an answer: a server goes on from its last good snapshot, whatever happens
 //! here.
@@ -15,6 +15,7 @@ pub mod options;
 pub mod freshness;
 pub(crate) mod kinds;
 pub(crate) mod trigger;
+pub(crate) mod requests;
 pub mod component;
 pub mod pages;
 pub mod mirrors;

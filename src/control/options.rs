@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use scan::TreeSource;
 use serve::reload::Shrink;
-use sources::Inputs;
+use sources::{CatalogFormat, GeographyFiles, Inputs, MirrorManagerFiles, TextCatalog};
 
 /// All of them.
 #[derive(Clone, Debug)]
@@ -80,17 +80,59 @@ pub struct Site {
 }
 
 impl Site {
-    /// What others of the same site must have as well, a line each: `snapshot /srv/mirrors.snapshot`.
+    /// What others of the same site must have as well, a line each: `snapshot /srv/mirrors.snapshot`. These
+    /// are the paths that are named, and not what is found there: that may change at any time.
     pub(crate) fn files(&self) -> Vec<String> {
+        let mut files = vec![("snapshot", &*self.snapshot)];
+        let geography = match &self.inputs {
+            Inputs::MirrorManager(of_mm) | Inputs::MirrorManagerWithout(of_mm, _) => {
+                let MirrorManagerFiles { cache, findings, .. } = of_mm;
+                files.push(("cache", cache.as_path()));
+                files.extend(findings.iter().map(|file| ("findings", &**file)));
+                GeographyFiles {
+                    global_netblocks: Some(of_mm.global_netblocks.clone()),
+                    country_continent: Some(of_mm.country_continent.clone()),
+                    country_table: Some(of_mm.geoip.clone()),
+                }
+            }
+            Inputs::Catalog(TextCatalog { catalog, format, index, findings, geography }) => {
+                let what = match format {
+                    CatalogFormat::Toml => "catalog",
+                    CatalogFormat::AlmaLinux => "AlmaLinux's files",
+                };
+                files.push((what, catalog.as_path()));
+                files.extend(index.iter().map(|file| ("index", &**file)));
+                files.extend(findings.iter().map(|file| ("findings", &**file)));
+                geography.clone()
+            }
+            Inputs::Demo => GeographyFiles::default(),
+        };
+        let GeographyFiles { global_netblocks, country_continent, country_table } = &geography;
+        let tables = [
+            ("global netblocks", global_netblocks),
+            ("continents", country_continent),
+            ("geoip", country_table),
+        ];
+        let tables = tables.into_iter().filter_map(|(what, file)| Some((what, file.as_deref()?)));
+        files.extend(tables);
+        if let Some(PrimaryTree { source, index }) = &self.tree {
+            files.extend([("tree", source.path()), ("index", index.as_path())]);
+        }
+        if let Some(GeographyTables { countries, systems, output }) = &self.geography {
+            files.extend(countries.iter().map(|table| ("country table", &**table)));
+            files.extend(systems.iter().map(|table| ("asn table", &**table)));
+            files.push(("geography file", output.as_path()));
+        }
         // A name that cannot be made absolute is compared as it is.
         let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let named = |what: &str, path: &Path| format!("{what} {}", absolute(path).display());
-        let mut files = vec![self.inputs.to_string(), named("snapshot", &self.snapshot)];
-        if let Some(PrimaryTree { source, index, .. }) = &self.tree {
-            files.extend([named("tree", source.path()), named("index", index)]);
+        let mut lines: Vec<String> = Vec::new();
+        for (what, path) in files {
+            let line = format!("{what} {}", absolute(path).display());
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
         }
-        files.extend(self.geography.iter().map(|tables| named("geography file", &tables.output)));
-        files
+        lines
     }
 
     /// The files among the inputs that tasks make, each with the kind of these tasks.
@@ -167,4 +209,87 @@ pub mod kind {
     pub const SCAN: &str = "primary.scan";
     /// Makes the geography file.
     pub const GEOGRAPHY: &str = "geography.refresh";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site(inputs: Inputs) -> Site {
+        Site {
+            inputs,
+            snapshot: "s".into(),
+            shrink: Shrink::Refuse,
+            tree: None,
+            geography: Some(GeographyTables {
+                countries: vec!["c".into()],
+                systems: vec!["a".into()],
+                output: "g".into(),
+            }),
+        }
+    }
+
+    /// What a site says of its files, without the folder of this process.
+    fn files(site: &Site) -> Vec<String> {
+        let here = std::env::current_dir().expect("a folder");
+        let here = format!("{}/", here.display());
+        let files = site.files();
+        assert!(files.iter().all(|line| line.contains(&here)), "{files:?}");
+        files.iter().map(|line| line.replace(&here, "")).collect()
+    }
+
+    #[test]
+    fn the_files_of_a_site_are_all_paths_that_are_named_from_the_top() {
+        let catalog = TextCatalog {
+            catalog: "mirrors".into(),
+            format: CatalogFormat::Toml,
+            index: Some("i".into()),
+            findings: Some("f".into()),
+            geography: GeographyFiles {
+                global_netblocks: Some("n".into()),
+                country_continent: None,
+                country_table: Some("g".into()),
+            },
+        };
+        let expected = [
+            "snapshot s",
+            "catalog mirrors",
+            "index i",
+            "findings f",
+            "global netblocks n",
+            "geoip g",
+            "country table c",
+            "asn table a",
+            "geography file g",
+        ];
+        let mut site = site(Inputs::Catalog(catalog));
+        assert_eq!(files(&site), expected);
+        // A scan writes the index that the catalog names.
+        let source = TreeSource::Tree("t".into());
+        site.tree = Some(PrimaryTree { source, index: "i".into() });
+        let with_tree = files(&site);
+        assert_eq!(with_tree.iter().filter(|line| **line == "index i").count(), 1);
+        assert!(with_tree.contains(&"tree t".to_owned()), "{with_tree:?}");
+    }
+
+    #[test]
+    fn the_files_of_mirrormanager_are_all_five() {
+        let of_mm = MirrorManagerFiles {
+            cache: "m".into(),
+            global_netblocks: "n".into(),
+            country_continent: "cc".into(),
+            geoip: "p".into(),
+            findings: Some("f".into()),
+        };
+        let found = files(&site(Inputs::MirrorManager(of_mm)));
+        let expected = [
+            "snapshot s",
+            "cache m",
+            "findings f",
+            "global netblocks n",
+            "continents cc",
+            "geoip p",
+        ];
+        assert_eq!(found[..6], expected);
+    }
 }

@@ -35,9 +35,9 @@ impl ControlPart {
             node: Arc::new(move || Some(for_node.node())),
             publish_times: Arc::new(move || for_times.publish_times()),
         };
-        let for_trouble = handle.clone();
-        let store_trouble = Arc::new(move || for_trouble.node().status().store_error);
-        let api = Api::new(handle.tasks.clone(), Arc::clone(&access), store_trouble);
+        let for_api = handle.clone();
+        let own = Arc::new(move || Some(for_api.node()));
+        let api = Api::new(handle.tasks.clone(), Arc::clone(&access), own);
         Ok(Self { api, access, sources, handle })
     }
 }
@@ -62,7 +62,11 @@ impl AdminPart for ControlPart {
     fn answer(&self, request: PartRequest, layout: PageLayout) -> PartFuture<'_, PartReply> {
         Box::pin(async move {
             match pages::answers(&request.path) {
-                true => pages::answer(&self.handle.tasks, &self.access, &request, layout).await,
+                true => {
+                    let own = self.handle.node();
+                    let tasks = (&self.handle.tasks, Some(&own));
+                    pages::answer(tasks, &self.access, &request, layout).await
+                }
                 false => self.api.answer(&request).await,
             }
         })

@@ -21,7 +21,7 @@ mod findings;
 mod demo;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use catalog::Catalog;
 use checks::findings::Findings;
@@ -38,6 +38,8 @@ pub use text_catalog::{CatalogFormat, TextCatalog};
 pub enum Inputs {
     /// MirrorManager's files.
     MirrorManager(MirrorManagerFiles),
+    /// The same without those of its tables of networks that are not there yet, which are named here.
+    MirrorManagerWithout(MirrorManagerFiles, Vec<PathBuf>),
     /// A catalog of text files, with what goes with it.
     Catalog(TextCatalog),
     /// The built-in demo data.
@@ -48,7 +50,10 @@ impl Inputs {
     /// Reads the whole input. Blocks, for seconds with Fedora's data.
     pub fn read(&self, report: &mut Report) -> Result<Catalog, Error> {
         match self {
-            Self::MirrorManager(files) => mirrormanager::read(files, report),
+            Self::MirrorManager(files) => mirrormanager::read(files, &[], report),
+            Self::MirrorManagerWithout(files, unbuilt) => {
+                mirrormanager::read(files, unbuilt, report)
+            }
             Self::Catalog(files) => files.read(report),
             Self::Demo => demo::read(report),
         }
@@ -57,7 +62,9 @@ impl Inputs {
     /// The file of findings that goes with the input, if one is named.
     fn findings(&self) -> Option<&Path> {
         match self {
-            Self::MirrorManager(files) => files.findings.as_deref(),
+            Self::MirrorManager(files) | Self::MirrorManagerWithout(files, _) => {
+                files.findings.as_deref()
+            }
             Self::Catalog(files) => files.findings.as_deref(),
             Self::Demo => None,
         }
@@ -73,7 +80,7 @@ impl Inputs {
     /// The current revision of the input. If two revisions differ, the data may differ.
     pub fn revision(&self) -> Revision {
         match self {
-            Self::MirrorManager(files) => {
+            Self::MirrorManager(files) | Self::MirrorManagerWithout(files, _) => {
                 Revision::of_files(files.paths().into_iter().chain(files.findings.as_deref()))
             }
             Self::Catalog(files) => files.revision(),
@@ -85,7 +92,9 @@ impl Inputs {
 impl fmt::Display for Inputs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::MirrorManager(files) => write!(f, "{}", files.cache.display()),
+            Self::MirrorManager(files) | Self::MirrorManagerWithout(files, _) => {
+                write!(f, "{}", files.cache.display())
+            }
             Self::Catalog(TextCatalog { catalog, format, .. }) => match format {
                 CatalogFormat::Toml => write!(f, "catalog {}", catalog.display()),
                 CatalogFormat::AlmaLinux => write!(f, "AlmaLinux's files in {}", catalog.display()),

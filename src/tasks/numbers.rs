@@ -239,6 +239,7 @@ const OPERATIONS: &[&str] = &[
     "start_node",
     "stop_node",
     "tick",
+    "run_schedule",
     "cancel",
     "retry",
     "comment",

@@ -8,7 +8,9 @@ use std::process::Stdio;
 use rustix::process::Signal;
 use snapshot::format;
 use tempfile::TempDir;
+use testdata::Message as _;
 
+use crate::fixture::World;
 use crate::server::{Server, command, patient, run, wait_until};
 
 const LIST: &str = "/mirrorlist?repo=example-9&arch=x86_64";
@@ -179,6 +181,27 @@ fn a_server_starts_before_its_networks_are_built() {
         server.get(&list).body.contains("country = DE")
     });
     assert!(server.path("networks.geography").exists());
+}
+
+#[test]
+fn mirrormanagers_data_are_served_before_their_networks_are_built() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::standard();
+    let files = world.write(folder.path(), &world.list.encode_to_vec());
+    fs::remove_file(&files.geoip).unwrap();
+    replace(&folder.path().join("countries.csv"), "198.18.0.0/24,DE\n");
+    let config = "cache = 'HERE/cache.proto'\nglobal_netblocks = 'HERE/netblocks.txt'\n\
+                  cccsv = 'HERE/continents.csv'\ngeoip = 'HERE/country.mmdb'\nlog = 'none'\n\
+                  [control]\nstate = 'HERE/state'\ncountry_tables = ['HERE/countries.csv']\n\
+                  geography_file = 'HERE/country.mmdb'\n";
+    let config = config.replace("HERE", folder.path().to_str().unwrap());
+    fs::write(folder.path().join("control.toml"), patient(&config)).unwrap();
+    let server = serve(folder);
+    let list = "/mirrorlist?repo=main-9&arch=x86_64&ip=198.18.0.10";
+    assert_eq!(server.get(list).status(), 200);
+    wait_until("the networks are built and served", || {
+        server.get(list).body.contains("country = DE")
+    });
 }
 
 #[test]

@@ -110,7 +110,7 @@ impl World {
     /// Asks, where this says who may.
     pub fn asked_of(&self, access: &Access, request: &PartRequest) -> Answer {
         wait(async {
-            let reply = answer(&self.tasks, access, request, layout(&request.path)).await;
+            let reply = answer((&self.tasks, None), access, request, layout(&request.path)).await;
             let (head, body) = reply.into_parts();
             let body = body.collect().await.unwrap().to_bytes();
             let body = String::from_utf8(body.to_vec()).unwrap();

@@ -14,6 +14,8 @@ tests! {
     a_task_is_cancelled_retried_and_noted_with_who_and_why,
     queues_and_schedules_are_paused_with_a_reason_and_go_on,
     a_schedule_is_run_now,
+    a_schedule_of_another_site_is_run_at_that_site,
+    a_form_that_was_sent_for_other_work_is_refused,
     a_token_is_asked_for_once,
     who_has_sent_a_token_can_sign_out,
     forms_are_sent_where_they_belong,
@@ -147,6 +149,29 @@ fn a_schedule_is_run_now() {
     let task = task(&world, 1);
     assert_eq!((&*task.kind, &*task.args), ("primary.scan", r#"{"root":"pub"}"#));
     check_refused(&world.post("/tasks/schedules", "do=run&name=odd"), 404, "no schedule `odd`");
+}
+
+fn a_schedule_of_another_site_is_run_at_that_site() {
+    let world = World::of_two_sites();
+    let answer = world.post("/tasks/schedules", "do=run&name=scan%40two&request_id=page-1");
+    assert_eq!(path(&answer), "/tasks/1?done=accepted");
+    let task = task(&world, 1);
+    assert_eq!((task.site.as_deref(), task.unique_key.as_deref()), (Some("two"), Some("scan@two")));
+    // Nobody would run it while that site is down.
+    world.stop_node("mirror-2");
+    let refused = world.post("/tasks/schedules", "do=run&name=scan%40two&request_id=page-2");
+    check_refused(&refused, 503, "are shutting down");
+}
+
+fn a_form_that_was_sent_for_other_work_is_refused() {
+    let world = World::new();
+    let run = |root: &str| {
+        world.post("/tasks/run", &format!("kind=primary.scan&arg.root={root}&request_id=page-1"))
+    };
+    assert_eq!(path(&run("pub")), "/tasks/1?done=accepted");
+    check_refused(&run("other"), 409, "this form was sent before, with something else in it");
+    let schedule = world.post("/tasks/schedules", "do=run&name=purge&request_id=page-1");
+    check_refused(&schedule, 409, "this form was sent before");
 }
 
 fn a_token_is_asked_for_once() {

@@ -9,6 +9,7 @@ use crate::samples::World;
 tests! {
     pages_of_a_busy_site_look_like_this,
     pages_of_a_new_site_say_what_happens_and_what_to_do,
+    pages_of_two_sites_say_whose_files_they_are_about,
     a_page_that_loads_itself_again_has_no_forms,
     forms_ask_for_a_token_where_one_is_needed,
     pages_without_forms_say_why_and_what_to_do,
@@ -66,6 +67,25 @@ fn pages_of_a_new_site_say_what_happens_and_what_to_do() {
     ] {
         check(name, &unused.get(target).body);
     }
+}
+
+fn pages_of_two_sites_say_whose_files_they_are_about() {
+    let world = World::of_two_sites();
+    world.post("/tasks/schedules", "do=run&name=scan%40two&request_id=r");
+    let waits = "No node of the site two is alive";
+    assert!(!world.get("/tasks/1").body.contains(waits));
+    world.stop_node("mirror-2");
+    for (name, target) in [
+        ("sites_overview", "/tasks"),
+        ("sites_list", "/tasks/list"),
+        ("sites_task", "/tasks/1"),
+        ("sites_nodes", "/tasks/nodes"),
+        ("sites_schedules", "/tasks/schedules"),
+    ] {
+        check(name, &world.get(target).body);
+    }
+    // The other node knows the kind, and has not the files.
+    assert!(world.get("/tasks/1").body.contains(waits));
 }
 
 fn a_page_that_loads_itself_again_has_no_forms() {

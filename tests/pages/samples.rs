@@ -131,12 +131,40 @@ impl World {
         world
     }
 
+    /// Two machines of one store, each with files of its own.
+    pub fn of_two_sites() -> Self {
+        let world = Self::unused();
+        for (node, site) in [("mirror-1", "one"), ("mirror-2", "two")] {
+            let task = NewTask {
+                site: Some(site.into()),
+                unique_key: Some(format!("scan@{site}")),
+                ..new("primary.scan", "cpu", "Scan of pub", r#"{"root":"pub"}"#)
+            };
+            world.run(StartNode {
+                site: Some(site.into()),
+                files: format!(
+                    "snapshot /srv/{site}/mirrors.snapshot\ncatalog /srv/{site}/catalog.toml"
+                ),
+                schedules: vec![NewSchedule {
+                    id: format!("scan@{site}"),
+                    period: 6 * HOUR,
+                    phase: 17 * MINUTE,
+                    catch_up: CatchUp::One,
+                    task,
+                }],
+                ..start_of(node)
+            });
+        }
+        world.pass(MINUTE);
+        world
+    }
+
     /// A site on which much has happened and something goes on.
     pub fn busy() -> Self {
         let world = Self::unused();
         world.start_node("mirror-1");
         world.start_node("mirror-2");
-        world.run(StopNode { node: "mirror-2".into(), boot: "boot of mirror-2".into() });
+        world.stop_node("mirror-2");
 
         // A scan, and the compile that follows it.
         let scan = world.ask(
@@ -261,33 +289,12 @@ impl World {
     }
 
     fn start_node(&self, name: &str) {
-        let schedule = |id: &str, period, phase, task| NewSchedule {
-            id: id.into(),
-            period,
-            phase,
-            catch_up: CatchUp::One,
-            task,
-        };
-        self.run(StartNode {
-            site: None,
-            files: String::new(),
-            node: name.into(),
-            boot: format!("boot of {name}"),
-            version: "0.1.0".into(),
-            kinds: ["primary.scan", "snapshot.compile", "geography.refresh", "retention.purge"]
-                .map(str::to_owned)
-                .into(),
-            queues: vec![("cpu".into(), 1), ("db".into(), 1), ("net".into(), 4)],
-            schedules: vec![
-                schedule(
-                    "scan",
-                    6 * HOUR,
-                    17 * MINUTE,
-                    new("primary.scan", "cpu", "Scan of pub", r#"{"root":"pub"}"#),
-                ),
-                schedule("purge", HOUR, 41 * MINUTE, new("retention.purge", "db", "Purge", "{}")),
-            ],
-        });
+        self.run(start_of(name));
+    }
+
+    /// Stops a node.
+    pub fn stop_node(&self, name: &str) {
+        self.run(StopNode { node: name.into(), boot: format!("boot of {name}") });
     }
 
     /// Asks for a task.
@@ -341,6 +348,37 @@ impl World {
             stages: Some(stages.to_owned()),
             then,
         });
+    }
+}
+
+/// The start of a node that has all kinds.
+fn start_of(name: &str) -> StartNode {
+    let schedule = |id: &str, period, phase, task| NewSchedule {
+        id: id.into(),
+        period,
+        phase,
+        catch_up: CatchUp::One,
+        task,
+    };
+    StartNode {
+        site: None,
+        files: String::new(),
+        node: name.into(),
+        boot: format!("boot of {name}"),
+        version: "0.1.0".into(),
+        kinds: ["primary.scan", "snapshot.compile", "geography.refresh", "retention.purge"]
+            .map(str::to_owned)
+            .into(),
+        queues: vec![("cpu".into(), 1), ("db".into(), 1), ("net".into(), 4)],
+        schedules: vec![
+            schedule(
+                "scan",
+                6 * HOUR,
+                17 * MINUTE,
+                new("primary.scan", "cpu", "Scan of pub", r#"{"root":"pub"}"#),
+            ),
+            schedule("purge", HOUR, 41 * MINUTE, new("retention.purge", "db", "Purge", "{}")),
+        ],
     }
 }
 

@@ -112,5 +112,5 @@ async fn reply(
         peer_user: None,
         may_wait: true,
     };
-    answer(tasks, access, &request, layout(&request.path)).await
+    answer((tasks, None), access, &request, layout(&request.path)).await
 }

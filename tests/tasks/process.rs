@@ -27,10 +27,15 @@ pub struct Node {
 impl Node {
     /// A node that keeps tasks where `store` says, a line of the table `[control]`.
     pub fn new(folder: &Path, name: &str, store: &str, more: &str) -> Self {
+        Self::of_inputs(folder, name, "demo = true", store, more)
+    }
+
+    /// The same with other data than those of the demo. `inputs` are lines at the top of the configuration.
+    pub fn of_inputs(folder: &Path, name: &str, inputs: &str, store: &str, more: &str) -> Self {
         let socket = folder.join(format!("{name}.socket"));
         let config = folder.join(format!("{name}.toml"));
         let text = format!(
-            "demo = true\n[admin]\nlisten = \"unix:{}\"\n[control]\n{store}\nsnapshot = \"{}\"\n\
+            "{inputs}\n[admin]\nlisten = \"unix:{}\"\n[control]\n{store}\nsnapshot = \"{}\"\n\
              node = \"{name}\"\ntest_kinds = true\n{more}\n",
             socket.display(),
             folder.join("mirrors.snapshot").display(),

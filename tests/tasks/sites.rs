@@ -13,6 +13,7 @@ use crate::process::{Client, Node};
 
 tests! {
     each_site_publishes_its_own_files_whoever_is_asked,
+    sites_with_other_catalogs_leave_each_other_alone,
     machines_of_one_site_take_over_for_each_other,
     a_machine_with_other_files_is_refused_by_the_site,
 }
@@ -85,6 +86,51 @@ fn each_site_publishes_its_own_files_whoever_is_asked() {
     let answer = apis[0].ask("POST", run, "").expect("an answer");
     assert_eq!((answer.status, &answer.body["error"]["code"]), (503, &json!("no_node")));
     nodes[0].stop();
+}
+
+/// Longer than it takes until a published file is compared with what was compiled last, twice.
+const UNTIL_COMPARED: Duration = Duration::from_secs(25);
+
+/// A catalog with one mirror.
+fn catalog(mirror: &str) -> String {
+    format!(
+        "[distribution]\nname = \"Example Linux\"\n\n[[repository]]\nname = \"example\"\n\
+         versions = [\"9\"]\narches = [\"x86_64\"]\npath = \"{{version}}/{{arch}}\"\n\n\
+         [[mirror]]\nkey = \"{mirror}\"\nurls = [\"https://{mirror}.example/pub\"]\n"
+    )
+}
+
+fn sites_with_other_catalogs_leave_each_other_alone() {
+    let server = Postgres::start();
+    let store = format!("store = \"{}\"", server.create_database("tasks"));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut nodes = ["one", "two"].map(|name| {
+        let folder = folder.path().join(name);
+        fs::create_dir_all(&folder).expect("a folder");
+        let file = folder.join("catalog.toml");
+        fs::write(&file, catalog(name)).expect("a write");
+        let inputs = format!("catalog = \"{}\"", file.display());
+        Node::of_inputs(&folder, name, &inputs, &store, "")
+    });
+    nodes.iter_mut().for_each(Node::start);
+    let apis = nodes.each_ref().map(Node::client);
+    let generations = apis
+        .each_ref()
+        .map(|api| completed(api, "/api/v1/tasks", COMPILE)["result"]["generation"].clone());
+    assert_ne!(generations[0], generations[1]);
+    apis[0].wait_until_idle();
+    let compiles = || {
+        let answer = apis[0].ask_until_answered("GET", "/api/v1/tasks?kind=snapshot.compile", "");
+        let tasks = answer.body["tasks"].as_array().expect("a list").clone();
+        tasks.iter().map(|task| task["id"].clone()).collect::<Vec<_>>()
+    };
+    let before = compiles();
+    thread::sleep(UNTIL_COMPARED);
+    assert_eq!(compiles(), before);
+    for node in &mut nodes {
+        assert!(!node.log().contains("removed or replaced"), "{}", node.log());
+        node.stop();
+    }
 }
 
 fn machines_of_one_site_take_over_for_each_other() {

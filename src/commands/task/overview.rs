@@ -104,13 +104,15 @@ pub(super) fn schedules(api: &Api, as_json: bool) -> Result<ExitCode, Trouble> {
 /// `task nodes`.
 pub(super) fn nodes(api: &Api, as_json: bool) -> Result<ExitCode, Trouble> {
     print(api, "nodes", as_json, |nodes, now| {
-        let mut table = Table::new(&["NODE", "VERSION", "STARTED", "SEEN", "STATE", "KINDS"]);
+        let headings = ["NODE", "SITE", "VERSION", "STARTED", "SEEN", "STATE", "KINDS"];
+        let mut table = Table::new(&headings);
         for node in nodes {
             let is_stopping = node.get("stopping").and_then(Value::as_bool) == Some(true);
             let kinds = node.get("kinds").and_then(Value::as_array);
             let kinds: Vec<_> = kinds.into_iter().flatten().filter_map(Value::as_str).collect();
             table.row([
                 text(node, "id").to_owned(),
+                text(node, "site").to_owned(),
                 text(node, "version").to_owned(),
                 times::ago(text(node, "started_at"), now),
                 times::ago(text(node, "seen_at"), now),
@@ -118,7 +120,7 @@ pub(super) fn nodes(api: &Api, as_json: bool) -> Result<ExitCode, Trouble> {
                 kinds.join(" "),
             ]);
         }
-        table.for_stdout()
+        table.without_empty("SITE").for_stdout()
     })
 }
 

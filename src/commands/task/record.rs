@@ -30,6 +30,7 @@ pub(super) struct TaskRecord {
     pub(super) parent: Option<i64>,
     pub(super) schedule: Option<String>,
     pub(super) node: Option<String>,
+    pub(super) site: Option<String>,
     pub(super) stage: Option<String>,
     pub(super) done: Option<i64>,
     pub(super) total: Option<i64>,

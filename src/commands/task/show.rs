@@ -51,18 +51,19 @@ pub(super) fn list(api: &Api, args: &ListArgs, as_json: bool) -> Result<ExitCode
         return Ok(finish("no tasks\n"));
     }
     let now = times::now();
-    let mut table = Table::new(&["TASK", "STATE", "SINCE", "KIND", "BY", "WHAT"]);
+    let mut table = Table::new(&["TASK", "STATE", "SINCE", "KIND", "SITE", "BY", "WHAT"]);
     for task in &tasks {
         table.row([
             task.short(),
             task.state.clone(),
             since_when(task).map(|since| times::ago(since, now)).unwrap_or_default(),
             task.kind.clone(),
+            task.site.clone().unwrap_or_default(),
             task.schedule.clone().unwrap_or_else(|| task.actor.clone()),
             what(task),
         ]);
     }
-    let mut out = table.for_stdout();
+    let mut out = table.without_empty("SITE").for_stdout();
     if let Some(next) = answer.get("next").and_then(Value::as_str) {
         let _ = writeln!(out, "There are more: --cursor {}", printable(next));
     }
@@ -194,6 +195,7 @@ fn facts(task: &TaskRecord, now: i64) -> String {
     fact("progress", task.progress().filter(|_| task.state == "running").unwrap_or_default());
     fact("error", task.error.clone().unwrap_or_default());
     fact("kind", format!("{}, in queue {}, priority {}", task.kind, task.queue, task.priority));
+    fact("site", task.site.clone().unwrap_or_default());
     let args = task.args.as_object().filter(|args| !args.is_empty());
     fact("arguments", args.map(|_| task.args.to_string()).unwrap_or_default());
     fact("asked", {
@@ -259,7 +261,7 @@ mod tests {
     fn a_task_is_told_in_facts() {
         let task = TaskRecord::read(&json!({
             "id": 123_456, "kind": "primary.scan", "queue": "cpu", "state": "failed", "priority": 0,
-            "summary": "scan /srv\u{1b}[2J", "args": {"allow_shrink": true}, "actor": "alice",
+            "summary": "scan /srv\u{1b}[2J", "site": "main", "args": {"allow_shrink": true}, "actor": "alice",
             "failures": 3, "max_failures": 3, "node": "a", "error": "the tree has lost half",
             "created_at": "2026-11-26T11:00:00Z", "started_at": "2026-11-26T11:59:00Z",
             "finished_at": "2026-11-26T11:59:30Z",
@@ -271,6 +273,7 @@ mod tests {
   state      failed, 3 of 3 attempts have failed
   error      the tree has lost half
   kind       primary.scan, in queue cpu, priority 0
+  site       main
   arguments  {\"allow_shrink\":true}
   asked      2026-11-26 11:00:00 UTC (60 min ago), by alice
   began      2026-11-26 11:59:00 UTC (60 s ago), on a

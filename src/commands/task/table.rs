@@ -6,6 +6,8 @@ use encode::terminal::{cut, printable, width};
 
 /// The columns of a terminal that does not tell them.
 const USUAL_WIDTH: usize = 80;
+/// What an empty cell shows.
+const NOTHING: &str = "-";
 /// The least columns that the last one is cut to.
 const LEAST_LAST: usize = 10;
 
@@ -32,10 +34,24 @@ impl Table {
     /// Adds a row. What would do something to a terminal is escaped.
     pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         let shown = |cell: String| match printable(&cell) {
-            cell if cell.is_empty() => "-".to_owned(),
+            cell if cell.is_empty() => NOTHING.to_owned(),
             cell => cell,
         };
         self.rows.push(cells.into_iter().map(shown).collect());
+    }
+
+    /// The same without a column in which no row says anything.
+    pub(super) fn without_empty(mut self, heading: &str) -> Self {
+        let column = self.rows.first().and_then(|row| row.iter().position(|cell| cell == heading));
+        let says_nothing = |row: &Vec<String>, at| row.get(at).is_none_or(|cell| cell == NOTHING);
+        if let Some(at) = column
+            && self.rows.iter().skip(1).all(|row| says_nothing(row, at))
+        {
+            for row in self.rows.iter_mut().filter(|row| at < row.len()) {
+                row.remove(at);
+            }
+        }
+        self
     }
 
     /// The table for standard output.
@@ -96,6 +112,19 @@ mod tests {
              7        running  walk the tree of 日本\n\
              123-456  -        a\\u{1b}[0m\n"
         );
+    }
+
+    #[test]
+    fn a_column_that_says_nothing_is_left_out() {
+        let mut table = Table::new(&["TASK", "SITE", "WHAT"]);
+        table.row(["7".into(), String::new(), "walk".into()]);
+        let rendered = |table: &Table| table.render(None);
+        assert_eq!(rendered(&table.without_empty("SITE")), "TASK  WHAT\n7     walk\n");
+        let mut table = Table::new(&["TASK", "SITE", "WHAT"]);
+        table.row(["7".into(), String::new(), "walk".into()]);
+        table.row(["8".into(), "main".into(), "walk".into()]);
+        let expected = "TASK  SITE  WHAT\n7     -     walk\n8     main  walk\n";
+        assert_eq!(rendered(&table.without_empty("SITE")), expected);
     }
 
     #[test]

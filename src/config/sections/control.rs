@@ -422,12 +422,18 @@ pub fn first_source(options: &Options, exists: impl Fn(&Path) -> bool) -> Source
     if exists(snapshot) {
         return Source::Snapshot(snapshot.clone());
     }
+    let unbuilt: Vec<PathBuf> = options
+        .site
+        .made_by_tasks()
+        .filter(|(file, _)| !exists(file))
+        .map(|(file, _)| file.to_owned())
+        .collect();
     Source::Inputs(match inputs {
+        inputs if unbuilt.is_empty() => inputs.clone(),
         Inputs::Catalog(catalog) => {
-            let made: Vec<&Path> = options.site.made_by_tasks().map(|(file, _)| file).collect();
-            let is_usable = |file: &PathBuf| exists(file) || !made.contains(&file.as_path());
-            Inputs::Catalog(catalog.with_usable(is_usable))
+            Inputs::Catalog(catalog.with_usable(|file| !unbuilt.contains(file)))
         }
+        Inputs::MirrorManager(files) => Inputs::MirrorManagerWithout(files.clone(), unbuilt),
         inputs => inputs.clone(),
     })
 }

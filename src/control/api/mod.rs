@@ -26,8 +26,10 @@ use std::sync::Arc;
 use hyper::Method;
 use serve::admin::part::{PartReply, PartRequest, Waiting};
 use tasks::Tasks;
+use tasks::node::NodeHandle;
 
 use crate::access::Access;
+use crate::requests::Requests;
 use limits::Limits;
 use reply::ApiError;
 use route::{Route, TaskRoute};
@@ -46,21 +48,21 @@ pub const INDEX: &[(&str, &str)] = &[
     ("/api/v1/doctor", "what must not be in the store; it reads all of it"),
 ];
 
-/// What keeps the store from being used now, in one line; `None` if nothing does.
-pub type StoreTrouble = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+/// The node of this process; `None` if it has none.
+pub type OwnNode = Arc<dyn Fn() -> Option<NodeHandle> + Send + Sync>;
 
 /// The API.
 pub struct Api {
     tasks: Tasks,
     access: Arc<Access>,
     limits: Limits,
-    store_trouble: StoreTrouble,
+    own: OwnNode,
 }
 
 impl Api {
-    /// The API of these tasks. Who waits for one is told `store_trouble`.
-    pub fn new(tasks: Tasks, access: Arc<Access>, store_trouble: StoreTrouble) -> Self {
-        Self { tasks, access, limits: Limits::default(), store_trouble }
+    /// The API of these tasks. Who waits for one is told what keeps the node `own` from using the store.
+    pub fn new(tasks: Tasks, access: Arc<Access>, own: OwnNode) -> Self {
+        Self { tasks, access, limits: Limits::default(), own }
     }
 
     /// Whether it answers for this path.
@@ -98,7 +100,7 @@ impl Api {
             return match route {
                 Route::Tasks => of_tasks::list(&self.tasks, &self.limits, &request.query).await,
                 Route::Task(id, TaskRoute::Whole) => {
-                    of_tasks::whole(&self.tasks, &id, request, &*self.store_trouble).await
+                    of_tasks::whole(&self.tasks, &id, request, (self.own)().as_ref()).await
                 }
                 Route::Task(id, part) => of_tasks::read(&self.tasks, &id, part, request).await,
                 Route::Doctor => {
@@ -109,10 +111,14 @@ impl Api {
         }
         let actor = self.access.may_change(request)?.name;
         query::refuse_any(&request.query)?;
+        let requests = Requests::new(&self.tasks, (self.own)().as_ref());
         match route {
-            Route::Tasks => of_tasks::submit(&self.tasks, actor, request).await,
-            Route::Task(id, part) => of_tasks::change(&self.tasks, &id, part, actor, request).await,
-            _ => of_others::change(&self.tasks, &route, actor, request).await,
+            Route::Tasks => {
+                let wanted = body::new_task(request, actor)?;
+                Ok(of_tasks::accepted(&requests.submit(&wanted).await?))
+            }
+            Route::Task(id, part) => of_tasks::change(&requests, &id, part, actor, request).await,
+            _ => of_others::change(&requests, &route, actor, request).await,
         }
     }
 }

@@ -4,13 +4,15 @@ use serde_json::json;
 use serve::admin::part::{PartReply, PartRequest};
 use store::operations::doctor::Examine;
 use store::operations::people::{Pausable, Pause, Resume};
-use store::operations::read::{Overview, ReadOverview};
-use tasks::{Request, Tasks};
+use store::operations::read::ReadOverview;
+use store::operations::run_schedule::RunSchedule;
+use tasks::Tasks;
 
 use super::limits::Limits;
 use super::reply::{ApiError, ok};
 use super::route::{Route, Verb};
 use super::{body, of_tasks, query, shapes};
+use crate::requests::{NotAccepted, Requests};
 
 /// Reads a list.
 pub(super) async fn read(tasks: &Tasks, route: &Route, query: &str) -> Result<PartReply, ApiError> {
@@ -43,7 +45,7 @@ pub(super) async fn examine(
 
 /// Pauses or resumes a queue or a schedule, or runs a schedule now.
 pub(super) async fn change(
-    tasks: &Tasks,
+    requests: &Requests<'_>,
     route: &Route,
     actor: String,
     request: &PartRequest,
@@ -54,8 +56,17 @@ pub(super) async fn change(
         // Their methods are others.
         _ => return Err(ApiError::no_such_path()),
     };
+    let tasks = requests.tasks();
     let is_known = match verb {
-        Verb::Run => return run_now(tasks, name, actor, request).await,
+        Verb::Run => {
+            let (schedule, request_id) = (name.clone(), body::request_id(request)?);
+            let run = RunSchedule { schedule, actor, request_id };
+            let accepted = requests.run_schedule(run).await.map_err(|refused| match refused {
+                NotAccepted::NoSchedule => ApiError::not_found("schedule", name),
+                refused => refused.into(),
+            })?;
+            return Ok(of_tasks::accepted(&accepted));
+        }
         Verb::Pause => {
             let reason = body::needed_reason(request)?;
             tasks.change(Pause { what, name: name.clone(), actor, reason }).await?
@@ -78,26 +89,4 @@ pub(super) async fn change(
         Some(row) => Ok(ok(&json!({ one: row }))),
         None => Err(ApiError::not_found(one, name)),
     }
-}
-
-/// Asks for the task of a schedule, besides its slots.
-async fn run_now(
-    tasks: &Tasks,
-    name: &str,
-    actor: String,
-    request: &PartRequest,
-) -> Result<PartReply, ApiError> {
-    let request_id = body::request_id(request)?;
-    let Overview { schedules, .. } = tasks.store().run(ReadOverview).await?;
-    let schedule = schedules.iter().find(|schedule| schedule.id == name);
-    let schedule = schedule.ok_or_else(|| ApiError::not_found("schedule", name))?;
-    let request = Request {
-        kind: schedule.kind.clone(),
-        args: serde_json::from_str(&schedule.args).unwrap_or_default(),
-        site: schedule.site.clone(),
-        actor,
-        request_id,
-        ..Request::default()
-    };
-    of_tasks::submit_request(tasks, &request).await
 }

@@ -6,22 +6,18 @@ use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION};
 use serde_json::json;
 use serve::admin::part::{PartReply, PartRequest};
-use store::Error;
-use store::operations::enqueue::Enqueued;
-use store::operations::people::{Cancel, Cancelled, Comment, Retried, Retry};
-use store::operations::read::{Attempts, Events, Find, Found, Overview, ReadOverview};
-use store::record::{Node, Task, TaskId, bounded};
-use tasks::{Request, SubmitError, Tasks};
+use store::operations::people::{Cancel, Cancelled, Comment, Retry};
+use store::operations::read::{Attempts, Events, Find, Found};
+use store::record::{Task, TaskId};
+use tasks::Tasks;
+use tasks::node::NodeHandle;
 
 use super::limits::Limits;
 use super::query::Query;
 use super::reply::{ApiError, json_reply, ok};
 use super::route::TaskRoute;
 use super::{body, ids, query, shapes, stream};
-
-/// How long a node may not have been seen before no tasks are accepted for it, in milliseconds. It is twice
-/// what it takes until its tasks are given to others.
-const NODE_PATIENCE: i64 = 150_000;
+use crate::requests::{Accepted, Again, Requests};
 
 /// The most bytes of the tasks in a list; what does not fit comes with the next page.
 const MAX_LIST: usize = 512 * 1024;
@@ -101,7 +97,7 @@ pub(super) async fn whole(
     tasks: &Tasks,
     id: &str,
     request: &PartRequest,
-    store_trouble: &(dyn Fn() -> Option<String> + Send + Sync),
+    own: Option<&NodeHandle>,
 ) -> Result<PartReply, ApiError> {
     let wait = Query::read(&request.query, &["wait"])?.wait()?;
     let wait = if request.may_wait { wait } else { Duration::ZERO };
@@ -109,7 +105,8 @@ pub(super) async fn whole(
     match tasks.wait(id, wait).await? {
         Found::Task(task) => {
             let mut value = shapes::task(&task);
-            let trouble = (!task.state.is_terminal()).then(store_trouble).flatten();
+            let trouble = own.filter(|_| !task.state.is_terminal());
+            let trouble = trouble.and_then(|node| node.status().store_error);
             if let (Some(fields), Some(trouble)) = (value.as_object_mut(), trouble) {
                 fields.insert("store_trouble".to_owned(), trouble.into());
             }
@@ -119,69 +116,8 @@ pub(super) async fn whole(
     }
 }
 
-/// Asks for a task.
-pub(super) async fn submit(
-    tasks: &Tasks,
-    actor: String,
-    request: &PartRequest,
-) -> Result<PartReply, ApiError> {
-    submit_request(tasks, &body::new_task(request, actor)?).await
-}
-
-/// Asks for a task that was read already.
-pub(super) async fn submit_request(
-    tasks: &Tasks,
-    request: &Request,
-) -> Result<PartReply, ApiError> {
-    // What makes no sense is told first, whoever runs.
-    let plan = tasks.kinds().plan(request).map_err(ApiError::invalid)?;
-    let overview = tasks.store().run(ReadOverview).await?;
-    if let Some(reason) = nobody_runs(&overview, &request.kind, plan.site.as_deref()) {
-        return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no_node", reason));
-    }
-    let enqueued = tasks.submit(request).await.map_err(|error| match error {
-        // The request itself was checked, so the store is full: that may pass.
-        SubmitError::Store(Error::Refused(reason)) => {
-            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "refused_by_store", reason)
-        }
-        other => other.into(),
-    })?;
-    let task = existing(tasks, enqueued.id).await?;
-    if task.kind != request.kind {
-        let message = format!("this `request_id` was used for task {}, of another kind", task.id);
-        return Err(ApiError::new(StatusCode::CONFLICT, "request_id_used", message));
-    }
-    let is_by_name = request.request_id.as_ref() == Some(&task.request_id);
-    if !enqueued.is_new && is_by_name && task.args != plan.args {
-        let message =
-            format!("this `request_id` was used for task {}, with other arguments", task.id);
-        return Err(ApiError::new(StatusCode::CONFLICT, "request_id_used", message));
-    }
-    Ok(accepted(&task, enqueued))
-}
-
-/// Why no node would run a task of this kind, and of this site if it is bound to one; `None` if one would.
-fn nobody_runs(overview: &Overview, kind: &str, site: Option<&str>) -> Option<String> {
-    let kind = bounded(kind, 60);
-    let is_of_site =
-        |node: &&Node| site.is_none() || node.site.is_none() || node.site.as_deref() == site;
-    let knowing = overview.nodes.iter().filter(|node| node.kinds.contains(&kind));
-    let mut knowing = knowing.filter(is_of_site).peekable();
-    if knowing.peek().is_none() {
-        let of_site = site.map(|site| format!(" of the site `{site}`")).unwrap_or_default();
-        return Some(format!("no node{of_site} runs tasks of kind `{kind}`: none has started yet"));
-    }
-    let mut working = knowing.filter(|node| !node.stopping).peekable();
-    if working.peek().is_none() {
-        return Some(format!("the nodes that run tasks of kind `{kind}` are shutting down"));
-    }
-    let is_seen = working.any(|node| overview.now.since(node.seen_at) <= NODE_PATIENCE);
-    (!is_seen).then(|| {
-        format!("the nodes that run tasks of kind `{kind}` have not been seen for minutes")
-    })
-}
-
-fn accepted(task: &Task, enqueued: Enqueued) -> PartReply {
+/// The answer to who has asked for a task.
+pub(super) fn accepted(Accepted { task, enqueued }: &Accepted) -> PartReply {
     let body = json!({
         "task": shapes::task(task),
         "is_new": enqueued.is_new,
@@ -198,12 +134,13 @@ fn accepted(task: &Task, enqueued: Enqueued) -> PartReply {
 
 /// Changes a task.
 pub(super) async fn change(
-    tasks: &Tasks,
+    requests: &Requests<'_>,
     id: &str,
     part: TaskRoute,
     actor: String,
     request: &PartRequest,
 ) -> Result<PartReply, ApiError> {
+    let tasks = requests.tasks();
     match part {
         TaskRoute::Cancel => {
             let reason = body::reason(request)?;
@@ -224,18 +161,15 @@ pub(super) async fn change(
         TaskRoute::Retry => {
             let request_id = body::request_id(request)?;
             let id = ids::resolve(tasks, id).await?;
-            match tasks.retry(Retry { id, actor, request_id }).await? {
-                Retried::Enqueued(enqueued) => {
-                    let task = existing(tasks, enqueued.id).await?;
-                    Ok(accepted(&task, enqueued))
-                }
-                Retried::NotEnded(state) => Err(ApiError::new(
+            match requests.retry(Retry { id, actor, request_id }).await? {
+                Again::Accepted(again) => Ok(accepted(&again)),
+                Again::NotEnded(state) => Err(ApiError::new(
                     StatusCode::CONFLICT,
                     "not_ended",
                     format!("task {id} is {state}; only one that has ended can be run again"),
                 )),
-                Retried::Purged => Err(ids::missing_task(tasks, id, &Found::Purged).await),
-                Retried::Unknown => Err(ids::missing_task(tasks, id, &Found::Unknown).await),
+                Again::Purged => Err(ids::missing_task(tasks, id, &Found::Purged).await),
+                Again::Unknown => Err(ids::missing_task(tasks, id, &Found::Unknown).await),
             }
         }
         TaskRoute::Comment => {

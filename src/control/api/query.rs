@@ -172,6 +172,7 @@ pub(super) fn list(query: &str) -> Result<List, ApiError> {
         nodes: query.many("node", name)?,
         schedules: query.many("schedule", name)?,
         parents: query.many("parent", parent)?,
+        site: None,
         since: time("since")?,
         until: time("until")?,
         text: text.map(str::to_owned),

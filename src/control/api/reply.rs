@@ -12,9 +12,9 @@ use serde_json::json;
 use serve::admin::part::PartReply;
 use store::Error;
 use store::record::{TaskId, bounded};
-use tasks::SubmitError;
 
 use crate::access::Refusal;
+use crate::requests::NotAccepted;
 
 /// The longest message, in bytes.
 const MAX_MESSAGE: usize = 1_000;
@@ -108,11 +108,19 @@ impl From<Error> for ApiError {
     }
 }
 
-impl From<SubmitError> for ApiError {
-    fn from(error: SubmitError) -> Self {
-        match error {
-            SubmitError::Invalid(message) => Self::invalid(message),
-            SubmitError::Store(error) => error.into(),
+impl From<NotAccepted> for ApiError {
+    fn from(refused: NotAccepted) -> Self {
+        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+        match refused {
+            NotAccepted::Invalid(message) => Self::invalid(message),
+            NotAccepted::NoNode(message) => Self::new(unavailable, "no_node", message),
+            NotAccepted::NameUsed(message) => {
+                Self::new(StatusCode::CONFLICT, "request_id_used", message)
+            }
+            NotAccepted::Full(message) => Self::new(unavailable, "refused_by_store", message),
+            NotAccepted::NoSchedule => Self::no_such_path(),
+            NotAccepted::Purged(id) => Self::purged(id),
+            NotAccepted::Store(error) => error.into(),
         }
     }
 }

@@ -25,8 +25,6 @@ use sources::Report;
 pub(crate) const NAME: &str = "snapshot.compile";
 /// What the result says of the generation that is published.
 pub(crate) const GENERATION: &str = "generation";
-/// After scans: what they find is compiled together.
-const PRIORITY: i64 = 20;
 /// How many diagnostics the result holds.
 const MAX_WARNINGS: usize = 100;
 
@@ -51,7 +49,7 @@ impl Kind for Compile {
     }
 
     fn policy(&self) -> Policy {
-        heavy(PRIORITY, self.keep)
+        heavy(self.keep)
     }
 
     fn is_bound_to_site(&self) -> bool {

@@ -19,8 +19,6 @@ use sources::geography::table_file::Tables;
 
 /// The name of the kind.
 pub(crate) const NAME: &str = kind::GEOGRAPHY;
-/// Before compiles, which read the file.
-const PRIORITY: i64 = 15;
 /// How many diagnostics the result holds.
 const MAX_WARNINGS: usize = 100;
 
@@ -44,7 +42,7 @@ impl Kind for Refresh {
     }
 
     fn policy(&self) -> Policy {
-        heavy(PRIORITY, self.keep)
+        heavy(self.keep)
     }
 
     fn is_bound_to_site(&self) -> bool {

@@ -18,7 +18,6 @@ use runtime::write_lock::WriteLock;
 
 /// The name of the kind.
 pub(crate) const NAME: &str = kind::SCAN;
-const PRIORITY: i64 = 10;
 /// How often the progress of the scan is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -43,7 +42,7 @@ impl Kind for ScanTree {
     }
 
     fn policy(&self) -> Policy {
-        heavy(PRIORITY, self.keep)
+        heavy(self.keep)
     }
 
     fn is_bound_to_site(&self) -> bool {

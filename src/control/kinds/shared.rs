@@ -20,11 +20,15 @@ pub(super) const ALLOW_SHRINK: Parameter = Parameter {
     is_required: false,
 };
 
+/// The priority of all of it. With one for each kind, what a scan has found would wait for scans of ten minutes
+/// that were asked for later; so it waits for those at most that were asked for before.
+const PRIORITY: i64 = 10;
+
 /// How work is treated that takes processors and disks, and may be done again.
-pub(super) fn heavy(priority: i64, keep: Duration) -> Policy {
+pub(super) fn heavy(keep: Duration) -> Policy {
     Policy {
         queue: queue::CPU,
-        priority,
+        priority: PRIORITY,
         on_loss: OnLoss::Requeue,
         max_failures: 5,
         stall_after: Duration::from_secs(900),

@@ -2,17 +2,16 @@
 
 use hyper::StatusCode;
 use store::Error;
-use store::operations::enqueue::Enqueued;
-use store::operations::people::{
-    Cancel, Cancelled, Comment, Pausable, Pause, Resume, Retried, Retry,
-};
+use store::operations::people::{Cancel, Cancelled, Comment, Pausable, Pause, Resume, Retry};
 use store::operations::read::Found;
-use tasks::{Request, SubmitError, Tasks};
+use store::operations::run_schedule::RunSchedule;
+use tasks::{Request, Tasks};
 
 use super::fields::Fields;
 use super::path::Page;
 use super::rows::path_of;
-use super::{read, run_form};
+use super::run_form;
+use crate::requests::{Accepted, Again, NotAccepted, Requests};
 
 /// Why a change was not made.
 #[derive(Debug)]
@@ -33,12 +32,25 @@ impl From<Error> for Refused {
     }
 }
 
-impl From<SubmitError> for Refused {
-    fn from(error: SubmitError) -> Self {
-        match error {
-            SubmitError::Invalid(reason) => unfit(reason),
-            SubmitError::Store(error) => error.into(),
-        }
+impl From<NotAccepted> for Refused {
+    fn from(refused: NotAccepted) -> Self {
+        let (status, reason) = match refused {
+            NotAccepted::Invalid(reason) => return unfit(reason),
+            NotAccepted::NoNode(reason) | NotAccepted::Full(reason) => {
+                (StatusCode::SERVICE_UNAVAILABLE, reason)
+            }
+            NotAccepted::NameUsed(_) => (
+                StatusCode::CONFLICT,
+                "this form was sent before, with something else in it: load the page again"
+                    .to_owned(),
+            ),
+            NotAccepted::NoSchedule => {
+                (StatusCode::NOT_FOUND, "there is no such schedule".to_owned())
+            }
+            NotAccepted::Purged(_) => return missing(StatusCode::GONE),
+            NotAccepted::Store(error) => return error.into(),
+        };
+        Self { status, reason }
     }
 }
 
@@ -49,14 +61,14 @@ fn unfit(reason: impl Into<String>) -> Refused {
 /// Does what the form sent to `page` asks, for `actor`. Returns the path of the page that shows what has come
 /// of it.
 pub(super) async fn act(
-    tasks: &Tasks,
+    requests: &Requests<'_>,
     page: Page,
     form: &Fields,
     actor: &str,
 ) -> Result<String, Refused> {
-    let actor = actor.to_owned();
+    let (tasks, actor) = (requests.tasks(), actor.to_owned());
     match (page, form.get("do")) {
-        (Page::Run, _) => run(tasks, form, actor).await,
+        (Page::Run, _) => run(requests, form, actor).await,
         (Page::Task(id), "cancel") => {
             let cancel = Cancel { id, actor, reason: needed(form, "reason")? };
             let done = match tasks.cancel(cancel).await? {
@@ -70,14 +82,14 @@ pub(super) async fn act(
             Ok(format!("{}?done={done}", path_of(id)))
         }
         (Page::Task(id), "retry") => {
-            match tasks.retry(Retry { id, actor, request_id: request_id(form) }).await? {
-                Retried::Enqueued(enqueued) => Ok(page_of(enqueued, "retried")),
-                Retried::NotEnded(_) => Err(Refused {
+            match requests.retry(Retry { id, actor, request_id: request_id(form) }).await? {
+                Again::Accepted(again) => Ok(page_of(&again, "retried")),
+                Again::NotEnded(_) => Err(Refused {
                     status: StatusCode::CONFLICT,
                     reason: "it has not ended yet: what has ended can be run again".to_owned(),
                 }),
-                Retried::Purged => Err(missing(StatusCode::GONE)),
-                Retried::Unknown => Err(missing(StatusCode::NOT_FOUND)),
+                Again::Purged => Err(missing(StatusCode::GONE)),
+                Again::Unknown => Err(missing(StatusCode::NOT_FOUND)),
             }
         }
         (Page::Task(id), "comment") => {
@@ -96,7 +108,7 @@ pub(super) async fn act(
             let done = pause_or_resume(tasks, Pausable::Schedule, form, actor).await?;
             Ok(format!("/tasks/schedules?done={done}"))
         }
-        (Page::Schedules, "run") => run_schedule(tasks, form, actor).await,
+        (Page::Schedules, "run") => run_schedule(requests, form, actor).await,
         (_, other) => Err(Refused {
             status: StatusCode::BAD_REQUEST,
             reason: format!("`do={other}` is nothing that can be done here"),
@@ -104,9 +116,9 @@ pub(super) async fn act(
     }
 }
 
-async fn run(tasks: &Tasks, form: &Fields, actor: String) -> Result<String, Refused> {
+async fn run(requests: &Requests<'_>, form: &Fields, actor: String) -> Result<String, Refused> {
     let name = form.get("kind");
-    let args = tasks.kinds().find(name).map(|kind| run_form::args(&**kind, form));
+    let args = requests.tasks().kinds().find(name).map(|kind| run_form::args(&**kind, form));
     let request = Request {
         kind: name.to_owned(),
         args: args.unwrap_or_default(),
@@ -114,27 +126,22 @@ async fn run(tasks: &Tasks, form: &Fields, actor: String) -> Result<String, Refu
         actor,
         ..Request::default()
     };
-    let enqueued = tasks.submit(&request).await?;
-    Ok(page_of(enqueued, "accepted"))
+    Ok(page_of(&requests.submit(&request).await?, "accepted"))
 }
 
 /// Runs what a schedule runs, besides its slots.
-async fn run_schedule(tasks: &Tasks, form: &Fields, actor: String) -> Result<String, Refused> {
-    let name = needed(form, "name")?;
-    let overview = read::look(tasks.store()).await?;
-    let schedule = overview.schedules.into_iter().find(|schedule| schedule.id == name);
-    let schedule = schedule.ok_or_else(|| no_such("schedule", &name))?;
-    let args = serde_json::from_str(&schedule.args)
-        .map_err(|error| unfit(format!("the arguments of the schedule cannot be read: {error}")))?;
-    let request = Request {
-        kind: schedule.kind,
-        args,
-        request_id: request_id(form),
-        actor,
-        ..Request::default()
-    };
-    let enqueued = tasks.submit(&request).await?;
-    Ok(page_of(enqueued, "accepted"))
+async fn run_schedule(
+    requests: &Requests<'_>,
+    form: &Fields,
+    actor: String,
+) -> Result<String, Refused> {
+    let schedule = needed(form, "name")?;
+    let run = RunSchedule { schedule: schedule.clone(), actor, request_id: request_id(form) };
+    match requests.run_schedule(run).await {
+        Ok(accepted) => Ok(page_of(&accepted, "accepted")),
+        Err(NotAccepted::NoSchedule) => Err(no_such("schedule", &schedule)),
+        Err(refused) => Err(refused.into()),
+    }
 }
 
 async fn pause_or_resume(
@@ -158,8 +165,8 @@ async fn pause_or_resume(
 }
 
 /// The page of a task that was accepted, or that does the same already.
-fn page_of(Enqueued { id, is_new, .. }: Enqueued, done: &str) -> String {
-    format!("{}?done={}", path_of(id), if is_new { done } else { "merged" })
+fn page_of(Accepted { task, enqueued }: &Accepted, done: &str) -> String {
+    format!("{}?done={}", path_of(task.id), if enqueued.is_new { done } else { "merged" })
 }
 
 /// A field that must be filled in.

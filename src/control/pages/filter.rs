@@ -44,6 +44,7 @@ pub(super) fn read(fields: &Fields) -> Result<List, String> {
         nodes: values(fields, "node")?,
         schedules: values(fields, "schedule")?,
         parents: parents.collect::<Result<_, _>>()?,
+        site: None,
         since: time(fields, "since")?,
         until: time(fields, "until")?,
         text: value(fields, "text")?,

@@ -7,8 +7,10 @@ use serve::pages::layout::PageLayout;
 use store::Error;
 use store::operations::read::Found;
 use tasks::Tasks;
+use tasks::node::NodeHandle;
 
 use crate::access::{Access, Actor, Refusal};
+use crate::requests::Requests;
 
 use super::act::{self, Refused};
 use super::fields::Fields;
@@ -38,15 +40,16 @@ enum Data {
 /// A request, with what its answer needs.
 struct Asked<'r> {
     tasks: &'r Tasks,
+    own: Option<&'r NodeHandle>,
     page: Page,
     query: Fields,
     forms: FormAccess,
     layout: PageLayout,
 }
 
-/// Answers a request for a path that `answers` has found.
+/// Answers a request for a path that `answers` has found, in a process that has this node.
 pub async fn answer(
-    tasks: &Tasks,
+    (tasks, own): (&Tasks, Option<&NodeHandle>),
     access: &Access,
     request: &PartRequest,
     layout: PageLayout,
@@ -57,7 +60,7 @@ pub async fn answer(
         Ok(query) => (query, None),
         Err(reason) => (Fields::default(), Some(reason)),
     };
-    let asked = Asked { tasks, page, query, forms, layout };
+    let asked = Asked { tasks, own, page, query, forms, layout };
     if let Some(reason) = bad {
         return asked.message(StatusCode::BAD_REQUEST, "This cannot be read", reason);
     }
@@ -195,7 +198,8 @@ impl Asked<'_> {
                 if cookie.is_some() {
                     self.forms = FormAccess::SignedIn(name.clone());
                 }
-                (act::act(self.tasks, self.page, &form, &name).await, cookie)
+                let requests = Requests::new(self.tasks, self.own);
+                (act::act(&requests, self.page, &form, &name).await, cookie)
             }
             Err(Refusal { status, message, .. }) => {
                 (Err(Refused { status, reason: message.to_owned() }), None)

@@ -5,7 +5,7 @@ use serve::pages::layout::PageLayout;
 use store::operations::read::Overview;
 use store::record::{Node, Task};
 
-use super::display::coarse;
+use super::display::{Shown, coarse};
 use super::frame::Frame;
 use super::overview::{NodeRow, SILENT_AFTER};
 use super::rows::TaskRow;
@@ -14,6 +14,9 @@ use super::rows::TaskRow;
 const MAX_NODES: usize = 100;
 /// The most running tasks that are shown of a node.
 const MAX_TASKS: usize = 20;
+
+/// The most files that are shown of a node.
+const MAX_FILES: usize = 50;
 
 /// What the page is made of.
 pub(super) struct NodesData {
@@ -36,6 +39,8 @@ struct NodesPage {
 
 struct NodeView {
     row: NodeRow,
+    /// What others of its site must have as well.
+    files: Vec<Shown>,
     running: Vec<TaskRow>,
     list: String,
 }
@@ -48,6 +53,7 @@ pub(super) fn render(data: &NodesData, frame: Frame, layout: PageLayout) -> aska
         let query = super::fields::Fields::default().with("node", &node.id).to_query();
         NodeView {
             row: NodeRow::new(node, *now),
+            files: node.files.lines().take(MAX_FILES).map(Shown::line).collect(),
             running: running.take(MAX_TASKS).map(|task| TaskRow::new(task, *now)).collect(),
             list: format!("/tasks/list{query}"),
         }

@@ -93,6 +93,8 @@ struct NextRow {
 pub(super) struct NodeRow {
     pub(super) name: Shown,
     pub(super) version: Shown,
+    /// The site whose files it has; empty if it takes tasks of all sites.
+    pub(super) site: Shown,
     pub(super) kinds: Vec<Shown>,
     /// A word for a class and for people.
     pub(super) state: &'static str,
@@ -111,6 +113,7 @@ impl NodeRow {
         Self {
             name: Shown::short(&node.id),
             version: Shown::short(&node.version),
+            site: Shown::short(node.site.as_deref().unwrap_or("")),
             kinds: node.kinds.iter().take(50).map(|kind| Shown::short(kind)).collect(),
             state,
             started: When::new(node.started_at, now),

@@ -14,6 +14,8 @@ pub(super) struct TaskRow {
     pub(super) summary: Shown,
     /// Its kind.
     pub(super) kind: Shown,
+    /// The site whose files it is about; empty if any node may run it.
+    pub(super) site: Shown,
     /// Its state.
     pub(super) state: State,
     /// More about its state.
@@ -71,6 +73,7 @@ impl TaskRow {
             id: task.id.to_string(),
             summary: Shown::short(summary),
             kind: Shown::short(&task.kind),
+            site: Shown::short(task.site.as_deref().unwrap_or("")),
             state: task.state,
             note: Shown::short(&note(task)),
             told,

@@ -41,6 +41,8 @@ struct ScheduleView<'d> {
     key: &'d str,
     name: Shown,
     kind: Shown,
+    /// The site whose files its tasks are about; empty if any node may run them.
+    site: Shown,
     period: String,
     pause: Option<PauseView>,
     slots: Vec<When>,
@@ -83,6 +85,7 @@ fn view(schedule: &Schedule, now: Timestamp) -> ScheduleView<'_> {
         key: &schedule.id,
         name: Shown::short(&schedule.id),
         kind: Shown::short(&schedule.kind),
+        site: Shown::short(schedule.site.as_deref().unwrap_or("")),
         period: coarse(schedule.period),
         pause: PauseView::new(
             schedule.paused_at,

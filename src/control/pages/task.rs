@@ -11,6 +11,7 @@ use super::json_view::{JsonView, ValueView};
 use super::overview::{NodeRow, PauseView};
 use super::rows::{ProgressView, TaskRow, path_of};
 use super::timings::{self, StageRow};
+use crate::requests::takes_tasks_of;
 
 /// The most attempts that are shown: the last ones.
 const MAX_ATTEMPTS: usize = 20;
@@ -182,7 +183,16 @@ fn waits_for(task: &Task, overview: &Overview) -> Vec<String> {
     let mut waits_for = Vec::new();
     let now = overview.now;
     let alive = overview.nodes.iter().filter(|node| NodeRow::new(node, now).state == "alive");
-    if !alive.clone().any(|node| node.kinds.contains(&task.kind)) {
+    let mut of_site = alive.clone().filter(|node| takes_tasks_of(node, task.site.as_deref()));
+    if let Some(site) = task.site.as_deref()
+        && of_site.clone().next().is_none()
+    {
+        let site = Shown::short(site);
+        waits_for.push(format!(
+            "No node of the site {site} is alive, and others do not have its files: start the machine of that \
+             site."
+        ));
+    } else if !of_site.any(|node| node.kinds.contains(&task.kind)) {
         waits_for.push(match alive.count() {
             0 => "No node is alive: start `mirrorlistd control`.".to_owned(),
             n => {
@@ -207,6 +217,7 @@ fn facts(task: &Task) -> Vec<(&'static str, Shown)> {
         ("Queue", format!("{}, priority {}", task.queue, task.priority)),
         ("Asked for by", task.actor.clone()),
     ];
+    facts.extend(task.site.clone().map(|site| ("Site", site)));
     facts.extend(task.node.clone().map(|node| match task.state {
         State::Running => ("Runs on", node),
         _ => ("Ran last on", node),

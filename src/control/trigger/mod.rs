@@ -8,6 +8,8 @@ mod files;
 mod tree;
 mod published;
 mod follow;
+#[cfg(test)]
+mod elsewhere;
 
 pub(crate) use files::{look, watch_inputs, watch_tables};
 pub(crate) use follow::follow_changes;

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use store::Error;
 use store::operations::enqueue::Enqueued;
+use store::operations::read::List;
+use store::record::{State, Task};
 use tasks::{Request, SubmitError, Tasks};
 
 use crate::freshness::{Freshness, Step};
@@ -60,6 +63,24 @@ impl Trigger {
         let number = self.freshness.note(since);
         let enqueued = self.submit(kind, why).await;
         self.freshness.accepted(number, step(enqueued));
+    }
+
+    /// The latest tasks of a kind in these states, or in any if none is named, without those about the files
+    /// of other sites.
+    pub(super) async fn latest(
+        &self,
+        kind: &str,
+        states: &[State],
+        limit: i64,
+    ) -> Result<Vec<Task>, Error> {
+        let list = List {
+            kinds: vec![kind.to_owned()],
+            states: states.to_vec(),
+            site: self.tasks.kinds().site().map(str::to_owned),
+            limit,
+            ..List::default()
+        };
+        self.tasks.store().run(list).await
     }
 
     async fn try_submit(&self, kind: &str, why: &str) -> Result<Enqueued, SubmitError> {

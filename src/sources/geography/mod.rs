@@ -79,20 +79,6 @@ impl GeographyFiles {
     }
 }
 
-/// Reads the three files.
-pub(super) fn read(
-    global_netblocks: &Path,
-    country_continent: &Path,
-    country_table: &Path,
-    report: &mut Report,
-) -> Result<Geography, Error> {
-    let as_networks = read_as_networks(global_netblocks, report)?;
-    let continents = read_continents(country_continent, report)?;
-    let (countries, countries_origin) = read_countries(country_table, report)?;
-    let centres = country_centres::built_in();
-    Ok(Geography { as_networks, continents, centres, countries, countries_origin })
-}
-
 /// The origin of all records of a table of countries.
 pub fn countries_origin(file: &str) -> Origin {
     Origin::table(file, "country")

@@ -14,7 +14,7 @@ use std::thread::{self, Scope};
 
 use super::declared::{Declaration, from_catalog};
 use super::error::{Error, file_name};
-use super::geography::{self, GeographyFiles};
+use super::geography::GeographyFiles;
 use cache::BadFile;
 use catalog::{Builder, Catalog, Report};
 use read_ahead::ReadAhead;
@@ -43,18 +43,25 @@ impl MirrorManagerFiles {
     }
 }
 
-/// Reads the four files. The protobuf is nine tenths of the work, so the other files are read on another
-/// thread meanwhile.
-pub(super) fn read(files: &MirrorManagerFiles, report: &mut Report) -> Result<Catalog, Error> {
+/// Reads the four files, without the tables that are `unbuilt`. The protobuf is nine tenths of the work, so the
+/// other files are read on another thread meanwhile.
+pub(super) fn read(
+    files: &MirrorManagerFiles,
+    unbuilt: &[PathBuf],
+    report: &mut Report,
+) -> Result<Catalog, Error> {
     let MirrorManagerFiles { cache, global_netblocks, country_continent, geoip, .. } = files;
+    let built = |table: &PathBuf| Some(table.clone()).filter(|table| !unbuilt.contains(table));
+    let tables = GeographyFiles {
+        global_netblocks: built(global_netblocks),
+        country_continent: Some(country_continent.clone()),
+        country_table: built(geoip),
+    };
     let mut geography_report = Report::default();
     let (builder, geography) = thread::scope(|scope| {
         let geography = thread::Builder::new()
             .name("tables".into())
-            .spawn_scoped(scope, || {
-                let report = &mut geography_report;
-                geography::read(global_netblocks, country_continent, geoip, report)
-            })
+            .spawn_scoped(scope, || tables.read(&mut geography_report))
             .map_err(|error| Error::no_thread(geoip, &error))?;
         let builder = read_cache(scope, cache, report);
         let geography = geography

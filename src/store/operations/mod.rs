@@ -11,6 +11,7 @@
 //! | [`people`] | cancel, retry, pause, comment |
 //! | [`node`] | a process starts and stops |
 //! | [`tick`] | schedules |
+//! | [`run_schedule`] | a schedule is run now |
 //! | [`read`] | for pages, waits and metrics |
 //! | [`purge`] | remove what ended long ago |
 //! | [`doctor`] | look for what cannot be |
@@ -30,6 +31,7 @@ pub mod lose;
 pub mod people;
 pub mod node;
 pub mod tick;
+pub mod run_schedule;
 pub mod read;
 pub mod purge;
 pub mod doctor;

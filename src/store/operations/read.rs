@@ -63,6 +63,8 @@ pub struct List {
     pub nodes: Vec<String>,
     /// The schedules that have made them.
     pub schedules: Vec<String>,
+    /// Without tasks about the files of other sites.
+    pub site: Option<String>,
     /// The tasks that they follow.
     pub parents: Vec<TaskId>,
     /// Accepted at this time or later.
@@ -95,6 +97,10 @@ impl Operation for List {
         filter.any("node", self.nodes.iter().map(Value::from));
         filter.any("schedule", self.schedules.iter().map(Value::from));
         filter.any("parent", self.parents.iter().map(|id| id.0.into()));
+        if let Some(site) = &self.site {
+            let site = filter.parameter(site.into());
+            filter.conditions.push(format!("(site IS NULL OR site = {site})"));
+        }
         filter.one("created_at >= ", self.since.map(Value::from));
         filter.one("created_at < ", self.until.map(Value::from));
         filter.one("id < ", self.before.map(|id| id.0.into()));

@@ -85,16 +85,16 @@ impl Operation for Tick {
     }
 }
 
+/// The columns of a schedule, as [`task_of`] reads them.
+pub(super) const COLUMNS: &str = "id, period, phase, catch_up, last_slot, paused_at, kind, queue, priority, \
+     args, summary, unique_key, on_loss, max_failures, site";
+
 /// Locks these schedules and the tasks of their keys, and returns the schedules by name.
 async fn lock_due<T: Transaction>(tx: &mut T, mut due: Vec<String>) -> Result<Vec<Row>, Error> {
     // Sorted here: a server may sort text by other rules.
     due.sort();
     let lock = tx.dialect().for_no_key_update();
-    let sql = format!(
-        "SELECT id, period, phase, catch_up, last_slot, paused_at, kind, queue, priority, args, summary,
-             unique_key, on_loss, max_failures, site
-         FROM schedule WHERE id = ?1{lock}"
-    );
+    let sql = format!("SELECT {COLUMNS} FROM schedule WHERE id = ?1{lock}");
     let mut rows = Vec::new();
     for id in due {
         rows.extend(tx.query(&sql, &[id.into()]).await?.into_iter().take(1));
@@ -134,7 +134,13 @@ async fn make<T: Transaction>(
     if !taken.is_empty() {
         return Ok(None);
     }
-    let task = NewTask {
+    enqueue::follow(tx, &task_of(row)?, Some((id, slot))).await.map(Some)
+}
+
+/// The task that a schedule makes.
+pub(super) fn task_of(row: &Row) -> Result<NewTask, Error> {
+    let id = row.text(0)?;
+    Ok(NewTask {
         kind: row.text(6)?,
         queue: row.text(7)?,
         priority: row.int(8)?,
@@ -148,6 +154,5 @@ async fn make<T: Transaction>(
         delay: 0,
         actor: format!("schedule {id}"),
         parent: None,
-    };
-    enqueue::follow(tx, &task, Some((id, slot))).await.map(Some)
+    })
 }

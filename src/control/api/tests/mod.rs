@@ -29,6 +29,40 @@ use super::*;
 /// A kind that does nothing: tests claim and finish its tasks themselves.
 struct Nap(&'static str);
 
+/// A kind whose tasks of equal arguments are one.
+struct Once;
+
+impl Kind for Once {
+    fn name(&self) -> &'static str {
+        "test.once"
+    }
+
+    fn about(&self) -> &'static str {
+        "sleeps once"
+    }
+
+    fn parameters(&self) -> &'static [Parameter] {
+        Nap("").parameters()
+    }
+
+    fn policy(&self) -> Policy {
+        Nap("").policy()
+    }
+
+    fn plan(&self, args: &Args) -> Result<Plan, String> {
+        Ok(Plan { summary: String::new(), unique_key: Some(format!("once {args:?}")) })
+    }
+
+    fn run(self: Arc<Self>, _: Args, _: Run) -> Work {
+        Box::pin(async { Ok(Output::default()) })
+    }
+}
+
+/// All kinds that a process of the tests knows.
+fn kinds() -> Kinds {
+    Kinds::new(vec![Arc::new(Nap("test.nap")), Arc::new(Nap("test.rest")), Arc::new(Once)])
+}
+
 impl Kind for Nap {
     fn name(&self) -> &'static str {
         self.0
@@ -75,7 +109,7 @@ struct Fixture {
 }
 
 fn start() -> StartNode {
-    let kinds = Kinds::new(vec![Arc::new(Nap("test.nap")), Arc::new(Nap("test.rest"))]);
+    let kinds = kinds();
     let request = Request { kind: "test.nap".into(), ..Request::default() };
     let schedule = NewSchedule {
         id: "nightly".into(),
@@ -109,8 +143,7 @@ impl Fixture {
         let clock = Arc::clone(&time);
         let now = move || Timestamp(clock.load(Ordering::Relaxed));
         let store = Store::from(Inline::new(Arc::new(now)).unwrap());
-        let kinds = Kinds::new(vec![Arc::new(Nap("test.nap")), Arc::new(Nap("test.rest"))]);
-        let tasks = Tasks::new(store, kinds, Changes::default());
+        let tasks = Tasks::new(store, kinds(), Changes::default());
         let access = Access::new(None, AllowedHosts::default()).unwrap();
         Self { api: Api::new(tasks.clone(), Arc::new(access), Arc::new(|| None)), tasks, time }
     }

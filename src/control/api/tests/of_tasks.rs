@@ -1,6 +1,7 @@
 use store::operations::doctor::{Fault, Invariant};
 use store::operations::enqueue::Enqueue;
 use store::{Error, Hook};
+use tasks::node::{Node, NodeOptions};
 
 use super::*;
 
@@ -128,6 +129,87 @@ async fn asked_twice_by_one_name_there_is_one_task() {
     let other = json!({"kind": "test.rest", "request_id": "deploy-7"}).to_string();
     let (status, body) = fixture.post("/api/v1/tasks", &other).await;
     assert_eq!((status, code(&body)), (409, "request_id_used"));
+}
+
+#[tokio::test]
+async fn a_name_that_met_a_task_stands_for_no_other_work() {
+    let fixture = Fixture::new().await;
+    let once = StartNode { node: "b".into(), kinds: vec!["test.once".into()], ..start() };
+    fixture.tasks.store().run(once).await.unwrap();
+    let body = |seconds: i64| json!({"kind": "test.once", "args": {"seconds": seconds}});
+    let first = fixture.submit(&body(1)).await;
+    let named = |seconds: i64| {
+        let mut body = body(seconds);
+        body["request_id"] = "deploy-7".into();
+        body.to_string()
+    };
+    // It is merged into the first one, and stays so however often it is asked for.
+    for _ in 0..2 {
+        let (status, answer) = fixture.post("/api/v1/tasks", &named(1)).await;
+        assert_eq!((status, &answer["task"]["id"]), (202, &json!(first)), "{answer}");
+    }
+    let (status, answer) = fixture.post("/api/v1/tasks", &named(2)).await;
+    assert_eq!((status, code(&answer)), (409, "request_id_used"), "{answer}");
+    // Neither for a retry of something else, nor for a schedule.
+    let other = fixture.nap().await;
+    fixture.post(&format!("/api/v1/tasks/{other}/cancel"), "").await;
+    let name = "{\"request_id\":\"deploy-7\"}";
+    for target in [format!("tasks/{other}/retry"), "schedules/nightly/run".to_owned()] {
+        let (status, answer) = fixture.post(&format!("/api/v1/{target}"), name).await;
+        assert_eq!((status, code(&answer)), (409, "request_id_used"), "{target}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn any_node_runs_the_schedule_of_another_site_as_its_row_says() {
+    let fixture = Fixture::new().await;
+    let mut schedule = start().schedules.remove(0);
+    schedule.id = "primary.scan@two".into();
+    schedule.task.kind = "primary.scan".into();
+    schedule.task.site = Some("two".into());
+    schedule.task.unique_key = Some("primary.scan@two".into());
+    let two = StartNode {
+        node: "two".into(),
+        site: Some("two".into()),
+        kinds: vec!["primary.scan".into()],
+        schedules: vec![schedule],
+        ..start()
+    };
+    fixture.tasks.store().run(two).await.unwrap();
+    let run = "/api/v1/schedules/primary.scan@two/run";
+    let (status, answer) = fixture.post(run, "{\"request_id\":\"r\"}").await;
+    let task = &answer["task"];
+    assert_eq!((status, &task["kind"]), (202, &json!("primary.scan")), "{answer}");
+    assert_eq!(
+        (&task["site"], &task["unique_key"], &task["actor"], &task["request_id"]),
+        (&json!("two"), &json!("primary.scan@two"), &json!("unix socket"), &json!("r"))
+    );
+    let stop = StopNode { node: "two".into(), boot: "1".into() };
+    fixture.tasks.store().run(stop).await.unwrap();
+    let (status, answer) = fixture.post(run, "").await;
+    assert_eq!((status, code(&answer)), (503, "no_node"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_does_not_hide_the_node_of_the_process() {
+    let healthy = Fixture::new().await;
+    let node = Node::new(healthy.tasks.clone(), NodeOptions::new("a", "0")).handle();
+    let own = node.clone();
+    let access = Access::new(None, AllowedHosts::default()).unwrap();
+    let api =
+        Api::new(healthy.tasks.clone(), Arc::new(access), Arc::new(move || Some(own.clone())));
+    let fixture = Fixture { api, ..healthy };
+    fixture.time.fetch_add(3_600_000, Ordering::Relaxed);
+    let nap = "{\"kind\":\"test.nap\"}";
+    let (status, answer) = fixture.post("/api/v1/tasks", nap).await;
+    assert_eq!((status, code(&answer)), (503, "no_node"), "the row is that of another process");
+    let boot = node.status().boot;
+    fixture.tasks.store().run(StartNode { boot: boot.clone(), ..start() }).await.unwrap();
+    fixture.time.fetch_add(3_600_000, Ordering::Relaxed);
+    assert_eq!(fixture.post("/api/v1/tasks", nap).await.0, 202);
+    let stop = StopNode { node: "a".into(), boot };
+    fixture.tasks.store().run(stop).await.unwrap();
+    assert_eq!(fixture.post("/api/v1/tasks", nap).await.0, 503);
 }
 
 #[tokio::test]
