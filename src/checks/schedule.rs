@@ -16,7 +16,7 @@ use crate::history::History;
 use crate::inventory::{Entry, Tree};
 use crate::observation::Tier;
 use crate::settings::Settings;
-use crate::state::{MirrorState, RepositoryState, RouteState, RouteVerdict};
+use crate::state::{MAX_URLS, MirrorState, RepositoryState, RouteState, RouteVerdict};
 
 /// The shortest time between two visits to a mirror, in seconds.
 const MIN_PAUSE: u64 = 60;
@@ -117,12 +117,15 @@ impl<'a> Scheduling<'a> {
         if clock > self.now { 0 } else { clock.saturating_add(seconds) }
     }
 
+    /// Those of which something is known or can be kept.
     fn routes(
         &self,
     ) -> impl Iterator<Item = (&'a Tree, &'a String, IpVersion, Option<&'a RouteState>)> {
         let state = self.state;
+        let is_kept =
+            move |url: &&String| state.routes.len() < MAX_URLS || state.routes.contains_key(*url);
         self.entry.trees.iter().flat_map(move |tree| {
-            tree.urls.iter().flat_map(move |url| {
+            tree.urls.iter().filter(is_kept).flat_map(move |url| {
                 let routes = state.routes.get(url);
                 let of =
                     move |version| (tree, url, version, routes.map(|routes| routes.over(version)));
@@ -340,14 +343,15 @@ fn spread(names: &[&str], salt: u64, most: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
     use crate::class::FailureClass;
     use crate::history::{PrimaryScan, PrimaryVersion};
-    use crate::judge::{Context, OwnFault, judge};
+    use crate::judge::{Context, judge};
     use crate::moment::Moment;
     use crate::observation::{Content, End, Failure, Outcome, RepositorySeen, UrlSeen, Visit};
+    use crate::own_fault::OwnFault;
 
     const START: u64 = 1_800_000_000;
 
@@ -379,7 +383,7 @@ mod tests {
         fn new(n_repositories: usize) -> Self {
             let mut history = History::default();
             scan(&mut history, START - 100, 1);
-            let now = Moment::default().at(START);
+            let now = Moment { clock: START, credited: 0 };
             Self {
                 entry: entry(n_repositories),
                 state: MirrorState::default(),
@@ -399,7 +403,8 @@ mod tests {
                     return;
                 }
                 if next.at > now.clock {
-                    *now = now.at(next.at);
+                    let credited = now.credited + next.at - now.clock;
+                    *now = Moment { clock: next.at, credited };
                     continue;
                 }
                 let urls = next.routes.iter().map(|(url, version)| {
@@ -444,6 +449,7 @@ mod tests {
                     entry,
                     now: *now,
                     own_fault: OwnFault::default(),
+                    distrusted: &BTreeSet::new(),
                 };
                 judge(state, &visit, &context);
                 self.visits.push(NextVisit { at: now.clock, ..next });
@@ -535,6 +541,17 @@ mod tests {
         let earlier = now.clock - 1_000_000;
         let next = next_visit("m", state, entry, history, &settings, earlier).unwrap();
         assert!(next.at <= earlier, "{next:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_kept_of_many_urls_is_not_asked_for_again_and_again() {
+        let mut walk = Walk::new(2);
+        let urls = (0..=MAX_URLS).map(|n| format!("https://a{n:02}.example/"));
+        walk.entry.trees[0].urls = urls.collect();
+        walk.until(START + 86_400, |_, _| true);
+        assert_eq!(walk.state.routes.len(), MAX_URLS);
+        assert!(walk.visits.len() < 250, "{}", walk.visits.len());
+        assert!(walk.visits.iter().skip(1).all(|visit| visit.tier == Tier::Hash));
     }
 
     #[test]
