@@ -21,7 +21,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::layouts_without::LayoutsWithout;
 use catalog::checked::{Checked, CheckedDirectory, Fault, FaultScope};
-use catalog::records::{Catalog, Directory, Slot};
+use catalog::records::{Catalog, Directory};
 use catalog::{Origin, Report};
 use checks::findings::{Cause, Findings, MirrorFindings, Standing};
 use model::base_url::{BaseUrl, Redacted};
@@ -411,10 +411,10 @@ impl<'a> Carrying<'a> {
             before.iter().zip(&left_out).map(|(all, out)| all & !out).collect();
         let last = carrying.iter().zip(behind).zip(&back);
         let last: Box<[u64]> = last.map(|((all, behind), back)| all & (behind | back)).collect();
-        let mut listed = members(&carrying)
+        let listed: Vec<HostId> = members(&carrying)
             .filter(|&host| self.is_listed(host, layout, is_former, catalog))
-            .peekable();
-        let is_order = listed.peek().is_none() || listed.any(|host| !contains(&last, host));
+            .collect();
+        let is_order = listed.is_empty() || listed.iter().any(|&host| !contains(&last, host));
         let outdated = self.checked_set(last);
         let checked = CheckedDirectory {
             behind: outdated.filter(|_| is_order),
