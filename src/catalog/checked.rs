@@ -17,7 +17,11 @@ pub struct Checked {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct CheckedDirectory {
     /// Index into [`Checked::sets`]: the carriers that are listed after the others, as they have older content.
+    /// `None` if none of the others is listed for all clients.
     pub behind: Option<u32>,
+    /// Index into [`Checked::sets`]: the carriers that have older content, or that are listed only as there are too
+    /// few others.
+    pub outdated: Option<u32>,
     /// Index into [`Checked::sets`]: the mirrors that are carriers no longer, because checks say so.
     pub left_out: Option<u32>,
 }

@@ -99,12 +99,16 @@ pub fn explain(state: &MirrorState, entry: &Entry, view: &View<'_>) -> Vec<Gate>
         gates.push(Gate { kind, is_passed, text });
     }
     for (directory, known) in &state.directories {
-        let text = match known.n_missing {
+        let mut text = match known.n_missing {
             0 => format!("all of {} files that were looked for", known.n_files),
             n => format!("{n} of {} files are missing or have another size", known.n_files),
         };
+        let is_hiding = known.is_incomplete_at(view.now(), view.settings);
+        if known.is_incomplete && !is_hiding {
+            text.push_str(", but nobody has looked for days");
+        }
         let kind = GateKind::Directory(directory.clone());
-        gates.push(Gate { kind, is_passed: Some(!known.is_incomplete), text });
+        gates.push(Gate { kind, is_passed: Some(!is_hiding), text });
     }
     gates
 }
@@ -126,8 +130,9 @@ fn whole(state: &MirrorState, entry: &Entry, view: &View<'_>) -> Gate {
             let note = state.switches.paused.as_ref().map_or("", |pause| &pause.note);
             format!("paused for {}: {note}", duration(now.clock.saturating_sub(at)))
         }
-        Some(WhyHidden::Maintenance(until)) => {
-            format!("in maintenance for another {}", duration(until.saturating_sub(now.clock)))
+        Some(WhyHidden::Maintenance(window)) => {
+            let left = window.until.saturating_sub(now.clock);
+            format!("in maintenance for another {}", duration(left))
         }
         Some(WhyHidden::Disabled(at)) => format!(
             "switched off by the checks {} ago, after days without any use; comes back after {} of \
@@ -239,7 +244,7 @@ mod tests {
     use crate::inventory::Tree;
     use crate::moment::Moment;
     use crate::observation::Failure;
-    use crate::round::Progress;
+    use crate::progress::Progress;
     use crate::settings::Settings;
     use crate::state::{DirectoryState, Pause, RepositoryState, Routes};
 
@@ -276,6 +281,7 @@ mod tests {
         state.repositories.insert("9/os/repodata".into(), repository('b'));
         let directory =
             DirectoryState { is_incomplete: true, n_missing: 2, n_files: 20, ..Default::default() };
+        let directory = DirectoryState { checked: now, ..directory };
         state.directories.insert("iso".into(), directory);
         let repositories = ["8", "9", "10"].map(|name| format!("{name}/os/repodata")).to_vec();
         let tree = Tree { urls: vec![url], repositories, directories: vec![] };

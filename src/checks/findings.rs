@@ -19,6 +19,7 @@ use std::marker::PhantomData;
 
 use model::families::{Families, IpVersion, Reach};
 use model::one_line::one_line;
+use model::path::{canonical, is_within};
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -52,6 +53,9 @@ pub struct MirrorFindings {
     /// Why it is left out as a whole; `None` if it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hidden: Option<Cause>,
+    /// Whether somebody has decided that it is left out: then it never comes back to keep a list from being empty.
+    #[serde(default, rename = "decided", skip_serializing_if = "is_false")]
+    pub is_decided: bool,
     /// Whether it is slow, which halves its weight.
     #[serde(default, rename = "slow", skip_serializing_if = "is_false")]
     pub is_slow: bool,
@@ -140,13 +144,15 @@ impl Findings {
         Ok(Self { made, mirrors })
     }
 
-    /// The bytes of the file. Equal findings give equal bytes.
+    /// The bytes of the file. Equal findings give equal bytes. What says only that a mirror is listed as usual is left
+    /// out, as it is most of what is known of mirrors.
     pub fn to_json(&self) -> String {
         let mut text = format!("{{\"format\":{FORMAT},\"made\":{},\"mirrors\":{{", self.made);
         for (number, mirror) in self.mirrors.iter().enumerate() {
             text.push_str(if number > 0 { ",\n" } else { "\n" });
             // Maps of texts and numbers can always be written.
             let (key, findings) = mirror;
+            let findings = &findings.without_usual();
             let key = serde_json::to_string(key).unwrap_or_default();
             let findings = serde_json::to_string(findings).unwrap_or_default();
             text.push_str(&key);
@@ -155,6 +161,22 @@ impl Findings {
         }
         text.push_str("\n}}\n");
         text
+    }
+}
+
+impl MirrorFindings {
+    /// The same without directories that are current and lie in no other one that is not.
+    fn without_usual(&self) -> Self {
+        let is_usual = |standing: &Standing| *standing == Standing::Current;
+        let others = self.directories.iter().filter(|(_, standing)| !is_usual(standing));
+        let others: Vec<_> = others.map(|(name, _)| canonical(name)).collect();
+        let is_told = |(name, standing): &(&String, &Standing)| {
+            let name = canonical(name);
+            !is_usual(standing) || others.iter().any(|outer| is_within(&name, outer))
+        };
+        let told = self.directories.iter().filter(is_told);
+        let directories = told.map(|(name, standing)| (name.clone(), standing.clone())).collect();
+        Self { hidden: self.hidden.clone(), urls: self.urls.clone(), directories, ..*self }
     }
 }
 
@@ -366,9 +388,10 @@ mod tests {
     fn mirror() -> impl Strategy<Value = MirrorFindings> {
         let urls = prop::collection::btree_map("\\PC{0,9}", url(), 0..3);
         let directories = prop::collection::btree_map(".{0,9}", standing(), 0..3);
-        (prop::option::of(cause()), any::<bool>(), urls, directories).prop_map(
-            |(hidden, is_slow, urls, directories)| MirrorFindings {
+        (prop::option::of(cause()), any::<[bool; 2]>(), urls, directories).prop_map(
+            |(hidden, [is_decided, is_slow], urls, directories)| MirrorFindings {
                 hidden,
+                is_decided,
                 is_slow,
                 urls,
                 directories,
@@ -385,7 +408,9 @@ mod tests {
             let findings = Findings { made, mirrors };
             let text = findings.to_json();
             prop_assert_eq!(text.lines().count(), findings.mirrors.len() + 2);
-            prop_assert_eq!(Findings::parse(text.as_bytes()), Ok(findings));
+            let mirrors = findings.mirrors.iter();
+            let told = mirrors.map(|(key, found)| (key.clone(), found.without_usual())).collect();
+            prop_assert_eq!(Findings::parse(text.as_bytes()), Ok(Findings { made, mirrors: told }));
         }
 
         #[test]
@@ -409,7 +434,7 @@ mod tests {
         for (mirror, error) in [
             (
                 r#""a":{"hiden":true}"#,
-                "line 2: unknown field `hiden`, expected one of `hidden`, `slow`, `urls`, `directories`",
+                "line 2: unknown field `hiden`, expected one of `hidden`, `decided`, `slow`, `urls`, `directories`",
             ),
             (r#""a":{"slow":1}"#, "line 2: invalid type: integer `1`, expected a boolean"),
             ("\"a\":{},\n\"a\":{}", "line 3: `a` stands twice"),
@@ -439,6 +464,22 @@ mod tests {
         let other = "line 1: `format` is 2, but this program reads 1";
         assert_eq!(bad("{\"format\":2,\"made\":1,\"mirrors\":{}}"), Err(other.to_owned()));
         assert_eq!(bad(""), Err("line 1: EOF while parsing a value".to_owned()));
+    }
+
+    #[test]
+    fn what_is_as_usual_is_not_written() {
+        let cause = || Cause::new("old", 1);
+        let directories = [
+            ("8/os", Standing::Current),
+            ("9", Standing::Hidden(cause())),
+            ("9/os", Standing::Current),
+            ("//9/os/x", Standing::Current),
+            ("90", Standing::Current),
+        ];
+        let directories = directories.map(|(name, standing)| (name.to_owned(), standing)).into();
+        let found = MirrorFindings { directories, ..MirrorFindings::default() };
+        let told = found.without_usual().directories.into_keys().collect::<Vec<_>>();
+        assert_eq!(told, ["//9/os/x", "9", "9/os"]);
     }
 
     #[test]

@@ -162,7 +162,12 @@ impl Repository {
             known.is_offered = false;
             known.replaced.get_or_insert(scanned);
         }
-        for version in versions {
+        for (at, version) in versions.iter().enumerate() {
+            let is_same = |other: &PrimaryVersion| other.sha256 == version.sha256;
+            // A version that came back is named twice: as the current one, and as an earlier one.
+            if versions.iter().take(at).any(is_same) {
+                continue;
+            }
             self.versions.retain(|known| known.sha256 != version.sha256);
             self.versions.push(Known {
                 sha256: version.sha256.clone(),
@@ -246,6 +251,13 @@ mod tests {
         ]);
         assert_eq!(history.find("9/repodata", "a"), Age::Current);
         assert_eq!(history.changed("9/repodata"), Some(300));
+    }
+
+    #[test]
+    fn a_version_that_is_current_again_and_still_offered_as_an_earlier_one_is_current() {
+        let history = history(&[scan(300, &[("a", None), ("b", Some(300)), ("a", Some(200))])]);
+        assert_eq!(history.find("9/repodata", "a"), Age::Current);
+        assert_eq!(history.current("9/repodata"), Some("a"));
     }
 
     #[test]

@@ -61,8 +61,26 @@ impl Entry {
 
     /// Whether the mirror should have a directory.
     pub fn carries(&self, directory: &str) -> bool {
-        self.directories().any(|top| is_within(directory, top))
-            || self.repositories().any(|repodata| is_within(directory, repository_of(repodata)))
+        self.trees.iter().any(|tree| tree.depth(directory).is_some())
+    }
+
+    /// The trees that serve a directory: those that name it, or what lies around it most narrowly.
+    pub fn trees_of(&self, directory: &str) -> impl Iterator<Item = &Tree> {
+        let most = self.trees.iter().filter_map(|tree| tree.depth(directory)).max();
+        self.trees.iter().filter(move |tree| most.is_some() && tree.depth(directory) == most)
+    }
+}
+
+impl Tree {
+    /// The directories below which it has everything.
+    pub fn tops(&self) -> impl Iterator<Item = &str> {
+        let repositories = self.repositories.iter().map(|repodata| repository_of(repodata));
+        self.directories.iter().map(String::as_str).chain(repositories)
+    }
+
+    /// The length of the name that lies around a directory most narrowly; `None` if it does not have it.
+    fn depth(&self, directory: &str) -> Option<usize> {
+        self.tops().filter(|top| is_within(directory, top)).map(str::len).max()
     }
 }
 
@@ -109,6 +127,8 @@ mod tests {
         for directory in ["", "linuxes", "epel", "epel/90"] {
             assert!(!entry.carries(directory), "{directory}");
         }
+        let within = |directory| entry.trees_of(directory).count();
+        assert_eq!((within("linux/41"), within("epel/9/repodata"), within("epel")), (1, 1, 0));
         let all = Tree { directories: vec![String::new()], ..Tree::default() };
         assert!(Entry { trees: vec![all], ..Entry::default() }.carries("any"));
     }

@@ -4,7 +4,7 @@
 //! comes while everything fails ([`OwnFault`]), or in a maintenance window, changes no verdict. What works counts
 //! always.
 
-use model::families::IpVersion;
+use std::collections::BTreeSet;
 
 use crate::class::FailureClass;
 use crate::history::History;
@@ -13,10 +13,11 @@ use crate::moment::Moment;
 use crate::observation::{
     Content, DirectorySeen, End, Outcome, RepositorySeen, Tier, UrlSeen, Visit,
 };
+use crate::own_fault::{Fault, OwnFault, summarize};
 use crate::settings::Settings;
 use crate::state::{
     DayState, Event, EventKind, LastVisit, MAX_DIRECTORIES, MAX_URLS, MirrorState, Reachability,
-    RepositoryState, Routes, Status,
+    RepositoryState, Routes, Status, Trust,
 };
 
 /// How long a busy mirror is left alone if it does not say.
@@ -35,45 +36,9 @@ pub struct Context<'a> {
     pub now: Moment,
     /// Which failures are our own.
     pub own_fault: OwnFault,
-}
-
-/// Which failures of a round of visits are our own fault.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct OwnFault {
-    /// All of them.
-    pub all: bool,
-    /// Those over IPv4.
-    pub v4: bool,
-    /// Those over IPv6.
-    pub v6: bool,
-}
-
-impl OwnFault {
-    /// Whether failures over that version of IP are our own.
-    pub fn covers(self, version: IpVersion) -> bool {
-        self.all
-            || match version {
-                IpVersion::V4 => self.v4,
-                IpVersion::V6 => self.v6,
-            }
-    }
-}
-
-/// A visit in short: whether something worked over each version of IP.
-pub fn summarize(visit: &Visit, at: Moment) -> LastVisit {
-    let over = |version| {
-        let seen = visit.urls.iter().filter(|seen| seen.version == version);
-        seen.filter_map(|seen| match &seen.outcome {
-            Outcome::Good => Some(true),
-            Outcome::NotTested | Outcome::NoAddress => None,
-            Outcome::Failed(failure) => {
-                let is_said = failure.class.is_of_mirror() && failure.class != FailureClass::Busy;
-                is_said.then_some(false)
-            }
-        })
-        .reduce(|one, other| one || other)
-    };
-    LastVisit { at, v4: over(IpVersion::V4), v6: over(IpVersion::V6) }
+    /// The repositories, by the directory that holds `repomd.xml`, of which so many mirrors have what the primary
+    /// never had that the primary is in doubt.
+    pub distrusted: &'a BTreeSet<String>,
 }
 
 /// Judges a visit, and returns what has happened.
@@ -83,7 +48,7 @@ pub fn judge(state: &mut MirrorState, visit: &Visit, context: &Context<'_>) -> V
     let mut judging =
         Judging { state, context, is_counted, worst: DayState::Good, events: Vec::new() };
     let before = judging.state.reachability(context.settings);
-    let last_visit = summarize(visit, now);
+    let last_visit = summarize(visit, judging.state, now);
     judging.state.last_visit = Some(last_visit);
     judging.note_tier(visit.tier);
     judging.note_busy(visit);
@@ -161,14 +126,21 @@ impl Judging<'_> {
         };
         let is_busy = failure.is_some_and(|failure| failure.class == FailureClass::Busy);
         let is_excused = is_busy && self.state.n_busy <= settings.busy_grace;
-        let is_trusted = self.is_counted && !own_fault.covers(seen.version) && !is_excused;
-        let is_new = !self.state.routes.contains_key(&seen.url);
-        if is_new {
+        let trust = match own_fault.of(&seen.url, seen.version) {
+            _ if !self.is_counted || is_excused => Trust::None,
+            Fault::None => Trust::Full,
+            Fault::Suspected => Trust::Later,
+            Fault::Certain => Trust::None,
+        };
+        if !self.state.routes.contains_key(&seen.url) {
+            if self.state.routes.is_empty() {
+                self.state.routes_since = Some(now);
+            }
             self.state.routes.insert(seen.url.clone(), Routes::default());
         }
         let Some(routes) = self.state.routes.get_mut(&seen.url) else { return };
-        routes.over_mut(seen.version).observe(seen, now, is_trusted, settings);
-        if let Some(failure) = failure.filter(|_| is_trusted) {
+        routes.over_mut(seen.version).observe(seen, now, trust, settings);
+        if let Some(failure) = failure.filter(|_| trust == Trust::Full) {
             let subject = format!("{} over IPv{}", seen.url, seen.version.as_str());
             self.add(EventKind::Failed(failure.class), &subject, &failure.detail);
         }
@@ -191,7 +163,7 @@ impl Judging<'_> {
             }
             repositories.insert(seen.directory.clone(), RepositoryState::default());
         }
-        let is_trusted = self.is_counted && !self.context.own_fault.all;
+        let is_trusted = self.is_counted && !self.context.own_fault.of_content();
         let Some(repository) = repositories.get_mut(&seen.directory) else { return };
         repository.observe(&seen.content, now, is_trusted, settings);
         let status = match entry.is_always_fresh {
@@ -222,8 +194,8 @@ impl Judging<'_> {
     }
 
     fn directory(&mut self, seen: &DirectorySeen) {
-        let is_trusted = self.is_trusted();
-        let Context { settings, now, entry, .. } = *self.context;
+        let Context { settings, now, entry, own_fault, .. } = *self.context;
+        let is_trusted = self.is_counted && !own_fault.of_content();
         let directories = &mut self.state.directories;
         let is_known = directories.contains_key(&seen.directory);
         if (is_known || directories.len() < MAX_DIRECTORIES) && entry.carries(&seen.directory) {
@@ -234,7 +206,7 @@ impl Judging<'_> {
 
     /// What follows for the mirror as a whole.
     fn mirror(&mut self, before: Reachability, visit: LastVisit) {
-        let Context { settings, now, entry, history, .. } = *self.context;
+        let Context { settings, now, entry, history, distrusted, .. } = *self.context;
         let after = self.state.reachability(settings);
         if visit.is_good() == Some(true) && self.state.down_since.is_some() {
             self.state.returned.get_or_insert(now);
@@ -256,8 +228,10 @@ impl Judging<'_> {
         let is_up = after == Reachability::Up;
         let is_fine = is_up && has_content && !self.state.awaits_content;
         self.state.is_proven |= is_fine;
-        let is_useless = after == Reachability::Down
-            || (is_up && !has_content && !self.state.repositories.is_empty());
+        let is_distrusted = |repodata: &str| distrusted.contains(repodata);
+        let is_empty =
+            || self.state.is_without_content(entry, history, now, settings, is_distrusted);
+        let is_useless = after == Reachability::Down || (is_up && is_empty());
         match is_useless {
             true => _ = self.state.useless_since.get_or_insert(now),
             false => self.state.useless_since = None,
@@ -305,7 +279,10 @@ impl Judging<'_> {
 
 #[cfg(test)]
 mod tests {
+    use model::families::IpVersion;
+
     use super::*;
+    use crate::history::{PrimaryScan, PrimaryVersion};
     use crate::inventory::Tree;
     use crate::observation::Failure;
     use crate::state::{Pause, RouteVerdict, Window};
@@ -320,6 +297,7 @@ mod tests {
         history: History,
         entry: Entry,
         now: Moment,
+        distrusted: BTreeSet<String>,
         events: Vec<EventKind>,
     }
 
@@ -335,7 +313,8 @@ mod tests {
                 settings: Settings::default(),
                 history: History::default(),
                 entry: Entry { trees: vec![tree], ..Entry::default() },
-                now: Moment::default().at(1_800_000_000),
+                now: Moment { clock: 1_800_000_000, credited: 0 },
+                distrusted: BTreeSet::new(),
                 events: Vec::new(),
             }
         }
@@ -347,7 +326,8 @@ mod tests {
                 directory: REPODATA.into(),
                 content: Content::Hash("a".repeat(64)),
             };
-            self.now = self.now.at(self.now.clock + 60 * minutes);
+            self.now.clock += 60 * minutes;
+            self.now.credited += 60 * minutes;
             let visit = Visit {
                 mirror: "m".into(),
                 tier: Tier::Hash,
@@ -375,6 +355,7 @@ mod tests {
                 entry: &self.entry,
                 now: self.now,
                 own_fault: OwnFault::default(),
+                distrusted: &self.distrusted,
             };
             let events = judge(&mut self.state, &visit, &context);
             self.events.extend(events.into_iter().map(|event| event.kind));
@@ -471,6 +452,40 @@ mod tests {
         assert!(bench.events.is_empty() && bench.state.down_since.is_none());
         bench.good(60);
         assert_eq!(bench.state.days.availability(), Some(1.0));
+    }
+
+    /// The primary had another version than the mirror has.
+    fn scan(bench: &mut Bench) {
+        let versions = vec![PrimaryVersion { sha256: "b".repeat(64), replaced: None }];
+        let scanned = bench.now.clock;
+        let repositories = Some([(REPODATA.to_owned(), versions)].into());
+        bench.history.absorb(&PrimaryScan { scanned, repositories }, &bench.settings);
+    }
+
+    #[test]
+    fn content_that_a_late_or_wrong_scan_does_not_know_switches_nobody_off() {
+        // The scan is stuck, the mirror goes on.
+        let mut bench = Bench::new();
+        scan(&mut bench);
+        for _ in 0..10 * 24 {
+            bench.good(60);
+        }
+        assert!(!bench.has(EventKind::Disabled));
+        // It is wrong, as many mirrors have something else.
+        let mut bench = Bench::new();
+        bench.good(0);
+        bench.distrusted.insert(REPODATA.into());
+        for _ in 0..10 * 24 {
+            bench.good(60);
+            scan(&mut bench);
+        }
+        assert!(!bench.has(EventKind::Disabled));
+        // What this mirror alone has is foreign.
+        bench.distrusted.clear();
+        for _ in 0..5 * 24 {
+            bench.good(60);
+        }
+        assert!(bench.has(EventKind::Disabled));
     }
 
     #[test]

@@ -22,6 +22,9 @@
 //! - *A mirror that is down is tried every 25 minutes at least*, so that it comes back soon. Only what the
 //!   checks have switched off after days waits for up to 6 hours.
 //! - *Durations are in credited time* ([`moment`]), so that no jump of the clock ages anything.
+//! - *Faults of our own are looked for by version of IP, by scheme and in content* ([`own_fault`]), as each of these
+//!   can break alone. Where there are few mirrors, a failure does not count until somebody has worked since it began,
+//!   or within the [span](settings::Settings::down_span) before it.
 //! - *Content that the primary never had is not listed at once*, whether it turns out to be ahead of our scan or
 //!   foreign: clients with a metalink would refuse it in either case. If more than half of the mirrors
 //!   have such content, it is the scan that is doubted, and they stay.
@@ -36,6 +39,10 @@ pub mod moment;
 pub mod inventory;
 pub mod history;
 pub mod state;
+pub mod shared;
+pub mod progress;
+pub mod own_fault;
+mod distrust;
 pub mod judge;
 pub mod round;
 pub mod verdict;

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 const MAX_STEP: u64 = 8 * 3600;
 /// Visits are judged in the order in which they ended, more or less: so many seconds back are no jump.
 const MAX_DISORDER: u64 = 15 * 60;
+/// How long all clocks are below the latest one before that one was wrong, or its machine is gone. Until then
+/// nothing ages.
+const MAX_LAG: u64 = 30 * 60;
 
 /// A time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
@@ -24,14 +27,44 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// The time at which the clock shows `clock`.
+    /// This time, or `credited` if time has stood still since then.
     #[must_use]
-    pub fn at(self, clock: u64) -> Self {
-        if (clock..=clock.saturating_add(MAX_DISORDER)).contains(&self.clock) {
-            return self;
+    pub(crate) fn held(self, credited: u64) -> Self {
+        Self { credited: self.credited.min(credited), ..self }
+    }
+}
+
+/// From which clocks credited time was made. Machines whose clocks differ visit in turn, so only what goes beyond the
+/// latest clock that was seen is credited.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Clocks {
+    /// The latest clock that was seen, and that counts; 0 before the first visit.
+    latest: u64,
+    /// The first clock of those below it, if no visit has reached it since.
+    below: Option<u64>,
+}
+
+impl Clocks {
+    /// The time after `now` at which a clock shows `clock`.
+    #[must_use]
+    pub fn next(&mut self, now: Moment, clock: u64) -> Moment {
+        let step = match self.latest {
+            0 => 0,
+            latest => clock.saturating_sub(latest).min(MAX_STEP),
+        };
+        let is_below = clock.saturating_add(MAX_DISORDER) < self.latest;
+        let first = self.below.filter(|_| is_below).map_or(clock, |first| first.min(clock));
+        self.below = is_below.then_some(first);
+        // Nobody has a clock as late as that any more: it was set back.
+        let is_set_back = is_below && clock - first >= MAX_LAG;
+        if is_set_back || clock > self.latest {
+            *self = Self { latest: clock, below: None };
         }
-        let step = if self.clock == 0 { 0 } else { clock.saturating_sub(self.clock).min(MAX_STEP) };
-        Self { clock, credited: self.credited.saturating_add(step) }
+        if (clock..=clock.saturating_add(MAX_DISORDER)).contains(&now.clock) {
+            return now;
+        }
+        Moment { clock, credited: now.credited.saturating_add(step) }
     }
 }
 
@@ -39,14 +72,47 @@ impl Moment {
 mod tests {
     use super::*;
 
+    const START: u64 = 1_800_000_000;
+
+    /// Credited time after visits by these clocks, in seconds after the start.
+    #[track_caller]
+    fn check(clocks: impl IntoIterator<Item = i64>, expected: u64) {
+        let (mut known, mut now) = (Clocks::default(), Moment::default());
+        for clock in clocks {
+            now = known.next(now, START.saturating_add_signed(clock));
+        }
+        assert_eq!(now.credited, expected);
+    }
+
     #[test]
     fn credited_time_goes_on_by_small_steps_whatever_the_clock_does() {
-        let start = Moment::default().at(1_800_000_000);
-        assert_eq!(start.credited, 0);
-        assert_eq!(start.at(1_800_000_060).credited, 60);
-        assert_eq!(start.at(1_799_999_990), start, "that visit began a little earlier");
-        assert_eq!(start.at(1_700_000_000).credited, 0);
-        assert_eq!(start.at(1_700_000_000).at(1_700_000_010).credited, 10);
-        assert_eq!(start.at(1_900_000_000).credited, MAX_STEP);
+        check([0], 0);
+        check([0, 60], 60);
+        check([0, 60, 50, 70], 70);
+        check([0, -100_000_000], 0);
+        check([0, 100_000_000], MAX_STEP);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_counts_again_after_half_an_hour() {
+        let back = -100_000_000;
+        check([0, back, back + 1_790], 0);
+        check([0, back, back + 1_800, back + 1_860], 60);
+        let visits = (0..100).map(|minute| back + 60 * minute);
+        check([0].into_iter().chain(visits), 69 * 60);
+    }
+
+    #[test]
+    fn machines_with_different_clocks_age_nothing() {
+        for skew in [10_i64, 20, 600, 10_000] {
+            let day = (0..1_440).flat_map(|minute| [60 * minute, 60 * (minute + skew)]);
+            let most = 86_400 + 60 * skew.unsigned_abs();
+            let (mut known, mut now) = (Clocks::default(), Moment::default());
+            for clock in day {
+                now = known.next(now, START.saturating_add_signed(clock));
+            }
+            assert!(now.credited <= most, "{skew}: {}", now.credited);
+            assert!(now.credited >= 86_340, "{skew}: {}", now.credited);
+        }
     }
 }

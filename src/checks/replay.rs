@@ -188,7 +188,7 @@ pub fn replay(mut reader: impl BufRead) -> Result<Replayed, ReplayError> {
 impl Replayed {
     fn add(&mut self, verdict: Option<RoundVerdict>) {
         if let Some(verdict) = verdict {
-            self.n_own_faults += usize::from(verdict.own_fault != Default::default());
+            self.n_own_faults += usize::from(verdict.own_fault.is_certain());
             self.events.extend(verdict.events);
         }
     }

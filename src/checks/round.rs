@@ -1,17 +1,19 @@
 //! All mirrors, and the visits of a round judged together: what fails everywhere is a fault of our own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use model::families::IpVersion;
-use serde::{Deserialize, Serialize};
-
+use crate::distrust::Holders;
 use crate::history::History;
 use crate::inventory::Inventory;
-use crate::judge::{Context, OwnFault, judge, summarize};
+use crate::judge::{Context, judge};
 use crate::moment::Moment;
 use crate::observation::Visit;
+use crate::own_fault::{Counts, Fault, OwnFault, is_heard, summarize};
+use crate::progress::Progress;
 use crate::settings::Settings;
-use crate::state::{Event, LastVisit, MirrorState, RouteVerdict, Routes};
+use crate::shared::{ByShared, Shared};
+use crate::state::{Event, MirrorState};
+use crate::verdict::View;
 
 /// What is known of all mirrors.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -20,21 +22,6 @@ pub struct Register {
     pub progress: Progress,
     /// By the key of the mirror.
     pub mirrors: BTreeMap<String, MirrorState>,
-}
-
-/// How far checks have come.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Progress {
-    /// When the last visit began.
-    pub now: Moment,
-    /// When the first visit began.
-    pub started: Option<Moment>,
-    /// Since when mirrors can be hidden: the first round over all of them has ended. Mirrors that were there
-    /// before need not prove themselves.
-    pub settled: Option<Moment>,
-    /// Since when too many mirrors fail at the same time.
-    pub own_fault_since: Option<Moment>,
 }
 
 /// What came of a round.
@@ -49,9 +36,10 @@ pub struct RoundVerdict {
 impl Register {
     /// Forgets what the catalog does not have any more.
     pub fn retain(&mut self, inventory: &Inventory) {
+        let now = self.progress.now;
         self.mirrors.retain(|key, state| match inventory.mirrors.get(key) {
             Some(entry) => {
-                state.retain(entry);
+                state.retain(entry, now);
                 true
             }
             None => false,
@@ -74,32 +62,45 @@ impl Register {
         let mut has_failures = false;
         for visit in visits {
             let Some(entry) = inventory.mirrors.get(&visit.mirror) else { continue };
-            self.progress.now = self.progress.now.at(visit.started);
-            let now = self.progress.now;
+            let now = self.progress.clocks.next(self.progress.now, visit.started);
+            self.progress.now = now;
             self.progress.started.get_or_insert(now);
             if !self.mirrors.contains_key(&visit.mirror) {
                 self.mirrors.insert(visit.mirror.clone(), MirrorState::default());
             }
             let Some(state) = self.mirrors.get_mut(&visit.mirror) else { continue };
-            let summary = summarize(visit, now);
+            let summary = summarize(visit, state, now);
             state.last_visit = Some(summary);
-            let has_failed = summary.v4 == Some(false) || summary.v6 == Some(false);
+            state.recents.note(now, &summary.seen);
+            let has_failed = Shared::ALL.iter().any(|&of| *summary.seen.get(of) == Some(false));
             has_failures |= has_failed && state.down_since.is_none();
             judged.push((visit, entry, now));
         }
-        let (own_fault, is_sure) = match has_failures || self.progress.own_fault_since.is_some() {
+        let (mut own_fault, mut is_sure) = match has_failures || self.has_own_fault() {
             true => self.find_own_fault(settings),
             false => (OwnFault::default(), false),
         };
+        if !judged.is_empty() && self.is_deaf(judged.iter().map(|(visit, ..)| *visit), settings) {
+            (own_fault.all, is_sure) = (true, true);
+        }
         if is_sure {
             // While nobody can be reached, nothing grows old either.
-            self.progress.now.credited = before.credited;
+            self.progress.now = self.progress.now.held(before.credited);
         }
+        let foreign = judged.iter().flat_map(|(visit, entry, now)| {
+            let state = self.mirrors.get(&visit.mirror);
+            // It matters to those without any content, which are few.
+            let state = state.filter(|state| !state.has_content(entry, history, *now, settings));
+            state.into_iter().flat_map(|state| state.foreign(entry, history, *now, settings))
+        });
+        let distrusted = self.distrusted(foreign.collect(), inventory, history, settings);
         let mut events = Vec::new();
         for (visit, entry, now) in judged {
-            let now = Moment { credited: now.credited.min(self.progress.now.credited), ..now };
+            let now = now.held(self.progress.now.credited);
             let Some(state) = self.mirrors.get_mut(&visit.mirror) else { continue };
-            let context = Context { settings, history, entry, now, own_fault };
+            state.recents.hold(now.credited);
+            let distrusted = &distrusted;
+            let context = Context { settings, history, entry, now, own_fault, distrusted };
             let happened = judge(state, visit, &context);
             events.extend(happened.into_iter().map(|event| (visit.mirror.clone(), event)));
         }
@@ -107,48 +108,88 @@ impl Register {
         RoundVerdict { own_fault, events }
     }
 
+    fn has_own_fault(&self) -> bool {
+        self.progress.own_fault_since.is_some()
+            || Shared::ALL.iter().any(|&of| self.progress.shared_fault_since.get(of).is_some())
+    }
+
+    /// Whether no mirror has said anything for a while, good or bad: we reach nobody.
+    fn is_deaf<'v>(
+        &mut self,
+        mut visits: impl Iterator<Item = &'v Visit>,
+        settings: &Settings,
+    ) -> bool {
+        if visits.any(is_heard) {
+            self.progress.unheard_since = None;
+            return false;
+        }
+        let now = self.progress.now;
+        let since = *self.progress.unheard_since.get_or_insert(now);
+        now.credited.saturating_sub(since.credited) > settings.own_fault_window
+    }
+
     /// Which failures are our own, from the last visits of all mirrors, and whether that is sure: then it does
     /// not end with time.
     fn find_own_fault(&mut self, settings: &Settings) -> (OwnFault, bool) {
         let now = self.progress.now;
-        let (mut n_visited, mut n_failed) = (0_usize, 0_usize);
-        // Tried and good, over each version of IP.
-        let (mut v4, mut v6) = ((0_usize, 0_usize), (0_usize, 0_usize));
-        for state in self.mirrors.values() {
-            // What is down already says nothing new.
-            let Some(visit) = state.last_visit.filter(|_| state.down_since.is_none()) else {
-                continue;
-            };
-            let age = now.credited.saturating_sub(visit.at.credited);
-            if age <= settings.own_fault_window
-                && let Some(is_good) = visit.is_good()
-            {
-                n_visited += 1;
-                n_failed += usize::from(!is_good);
+        let counts = Counts { settings, now };
+        let count = |shared| counts.shared(shared, self.mirrors.values());
+        let (v4, v6) = (count(Shared::V4), count(Shared::V6));
+        let (plain, tls) = (count(Shared::Plain), count(Shared::Tls));
+        let content = count(Shared::Content);
+        let whole = counts.whole(self.mirrors.values());
+        // What so many have in common is ours for a day, then it is theirs.
+        let lasts = |is_it: bool, since: &mut Option<Moment>| {
+            let first = *since.get_or_insert(now);
+            if !is_it {
+                *since = None;
             }
-            if age <= settings.down_span {
-                count(state, visit, IpVersion::V4, &mut v4);
-                count(state, visit, IpVersion::V6, &mut v6);
+            is_it && now.credited.saturating_sub(first.credited) <= settings.own_fault_max
+        };
+        let Progress { own_fault_since, shared_fault_since, .. } = &mut self.progress;
+        let is_mass = counts.is_mass(whole);
+        let is_lasting = lasts(is_mass, own_fault_since);
+        let certain = |is_it: bool| if is_it { Fault::Certain } else { Fault::None };
+        // Of a version of IP only all count: a part of the net that is down is not ours.
+        let (dead_v4, dead_v6) = (counts.dead(v4), counts.dead(v6));
+        let plain = counts.dead(plain)
+            | certain(lasts(counts.is_mass(plain), &mut shared_fault_since.plain));
+        let tls =
+            counts.dead(tls) | certain(lasts(counts.is_mass(tls), &mut shared_fault_since.tls));
+        let is_lost = counts.is_mass(content) || counts.dead(content) != Fault::None;
+        let content = certain(lasts(is_lost, &mut shared_fault_since.content));
+        let is_dead = |fault| fault == Fault::Certain;
+        let is_sure = (is_mass && whole.is_more(settings.own_fault_sure_percent))
+            || (is_dead(dead_v4) && (is_dead(dead_v6) || v6.is_empty()))
+            || (is_dead(dead_v6) && v4.is_empty());
+        let all = is_sure || is_lasting;
+        let shared = ByShared { v4: dead_v4, v6: dead_v6, plain, tls, content };
+        (OwnFault { all, shared }, is_sure)
+    }
+
+    /// Which of some repositories so many mirrors have in a version that the primary never had that it is the
+    /// primary that is doubted.
+    fn distrusted(
+        &self,
+        repositories: BTreeSet<String>,
+        inventory: &Inventory,
+        history: &History,
+        settings: &Settings,
+    ) -> BTreeSet<String> {
+        let view = View { settings, history, progress: &self.progress };
+        let is_doubted = |repodata: &String| {
+            let mut holders = Holders::default();
+            for (key, state) in &self.mirrors {
+                if let Some(entry) = inventory.mirrors.get(key)
+                    && state.repositories.contains_key(repodata)
+                    && view.why_hidden(state, entry).is_none()
+                {
+                    holders.add(view.status(state, entry, repodata));
+                }
             }
-        }
-        let is_dead = |(n_tried, n_good)| n_tried >= settings.own_fault_family_min && n_good == 0;
-        let is_more =
-            |percent: usize| n_failed.saturating_mul(100) > n_visited.saturating_mul(percent);
-        let is_mass = n_failed >= settings.own_fault_min && is_more(settings.own_fault_percent);
-        if is_mass {
-            self.progress.own_fault_since.get_or_insert(now);
-        } else {
-            self.progress.own_fault_since = None;
-        }
-        let is_over = self.progress.own_fault_since.is_some_and(|since| {
-            now.credited.saturating_sub(since.credited) > settings.own_fault_max
-        });
-        let no_other = |(n_tried, _)| n_tried == 0;
-        let is_sure = (is_mass && is_more(settings.own_fault_sure_percent))
-            || (is_dead(v4) && (is_dead(v6) || no_other(v6)))
-            || (is_dead(v6) && no_other(v4));
-        let all = is_sure || (is_mass && !is_over);
-        (OwnFault { all, v4: is_dead(v4), v6: is_dead(v6) }, is_sure)
+            holders.are_trusted_more(settings)
+        };
+        repositories.into_iter().filter(is_doubted).collect()
     }
 
     /// Ends the first round if every mirror was visited, or enough time has passed.
@@ -166,21 +207,5 @@ impl Register {
                 self.mirrors.entry(key.clone()).or_default().is_proven = true;
             }
         }
-    }
-}
-
-/// Counts a mirror if it was tried over that version of IP and is not down over it already.
-fn count(
-    state: &MirrorState,
-    visit: LastVisit,
-    version: IpVersion,
-    (n_tried, n_good): &mut (usize, usize),
-) {
-    let Some(is_good) = visit.over(version) else { return };
-    let is_down = |routes: &Routes| routes.over(version).verdict == RouteVerdict::Down;
-    let is_known_down = !state.routes.is_empty() && state.routes.values().all(is_down);
-    if is_good || !is_known_down {
-        *n_tried += 1;
-        *n_good += usize::from(is_good);
     }
 }

@@ -117,15 +117,15 @@ impl<'a> Scheduling<'a> {
         if clock > self.now { 0 } else { clock.saturating_add(seconds) }
     }
 
+    /// Those of which something is known or can be kept.
     fn routes(
         &self,
     ) -> impl Iterator<Item = (&'a Tree, &'a String, IpVersion, Option<&'a RouteState>)> {
         let state = self.state;
-        // Nothing would be kept of a URL that is too many, so it would be due for ever.
-        let fits =
-            move |url: &&String| state.routes.contains_key(*url) || state.routes.len() < MAX_URLS;
+        let is_kept =
+            move |url: &&String| state.routes.len() < MAX_URLS || state.routes.contains_key(*url);
         self.entry.trees.iter().flat_map(move |tree| {
-            tree.urls.iter().filter(fits).flat_map(move |url| {
+            tree.urls.iter().filter(is_kept).flat_map(move |url| {
                 let routes = state.routes.get(url);
                 let of =
                     move |version| (tree, url, version, routes.map(|routes| routes.over(version)));
@@ -343,14 +343,15 @@ fn spread(names: &[&str], salt: u64, most: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
     use crate::class::FailureClass;
     use crate::history::{PrimaryScan, PrimaryVersion};
-    use crate::judge::{Context, OwnFault, judge};
+    use crate::judge::{Context, judge};
     use crate::moment::Moment;
     use crate::observation::{Content, End, Failure, Outcome, RepositorySeen, UrlSeen, Visit};
+    use crate::own_fault::OwnFault;
 
     const START: u64 = 1_800_000_000;
 
@@ -382,7 +383,7 @@ mod tests {
         fn new(n_repositories: usize) -> Self {
             let mut history = History::default();
             scan(&mut history, START - 100, 1);
-            let now = Moment::default().at(START);
+            let now = Moment { clock: START, credited: 0 };
             Self {
                 entry: entry(n_repositories),
                 state: MirrorState::default(),
@@ -402,7 +403,8 @@ mod tests {
                     return;
                 }
                 if next.at > now.clock {
-                    *now = now.at(next.at);
+                    let credited = now.credited + next.at - now.clock;
+                    *now = Moment { clock: next.at, credited };
                     continue;
                 }
                 let urls = next.routes.iter().map(|(url, version)| {
@@ -447,6 +449,7 @@ mod tests {
                     entry,
                     now: *now,
                     own_fault: OwnFault::default(),
+                    distrusted: &BTreeSet::new(),
                 };
                 judge(state, &visit, &context);
                 self.visits.push(NextVisit { at: now.clock, ..next });
@@ -541,13 +544,14 @@ mod tests {
     }
 
     #[test]
-    fn urls_that_are_too_many_keep_no_repository_from_being_looked_at() {
+    fn what_cannot_be_kept_of_many_urls_is_not_asked_for_again_and_again() {
         let mut walk = Walk::new(2);
-        walk.entry.trees[0].urls =
-            (0..MAX_URLS + 6).map(|n| format!("http://a.example/{n}/")).collect();
+        let urls = (0..=MAX_URLS).map(|n| format!("https://a{n:02}.example/"));
+        walk.entry.trees[0].urls = urls.collect();
         walk.until(START + 86_400, |_, _| true);
-        assert!(walk.visits.iter().skip(3).all(|visit| visit.tier == Tier::Hash));
-        assert!(walk.visits.len() > 100, "{}", walk.visits.len());
+        assert_eq!(walk.state.routes.len(), MAX_URLS);
+        assert!(walk.visits.len() < 250, "{}", walk.visits.len());
+        assert!(walk.visits.iter().skip(1).all(|visit| visit.tier == Tier::Hash));
     }
 
     #[test]

@@ -10,10 +10,11 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::distrust::Holders;
 use crate::findings::{Cause, Findings, MirrorFindings, Standing, UrlFindings};
-use crate::inventory::{Entry, Inventory, repository_of};
+use crate::inventory::{Entry, Inventory, Tree, repository_of};
 use crate::round::Register;
-use crate::state::{MirrorState, Status};
+use crate::state::{MirrorState, RouteVerdict, Status};
 use crate::verdict::{View, WhyHidden};
 
 /// Findings, and where they are not what states say.
@@ -53,6 +54,8 @@ struct Candidate<'a> {
     state: &'a MirrorState,
     hidden: Option<WhyHidden>,
     statuses: BTreeMap<&'a str, (&'a str, Status)>,
+    /// The URLs that do not work, since when (in credited seconds) and why.
+    down: BTreeMap<&'a str, (u64, Cause)>,
     findings: MirrorFindings,
 }
 
@@ -93,6 +96,7 @@ impl<'a> Candidate<'a> {
             state,
             hidden: view.why_hidden(state, entry),
             statuses: statuses.collect(),
+            down: BTreeMap::new(),
             findings: MirrorFindings::default(),
         }
     }
@@ -101,11 +105,17 @@ impl<'a> Candidate<'a> {
     fn fill(&mut self, distrusted: &BTreeSet<&str>, view: &View<'_>) {
         let findings = &mut self.findings;
         findings.hidden = self.hidden.map(|why| why.cause(self.state));
+        findings.is_decided = self.hidden.is_some_and(WhyHidden::is_decided);
         findings.is_slow = self.state.is_slow(view.settings);
         for url in self.entry.urls() {
             let Some(routes) = self.state.routes.get(url) else { continue };
             let is_hidden = view.is_settled() && routes.is_down(view.settings);
             let hidden = is_hidden.then(|| routes.why_down());
+            if let Some(cause) = &hidden {
+                let down = routes.iter().filter(|(_, route)| route.verdict == RouteVerdict::Down);
+                let since = down.map(|(_, route)| route.since.credited).min();
+                self.down.insert(url, (since.unwrap_or(0), cause.clone()));
+            }
             let found = UrlFindings { hidden, families: routes.families() };
             if found != UrlFindings::default() {
                 findings.urls.insert(url.clone(), found);
@@ -120,7 +130,7 @@ impl<'a> Candidate<'a> {
         }
         if view.is_settled() && !self.entry.is_always_fresh {
             for (directory, state) in &self.state.directories {
-                if state.is_incomplete {
+                if state.is_incomplete_at(view.now(), view.settings) {
                     let reason =
                         format!("{} of {} files are missing", state.n_missing, state.n_files);
                     let standing = Standing::Hidden(Cause::new(&reason, state.checked.clock));
@@ -132,7 +142,31 @@ impl<'a> Candidate<'a> {
 
     fn is_listed(&self, directory: &str) -> bool {
         let is_hidden = matches!(self.standing(directory), Some(Standing::Hidden(_)));
-        self.findings.hidden.is_none() && !is_hidden
+        self.findings.hidden.is_none() && !is_hidden && self.has_url_of(directory)
+    }
+
+    /// Whether a URL of a tree is listed. One that cannot be visited is.
+    fn has_url(&self, tree: &Tree) -> bool {
+        let hidden = |url| self.findings.urls.get(url)?.hidden.as_ref();
+        tree.urls.is_empty() || tree.urls.iter().any(|url| hidden(url).is_none())
+    }
+
+    /// Whether a URL is listed below which it has a directory.
+    fn has_url_of(&self, directory: &str) -> bool {
+        self.down.is_empty() || self.entry.trees_of(directory).any(|tree| self.has_url(tree))
+    }
+
+    /// Why no URL works below which it has a directory, and since when the last one does not; `None` if one works.
+    fn why_down(&self, directory: &str) -> Option<&(u64, Cause)> {
+        if self.down.is_empty() {
+            return None;
+        }
+        let urls = || self.entry.trees_of(directory).flat_map(|tree| &tree.urls);
+        let down = |url: &String| self.down.get(url.as_str());
+        match urls().all(|url| down(url).is_some()) {
+            true => urls().filter_map(down).max_by_key(|(since, _)| *since),
+            false => None,
+        }
     }
 
     /// The standing that holds for a directory: its own, or that of the nearest one above it.
@@ -152,7 +186,10 @@ impl<'a> Candidate<'a> {
     /// How bad it is for a directory; `None` if it must not come back.
     fn badness(&self, directory: &str) -> Option<Badness<'a>> {
         let (whole, since) = match self.hidden {
-            None => (Kind::Unsure, 0),
+            None => match self.why_down(directory) {
+                Some(&(since, _)) => (Kind::Down, since),
+                None => (Kind::Unsure, 0),
+            },
             Some(why) if why.is_decided() => return None,
             Some(WhyHidden::Down(since)) => (Kind::Down, since.credited),
             Some(WhyHidden::Disabled(since)) => (Kind::Disabled, since.credited),
@@ -171,6 +208,8 @@ impl<'a> Candidate<'a> {
 
     /// Lists it for a directory, behind the good ones, and, if it was hidden, for nothing else.
     fn bring_back(&mut self, directory: &str) {
+        let unreachable = self.why_down(directory).filter(|_| !self.has_url_of(directory));
+        let unreachable = unreachable.map(|(_, why)| why.clone());
         let MirrorFindings { hidden, directories, urls, .. } = &mut self.findings;
         let mut cause = match directories.get(directory) {
             Some(Standing::Hidden(cause) | Standing::Behind(cause)) => cause.clone(),
@@ -188,27 +227,52 @@ impl<'a> Candidate<'a> {
                 url.hidden = None;
             }
             cause = why;
+        } else if let Some(why) = unreachable {
+            self.list_urls(directory, &why);
+            cause = why;
         }
-        directories.insert(directory.to_owned(), Standing::Behind(cause));
+        self.findings.directories.insert(directory.to_owned(), Standing::Behind(cause));
+    }
+
+    /// Lists the URLs below which it has a directory, of which none works, but for no directory.
+    fn list_urls(&mut self, directory: &str, why: &Cause) {
+        let urls: BTreeSet<&String> =
+            self.entry.trees_of(directory).flat_map(|tree| &tree.urls).collect();
+        // Those that would be listed through them.
+        let (listed, others): (Vec<&Tree>, Vec<&Tree>) =
+            self.entry.trees.iter().partition(|tree| {
+                !self.has_url(tree) && tree.urls.iter().any(|url| urls.contains(url))
+            });
+        let kept: Vec<(&str, Standing)> = others
+            .into_iter()
+            .flat_map(Tree::tops)
+            .map(|top| (top, self.standing(top).cloned().unwrap_or(Standing::Current)))
+            .collect();
+        let MirrorFindings { directories, urls: found, .. } = &mut self.findings;
+        for top in listed.into_iter().flat_map(Tree::tops) {
+            directories.insert(top.to_owned(), Standing::Hidden(why.clone()));
+        }
+        for (top, standing) in kept {
+            directories.entry(top.to_owned()).or_insert(standing);
+        }
+        for url in urls {
+            if let Some(found) = found.get_mut(url) {
+                found.hidden = None;
+            }
+        }
     }
 }
 
 /// Repositories of which so many mirrors have what the primary never had that the primary is in doubt.
 fn find_distrusted<'a>(candidates: &[Candidate<'a>], view: &View<'_>) -> BTreeSet<&'a str> {
-    let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    let mut all: BTreeMap<&str, Holders> = BTreeMap::new();
     for candidate in candidates.iter().filter(|candidate| candidate.hidden.is_none()) {
         for (repodata, status) in candidate.statuses.values() {
-            let (n_known, n_strange) = counts.entry(repodata).or_default();
-            *n_known += usize::from(*status != Status::Unknown);
-            *n_strange += usize::from(matches!(status, Status::Ahead | Status::Foreign));
+            all.entry(repodata).or_default().add(*status);
         }
     }
-    let percent = view.settings.distrust_percent;
-    let is_too_many = |(n_known, n_strange): (usize, usize)| {
-        n_strange >= view.settings.min_mirrors
-            && n_strange.saturating_mul(100) > n_known.saturating_mul(percent)
-    };
-    counts.into_iter().filter(|&(_, count)| is_too_many(count)).map(|(name, _)| name).collect()
+    let doubted = all.into_iter().filter(|(_, holders)| holders.are_trusted_more(view.settings));
+    doubted.map(|(repodata, _)| repodata).collect()
 }
 
 /// Brings the least bad mirrors back where there are too few.
@@ -267,7 +331,7 @@ mod tests {
     use crate::history::{History, PrimaryScan, PrimaryVersion};
     use crate::inventory::Tree;
     use crate::moment::Moment;
-    use crate::round::Progress;
+    use crate::progress::Progress;
     use crate::settings::Settings;
     use crate::state::{RepositoryState, RouteState, RouteVerdict, Routes};
 

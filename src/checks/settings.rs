@@ -70,7 +70,8 @@ pub struct Settings {
     pub own_fault_percent: usize,
     /// If they are at least so many.
     pub own_fault_min: usize,
-    /// All mirrors that fail over a version of IP are a fault of our own if they are at least so many.
+    /// All mirrors that fail over a version of IP, or with a scheme, or lose their content, are a fault of our own if
+    /// they are at least so many.
     pub own_fault_family_min: usize,
     /// Within how long a time visits count as being at the same time, for
     /// [`own_fault_percent`](Self::own_fault_percent).

@@ -4,9 +4,9 @@ use crate::findings::{Cause, Standing};
 use crate::history::History;
 use crate::inventory::Entry;
 use crate::moment::Moment;
-use crate::round::Progress;
+use crate::progress::Progress;
 use crate::settings::Settings;
-use crate::state::{MirrorState, Reachability, Status};
+use crate::state::{MirrorState, Reachability, RouteVerdict, Status, Window};
 
 /// What verdicts of all mirrors depend on.
 #[derive(Clone, Copy, Debug)]
@@ -24,8 +24,8 @@ pub struct View<'a> {
 pub enum WhyHidden {
     /// Its owner or an operator has paused it, since that time (seconds since 1970).
     Paused(u64),
-    /// It is in maintenance until that time (seconds since 1970).
-    Maintenance(u64),
+    /// It is in maintenance.
+    Maintenance(Window),
     /// The checks switched it off, as it was down or without content for days.
     Disabled(Moment),
     /// No URL works.
@@ -44,17 +44,20 @@ impl WhyHidden {
         matches!(self, Self::Paused(_) | Self::Maintenance(_))
     }
 
-    /// The same in words. What has no time of its own began with the last visit to the mirror at the latest.
+    /// The same in words. The time stays the same while the cause does, so that equal findings make equal
+    /// snapshots.
     pub fn cause(self, state: &MirrorState) -> Cause {
-        let last = state.last_visit.map_or(0, |visit| visit.at.clock);
         match self {
             Self::Paused(since) => Cause::new("paused", since),
-            Self::Maintenance(_) => Cause::new("in maintenance", last),
+            Self::Maintenance(window) => Cause::new("in maintenance", window.from),
             Self::Disabled(since) => {
                 Cause::new("switched off by the checks, after days without any use", since.clock)
             }
             Self::Down(since) => {
-                let failure = state.all_routes().find_map(|(_, _, route)| route.failure.as_ref());
+                // What is in doubt only is no cause.
+                let routes = state.all_routes().map(|(_, _, route)| route);
+                let mut down = routes.filter(|route| route.verdict == RouteVerdict::Down);
+                let failure = down.find_map(|route| route.failure.as_ref());
                 let class = failure.map(|failure| format!("down: {}", failure.class));
                 Cause::new(class.as_deref().unwrap_or("down"), since.clock)
             }
@@ -63,7 +66,11 @@ impl WhyHidden {
                 let since = state.returned.map_or(0, |returned| returned.clock);
                 Cause::new("works again, and its content was not seen yet", since)
             }
-            Self::Silent => Cause::new("nothing was learned for days", last),
+            Self::Silent => {
+                let checked = state.all_routes().map(|(_, _, route)| route.checked).max();
+                let since = checked.max(state.routes_since).map_or(0, |since| since.clock);
+                Cause::new("nothing was learned for days", since)
+            }
         }
     }
 }
@@ -87,7 +94,7 @@ impl View<'_> {
             return Some(WhyHidden::Paused(pause.since));
         }
         if let Some(window) = switches.maintenance_at(now.clock) {
-            return Some(WhyHidden::Maintenance(window.until));
+            return Some(WhyHidden::Maintenance(window));
         }
         if let Some(since) = switches.disabled {
             return Some(WhyHidden::Disabled(since));
@@ -105,8 +112,9 @@ impl View<'_> {
             return Some(WhyHidden::AwaitsContent);
         }
         let checked = state.all_routes().map(|(_, _, route)| route.checked.credited).max();
-        // A mirror that was never visited since checks began is silent from then on.
-        let since = checked.or(self.progress.settled.map(|settled| settled.credited));
+        // A mirror that was never visited since checks began, or has got its URLs later, is silent from then on.
+        let began = [self.progress.settled, state.routes_since].into_iter().flatten();
+        let since = began.map(|began| began.credited).chain(checked).max();
         let is_silent = since
             .is_some_and(|since| now.credited.saturating_sub(since) > self.settings.unknown_keep);
         is_silent.then_some(WhyHidden::Silent)

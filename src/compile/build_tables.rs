@@ -123,8 +123,11 @@ fn lay_out_checked(found: checked::Checked, n_hosts: usize) -> Option<Checked> {
     for set in &found.sets {
         checked.sets.push(set)?;
     }
-    let directory =
-        |checked::CheckedDirectory { behind, left_out }| CheckedDirectory { behind, left_out };
+    let directory = |checked::CheckedDirectory { behind, outdated, left_out }| CheckedDirectory {
+        behind,
+        outdated,
+        left_out,
+    };
     checked.directories = found.directories.into_iter().map(directory).collect();
     // Few texts are much repeated: a reason for many directories, a directory for many mirrors.
     let mut known = FxHashMap::default();

@@ -6,9 +6,12 @@
 //! can list them after the others.
 //!
 //! Findings never empty a list: if they would leave a directory without any mirror that is listed for all
-//! clients over http or https, or without one that serves every country where it had one, then the directory
-//! keeps all mirrors that it had, with all of their URLs, and that is reported. Who writes findings keeps more
-//! than one; this is the last line of defence.
+//! clients over http or https, or without one that serves every country where it had one, then those are listed
+//! last that give it back, and that is reported. They are all that it had in the former case, with all of their
+//! URLs. What somebody has decided holds all the same. Who writes findings keeps more than one mirror; this is the
+//! last line of defence.
+//!
+//! Where all that are listed are behind, which is so after each push to the primary, none is behind another.
 //!
 //! Findings about what the catalog does not have are reported, and change nothing.
 
@@ -18,7 +21,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::layouts_without::LayoutsWithout;
 use catalog::checked::{Checked, CheckedDirectory, Fault, FaultScope};
-use catalog::records::{Catalog, Directory, Slot};
+use catalog::records::{Catalog, Directory};
 use catalog::{Origin, Report};
 use checks::findings::{Cause, Findings, MirrorFindings, Standing};
 use model::base_url::{BaseUrl, Redacted};
@@ -47,7 +50,7 @@ pub fn apply(
     let mut applied = Applied::read(findings, name, catalog, report);
     let layouts = LayoutsWithout::take_out(&applied.urls, catalog);
     let scopes = Scopes::new(std::mem::take(&mut applied.directories));
-    let mut carrying = Carrying::new(layouts, &applied.mirrors, catalog);
+    let mut carrying = Carrying::new(layouts, &applied.mirrors, &applied.decided, catalog);
     let mut checked = Vec::with_capacity(catalog.directories.len());
     // The directories are taken out while the rest of the catalog is changed for them.
     let mut directories = std::mem::take(&mut catalog.directories);
@@ -55,7 +58,7 @@ pub fn apply(
         let became = carrying.become_of(directory, &scopes, catalog);
         if became.is_refused {
             let problem =
-                "directory that findings would empty, all mirrors that carry it are listed";
+                "directory that findings would empty, mirrors that they leave out are listed last";
             report.mended(&Origin::table(name, "directories"), problem, &directory.name);
         }
         (directory.layout, directory.carriers) = (became.layout, became.carriers);
@@ -76,6 +79,8 @@ pub fn apply(
 struct Applied {
     /// Mirrors that are left out everywhere, as bits.
     mirrors: Box<[u64]>,
+    /// Those of them for which somebody has decided that, as bits.
+    decided: Box<[u64]>,
     /// URLs that are left out of the lists of a mirror.
     urls: FxHashMap<HostId, BTreeSet<u32>>,
     /// By directory, in canonical form: what holds there for mirrors.
@@ -102,6 +107,7 @@ impl Applied {
             if findings.mirrors.is_empty() { FxHashMap::default() } else { urls_of(catalog) };
         let mut applied = Self {
             mirrors: empty_set(catalog.mirrors.len()),
+            decided: empty_set(catalog.mirrors.len()),
             urls: FxHashMap::default(),
             directories: BTreeMap::new(),
             faults: Vec::new(),
@@ -120,6 +126,9 @@ impl Applied {
             }
             if let Some(cause) = &found.hidden {
                 insert(&mut applied.mirrors, host);
+                if found.is_decided {
+                    insert(&mut applied.decided, host);
+                }
                 applied.fault(host, FaultScope::Mirror, cause);
             }
             let unknown_url = |url: &str, report: &mut Report| {
@@ -305,6 +314,8 @@ struct Carrying<'a> {
     layouts: LayoutsWithout,
     /// Mirrors that are left out everywhere, as bits.
     left_out: &'a [u64],
+    /// Those of them that never come back, as bits.
+    decided: &'a [u64],
     /// By the index of a list of URLs: whether one of them is of http or https.
     is_web: Vec<bool>,
     /// Mirrors that serve some countries only, as bits.
@@ -317,18 +328,31 @@ struct Carrying<'a> {
     known: FxHashMap<(u32, u32, Option<usize>), Became>,
 }
 
+/// Mirrors that are listed although findings leave them out.
+struct Back {
+    /// The mirrors, as bits.
+    hosts: Box<[u64]>,
+    /// Whether mirrors have all URLs that they had.
+    is_former: bool,
+}
+
 /// What becomes of a directory.
 #[derive(Clone, Copy)]
 struct Became {
     layout: u32,
     carriers: u32,
     checked: CheckedDirectory,
-    /// Whether nothing was taken from it, as nothing of use would have been left.
+    /// Whether mirrors were brought back, as nothing of use would have been left.
     is_refused: bool,
 }
 
 impl<'a> Carrying<'a> {
-    fn new(layouts: LayoutsWithout, left_out: &'a [u64], catalog: &Catalog) -> Self {
+    fn new(
+        layouts: LayoutsWithout,
+        left_out: &'a [u64],
+        decided: &'a [u64],
+        catalog: &Catalog,
+    ) -> Self {
         let is_web = |&url: &u32| {
             let protocol = catalog.urls.get(url as usize).and_then(|url| Protocol::of_url(url));
             matches!(protocol, Some(Protocol::Http | Protocol::Https))
@@ -338,6 +362,7 @@ impl<'a> Carrying<'a> {
         Self {
             layouts,
             left_out,
+            decided,
             is_web: catalog.url_lists.iter().map(|urls| urls.iter().any(is_web)).collect(),
             restricted,
             carriers: FxHashMap::default(),
@@ -379,38 +404,71 @@ impl<'a> Carrying<'a> {
             let sets = [&**left_out, self.left_out, without_url];
             carriers & sets.iter().fold(0, |all, set| all | word(set, index))
         });
-        let left_out: Box<[u64]> = left_out.collect();
-        let after: Box<[u64]> = before.iter().zip(&left_out).map(|(all, out)| all & !out).collect();
-        let [had, has] = [(&before, true), (&after, false)].map(|(set, is_former)| {
-            let slots =
-                catalog.layouts.get(layout as usize).map_or(&[][..], |layout| &layout.slots);
-            let urls = |host, slot: Slot| match self.layouts.former_urls(layout, host) {
-                Some(former) if is_former => former,
-                _ => slot.urls,
-            };
-            let is_listed = |&host: &HostId| {
-                let slot = slots.get(host.index()).copied().flatten();
-                let rests = catalog.mirrors.get(host.index()).is_none_or(|mirror| mirror.load == 0);
-                let is_web = |slot| self.is_web.get(urls(host, slot) as usize) == Some(&true);
-                slot.is_some_and(|slot| slot.public && !rests && is_web(slot))
-            };
-            let listed: Vec<_> = members(set).filter(is_listed).collect();
-            let for_everyone = listed.iter().any(|&host| !contains(&self.restricted, host));
-            (!listed.is_empty(), for_everyone)
-        });
-        let is_refused = (had.0 && !has.0) || (had.1 && !has.1);
-        let carrying = if is_refused { &before } else { &after };
-        let behind = carrying.iter().zip(behind).map(|(all, behind)| all & behind).collect();
+        let mut left_out: Box<[u64]> = left_out.collect();
+        let Back { hosts: back, is_former } = self.bring_back(layout, &before, &left_out, catalog);
+        left_out.iter_mut().zip(&back).for_each(|(out, back)| *out &= !back);
+        let carrying: Box<[u64]> =
+            before.iter().zip(&left_out).map(|(all, out)| all & !out).collect();
+        let last = carrying.iter().zip(behind).zip(&back);
+        let last: Box<[u64]> = last.map(|((all, behind), back)| all & (behind | back)).collect();
+        let listed: Vec<HostId> = members(&carrying)
+            .filter(|&host| self.is_listed(host, layout, is_former, catalog))
+            .collect();
+        let is_order = listed.is_empty() || listed.iter().any(|&host| !contains(&last, host));
+        let outdated = self.checked_set(last);
         let checked = CheckedDirectory {
-            behind: self.checked_set(behind),
-            left_out: if is_refused { None } else { self.checked_set(left_out) },
+            behind: outdated.filter(|_| is_order),
+            outdated,
+            left_out: self.checked_set(left_out),
         };
-        if is_refused {
-            let layout = self.layouts.former(layout, catalog);
-            return Became { layout, carriers, checked, is_refused };
-        }
-        let carriers = if after == before { carriers } else { self.carrier_set(after, catalog) };
+        let is_refused = back.iter().any(|&word| word != 0);
+        let layout = if is_former { self.layouts.former(layout, catalog) } else { layout };
+        let is_same = carrying == before;
+        let carriers = if is_same { carriers } else { self.carrier_set(carrying, catalog) };
         Became { layout, carriers, checked, is_refused }
+    }
+
+    /// The mirrors to bring back, so that a directory keeps one that is listed for all clients over http or https,
+    /// and one that serves every country, where it had them.
+    fn bring_back(&self, layout: u32, before: &[u64], left_out: &[u64], catalog: &Catalog) -> Back {
+        let mut back = Back { hosts: empty_set(catalog.mirrors.len()), is_former: false };
+        let is_listed = |host, is_former| self.is_listed(host, layout, is_former, catalog);
+        let is_open = |host| !contains(&self.restricted, host);
+        let former = || {
+            let undecided = members(before).filter(|&host| !contains(self.decided, host));
+            undecided.filter(|&host| is_listed(host, true))
+        };
+        let rest =
+            || members(before).filter(|&host| !contains(left_out, host) && is_listed(host, false));
+        if former().next().is_some() && rest().next().is_none() {
+            let hosts = members(left_out).filter(|&host| !contains(self.decided, host));
+            hosts.for_each(|host| insert(&mut back.hosts, host));
+            back.is_former = true;
+        } else if former().any(is_open) && !rest().any(is_open) {
+            let mut hosts: Vec<HostId> = former().filter(|&host| is_open(host)).collect();
+            // If they are listed without the URLs that are left out, nobody needs those.
+            let (usable, _): (Vec<HostId>, Vec<HostId>) =
+                hosts.iter().partition(|&&host| is_listed(host, false));
+            back.is_former = usable.is_empty();
+            if !usable.is_empty() {
+                hosts = usable;
+            }
+            hosts.into_iter().for_each(|host| insert(&mut back.hosts, host));
+        }
+        back
+    }
+
+    /// Whether a mirror that carries a directory of that layout is listed for all clients over http or https: with
+    /// the URLs that it had, or with those that are left.
+    fn is_listed(&self, host: HostId, layout: u32, is_former: bool, catalog: &Catalog) -> bool {
+        let slots = catalog.layouts.get(layout as usize).map_or(&[][..], |layout| &layout.slots);
+        let Some(slot) = slots.get(host.index()).copied().flatten() else { return false };
+        let urls = match self.layouts.former_urls(layout, host) {
+            Some(former) if is_former => former,
+            _ => slot.urls,
+        };
+        let rests = catalog.mirrors.get(host.index()).is_none_or(|mirror| mirror.load == 0);
+        slot.public && !rests && self.is_web.get(urls as usize) == Some(&true)
     }
 
     /// The index of a set in [`Checked::sets`]; `None` for the empty one.

@@ -28,6 +28,9 @@ pub struct Checked {
 pub struct CheckedDirectory {
     /// Index into [`Checked::sets`]: the carriers that are listed after the others.
     pub behind: Option<u32>,
+    /// Index into [`Checked::sets`]: those of which explanations say that they are behind. If all that are listed
+    /// are, none is listed after another.
+    pub outdated: Option<u32>,
     /// Index into [`Checked::sets`]: the mirrors that carried it, and are left out.
     pub left_out: Option<u32>,
 }
@@ -75,6 +78,12 @@ impl Checked {
         self.set(self.directories.get(directory.index()).and_then(|checked| checked.behind))
     }
 
+    /// The mirrors of a directory that are behind, whether or not others are before them, as bits; empty if there
+    /// are none.
+    fn outdated(&self, directory: DirectoryId) -> &[u64] {
+        self.set(self.directories.get(directory.index()).and_then(|checked| checked.outdated))
+    }
+
     /// The mirrors that carried a directory and are left out, as bits; empty if there are none.
     pub(super) fn left_out(&self, directory: DirectoryId) -> &[u64] {
         self.set(self.directories.get(directory.index()).and_then(|checked| checked.left_out))
@@ -92,7 +101,7 @@ impl Checked {
         name: &str,
     ) -> Option<FaultView<'_>> {
         let is_left_out = contains(self.left_out(directory), host);
-        if !is_left_out && !contains(self.behind(directory), host) {
+        if !is_left_out && !contains(self.outdated(directory), host) {
             return None;
         }
         let from = self.faults.partition_point(|fault| fault.host < host);
@@ -106,11 +115,12 @@ impl Checked {
                     is_within(name, outer).then_some(outer.len() + 1)
                 };
                 let rank = match fault.scope {
-                    FaultScope::Mirror if is_left_out => usize::MAX,
-                    FaultScope::Url(_) if is_left_out => 0,
-                    FaultScope::LeftOut(index) if is_left_out => around(index)?,
-                    FaultScope::Behind(index) if !is_left_out => around(index)?,
-                    _ => return None,
+                    FaultScope::Behind(_) if is_left_out => return None,
+                    FaultScope::Behind(index) => (true, around(index)?),
+                    // One that is behind may be so because it would have been left out.
+                    FaultScope::Mirror => (false, usize::MAX),
+                    FaultScope::Url(_) => (false, 0),
+                    FaultScope::LeftOut(index) => (false, around(index)?),
                 };
                 Some((rank, fault))
             })
@@ -125,7 +135,9 @@ impl Checked {
         let text = |index: u32| (index as usize) < self.texts.len();
         (self.sets.is_empty() || self.sets.is_sound(n_hosts))
             && (self.directories.is_empty() || self.directories.len() == n_directories)
-            && self.directories.iter().all(|checked| set(checked.behind) && set(checked.left_out))
+            && self.directories.iter().all(|checked| {
+                set(checked.behind) && set(checked.outdated) && set(checked.left_out)
+            })
             && self.texts.is_sound()
             && self.faults.is_sorted_by_key(|fault| fault.host)
             && self.faults.iter().all(|fault| {
@@ -161,9 +173,9 @@ mod tests {
         let both = checked.sets.push(&[0b11]).expect("room");
         let first = checked.sets.push(&[0b01]).expect("room");
         checked.directories = vec![
-            CheckedDirectory { behind: None, left_out: Some(both) },
-            CheckedDirectory { behind: Some(first), left_out: None },
-            CheckedDirectory { behind: None, left_out: None },
+            CheckedDirectory { behind: None, outdated: None, left_out: Some(both) },
+            CheckedDirectory { behind: None, outdated: Some(both), left_out: None },
+            CheckedDirectory { behind: Some(first), outdated: None, left_out: None },
         ];
         assert!(checked.is_sound(2, 3) && !checked.is_sound(2, 2) && !checked.is_sound(1, 3));
         let find = |host, directory, name| {
@@ -173,7 +185,7 @@ mod tests {
         assert_eq!(find(0, 0, "9/osx"), Some("broad"));
         assert_eq!(find(1, 0, "9/os"), Some("https"));
         assert_eq!(find(0, 1, "9/os"), Some("old"));
-        assert_eq!(find(1, 1, "9/os"), None);
+        assert_eq!(find(1, 1, "9/os"), Some("https"), "brought back");
         assert_eq!(find(0, 2, "9/os"), None);
     }
 
@@ -195,7 +207,10 @@ mod tests {
         }
         checked.faults = vec![fault(0, FaultScope::Mirror, 0)];
         assert!(checked.is_sound(1, 1));
-        checked.directories = vec![CheckedDirectory { behind: Some(0), left_out: None }];
-        assert!(!checked.is_sound(1, 1));
+        for bad in [[Some(0), None, None], [None, Some(0), None], [None, None, Some(0)]] {
+            let [behind, outdated, left_out] = bad;
+            checked.directories = vec![CheckedDirectory { behind, outdated, left_out }];
+            assert!(!checked.is_sound(1, 1));
+        }
     }
 }

@@ -213,8 +213,8 @@ fn a_list_is_never_emptied() {
     };
     assert_eq!(sorted(&names(&server, GERMANS)), sorted(&expected));
     let lines = server.report.lines();
-    let expected = "findings.json: directories: directory that findings would empty, all mirrors that carry it \
-                    are listed: pub/test (and 10 more like it)";
+    let expected = "findings.json: directories: directory that findings would empty, mirrors that they leave \
+                    out are listed last: pub/test (and 10 more like it)";
     assert!(lines.iter().any(|line| line == expected), "{lines:#?}");
 
     // A private mirror, one of rsync alone and one that serves some countries are no list for everybody.
@@ -224,6 +224,32 @@ fn a_list_is_never_emptied() {
         lines.iter().any(|line| line.contains("would empty"))
     };
     assert!(but(&[2, 6, 7, 8]) && !but(&[4]) && !but(&[5]));
+}
+
+#[test]
+fn what_comes_back_is_last_and_what_is_paused_does_not() {
+    // Tokyo is current, and serves Japan alone.
+    let paused = MirrorFindings { is_decided: true, ..hidden() };
+    let found = [(1, paused.clone()), (3, hidden()), (4, out_of("pub/test")), (5, hidden())];
+    let server = world(found).serve();
+    let listed = names(&server, GERMANS);
+    assert!(listed == "isp madrid" || listed == "madrid isp", "{listed}");
+    let listed = names(&server, &format!("{REPOSITORY}&country=jp,us,de,es"));
+    assert!(!listed.contains("berlin"), "{listed}");
+    // Not even the last one.
+    let server = world((1..=8).map(|number| (number, paused.clone()))).serve();
+    assert_eq!(names(&server, GERMANS), "");
+}
+
+#[test]
+fn where_all_are_behind_lists_are_no_longer_than_where_none_is() {
+    let listed = |found: Vec<(i64, MirrorFindings)>| {
+        let mut world = world(found);
+        world.options.minimum = 2;
+        world.serve().get_seeded(&format!("{REPOSITORY} from 192.0.2.1"), 3).body
+    };
+    let all = (1..=8).map(|number| (number, behind())).collect();
+    assert_eq!(listed(all), listed(Vec::new()));
 }
 
 #[test]

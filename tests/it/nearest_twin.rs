@@ -192,7 +192,7 @@ impl Twin<'_> {
     /// The number of mirrors that are not behind, which alone count where there must be enough.
     fn n_current(&self, steps: &Steps) -> usize {
         let mirrors = steps.list.iter().flat_map(|(_, mirrors)| mirrors.keys());
-        mirrors.filter(|&&mirror| !self.globe.mirrors[mirror].is_behind).count()
+        mirrors.filter(|&&mirror| !self.globe.is_last(mirror)).count()
     }
 
     /// The open mirrors of some countries.
@@ -253,7 +253,7 @@ fn compare(twin: &Twin<'_>, server: &crate::fixture::Server, seed: u64) {
     );
 
     // Those that are behind come last, and are cut first.
-    let is_behind = |mirror: usize| twin.globe.mirrors[mirror].is_behind;
+    let is_behind = |mirror: usize| twin.globe.is_last(mirror);
     assert!(listed.iter().is_sorted_by_key(|&mirror| is_behind(mirror)), "{listed:?}");
     let all = steps.iter().flat_map(|(_, mirrors)| mirrors.keys().copied());
     let mut cut = all.filter(|mirror| !listed.contains(mirror));

@@ -19,10 +19,11 @@ use crate::history::History;
 use crate::inventory::Entry;
 use crate::moment::Moment;
 use crate::settings::Settings;
+use crate::shared::{ByShared, Recents};
 
 pub use events::{Day, DayState, Days, Event, EventKind, Events, N_DAYS};
 pub use repository::{DirectoryState, RepositoryState, Status};
-pub use route::{Probe, RouteState, RouteVerdict};
+pub use route::{Probe, RouteState, RouteVerdict, Trust};
 pub use switches::{MAX_WINDOWS, Pause, Switches, Window};
 
 /// The form in which states are written.
@@ -40,8 +41,12 @@ pub const MAX_DIRECTORIES: usize = 10_000;
 pub struct MirrorState {
     /// Its last visit that was judged.
     pub last_visit: Option<LastVisit>,
+    /// What its last visits have shown.
+    pub recents: Recents,
     /// By base URL, over each version of IP.
     pub routes: BTreeMap<String, Routes>,
+    /// When it got the first of the URLs that it has, or lost the last one.
+    pub routes_since: Option<Moment>,
     /// By the directory that holds `repomd.xml`.
     pub repositories: BTreeMap<String, RepositoryState>,
     /// By directory of which files were looked at.
@@ -80,24 +85,14 @@ pub struct MirrorState {
 pub struct LastVisit {
     /// When it began.
     pub at: Moment,
-    /// Whether something worked over IPv4; `None` if that was not tried.
-    pub v4: Option<bool>,
-    /// Whether something worked over IPv6; `None` if that was not tried.
-    pub v6: Option<bool>,
+    /// Whether something worked; `None` if that was not tried.
+    pub seen: ByShared<Option<bool>>,
 }
 
 impl LastVisit {
-    /// Whether something worked over that version of IP; `None` if that was not tried.
-    pub fn over(self, version: IpVersion) -> Option<bool> {
-        match version {
-            IpVersion::V4 => self.v4,
-            IpVersion::V6 => self.v6,
-        }
-    }
-
     /// Whether something worked; `None` if nothing was tried.
     pub fn is_good(self) -> Option<bool> {
-        match (self.v4, self.v6) {
+        match (self.seen.v4, self.seen.v6) {
             (None, None) => None,
             (v4, v6) => Some(v4 == Some(true) || v6 == Some(true)),
         }
@@ -262,6 +257,41 @@ impl MirrorState {
         }
     }
 
+    /// Whether clients accept nothing of it for certain: no repository is there, or all are too old or of content
+    /// that the primary never had. `is_distrusted` says of which repositories the latter is doubted.
+    pub fn is_without_content(
+        &self,
+        entry: &Entry,
+        history: &History,
+        now: Moment,
+        settings: &Settings,
+        is_distrusted: impl Fn(&str) -> bool,
+    ) -> bool {
+        let is_useless =
+            |repodata: &String| match self.status(repodata, entry, history, now, settings) {
+                Status::Missing | Status::Behind { is_offered: false, .. } => true,
+                Status::Foreign => !is_distrusted(repodata),
+                _ => false,
+            };
+        entry.has_repositories() && entry.repositories().all(is_useless)
+    }
+
+    /// The repositories with a version that the primary never had, by the directory that holds `repomd.xml`.
+    pub(crate) fn foreign(
+        &self,
+        entry: &Entry,
+        history: &History,
+        now: Moment,
+        settings: &Settings,
+    ) -> impl Iterator<Item = String> {
+        let known = self.repositories.iter();
+        let known = known.filter(move |_| !entry.is_always_fresh);
+        let is_foreign = move |repodata: &str, known: &RepositoryState| {
+            known.status(repodata, history, now, settings) == Status::Foreign
+        };
+        known.filter(move |(name, known)| is_foreign(name, known)).map(|(name, _)| name.clone())
+    }
+
     /// Whether clients accept the content of at least one repository, or there is none to look at.
     pub fn has_content(
         &self,
@@ -276,8 +306,12 @@ impl MirrorState {
     }
 
     /// Forgets URLs and repositories that the catalog does not have any more.
-    pub fn retain(&mut self, entry: &Entry) {
+    pub fn retain(&mut self, entry: &Entry, now: Moment) {
+        let had_routes = !self.routes.is_empty();
         self.routes.retain(|url, _| entry.urls().any(|known| known == url));
+        if had_routes && self.routes.is_empty() {
+            self.routes_since = Some(now);
+        }
         let repositories: BTreeSet<&String> = entry.repositories().collect();
         self.repositories.retain(|repodata, _| repositories.contains(repodata));
         self.directories.retain(|directory, _| entry.carries(directory));

@@ -232,6 +232,12 @@ impl DirectoryState {
             self.is_incomplete &= !seen.is_whole && self.n_complete < settings.missing_looks;
         }
     }
+
+    /// Whether something is missing for certain, and somebody has looked not too long ago.
+    pub fn is_incomplete_at(&self, now: Moment, settings: &Settings) -> bool {
+        let age = now.credited.saturating_sub(self.checked.credited);
+        self.is_incomplete && age <= settings.unknown_keep
+    }
 }
 
 fn is_sha256(text: &str) -> bool {
@@ -364,5 +370,13 @@ mod tests {
         assert!(!look(3, 1, true));
         assert!(look(3, 1, true));
         assert!(!look(4, 0, true));
+    }
+
+    #[test]
+    fn an_incomplete_directory_is_given_another_chance_if_nobody_looks() {
+        let settings = Settings::default();
+        let known = DirectoryState { is_incomplete: true, checked: at(5), ..Default::default() };
+        assert!(known.is_incomplete_at(at(5 + settings.unknown_keep), &settings));
+        assert!(!known.is_incomplete_at(at(6 + settings.unknown_keep), &settings));
     }
 }

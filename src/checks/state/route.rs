@@ -64,19 +64,38 @@ pub struct Probe {
     pub is_slow: bool,
 }
 
+/// Whether a failure counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Trust {
+    /// It does.
+    Full,
+    /// It does not, as it may be our own fault; soon it is known.
+    Later,
+    /// It does not.
+    None,
+}
+
 impl RouteState {
-    /// Takes in what was seen. `is_trusted` says whether a failure counts: it does not if it is our own fault.
+    /// Takes in what was seen.
     pub(crate) fn observe(
         &mut self,
         seen: &UrlSeen,
         now: Moment,
-        is_trusted: bool,
+        trust: Trust,
         settings: &Settings,
     ) {
         self.tried = now;
+        let is_trusted = trust == Trust::Full;
         match &seen.outcome {
+            Outcome::NoAddress if is_trusted => self.forget(now),
             Outcome::NotTested | Outcome::NoAddress if self.verdict == RouteVerdict::Unknown => {
                 self.set(RouteVerdict::NotTested, now);
+            }
+            // What was known before we lost this version of IP holds for a while.
+            Outcome::NotTested
+                if now.credited.saturating_sub(self.checked.credited) > settings.unknown_keep =>
+            {
+                self.forget(now);
             }
             Outcome::NotTested | Outcome::NoAddress => {}
             Outcome::Good => {
@@ -105,6 +124,9 @@ impl RouteState {
                 } else if self.has_failed(settings) {
                     self.set(RouteVerdict::Down, now);
                 }
+            }
+            Outcome::Failed(failure) if failure.class.is_of_mirror() && trust == Trust::Later => {
+                self.failure = Some(failure.clone());
             }
             // Nothing was learned, so there is nothing to confirm in a hurry either.
             Outcome::Failed(_) if self.verdict != RouteVerdict::Down => self.failure = None,
@@ -165,6 +187,13 @@ impl RouteState {
         self.window.drain(..n_old);
     }
 
+    /// It says nothing any more.
+    fn forget(&mut self, now: Moment) {
+        self.set(RouteVerdict::NotTested, now);
+        let Self { verdict, since, tried, checked, .. } = *self;
+        *self = Self { verdict, since, tried, checked, ..Self::default() };
+    }
+
     fn set(&mut self, verdict: RouteVerdict, now: Moment) {
         if self.verdict != verdict {
             self.verdict = verdict;
@@ -202,13 +231,15 @@ mod tests {
                 '+' | 's' => Outcome::Good,
                 '-' => failed(FailureClass::ConnectTimeout),
                 'f' => failed(FailureClass::Forbidden),
+                'n' => Outcome::NotTested,
+                '0' => Outcome::NoAddress,
                 _ => failed(FailureClass::OwnNetwork),
             });
             if result == 's' {
                 seen.first_byte = Some(6_000);
             }
             let now = Moment { clock: 1_800_000_000 + 60 * minute, credited: 60 * minute };
-            route.observe(&seen, now, true, &settings);
+            route.observe(&seen, now, Trust::Full, &settings);
         }
         assert_eq!(route.word(&settings), expected, "{probes:?}");
     }
@@ -241,6 +272,37 @@ mod tests {
     fn what_is_not_of_the_mirror_changes_nothing() {
         check(&[(0, '+'), (4, '?'), (8, '?'), (12, '?'), (16, '?')], "up");
         check(&[(0, '?'), (4, '?')], "unknown");
+    }
+
+    #[test]
+    fn a_host_that_loses_its_address_is_not_tested_at_once() {
+        check(&[(0, '+'), (10, '0')], "not tested");
+        let down = [(0, '-'), (4, '-'), (8, '-')];
+        check(&[&down[..], &[(18, '0')]].concat(), "not tested");
+        check(&[&down[..], &[(18, '0'), (28, '-')]].concat(), "not tested");
+        check(&[&down[..], &[(18, '0'), (28, '+')]].concat(), "up");
+    }
+
+    #[test]
+    fn what_we_cannot_test_any_more_is_forgotten_after_three_days() {
+        let days = 3 * 24 * 60;
+        check(&[(0, '+'), (10, 'n'), (days, 'n')], "up");
+        check(&[(0, '+'), (10, 'n'), (days + 1, 'n')], "not tested");
+        let down = [(0, '-'), (4, '-'), (8, '-')];
+        check(&[&down[..], &[(days, 'n')]].concat(), "down");
+        check(&[&down[..], &[(days + 9, 'n')]].concat(), "not tested");
+    }
+
+    #[test]
+    fn a_failure_that_may_be_our_own_is_confirmed_and_does_not_count() {
+        let settings = Settings::default();
+        let mut route = RouteState::default();
+        for minute in 0..60 {
+            let failed = Outcome::Failed(Failure::new(FailureClass::ReadTimeout, "u", "x"));
+            let now = Moment { clock: 1_800_000_000 + 60 * minute, credited: 60 * minute };
+            route.observe(&seen(failed), now, Trust::Later, &settings);
+        }
+        assert_eq!((route.word(&settings), route.is_in_doubt()), ("unknown", true));
     }
 
     #[test]

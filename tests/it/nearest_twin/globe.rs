@@ -139,6 +139,14 @@ impl Globe {
         Server::new(compiled, &Options { policy: Policy::Nearest, ..options })
     }
 
+    /// Whether a mirror is listed after others, as it is behind and some of those for everybody are not.
+    pub(crate) fn is_last(&self, mirror: usize) -> bool {
+        let is_listed = |known: &&Mirror| known.carries && !known.is_private && known.load > 0;
+        let mut listed = self.mirrors.iter().filter(is_listed).peekable();
+        let is_order = listed.peek().is_none() || listed.any(|known| !known.is_behind);
+        is_order && self.mirrors[mirror].is_behind
+    }
+
     /// What checks have found out of the mirrors.
     fn findings(&self) -> Findings {
         let behind = || Standing::Behind(cause("old"));

@@ -14,8 +14,10 @@ use crate::fixture::{self, World};
 /// What findings make of the directory.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Checked {
-    /// The mirrors that are listed after the others.
-    pub(super) behind: Vec<i64>,
+    /// The mirrors that are behind.
+    pub(super) outdated: Vec<i64>,
+    /// Whether they are listed after the others: there are others.
+    pub(super) is_order: bool,
     /// The mirrors that are left out.
     pub(super) out: Vec<i64>,
     /// The URLs that are left out.
@@ -23,8 +25,9 @@ pub(super) struct Checked {
 }
 
 impl Checked {
+    /// Whether a mirror is listed after the others.
     pub(super) fn is_behind(&self, host: i64) -> bool {
-        self.behind.contains(&host)
+        self.is_order && self.outdated.contains(&host)
     }
 }
 
@@ -33,7 +36,8 @@ impl Twin<'_> {
     pub(super) fn check(&self) -> Checked {
         let carriers: Vec<i64> = self.directory.by_host_id.iter().map(|entry| entry.key).collect();
         let mut checked = Checked::default();
-        let mut left = Vec::new();
+        let mut left: Vec<(i64, Vec<&str>)> = Vec::new();
+        let mut decided = Vec::new();
         for &host in &carriers {
             let urls = self.all_urls(host);
             let Some(found) = self.world.findings.mirrors.get(&host.to_string()) else {
@@ -47,29 +51,56 @@ impl Twin<'_> {
                 || matches!(standing, Some(Standing::Hidden(_)))
                 || (rest.is_empty() && !urls.is_empty());
             if matches!(standing, Some(Standing::Behind(_))) {
-                checked.behind.push(host);
+                checked.outdated.push(host);
             }
             if is_out {
                 checked.out.push(host);
             }
-            checked
-                .urls
-                .extend(urls.iter().filter(|url| is_hidden(url)).map(|&url| url.to_owned()));
-            left.push((host, if is_out { Vec::new() } else { rest }));
+            if found.hidden.is_some() && found.is_decided {
+                decided.push(host);
+            }
+            // A mirror without any other URL keeps those: it is listed only if it is brought back.
+            if rest.is_empty() {
+                left.push((host, urls));
+            } else {
+                let out = urls.iter().filter(|url| is_hidden(url));
+                checked.urls.extend(out.map(|&url| url.to_owned()));
+                left.push((host, rest));
+            }
         }
         let is_web = |urls: &[&str]| urls.iter().any(|url| url.starts_with("http"));
         let restricted = &self.list().host_country_allowed_cache;
-        let serves_all = |host: i64| !restricted.iter().any(|entry| entry.key == host);
-        let is_public = |host: i64| self.directory.global.contains(&host);
-        let lost = |counts: &dyn Fn(i64) -> bool| {
-            let counts = |host: i64| is_public(host) && counts(host);
-            carriers.iter().any(|&host| counts(host) && is_web(&self.all_urls(host)))
-                && !left.iter().any(|(host, urls)| counts(*host) && is_web(urls))
+        let serves_all = |&host: &i64| !restricted.iter().any(|entry| entry.key == host);
+        let public: Vec<i64> =
+            carriers.into_iter().filter(|host| self.directory.global.contains(host)).collect();
+        let with = |is_listed: &dyn Fn(i64) -> bool| -> Vec<i64> {
+            public.iter().copied().filter(|&host| is_listed(host)).collect()
         };
-        // Then nothing is left out.
-        if lost(&|_| true) || lost(&serves_all) {
-            (checked.out, checked.urls) = Default::default();
+        let is_left = |host: i64| left.iter().any(|(other, urls)| *other == host && is_web(urls));
+        let had = with(&|host| !decided.contains(&host) && is_web(&self.all_urls(host)));
+        let has = with(&|host| !checked.out.contains(&host) && is_left(host));
+        let mut back = Vec::new();
+        let mut is_former = false;
+        if !had.is_empty() && has.is_empty() {
+            // Everything that nobody has decided.
+            back.clone_from(&checked.out);
+            back.retain(|host| !decided.contains(host));
+            is_former = true;
+        } else if had.iter().any(serves_all) && !has.iter().any(serves_all) {
+            back.extend(had.iter().copied().filter(serves_all));
+            is_former = !back.iter().any(|&host| is_left(host));
+            back.retain(|&host| is_former || is_left(host));
         }
+        if is_former {
+            checked.urls.clear();
+        }
+        checked.out.retain(|host| !back.contains(host));
+        checked.outdated.extend(back);
+        let is_listed =
+            |host: i64| if is_former { is_web(&self.all_urls(host)) } else { is_left(host) };
+        let listed = with(&|host| !checked.out.contains(&host) && is_listed(host));
+        checked.is_order =
+            listed.is_empty() || listed.iter().any(|host| !checked.outdated.contains(host));
         checked
     }
 }
@@ -93,8 +124,10 @@ pub(super) fn findings() -> impl Strategy<Value = Vec<(i64, MirrorFindings)>> {
     let name = select(vec!["", "pub", DIRECTORY, "pub/e", "pub/d/below", "pu"]);
     let directories = prop::collection::btree_map(name.prop_map(str::to_owned), standing, 0..4);
     let urls = prop::collection::btree_set(0..4_i64, 0..4);
-    let mirror = (prop::bool::weighted(0.15), any::<bool>(), directories, urls);
-    let found = (1..12_i64, mirror).prop_map(|(host, (is_hidden, is_slow, directories, urls))| {
+    let flags = (prop::bool::weighted(0.3), any::<bool>(), any::<bool>());
+    let mirror = (flags, directories, urls);
+    let found = (1..12_i64, mirror).prop_map(|(host, (flags, directories, urls))| {
+        let (is_hidden, is_decided, is_slow) = flags;
         let hidden = || Some(fixture::cause("down"));
         let url = |n| {
             let schemes = super::SCHEMES.iter();
@@ -103,7 +136,7 @@ pub(super) fn findings() -> impl Strategy<Value = Vec<(i64, MirrorFindings)>> {
         let out = UrlFindings { hidden: hidden(), ..UrlFindings::default() };
         let urls = urls.into_iter().flat_map(url).map(|url| (url, out.clone())).collect();
         let hidden = hidden().filter(|_| is_hidden);
-        (host, MirrorFindings { hidden, is_slow, urls, directories })
+        (host, MirrorFindings { hidden, is_decided, is_slow, urls, directories })
     });
     // In most worlds nobody has checked.
     prop_oneof![1 => Just(Vec::new()), 1 => prop::collection::vec(found, 1..12)]

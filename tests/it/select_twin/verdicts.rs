@@ -106,7 +106,7 @@ pub(super) fn compare(
     for (&host, &verdict) in &verdicts {
         let id = (0..).map(HostId).find(|&id| number_of(snapshot, id) == host).unwrap();
         let is_out = twin.checked.out.contains(&host);
-        let is_behind = twin.checked.is_behind(host) && !is_out;
+        let is_behind = twin.checked.outdated.contains(&host) && !is_out;
         let fault = explanation.faults[id.index()].map(|fault| fault.is_left_out);
         assert_eq!(fault, (is_out || is_behind).then_some(is_out), "{host}");
         let tier = expected.tiers.iter().find(|(_, hosts)| hosts.contains(&host));

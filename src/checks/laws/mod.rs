@@ -1,5 +1,7 @@
 //! Laws of verdicts, checked on random mirrors and visits.
 
+mod own_faults;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::families::IpVersion;
@@ -16,11 +18,18 @@ use crate::state::{MirrorState, Pause};
 
 const START: u64 = 1_800_000_000;
 const N_MIRRORS: usize = 8;
-const REPOSITORIES: [&str; 2] = ["linux/8/os/repodata", "linux/9/os/repodata"];
-const SUBJECTS: [&str; 4] = ["linux", "linux/8/os", "linux/9/os", "linux/9/os/Packages"];
+const REPOSITORIES: [&str; 3] = ["linux/8/os/repodata", "linux/9/os/repodata", EPEL];
+/// The one in a tree of its own.
+const EPEL: &str = "epel/9/repodata";
+const SUBJECTS: [&str; 6] =
+    ["epel", "epel/9", "linux", "linux/8/os", "linux/9/os", "linux/9/os/Packages"];
 
 fn url(mirror: usize) -> String {
     format!("https://m{mirror}.example/pub")
+}
+
+fn epel_url(mirror: usize) -> String {
+    format!("http://m{mirror}.example/epel")
 }
 
 fn hash(digit: u8) -> String {
@@ -28,12 +37,17 @@ fn hash(digit: u8) -> String {
 }
 
 fn inventory() -> Inventory {
+    let tree = |url, top: &str| Tree {
+        urls: vec![url],
+        repositories: REPOSITORIES
+            .iter()
+            .filter(|repodata| repodata.starts_with(top))
+            .map(|&repodata| repodata.to_owned())
+            .collect(),
+        directories: vec![top.to_owned()],
+    };
     let entry = |mirror| Entry {
-        trees: vec![Tree {
-            urls: vec![url(mirror)],
-            repositories: REPOSITORIES.map(str::to_owned).to_vec(),
-            directories: vec!["linux".into()],
-        }],
+        trees: vec![tree(url(mirror), "linux"), tree(epel_url(mirror), "epel")],
         ..Entry::default()
     };
     let mirrors = (0..N_MIRRORS).map(|mirror| (format!("m{mirror}"), entry(mirror)));
@@ -55,8 +69,19 @@ fn failure(class: FailureClass) -> Failure {
 }
 
 fn visit(mirror: usize, round: u64, clock: u64, v4: Outcome, content: &Content) -> Visit {
-    let seen = |version, outcome| UrlSeen {
-        url: url(mirror),
+    visit_trees(mirror, round, clock, [v4.clone(), v4], content)
+}
+
+/// A visit over IPv4 to the trees of a mirror: that of https, and that of http.
+fn visit_trees(
+    mirror: usize,
+    round: u64,
+    clock: u64,
+    v4: [Outcome; 2],
+    content: &Content,
+) -> Visit {
+    let seen = |url, version, outcome| UrlSeen {
+        url,
         version,
         address: None,
         outcome,
@@ -64,12 +89,14 @@ fn visit(mirror: usize, round: u64, clock: u64, v4: Outcome, content: &Content) 
         redirected_to: None,
         certificate_expires: None,
     };
-    let is_good = v4 == Outcome::Good;
-    let repository = |directory: &str| RepositorySeen {
+    let repository = |&directory: &&str| RepositorySeen {
         url: url(mirror),
         directory: directory.to_owned(),
         content: content.clone(),
     };
+    let is_read = |directory: &&&str| v4[usize::from(**directory == EPEL)] == Outcome::Good;
+    let repositories = REPOSITORIES.iter().filter(is_read).map(repository).collect();
+    let [tls, plain] = v4;
     Visit {
         mirror: format!("m{mirror}"),
         tier: Tier::Hash,
@@ -79,8 +106,13 @@ fn visit(mirror: usize, round: u64, clock: u64, v4: Outcome, content: &Content) 
         requests: 3,
         bytes: 0,
         end: End::Complete,
-        urls: vec![seen(IpVersion::V4, v4), seen(IpVersion::V6, Outcome::NotTested)],
-        repositories: if is_good { REPOSITORIES.map(repository).to_vec() } else { Vec::new() },
+        urls: vec![
+            seen(url(mirror), IpVersion::V4, tls),
+            seen(url(mirror), IpVersion::V6, Outcome::NotTested),
+            seen(epel_url(mirror), IpVersion::V4, plain),
+            seen(epel_url(mirror), IpVersion::V6, Outcome::NotTested),
+        ],
+        repositories,
         directories: Vec::new(),
     }
 }
@@ -92,6 +124,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         2 => class.prop_map(|class| Outcome::Failed(failure(class))),
         2 => Just(Outcome::Failed(failure(FailureClass::ConnectTimeout))),
         1 => Just(Outcome::NotTested),
+        1 => Just(Outcome::NoAddress),
     ]
 }
 
@@ -109,7 +142,7 @@ fn content() -> impl Strategy<Value = Content> {
 #[derive(Clone, Debug)]
 enum Step {
     /// A round of visits, so many seconds later (or earlier).
-    Round(i32, Vec<(usize, Outcome, Content)>),
+    Round(i32, Vec<(usize, [Outcome; 2], Content)>),
     /// Everything fails in the same way.
     Outage(i32),
     /// The primary gets that version.
@@ -120,7 +153,11 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     let seconds = prop_oneof![9 => 200_i32..900, 1 => -100_000_i32..400_000];
-    let visits = proptest::collection::vec((0..N_MIRRORS, outcome(), content()), 1..12);
+    let outcomes = prop_oneof![
+        1 => outcome().prop_map(|outcome| [outcome.clone(), outcome]),
+        1 => [outcome(), outcome()],
+    ];
+    let visits = proptest::collection::vec((0..N_MIRRORS, outcomes, content()), 1..12);
     prop_oneof![
         8 => (seconds.clone(), visits).prop_map(|(seconds, visits)| Step::Round(seconds, visits)),
         2 => seconds.prop_map(Step::Outage),
@@ -137,9 +174,9 @@ fn records(steps: &[Step]) -> Vec<Record> {
         match step {
             Step::Round(seconds, visits) => {
                 clock = clock.saturating_add_signed((*seconds).into());
-                records.extend(visits.iter().map(|(mirror, outcome, content)| {
+                records.extend(visits.iter().map(|(mirror, outcomes, content)| {
                     let clock = clock + *mirror as u64;
-                    Record::Visit(visit(*mirror, round, clock, outcome.clone(), content))
+                    Record::Visit(visit_trees(*mirror, round, clock, outcomes.clone(), content))
                 }));
             }
             Step::Outage(seconds) => {
@@ -179,7 +216,9 @@ fn is_listed(findings: &Findings, mirror: &str, directory: &str) -> bool {
         name.is_empty() || *name == directory || directory.starts_with(&format!("{name}/"))
     };
     let nearest = directories.keys().filter(above).max_by_key(|name| name.len());
-    let has_url = urls.is_empty() || urls.values().any(|url| url.hidden.is_none());
+    let is_of_tree = |url: &str| url.ends_with("epel") == directory.starts_with("epel");
+    let mut of_tree = urls.iter().filter(|(url, _)| is_of_tree(url));
+    let has_url = of_tree.all(|(_, found)| found.hidden.is_none());
     let is_hidden = |name| matches!(directories[name], Standing::Hidden(_));
     hidden.is_none() && has_url && !nearest.is_some_and(is_hidden)
 }
@@ -280,31 +319,34 @@ proptest! {
 
     #[test]
     fn many_failures_at_once_demote_nobody(
-        steps in proptest::collection::vec(step(), 1..30),
+        contents in proptest::collection::vec(content(), 1..6),
+        pushes in proptest::collection::vec(0_u8..4, 0..4),
         n_failed in 5..=N_MIRRORS,
+        class in proptest::sample::select(vec![
+            FailureClass::ConnectTimeout,
+            FailureClass::TlsOther,
+            FailureClass::Forbidden,
+        ]),
     ) {
-        let mut checks = live(&records(&steps));
-        let former: BTreeMap<_, _> = checks
-            .register
-            .mirrors
-            .iter()
-            .map(|(key, state)| (key.clone(), is_down(state)))
-            .collect();
-        let has_former_fault = checks.register.progress.own_fault_since.is_some();
-        if former.values().any(|&is_down| is_down) || former.len() < N_MIRRORS || has_former_fault {
-            return Ok(());
+        let mut records = vec![Record::Inventory(inventory()), Record::Primary(scan(START, 2))];
+        let mut clock = START;
+        for (round, content) in (0..).zip(&contents) {
+            clock += 500;
+            let good = |mirror| Record::Visit(visit(mirror, round, clock, Outcome::Good, content));
+            records.extend((0..N_MIRRORS).map(good));
         }
-        let clock = checks.register.progress.now.clock;
+        records.extend(pushes.iter().map(|&current| Record::Primary(scan(clock, current))));
         for minute in (0_u64..60).step_by(4) {
             for mirror in 0..N_MIRRORS {
-                let is_failing = mirror < n_failed;
-                let failed = Outcome::Failed(failure(FailureClass::ConnectTimeout));
-                let outcome = if is_failing { failed } else { Outcome::Good };
+                let failed = Outcome::Failed(failure(class));
+                let outcome = if mirror < n_failed { failed } else { Outcome::Good };
                 let clock = clock + 1_000 + 60 * minute;
-                checks.apply(Record::Visit(visit(mirror, 5_000 + minute, clock, outcome, &Content::Unchanged)));
+                let visit = visit(mirror, 5_000 + minute, clock, outcome, &Content::Unchanged);
+                records.push(Record::Visit(visit));
             }
         }
-        checks.end_round();
+        let checks = live(&records);
+        prop_assert_eq!(checks.register.mirrors.len(), N_MIRRORS);
         prop_assert!(!checks.register.mirrors.values().any(is_down));
     }
 

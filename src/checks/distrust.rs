@@ -1,0 +1,26 @@
+//! When many mirrors have what the primary never had, it is the primary that is not known well.
+
+use crate::settings::Settings;
+use crate::state::Status;
+
+/// The mirrors that have a repository.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Holders {
+    n_known: usize,
+    /// Those with a version that the primary never had.
+    n_strange: usize,
+}
+
+impl Holders {
+    pub(crate) fn add(&mut self, status: Status) {
+        self.n_known += usize::from(status != Status::Unknown);
+        self.n_strange += usize::from(matches!(status, Status::Ahead | Status::Foreign));
+    }
+
+    /// Whether it is the primary that is doubted.
+    pub(crate) fn are_trusted_more(self, settings: &Settings) -> bool {
+        self.n_strange >= settings.min_mirrors
+            && self.n_strange.saturating_mul(100)
+                > self.n_known.saturating_mul(settings.distrust_percent)
+    }
+}

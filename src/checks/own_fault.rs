@@ -1,0 +1,237 @@
+//! Which failures are our own: what fails for everybody at the same time is not the fault of the mirrors.
+//!
+//! Failures are counted by what they share: a version of IP, a scheme (our clock or our authorities are wrong, or a
+//! port is blocked), or content (a page of our own network in place of every file). A visit goes over one route,
+//! so what is known of a mirror is kept from visit to visit ([`Recents`](crate::shared::Recents)).
+
+use std::ops::BitOr;
+
+use model::families::IpVersion;
+
+use crate::class::FailureClass;
+use crate::moment::Moment;
+use crate::observation::{Content, Outcome, UrlSeen, Visit};
+use crate::settings::Settings;
+use crate::shared::{ByShared, Shared};
+use crate::state::{LastVisit, MirrorState, RouteVerdict};
+
+/// Whether failures are our own.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum Fault {
+    /// They are of the mirrors.
+    #[default]
+    None,
+    /// They may be: nobody has worked since they began. They do not count, and are confirmed.
+    Suspected,
+    /// They are.
+    Certain,
+}
+
+impl BitOr for Fault {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        self.max(other)
+    }
+}
+
+/// Which failures of a round of visits are our own fault.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct OwnFault {
+    /// Whether all of them are.
+    pub all: bool,
+    /// Those that have something in common.
+    pub shared: ByShared<Fault>,
+}
+
+impl OwnFault {
+    /// Whether a failure of that URL over that version of IP is our own.
+    pub fn of(&self, url: &str, version: IpVersion) -> Fault {
+        let all = if self.all { Fault::Certain } else { Fault::None };
+        let shared = Shared::ALL.into_iter().filter(|shared| shared.covers(url, version));
+        shared.fold(all, |fault, shared| fault | *self.shared.get(shared))
+    }
+
+    /// Whether it is certain that any failures are our own.
+    pub fn is_certain(&self) -> bool {
+        self.all || Shared::ALL.iter().any(|&of| *self.shared.get(of) == Fault::Certain)
+    }
+
+    /// Whether what repositories lack is our own fault.
+    pub fn of_content(&self) -> bool {
+        self.all || self.shared.content != Fault::None
+    }
+}
+
+/// A visit in short. `state` is that of the mirror before the visit.
+pub fn summarize(visit: &Visit, state: &MirrorState, at: Moment) -> LastVisit {
+    let over = |shared: Shared| {
+        let seen = visit.urls.iter().filter(|seen| shared.covers(&seen.url, seen.version));
+        seen.filter_map(|seen| match &seen.outcome {
+            Outcome::Good => Some(true),
+            Outcome::NotTested | Outcome::NoAddress => None,
+            Outcome::Failed(failure) => {
+                let is_said = failure.class.is_of_mirror() && failure.class != FailureClass::Busy;
+                is_said.then_some(false)
+            }
+        })
+        .reduce(|one, other| one || other)
+    };
+    let seen = ByShared {
+        v4: over(Shared::V4),
+        v6: over(Shared::V6),
+        plain: over(Shared::Plain),
+        tls: over(Shared::Tls),
+        content: content(visit, state),
+    };
+    LastVisit { at, seen }
+}
+
+/// Whether repositories hold something; `None` if nothing is lost that was there before.
+fn content(visit: &Visit, state: &MirrorState) -> Option<bool> {
+    let mut has_lost = false;
+    for seen in &visit.repositories {
+        match &seen.content {
+            Content::Hash(_) | Content::Unchanged => return Some(true),
+            Content::Failed(failure) => {
+                let is_absent = matches!(
+                    failure.class,
+                    FailureClass::Missing
+                        | FailureClass::Forbidden
+                        | FailureClass::Http4xx
+                        | FailureClass::Soft404
+                );
+                let known = state.repositories.get(&seen.directory);
+                let was_there = known
+                    .is_some_and(|known| known.hash.is_some() && known.missing_since.is_none());
+                has_lost |= is_absent && was_there;
+            }
+        }
+    }
+    has_lost.then_some(false)
+}
+
+/// Whether somebody has said something: then our own network works.
+pub(crate) fn is_heard(visit: &Visit) -> bool {
+    let is_said = |seen: &UrlSeen| match &seen.outcome {
+        Outcome::Good => true,
+        Outcome::NotTested | Outcome::NoAddress => false,
+        Outcome::Failed(failure) => failure.class.is_of_mirror(),
+    };
+    visit.urls.iter().any(is_said)
+}
+
+/// Counts of mirrors at a time.
+pub(crate) struct Counts<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) now: Moment,
+}
+
+/// What fails at the same time.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Count {
+    n_known: usize,
+    n_failed: usize,
+    /// When anybody worked last, in credited seconds.
+    last_good: Option<u64>,
+    /// Since when the one fails that fails the longest, in credited seconds.
+    failing: Option<u64>,
+}
+
+impl Counts<'_> {
+    fn is_within(&self, at: Moment, seconds: u64) -> bool {
+        self.now.credited.saturating_sub(at.credited) <= seconds
+    }
+
+    /// Whether a mirror has been down for so long that it says nothing new.
+    fn is_long_down(&self, state: &MirrorState) -> bool {
+        state.down_since.is_some_and(|since| !self.is_within(since, self.settings.own_fault_window))
+    }
+
+    /// The mirrors visited within the window, and those of them that failed.
+    pub(crate) fn whole<'s>(&self, states: impl Iterator<Item = &'s MirrorState>) -> Count {
+        let mut count = Count::default();
+        for state in states.filter(|state| !self.is_long_down(state)) {
+            if let Some(visit) = state.last_visit
+                && self.is_within(visit.at, self.settings.own_fault_window)
+                && let Some(is_good) = visit.is_good()
+            {
+                count.n_known += 1;
+                count.n_failed += usize::from(!is_good);
+            }
+        }
+        count
+    }
+
+    /// The mirrors of which something is known, and those of them that fail since a visit within the window. Visits
+    /// take turns over the routes of a mirror, of which there are four as a rule.
+    pub(crate) fn shared<'s>(
+        &self,
+        shared: Shared,
+        states: impl Iterator<Item = &'s MirrorState>,
+    ) -> Count {
+        let window = self.settings.own_fault_window;
+        let turn = window.max(self.settings.visit_interval.saturating_mul(4));
+        let mut count = Count::default();
+        for state in states.filter(|state| !self.is_long_down(state)) {
+            let recent = *state.recents.get(shared);
+            count.last_good = count.last_good.max(recent.good.map(|at| at.credited));
+            let Some(tried) = recent.tried.filter(|&tried| self.is_within(tried, turn)) else {
+                continue;
+            };
+            let is_down = self.is_known_down(shared, state);
+            count.n_known += usize::from(!is_down);
+            if let Some(since) = recent.failing
+                && !is_down
+                && self.is_within(tried, window)
+            {
+                count.n_failed += 1;
+                let first = count.failing.unwrap_or(since.credited);
+                count.failing = Some(first.min(since.credited));
+            }
+        }
+        count
+    }
+
+    /// Whether everything of a mirror that shares this has been down for a while.
+    fn is_known_down(&self, shared: Shared, state: &MirrorState) -> bool {
+        let of = |&(url, version, _): &(&str, _, _)| shared.covers(url, version);
+        let mut routes = state.all_routes().filter(of).peekable();
+        routes.peek().is_some()
+            && routes.all(|(_, _, route)| {
+                route.verdict == RouteVerdict::Down
+                    && !self.is_within(route.since, self.settings.own_fault_window)
+            })
+    }
+
+    /// Whether nobody works, of enough mirrors.
+    pub(crate) fn dead(&self, count: Count) -> Fault {
+        let least = self.settings.own_fault_family_min;
+        let Some(failing) = count.failing else { return Fault::None };
+        let recent = self.now.credited.saturating_sub(self.settings.down_span);
+        let works = count.last_good.is_some_and(|good| good >= failing.min(recent));
+        match count.n_known >= least && !works {
+            true if count.n_failed >= least => Fault::Certain,
+            true => Fault::Suspected,
+            false => Fault::None,
+        }
+    }
+
+    /// Whether so many fail that it cannot be chance.
+    pub(crate) fn is_mass(&self, count: Count) -> bool {
+        count.n_failed >= self.settings.own_fault_min
+            && count.is_more(self.settings.own_fault_percent)
+    }
+}
+
+impl Count {
+    /// Whether more than so many percent fail.
+    pub(crate) fn is_more(self, percent: usize) -> bool {
+        self.n_failed.saturating_mul(100) > self.n_known.saturating_mul(percent)
+    }
+
+    /// Whether nothing is known.
+    pub(crate) fn is_empty(self) -> bool {
+        self.n_known == 0
+    }
+}

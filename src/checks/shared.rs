@@ -1,0 +1,125 @@
+//! What failures can have in common, and what is known of a mirror from visit to visit by that.
+//!
+//! A visit goes over one route, so it says little by itself.
+
+use model::families::IpVersion;
+use serde::{Deserialize, Serialize};
+
+use crate::moment::Moment;
+
+/// What failures can have in common.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shared {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+    /// URLs of http.
+    Plain,
+    /// URLs of https.
+    Tls,
+    /// What repositories hold, whatever the URL.
+    Content,
+}
+
+impl Shared {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::V4, Self::V6, Self::Plain, Self::Tls, Self::Content];
+
+    /// The scheme of a base URL.
+    fn scheme(url: &str) -> Self {
+        if url.starts_with("https:") { Self::Tls } else { Self::Plain }
+    }
+
+    fn version(version: IpVersion) -> Self {
+        match version {
+            IpVersion::V4 => Self::V4,
+            IpVersion::V6 => Self::V6,
+        }
+    }
+
+    pub(crate) fn covers(self, url: &str, version: IpVersion) -> bool {
+        self == Self::scheme(url) || self == Self::version(version)
+    }
+}
+
+/// Something for each [`Shared`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ByShared<T> {
+    /// Of IPv4.
+    pub v4: T,
+    /// Of IPv6.
+    pub v6: T,
+    /// Of http.
+    pub plain: T,
+    /// Of https.
+    pub tls: T,
+    /// Of the content of repositories.
+    pub content: T,
+}
+
+impl<T> ByShared<T> {
+    /// What is there for it.
+    pub fn get(&self, shared: Shared) -> &T {
+        match shared {
+            Shared::V4 => &self.v4,
+            Shared::V6 => &self.v6,
+            Shared::Plain => &self.plain,
+            Shared::Tls => &self.tls,
+            Shared::Content => &self.content,
+        }
+    }
+
+    fn get_mut(&mut self, shared: Shared) -> &mut T {
+        match shared {
+            Shared::V4 => &mut self.v4,
+            Shared::V6 => &mut self.v6,
+            Shared::Plain => &mut self.plain,
+            Shared::Tls => &mut self.tls,
+            Shared::Content => &mut self.content,
+        }
+    }
+}
+
+/// What is known of a mirror from its last visits.
+pub type Recents = ByShared<Recent>;
+
+/// What is known of something of a mirror from its last visits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Recent {
+    /// When it was tried last.
+    pub tried: Option<Moment>,
+    /// When it worked last.
+    pub good: Option<Moment>,
+    /// Since when it fails; `None` if it does not.
+    pub failing: Option<Moment>,
+}
+
+impl Recents {
+    /// Brings times back to `credited`, as time has stood still since then.
+    pub(crate) fn hold(&mut self, credited: u64) {
+        for shared in Shared::ALL {
+            let Recent { tried, good, failing } = self.get_mut(shared);
+            for at in [tried, good, failing].into_iter().flatten() {
+                *at = at.held(credited);
+            }
+        }
+    }
+
+    /// Takes in whether something worked in a visit.
+    pub(crate) fn note(&mut self, at: Moment, seen: &ByShared<Option<bool>>) {
+        for shared in Shared::ALL {
+            let recent = self.get_mut(shared);
+            match seen.get(shared) {
+                None => {}
+                Some(true) => *recent = Recent { tried: Some(at), good: Some(at), failing: None },
+                Some(false) => {
+                    recent.tried = Some(at);
+                    recent.failing.get_or_insert(at);
+                }
+            }
+        }
+    }
+}
