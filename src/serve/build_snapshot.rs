@@ -3,7 +3,7 @@
 
 use std::io;
 
-use catalog::Report;
+use catalog::{Catalog, Report};
 use compile::findings::{self, TooMuchFound};
 use compile::{self, Compiled};
 use snapshot::Snapshot;
@@ -33,13 +33,19 @@ impl Error {
     }
 }
 
+/// Reads inputs into a catalog, without what checks have found to be of no use. Blocks.
+pub fn read(inputs: &Inputs, report: &mut Report) -> Result<Catalog, Error> {
+    let mut catalog = inputs.read(report)?;
+    if let Some((found, name)) = inputs.read_findings()? {
+        findings::apply(&found, &name, &mut catalog, report)?;
+    }
+    Ok(catalog)
+}
+
 /// Builds a snapshot in memory. Blocks for seconds with Fedora's data. If the process already has a
 /// snapshot, `before`, the new one shares unchanged parts with it.
 pub fn build(inputs: &Inputs, before: Option<&Snapshot>) -> Result<Compiled, Error> {
     let mut report = Report::default();
-    let mut catalog = inputs.read(&mut report)?;
-    if let Some((found, name)) = inputs.read_findings()? {
-        findings::apply(&found, &name, &mut catalog, &mut report)?;
-    }
+    let catalog = read(inputs, &mut report)?;
     Ok(compile::compile(catalog, report, before)?)
 }

@@ -145,6 +145,25 @@ fn the_first_repository_of_an_empty_tree_is_noticed() {
 }
 
 #[test]
+fn what_checks_have_found_is_published_with_the_catalog() {
+    let findings = |mirrors: &str| format!("{{\"format\":1,\"made\":1,\"mirrors\":{{{mirrors}}}}}");
+    let hidden = r#""berlin":{"hidden":{"reason":"down","since":1}}"#;
+    let folder = site("findings_file = 'HERE/findings.json'", "");
+    let file = folder.path().join("findings.json");
+    replace(&folder.path().join("catalog.toml"), &catalog(&["berlin", "paris"]));
+    replace(&file, &findings(hidden));
+    let server = serve(folder);
+    let lists =
+        |mirror: &str| server.get(LIST).body.contains(&format!("https://{mirror}.example/"));
+    assert!(lists("paris") && !lists("berlin"));
+    // The file is watched as the catalog is.
+    replace(&file, &findings(""));
+    wait_until("the mirror is listed again", || lists("berlin"));
+    replace(&file, &findings(hidden));
+    wait_until("the mirror is left out again", || !lists("berlin"));
+}
+
+#[test]
 fn a_snapshot_that_somebody_removes_or_replaces_is_published_again() {
     let remove = |file: &Path| fs::remove_file(file).unwrap();
     let replace_by_another = |file: &Path| {

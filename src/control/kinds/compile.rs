@@ -16,6 +16,7 @@ use crate::freshness::Freshness;
 use crate::options::Site;
 use compile::Compiled;
 use runtime::write_lock::{LockError, WriteLock};
+use serve::build_snapshot;
 use serve::reload::{Shrink, check_shrink};
 use snapshot::replace::{Keep, Prepared};
 use snapshot::{Snapshot, format};
@@ -157,7 +158,7 @@ fn make(site: &Site, shrink: Shrink, run: &Run) -> Result<Ready, Failure> {
     let before = published(site);
     let before = before.as_ref();
     let mut report = Report::default();
-    let catalog = site.inputs.read(&mut report);
+    let catalog = build_snapshot::read(&site.inputs, &mut report);
     let catalog =
         catalog.map_err(|error| of_input("bad_inputs", &error.to_string(), error.io_error()))?;
     run.checkpoint()?;
