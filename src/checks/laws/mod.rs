@@ -2,7 +2,7 @@
 
 mod own_faults;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use model::families::IpVersion;
 use proptest::prelude::*;
