@@ -230,7 +230,7 @@ impl Client {
             let Some(id) = open.first().map(|task| task["id"].to_string()) else { return };
             // Returns when that one has ended.
             self.ask("GET", &format!("/api/v1/tasks/{}?wait=30s", id.trim_matches('"')), "");
-            assert!(Instant::now() < deadline, "tasks do not end");
+            assert!(Instant::now() < deadline, "tasks do not end: {}", answer.body);
         }
     }
 }
