@@ -92,6 +92,7 @@ impl WorkerThread {
         let handle = runtime.handle().clone();
         // After a panic the runtime, its connections and the handle stay the same.
         let work = move || runtime.block_on(std::future::pending::<()>());
+        runtime::priority::answers_first();
         drop(supervisor.spawn(Thread::Worker, work)?);
         Ok(Self { runtime: handle, n_connections: Arc::default() })
     }
