@@ -121,6 +121,10 @@ impl<'t> Requests<'t> {
             Found::Purged => return Ok(Again::Purged),
             Found::Unknown => return Ok(Again::Unknown),
         };
+        if first.state.is_terminal() {
+            let overview = self.tasks.store().run(ReadOverview).await?;
+            self.refuse_if_nobody_runs(&overview, &first.kind, first.site.as_deref())?;
+        }
         match self.tasks.retry(retry).await? {
             Retried::Enqueued(enqueued) => {
                 let work = Work::again(&first, request_id.as_deref());

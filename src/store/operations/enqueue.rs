@@ -41,12 +41,20 @@ impl Operation for Enqueue {
 
 /// Accepts a task that somebody asks for, unless its queue is full.
 pub(super) async fn enqueue<T: Transaction>(tx: &mut T, new: &NewTask) -> Result<Enqueued, Error> {
-    check(new)?;
-    if let Some(known) = find_request(tx, new).await? {
+    if let Some(known) = find_repeated(tx, new).await? {
         return Ok(known);
     }
     refuse_full(tx, new).await?;
     insert(tx, new, None).await
+}
+
+/// The task of a request that was made before, by its name.
+pub(super) async fn find_repeated<T: Transaction>(
+    tx: &mut T,
+    new: &NewTask,
+) -> Result<Option<Enqueued>, Error> {
+    check(new)?;
+    find_request(tx, new).await
 }
 
 /// Accepts a task that follows from one that was accepted, or is made for `slot` of a schedule. It is not
@@ -57,8 +65,7 @@ pub(super) async fn follow<T: Transaction>(
     new: &NewTask,
     slot: Option<(&str, Timestamp)>,
 ) -> Result<Enqueued, Error> {
-    check(new)?;
-    match find_request(tx, new).await? {
+    match find_repeated(tx, new).await? {
         Some(known) => Ok(known),
         None => insert(tx, new, slot).await,
     }

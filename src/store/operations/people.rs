@@ -133,6 +133,10 @@ impl Operation for Retry {
             actor: self.actor.clone(),
             parent: Some(task.id),
         };
+        // Asked twice, or with a name that stands for other work: nothing follows from this.
+        if let Some(known) = enqueue::find_repeated(tx, &again).await? {
+            return Ok(Retried::Enqueued(known));
+        }
         let enqueued = enqueue::enqueue(tx, &again).await?;
         let now = tx.now().await?;
         let detail = format!("{} runs it again", enqueued.id);

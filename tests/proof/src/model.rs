@@ -74,8 +74,11 @@ impl Model {
                     let request_id = op.request_id.clone();
                     let actor = op.actor.clone();
                     let again = NewTask { request_id, actor, ..again(&task) };
+                    let is_repeated = self.find_request(&again).is_some();
                     let enqueued = self.enqueue(now, &again, None, true)?;
-                    self.happened(op.id, What::FollowUp);
+                    if !is_repeated {
+                        self.happened(op.id, What::FollowUp);
+                    }
                     Retried::Enqueued(enqueued)
                 }
                 Found::Task(task) => Retried::NotEnded(task.state),
@@ -149,6 +152,14 @@ impl Model {
         is_held.then_some(task)
     }
 
+    /// The task that was made for a request before, or that it was merged into.
+    fn find_request(&self, new: &NewTask) -> Option<&Task> {
+        let request = new.request_id.as_ref()?;
+        let merged = self.requests.get(request);
+        let is_of = |task: &&Task| merged == Some(&task.id) || *request == task.request_id;
+        self.tasks.values().find(is_of)
+    }
+
     /// Accepts a task. What the store asks for itself is not refused for want of room.
     pub(crate) fn enqueue(
         &mut self,
@@ -172,12 +183,7 @@ impl Model {
         {
             return Err(Error::Refused(String::new()));
         }
-        let merged = new.request_id.as_ref().and_then(|request| self.requests.get(request));
-        let mut tasks = self.tasks.values();
-        let known = tasks.find(|task| {
-            merged == Some(&task.id) || new.request_id.as_ref() == Some(&task.request_id)
-        });
-        if let Some(Task { id, state, .. }) = known.filter(|_| new.request_id.is_some()) {
+        if let Some(Task { id, state, .. }) = self.find_request(new) {
             return Ok(Enqueued { id: *id, state: *state, is_new: false });
         }
         let (priority, run_after) =

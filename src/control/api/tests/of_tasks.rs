@@ -104,12 +104,15 @@ async fn what_nobody_runs_is_refused_for_now() {
         fixture.post("/api/v1/tasks", "{\"kind\":\"test.rest\"}").await,
         "none has started yet",
     );
-    fixture.nap().await;
+    let ended = fixture.nap().await;
+    fixture.post(&format!("/api/v1/tasks/{ended}/cancel"), "").await;
     fixture.time.fetch_add(1_000_000, Ordering::Relaxed);
     refused(fixture.post("/api/v1/tasks", nap).await, "have not been seen for minutes");
     let stop = StopNode { node: "a".into(), boot: "1".into() };
     fixture.tasks.store().run(stop).await.unwrap();
     refused(fixture.post("/api/v1/tasks", nap).await, "are shutting down");
+    let again = format!("/api/v1/tasks/{ended}/retry");
+    refused(fixture.post(&again, "").await, "are shutting down");
     let (_, headers, _) = fixture.ask(request(Method::POST, "/api/v1/tasks", nap)).await;
     assert_eq!(headers["retry-after"], "1");
 }
@@ -158,6 +161,8 @@ async fn a_name_that_met_a_task_stands_for_no_other_work() {
         let (status, answer) = fixture.post(&format!("/api/v1/{target}"), name).await;
         assert_eq!((status, code(&answer)), (409, "request_id_used"), "{target}: {answer}");
     }
+    let (_, events) = fixture.get(&format!("/api/v1/tasks/{other}/events")).await;
+    assert!(!events.to_string().contains("follow_up"), "nothing has followed: {events}");
 }
 
 #[tokio::test]
