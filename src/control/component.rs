@@ -3,18 +3,21 @@
 //! Trouble of the store at the start is an error. Later, the node is started again and again until the store
 //! is there, and [`Handle::trouble`] says so; nothing else of the process depends on it.
 
+use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use store::Store;
-use store::record::{CatchUp, NewSchedule};
+use store::record::{CatchUp, NewSchedule, State as TaskState};
 use store::sqlite::{Sqlite, system_clock};
 use tasks::changes::Changes;
 use tasks::kind::at_site;
 use tasks::node::{Node, NodeError, NodeHandle, NodeOptions};
 use tasks::numbers::StoreTimes;
+use tasks::status::Phase;
 use tasks::{Kinds, Request, Tasks};
 use tokio::sync::watch;
 
@@ -36,6 +39,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const STOP_LOOK: Duration = Duration::from_millis(20);
 /// How often it is looked which files tasks have yet to make.
 const MISSING_LOOK: Duration = Duration::from_secs(2);
+/// How long one is not asked for again.
+const MISSING_PAUSE: Duration = Duration::from_secs(60);
 /// How long the process waits for the thread beyond the deadline of tasks.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -71,8 +76,8 @@ struct State {
     node: NodeHandle,
     /// Why it does not run.
     trouble: Option<String>,
-    /// Which file among the inputs is missing until a task has made it.
-    missing: Option<String>,
+    /// Which file among the inputs is missing.
+    missing: Option<Missing>,
 }
 
 impl Handle {
@@ -89,7 +94,13 @@ impl Handle {
         };
         let status = node.status();
         let idle = || status.idle.map(|idle| format!("background work begins no tasks: {idle}"));
-        trouble.or(status.store_error).or_else(idle).or(missing)
+        let missing = || missing.map(|missing| missing.to_string());
+        trouble.or(status.store_error).or_else(idle).or_else(missing)
+    }
+
+    /// Whether its node works: the store has not refused it, and it is there.
+    fn is_working(&self) -> bool {
+        self.node().status().phase == Phase::Working
     }
 
     /// Whether another process has taken the name of this node, so that it has ended for good.
@@ -369,21 +380,51 @@ async fn ask_at_start(handle: &Handle) {
     }
 }
 
-/// Which file among the inputs is missing until a task has made it; `None` if none is. Blocks.
-fn find_missing(site: &Site) -> Option<String> {
-    let (file, kind) = site.made_by_tasks().find(|(file, _)| !file.exists())?;
-    Some(format!("{} is not there yet: the task {kind} makes it", file.display()))
+/// A file among the inputs that is missing until a task of this kind has made it.
+#[derive(Clone)]
+struct Missing {
+    file: PathBuf,
+    kind: &'static str,
 }
 
-/// Says which files are missing, for ever.
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, kind } = self;
+        write!(f, "{} is not there yet: the task {kind} makes it", file.display())
+    }
+}
+
+/// The first file that is missing; `None` if none is. Blocks.
+fn find_missing(site: &Site) -> Option<Missing> {
+    let (file, kind) = site.made_by_tasks().find(|(file, _)| !file.exists())?;
+    Some(Missing { file: file.to_owned(), kind })
+}
+
+/// Says which files are missing, and asks for those that somebody has removed, for ever.
 async fn watch_missing(handle: &Handle) {
+    let mut asked: Option<Instant> = None;
     loop {
         let site = handle.options.site.clone();
         if let Some(missing) = trigger::look(move || find_missing(&site)).await {
-            handle.state().missing = missing;
+            handle.state().missing.clone_from(&missing);
+            let may_ask = asked.is_none_or(|asked| asked.elapsed() >= MISSING_PAUSE);
+            if let Some(missing) = missing.filter(|_| may_ask && handle.is_working())
+                && was_made(handle, missing.kind).await
+            {
+                tracing::warn!("{missing}, and is asked for");
+                handle.trigger().submit(missing.kind, "missing file").await;
+                asked = Some(Instant::now());
+            }
         }
         tokio::time::sleep(MISSING_LOOK).await;
     }
+}
+
+/// Whether the last task of a kind has done its work: what it has made is gone. One that waits makes it, and one that
+/// has failed could not.
+async fn was_made(handle: &Handle, kind: &str) -> bool {
+    let latest = handle.trigger().latest(kind, &[], 1).await;
+    latest.is_ok_and(|latest| latest.first().is_some_and(|task| task.state == TaskState::Completed))
 }
 
 /// Watches files until it is dropped.
@@ -406,11 +447,12 @@ async fn triggers(handle: Handle) {
             None => std::future::pending().await,
         }
     };
+    let is_working = || handle.is_working();
     tokio::join!(
         on_inputs,
         on_tables,
         on_tree,
-        trigger::watch_published(trigger.clone(), snapshot.clone()),
+        trigger::watch_published(trigger.clone(), snapshot.clone(), is_working),
         trigger::follow_changes(trigger.clone()),
         watch_missing(&handle),
     );

@@ -106,7 +106,7 @@ impl Freshness {
         state.changes.iter().any(|change| !matches!(change.waits_for, Step::Acceptance))
     }
 
-    /// Takes the scans and the compiles that have completed, the last ones at least: ends what no longer waits.
+    /// Takes the scans and the compiles that have ended, the last ones at least: ends what no longer waits.
     pub(crate) fn settle(&self, scans: &[Task], compiles: &[Task]) {
         let mut state = self.state();
         let mut oldest = None;
@@ -157,7 +157,7 @@ enum Progress {
 fn advance(step: Step, scans: &[Task], compiles: &[Task]) -> Progress {
     let step = match step {
         Step::Scan(asked) => {
-            let taken_up = completed(scans).filter(|scan| takes_up(scan, asked));
+            let taken_up = done(scans).filter(|scan| takes_up(scan, asked));
             match taken_up.min_by_key(|scan| scan.finished_at) {
                 None => return Progress::Waits(step),
                 Some(scan) if !has_written(scan) => return Progress::NothingNew,
@@ -166,7 +166,7 @@ fn advance(step: Step, scans: &[Task], compiles: &[Task]) -> Progress {
         }
         step => step,
     };
-    let is_published = completed(compiles).any(|compile| match step {
+    let is_published = done(compiles).any(|compile| match step {
         Step::Acceptance | Step::Scan(_) => false,
         Step::Compile(asked) => takes_up(compile, asked),
         // The one that was accepted with the end of the scan is known without a clock, which may be set.
@@ -178,8 +178,13 @@ fn advance(step: Step, scans: &[Task], compiles: &[Task]) -> Progress {
     if is_published { Progress::Published } else { Progress::Waits(step) }
 }
 
-fn completed(tasks: &[Task]) -> impl Iterator<Item = &Task> {
-    tasks.iter().filter(|task| task.state == TaskState::Completed)
+/// Those that have done their work: one that was cancelled a moment too late has done it as well.
+fn done(tasks: &[Task]) -> impl Iterator<Item = &Task> {
+    tasks.iter().filter(|task| match task.state {
+        TaskState::Completed => true,
+        TaskState::Cancelled => task.result.is_some(),
+        _ => false,
+    })
 }
 
 /// Whether a run has taken up what was asked for: if the task ran already then, a later one does.
@@ -204,7 +209,7 @@ mod tests {
     }
 
     /// A task that has completed.
-    fn done(id: i64, started: i64, finished: i64, result: &str) -> Task {
+    fn completed(id: i64, started: i64, finished: i64, result: &str) -> Task {
         Task {
             id: TaskId(id),
             kind: "kind".into(),
@@ -245,7 +250,12 @@ mod tests {
     }
 
     fn failed(id: i64) -> Task {
-        Task { state: TaskState::Failed, ..done(id, 0, 0, "null") }
+        Task { state: TaskState::Failed, ..completed(id, 0, 0, "null") }
+    }
+
+    fn cancelled(id: i64, result: Option<&str>) -> Task {
+        let result = result.map(str::to_owned);
+        Task { state: TaskState::Cancelled, result, ..completed(id, 90, 99, "") }
     }
 
     fn waiting_for(steps: &[Step]) -> Freshness {
@@ -266,18 +276,25 @@ mod tests {
     #[test]
     fn a_change_waits_for_the_run_that_takes_it_up_whoever_runs_it() {
         let freshness = waiting_for(&[Step::Compile(asked(5, TaskState::Enqueued))]);
-        for other in [done(4, 90, 99, "{}"), failed(5), failed(6)] {
+        for other in [completed(4, 90, 99, "{}"), failed(5), failed(6), cancelled(6, None)] {
             freshness.settle(&[], &[other]);
             is_at(&freshness, 1, 0);
         }
-        freshness.settle(&[], &[failed(6), done(5, 90, 99, "{}")]);
+        freshness.settle(&[], &[failed(6), completed(5, 90, 99, "{}")]);
         is_at(&freshness, 0, 1);
         assert_eq!(freshness.times().last, Some(freshness.times().sum));
         // One that ran already may have read its inputs before: the next one counts.
         let freshness = waiting_for(&[Step::Compile(asked(5, TaskState::Running))]);
-        freshness.settle(&[], &[done(5, 90, 99, "{}")]);
+        freshness.settle(&[], &[completed(5, 90, 99, "{}")]);
         is_at(&freshness, 1, 0);
-        freshness.settle(&[], &[done(6, 100, 110, "{}"), done(5, 90, 99, "{}")]);
+        freshness.settle(&[], &[completed(6, 100, 110, "{}"), completed(5, 90, 99, "{}")]);
+        is_at(&freshness, 0, 1);
+    }
+
+    #[test]
+    fn a_run_that_was_cancelled_when_it_had_published_counts() {
+        let freshness = waiting_for(&[Step::Compile(asked(5, TaskState::Enqueued))]);
+        freshness.settle(&[], &[cancelled(5, Some("{}"))]);
         is_at(&freshness, 0, 1);
     }
 
@@ -285,21 +302,21 @@ mod tests {
     fn a_change_of_the_tree_waits_for_the_compile_after_its_scan() {
         let freshness = waiting_for(&[Step::Scan(asked(7, TaskState::Enqueued))]);
         // A compile that began before the scan has ended has not seen it, whatever its number.
-        let early = done(8, 3_000, 9_000, "{}");
+        let early = completed(8, 3_000, 9_000, "{}");
         freshness.settle(&[], std::slice::from_ref(&early));
         is_at(&freshness, 1, 0);
-        freshness.settle(&[done(7, 2_000, 5_000, "{\"written\":true}")], &[early]);
+        freshness.settle(&[completed(7, 2_000, 5_000, "{\"written\":true}")], &[early]);
         is_at(&freshness, 1, 0);
         // It is accepted with the end of the scan, perhaps under an older number.
-        freshness.settle(&[], &[done(6, 5_001, 9_000, "{}")]);
+        freshness.settle(&[], &[completed(6, 5_001, 9_000, "{}")]);
         is_at(&freshness, 0, 1);
     }
 
     #[test]
     fn a_compile_that_follows_its_scan_counts_although_the_clock_was_set_back() {
         let freshness = waiting_for(&[Step::Scan(asked(7, TaskState::Enqueued))]);
-        let follower = |scan| Task { parent: Some(TaskId(scan)), ..done(8, 1, 2, "{}") };
-        let scan = done(7, 3_600_000, 3_605_000, "{\"written\":true}");
+        let follower = |scan| Task { parent: Some(TaskId(scan)), ..completed(8, 1, 2, "{}") };
+        let scan = completed(7, 3_600_000, 3_605_000, "{\"written\":true}");
         freshness.settle(std::slice::from_ref(&scan), &[follower(6)]);
         is_at(&freshness, 1, 0);
         freshness.settle(&[scan], &[follower(7)]);
@@ -309,7 +326,7 @@ mod tests {
     #[test]
     fn a_scan_that_finds_nothing_ends_the_wait() {
         let freshness = waiting_for(&[Step::Scan(asked(7, TaskState::Running))]);
-        freshness.settle(&[done(8, 1, 2, "{\"written\":false}")], &[]);
+        freshness.settle(&[completed(8, 1, 2, "{\"written\":false}")], &[]);
         is_at(&freshness, 0, 0);
         assert_eq!(freshness.times(), PublishTimes::default());
     }
@@ -322,10 +339,10 @@ mod tests {
             Step::Compile(asked(5, TaskState::Running)),
             Step::Acceptance,
         ]);
-        freshness.settle(&[], &[done(5, 1, 2, "{}")]);
+        freshness.settle(&[], &[completed(5, 1, 2, "{}")]);
         is_at(&freshness, 2, 1);
         assert!(freshness.is_waiting());
-        freshness.settle(&[], &[done(6, 3, 4, "{}")]);
+        freshness.settle(&[], &[completed(6, 3, 4, "{}")]);
         is_at(&freshness, 1, 2);
         assert!(!freshness.is_waiting(), "the store has nothing of it");
     }
@@ -340,7 +357,7 @@ mod tests {
         for number in numbers {
             freshness.accepted(number, Step::Compile(asked(5, TaskState::Enqueued)));
         }
-        freshness.settle(&[], &[done(5, 1, 2, "{}")]);
+        freshness.settle(&[], &[completed(5, 1, 2, "{}")]);
         is_at(&freshness, 0, 1);
     }
 }

@@ -130,6 +130,22 @@ fn a_tree_that_changes_is_scanned_and_served_with_its_checksums() {
     });
 }
 
+/// The schedule would make it ten minutes later.
+#[test]
+fn an_index_that_somebody_removes_is_made_again() {
+    let folder = site("index = 'HERE/primary.index'", "tree = 'HERE/tree'");
+    write_repomd(folder.path(), 1);
+    let server = serve(folder);
+    wait_until("a metalink is served", || server.get(METALINK).status() == 200);
+    let index = server.path("primary.index");
+    fs::remove_file(&index).unwrap();
+    server.wait_for_log(
+        "primary.index is not there yet: the task primary.scan makes it, and is asked for",
+    );
+    wait_until("it is there again", || index.exists());
+    wait_until("its metalink is served", || server.get(METALINK).body.contains("sha256"));
+}
+
 /// The schedule would find it ten minutes later.
 #[test]
 fn the_first_repository_of_an_empty_tree_is_noticed() {

@@ -111,7 +111,8 @@ impl Compile {
             .await?;
         let Ready { compiled: Compiled { snapshot, bytes, report }, file } = ready;
         let is_written = file.is_some();
-        let mut warnings = report.lines();
+        // What publishing says goes first: only so many lines are kept.
+        let mut warnings = Vec::new();
         if let Some((lock, prepared)) = file {
             run.check_fence().await?;
             let put = run.on_thread(move |_| {
@@ -130,6 +131,7 @@ impl Compile {
                 }),
             );
         }
+        warnings.extend(report.lines());
         let n_warnings = warnings.len();
         warnings.truncate(MAX_WARNINGS);
         let stats = snapshot.stats();

@@ -22,8 +22,8 @@ pub(crate) async fn follow_changes(trigger: Trigger) {
     loop {
         if trigger.freshness.is_waiting() {
             // Compiles that follow the scans are seen, as they are read later.
-            let scans = completed(&trigger, scan::NAME).await;
-            let compiles = completed(&trigger, compile::NAME).await;
+            let scans = ended(&trigger, scan::NAME).await;
+            let compiles = ended(&trigger, compile::NAME).await;
             // Without an answer, the change waits on.
             if let (Ok(scans), Ok(compiles)) = (scans, compiles) {
                 trigger.freshness.settle(&scans, &compiles);
@@ -35,9 +35,9 @@ pub(crate) async fn follow_changes(trigger: Trigger) {
     }
 }
 
-/// The last tasks of a kind that have completed.
-async fn completed(trigger: &Trigger, kind: &str) -> Result<Vec<Task>, Error> {
-    trigger.latest(kind, &[State::Completed], MAX_TASKS).await
+/// The last tasks of a kind that may have done their work.
+async fn ended(trigger: &Trigger, kind: &str) -> Result<Vec<Task>, Error> {
+    trigger.latest(kind, &[State::Completed, State::Cancelled], MAX_TASKS).await
 }
 
 #[cfg(test)]

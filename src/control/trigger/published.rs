@@ -27,8 +27,13 @@ const MAX_PAUSE: Duration = Duration::from_secs(3_600);
 /// How many compiles are looked through for the last one that has published.
 const MAX_COMPILES: i64 = 20;
 
-/// Makes a task to compile whenever the published file is not the one that was compiled last. Never returns.
-pub(crate) async fn watch_published(trigger: Trigger, file: PathBuf) {
+/// Makes a task to compile whenever the published file is not the one that was compiled last, while `is_working`.
+/// Never returns.
+pub(crate) async fn watch_published(
+    trigger: Trigger,
+    file: PathBuf,
+    is_working: impl Fn() -> bool,
+) {
     let watched = file.clone();
     let mut changes = Changes::new(QUIET, move || Revision::of_files([watched.as_path()]));
     let mut published = Published::new(trigger, file);
@@ -36,7 +41,8 @@ pub(crate) async fn watch_published(trigger: Trigger, file: PathBuf) {
         // A file that comes and goes between two looks has not changed for who looks.
         let changed = timeout(VERIFY, changes.next()).await;
         let since = changed.map_or_else(|_| Instant::now(), |(since, _)| since);
-        if published.is_ours().await {
+        // A machine that its site has refused has other files, and its own look replaced for ever.
+        if !is_working() || published.is_ours().await {
             continue;
         }
         // Perhaps the store does not know yet what was published just now.

@@ -67,7 +67,7 @@ impl Trigger {
 
     /// The latest tasks of a kind in these states, or in any if none is named, without those about the files
     /// of other sites.
-    pub(super) async fn latest(
+    pub(crate) async fn latest(
         &self,
         kind: &str,
         states: &[State],

@@ -162,7 +162,10 @@ async fn start(shared: &Shared) -> Result<Duration, Error> {
     };
     loop {
         let reply = shared.tasks.change(start.clone()).await;
-        shared.note_store("start", &reply);
+        // What does not pass is told by who runs the node.
+        if reply.as_ref().err().is_none_or(Error::is_transient) {
+            shared.note_store("start", &reply);
+        }
         match reply {
             Ok(started) => {
                 shared.numbers.count_reaped(ReapReason::Predecessor, started.lost);
