@@ -421,12 +421,12 @@ fn a_doctor_that_finds_something_fails() {
             (200, r#"{"findings": []}"#),
             (
                 200,
-                r#"{"findings": [{"invariant": "I4", "message": "too many run", "task": 1234}]}"#,
+                r#"{"findings": [{"invariant": "I3", "message": "task 1-234 runs twice", "task": 1234}]}"#,
             ),
         ],
     )]);
     check(&api.run(&["doctor"]), 0, "the store holds nothing that must not be\n", "");
-    check(&api.run(&["doctor"]), 1, "I4: task 1-234: too many run\n", "");
+    check(&api.run(&["doctor"]), 1, "I3: task 1-234 runs twice\n", "");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::api::Api;
 use super::arguments::form;
 use super::outcome::{Trouble, print_json};
-use super::record::{int, items, now, short, text};
+use super::record::{int, items, now, text};
 use super::table::Table;
 use super::times;
 use crate::commands::output::{FAILURE, finish};
@@ -148,8 +148,6 @@ pub(super) fn doctor(api: &Api, as_json: bool) -> Result<ExitCode, Trouble> {
 }
 
 fn finding(finding: &Value) -> String {
-    let task = finding.get("task").and_then(Value::as_i64);
-    let task = task.map(|id| format!(" task {}:", short(id))).unwrap_or_default();
-    let (invariant, message) = (text(finding, "invariant"), text(finding, "message"));
-    printable(&format!("{invariant}:{task} {message}")) + "\n"
+    // The message names the task.
+    printable(&format!("{}: {}", text(finding, "invariant"), text(finding, "message"))) + "\n"
 }
