@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use model::path::is_within;
 use serde::{Deserialize, Serialize};
 
 /// The mirrors that are checked. A mirror that it does not name is not judged, and listed as the catalog says.
@@ -93,14 +94,6 @@ pub fn repository_of(repodata: &str) -> &str {
             None => repodata,
         },
         None => repodata,
-    }
-}
-
-/// Whether a directory is `top` or lies below it.
-pub(super) fn is_within(directory: &str, top: &str) -> bool {
-    match directory.strip_prefix(top) {
-        Some(rest) => top.is_empty() || rest.is_empty() || rest.starts_with('/'),
-        None => false,
     }
 }
 

@@ -148,14 +148,9 @@ impl Kinds {
     pub fn plan(&self, request: &Request) -> Result<NewTask, String> {
         let kind = self.find(&request.kind).ok_or_else(|| self.unknown(&request.kind))?;
         check(kind.parameters(), &request.args)?;
-        let Plan { mut summary, unique_key } = kind.plan(&request.args)?;
+        let Plan { summary, unique_key } = kind.plan(&request.args)?;
         let policy = kind.policy();
-        let wanted = request.site.as_deref().or(self.site());
-        let site = wanted.filter(|_| kind.is_bound_to_site());
-        if site != self.site() && site.is_some() {
-            // It is about files that are not known here.
-            summary = format!("at the site {}", wanted.unwrap_or_default());
-        }
+        let site = self.site().filter(|_| kind.is_bound_to_site());
         Ok(NewTask {
             kind: kind.name().to_owned(),
             queue: policy.queue.to_owned(),

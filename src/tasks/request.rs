@@ -15,8 +15,6 @@ pub struct Request {
     pub kind: String,
     /// Its arguments.
     pub args: Args,
-    /// The site whose files it is about, if its kind is bound to one; `None` is that of this process.
-    pub site: Option<String>,
     /// The smaller, the sooner; `None` is what the kind says.
     pub priority: Option<i64>,
     /// A name that the asker gives: asked twice with one name, there is one task.

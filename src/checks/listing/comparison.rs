@@ -4,6 +4,7 @@ use super::bits::Bits;
 use super::entry::{self, Entry, Kind};
 use super::manifest::Manifest;
 use crate::observation::DirectorySeen;
+use model::path::is_within;
 
 /// A comparison under way: takes the entries of a listing.
 pub struct Comparison<'m> {
@@ -102,7 +103,7 @@ impl<'m> Comparison<'m> {
 
     fn judge(&self, directory: usize, extent: Extent, settled: u64) -> Option<DirectorySeen> {
         let (name, since) = self.manifest.directory(directory)?;
-        if !is_below(name, &self.top) {
+        if !is_within(name, &self.top) {
             return None;
         }
         let (mut present, mut other_size, mut missing) = (0, 0, 0);
@@ -184,10 +185,4 @@ impl<'m> Comparison<'m> {
             (top, path) => self.manifest.find_directory(&[top.as_bytes(), b"/", path].concat()),
         }
     }
-}
-
-/// Whether a directory is `top` or lies below it.
-fn is_below(name: &str, top: &str) -> bool {
-    top.is_empty()
-        || name.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -72,7 +72,6 @@ pub(super) fn new_task(request: &PartRequest, actor: String) -> Result<Request, 
     }
     Ok(Request {
         kind: new.kind,
-        site: None,
         args: new.args,
         priority,
         request_id: checked_name(new.request_id)?,

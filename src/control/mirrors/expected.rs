@@ -11,6 +11,7 @@ use model::base_url::BaseUrl;
 use model::families::IpVersion;
 use model::host_set;
 use model::ids::{DirectoryId, HostId};
+use model::path::is_within;
 use model::url::Protocol;
 use visits::plan;
 
@@ -216,11 +217,7 @@ fn tree(
             repositories.push((repomd, plan::Repository { directory, path }));
         }
         // In order of names a directory comes after those above it, though not always at once.
-        let is_within = |top: &String| {
-            let rest = directory.name.strip_prefix(top.as_str());
-            rest.is_some_and(|rest| top.is_empty() || rest.starts_with('/'))
-        };
-        if !tops.iter().rev().any(is_within) {
+        if !tops.iter().rev().any(|top| is_within(&directory.name, top)) {
             tops.push(directory.name.to_string());
         }
     }

@@ -96,7 +96,6 @@ fn draw_request(rng: &mut Rng, name: &str) -> Request {
     Request {
         kind: kind.to_owned(),
         args,
-        site: None,
         priority: (rng.u32(0..10) == 0).then(|| rng.i64(-3..3)),
         request_id: Some(name.to_owned()),
         delay: Duration::from_secs(delay),
