@@ -31,7 +31,10 @@ const CASES: [Case; 4] = [
     case("unpinned, c=4", Core::Any, Core::Any, 4),
 ];
 /// By how much later each further turn begins in the work of the queues.
-const AHEAD: Duration = Duration::from_millis(700);
+const AHEAD: Duration = Duration::from_millis(230);
+/// How many rounds there are for each of other parts: ratios of adjacent turns differ by a factor of two and more
+/// on a machine that others use as well.
+const ROUNDS: usize = 3;
 
 impl Bench<'_> {
     /// p99 in turns: with empty queues, and with full ones.
@@ -50,7 +53,7 @@ impl Bench<'_> {
             turn()?;
             let mut rounds: Vec<(Load, Load)> = Vec::new();
             let before = site.completed()?;
-            for round in 0..self.effort.rounds {
+            for round in 0..self.effort.rounds * ROUNDS {
                 site.empty()?;
                 let calm = turn()?;
                 let ahead = AHEAD * u32::try_from(round)?;
