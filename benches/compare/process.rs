@@ -109,6 +109,26 @@ impl Process {
     }
 }
 
+/// Programs that keep cores busy and give way to everybody, until they are dropped: what full use of the cores costs
+/// by itself, as on a machine whose cores are lent by another one.
+pub(crate) struct BusyLoops(#[expect(dead_code, reason = "held until it is dropped")] Vec<Process>);
+
+impl BusyLoops {
+    /// One on this core, or as many as there are.
+    pub(crate) fn start(core: Core) -> Result<Self> {
+        let n = match core {
+            Core::Only(_) => 1,
+            Core::Any => std::thread::available_parallelism()?.get(),
+        };
+        let start = |_| {
+            let mut command = command_on(core, "chrt");
+            command.args(["--idle", "0", "sh", "-c", "while :; do :; done"]);
+            Process::start(&mut command)
+        };
+        (0..n).map(start).collect::<Result<Vec<_>>>().map(Self)
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         self.end();

@@ -25,6 +25,7 @@ pub(crate) enum Figure {
     AbWorst,
     ReloadP99,
     QueuesP99,
+    QueuesP99OfBusy,
     Scale,
     Slowest,
 }
@@ -64,7 +65,7 @@ const fn at_most(
 }
 
 /// The targets of the project.
-const TARGETS: [Target; 18] = [
+const TARGETS: [Target; 19] = [
     Target {
         figure: Figure::AgainstNginx,
         text: "metalink requests/s against nginx with one static file of the same mean size (c=64)",
@@ -144,6 +145,13 @@ const TARGETS: [Target; 18] = [
     at_most(
         Figure::QueuesP99,
         "p99 while all queues of background work are full in the same process, against empty ones",
+        1.2,
+        None,
+        "×",
+    ),
+    at_most(
+        Figure::QueuesP99OfBusy,
+        "the same against empty queues while another process keeps the cores busy at idle priority",
         1.2,
         None,
         "×",
