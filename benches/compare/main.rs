@@ -94,6 +94,8 @@ enum Part {
     Reload,
     /// Latency while background work in the same process has full queues.
     Queues,
+    /// The time from a change of the primary tree to the answer.
+    Change,
     /// Requests that try to be expensive.
     Hostile,
     /// Four times the hosts and directories.
@@ -158,7 +160,7 @@ fn measure(options: &Options) -> Result<()> {
     let mut report = Report::default();
     let bench = Bench::prepare(work.path(), &effort, options.quick)?;
 
-    let parts: [(Part, &'static str, Measure<'_>); 10] = [
+    let parts: [(Part, &'static str, Measure<'_>); 11] = [
         (Part::Micro, "micro benches", Bench::micro),
         (Part::Start, "compile and start", Bench::start),
         (Part::Scan, "scan", Bench::scan),
@@ -167,6 +169,7 @@ fn measure(options: &Options) -> Result<()> {
         (Part::Memory, "memory", Bench::memory),
         (Part::Reload, "reload", Bench::reload),
         (Part::Queues, "queues", Bench::queues),
+        (Part::Change, "change", Bench::change),
         (Part::Hostile, "slowest request", Bench::hostile),
         (Part::Scale, "scale", Bench::scale),
     ];

@@ -1,5 +1,6 @@
 //! What is measured, part by part.
 
+mod change;
 mod queues;
 mod scale;
 

@@ -40,6 +40,8 @@ pub(crate) struct Site {
     pub(crate) requests: PathBuf,
     /// A target that is answered with a metalink.
     pub(crate) target: String,
+    /// The `repomd.xml` that it is about.
+    repomd: PathBuf,
     socket: PathBuf,
 }
 
@@ -52,12 +54,12 @@ impl Site {
         let (index, socket) = (folder.join("primary.index"), folder.join("socket"));
         let shape = Shape::large();
         testdata::catalog::write(&shape, &catalog)?;
-        let targets = make_tree(&shape, &tree)?;
+        let repositories = make_tree(&shape, &tree)?;
         sleep(SETTLED);
         let mut scan = command(env!("CARGO_BIN_EXE_mirrorlistd"));
         run(scan.arg("scan").arg(&tree).arg("-o").arg(&index), PATIENCE)?;
         let mut lines = String::new();
-        for ((_, client), target) in clients.iter().zip(targets.iter().cycle()) {
+        for ((_, client), (target, _)) in clients.iter().zip(repositories.iter().cycle()) {
             let _ = writeln!(lines, "{target}\t{client}");
         }
         fs::create_dir_all(&requests)?;
@@ -75,8 +77,34 @@ impl Site {
             socket.display(),
         );
         fs::write(&config, text)?;
-        let target = targets.first().cloned().ok_or("the tree has no repository")?;
-        Ok(Self { config, requests, target, socket })
+        let (target, repomd) =
+            repositories.into_iter().next().ok_or("the tree has no repository")?;
+        Ok(Self { config, requests, target, repomd, socket })
+    }
+
+    /// Replaces the `repomd.xml` of the target by a later one.
+    pub(crate) fn change(&self, number: usize) -> Result<()> {
+        let new = self.repomd.with_extension("new");
+        fs::write(&new, format!("<repomd><revision>{}</revision></repomd>\n", number + 2))?;
+        Ok(fs::rename(&new, &self.repomd)?)
+    }
+
+    /// Waits until no task waits or runs, and a little longer than a scan distrusts what has just changed.
+    pub(crate) fn wait_until_idle(&self) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut idle_since = Instant::now();
+        while idle_since.elapsed() < SETTLED {
+            let list = self.ask("GET", "/api/v1/tasks?state=enqueued,running&limit=1", None)?;
+            let tasks = list.get("tasks").and_then(Value::as_array).ok_or("no list of tasks")?;
+            if !tasks.is_empty() {
+                idle_since = Instant::now();
+            }
+            if Instant::now() > deadline || is_interrupted() {
+                return Err("tasks do not end".into());
+            }
+            sleep(LOOK_INTERVAL);
+        }
+        Ok(())
     }
 
     /// Ends all tasks, and waits until none is left.
@@ -185,17 +213,19 @@ impl Site {
 }
 
 /// Makes the directories of a shape, with an index in each repository; returns what is asked for.
-fn make_tree(shape: &Shape, tree: &Path) -> Result<Vec<String>> {
-    let mut targets = Vec::new();
+fn make_tree(shape: &Shape, tree: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let mut repositories = Vec::new();
     for name in shape.directories() {
         let folder = tree.join(&name);
         fs::create_dir_all(&folder)?;
         let Some(place) = name.strip_suffix("/os/repodata") else { continue };
         let text = format!("<repomd><revision>1</revision><!-- {name} --></repomd>\n");
-        fs::write(folder.join("repomd.xml"), text)?;
+        let repomd = folder.join("repomd.xml");
+        fs::write(&repomd, text)?;
         if let [version, repository, arch] = place.split('/').collect::<Vec<_>>()[..] {
-            targets.push(format!("/metalink?repo={repository}-{version}&arch={arch}"));
+            let target = format!("/metalink?repo={repository}-{version}&arch={arch}");
+            repositories.push((target, repomd));
         }
     }
-    Ok(targets)
+    Ok(repositories)
 }

@@ -26,6 +26,7 @@ pub(crate) enum Figure {
     ReloadP99,
     QueuesP99,
     QueuesP99OfBusy,
+    Change,
     Scale,
     Slowest,
 }
@@ -65,7 +66,7 @@ const fn at_most(
 }
 
 /// The targets of the project.
-const TARGETS: [Target; 19] = [
+const TARGETS: [Target; 20] = [
     Target {
         figure: Figure::AgainstNginx,
         text: "metalink requests/s against nginx with one static file of the same mean size (c=64)",
@@ -155,6 +156,13 @@ const TARGETS: [Target; 19] = [
         1.2,
         None,
         "×",
+    ),
+    at_most(
+        Figure::Change,
+        "from a change of a tree of 100,000 directories to the answer that has it",
+        15.0,
+        None,
+        "s",
     ),
     at_most(
         Figure::Scale,
