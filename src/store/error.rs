@@ -50,6 +50,10 @@ pub enum Error {
         /// The reason.
         reason: String,
     },
+    /// What was to be replaced has been replaced by somebody else; nothing was written. Reading it again and
+    /// deciding anew helps.
+    #[error("{0}: has been changed by somebody else meanwhile")]
+    Overtaken(String),
     /// What was asked for makes no sense; asking again does not help.
     #[error("{0}")]
     Refused(String),

@@ -189,6 +189,10 @@ pub mod bounds {
     pub const ERROR: usize = 4 * 1024;
     /// Of names, summaries, reasons and notes.
     pub const LINE: usize = 500;
+    /// Of what is known of a mirror, of the record of a visit, and of a fact.
+    pub const CHECKS: usize = 16 * 1024 * 1024;
+    /// States that are written at once.
+    pub const STATES: usize = 100;
 
     /// A priority that can be reckoned with: a step of priority is worth ten minutes, and beyond these a
     /// task would wait for twenty years.
@@ -428,6 +432,43 @@ pub fn slot_of(now: Timestamp, period: i64, phase: i64) -> Timestamp {
     Timestamp(
         now.0.saturating_sub(phase).div_euclid(period).saturating_mul(period).saturating_add(phase),
     )
+}
+
+/// What is known of a mirror.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MirrorState {
+    /// Its key in the catalog.
+    pub key: String,
+    /// How often it was written, when it is read; the version that it follows, when it is written.
+    pub version: i64,
+    /// What is known, as who judges has written it.
+    pub state: String,
+}
+
+/// What is known of all mirrors together.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fact {
+    /// Its name.
+    pub name: String,
+    /// How often it was written, when it is read; the version that it follows, when it is written.
+    pub version: i64,
+    /// What is known, as who judges has written it.
+    pub value: String,
+}
+
+/// A visit to a mirror.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MirrorVisit {
+    /// The key of the mirror.
+    pub mirror: String,
+    /// What was looked for: a word.
+    pub tier: String,
+    /// The round that it belongs to. A mirror is visited once in a round for each tier.
+    pub round: i64,
+    /// When it ended.
+    pub at: Timestamp,
+    /// What was seen, as who visited has written it.
+    pub record: String,
 }
 
 #[cfg(test)]

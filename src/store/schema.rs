@@ -19,7 +19,7 @@ pub const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// One step each: statements, with `{id}` for the type of a key that counts up, `{int}` for that of a
 /// number, and `{strict}` at the end of a table.
-const MIGRATIONS: &[&[&str]] = &[FIRST, SITES_AND_REQUESTS];
+const MIGRATIONS: &[&[&str]] = &[FIRST, SITES_AND_REQUESTS, MIRRORS];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE task(
@@ -151,6 +151,39 @@ const SITES_AND_REQUESTS: &[&str] = &[
     "CREATE INDEX schedule_node_node ON schedule_node(node)",
 ];
 
+/// What is known of mirrors. `site` is empty where no other process uses the store: catalogs of two sites may
+/// have the same key.
+const MIRRORS: &[&str] = &[
+    "CREATE TABLE mirror(
+        id {id},
+        site TEXT NOT NULL,
+        key TEXT NOT NULL,
+        version {int} NOT NULL,
+        state TEXT NOT NULL,
+        UNIQUE(site, key)
+    ){strict}",
+    "CREATE TABLE mirror_visit(
+        id {id},
+        site TEXT NOT NULL,
+        mirror TEXT NOT NULL,
+        tier TEXT NOT NULL,
+        round {int} NOT NULL,
+        at {int} NOT NULL,
+        judged {int} NOT NULL CHECK(judged IN(0,1)),
+        record TEXT NOT NULL,
+        UNIQUE(site, mirror, round, tier)
+    ){strict}",
+    "CREATE INDEX mirror_visit_open ON mirror_visit(site, id) WHERE judged = 0",
+    "CREATE INDEX mirror_visit_of ON mirror_visit(site, mirror, id)",
+    "CREATE TABLE check_fact(
+        site TEXT NOT NULL,
+        name TEXT NOT NULL,
+        version {int} NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY(site, name)
+    ){strict}",
+];
+
 /// Makes the tables, or brings them up to date. `place` names the store in errors.
 pub(crate) async fn migrate<T: Transaction>(tx: &mut T, place: &str) -> Result<(), Error> {
     let create = match tx.dialect() {
@@ -239,7 +272,10 @@ mod tests {
     use crate::sqlite::{Inline, system_clock};
 
     /// The way back from the newest schema to the first one.
-    const BACK: [&str; 7] = [
+    const BACK: [&str; 10] = [
+        "DROP TABLE mirror",
+        "DROP TABLE mirror_visit",
+        "DROP TABLE check_fact",
         "DROP TABLE task_request",
         "DROP TABLE schedule_node",
         "ALTER TABLE task DROP COLUMN site",

@@ -34,6 +34,7 @@ mod locks;
 mod model;
 mod traps;
 mod transfer;
+mod mirrors;
 mod killed;
 mod stopped;
 mod sites;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
     suite.add_all(model::TESTS);
     suite.add_all(traps::TESTS);
     suite.add_all(transfer::TESTS);
+    suite.add_all(mirrors::TESTS);
     suite.add_all(killed::TESTS);
     suite.add_all(stopped::TESTS);
     suite.add_all(sites::TESTS);

@@ -102,6 +102,7 @@ impl From<Error> for ApiError {
             }
             Error::NotWritable(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_not_writable"),
             Error::Refused(_) => (StatusCode::BAD_REQUEST, "invalid"),
+            Error::Overtaken(_) => (StatusCode::CONFLICT, "changed_meanwhile"),
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "store_broken"),
         };
         Self::new(status, code, error.to_string())

@@ -13,6 +13,7 @@
 //! | [`tick`] | schedules |
 //! | [`run_schedule`] | a schedule is run now |
 //! | [`read`] | for pages, waits and metrics |
+//! | [`mirror`] | what is known of mirrors, and visits to them |
 //! | [`purge`] | remove what ended long ago |
 //! | [`doctor`] | look for what cannot be |
 //!
@@ -33,5 +34,6 @@ pub mod node;
 pub mod tick;
 pub mod run_schedule;
 pub mod read;
+pub mod mirror;
 pub mod purge;
 pub mod doctor;

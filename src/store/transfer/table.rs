@@ -161,10 +161,34 @@ pub(super) const TABLES: &[Table] = &[
             ("detail", Text),
         ],
     },
+    Table {
+        name: "mirror",
+        order: Order::Number,
+        columns: &[("id", Int), ("site", Text), ("key", Text), ("version", Int), ("state", Text)],
+    },
+    Table {
+        name: "mirror_visit",
+        order: Order::Number,
+        columns: &[
+            ("id", Int),
+            ("site", Text),
+            ("mirror", Text),
+            ("tier", Text),
+            ("round", Int),
+            ("at", Int),
+            ("judged", Int),
+            ("record", Text),
+        ],
+    },
+    Table {
+        name: "check_fact",
+        order: Order::TwoNames,
+        columns: &[("site", Text), ("name", Text), ("version", Int), ("value", Text)],
+    },
 ];
 
 /// The tables whose numbers count up and are never given twice.
-pub(super) const NUMBERED: [&str; 2] = ["task", "task_event"];
+pub(super) const NUMBERED: [&str; 4] = ["task", "task_event", "mirror", "mirror_visit"];
 
 impl Table {
     /// The table of that name.
