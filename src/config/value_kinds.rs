@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use super::definition::{OptionValue, Show, ShownDefault, ValueKind, choice, choices};
+#[cfg(feature = "control")]
+use super::values::IpFamily;
 use super::values::{
     AliasTable, ClientAddress, Count, Fallback, HostName, ListenAddress, LogLevel, Nat64Prefix,
     Policy, Profile, Protocol, Requesters, SocketMode, TrustedProxy,
@@ -24,6 +26,8 @@ impl OptionValue for super::values::NodeName {}
 impl OptionValue for super::values::SiteName {}
 #[cfg(feature = "control")]
 impl OptionValue for super::values::PostgresAddress {}
+#[cfg(feature = "control")]
+impl OptionValue for super::values::Contact {}
 impl OptionValue for Fallback {}
 
 impl OptionValue for AliasTable {
@@ -69,6 +73,8 @@ macro_rules! values_of_enums {
 }
 
 values_of_enums!(ClientAddress, Policy, Profile, Requesters, LogLevel);
+#[cfg(feature = "control")]
+values_of_enums!(IpFamily);
 
 impl Show for u16 {
     fn show(&self) -> ShownDefault {

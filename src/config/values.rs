@@ -314,6 +314,42 @@ impl FromStr for Protocol {
     }
 }
 
+/// A version of IP.
+#[cfg(feature = "control")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IpFamily {
+    /// IPv4.
+    Ipv4,
+    /// IPv6.
+    Ipv6,
+}
+
+#[cfg(feature = "control")]
+impl From<IpFamily> for model::families::IpVersion {
+    fn from(written: IpFamily) -> Self {
+        match written {
+            IpFamily::Ipv4 => Self::V4,
+            IpFamily::Ipv6 => Self::V6,
+        }
+    }
+}
+
+/// Where owners of mirrors reach the operator: a URL or an address of mail.
+#[cfg(feature = "control")]
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Contact(pub String);
+
+#[cfg(feature = "control")]
+impl FromStr for Contact {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let agent = visits::request::UserAgent::new("0", Some(text));
+        agent.map(|_| Self(text.into())).map_err(|error| format!("`{text}` is no contact: {error}"))
+    }
+}
+
 /// A set of rules for the shape of answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -435,6 +471,8 @@ deserialize_from_str!(Fallback, "a URL");
 deserialize_from_str!(Protocol, "https, http, ftp or rsync");
 #[cfg(feature = "control")]
 deserialize_from_str!(NodeName, "the name of a node");
+#[cfg(feature = "control")]
+deserialize_from_str!(Contact, "a URL or an address of mail");
 #[cfg(feature = "control")]
 deserialize_from_str!(SiteName, "the name of a site");
 #[cfg(feature = "control")]

@@ -8,7 +8,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use store::Store;
 use store::record::{CatchUp, NewSchedule, State as TaskState};
@@ -23,6 +23,9 @@ use tokio::sync::watch;
 
 use crate::freshness::{Freshness, PublishTimes};
 use crate::kinds::{self, compile, geography, purge, scan};
+use crate::mirrors::VISIT;
+use crate::mirrors::checker::{Checker, make_findings};
+use crate::mirrors::crawling::Crawling;
 use crate::options::{Options, Site, StoreLocation};
 use crate::trigger::{self, Trigger};
 use runtime::supervise::{Supervisor, Thread};
@@ -67,6 +70,8 @@ pub struct Handle {
     pub options: Arc<Options>,
     /// How long operations of the store take.
     pub store_times: Arc<StoreTimes>,
+    /// What is known of mirrors; `None` if they are not visited.
+    pub(crate) checker: Option<Arc<Checker>>,
     freshness: Arc<Freshness>,
     state: Arc<Mutex<State>>,
 }
@@ -160,7 +165,8 @@ impl Control {
         let store_times = Arc::new(StoreTimes::default());
         let store = open(&options.store, supervisor)?.with_hook(Arc::clone(&store_times) as _);
         let freshness = Arc::new(Freshness::default());
-        let kinds = kinds::all(&options, &store, &freshness);
+        let checker = checker(&options, &store, supervisor)?;
+        let kinds = kinds::all(&options, &store, &freshness, checker.as_ref());
         let schedules = schedules(&options, &kinds).map_err(Error::Options)?;
         let tasks = Tasks::new(store, kinds, Changes::default());
         // It never runs, but says what one would that has not started yet.
@@ -169,6 +175,7 @@ impl Control {
             tasks,
             options: Arc::new(options),
             store_times,
+            checker,
             freshness,
             state: Arc::new(Mutex::new(State { node, trouble: None, missing: None })),
         };
@@ -252,12 +259,37 @@ pub fn open(location: &StoreLocation, supervisor: &Supervisor) -> Result<Store, 
     }
 }
 
+/// The checks of mirrors; `None` if there are none.
+fn checker(
+    options: &Options,
+    store: &Store,
+    supervisor: &Supervisor,
+) -> Result<Option<Arc<Checker>>, Error> {
+    let (Some(checks), Some(findings)) = (&options.checks, &options.site.findings) else {
+        return Ok(None);
+    };
+    let crawling = Crawling::start(checks, &options.version, supervisor);
+    let crawling = crawling.map_err(|error| Error::Options(format!("mirrors: {error}")))?;
+    let now = || {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        now.map_or(0, |now| now.as_secs())
+    };
+    let inputs = (&options.site.inputs, findings.clone());
+    let site = options.site_name.as_deref();
+    Ok(Some(Arc::new(Checker::new(store.clone(), site, inputs, crawling, Arc::new(now)))))
+}
+
 /// All schedules. One of each site is of its own, if its tasks are. Where in its period each begins is up to
 /// its name, so that not all begin at once.
 fn schedules(options: &Options, kinds: &Kinds) -> Result<Vec<NewSchedule>, String> {
     let every = options.every;
-    let wanted =
-        [(scan::NAME, every.scan), (compile::NAME, every.compile), (purge::NAME, every.purge)];
+    let visits = options.checks.as_ref().map_or(Duration::ZERO, |checks| checks.every);
+    let wanted = [
+        (scan::NAME, every.scan),
+        (compile::NAME, every.compile),
+        (purge::NAME, every.purge),
+        (VISIT, visits),
+    ];
     let wanted = wanted.into_iter().filter(|(kind, _)| kinds.find(kind).is_some());
     let schedule = |(kind, period): (&str, Duration)| {
         let period = i64::try_from(period.as_millis()).unwrap_or(i64::MAX).max(1);
@@ -366,7 +398,14 @@ fn node_options(options: &Options, schedules: Vec<NewSchedule>) -> NodeOptions {
 /// Asks for what has changed while no process was here.
 async fn ask_at_start(handle: &Handle) {
     let trigger = handle.trigger();
-    let Site { tree, geography, .. } = &handle.options.site;
+    let Site { tree, geography, findings, .. } = &handle.options.site;
+    if let Some(findings) = findings.clone() {
+        // The inputs name it, so that nothing could be compiled before the first visits have ended.
+        let made = trigger::look(move || make_findings(&findings)).await;
+        if let Some(Err(error)) = made {
+            tracing::error!("no file of findings can be made: {error}");
+        }
+    }
     // Where the first scan has yet to make an index, a compile
     // follows it.
     let awaits_index = tree.as_ref().is_some_and(|tree| !tree.index.exists());

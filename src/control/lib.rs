@@ -16,6 +16,7 @@ pub mod freshness;
 pub(crate) mod kinds;
 pub(crate) mod trigger;
 pub(crate) mod requests;
+pub(crate) mod aside;
 pub mod component;
 pub mod pages;
 pub mod mirrors;

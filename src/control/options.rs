@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::mirrors::VISIT;
+use model::families::IpVersion;
 use scan::TreeSource;
 use serve::reload::Shrink;
 use sources::{CatalogFormat, GeographyFiles, Inputs, MirrorManagerFiles, TextCatalog};
@@ -27,6 +29,8 @@ pub struct Options {
     pub watched_directories: usize,
     /// How often tasks are made without a change.
     pub every: Every,
+    /// How mirrors are visited; `None` if they are not.
+    pub checks: Option<Checks>,
     /// How long ended tasks are kept.
     pub keep: Duration,
     /// How many tasks may run at the same time, on all nodes together.
@@ -77,6 +81,8 @@ pub struct Site {
     pub tree: Option<PrimaryTree>,
     /// Tables from which a geography file is built; `None` if there are none.
     pub geography: Option<GeographyTables>,
+    /// The file of findings among the inputs that visits to mirrors write; `None` if nobody is visited.
+    pub findings: Option<PathBuf>,
 }
 
 impl Site {
@@ -139,7 +145,8 @@ impl Site {
     pub fn made_by_tasks(&self) -> impl Iterator<Item = (&Path, &'static str)> {
         let index = self.tree.iter().map(|tree| (&*tree.index, kind::SCAN));
         let geography = self.geography.iter().map(|tables| (&*tables.output, kind::GEOGRAPHY));
-        index.chain(geography)
+        let findings = self.findings.iter().map(|file| (&**file, VISIT));
+        index.chain(geography).chain(findings)
     }
 }
 
@@ -172,6 +179,19 @@ pub struct Every {
     pub compile: Duration,
     /// Clean-ups of the store.
     pub purge: Duration,
+}
+
+/// How mirrors are visited. What follows is written into the file of findings that [`Site::findings`] names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Checks {
+    /// How often it is looked which mirrors are due.
+    pub every: Duration,
+    /// The versions of IP to visit over; empty tries which of them this machine has.
+    pub over: Vec<IpVersion>,
+    /// Where owners of mirrors reach the operator; `None` leaves it out of the User-Agent.
+    pub contact: Option<String>,
+    /// Whether addresses may be visited that are not global.
+    pub allow_private_targets: bool,
 }
 
 /// How many tasks may run at the same time, by the resource that they take.
@@ -226,6 +246,7 @@ mod tests {
                 systems: vec!["a".into()],
                 output: "g".into(),
             }),
+            findings: None,
         }
     }
 

@@ -37,7 +37,8 @@ impl ControlPart {
         };
         let for_api = handle.clone();
         let own = Arc::new(move || Some(for_api.node()));
-        let api = Api::new(handle.tasks.clone(), Arc::clone(&access), own);
+        let api = Api::new(handle.tasks.clone(), Arc::clone(&access), own)
+            .with_mirrors(handle.checker.clone());
         Ok(Self { api, access, sources, handle })
     }
 }

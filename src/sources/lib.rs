@@ -59,8 +59,22 @@ impl Inputs {
         }
     }
 
+    /// The same without findings: as the data say.
+    #[must_use]
+    pub fn without_findings(&self) -> Self {
+        let mut inputs = self.clone();
+        match &mut inputs {
+            Self::MirrorManager(files) | Self::MirrorManagerWithout(files, _) => {
+                files.findings = None;
+            }
+            Self::Catalog(files) => files.findings = None,
+            Self::Demo => {}
+        }
+        inputs
+    }
+
     /// The file of findings that goes with the input, if one is named.
-    fn findings(&self) -> Option<&Path> {
+    pub fn findings(&self) -> Option<&Path> {
         match self {
             Self::MirrorManager(files) | Self::MirrorManagerWithout(files, _) => {
                 files.findings.as_deref()

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use store::Store;
+use store::operations::mirror::Fence;
 use store::operations::read::CheckFence;
 use store::operations::renew::Progress;
 use store::record::{ClaimNumber, TaskId, bounded};
@@ -163,6 +164,12 @@ impl Run {
         let mut stop = self.0.stop.subscribe();
         // Fails only if the sender is gone, which `self` holds.
         drop(stop.wait_for(|told| *told == Some(Stop::Lost)).await);
+    }
+
+    /// The right to write into the store, for operations that ask for it.
+    pub fn fence(&self) -> Fence {
+        let State { id, claim, boot, .. } = &*self.0;
+        Fence { id: *id, claim: *claim, boot: boot.clone() }
     }
 
     /// Fails unless the store says that this run still has the task. To be called right before an effect

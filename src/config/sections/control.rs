@@ -6,9 +6,11 @@ use std::time::Duration;
 use clap::ArgAction;
 
 use crate::config::section_macro::{Section, section};
-use crate::config::values::{Count, NodeName, PostgresAddress, SecretParser, SiteName};
+use crate::config::values::{
+    Contact, Count, IpFamily, NodeName, PostgresAddress, SecretParser, SiteName,
+};
 use control::options::{
-    Budgets, Every, GeographyTables, Options, PostgresUrl, PrimaryTree, Site, StoreLocation,
+    Budgets, Checks, Every, GeographyTables, Options, PostgresUrl, PrimaryTree, Site, StoreLocation,
 };
 use scan::TreeSource;
 use serve::reload::{Shrink, Source};
@@ -20,7 +22,7 @@ const SNAPSHOT: &str = "mirrors.snapshot";
 const DAY: u64 = 86_400;
 
 section! {
-    /// Background work: scans of the primary tree, compiles, and clean-up run as tasks, which are kept in a
+    /// Background work: scans of the primary tree, visits to mirrors, compiles, and clean-up run as tasks, which are kept in a
     /// store and survive crashes. With `state` or `store`, `serve` does this work itself, and serves the
     /// snapshot that it publishes; `mirrorlistd control` does it in a process of its own.
     ///
@@ -132,6 +134,47 @@ section! {
             flag: (long = "geography-file"),
             value: "FILE",
             example: "\"/var/lib/mirrorlistd/state/networks.geography\"",
+        }
+        /// Visit the mirrors, and write what follows into the file that `findings_file` names
+        ///
+        /// Whoever is down, behind, or has other content is left out of the lists or comes last in them. It is
+        /// off unless it is switched on, as it makes requests to hosts of others, and replaces the file.
+        control_visit_mirrors: bool {
+            key: "control.visit_mirrors",
+            flag: (long = "visit-mirrors", action = ArgAction::SetTrue),
+            value: "",
+            default: false,
+        }
+        /// How often it is looked which mirrors are due
+        ///
+        /// Each of them is due about every 9 minutes, and sooner where something has failed.
+        control_visits_every: Count<1, 86_400> {
+            key: "control.visits_every",
+            flag: (long = "visits-every"),
+            value: "SECONDS",
+            default: Count::of(60),
+        }
+        /// Visit mirrors over these versions of IP
+        control_visit_over: Vec<IpFamily> {
+            key: "control.visit_over",
+            flag: (long = "visit-over"),
+            value: "VERSION",
+            otherwise: "those over which well-known hosts can be connected to",
+            example: "[\"ipv4\", \"ipv6\"]",
+        }
+        /// Where owners of mirrors reach you: a URL or an address of mail, for the User-Agent of visits
+        control_contact: Contact {
+            key: "control.contact",
+            flag: (long = "contact"),
+            value: "CONTACT",
+            example: "\"https://mirrors.example.org/about\"",
+        }
+        /// Visit addresses that are not global as well: of an intranet, or of this machine
+        control_allow_private_targets: bool {
+            key: "control.allow_private_targets",
+            flag: (long = "allow-private-targets", action = ArgAction::SetTrue),
+            value: "",
+            default: false,
         }
         /// How often the tree is scanned without a change that was noticed
         control_scan_every: Count<1, 31_536_000> {
@@ -257,6 +300,9 @@ pub enum ControlError {
         "`control.{0}` is scanned into the index of a catalog: name that file as `index`, and the catalog"
     )]
     NoIndex(&'static str),
+    /// Nothing says where the findings of visits are written.
+    #[error("`control.visit_mirrors` needs `findings_file`: the file that visits write")]
+    NoFindings,
     /// Nothing says which geography file is built.
     #[error(
         "`control.country_tables` and `control.asn_tables` need `control.geography_file`: the file to build"
@@ -323,6 +369,7 @@ impl ControlOptions {
                 compile: seconds(self.control_compile_every()),
                 purge: seconds(self.control_purge_every()),
             },
+            checks: self.checks(),
             keep: days(self.control_keep_days().get()),
             budgets: Budgets {
                 cpu: self.control_cpu().get(),
@@ -363,7 +410,27 @@ impl ControlOptions {
             shrink: context.shrink,
             tree: self.primary_tree(inputs)?,
             geography: self.geography()?,
+            findings: self.findings(inputs)?,
         })
+    }
+
+    fn checks(&self) -> Option<Checks> {
+        let over = self.control_visit_over.iter().flatten().map(|&family| family.into());
+        self.control_visit_mirrors().then(|| Checks {
+            every: self.control_visits_every().as_seconds(),
+            over: over.collect(),
+            contact: self.control_contact.clone().map(|Contact(contact)| contact),
+            allow_private_targets: self.control_allow_private_targets(),
+        })
+    }
+
+    /// The file that visits write; `None` if mirrors are not visited.
+    fn findings(&self, inputs: &Inputs) -> Result<Option<PathBuf>, ControlError> {
+        match (self.control_visit_mirrors(), inputs.findings()) {
+            (false, _) => Ok(None),
+            (true, Some(file)) => Ok(Some(file.to_owned())),
+            (true, None) => Err(ControlError::NoFindings),
+        }
     }
 
     fn primary_tree(&self, inputs: &Inputs) -> Result<Option<PrimaryTree>, ControlError> {
@@ -410,6 +477,7 @@ impl ControlOptions {
         files.into_iter().any(Option::is_some)
             || self.control_node.is_some()
             || self.control_site.is_some()
+            || self.control_visit_mirrors()
             || self.control_country_tables.is_some()
             || self.control_asn_tables.is_some()
     }
@@ -418,23 +486,26 @@ impl ControlOptions {
 /// What is loaded at the start by a process that does the work itself: what is published, or else the inputs,
 /// without those that its tasks have yet to make.
 pub fn first_source(options: &Options, exists: impl Fn(&Path) -> bool) -> Source {
-    let Site { inputs, snapshot, .. } = &options.site;
+    let Site { inputs, snapshot, findings, .. } = &options.site;
     if exists(snapshot) {
         return Source::Snapshot(snapshot.clone());
     }
+    // Visits have yet to find out anything.
+    let has_no_findings = findings.as_ref().is_some_and(|file| !exists(file));
+    let inputs = if has_no_findings { inputs.without_findings() } else { inputs.clone() };
     let unbuilt: Vec<PathBuf> = options
         .site
         .made_by_tasks()
-        .filter(|(file, _)| !exists(file))
+        .filter(|(file, _)| !exists(file) && findings.as_deref() != Some(*file))
         .map(|(file, _)| file.to_owned())
         .collect();
     Source::Inputs(match inputs {
-        inputs if unbuilt.is_empty() => inputs.clone(),
+        inputs if unbuilt.is_empty() => inputs,
         Inputs::Catalog(catalog) => {
             Inputs::Catalog(catalog.with_usable(|file| !unbuilt.contains(file)))
         }
-        Inputs::MirrorManager(files) => Inputs::MirrorManagerWithout(files.clone(), unbuilt),
-        inputs => inputs.clone(),
+        Inputs::MirrorManager(files) => Inputs::MirrorManagerWithout(files, unbuilt),
+        inputs => inputs,
     })
 }
 

@@ -10,7 +10,7 @@
 //! Every list is wrapped in an object, so that it can grow. Times are in the form of RFC 3339, in UTC.
 
 mod route;
-mod time;
+pub(crate) mod time;
 mod ids;
 mod query;
 mod body;
@@ -20,6 +20,7 @@ mod stream;
 mod limits;
 mod of_tasks;
 mod of_others;
+mod of_mirrors;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ use tasks::Tasks;
 use tasks::node::NodeHandle;
 
 use crate::access::Access;
+use crate::mirrors::checker::Checker;
 use crate::requests::Requests;
 use limits::Limits;
 use reply::ApiError;
@@ -44,6 +46,7 @@ pub const INDEX: &[(&str, &str)] = &[
     ("/api/v1/queues", "queues: what waits and what runs"),
     ("/api/v1/schedules", "schedules and their next slots"),
     ("/api/v1/nodes", "the processes that run tasks"),
+    ("/api/v1/mirrors", "what checks know of mirrors; also /api/v1/mirrors/KEY"),
     ("/api/v1/kinds", "what there is to do, and its arguments"),
     ("/api/v1/doctor", "what must not be in the store; it reads all of it"),
 ];
@@ -57,12 +60,19 @@ pub struct Api {
     access: Arc<Access>,
     limits: Limits,
     own: OwnNode,
+    /// `None` if mirrors are not visited.
+    checker: Option<Arc<Checker>>,
 }
 
 impl Api {
     /// The API of these tasks. Who waits for one is told what keeps the node `own` from using the store.
     pub fn new(tasks: Tasks, access: Arc<Access>, own: OwnNode) -> Self {
-        Self { tasks, access, limits: Limits::default(), own }
+        Self { tasks, access, limits: Limits::default(), own, checker: None }
+    }
+
+    /// The same with what this checker knows of mirrors.
+    pub(crate) fn with_mirrors(self, checker: Option<Arc<Checker>>) -> Self {
+        Self { checker, ..self }
     }
 
     /// Whether it answers for this path.
@@ -102,6 +112,9 @@ impl Api {
                 Route::Task(id, TaskRoute::Whole) => {
                     of_tasks::whole(&self.tasks, &id, request, (self.own)().as_ref()).await
                 }
+                Route::Mirrors | Route::Mirror(..) => {
+                    of_mirrors::read(self.checker.as_deref(), &route, &request.query).await
+                }
                 Route::Task(id, part) => of_tasks::read(&self.tasks, &id, part, request).await,
                 Route::Doctor => {
                     of_others::examine(&self.tasks, &self.limits, &request.query).await
@@ -118,6 +131,9 @@ impl Api {
                 Ok(of_tasks::accepted(&requests.submit(&wanted).await?))
             }
             Route::Task(id, part) => of_tasks::change(&requests, &id, part, actor, request).await,
+            Route::Mirror(key, Some(verb)) => {
+                of_mirrors::change(self.checker.as_deref(), (&key, verb), &actor, request).await
+            }
             _ => of_others::change(&requests, &route, actor, request).await,
         }
     }

@@ -19,6 +19,10 @@ pub(super) enum Route {
     Schedule(String, Verb),
     /// All nodes.
     Nodes,
+    /// All mirrors.
+    Mirrors,
+    /// A mirror, and what is done to it.
+    Mirror(String, Option<Verb>),
     /// All kinds.
     Kinds,
     /// What must not be in the store.
@@ -36,7 +40,7 @@ pub(super) enum TaskRoute {
     Comment,
 }
 
-/// What is done to a queue or a schedule.
+/// What is done to a queue, a schedule or a mirror.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verb {
     Pause,
@@ -65,6 +69,12 @@ impl Route {
             ("schedules", Some(name), Some(verb)) => {
                 Self::Schedule(name.into_owned(), verb_of(verb)?)
             }
+            ("mirrors", None, None) => Self::Mirrors,
+            ("mirrors", Some(key), None) => Self::Mirror(key.into_owned(), None),
+            ("mirrors", Some(key), Some(verb)) => {
+                let verb = verb_of(verb).filter(|verb| *verb != Verb::Run)?;
+                Self::Mirror(key.into_owned(), Some(verb))
+            }
             ("nodes", None, None) => Self::Nodes,
             ("kinds", None, None) => Self::Kinds,
             ("doctor", None, None) => Self::Doctor,
@@ -78,9 +88,10 @@ impl Route {
         match self {
             Self::Tasks => &["GET", "POST"],
             Self::Task(_, Whole | Events | Attempts) => &["GET"],
+            Self::Mirrors | Self::Mirror(_, None) => &["GET"],
             Self::Queues | Self::Schedules | Self::Nodes | Self::Kinds | Self::Doctor => &["GET"],
             Self::Task(_, Cancel | Retry | Comment) => &["POST"],
-            Self::Queue(..) | Self::Schedule(..) => &["POST"],
+            Self::Queue(..) | Self::Schedule(..) | Self::Mirror(_, Some(_)) => &["POST"],
         }
     }
 }
@@ -110,11 +121,15 @@ fn verb_of(word: &str) -> Option<Verb> {
 mod tests {
     use super::*;
 
-    /// The handbook's examples are run by a test of the packages.
+    /// The handbook's examples are run by a test of the packages, but for those of mirrors.
     #[test]
     fn the_handbook_has_an_example_of_every_route() {
-        let handbook = include_str!("../../../contrib/handbook/tasks.md");
-        let examples = handbook.lines().filter_map(|line| {
+        let handbook = [
+            include_str!("../../../contrib/handbook/tasks.md"),
+            include_str!("../../../contrib/handbook/checks.md"),
+        ];
+        let lines = handbook.iter().flat_map(|chapter| chapter.lines());
+        let examples = lines.filter_map(|line| {
             let (_, url) = line.strip_prefix("$ curl ")?.split_once("http://localhost")?;
             let path = url.split([' ', '\'', '?']).next().unwrap_or(url);
             Some(Route::find(path).unwrap_or_else(|| panic!("no route: {line}")))
@@ -124,10 +139,12 @@ mod tests {
                 Route::Task(_, part) => format!("Task {part:?}"),
                 Route::Queue(_, verb) => format!("Queue {verb:?}"),
                 Route::Schedule(_, verb) => format!("Schedule {verb:?}"),
+                Route::Mirror(_, None) => "Mirror".to_owned(),
+                Route::Mirror(_, Some(verb)) => format!("Mirror {verb:?}"),
                 other => format!("{other:?}"),
             })
             .collect();
-        let all = "Doctor, Kinds, Nodes, Queue Pause, Queue Resume, Queues, Schedule Pause, \
+        let all = "Doctor, Kinds, Mirror, Mirror Pause, Mirror Resume, Mirrors, Nodes, Queue Pause, Queue Resume, Queues, Schedule Pause, \
                    Schedule Resume, Schedule Run, Schedules, Task Attempts, Task Cancel, Task Comment, \
                    Task Events, Task Retry, Task Whole, Tasks";
         assert_eq!(shown.into_iter().collect::<Vec<_>>().join(", "), all);
@@ -142,7 +159,13 @@ mod tests {
         assert_eq!(find("queues/cpu/pause"), Some(Route::Queue("cpu".into(), Verb::Pause)));
         let run = Route::Schedule("a/b".into(), Verb::Run);
         assert_eq!(find("schedules/a%2Fb/run"), Some(run));
+        assert_eq!(find("mirrors"), Some(Route::Mirrors));
+        assert_eq!(find("mirrors/a%2Fb"), Some(Route::Mirror("a/b".into(), None)));
+        let pause = Route::Mirror("7".into(), Some(Verb::Pause));
+        assert_eq!(find("mirrors/7/pause"), Some(pause));
         for odd in [
+            "mirrors/7/run",
+            "mirror/7",
             "",
             "/",
             "task",

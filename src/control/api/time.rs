@@ -4,7 +4,7 @@ use model::date;
 use store::record::Timestamp;
 
 /// A time in UTC, to the millisecond: `2026-11-21T11:01:29.000Z`. Times before 1970 are shown as its begin.
-pub(super) fn text(time: Timestamp) -> String {
+pub(crate) fn text(time: Timestamp) -> String {
     let milliseconds = u64::try_from(time.0).unwrap_or(0);
     let whole = date::Timestamp { seconds: milliseconds / 1_000 }.to_string();
     let whole = whole.strip_suffix('Z').unwrap_or(&whole);

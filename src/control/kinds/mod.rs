@@ -3,20 +3,31 @@
 pub(crate) mod compile;
 pub(crate) mod scan;
 pub(crate) mod geography;
+pub(crate) mod visit;
 pub(crate) mod purge;
 mod sleep;
 mod shared;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use store::Store;
 use tasks::{Kind, Kinds};
 
 use crate::freshness::Freshness;
+use crate::mirrors::checker::Checker;
 use crate::options::Options;
 
+/// How long sweeps stay known at most: there is one every minute.
+const KEEP_SWEEPS: Duration = Duration::from_secs(2 * 86_400);
+
 /// Those of these options.
-pub(crate) fn all(options: &Options, store: &Store, freshness: &Arc<Freshness>) -> Kinds {
+pub(crate) fn all(
+    options: &Options,
+    store: &Store,
+    freshness: &Arc<Freshness>,
+    checker: Option<&Arc<Checker>>,
+) -> Kinds {
     let (keep, site) = (options.keep, &options.site);
     let mut kinds: Vec<Arc<dyn Kind>> = Vec::new();
     if let Some(tree) = &site.tree {
@@ -34,6 +45,12 @@ pub(crate) fn all(options: &Options, store: &Store, freshness: &Arc<Freshness>) 
         freshness: Arc::clone(freshness),
         keep,
     }));
+    if let Some(checker) = checker {
+        kinds.push(Arc::new(visit::VisitMirrors {
+            checker: Arc::clone(checker),
+            keep: keep.min(KEEP_SWEEPS),
+        }));
+    }
     if options.has_test_kinds {
         kinds.push(Arc::new(sleep::Sleep { keep }));
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use store::Store;
+use store::operations::mirror::PurgeVisits;
 use store::operations::purge::{Purge, PurgeNodes};
 use store::record::OnLoss;
 use tasks::kind::{Output, Plan, Policy, Work};
@@ -17,6 +18,10 @@ use crate::options::queue;
 pub(crate) const NAME: &str = "retention.purge";
 /// How many rows are removed at once, so that nobody waits long.
 const BATCH: i64 = 500;
+/// How long visits to mirrors are kept that were judged. What followed from them is in the states of mirrors.
+const VISITS: Duration = Duration::from_secs(86_400);
+/// How many of the last visits to each mirror stay.
+const LAST_VISITS: i64 = 10;
 /// How long a node may have been away before it is forgotten.
 const NODES: Duration = Duration::from_secs(30 * 86_400);
 
@@ -35,7 +40,7 @@ impl Kind for PurgeTasks {
     }
 
     fn about(&self) -> &'static str {
-        "remove tasks that ended long ago, and nodes that have long been away"
+        "remove tasks that ended long ago, old visits to mirrors, and nodes that have long been away"
     }
 
     fn policy(&self) -> Policy {
@@ -85,10 +90,23 @@ impl PurgeTasks {
                 }
             }
         }
+        run.stage("visits");
+        let mut n_visits: i64 = 0;
+        loop {
+            run.checkpoint()?;
+            let keep = i64::try_from(VISITS.as_millis()).unwrap_or(i64::MAX);
+            let purge = PurgeVisits { keep, keep_last: LAST_VISITS, limit: BATCH };
+            let n = self.store.run(purge).await.map_err(of_store)?;
+            n_visits = n_visits.saturating_add(n);
+            if n < BATCH {
+                break;
+            }
+        }
         run.stage("nodes");
         let nodes = PurgeNodes(i64::try_from(NODES.as_millis()).unwrap_or(i64::MAX));
         let nodes = self.store.run(nodes).await.map_err(of_store)?;
-        Ok(Output { result: json!({ "tasks": n_tasks, "nodes": nodes }), then: Vec::new() })
+        let result = json!({ "tasks": n_tasks, "visits": n_visits, "nodes": nodes });
+        Ok(Output { result, then: Vec::new() })
     }
 }
 

@@ -1,4 +1,17 @@
-//! Checks of mirrors: what a catalog expects of each, and visits to them.
+//! Checks of mirrors: what a catalog expects of each, visits to them, and what follows for lists.
+//!
+//! A [`sweep`] visits what is due. A [`checker`] has what all sweeps share, [`known`] is what it keeps in memory, and
+//! [`shown`] is what is told of it.
 
 pub mod expected;
 pub mod one_visit;
+pub(crate) mod crawling;
+pub(crate) mod known;
+pub(crate) mod checker;
+mod sweep;
+pub(crate) mod shown;
+#[cfg(test)]
+mod tests;
+
+/// The name of the kind of sweeps.
+pub(crate) const VISIT: &str = "mirror.visit";

@@ -87,6 +87,7 @@ impl Elsewhere {
                 index: "primary.index".into(),
             }),
             geography: None,
+            findings: None,
         };
         let freshness = Arc::new(Freshness::default());
         let keep = Duration::from_secs(1);

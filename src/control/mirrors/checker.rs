@@ -1,0 +1,290 @@
+//! Checks of all mirrors of a site: which are due, what visits to them have shown, and what follows for lists.
+//!
+//! A sweep records each visit as soon as it has ended. Visits that are recorded and not judged are judged by
+//! whoever comes first: the sweep that made them, or the one after it was killed. So no visit is lost, and a
+//! mirror that was visited is not due again. States are replaced only if nobody else has replaced them
+//! meanwhile; else all is read again.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use checks::findings::Findings;
+use checks::observation::Visit;
+use checks::state::{Event, Pause};
+use model::families::IpVersion;
+use runtime::replace;
+use runtime::write_lock::WriteLock;
+use sources::Inputs;
+use store::Store;
+use store::operations::mirror::{LastVisits, OpenVisits, RecordVisit, WriteChecks, Written};
+use store::record::{Fact, MirrorState, MirrorVisit, Timestamp, bounds};
+use tasks::{Failure, Run, Stop};
+use tokio::sync::Mutex;
+
+use super::crawling::Crawling;
+use super::known::{Error, HISTORY, Known, PROGRESS};
+use crate::aside::aside;
+
+/// The most visits that are judged at once.
+const MAX_OPEN: i64 = 10_000;
+/// How often a change of a switch is tried again if somebody else has written the state meanwhile.
+const TRIES: usize = 5;
+
+/// Tells the time, in seconds since 1970.
+pub(crate) type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// Checks of all mirrors of a site.
+pub(crate) struct Checker {
+    pub(super) store: Store,
+    /// The name of the site; empty if the store has one only.
+    pub(super) site: String,
+    /// What mirrors should have, without findings.
+    pub(super) inputs: Inputs,
+    /// The file of findings.
+    pub(super) findings: PathBuf,
+    pub(super) crawling: Crawling,
+    pub(super) clock: Clock,
+    /// Held while it is read and changed, and not while mirrors are visited.
+    pub(super) known: Mutex<Known>,
+}
+
+/// What came of judging visits.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) n_judged: usize,
+    pub(super) events: Vec<(String, Event)>,
+    pub(super) is_own_fault: bool,
+}
+
+impl Checker {
+    /// Checks of a site. `inputs` may name findings; those do not change what mirrors should have.
+    pub(crate) fn new(
+        store: Store,
+        site: Option<&str>,
+        (inputs, findings): (&Inputs, PathBuf),
+        crawling: Crawling,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            store,
+            site: site.unwrap_or_default().to_owned(),
+            inputs: inputs.without_findings(),
+            findings,
+            crawling,
+            clock,
+            known: Mutex::default(),
+        }
+    }
+
+    /// Brings what is known up to date.
+    pub(super) async fn refresh(&self, known: &mut Known) -> Result<(), Error> {
+        // Whatever fails on the way, the next one begins anew.
+        let mut work = std::mem::take(known);
+        work.refresh(&self.store, &self.site, &self.inputs).await?;
+        *known = work;
+        Ok(())
+    }
+
+    /// Writes down what a visit has shown.
+    pub(super) async fn record(&self, visit: &Visit, run: &Run) -> Result<(), Failure> {
+        let record = serde_json::to_string(visit)
+            .map_err(|error| Failure::lasting("bad_visit", error.to_string()))?;
+        let tier = tier_of(visit);
+        let ended = visit.started.saturating_add(visit.millis / 1_000);
+        let visit = MirrorVisit {
+            mirror: visit.mirror.clone(),
+            tier,
+            round: i64::try_from(visit.round).unwrap_or(i64::MAX),
+            at: timestamp(ended),
+            record,
+        };
+        let record = RecordVisit { fence: run.fence(), site: self.site.clone(), visit };
+        held(self.store.run(record).await.map_err(of_store)?, run)
+    }
+
+    /// Judges all visits that are recorded and not judged, and writes what follows from them. `known` is up to
+    /// date.
+    pub(super) async fn judge_open(&self, known: &mut Known, run: &Run) -> Result<Tally, Failure> {
+        let open = OpenVisits { site: self.site.clone(), limit: MAX_OPEN };
+        let open = self.store.run(open).await.map_err(of_store)?;
+        if open.is_empty() && !known.is_history_new {
+            return Ok(Tally::default());
+        }
+        let visits = open.iter().filter_map(|visit| match serde_json::from_str(&visit.record) {
+            Ok(visit) => Some(visit),
+            Err(error) => {
+                tracing::warn!("a visit to mirror `{}` is left out: {error}", visit.mirror);
+                None
+            }
+        });
+        let visits: Vec<Visit> = visits.collect();
+        let n_judged = visits.len();
+        let mut work = std::mem::take(known);
+        let judged = aside(move || {
+            let judged = work.judge(&visits);
+            (work, judged)
+        });
+        let (mut work, judged) = judged.await.map_err(|error| of_check(error.into()))?;
+        let judged = judged.map_err(of_check)?;
+        self.write(&mut work, judged.states, &open, run).await?;
+        *known = work;
+        let (events, is_own_fault) = (judged.events, judged.is_own_fault);
+        Ok(Tally { n_judged, events, is_own_fault })
+    }
+
+    /// Writes states, facts, and which visits are judged: as many states at once as the store takes. If it is
+    /// killed in between, the visits to the other mirrors are judged later.
+    async fn write(
+        &self,
+        known: &mut Known,
+        states: Vec<(String, String)>,
+        open: &[MirrorVisit],
+        run: &Run,
+    ) -> Result<(), Failure> {
+        let mut facts = vec![fact(PROGRESS, known.progress_version, &known.register.progress)?];
+        if known.is_history_new {
+            facts.push(fact(HISTORY, known.history_version, &known.history)?);
+        }
+        let has_state = |key: &String| states.binary_search_by(|(of, _)| of.cmp(key)).is_ok();
+        // Of mirrors that the catalog does not have any more nothing follows.
+        let strays = open.iter().filter(|visit| !has_state(&visit.mirror));
+        let mut judged: Vec<(String, i64)> =
+            strays.map(|visit| (visit.mirror.clone(), visit.round)).collect();
+        let mut chunks: Vec<&[(String, String)]> = states.chunks(bounds::STATES).collect();
+        if chunks.is_empty() {
+            chunks.push(&[]);
+        }
+        for chunk in chunks {
+            let is_in = |key: &String| chunk.binary_search_by(|(of, _)| of.cmp(key)).is_ok();
+            let of_chunk = open.iter().filter(|visit| is_in(&visit.mirror));
+            judged.extend(of_chunk.map(|visit| (visit.mirror.clone(), visit.round)));
+            let version = |key: &String| known.versions.get(key).copied().unwrap_or(0);
+            let states = chunk.iter().map(|(key, state)| MirrorState {
+                key: key.clone(),
+                version: version(key),
+                state: state.clone(),
+            });
+            let write = WriteChecks {
+                fence: Some(run.fence()),
+                site: self.site.clone(),
+                states: states.collect(),
+                facts: std::mem::take(&mut facts),
+                judged: std::mem::take(&mut judged),
+            };
+            held(self.store.run(write).await.map_err(of_store)?, run)?;
+            for (key, _) in chunk {
+                *known.versions.entry(key.clone()).or_default() += 1;
+            }
+            run.checkpoint()?;
+        }
+        known.progress_version += 1;
+        if known.is_history_new {
+            known.history_version += 1;
+            known.is_history_new = false;
+        }
+        Ok(())
+    }
+
+    /// Pauses a mirror, or ends that; false if the catalog has no such mirror.
+    pub(crate) async fn set_pause(&self, key: &str, pause: Option<Pause>) -> Result<bool, Error> {
+        let mut tries = 0;
+        loop {
+            let mut known = self.known.lock().await;
+            self.refresh(&mut known).await?;
+            if !known.inventory.mirrors.contains_key(key) {
+                return Ok(false);
+            }
+            let mut state = known.register.mirrors.get(key).cloned().unwrap_or_default();
+            state.switches.paused.clone_from(&pause);
+            let text = state.to_json().map_err(|error| Error::State(key.to_owned(), error))?;
+            let version = known.versions.get(key).copied().unwrap_or(0);
+            let states = vec![MirrorState { key: key.to_owned(), version, state: text }];
+            let write = WriteChecks { site: self.site.clone(), states, ..WriteChecks::default() };
+            match self.store.run(write).await {
+                Err(store::Error::Overtaken(_)) if tries < TRIES => tries += 1,
+                Err(error) => return Err(error.into()),
+                // The next sweep reads it, and makes findings of it.
+                Ok(_) => return Ok(true),
+            }
+        }
+    }
+
+    /// The last visits to a mirror, the latest first.
+    pub(super) async fn last_visits(&self, key: &str, limit: i64) -> Result<Vec<Visit>, Error> {
+        let last = LastVisits { site: self.site.clone(), mirror: key.to_owned(), limit };
+        let rows = self.store.run(last).await?;
+        Ok(rows.iter().filter_map(|row| serde_json::from_str(&row.record).ok()).collect())
+    }
+
+    /// The versions of IP to visit over.
+    pub(super) async fn versions(&self) -> Result<Vec<IpVersion>, Failure> {
+        let versions = self.crawling.versions((self.clock)()).await;
+        match versions.is_empty() {
+            true => Err(Failure::may_pass(
+                "no_network",
+                "none of the well-known hosts can be connected to over IPv4 or IPv6: this machine seems to have \
+                 no network; `control.visit_over` visits all the same",
+            )),
+            false => Ok(versions),
+        }
+    }
+}
+
+/// Makes a file of findings that says nothing, if there is none.
+pub(crate) fn make_findings(path: &Path) -> Result<(), String> {
+    let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    if path.exists() {
+        return Ok(());
+    }
+    let _lock = WriteLock::acquire(path).map_err(|error| told(&error))?;
+    // Another process may have made it meanwhile.
+    if !path.exists() {
+        let empty = Findings::default().to_json();
+        replace::write(path, empty.as_bytes()).map_err(|error| told(&error))?;
+    }
+    Ok(())
+}
+
+/// The word for what a visit looked for, as it is recorded.
+pub(super) fn tier_of(visit: &Visit) -> String {
+    let word = serde_json::to_value(visit.tier).ok();
+    word.as_ref().and_then(|word| word.as_str()).unwrap_or_default().to_owned()
+}
+
+/// A time of the store.
+pub(super) fn timestamp(seconds: u64) -> Timestamp {
+    Timestamp(i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX))
+}
+
+fn fact(name: &str, version: i64, value: &impl serde::Serialize) -> Result<Fact, Failure> {
+    let value = serde_json::to_string(value)
+        .map_err(|error| Failure::lasting("bad_fact", error.to_string()))?;
+    Ok(Fact { name: name.to_owned(), version, value })
+}
+
+/// Fails if the task was lost.
+fn held(written: Written, run: &Run) -> Result<(), Failure> {
+    match written {
+        Written::Yes => Ok(()),
+        Written::Stale => {
+            run.tell(Stop::Lost);
+            Err(Failure::Stopped(Stop::Lost))
+        }
+    }
+}
+
+pub(super) fn of_store(error: store::Error) -> Failure {
+    match error {
+        store::Error::Overtaken(_) => Failure::may_pass("overtaken", error.to_string()),
+        error => Failure::may_pass("store", error.to_string()),
+    }
+}
+
+pub(super) fn of_check(error: Error) -> Failure {
+    match error {
+        Error::Store(error) => of_store(error),
+        Error::Inputs(_) => Failure::may_pass("bad_inputs", error.to_string()),
+        Error::State(..) | Error::Fact(..) => Failure::lasting("bad_state", error.to_string()),
+        Error::Thread(_) => Failure::may_pass("no_thread", error.to_string()),
+    }
+}

@@ -1,0 +1,79 @@
+//! How sweeps visit mirrors.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use model::families::IpVersion;
+use runtime::supervise::Supervisor;
+use visits::Crawler;
+use visits::guard::Guard;
+use visits::limits::Limits;
+use visits::network::Tcp;
+use visits::own_versions::{self, WELL_KNOWN};
+use visits::politeness::Politeness;
+use visits::request::UserAgent;
+use visits::resolve::{Resolver, SystemLookup};
+use visits::tls::{Roots, Tls};
+
+use super::one_visit::Error;
+use crate::options::Checks;
+
+/// The longest visit of a sweep. Others wait for the end of the sweep to be judged with it, and what was seen
+/// until then counts: the next visit asks for the rest.
+const LONGEST_VISIT: Duration = Duration::from_secs(240);
+/// For how many seconds it is believed which versions of IP this machine has.
+const BELIEVED: u64 = 600;
+
+/// How sweeps visit mirrors.
+pub(crate) struct Crawling {
+    pub(super) crawler: Crawler,
+    /// The versions of IP to visit over; empty tries which of them this machine has.
+    pub(super) over: Vec<IpVersion>,
+    /// Those that it has, and when that was found out, in seconds since 1970.
+    found: Mutex<Option<(u64, Vec<IpVersion>)>>,
+}
+
+impl Crawling {
+    /// With a crawler that is there.
+    pub(crate) fn new(crawler: Crawler, over: Vec<IpVersion>) -> Self {
+        Self { crawler, over, found: Mutex::default() }
+    }
+
+    /// Over the real network.
+    pub(crate) fn start(
+        checks: &Checks,
+        version: &str,
+        supervisor: &Supervisor,
+    ) -> Result<Self, Error> {
+        let limits = Limits { visit: LONGEST_VISIT, ..Limits::default() };
+        let crawler = Crawler {
+            guard: Guard { allow_private_targets: checks.allow_private_targets },
+            resolver: Arc::new(Resolver::start(supervisor, SystemLookup, &limits)?),
+            network: Arc::new(Tcp::default()),
+            tls: Tls::new(Roots::System)?,
+            politeness: Politeness::new(&limits),
+            agent: UserAgent::new(version, checks.contact.as_deref())?,
+            limits,
+        };
+        Ok(Self::new(crawler, checks.over.clone()))
+    }
+
+    /// The versions of IP to visit over, of which there may be none.
+    pub(super) async fn versions(&self, now: u64) -> Vec<IpVersion> {
+        if !self.over.is_empty() {
+            return self.over.clone();
+        }
+        let is_recent = |at: u64| (at..at.saturating_add(BELIEVED)).contains(&now);
+        if let Some((at, found)) = &*self.found.lock().unwrap_or_else(PoisonError::into_inner)
+            && is_recent(*at)
+        {
+            return found.clone();
+        }
+        let found = own_versions::find(&self.crawler, WELL_KNOWN, &mut ()).await;
+        if !found.is_empty() {
+            let mut known = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+            *known = Some((now, found.clone()));
+        }
+        found
+    }
+}

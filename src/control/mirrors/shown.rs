@@ -1,0 +1,100 @@
+//! What is told of mirrors, as JSON.
+
+use checks::explain::Gate;
+use checks::observation::Visit;
+use checks::state::{MirrorState, Reachability};
+use serde_json::{Value, json};
+
+use super::checker::{Checker, tier_of, timestamp};
+use super::known::{Error, Known};
+use crate::api::time;
+
+/// How many of the last visits of a mirror are told.
+const N_VISITS: i64 = 10;
+
+impl Checker {
+    /// All mirrors in short, by key.
+    pub(crate) async fn list(&self) -> Result<Value, Error> {
+        let mut known = self.known.lock().await;
+        self.refresh(&mut known).await?;
+        let now = (self.clock)();
+        let mirrors = known.inventory.mirrors.keys().map(|key| short(&known, key, now));
+        Ok(json!({
+            "now": time::text(timestamp(now)),
+            "settled": known.view().is_settled(),
+            "mirrors": mirrors.collect::<Vec<_>>(),
+        }))
+    }
+
+    /// One mirror; `None` if the catalog has no such mirror that can be visited.
+    pub(crate) async fn show(&self, key: &str) -> Result<Option<Value>, Error> {
+        let visits = self.last_visits(key, N_VISITS).await?;
+        let mut known = self.known.lock().await;
+        self.refresh(&mut known).await?;
+        if !known.inventory.mirrors.contains_key(key) {
+            return Ok(None);
+        }
+        let now = (self.clock)();
+        let mut mirror = short(&known, key, now);
+        if let Some(fields) = mirror.as_object_mut() {
+            let state = known.register.mirrors.get(key);
+            let events = state.map(|state| json!(state.events));
+            let gates = known.gates(key);
+            fields.insert("gates".into(), gates.iter().map(gate).collect());
+            fields.insert("events".into(), events.unwrap_or_else(|| json!([])));
+            fields.insert("visits".into(), visits.iter().map(visit).collect());
+        }
+        Ok(Some(json!({ "now": time::text(timestamp(now)), "mirror": mirror })))
+    }
+}
+
+fn short(known: &Known, key: &str, now: u64) -> Value {
+    let entry = known.inventory.mirrors.get(key).cloned().unwrap_or_default();
+    let unvisited = MirrorState::default();
+    let state = known.register.mirrors.get(key).unwrap_or(&unvisited);
+    let view = known.view();
+    let why = view.why_hidden(state, &entry).map(|why| why.cause(state));
+    let reachability = match state.reachability(view.settings) {
+        Reachability::Up => "up",
+        Reachability::Down => "down",
+        Reachability::Unknown => "unknown",
+    };
+    let repositories: Vec<&String> = entry.repositories().collect();
+    let n_accepted = repositories
+        .iter()
+        .filter(|repodata| view.status(state, &entry, repodata).is_accepted())
+        .count();
+    let at = |seconds: u64| time::text(timestamp(seconds));
+    json!({
+        "key": key,
+        "state": reachability,
+        "listed": why.is_none(),
+        "why": why.as_ref().map(|why| why.reason().to_owned()),
+        "since": why.as_ref().map(|why| why.since()).filter(|since| *since > 0).map(at),
+        "paused": state.switches.paused.as_ref().map(|pause| json!({
+            "since": at(pause.since),
+            "note": pause.note,
+        })),
+        "repositories": repositories.len(),
+        "accepted": n_accepted,
+        "last_visit": state.last_visit.map(|visit| at(visit.at.clock)),
+        "next_visit": known.next(key, now).map(|next| at(next.at.max(now))),
+    })
+}
+
+fn gate(gate: &Gate) -> Value {
+    json!({ "of": gate.kind.to_string(), "passed": gate.is_passed, "text": gate.text })
+}
+
+fn visit(visit: &Visit) -> Value {
+    json!({
+        "tier": tier_of(visit),
+        "started": time::text(timestamp(visit.started)),
+        "millis": visit.millis,
+        "requests": visit.requests,
+        "bytes": visit.bytes,
+        "end": visit.end,
+        "urls": visit.urls,
+        "repositories": visit.repositories,
+    })
+}
