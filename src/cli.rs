@@ -39,7 +39,10 @@ use help::{asks_running_server, complete};
 #[cfg(feature = "control")]
 pub use control::{ControlArgs, ControlCommand, MoveArgs};
 #[cfg(feature = "control")]
-pub use mirror::{MirrorArgs, MirrorCommand, ReplayArgs, VisitArgs, VisitTier};
+pub use mirror::{
+    MirrorArgs, MirrorCommand, MirrorKeyArgs, MirrorListArgs, MirrorPauseArgs, ReplayArgs,
+    VisitArgs, VisitTier,
+};
 #[cfg(feature = "scan")]
 pub use scan::ScanArgs;
 #[cfg(feature = "control")]

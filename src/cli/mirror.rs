@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 use super::config_file::ConfigArgs;
+use super::task::AskArgs;
 use crate::config::sections::data::InputOptions;
 
 /// Examples in its help.
@@ -16,6 +17,10 @@ Examples:
       The same of a mirror of MirrorManager, recorded.
   mirrorlistd mirror replay visits.jsonl
       Judge recorded visits again.
+  mirrorlistd mirror list --hidden
+      What the process that visits mirrors leaves out of the lists, and why.
+  mirrorlistd mirror show berlin
+  mirrorlistd mirror pause berlin --reason 'moves to another rack'
 
 Exit status: 0 nothing is wrong, 1 something is wrong with the mirror, the data or the network,
 2 the command line or the configuration is.";
@@ -46,6 +51,56 @@ pub enum MirrorCommand {
     /// prints such lines.
     #[command(args_override_self = true)]
     Replay(ReplayArgs),
+    /// List the mirrors as a running process knows them, which visits them
+    #[command(args_override_self = true)]
+    List(MirrorListArgs),
+    /// Show what keeps one mirror in the lists or out of them, its last visits, and what has happened to it
+    #[command(args_override_self = true)]
+    Show(MirrorKeyArgs),
+    /// Leave a mirror out of all lists until it is resumed
+    ///
+    /// It is in effect with the next compile, some minutes later at the latest. The mirror is still visited.
+    #[command(args_override_self = true)]
+    Pause(MirrorPauseArgs),
+    /// End the pause of a mirror
+    #[command(args_override_self = true)]
+    Resume(MirrorKeyArgs),
+}
+
+/// `mirrorlistd mirror list`.
+#[derive(Args, Clone, Debug)]
+pub struct MirrorListArgs {
+    /// Only those that are left out of the lists
+    #[arg(long)]
+    pub hidden: bool,
+    /// Whom to ask, and how to print.
+    #[command(flatten)]
+    pub ask: AskArgs,
+}
+
+/// `mirrorlistd mirror show` and `mirrorlistd mirror resume`.
+#[derive(Args, Clone, Debug)]
+pub struct MirrorKeyArgs {
+    /// The key of the mirror: its name in the catalog, or the id of its host in MirrorManager
+    #[arg(value_name = "KEY")]
+    pub key: String,
+    /// Whom to ask, and how to print.
+    #[command(flatten)]
+    pub ask: AskArgs,
+}
+
+/// `mirrorlistd mirror pause`.
+#[derive(Args, Clone, Debug)]
+pub struct MirrorPauseArgs {
+    /// The key of the mirror: its name in the catalog, or the id of its host in MirrorManager
+    #[arg(value_name = "KEY")]
+    pub key: String,
+    /// Why, for whoever looks at it later
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Whom to ask, and how to print.
+    #[command(flatten)]
+    pub ask: AskArgs,
 }
 
 /// `mirrorlistd mirror visit`.

@@ -33,6 +33,8 @@ mod control;
 #[cfg(feature = "control")]
 mod mirror_commands;
 #[cfg(feature = "control")]
+mod mirror_sweeps;
+#[cfg(feature = "control")]
 mod store_move;
 #[cfg(feature = "control")]
 mod task_commands;

@@ -33,6 +33,7 @@ const TWO_STORES: &str =
 const FIRST_STEPS: &str =
     "`tests/clients/first_steps.rs` runs this chapter, with mirrors that exist";
 
+const SWEEPS: &str = "tests/it/mirror_sweeps.rs does it with mirrors on loopback";
 const VISITS: &str =
     "there is no such mirror; `tests/it/mirror_commands.rs` visits mirrors on loopback";
 
@@ -72,6 +73,11 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         VISITS,
     ),
     ("checks.md", "mirrorlistd mirror replay visits.jsonl", VISITS),
+    ("checks.md", "mirrorlistd mirror list --hidden", SWEEPS),
+    ("checks.md", "mirrorlistd mirror show berlin", SWEEPS),
+    ("checks.md", "mirrorlistd mirror pause berlin --reason 'moves to another rack'", SWEEPS),
+    ("checks.md", "mirrorlistd mirror resume berlin", SWEEPS),
+    ("checks.md", "mirrorlistd task run mirror.visit mirror=berlin", SWEEPS),
     ("first-steps.md", "createrepo_c tree/9/x86_64", FIRST_STEPS),
     ("first-steps.md", "mirrorlistd scan tree -o primary.index", FIRST_STEPS),
     (

@@ -29,7 +29,7 @@ const MAX_TOKEN_FILE: u64 = 4_096;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The API of a running process.
-pub(super) struct Api {
+pub(in crate::commands) struct Api {
     address: Address,
     token: Option<String>,
     /// Becomes true when the user asks to stop.
@@ -38,7 +38,7 @@ pub(super) struct Api {
 
 /// Why there is no answer, or not the one that was asked for.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ApiError {
+pub(in crate::commands) enum ApiError {
     /// There is no answer.
     #[error("{0}")]
     NoAnswer(#[from] AdminError),
@@ -114,7 +114,7 @@ impl From<ApiError> for Trouble {
 
 impl Api {
     /// The API that options name, or the usual one.
-    pub(super) fn find(ask: &AskArgs) -> Result<Self, Trouble> {
+    pub(in crate::commands) fn find(ask: &AskArgs) -> Result<Self, Trouble> {
         let token = ask.token_file.as_deref().map(read_token).transpose()?;
         let address = match (&ask.admin, &ask.config) {
             (Some(address), _) => address.clone(),
@@ -134,7 +134,7 @@ impl Api {
     }
 
     /// What is at `target`.
-    pub(super) fn get(&self, target: &str) -> Result<Value, ApiError> {
+    pub(in crate::commands) fn get(&self, target: &str) -> Result<Value, ApiError> {
         self.send(&AdminRequest { timeout: TIMEOUT, ..AdminRequest::get(target) })
     }
 
@@ -144,7 +144,7 @@ impl Api {
     }
 
     /// Asks for a change.
-    pub(super) fn post(&self, target: &str, body: &Value) -> Result<Value, ApiError> {
+    pub(in crate::commands) fn post(&self, target: &str, body: &Value) -> Result<Value, ApiError> {
         let body = body.to_string();
         self.send(&AdminRequest {
             method: "POST",
@@ -164,7 +164,7 @@ impl Api {
     }
 
     /// The reason why an answer makes no sense.
-    pub(super) fn other_version(&self, reason: impl Into<String>) -> ApiError {
+    pub(in crate::commands) fn other_version(&self, reason: impl Into<String>) -> ApiError {
         ApiError::OtherVersion { address: self.address.clone(), reason: reason.into() }
     }
 }
@@ -260,7 +260,7 @@ pub(super) fn target(path: &str, parameters: &[(&str, String)]) -> String {
 }
 
 /// Appends a text as it may stand in a path or a query.
-pub(super) fn push_encoded(text: &str, out: &mut String) {
+pub(in crate::commands) fn push_encoded(text: &str, out: &mut String) {
     for character in text.chars() {
         match character {
             'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '.' | '_' | '~' | ',' | ':' => {

@@ -5,16 +5,16 @@
 //! several any of them answers. Text that comes from the other side is shown without what would move the
 //! cursor of a terminal.
 
-mod api;
+pub(super) mod api;
 mod arguments;
 mod changes;
-mod outcome;
+pub(super) mod outcome;
 mod overview;
-mod record;
+pub(super) mod record;
 mod screen;
 mod show;
-mod table;
-mod times;
+pub(super) mod table;
+pub(super) mod times;
 mod wait;
 
 use std::process::ExitCode;

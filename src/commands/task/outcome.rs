@@ -8,26 +8,26 @@ use crate::commands::output::{FAILURE, USAGE, finish};
 
 /// Why a command has failed.
 #[derive(Debug)]
-pub(super) struct Trouble {
+pub(in crate::commands) struct Trouble {
     /// The exit status.
-    pub(super) status: u8,
+    pub(in crate::commands) status: u8,
     /// One line for people.
-    pub(super) reason: String,
+    pub(in crate::commands) reason: String,
 }
 
 impl Trouble {
     /// The command line makes no sense.
-    pub(super) fn usage(reason: impl Into<String>) -> Self {
+    pub(in crate::commands) fn usage(reason: impl Into<String>) -> Self {
         Self { status: USAGE, reason: reason.into() }
     }
 
     /// Something is at fault that the command line does not say.
-    pub(super) fn failure(reason: impl Into<String>) -> Self {
+    pub(in crate::commands) fn failure(reason: impl Into<String>) -> Self {
         Self { status: FAILURE, reason: reason.into() }
     }
 }
 
 /// Prints what the API has said.
-pub(super) fn print_json(value: &Value) -> ExitCode {
+pub(in crate::commands) fn print_json(value: &Value) -> ExitCode {
     finish(format_args!("{value:#}\n"))
 }

@@ -121,23 +121,23 @@ fn in_groups(number: i64, separator: char) -> String {
 }
 
 /// The objects in a list of the API, which stands alone or beside other keys.
-pub(super) fn items<'a>(value: &'a Value, name: &str) -> Result<&'a [Value], String> {
+pub(in crate::commands) fn items<'a>(value: &'a Value, name: &str) -> Result<&'a [Value], String> {
     let list = value.as_array().or_else(|| value.get(name)?.as_array());
     list.map(Vec::as_slice).ok_or_else(|| format!("it holds no list `{name}`"))
 }
 
 /// The time of the one who answers, or else of this host, in seconds since 1970.
-pub(super) fn now(answer: &Value) -> i64 {
+pub(in crate::commands) fn now(answer: &Value) -> i64 {
     times::parse(text(answer, "now")).unwrap_or_else(times::now)
 }
 
 /// A text in an object; empty if there is none.
-pub(super) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+pub(in crate::commands) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or("")
 }
 
 /// A number in an object; 0 if there is none.
-pub(super) fn int(value: &Value, name: &str) -> i64 {
+pub(in crate::commands) fn int(value: &Value, name: &str) -> i64 {
     value.get(name).and_then(Value::as_i64).unwrap_or(0)
 }
 

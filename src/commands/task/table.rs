@@ -21,18 +21,18 @@ pub(super) fn terminal_width(stream: impl IsTerminal + std::os::fd::AsFd) -> Opt
 }
 
 /// Rows of text under headings.
-pub(super) struct Table {
+pub(in crate::commands) struct Table {
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// A table without rows.
-    pub(super) fn new(headings: &[&str]) -> Self {
+    pub(in crate::commands) fn new(headings: &[&str]) -> Self {
         Self { rows: vec![headings.iter().map(|heading| (*heading).to_owned()).collect()] }
     }
 
     /// Adds a row. What would do something to a terminal is escaped.
-    pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+    pub(in crate::commands) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         let shown = |cell: String| match printable(&cell) {
             cell if cell.is_empty() => NOTHING.to_owned(),
             cell => cell,
@@ -41,7 +41,7 @@ impl Table {
     }
 
     /// The same without a column in which no row says anything.
-    pub(super) fn without_empty(mut self, heading: &str) -> Self {
+    pub(in crate::commands) fn without_empty(mut self, heading: &str) -> Self {
         let column = self.rows.first().and_then(|row| row.iter().position(|cell| cell == heading));
         let says_nothing = |row: &Vec<String>, at| row.get(at).is_none_or(|cell| cell == NOTHING);
         if let Some(at) = column
@@ -55,7 +55,7 @@ impl Table {
     }
 
     /// The table for standard output.
-    pub(super) fn for_stdout(&self) -> String {
+    pub(in crate::commands) fn for_stdout(&self) -> String {
         self.render(terminal_width(io::stdout()))
     }
 

@@ -32,7 +32,7 @@ pub(super) fn now() -> i64 {
 }
 
 /// How long ago a time was: `3 min ago`, or `in 3 min`; as it is if it is no time.
-pub(super) fn ago(text: &str, now: i64) -> String {
+pub(in crate::commands) fn ago(text: &str, now: i64) -> String {
     match parse(text).map(|then| now.saturating_sub(then)) {
         None => text.to_owned(),
         Some(0) => "now".into(),
@@ -47,7 +47,7 @@ pub(super) fn between(from: Option<&str>, to: Option<&str>) -> Option<i64> {
 }
 
 /// A length of time, in its largest unit.
-pub(super) fn length(seconds: i64) -> String {
+pub(in crate::commands) fn length(seconds: i64) -> String {
     match seconds {
         ..=119 => format!("{seconds} s"),
         120..=7_199 => format!("{} min", seconds / 60),

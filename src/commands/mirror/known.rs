@@ -1,0 +1,219 @@
+//! `mirrorlistd mirror list`, `show`, `pause` and `resume`: asks a running process what it knows of mirrors.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use crate::cli::{MirrorKeyArgs, MirrorListArgs, MirrorPauseArgs};
+use crate::commands::meant::meant;
+use crate::commands::output::{fail, finish};
+use crate::commands::task::api::{Api, ApiError, push_encoded};
+use crate::commands::task::outcome::{Trouble, print_json};
+use crate::commands::task::record::{items, now, text};
+use crate::commands::task::table::Table;
+use crate::commands::task::times;
+use encode::terminal::printable;
+use runtime::log;
+
+/// `mirror list`.
+pub(super) fn list(args: &MirrorListArgs) -> ExitCode {
+    told(|| {
+        let api = Api::find(&args.ask)?;
+        let mut answer = api.get("/api/v1/mirrors")?;
+        if args.hidden
+            && let Some(mirrors) = answer.get_mut("mirrors").and_then(Value::as_array_mut)
+        {
+            mirrors.retain(|mirror| !is(mirror, "listed"));
+        }
+        let mirrors = items(&answer, "mirrors").map_err(|reason| api.other_version(reason))?;
+        if args.ask.json {
+            return Ok(print_json(&answer));
+        }
+        let now = now(&answer);
+        let mut table =
+            Table::new(&["MIRROR", "STATE", "LISTED", "REPOSITORIES", "VISITED", "WHY"]);
+        for mirror in mirrors {
+            let number = |name: &str| mirror.get(name).and_then(Value::as_u64).unwrap_or(0);
+            table.row([
+                text(mirror, "key").to_owned(),
+                text(mirror, "state").to_owned(),
+                if is(mirror, "listed") { "yes".into() } else { "no".into() },
+                format!("{} of {}", number("accepted"), number("repositories")),
+                ago(mirror, "last_visit", now),
+                why(mirror, now),
+            ]);
+        }
+        Ok(finish(table.for_stdout()))
+    })
+}
+
+/// `mirror show`.
+pub(super) fn show(args: &MirrorKeyArgs) -> ExitCode {
+    told(|| {
+        let api = Api::find(&args.ask)?;
+        let answer =
+            api.get(&path(&args.key, "")).map_err(|error| unknown(&api, &args.key, error))?;
+        if args.ask.json {
+            return Ok(print_json(&answer));
+        }
+        let mirror = answer.get("mirror").ok_or_else(|| api.other_version("there is no mirror"))?;
+        Ok(finish(shown(mirror, now(&answer))))
+    })
+}
+
+/// `mirror pause`.
+pub(super) fn pause(args: &MirrorPauseArgs) -> ExitCode {
+    told(|| {
+        let api = Api::find(&args.ask)?;
+        let body = json!({ "reason": args.reason });
+        let answer = api.post(&path(&args.key, "/pause"), &body);
+        let answer = answer.map_err(|error| unknown(&api, &args.key, error))?;
+        Ok(match args.ask.json {
+            true => print_json(&answer),
+            false => finish(
+                printable(&format!(
+                    "mirror {} is paused: it is left out of the lists until it is resumed",
+                    args.key
+                )) + "\n",
+            ),
+        })
+    })
+}
+
+/// `mirror resume`.
+pub(super) fn resume(args: &MirrorKeyArgs) -> ExitCode {
+    told(|| {
+        let api = Api::find(&args.ask)?;
+        let answer = api.post(&path(&args.key, "/resume"), &json!({}));
+        let answer = answer.map_err(|error| unknown(&api, &args.key, error))?;
+        Ok(match args.ask.json {
+            true => print_json(&answer),
+            false => finish(printable(&format!("mirror {} is not paused", args.key)) + "\n"),
+        })
+    })
+}
+
+fn told(work: impl FnOnce() -> Result<ExitCode, Trouble>) -> ExitCode {
+    log::install(None);
+    work().unwrap_or_else(|Trouble { status, reason }| fail(status, reason))
+}
+
+fn path(key: &str, verb: &str) -> String {
+    let mut path = "/api/v1/mirrors/".to_owned();
+    push_encoded(key, &mut path);
+    path + verb
+}
+
+/// The reason, with what was meant if there is no such mirror.
+fn unknown(api: &Api, key: &str, error: ApiError) -> Trouble {
+    if !matches!(error, ApiError::Refused { status: 404, .. }) {
+        return error.into();
+    }
+    let Ok(answer) = api.get("/api/v1/mirrors") else { return error.into() };
+    let mirrors = items(&answer, "mirrors").unwrap_or_default();
+    let keys: Vec<&str> = mirrors.iter().map(|mirror| text(mirror, "key")).collect();
+    let meant = meant(key, &keys);
+    Trouble::failure(printable(&format!("there is no mirror `{key}` that is visited; {meant}")))
+}
+
+fn is(mirror: &Value, name: &str) -> bool {
+    mirror.get(name).and_then(Value::as_bool) == Some(true)
+}
+
+fn ago(value: &Value, name: &str, now: i64) -> String {
+    match text(value, name) {
+        "" => String::new(),
+        at => times::ago(at, now),
+    }
+}
+
+/// Why a mirror is not listed, and since when.
+fn why(mirror: &Value, now: i64) -> String {
+    let note = mirror.get("paused").map_or("", |paused| text(paused, "note"));
+    let mut why = text(mirror, "why").to_owned();
+    if !note.is_empty() {
+        why = format!("{why} by {note}");
+    }
+    match ago(mirror, "since", now) {
+        since if since.is_empty() => why,
+        since => format!("{why}, {since}"),
+    }
+}
+
+fn shown(mirror: &Value, now: i64) -> String {
+    let list = |name: &str| mirror.get(name).and_then(Value::as_array).into_iter().flatten();
+    let mut lines = printable(text(mirror, "key"));
+    let visits = [("last_visit", "visited"), ("next_visit", "next visit")];
+    for (name, told) in visits {
+        let at = ago(mirror, name, now);
+        if !at.is_empty() {
+            // Writing to a String does not fail.
+            let _ = write!(lines, ", {told} {at}");
+        }
+    }
+    lines.push('\n');
+    if let Some(paused) = mirror.get("paused").filter(|paused| !paused.is_null()) {
+        lines += &printable(&format!("paused by {}", text(paused, "note")));
+        lines.push('\n');
+    }
+    for gate in list("gates") {
+        let mark = match gate.get("passed").and_then(Value::as_bool) {
+            Some(true) => "ok",
+            Some(false) => "NO",
+            None => "? ",
+        };
+        lines += &printable(&format!("{mark}  {}: {}", text(gate, "of"), text(gate, "text")));
+        lines.push('\n');
+    }
+    let events: Vec<&Value> = list("events").collect();
+    if !events.is_empty() {
+        lines += "\nEvents\n";
+    }
+    for event in events {
+        let n = event.get("count").and_then(Value::as_u64).unwrap_or(1);
+        let kind = match event.get("kind") {
+            Some(Value::String(word)) => word.clone(),
+            Some(Value::Object(failed)) => {
+                failed.values().find_map(Value::as_str).unwrap_or_default().to_owned()
+            }
+            _ => String::new(),
+        };
+        let last = event.get("last").and_then(Value::as_i64).unwrap_or(0);
+        let ago = times::length(now.saturating_sub(last).max(0));
+        let (subject, detail) = (text(event, "subject"), text(event, "detail"));
+        let line = format!("  {ago} ago  {kind} x {n}  {subject}  {detail}");
+        lines += printable(&line).trim_end();
+        lines.push('\n');
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mirror_is_shown_with_its_gates_and_events() {
+        let mirror = json!({
+            "key": "berlin",
+            "last_visit": "2026-11-27T12:00:00.000Z",
+            "next_visit": null,
+            "paused": {"since": "2026-11-27T11:00:00.000Z", "note": "user 0: moves\u{1b}"},
+            "gates": [
+                {"of": "mirror", "passed": false, "text": "paused"},
+                {"of": "http://a/ over IPv6", "passed": null, "text": "not tested"},
+            ],
+            "events": [{"kind": {"failed": "connect_refused"}, "subject": "http://a/",
+                        "detail": "refused", "first": 1, "last": 1_795_780_740, "count": 3}],
+        });
+        assert_eq!(
+            shown(&mirror, 1_795_780_860),
+            "berlin, visited 60 s ago\n\
+             paused by user 0: moves\\u{1b}\n\
+             NO  mirror: paused\n\
+             ?   http://a/ over IPv6: not tested\n\n\
+             Events\n  2 min ago  connect_refused x 3  http://a/  refused\n"
+        );
+    }
+}
