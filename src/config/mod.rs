@@ -12,6 +12,8 @@ pub mod section_macro;
 pub mod sections;
 mod source_conflict;
 pub mod written;
+#[cfg(feature = "control")]
+mod first_source;
 pub mod resolved;
 
 pub use resolved::Config;

@@ -6,7 +6,9 @@ use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 
 #[cfg(feature = "control")]
-use super::sections::control::{Context, ControlError, ControlOptions, first_source};
+use super::first_source::first_source;
+#[cfg(feature = "control")]
+use super::sections::control::{Context, ControlError, ControlOptions};
 use super::sections::data::{self, InputOptions};
 use super::sections::listen::PublicAddress;
 use super::written::{self, Written};

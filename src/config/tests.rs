@@ -12,7 +12,8 @@ use answer::shaping::Shaping;
 /// A configuration in which every option has an effect: real data, watched, with an admin listener.
 const BASE: &str = "demo = false\nwatch = true\nadmin.listen = 'unix:/run/admin'\n\
                     answer.public_explain = true\ncontrol.state = '/state'\n\
-                    cache = '/cache'\nfindings_file = '/findings'\ncontrol.visit_mirrors = true\n";
+                    cache = '/var/lib/mirrormanager/mirrorlist_cache.proto'\n\
+                    findings_file = '/findings'\ncontrol.visit_mirrors = true\n";
 /// The switches in it that are off by default.
 const ON_IN_BASE: [&str; 3] = ["watch", "answer.public_explain", "control.visit_mirrors"];
 

@@ -34,6 +34,7 @@ const FIRST_STEPS: &str =
     "`tests/clients/first_steps.rs` runs this chapter, with mirrors that exist";
 
 const SWEEPS: &str = "tests/it/mirror_sweeps.rs does it with mirrors on loopback";
+
 const VISITS: &str =
     "there is no such mirror; `tests/it/mirror_commands.rs` visits mirrors on loopback";
 
