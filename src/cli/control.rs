@@ -8,7 +8,8 @@ use super::config_file::ConfigArgs;
 use crate::config::sections::admin::AdminOptions;
 use crate::config::sections::control::ControlOptions;
 use crate::config::sections::data::InputOptions;
-use crate::config::values::{PostgresAddress, SecretParser};
+use crate::config::values::SecretParser;
+use crate::config::values::control::PostgresAddress;
 
 /// Examples in its help.
 pub(super) const EXAMPLES: &str = "\

@@ -54,12 +54,13 @@ pub enum MirrorCommand {
     /// List the mirrors as a running process knows them, which visits them
     #[command(args_override_self = true)]
     List(MirrorListArgs),
-    /// Show what keeps one mirror in the lists or out of them, its last visits, and what has happened to it
+    /// Show what keeps one mirror in the lists or out of them, and what has happened to it
     #[command(args_override_self = true)]
     Show(MirrorKeyArgs),
     /// Leave a mirror out of all lists until it is resumed
     ///
-    /// It is in effect with the next compile, some minutes later at the latest. The mirror is still visited.
+    /// It is in effect with the compile that follows the next look at mirrors, within minutes. The mirror is still
+    /// visited.
     #[command(args_override_self = true)]
     Pause(MirrorPauseArgs),
     /// End the pause of a mirror
@@ -70,7 +71,7 @@ pub enum MirrorCommand {
 /// `mirrorlistd mirror list`.
 #[derive(Args, Clone, Debug)]
 pub struct MirrorListArgs {
-    /// Only those that are left out of the lists
+    /// Only those that lists leave out, wholly or partly
     #[arg(long)]
     pub hidden: bool,
     /// Whom to ask, and how to print.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::definition::{OptionValue, Show, ShownDefault, ValueKind, choice, choices};
 #[cfg(feature = "control")]
-use super::values::IpFamily;
+use super::values::control::IpFamily;
 use super::values::{
     AliasTable, ClientAddress, Count, Fallback, HostName, ListenAddress, LogLevel, Nat64Prefix,
     Policy, Profile, Protocol, Requesters, SocketMode, TrustedProxy,
@@ -21,13 +21,13 @@ impl OptionValue for TrustedProxy {}
 impl OptionValue for HostName {}
 impl OptionValue for Nat64Prefix {}
 #[cfg(feature = "control")]
-impl OptionValue for super::values::NodeName {}
+impl OptionValue for super::values::control::NodeName {}
 #[cfg(feature = "control")]
-impl OptionValue for super::values::SiteName {}
+impl OptionValue for super::values::control::SiteName {}
 #[cfg(feature = "control")]
-impl OptionValue for super::values::PostgresAddress {}
+impl OptionValue for super::values::control::PostgresAddress {}
 #[cfg(feature = "control")]
-impl OptionValue for super::values::Contact {}
+impl OptionValue for super::values::control::Contact {}
 impl OptionValue for Fallback {}
 
 impl OptionValue for AliasTable {

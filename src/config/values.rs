@@ -128,71 +128,6 @@ impl FromStr for HostName {
     }
 }
 
-/// The name of a process among those that share a store.
-#[cfg(feature = "control")]
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct NodeName(pub String);
-
-#[cfg(feature = "control")]
-impl FromStr for NodeName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        parse_name(text, "node").map(Self)
-    }
-}
-
-/// The name of files that processes of one store share.
-#[cfg(feature = "control")]
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SiteName(pub String);
-
-#[cfg(feature = "control")]
-impl FromStr for SiteName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        parse_name(text, "site").map(Self)
-    }
-}
-
-/// A name that is plain everywhere: in a store, in an address, in a metric.
-#[cfg(feature = "control")]
-fn parse_name(text: &str, of: &str) -> Result<String, String> {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    match (1..=100).contains(&text.len()) && text.chars().all(is_part) {
-        true => Ok(text.into()),
-        false => Err(format!(
-            "`{text}` is no name of a {of}: at most 100 letters, digits, dots, dashes and underscores"
-        )),
-    }
-}
-
-/// The address of a PostgreSQL. It may hold a password, so messages do not repeat it.
-#[cfg(feature = "control")]
-#[derive(Clone, PartialEq, Eq)]
-pub struct PostgresAddress(pub String);
-
-#[cfg(feature = "control")]
-impl fmt::Debug for PostgresAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PostgresAddress(…)")
-    }
-}
-
-#[cfg(feature = "control")]
-impl FromStr for PostgresAddress {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let is_address = ["postgresql://", "postgres://"].iter().any(|head| text.starts_with(head));
-        match is_address && !text.contains(char::is_control) {
-            true => Ok(Self(text.into())),
-            false => Err("an address of PostgreSQL begins with postgresql://".into()),
-        }
-    }
-}
-
 /// A prefix behind which a translator puts IPv4 addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Nat64Prefix(pub embedded::Nat64Prefix);
@@ -314,42 +249,6 @@ impl FromStr for Protocol {
     }
 }
 
-/// A version of IP.
-#[cfg(feature = "control")]
-#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum IpFamily {
-    /// IPv4.
-    Ipv4,
-    /// IPv6.
-    Ipv6,
-}
-
-#[cfg(feature = "control")]
-impl From<IpFamily> for model::families::IpVersion {
-    fn from(written: IpFamily) -> Self {
-        match written {
-            IpFamily::Ipv4 => Self::V4,
-            IpFamily::Ipv6 => Self::V6,
-        }
-    }
-}
-
-/// Where owners of mirrors reach the operator: a URL or an address of mail.
-#[cfg(feature = "control")]
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Contact(pub String);
-
-#[cfg(feature = "control")]
-impl FromStr for Contact {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let agent = visits::request::UserAgent::new("0", Some(text));
-        agent.map(|_| Self(text.into())).map_err(|error| format!("`{text}` is no contact: {error}"))
-    }
-}
-
 /// A set of rules for the shape of answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -462,6 +361,10 @@ macro_rules! deserialize_from_str {
     };
 }
 
+// Where the macro above is known.
+#[cfg(feature = "control")]
+pub mod control;
+
 deserialize_from_str!(ListenAddress, "an address");
 deserialize_from_str!(SocketMode, "a mode in octal, in quotes");
 deserialize_from_str!(TrustedProxy, "a network prefix or `none`");
@@ -469,15 +372,6 @@ deserialize_from_str!(HostName, "a host name");
 deserialize_from_str!(Nat64Prefix, "a prefix of IPv6");
 deserialize_from_str!(Fallback, "a URL");
 deserialize_from_str!(Protocol, "https, http, ftp or rsync");
-#[cfg(feature = "control")]
-deserialize_from_str!(NodeName, "the name of a node");
-#[cfg(feature = "control")]
-deserialize_from_str!(Contact, "a URL or an address of mail");
-#[cfg(feature = "control")]
-deserialize_from_str!(SiteName, "the name of a site");
-#[cfg(feature = "control")]
-deserialize_from_str!(PostgresAddress, "an address of PostgreSQL");
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,9 +6,8 @@ use std::time::Duration;
 use clap::ArgAction;
 
 use crate::config::section_macro::{Section, section};
-use crate::config::values::{
-    Contact, Count, IpFamily, NodeName, PostgresAddress, SecretParser, SiteName,
-};
+use crate::config::values::control::{Contact, IpFamily, NodeName, PostgresAddress, SiteName};
+use crate::config::values::{Count, SecretParser};
 use control::options::{
     Budgets, Checks, Every, GeographyTables, Options, PostgresUrl, PrimaryTree, Site, StoreLocation,
 };
