@@ -70,6 +70,22 @@ pub struct MirrorFindings {
     pub directories: BTreeMap<String, Standing>,
 }
 
+impl MirrorFindings {
+    /// The standing that holds for a directory: its own, or that of the nearest one above it.
+    pub fn standing(&self, directory: &str) -> Option<&Standing> {
+        let mut name = directory;
+        loop {
+            if let Some(standing) = self.directories.get(name) {
+                return Some(standing);
+            }
+            if name.is_empty() {
+                return None;
+            }
+            name = name.rsplit_once('/').map_or("", |(above, _)| above);
+        }
+    }
+}
+
 /// What is known of a base URL.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(from = "WrittenUrl", into = "WrittenUrl")]

@@ -141,7 +141,7 @@ impl<'a> Candidate<'a> {
     }
 
     fn is_listed(&self, directory: &str) -> bool {
-        let is_hidden = matches!(self.standing(directory), Some(Standing::Hidden(_)));
+        let is_hidden = matches!(self.findings.standing(directory), Some(Standing::Hidden(_)));
         self.findings.hidden.is_none() && !is_hidden && self.has_url_of(directory)
     }
 
@@ -166,20 +166,6 @@ impl<'a> Candidate<'a> {
         match urls().all(|url| down(url).is_some()) {
             true => urls().filter_map(down).max_by_key(|(since, _)| *since),
             false => None,
-        }
-    }
-
-    /// The standing that holds for a directory: its own, or that of the nearest one above it.
-    fn standing(&self, directory: &str) -> Option<&Standing> {
-        let mut name = directory;
-        loop {
-            if let Some(standing) = self.findings.directories.get(name) {
-                return Some(standing);
-            }
-            if name.is_empty() {
-                return None;
-            }
-            name = name.rsplit_once('/').map_or("", |(above, _)| above);
         }
     }
 
@@ -246,7 +232,7 @@ impl<'a> Candidate<'a> {
         let kept: Vec<(&str, Standing)> = others
             .into_iter()
             .flat_map(Tree::tops)
-            .map(|top| (top, self.standing(top).cloned().unwrap_or(Standing::Current)))
+            .map(|top| (top, self.findings.standing(top).cloned().unwrap_or(Standing::Current)))
             .collect();
         let MirrorFindings { directories, urls: found, .. } = &mut self.findings;
         for top in listed.into_iter().flat_map(Tree::tops) {

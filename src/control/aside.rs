@@ -1,4 +1,4 @@
-//! Work that does not yield, on a thread of its own, behind everything else on the machine.
+//! Work that does not yield, on a thread of its own, behind what answers.
 
 use tokio::sync::oneshot;
 
@@ -19,7 +19,8 @@ pub(crate) async fn aside<T: Send + 'static>(
 ) -> Result<T, NoThread> {
     let (sender, receiver) = oneshot::channel();
     std::thread::Builder::new().name("checks".to_owned()).spawn(move || {
-        runtime::priority::lower_fully();
+        // Others wait for what is known of mirrors.
+        runtime::priority::lower();
         // Fails only if nobody waits any more.
         drop(sender.send(work()));
     })?;

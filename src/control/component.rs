@@ -276,7 +276,10 @@ fn checker(
     };
     let inputs = (&options.site.inputs, findings.clone());
     let site = options.site_name.as_deref();
-    Ok(Some(Arc::new(Checker::new(store.clone(), site, inputs, crawling, Arc::new(now)))))
+    let others = options.site.made_by_tasks().filter(|(_, kind)| *kind != VISIT);
+    let awaited = others.map(|(file, _)| file.to_owned()).collect();
+    let checker = Checker::new(store.clone(), site, inputs, crawling, Arc::new(now));
+    Ok(Some(Arc::new(checker.awaiting(awaited))))
 }
 
 /// All schedules. One of each site is of its own, if its tasks are. Where in its period each begins is up to

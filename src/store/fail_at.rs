@@ -10,6 +10,8 @@
 //! | `NAME.committed` | it is done, and nobody was told |
 //! | `migrate.begun` | some tables of a new store are made, reached before each of them |
 //! | `effect.renamed` | a snapshot is published, and its task has not ended |
+//! | `visit.recorded` | what a mirror has shown is written down, and not judged |
+//! | `findings.renamed` | findings are published, and their task has not ended |
 
 /// Aborts the process if the environment says so.
 #[cfg(feature = "fail-points")]

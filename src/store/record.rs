@@ -471,6 +471,25 @@ pub struct MirrorVisit {
     pub record: String,
 }
 
+impl MirrorVisit {
+    /// Which visit it is.
+    pub fn name(&self) -> VisitName {
+        let Self { mirror, round, tier, .. } = self;
+        VisitName { mirror: mirror.clone(), round: *round, tier: tier.clone() }
+    }
+}
+
+/// Which visit. There is one of these at a site.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct VisitName {
+    /// The key of the mirror.
+    pub mirror: String,
+    /// The round.
+    pub round: i64,
+    /// What was looked for.
+    pub tier: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

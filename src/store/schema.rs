@@ -175,6 +175,7 @@ const MIRRORS: &[&str] = &[
     ){strict}",
     "CREATE INDEX mirror_visit_open ON mirror_visit(site, id) WHERE judged = 0",
     "CREATE INDEX mirror_visit_of ON mirror_visit(site, mirror, id)",
+    "CREATE INDEX mirror_visit_judged ON mirror_visit(at) WHERE judged = 1",
     "CREATE TABLE check_fact(
         site TEXT NOT NULL,
         name TEXT NOT NULL,

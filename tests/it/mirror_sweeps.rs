@@ -107,7 +107,7 @@ fn mirrors_are_visited_and_what_they_lack_is_not_listed() {
     let list = String::from_utf8(site.ask(&["mirror", "list"]).stdout).unwrap();
     assert!(list.starts_with("MIRROR "), "{list}");
     let lima = list.lines().find(|line| line.starts_with("lima ")).unwrap();
-    assert!(lima.contains("0 of 1"), "{list}");
+    assert!(lima.contains("0 of 1") && lima.contains(" no "), "{list}");
     let shown = String::from_utf8(site.ask(&["mirror", "show", "lima"]).stdout).unwrap();
     assert!(shown.contains("repository 9/x86_64: "), "{shown}");
     let unknown = site.ask(&["mirror", "show", "olso"]);

@@ -21,7 +21,7 @@ fn join(folder: &Path, name: &str) -> String {
 }
 
 /// What an export of one queue is.
-const FILE: &str = r#"{"mirrorlistd_store":1,"schema":SCHEMA,"numbers":{"task":7,"task_event":31}}
+const FILE: &str = r#"{"mirrorlistd_store":1,"schema":SCHEMA,"numbers":{"task":7,"task_event":31,"mirror":3,"mirror_visit":5}}
 {"queue":{"name":"cpu","max_running":1,"paused_at":null,"paused_by":null,"reason":null}}
 {"end":{"rows":1}}
 "#;

@@ -35,6 +35,7 @@ mod model;
 mod traps;
 mod transfer;
 mod mirrors;
+mod sweeps;
 mod killed;
 mod stopped;
 mod sites;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
     suite.add_all(traps::TESTS);
     suite.add_all(transfer::TESTS);
     suite.add_all(mirrors::TESTS);
+    suite.add_all(sweeps::TESTS);
     suite.add_all(killed::TESTS);
     suite.add_all(stopped::TESTS);
     suite.add_all(sites::TESTS);

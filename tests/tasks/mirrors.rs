@@ -8,7 +8,9 @@ use store::operations::mirror::{
     PurgeVisits, ReadMirrors, RecordVisit, WriteChecks, Written,
 };
 use store::operations::read::{Find, Found};
-use store::record::{ClaimNumber, Fact, MirrorState, MirrorVisit, Task, Timestamp, bounds};
+use store::record::{
+    ClaimNumber, Fact, MirrorState, MirrorVisit, Task, Timestamp, VisitName, bounds,
+};
 use store::{Error, Store};
 use support::postgres::Postgres;
 
@@ -57,6 +59,10 @@ fn visit(mirror: &str, tier: &str, round: i64, record: &str) -> MirrorVisit {
     MirrorVisit { mirror, tier, round, at: Timestamp(round), record }
 }
 
+fn name(mirror: &str, round: i64, tier: &str) -> VisitName {
+    VisitName { mirror: mirror.into(), round, tier: tier.into() }
+}
+
 fn state(key: &str, version: i64, state: &str) -> MirrorState {
     MirrorState { key: key.into(), version, state: state.into() }
 }
@@ -84,12 +90,13 @@ async fn live(store: &Store, seed: u64) {
             }
             4..=7 => {
                 let version = random.i64(0..4);
+                let tier = random.choice(["probe", "hash"]).unwrap();
                 let write = WriteChecks {
                     fence: random.bool().then(|| fence.clone()),
                     site: site(),
                     states: vec![state(key, version, &text)],
                     facts: vec![],
-                    judged: vec![(key.into(), round)],
+                    judged: vec![name(key, round, tier)],
                 };
                 let written = store.run(write).await;
                 let known = model.mirrors.get(key).map_or(0, |known| known.0);
@@ -97,7 +104,7 @@ async fn live(store: &Store, seed: u64) {
                     assert_eq!(written.unwrap(), Written::Yes, "{step}");
                     model.mirrors.insert(key.into(), (version + 1, text));
                     for (seen, is_judged) in &mut model.visits {
-                        *is_judged |= seen.mirror == key && seen.round == round;
+                        *is_judged |= seen.name() == name(key, round, tier);
                     }
                 } else {
                     assert_eq!(written.unwrap_err(), Error::Overtaken(key.into()), "{step}");
@@ -108,8 +115,8 @@ async fn live(store: &Store, seed: u64) {
                 let purge = PurgeVisits { keep: 0, keep_last: 1, limit: 1_000 };
                 let removed = store.run(purge).await.unwrap();
                 let last_of =
-                    |key: &str| model.visits.iter().rposition(|(seen, _)| seen.mirror == key);
-                let last: Vec<_> = KEYS.iter().filter_map(|key| last_of(key)).collect();
+                    |key: &String| model.visits.iter().rposition(|(seen, _)| seen.mirror == *key);
+                let last: Vec<_> = model.mirrors.keys().filter_map(last_of).collect();
                 let before = model.visits.len();
                 let mut at = 0;
                 model.visits.retain(|(_, is_judged)| {
@@ -120,13 +127,17 @@ async fn live(store: &Store, seed: u64) {
                 assert_eq!(removed, i64::try_from(before - model.visits.len()).unwrap(), "{step}");
             }
             _ => {
-                let forgotten = store
-                    .run(ForgetMirrors { site: site(), keys: vec![key.into()] })
-                    .await
-                    .unwrap();
+                let forget =
+                    |unseen| ForgetMirrors { site: site(), keys: vec![key.into()], unseen };
+                // Visits are of 1970: one is recent in a century.
+                let is_visited = model.visits.iter().any(|(seen, _)| seen.mirror == key);
+                if is_visited {
+                    assert_eq!(store.run(forget(100 * 366 * 86_400_000)).await.unwrap(), 0);
+                }
+                let forgotten = store.run(forget(1_000)).await.unwrap();
                 let was_known = model.mirrors.remove(key).is_some();
                 assert_eq!(forgotten == 1, was_known, "{step}");
-                model.visits.retain(|(seen, _)| seen.mirror != key);
+                model.visits.retain(|(seen, _)| !was_known || seen.mirror != key);
             }
         }
         check(store, &model, step).await;
@@ -187,7 +198,7 @@ async fn write_as_a_whole(store: Store) {
         .run(RecordVisit { fence, site: site(), visit: visit("a", "probe", 1, "{}") })
         .await
         .unwrap();
-    let judged = vec![("a".to_owned(), 1)];
+    let judged = vec![name("a", 1, "probe")];
     // Each alone could be written; one of them cannot.
     let write = WriteChecks {
         fence: None,
@@ -266,7 +277,7 @@ async fn keep_apart(store: Store) {
         site: site.to_owned(),
         states: vec![state("berlin", 0, text)],
         facts: vec![Fact { name: "history".into(), version: 0, value: text.into() }],
-        judged: vec![("berlin".into(), 1)],
+        judged: vec![name("berlin", 1, "probe")],
         ..WriteChecks::default()
     };
     for site in ["", "main"] {

@@ -24,7 +24,7 @@ pub(super) fn list(args: &MirrorListArgs) -> ExitCode {
         if args.hidden
             && let Some(mirrors) = answer.get_mut("mirrors").and_then(Value::as_array_mut)
         {
-            mirrors.retain(|mirror| !is(mirror, "listed"));
+            mirrors.retain(|mirror| text(mirror, "listed") != "yes");
         }
         let mirrors = items(&answer, "mirrors").map_err(|reason| api.other_version(reason))?;
         if args.ask.json {
@@ -38,7 +38,7 @@ pub(super) fn list(args: &MirrorListArgs) -> ExitCode {
             table.row([
                 text(mirror, "key").to_owned(),
                 text(mirror, "state").to_owned(),
-                if is(mirror, "listed") { "yes".into() } else { "no".into() },
+                text(mirror, "listed").to_owned(),
                 format!("{} of {}", number("accepted"), number("repositories")),
                 ago(mirror, "last_visit", now),
                 why(mirror, now),
@@ -115,10 +115,6 @@ fn unknown(api: &Api, key: &str, error: ApiError) -> Trouble {
     let keys: Vec<&str> = mirrors.iter().map(|mirror| text(mirror, "key")).collect();
     let meant = meant(key, &keys);
     Trouble::failure(printable(&format!("there is no mirror `{key}` that is visited; {meant}")))
-}
-
-fn is(mirror: &Value, name: &str) -> bool {
-    mirror.get(name).and_then(Value::as_bool) == Some(true)
 }
 
 fn ago(value: &Value, name: &str, now: i64) -> String {

@@ -113,7 +113,7 @@ impl Api {
                     of_tasks::whole(&self.tasks, &id, request, (self.own)().as_ref()).await
                 }
                 Route::Mirrors | Route::Mirror(..) => {
-                    of_mirrors::read(self.checker.as_deref(), &route, &request.query).await
+                    of_mirrors::read(self.checker.as_ref(), &route, &request.query).await
                 }
                 Route::Task(id, part) => of_tasks::read(&self.tasks, &id, part, request).await,
                 Route::Doctor => {
@@ -132,7 +132,7 @@ impl Api {
             }
             Route::Task(id, part) => of_tasks::change(&requests, &id, part, actor, request).await,
             Route::Mirror(key, Some(verb)) => {
-                of_mirrors::change(self.checker.as_deref(), (&key, verb), &actor, request).await
+                of_mirrors::change(self.checker.as_ref(), (&key, verb), &actor, request).await
             }
             _ => of_others::change(&requests, &route, actor, request).await,
         }

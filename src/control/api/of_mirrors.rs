@@ -1,6 +1,6 @@
 //! Mirrors, as checks know them.
 
-use std::time::SystemTime;
+use std::sync::Arc;
 
 use checks::state::Pause;
 use hyper::StatusCode;
@@ -10,6 +10,7 @@ use store::record::{bounded, bounds};
 use super::reply::{ApiError, ok};
 use super::route::{Route, Verb};
 use super::{body, query};
+use crate::aside::NoThread;
 use crate::mirrors::checker::Checker;
 use crate::mirrors::known::Error;
 
@@ -27,37 +28,46 @@ impl From<Error> for ApiError {
     }
 }
 
+/// Does it to its end although the asker may leave: what was read then need not be read again.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, ApiError> {
+    let done = tokio::spawn(work).await;
+    Ok(done.unwrap_or(Err(Error::Thread(NoThread::Panicked)))?)
+}
+
 /// Reads all mirrors, or one.
 pub(super) async fn read(
-    checker: Option<&Checker>,
+    checker: Option<&Arc<Checker>>,
     route: &Route,
     query: &str,
 ) -> Result<PartReply, ApiError> {
     query::refuse_any(query)?;
-    let checker = checker.ok_or_else(off)?;
+    let checker = Arc::clone(checker.ok_or_else(off)?);
     match route {
-        Route::Mirror(key, _) => {
-            let found = checker.show(key).await?;
-            found.map(|mirror| ok(&mirror)).ok_or_else(|| ApiError::not_found("mirror", key))
-        }
-        _ => Ok(ok(&checker.list().await?)),
+        Route::Mirror(key, _) => shown(checker, key).await,
+        _ => Ok(ok(&to_the_end(async move { checker.list().await }).await?)),
     }
+}
+
+async fn shown(checker: Arc<Checker>, key: &str) -> Result<PartReply, ApiError> {
+    let of = key.to_owned();
+    let found = to_the_end(async move { checker.show(&of).await }).await?;
+    found.map(|mirror| ok(&mirror)).ok_or_else(|| ApiError::not_found("mirror", key))
 }
 
 /// Pauses a mirror, or ends that.
 pub(super) async fn change(
-    checker: Option<&Checker>,
+    checker: Option<&Arc<Checker>>,
     (key, verb): (&str, Verb),
     actor: &str,
     request: &PartRequest,
 ) -> Result<PartReply, ApiError> {
-    let checker = checker.ok_or_else(off)?;
+    let checker = Arc::clone(checker.ok_or_else(off)?);
     let pause = match verb {
         Verb::Pause => {
             let note = format!("{actor}: {}", body::needed_reason(request)?);
-            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-            let since = now.map_or(0, |now| now.as_secs());
-            Some(Pause { since, note: bounded(&note, bounds::LINE) })
+            Some(Pause { since: (checker.clock)(), note: bounded(&note, bounds::LINE) })
         }
         Verb::Resume => {
             body::nothing(request)?;
@@ -66,11 +76,11 @@ pub(super) async fn change(
         // There is no such path.
         Verb::Run => return Err(ApiError::no_such_path()),
     };
-    if !checker.set_pause(key, pause).await? {
+    let (of, changing) = (key.to_owned(), Arc::clone(&checker));
+    if !to_the_end(async move { changing.set_pause(&of, pause).await }).await? {
         return Err(ApiError::not_found("mirror", key));
     }
-    let shown = checker.show(key).await?;
-    shown.map(|mirror| ok(&mirror)).ok_or_else(|| ApiError::not_found("mirror", key))
+    shown(checker, key).await
 }
 
 /// Nobody visits mirrors.

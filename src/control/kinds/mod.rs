@@ -8,6 +8,8 @@ pub(crate) mod purge;
 mod sleep;
 mod shared;
 
+pub(crate) use shared::tag;
+
 use std::sync::Arc;
 use std::time::Duration;
 

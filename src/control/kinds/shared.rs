@@ -50,7 +50,7 @@ pub(super) fn is_on(args: &Args, name: &str) -> bool {
 }
 
 /// What the temporary files of a run have in their names.
-pub(super) fn tag(run: &Run) -> String {
+pub(crate) fn tag(run: &Run) -> String {
     format!("{}-{}", run.id().0, run.claim().0)
 }
 

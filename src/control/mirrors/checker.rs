@@ -7,28 +7,38 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use checks::findings::Findings;
 use checks::observation::Visit;
-use checks::state::{Event, Pause};
+use checks::state::{Event, Pause, Switches};
 use model::families::IpVersion;
 use runtime::replace;
 use runtime::write_lock::WriteLock;
 use sources::Inputs;
 use store::Store;
-use store::operations::mirror::{LastVisits, OpenVisits, RecordVisit, WriteChecks, Written};
-use store::record::{Fact, MirrorState, MirrorVisit, Timestamp, bounds};
+use store::operations::mirror::{
+    ForgetMirrors, LastVisits, OpenVisits, RecordVisit, WriteChecks, Written,
+};
+use store::record::{Fact, MirrorState, MirrorVisit, Timestamp, VisitName, bounds};
 use tasks::{Failure, Run, Stop};
 use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep};
 
 use super::crawling::Crawling;
-use super::known::{Error, HISTORY, Known, PROGRESS};
-use crate::aside::aside;
+use super::known::{Error, HISTORY, Known, PROGRESS, on_thread};
 
 /// The most visits that are judged at once.
 const MAX_OPEN: i64 = 10_000;
 /// How often a change of a switch is tried again if somebody else has written the state meanwhile.
 const TRIES: usize = 5;
+
+/// For how long a visit that has ended is tried to be recorded, and how often.
+const RECORD_PATIENCE: Duration = Duration::from_secs(60);
+const RECORD_PAUSE: Duration = Duration::from_secs(1);
+const DAY: u64 = 86_400;
+/// After how many seconds without a visit a mirror is forgotten that is not in the catalog any more.
+const FORGOTTEN_AFTER: u64 = 30 * DAY;
 
 /// Tells the time, in seconds since 1970.
 pub(crate) type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -42,8 +52,10 @@ pub(crate) struct Checker {
     pub(super) inputs: Inputs,
     /// The file of findings.
     pub(super) findings: PathBuf,
+    /// Files among the inputs that other tasks make: without them it is not known what mirrors should have.
+    pub(super) awaited: Vec<PathBuf>,
     pub(super) crawling: Crawling,
-    pub(super) clock: Clock,
+    pub(crate) clock: Clock,
     /// Held while it is read and changed, and not while mirrors are visited.
     pub(super) known: Mutex<Known>,
 }
@@ -70,22 +82,25 @@ impl Checker {
             site: site.unwrap_or_default().to_owned(),
             inputs: inputs.without_findings(),
             findings,
+            awaited: Vec::new(),
             crawling,
             clock,
             known: Mutex::default(),
         }
     }
 
-    /// Brings what is known up to date.
-    pub(super) async fn refresh(&self, known: &mut Known) -> Result<(), Error> {
-        // Whatever fails on the way, the next one begins anew.
-        let mut work = std::mem::take(known);
-        work.refresh(&self.store, &self.site, &self.inputs).await?;
-        *known = work;
-        Ok(())
+    /// The same, where these files among the inputs are made by other tasks.
+    pub(crate) fn awaiting(self, awaited: Vec<PathBuf>) -> Self {
+        Self { awaited, ..self }
     }
 
-    /// Writes down what a visit has shown.
+    /// Brings what is known up to date.
+    pub(super) async fn refresh(&self, known: &mut Known) -> Result<(), Error> {
+        known.refresh(&self.store, &self.site, &self.inputs).await
+    }
+
+    /// Writes down what a visit has shown. A store that is away for a moment is waited for: visits are asked of
+    /// hosts of others.
     pub(super) async fn record(&self, visit: &Visit, run: &Run) -> Result<(), Failure> {
         let record = serde_json::to_string(visit)
             .map_err(|error| Failure::lasting("bad_visit", error.to_string()))?;
@@ -99,7 +114,18 @@ impl Checker {
             record,
         };
         let record = RecordVisit { fence: run.fence(), site: self.site.clone(), visit };
-        held(self.store.run(record).await.map_err(of_store)?, run)
+        let deadline = Instant::now() + RECORD_PATIENCE;
+        loop {
+            match self.store.run(record.clone()).await {
+                Err(error) if error.is_transient() && Instant::now() < deadline => {}
+                written => return held(written.map_err(of_store)?, run),
+            }
+            tokio::select! {
+                biased;
+                stop = run.until_stopped() => return Err(Failure::Stopped(stop)),
+                () = sleep(RECORD_PAUSE) => {}
+            }
+        }
     }
 
     /// Judges all visits that are recorded and not judged, and writes what follows from them. `known` is up to
@@ -119,12 +145,10 @@ impl Checker {
         });
         let visits: Vec<Visit> = visits.collect();
         let n_judged = visits.len();
+        let judged = on_thread(known, move |known| known.judge(&visits));
+        let judged = judged.await.map_err(|error| of_check(error.into()))?;
+        // If it is not written, all is read again.
         let mut work = std::mem::take(known);
-        let judged = aside(move || {
-            let judged = work.judge(&visits);
-            (work, judged)
-        });
-        let (mut work, judged) = judged.await.map_err(|error| of_check(error.into()))?;
         let judged = judged.map_err(of_check)?;
         self.write(&mut work, judged.states, &open, run).await?;
         *known = work;
@@ -133,7 +157,8 @@ impl Checker {
     }
 
     /// Writes states, facts, and which visits are judged: as many states at once as the store takes. If it is
-    /// killed in between, the visits to the other mirrors are judged later.
+    /// killed in between, the visits to the other mirrors are judged later. So facts go last: that the first round
+    /// has ended is about the states of all mirrors.
     async fn write(
         &self,
         known: &mut Known,
@@ -148,16 +173,17 @@ impl Checker {
         let has_state = |key: &String| states.binary_search_by(|(of, _)| of.cmp(key)).is_ok();
         // Of mirrors that the catalog does not have any more nothing follows.
         let strays = open.iter().filter(|visit| !has_state(&visit.mirror));
-        let mut judged: Vec<(String, i64)> =
-            strays.map(|visit| (visit.mirror.clone(), visit.round)).collect();
+        let mut judged: Vec<VisitName> = strays.map(MirrorVisit::name).collect();
         let mut chunks: Vec<&[(String, String)]> = states.chunks(bounds::STATES).collect();
         if chunks.is_empty() {
             chunks.push(&[]);
         }
-        for chunk in chunks {
+        let n_chunks = chunks.len();
+        for (n, chunk) in chunks.into_iter().enumerate() {
             let is_in = |key: &String| chunk.binary_search_by(|(of, _)| of.cmp(key)).is_ok();
             let of_chunk = open.iter().filter(|visit| is_in(&visit.mirror));
-            judged.extend(of_chunk.map(|visit| (visit.mirror.clone(), visit.round)));
+            judged.extend(of_chunk.map(MirrorVisit::name));
+            let is_last = n + 1 == n_chunks;
             let version = |key: &String| known.versions.get(key).copied().unwrap_or(0);
             let states = chunk.iter().map(|(key, state)| MirrorState {
                 key: key.clone(),
@@ -168,14 +194,16 @@ impl Checker {
                 fence: Some(run.fence()),
                 site: self.site.clone(),
                 states: states.collect(),
-                facts: std::mem::take(&mut facts),
+                facts: if is_last { std::mem::take(&mut facts) } else { Vec::new() },
                 judged: std::mem::take(&mut judged),
             };
             held(self.store.run(write).await.map_err(of_store)?, run)?;
             for (key, _) in chunk {
                 *known.versions.entry(key.clone()).or_default() += 1;
             }
-            run.checkpoint()?;
+            if !is_last {
+                run.checkpoint()?;
+            }
         }
         known.progress_version += 1;
         if known.is_history_new {
@@ -187,6 +215,16 @@ impl Checker {
 
     /// Pauses a mirror, or ends that; false if the catalog has no such mirror.
     pub(crate) async fn set_pause(&self, key: &str, pause: Option<Pause>) -> Result<bool, Error> {
+        self.switch(key, |switches| switches.paused.clone_from(&pause)).await
+    }
+
+    /// Changes the switches of a mirror; false if the catalog has no such mirror. The next sweep reads them, and
+    /// makes findings of them.
+    pub(super) async fn switch(
+        &self,
+        key: &str,
+        change: impl Fn(&mut Switches),
+    ) -> Result<bool, Error> {
         let mut tries = 0;
         loop {
             let mut known = self.known.lock().await;
@@ -195,7 +233,11 @@ impl Checker {
                 return Ok(false);
             }
             let mut state = known.register.mirrors.get(key).cloned().unwrap_or_default();
-            state.switches.paused.clone_from(&pause);
+            let before = state.switches.clone();
+            change(&mut state.switches);
+            if state.switches == before {
+                return Ok(true);
+            }
             let text = state.to_json().map_err(|error| Error::State(key.to_owned(), error))?;
             let version = known.versions.get(key).copied().unwrap_or(0);
             let states = vec![MirrorState { key: key.to_owned(), version, state: text }];
@@ -203,10 +245,26 @@ impl Checker {
             match self.store.run(write).await {
                 Err(store::Error::Overtaken(_)) if tries < TRIES => tries += 1,
                 Err(error) => return Err(error.into()),
-                // The next sweep reads it, and makes findings of it.
                 Ok(_) => return Ok(true),
             }
         }
+    }
+
+    /// Forgets mirrors that are not in the catalog any more, and were not visited for long.
+    pub(super) async fn forget(&self, known: &mut Known) -> Result<(), Failure> {
+        let now = (self.clock)();
+        let is_recent = (known.forgotten_at..known.forgotten_at.saturating_add(DAY)).contains(&now);
+        if is_recent || known.strays.is_empty() {
+            return Ok(());
+        }
+        for keys in known.strays.chunks(bounds::STATES) {
+            let (site, keys) = (self.site.clone(), keys.to_vec());
+            let unseen = i64::try_from(1_000 * FORGOTTEN_AFTER).unwrap_or(i64::MAX);
+            let forget = ForgetMirrors { site, keys, unseen };
+            self.store.run(forget).await.map_err(of_store)?;
+        }
+        known.forgotten_at = now;
+        Ok(())
     }
 
     /// The last visits to a mirror, the latest first.

@@ -22,12 +22,16 @@ use checks::verdict::View;
 use serde::de::DeserializeOwned;
 use sources::{Inputs, Revision};
 use store::Store;
-use store::operations::mirror::{FindFact, FindMirror, MirrorVersions};
+use store::operations::mirror::{FindFact, FindMirror, MirrorVersions, ReadMirrors};
 use store::record::Fact;
 
 use super::expected::Expected;
 use crate::aside::{NoThread, aside};
 
+/// So many states are read one by one; more are read with all others, by pages.
+const FEW: usize = 20;
+/// How many states are read at once.
+const PAGE: i64 = 50;
 /// The name of the fact that says what the primary had.
 pub(super) const HISTORY: &str = "history";
 /// The name of the fact that says how far checks have come.
@@ -70,6 +74,12 @@ pub(crate) struct Known {
     pub(super) progress_version: i64,
     /// How often each state was written, by key.
     pub(super) versions: BTreeMap<String, i64>,
+    /// Mirrors of which the store has a state, and that are not expected any more.
+    pub(super) strays: Vec<String>,
+    /// When it was last looked which of them can be forgotten, in seconds since 1970.
+    pub(super) forgotten_at: u64,
+    /// What lists have of all this; `None` if that is not known yet.
+    pub(super) selected: Option<Arc<Selection>>,
     /// Whether findings were made of all this.
     pub(super) is_published: bool,
 }
@@ -86,14 +96,17 @@ pub(super) struct Judged {
 }
 
 impl Known {
-    /// Brings it up to date with the inputs and the store. After an error nothing may be taken from it.
+    /// Brings it up to date with the inputs and the store. After an error nothing may be taken from it but by the
+    /// next refresh, which goes on with the states that were read.
     pub(super) async fn refresh(
         &mut self,
         store: &Store,
         site: &str,
         inputs: &Inputs,
     ) -> Result<(), Error> {
-        let (inputs, before) = (inputs.clone(), self.revision.clone());
+        // Only what has come to its end stays.
+        let (inputs, before) = (inputs.clone(), self.revision.take());
+        let unchanged = before.clone();
         let read = aside(move || {
             let revision = inputs.revision();
             if before.as_ref() == Some(&revision) {
@@ -104,8 +117,9 @@ impl Known {
         });
         let read = read.await??;
         let is_other = read.is_some();
-        if let Some((revision, expected)) = read {
-            self.revision = Some(revision);
+        let mut revision = unchanged;
+        if let Some((other, expected)) = read {
+            revision = Some(other);
             self.inventory = Arc::new(expected.inventory());
             self.expected = Arc::new(expected);
         }
@@ -114,42 +128,112 @@ impl Known {
         let is_of_others = version != self.progress_version || self.versions.is_empty();
         if is_of_others {
             self.register.progress = parsed::<Progress>(PROGRESS, progress)?;
-            self.progress_version = version;
             let history = store.run(FindFact { site: site.to_owned(), name: HISTORY }).await?;
             self.history_version = history.as_ref().map_or(0, |fact| fact.version);
             self.history = parsed(HISTORY, history)?;
             self.is_history_new = false;
+            self.progress_version = version;
         }
         if is_other || is_of_others {
             let before = self.history.clone();
             self.history.absorb(&self.expected.primary, &self.settings);
             self.is_history_new |= self.history != before;
-            self.is_published = false;
+            self.touch();
         }
         self.read_states(store, site, is_other).await?;
         if is_other {
             self.register.retain(&self.inventory);
         }
+        self.revision = revision;
         Ok(())
+    }
+
+    /// It has changed.
+    fn touch(&mut self) {
+        self.is_published = false;
+        self.selected = None;
+    }
+
+    /// Whether it is as the store has it.
+    pub(super) async fn is_current(&self, store: &Store, site: &str) -> Result<bool, Error> {
+        let progress = store.run(FindFact { site: site.to_owned(), name: PROGRESS }).await?;
+        if progress.map_or(0, |fact| fact.version) != self.progress_version {
+            return Ok(false);
+        }
+        let versions = store.run(MirrorVersions(site.to_owned())).await?;
+        let is_read = |(key, version): &(String, i64)| {
+            !self.inventory.mirrors.contains_key(key) || self.versions.get(key) == Some(version)
+        };
+        Ok(versions.iter().all(is_read))
     }
 
     /// Reads the states that somebody else has written; of a mirror that is new in the catalog, too.
     async fn read_states(&mut self, store: &Store, site: &str, all: bool) -> Result<(), Error> {
-        for (key, version) in store.run(MirrorVersions(site.to_owned())).await? {
-            let is_missing = all && !self.register.mirrors.contains_key(&key);
-            let is_expected = self.inventory.mirrors.contains_key(&key);
-            let is_known = self.versions.get(&key) == Some(&version) && !is_missing;
-            if is_known || !is_expected {
-                continue;
+        let versions = store.run(MirrorVersions(site.to_owned())).await?;
+        self.drop_forgotten(versions.iter().map(|(key, _)| key).collect());
+        let inventory = Arc::clone(&self.inventory);
+        let (expected, strays): (Vec<_>, Vec<_>) =
+            versions.into_iter().partition(|(key, _)| inventory.mirrors.contains_key(key));
+        self.strays = strays.into_iter().map(|(key, _)| key).collect();
+        let is_new = |(key, version): &(String, i64)| {
+            let is_missing = all && !self.register.mirrors.contains_key(key);
+            is_missing || self.versions.get(key) != Some(version)
+        };
+        let new: BTreeSet<String> =
+            expected.into_iter().filter(is_new).map(|(key, _)| key).collect();
+        if new.len() <= FEW {
+            for key in new {
+                let find = FindMirror { site: site.to_owned(), key };
+                if let Some(found) = store.run(find).await? {
+                    self.take(found)?;
+                }
             }
-            let find = FindMirror { site: site.to_owned(), key: key.clone() };
-            let Some(found) = store.run(find).await? else { continue };
-            let state = MirrorState::from_json(&found.state)
-                .map_err(|error| Error::State(key.clone(), error))?;
-            self.versions.insert(key.clone(), found.version);
-            self.register.mirrors.insert(key, state);
-            self.is_published = false;
+            return Ok(());
         }
+        let mut after = None;
+        loop {
+            let read = ReadMirrors { site: site.to_owned(), after: after.take(), limit: PAGE };
+            let page = store.run(read).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.key.clone());
+            for found in page.into_iter().filter(|found| new.contains(&found.key)) {
+                self.take(found)?;
+            }
+        }
+    }
+
+    /// Drops what is known of mirrors that the store knows no more: somebody has forgotten them.
+    fn drop_forgotten(&mut self, known: BTreeSet<&String>) {
+        let before = self.versions.len();
+        let register = &mut self.register;
+        self.versions.retain(|key, _| {
+            let stays = known.contains(key);
+            if !stays {
+                register.mirrors.remove(key);
+            }
+            stays
+        });
+        if self.versions.len() < before {
+            self.touch();
+        }
+    }
+
+    /// Takes the state of a mirror. One that cannot be read is that of a mirror that was never visited, and is
+    /// replaced at its next visit; but none that a newer program has written.
+    fn take(&mut self, found: store::record::MirrorState) -> Result<(), Error> {
+        let store::record::MirrorState { key, version, state } = found;
+        match MirrorState::from_json(&state) {
+            Ok(state) => drop(self.register.mirrors.insert(key.clone(), state)),
+            Err(error @ StateError::Version(_)) => return Err(Error::State(key, error)),
+            Err(error) => {
+                tracing::error!("mirror `{key}`: {error}: it counts as not visited yet");
+                // It has done nothing, so it is not left out for that.
+                let state = MirrorState { is_proven: true, ..MirrorState::default() };
+                self.register.mirrors.insert(key.clone(), state);
+            }
+        }
+        self.versions.insert(key, version);
+        self.touch();
         Ok(())
     }
 
@@ -198,7 +282,7 @@ impl Known {
                 judged.states.push((key.clone(), text));
             }
         }
-        self.is_published = false;
+        self.touch();
         Ok(judged)
     }
 
@@ -209,8 +293,13 @@ impl Known {
     }
 
     /// What the next snapshot lists.
-    pub(super) fn select(&self) -> Selection {
-        select(&self.register, &self.inventory, &self.view())
+    pub(super) fn select(&mut self) -> Arc<Selection> {
+        if let Some(selected) = &self.selected {
+            return Arc::clone(selected);
+        }
+        let selection = Arc::new(select(&self.register, &self.inventory, &self.view()));
+        self.selected = Some(Arc::clone(&selection));
+        selection
     }
 
     /// What keeps a mirror in the lists or out of them.
@@ -219,6 +308,21 @@ impl Known {
         let state = self.register.mirrors.get(key).cloned().unwrap_or_default();
         explain(&state, &entry, &self.view())
     }
+}
+
+/// Works on what is known, on a thread of its own. If that panics, all is read again.
+pub(super) async fn on_thread<T: Send + 'static>(
+    known: &mut Known,
+    work: impl FnOnce(&mut Known) -> T + Send + 'static,
+) -> Result<T, NoThread> {
+    let mut taken = std::mem::take(known);
+    let done = aside(move || {
+        let done = work(&mut taken);
+        (taken, done)
+    });
+    let result;
+    (*known, result) = done.await?;
+    Ok(result)
 }
 
 fn parsed<T: DeserializeOwned + Default>(

@@ -4,94 +4,135 @@
 //! the visits that go on; those that have ended are recorded, and are judged by the next one.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
 
-use checks::findings::{Findings, MAX_BYTES};
 use checks::observation::{Tier, Visit};
 use checks::schedule::{NextVisit, full};
-use checks::select::Selection;
+use checks::state::Switches;
 use model::families::IpVersion;
-use runtime::regular_file;
-use runtime::replace::NewFile;
-use runtime::write_lock::WriteLock;
 use serde_json::{Value, json};
 use tasks::kind::Output;
 use tasks::{Failure, Request, Run};
+use tokio::sync::MutexGuard;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
 use visits::plan;
 use visits::redirect::RedirectPolicy;
 
 use super::checker::{Checker, Tally, of_check};
 use super::expected::Tree;
 use super::known::Known;
-use crate::aside::aside;
+use super::publish::Published;
 use crate::kinds::compile;
 
-/// How many events the result names.
-const MAX_EVENTS: usize = 50;
+/// How many events, and how many directories, the result names.
+const MAX_NAMED: usize = 20;
+/// How often it is judged what was seen, while others are still visited.
+const JUDGE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// What a sweep has done.
+#[derive(Default)]
+struct Swept {
+    n_visits: u64,
+    tally: Tally,
+    /// What was made of it last.
+    published: Option<Published>,
+    is_written: bool,
+}
 
 impl Checker {
     /// Visits the mirrors that are due, or this one whether it is due or not.
     pub(crate) async fn sweep(&self, only: Option<&str>, run: &Run) -> Result<Output, Failure> {
         run.stage("read");
-        let mut tally = Tally::default();
-        let due = {
-            let mut known = self.known.lock().await;
-            self.refresh(&mut known).await.map_err(of_check)?;
-            run.checkpoint()?;
-            // Those of a sweep that was killed.
-            tally.add(self.judge_open(&mut known, run).await?);
-            self.choose(&mut known, only)?
+        if let Some(missing) = self.find_missing(run).await? {
+            let result = json!({ "visits": 0, "waits_for": missing.to_string_lossy() });
+            return Ok(Output { result, then: Vec::new() });
+        }
+        if let Some(key) = only {
+            let ask = |switches: &mut Switches| {
+                switches.is_recheck_asked |= switches.disabled.is_some();
+            };
+            if !self.switch(key, ask).await.map_err(of_check)? {
+                let message = format!("there is no mirror `{key}` that can be visited");
+                return Err(Failure::lasting("unknown_mirror", message));
+            }
+        }
+        let mut swept = Swept::default();
+        // Also what a sweep that was killed has seen, and what somebody has switched.
+        let known = self.advance(&mut swept, only.is_some(), run).await?;
+        run.checkpoint()?;
+        let due = self.choose(&known, only);
+        drop(known);
+        let visited = match due.is_empty() {
+            true => Ok(()),
+            false => self.visit(due, only.is_some(), &mut swept, run).await,
         };
-        let n_visits = if due.is_empty() { 0 } else { self.visit(due, run).await? };
-        run.stage("judge");
-        let mut known = self.known.lock().await;
-        self.refresh(&mut known).await.map_err(of_check)?;
-        tally.add(self.judge_open(&mut known, run).await?);
-        let selection = self.publish(&mut known, run).await?;
+        if let Err(stopped @ Failure::Stopped(_)) = visited {
+            return Err(stopped);
+        }
+        let mut known = self.advance(&mut swept, only.is_some(), run).await?;
+        self.forget(&mut known).await?;
+        visited?;
         let mut then = Vec::new();
-        if selection.as_ref().is_some_and(|(_, is_written)| *is_written) {
+        if swept.is_written {
             let (kind, actor) = (compile::NAME.to_owned(), super::VISIT.to_owned());
             then.push(Request { kind, actor, ..Request::default() });
         }
-        let result = self.result(&known, &tally, n_visits, selection.as_ref());
-        Ok(Output { result, then })
+        Ok(Output { result: self.result(&known, &swept), then })
+    }
+
+    /// The first file among the inputs that another task has yet to make.
+    async fn find_missing(&self, run: &Run) -> Result<Option<PathBuf>, Failure> {
+        let awaited = self.awaited.clone();
+        run.on_thread(move |_| Ok(awaited.into_iter().find(|file| !file.exists()))).await
+    }
+
+    /// Judges what is recorded, and writes findings of what is known.
+    async fn advance(
+        &self,
+        swept: &mut Swept,
+        is_asked: bool,
+        run: &Run,
+    ) -> Result<MutexGuard<'_, Known>, Failure> {
+        let mut known = self.known.lock().await;
+        self.refresh(&mut known).await.map_err(of_check)?;
+        run.stage("judge");
+        swept.tally.add(self.judge_open(&mut known, run).await?);
+        if let Some(published) = self.publish(&mut known, is_asked, run).await? {
+            swept.is_written |= published.is_written;
+            swept.published = Some(published);
+        }
+        Ok(known)
     }
 
     /// What is to be visited now.
-    fn choose(
-        &self,
-        known: &mut Known,
-        only: Option<&str>,
-    ) -> Result<Vec<(NextVisit, Vec<Tree>, String)>, Failure> {
+    fn choose(&self, known: &Known, only: Option<&str>) -> Vec<(NextVisit, Vec<Tree>, String)> {
         let now = (self.clock)();
         let chosen = match only {
             None => known.due(now),
             Some(key) => {
-                let Some(entry) = known.inventory.mirrors.get(key) else {
-                    let message = format!("there is no mirror `{key}` that can be visited");
-                    return Err(Failure::lasting("unknown_mirror", message));
-                };
-                let visits = [Tier::Probe, Tier::Hash].map(|tier| full(entry, tier, now));
-                if let Some(state) = known.register.mirrors.get_mut(key)
-                    && state.switches.disabled.is_some()
-                {
-                    state.switches.is_recheck_asked = true;
-                }
-                visits.map(|visit| (key.to_owned(), visit)).into()
+                let entry = known.inventory.mirrors.get(key);
+                let both = |entry| [Tier::Probe, Tier::Hash].map(|tier| full(entry, tier, now));
+                let visits = entry.into_iter().flat_map(both);
+                visits.map(|visit| (key.to_owned(), visit)).collect()
             }
         };
         let with_trees = chosen.into_iter().filter_map(|(key, visit)| {
             Some((visit, known.expected.mirrors.get(&key)?.clone(), key))
         });
-        Ok(with_trees.collect())
+        with_trees.collect()
     }
 
-    /// Visits them, and records each visit; how many.
+    /// Visits them, and records each visit; those that have ended are judged every minute or so. The visits to one
+    /// mirror are made one after the other.
     async fn visit(
         &self,
         due: Vec<(NextVisit, Vec<Tree>, String)>,
+        is_one: bool,
+        swept: &mut Swept,
         run: &Run,
-    ) -> Result<u64, Failure> {
+    ) -> Result<(), Failure> {
         run.stage("visit");
         let versions = tokio::select! {
             biased;
@@ -101,13 +142,14 @@ impl Checker {
         // One for each run of the task: a run that begins anew may visit the same mirror again later.
         let (id, claim) = (run.id().0, run.claim().0);
         let round = (id.unsigned_abs() << 16) | (claim.unsigned_abs() & 0xffff);
-        let most = self.crawling.crawler.limits.mirrors.max(1);
+        let most = if is_one { 1 } else { self.crawling.crawler.limits.mirrors.max(1) };
         let total = u64::try_from(due.len()).unwrap_or(u64::MAX);
         run.progress(0, Some(total));
         let mut waiting = due.into_iter();
         // Dropped, it ends those that go on.
         let mut visits: JoinSet<Visit> = JoinSet::new();
-        let mut n_ended = 0;
+        let mut judged = Instant::now();
+        let mut n_open = 0;
         loop {
             while visits.len() < most
                 && let Some((next, trees, key)) = waiting.next()
@@ -131,84 +173,41 @@ impl Checker {
             let ended = tokio::select! {
                 biased;
                 stop = run.until_stopped() => return Err(Failure::Stopped(stop)),
+                () = sleep_until(judged + JUDGE_INTERVAL), if n_open > 0 => {
+                    // What cannot be done now is done at the end, which tells why.
+                    if let Err(stopped @ Failure::Stopped(_)) =
+                        self.advance(swept, false, run).await.map(drop)
+                    {
+                        return Err(stopped);
+                    }
+                    run.stage("visit");
+                    (judged, n_open) = (Instant::now(), 0);
+                    continue;
+                }
                 ended = visits.join_next() => ended,
             };
             match ended {
-                None => return Ok(n_ended),
+                None => return Ok(()),
                 Some(Ok(visit)) => self.record(&visit, run).await?,
                 Some(Err(error)) => tracing::error!("a visit has failed: {error}"),
             }
             store::fail_at::reached("visit", "recorded");
-            n_ended += 1;
-            run.progress(n_ended, Some(total));
+            swept.n_visits += 1;
+            n_open += 1;
+            run.progress(swept.n_visits, Some(total));
         }
     }
 
-    /// Makes findings of what is known, and writes them if others are in the file: what follows, and whether it
-    /// was written. `None` if nothing has changed since the last time.
-    async fn publish(
-        &self,
-        known: &mut Known,
-        run: &Run,
-    ) -> Result<Option<(Selection, bool)>, Failure> {
-        if known.is_published {
-            return Ok(None);
-        }
-        run.stage("publish");
-        let work = std::mem::take(known);
-        let selected = aside(move || {
-            let selection = work.select();
-            (work, selection)
-        });
-        let selection;
-        (*known, selection) = selected.await.map_err(|error| of_check(error.into()))?;
-        let (path, findings) = (self.findings.clone(), selection.findings.clone());
-        let file = run.on_thread(move |run| {
-            let not_written = |error: &dyn std::fmt::Display| {
-                Failure::may_pass("not_written", format!("{}: {error}", path.display()))
-            };
-            let lock = WriteLock::acquire(&path).map_err(|error| not_written(&error))?;
-            if is_in_file(&findings, &path) {
-                return Ok(None);
-            }
-            let tag = format!("{}-{}", run.id().0, run.claim().0);
-            let new = NewFile::write_tagged(&path, findings.to_json().as_bytes(), &tag)
-                .map_err(|error| not_written(&error))?;
-            Ok(Some((lock, new)))
-        });
-        let file = file.await?;
-        let is_written = file.is_some();
-        if let Some((lock, new)) = file {
-            run.check_fence().await?;
-            let path = self.findings.clone();
-            let put = run.on_thread(move |_| {
-                let not_synced = new.replace().map_err(|error| {
-                    Failure::may_pass("not_written", format!("{}: {error}", path.display()))
-                })?;
-                drop(lock);
-                Ok(not_synced)
-            });
-            if let Some(not_synced) = put.await? {
-                tracing::warn!("a power cut may bring the findings before back: {not_synced}");
-            }
-        }
-        known.is_published = true;
-        Ok(Some((selection, is_written)))
-    }
-
-    fn result(
-        &self,
-        known: &Known,
-        tally: &Tally,
-        n_visits: u64,
-        selection: Option<&(Selection, bool)>,
-    ) -> Value {
+    fn result(&self, known: &Known, swept: &Swept) -> Value {
+        let Swept { n_visits, tally, published, is_written } = swept;
         if tally.is_own_fault {
             tracing::warn!("so many mirrors fail alike that it counts as a fault of our own");
         }
         let n_expected = known.inventory.mirrors.len();
         let n_down = known.register.mirrors.values().filter(|state| state.down_since.is_some());
         let event = |(key, event): &(String, checks::state::Event)| json!({ "mirror": key, "event": event });
+        let selection = published.as_ref().map(|published| &published.selection);
+        let distrusted = selection.map(|selection| &selection.distrusted);
         json!({
             "visits": n_visits,
             "judged": tally.n_judged,
@@ -217,10 +216,11 @@ impl Checker {
             "settled": known.view().is_settled(),
             "own_fault": tally.is_own_fault,
             "n_events": tally.events.len(),
-            "events": tally.events.iter().take(MAX_EVENTS).map(event).collect::<Vec<_>>(),
-            "written": selection.is_some_and(|(_, is_written)| *is_written),
-            "kept": selection.map_or(0, |(selection, _)| selection.kept.len()),
-            "distrusted": selection.map(|(selection, _)| &selection.distrusted),
+            "events": tally.events.iter().take(MAX_NAMED).map(event).collect::<Vec<_>>(),
+            "written": is_written,
+            "kept": selection.map_or(0, |selection| selection.kept.len()),
+            "n_distrusted": distrusted.map_or(0, |distrusted| distrusted.len()),
+            "distrusted": distrusted.into_iter().flatten().take(MAX_NAMED).collect::<Vec<_>>(),
             "file": self.findings.to_string_lossy(),
         })
     }
@@ -232,14 +232,6 @@ impl Tally {
         self.events.extend(other.events);
         self.is_own_fault |= other.is_own_fault;
     }
-}
-
-/// Whether a file says the same, but for the time when it was made.
-fn is_in_file(findings: &Findings, path: &std::path::Path) -> bool {
-    let Ok(bytes) = regular_file::read(path, MAX_BYTES) else { return false };
-    let Ok(Findings { made, .. }) = Findings::parse(&bytes) else { return false };
-    let same = Findings { made, mirrors: findings.mirrors.clone() };
-    same.to_json().as_bytes() == bytes
 }
 
 /// What a visit asks of each tree. A probe asks each URL once, though several trees may have it.

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use checks::findings::Findings;
 use checks::state::Pause;
@@ -15,9 +16,9 @@ use sources::{CatalogFormat, GeographyFiles, Inputs, TextCatalog};
 use store::operations::claim::Claim;
 use store::operations::enqueue::Enqueue;
 use store::operations::finish::{End, Finish};
-use store::operations::mirror::OpenVisits;
+use store::operations::mirror::{MirrorVersions, OpenVisits, WriteChecks, Written};
 use store::operations::node::StartNode;
-use store::record::{NewTask, OnLoss, Task, Timestamp};
+use store::record::{MirrorState, NewTask, OnLoss, Task, Timestamp, bounds};
 use store::sqlite::Inline;
 use store::{Error, Hook, Store};
 use tasks::{Failure, Run, Stop};
@@ -26,6 +27,7 @@ use visits::limits::Limits;
 
 use super::checker::{Checker, make_findings};
 use super::crawling::Crawling;
+use super::known::Known;
 
 const START: u64 = 1_800_000_000;
 const REPOMD: &str = "9/x86_64/repodata/repomd.xml";
@@ -38,19 +40,31 @@ struct Site {
     store: Store,
     checker: Checker,
     now: Arc<AtomicU64>,
-    /// Whether states cannot be written.
-    is_broken: Arc<AtomicBool>,
+    faults: Arc<Faults>,
 }
 
-/// Breaks what writes states.
-struct Broken(Arc<AtomicBool>);
+/// Breaks operations of the store.
+#[derive(Default)]
+struct Faults {
+    /// Which one.
+    of: Mutex<&'static str>,
+    /// How many of them work before one does not.
+    left: AtomicU64,
+    /// How often it did not.
+    n_broken: AtomicU64,
+}
 
-impl Hook for Broken {
+impl Hook for Faults {
     fn begin(&self, operation: &'static str) -> Result<(), Error> {
-        match operation == "write_checks" && self.0.load(Ordering::Relaxed) {
-            true => Err(Error::Unavailable("away".into())),
-            false => Ok(()),
+        if operation != *self.of.lock().unwrap() {
+            return Ok(());
         }
+        let less = |left: u64| left.checked_sub(1);
+        let left = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        left.map(drop).map_err(|_| {
+            self.n_broken.fetch_add(1, Ordering::Relaxed);
+            Error::Unavailable("away".into())
+        })
     }
 }
 
@@ -64,6 +78,10 @@ fn repomd(version: u32) -> String {
 
 impl Site {
     async fn new() -> Self {
+        Self::of(NAMES.map(str::to_owned).into()).await
+    }
+
+    async fn of(names: Vec<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         let repodata = path("tree/9/x86_64/repodata");
@@ -80,9 +98,9 @@ impl Site {
             .to_owned();
         let world = World::default();
         let mut mirrors = Vec::new();
-        for (n, name) in NAMES.iter().enumerate() {
+        for (n, name) in names.iter().enumerate() {
             let host = format!("{name}.example");
-            let address = format!("8.8.8.{n}");
+            let address = format!("8.8.{}.{}", n / 250, n % 250 + 1);
             let files = [(&*format!("/pub/{REPOMD}"), text.as_bytes())];
             mirrors.push(world.mirror(&host, &[&address], Behaviour::Good, &files));
             catalog += &format!(
@@ -96,9 +114,9 @@ impl Site {
             let seconds = of_store.load(Ordering::Relaxed);
             Timestamp(i64::try_from(seconds * 1_000).unwrap())
         };
-        let is_broken = Arc::new(AtomicBool::new(false));
+        let faults = Arc::new(Faults::default());
         let store = Store::from(Inline::new(Arc::new(clock)).unwrap());
-        let store = store.with_hook(Arc::new(Broken(Arc::clone(&is_broken))));
+        let store = store.with_hook(Arc::clone(&faults) as _);
         let inputs = Inputs::Catalog(TextCatalog {
             catalog: path("catalog.toml"),
             format: CatalogFormat::Toml,
@@ -109,8 +127,8 @@ impl Site {
         let crawling = Crawling::new(world.crawler(Limits::default()), vec![IpVersion::V4]);
         let of_checks = Arc::clone(&now);
         let clock = Arc::new(move || of_checks.load(Ordering::Relaxed));
-        let inputs = (&inputs, path("findings"));
-        let checker = Checker::new(store.clone(), Some("main"), inputs, crawling, clock);
+        let checker =
+            Checker::new(store.clone(), Some("main"), (&inputs, path("findings")), crawling, clock);
         let start = StartNode {
             site: None,
             files: String::new(),
@@ -123,7 +141,26 @@ impl Site {
         };
         store.run(start).await.unwrap();
         make_findings(&path("findings")).unwrap();
-        Self { folder, mirrors, store, checker, now, is_broken }
+        Self { folder, mirrors, store, checker, now, faults }
+    }
+
+    /// Lets this operation work so often, and then no more until it is told otherwise.
+    fn break_after(&self, n: u64, operation: &'static str) {
+        *self.faults.of.lock().unwrap() = operation;
+        self.faults.left.store(n, Ordering::Relaxed);
+    }
+
+    fn mend(&self) {
+        self.break_after(0, "");
+    }
+
+    /// A new process: nothing is in its memory.
+    async fn forget_all(&self) {
+        *self.checker.known.lock().await = Known::default();
+    }
+
+    async fn versions(&self) -> Vec<(String, i64)> {
+        self.store.run(MirrorVersions("main".into())).await.unwrap()
     }
 
     fn file(&self) -> PathBuf {
@@ -232,13 +269,13 @@ async fn what_a_sweep_has_seen_before_it_failed_is_judged_by_the_next_one() {
     // The first one writes what the primary has.
     site.sweep().await;
     site.now.fetch_add(600, Ordering::Relaxed);
-    site.is_broken.store(true, Ordering::Relaxed);
+    site.break_after(0, "write_checks");
     let before = site.asked();
     let failed = site.try_sweep(None).await.unwrap_err();
     assert!(matches!(failed, Failure::Failed { code: "store", may_pass: true, .. }), "{failed:?}");
     let after = site.asked();
     assert!(before.iter().zip(&after).all(|(before, after)| before < after), "all were due");
-    site.is_broken.store(false, Ordering::Relaxed);
+    site.mend();
     let next = site.sweep().await;
     assert_eq!((&next["visits"], &next["judged"]), (&0.into(), &5.into()), "{next}");
     assert_eq!(site.asked(), after, "nobody is visited twice");
@@ -249,15 +286,134 @@ async fn what_a_sweep_has_seen_before_it_failed_is_judged_by_the_next_one() {
 #[tokio::test(start_paused = true)]
 async fn a_sweep_whose_task_was_lost_writes_nothing() {
     let site = Site::new().await;
-    let task = site.task().await;
-    let run = Run::new(site.store.clone(), "1".into(), (task.id, task.claim));
-    site.end(&task).await;
-    let written = fs::read(site.file()).unwrap();
-    let failed = site.checker.sweep(None, &run).await.unwrap_err();
-    assert!(matches!(failed, Failure::Stopped(Stop::Lost)), "{failed:?}");
-    let open = OpenVisits { site: "main".into(), limit: 9 };
-    assert_eq!(site.store.run(open).await.unwrap(), []);
-    assert_eq!(fs::read(site.file()).unwrap(), written);
+    // What the primary has is written by the first one; the other has visits only.
+    for is_first in [true, false] {
+        if !is_first {
+            site.sweep().await;
+            site.now.fetch_add(600, Ordering::Relaxed);
+        }
+        let (before, asked) = (fs::read(site.file()).unwrap(), site.asked());
+        let task = site.task().await;
+        let run = Run::new(site.store.clone(), "1".into(), (task.id, task.claim));
+        site.end(&task).await;
+        let failed = site.checker.sweep(None, &run).await.unwrap_err();
+        assert!(matches!(failed, Failure::Stopped(Stop::Lost)), "{failed:?}");
+        assert_eq!(site.asked() == asked, is_first);
+        let open = OpenVisits { site: "main".into(), limit: 9 };
+        assert_eq!(site.store.run(open).await.unwrap(), []);
+        assert_eq!(fs::read(site.file()).unwrap(), before);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn findings_are_not_replaced_by_who_cannot_say_that_the_task_is_its_own() {
+    let site = Site::new().await;
+    site.sweep().await;
+    let pause = Pause { since: START, note: "moves house".into() };
+    assert!(site.checker.set_pause("oslo", Some(pause)).await.unwrap());
+    let before = fs::read(site.file()).unwrap();
+    site.break_after(0, "check_fence");
+    site.try_sweep(None).await.unwrap_err();
+    assert_eq!(fs::read(site.file()).unwrap(), before);
+    site.mend();
+    site.sweep().await;
+    assert!(is_hidden(&site.findings(), "oslo"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_while_the_end_of_the_first_round_is_written_hides_nobody() {
+    let n = bounds::STATES + 20;
+    let site = Site::of((0..n).map(|n| format!("mirror-{n:03}")).collect()).await;
+    site.break_after(2, "write_checks");
+    // The first write says what the primary has, the second one is about a hundred mirrors.
+    site.try_sweep(None).await.unwrap_err();
+    assert_eq!(site.versions().await.len(), bounds::STATES);
+    site.mend();
+    site.forget_all().await;
+    let next = site.sweep().await;
+    assert_eq!((&next["judged"], &next["settled"]), (&20.into(), &true.into()), "{next}");
+    assert_eq!(site.versions().await.len(), n);
+    site.forget_all().await;
+    let list = site.checker.list().await.unwrap();
+    let is_listed = |mirror: &Value| mirror["listed"] == "yes";
+    assert!(list["mirrors"].as_array().unwrap().iter().all(is_listed), "{list}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_away_for_a_moment_costs_no_visit() {
+    let site = Site::new().await;
+    site.sweep().await;
+    site.now.fetch_add(600, Ordering::Relaxed);
+    site.break_after(2, "record_visit");
+    let n_broken = || site.faults.n_broken.load(Ordering::Relaxed);
+    let mended = async {
+        // The clock stands still but for these naps, and goes on while nothing else can.
+        while n_broken() < 10 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        site.mend();
+    };
+    let (swept, ()) = tokio::join!(site.sweep(), mended);
+    assert_eq!((&swept["visits"], &swept["judged"]), (&5.into(), &5.into()), "{swept}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_that_cannot_be_read_stops_nobody_and_hides_nobody() {
+    let site = Site::new().await;
+    site.sweep().await;
+    let version = site.versions().await.iter().find(|(key, _)| key == "oslo").unwrap().1;
+    let write = async |state: &str, version| {
+        let states = vec![MirrorState { key: "oslo".into(), version, state: state.into() }];
+        let write = WriteChecks { site: "main".into(), states, ..WriteChecks::default() };
+        assert_eq!(site.store.run(write).await.unwrap(), Written::Yes);
+    };
+    write("{}", version).await;
+    site.now.fetch_add(60, Ordering::Relaxed);
+    let swept = site.sweep().await;
+    assert_eq!(swept["visits"], 5, "it is visited as if for the first time: {swept}");
+    assert!(!is_hidden(&site.findings(), "oslo"));
+    // What a newer program has written is left to it.
+    let version = site.versions().await.iter().find(|(key, _)| key == "oslo").unwrap().1;
+    write("{\"version\":99,\"state\":{}}", version).await;
+    let failed = site.try_sweep(None).await.unwrap_err();
+    assert!(matches!(failed, Failure::Failed { code: "bad_state", .. }), "{failed:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn findings_that_somebody_removes_are_made_again() {
+    let site = Site::new().await;
+    site.sweep().await;
+    fs::remove_file(site.file()).unwrap();
+    let swept = site.sweep().await;
+    assert_eq!(swept["written"], true, "{swept}");
+    site.findings();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mirror_that_left_the_catalog_is_forgotten_after_a_month() {
+    let site = Site::new().await;
+    site.sweep().await;
+    let catalog = site.folder.path().join("catalog.toml");
+    let text = fs::read_to_string(&catalog).unwrap();
+    let (others, _) = text.split_once("[[mirror]]\nkey = \"quito\"").unwrap();
+    fs::write(&catalog, others).unwrap();
+    for (days, n) in [(1, 5), (29, 5), (2, 4)] {
+        site.now.fetch_add(days * 86_400, Ordering::Relaxed);
+        site.sweep().await;
+        assert_eq!(site.versions().await.len(), n);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_visited_before_it_is_known_what_mirrors_should_have() {
+    let mut site = Site::new().await;
+    let missing = site.folder.path().join("index of tomorrow");
+    site.checker.awaited = vec![missing.clone()];
+    let swept = site.sweep().await;
+    assert_eq!(swept["waits_for"], missing.to_str().unwrap(), "{swept}");
+    assert!(site.asked().iter().all(|n| *n == 0));
+    fs::write(&missing, "").unwrap();
+    assert_eq!(site.sweep().await["visits"], 5);
 }
 
 #[tokio::test(start_paused = true)]
@@ -269,7 +425,7 @@ async fn a_pause_is_in_the_findings_after_the_next_sweep() {
     assert!(!site.checker.set_pause("olso", None).await.unwrap());
     let shown = site.checker.show("oslo").await.unwrap().unwrap();
     assert_eq!(shown["mirror"]["paused"]["note"], "moves house", "{shown}");
-    assert_eq!(shown["mirror"]["listed"], false);
+    assert_eq!(shown["mirror"]["listed"], "no");
     site.sweep().await;
     assert!(site.findings().mirrors["oslo"].is_decided, "{:?}", site.findings());
     assert!(site.checker.set_pause("oslo", None).await.unwrap());
@@ -310,6 +466,7 @@ async fn all_mirrors_are_told_in_short() {
     assert_eq!(keys, NAMES);
     let first = &list["mirrors"][0];
     assert_eq!((&first["state"], &first["accepted"]), (&"up".into(), &1.into()), "{first}");
+    assert_eq!((&first["listed"], &first["why"]), (&"yes".into(), &Value::Null), "{first}");
     assert_eq!(site.checker.show("none").await.unwrap(), None);
     let shown = site.checker.show("lima").await.unwrap().unwrap();
     assert_eq!(shown["mirror"]["visits"][0]["end"], "complete", "{shown}");

@@ -9,8 +9,10 @@
 //! have the same key.
 
 use crate::error::Error;
-use crate::operation::{Operation, Row, Transaction, placeholders};
-use crate::record::{ClaimNumber, Fact, MirrorState, MirrorVisit, TaskId, bounded, bounds};
+use crate::operation::{Operation, Row, Transaction, Value, placeholders};
+use crate::record::{
+    ClaimNumber, Fact, MirrorState, MirrorVisit, TaskId, VisitName, bounded, bounds,
+};
 
 /// The task that writes, and the right to do so.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -226,7 +228,7 @@ impl Operation for LastVisits {
     }
 }
 
-/// Writes what follows from something: states, facts, and the rounds whose visits are judged now. If one of
+/// Writes what follows from something: states, facts, and which visits are judged now. If one of
 /// them has another version than the one that was read, nothing is written ([`Error::Overtaken`]).
 #[derive(Clone, Debug, Default)]
 pub struct WriteChecks {
@@ -238,8 +240,8 @@ pub struct WriteChecks {
     pub states: Vec<MirrorState>,
     /// New facts, likewise.
     pub facts: Vec<Fact>,
-    /// The visits that are judged now: mirrors and rounds.
-    pub judged: Vec<(String, i64)>,
+    /// The visits that are judged now. Others of the same round may have been recorded since they were read.
+    pub judged: Vec<VisitName>,
 }
 
 impl Operation for WriteChecks {
@@ -271,10 +273,11 @@ impl Operation for WriteChecks {
             replace(tx, &self.site, ("check_fact", "name", "value"), (name, *version, value))
                 .await?;
         }
-        for (mirror, round) in &self.judged {
+        for VisitName { mirror, round, tier } in &self.judged {
             let sql = "UPDATE mirror_visit SET judged = 1
-                       WHERE site = ?1 AND mirror = ?2 AND round = ?3";
-            tx.query(sql, &[(&self.site).into(), mirror.into(), (*round).into()]).await?;
+                       WHERE site = ?1 AND mirror = ?2 AND round = ?3 AND tier = ?4";
+            let name = [(&self.site).into(), mirror.into(), (*round).into(), tier.into()];
+            tx.query(sql, &name).await?;
         }
         Ok(Written::Yes)
     }
@@ -310,7 +313,7 @@ async fn replace<T: Transaction>(
 pub struct PurgeVisits {
     /// How long they are kept, in milliseconds.
     pub keep: i64,
-    /// Of each mirror, so many of the last visits stay however old they are.
+    /// Of each mirror that has a state, so many of the last visits stay however old they are.
     pub keep_last: i64,
     /// At most so many are removed at once.
     pub limit: i64,
@@ -328,10 +331,12 @@ impl Operation for PurgeVisits {
                 "DELETE FROM mirror_visit WHERE id IN(
                      SELECT visit.id FROM mirror_visit visit
                      WHERE visit.at < ?1 AND visit.judged = 1 AND (
-                         SELECT count(*) FROM mirror_visit later
-                         WHERE later.site = visit.site AND later.mirror = visit.mirror
-                             AND later.id > visit.id) >= ?2
-                     ORDER BY visit.id LIMIT ?3)
+                         NOT EXISTS(SELECT 1 FROM mirror
+                             WHERE mirror.site = visit.site AND mirror.key = visit.mirror)
+                         OR (SELECT count(*) FROM mirror_visit later
+                             WHERE later.site = visit.site AND later.mirror = visit.mirror
+                                 AND later.id > visit.id) >= ?2)
+                     ORDER BY visit.at LIMIT ?3)
                  RETURNING id",
                 &[before.into(), self.keep_last.max(0).into(), self.limit.clamp(1, 10_000).into()],
             )
@@ -340,13 +345,15 @@ impl Operation for PurgeVisits {
     }
 }
 
-/// Forgets mirrors of a site, with their visits.
+/// Forgets mirrors of a site, with their visits, unless they were visited not so long ago.
 #[derive(Clone, Debug)]
 pub struct ForgetMirrors {
     /// The site.
     pub site: String,
-    /// The mirrors.
+    /// The mirrors, at most [`bounds::STATES`].
     pub keys: Vec<String>,
+    /// For how many milliseconds they must not have been visited.
+    pub unseen: i64,
 }
 
 impl Operation for ForgetMirrors {
@@ -355,16 +362,29 @@ impl Operation for ForgetMirrors {
     const NAME: &'static str = "forget_mirrors";
 
     async fn run<T: Transaction>(&self, tx: &mut T) -> Result<i64, Error> {
+        if self.keys.len() > bounds::STATES {
+            return Err(Error::Refused(format!("more than {} mirrors at once", bounds::STATES)));
+        }
         if self.keys.is_empty() {
             return Ok(0);
         }
-        let mut parameters = vec![(&self.site).into()];
+        let since = tx.now().await?.plus(-self.unseen.max(0));
+        let mut parameters: Vec<Value> = vec![(&self.site).into(), since.into()];
         parameters.extend(self.keys.iter().map(Into::into));
-        let list = placeholders(2, self.keys.len());
-        let sql = format!("DELETE FROM mirror_visit WHERE site = ?1 AND mirror IN({list})");
-        tx.query(&sql, &parameters).await?;
-        let sql = format!("DELETE FROM mirror WHERE site = ?1 AND key IN({list}) RETURNING key");
+        let list = placeholders(3, self.keys.len());
+        // Whether judged or not: of a mirror that is not in the catalog, nothing follows.
+        let sql = format!(
+            "DELETE FROM mirror WHERE site = ?1 AND key IN({list}) AND NOT EXISTS(
+                 SELECT 1 FROM mirror_visit
+                 WHERE mirror_visit.site = mirror.site AND mirror_visit.mirror = mirror.key
+                     AND mirror_visit.at >= ?2)
+             RETURNING key"
+        );
         let rows = tx.query(&sql, &parameters).await?;
+        for row in &rows {
+            let sql = "DELETE FROM mirror_visit WHERE site = ?1 AND mirror = ?2";
+            tx.query(sql, &[(&self.site).into(), row.text(0)?.into()]).await?;
+        }
         Ok(i64::try_from(rows.len()).unwrap_or(i64::MAX))
     }
 }

@@ -13,8 +13,8 @@ use crate::operation::{Dialect, Operation, Row, Transaction, Value};
 use crate::operations::node::IS_LIVE;
 use crate::schema;
 
-/// How many rows are in memory at the same time.
-const PAGE: i64 = 100;
+/// How many rows are in memory at the same time. A row of a mirror may have some MiB.
+const PAGE: i64 = 20;
 
 /// Writes all rows as JSON Lines, see the [module](super). It can be run once.
 #[derive(Clone)]

@@ -10,11 +10,12 @@ use super::format::{FORMAT, FORMAT_VERSION, Moved, wait_for_files};
 use super::table::{NUMBERED, TABLES, Table, Type};
 use crate::error::Error;
 use crate::operation::{Dialect, Operation, Transaction, Value, placeholders};
-use crate::record::bounded;
+use crate::record::{bounded, bounds};
 use crate::schema;
 
-/// The longest line: more than a row with everything at its bound takes.
-const MAX_LINE: u64 = 1024 * 1024;
+/// The longest line: more than a row with everything at its bound takes. The longest text is JSON, which a
+/// string of JSON makes twice as long at most.
+const MAX_LINE: u64 = 2 * bounds::CHECKS as u64 + 1024 * 1024;
 
 /// Reads the rows that [`Export`](super::Export) has written into a store that has none. It can be run
 /// once, and happens as a whole or not at all. Every fault is named with its line.

@@ -8,7 +8,8 @@ use super::{Export, Import};
 use crate::operation::{Operation, Transaction};
 use crate::operations::doctor::{Examine, Fault};
 use crate::operations::enqueue::Enqueue;
-use crate::record::{NewTask, OnLoss, TaskId};
+use crate::operations::mirror::{FindFact, WriteChecks, Written};
+use crate::record::{Fact, NewTask, OnLoss, TaskId, bounds};
 use crate::sqlite::{Inline, system_clock};
 use crate::{Error, Store};
 
@@ -145,7 +146,7 @@ fn every_fault_is_named_with_its_line() {
     check(&with(3, &lines[2].replace("\"cpu\"", "null")), "line 3: ");
     check(&with(3, lines[1]), "line 3: ");
     check(
-        &with(3, &format!("{{\"task\":{{\"kind\":\"{}\"}}}}", "x".repeat(2_000_000))),
+        &with(3, &format!("{{\"task\":{{\"kind\":\"{}\"}}}}", "x".repeat(3 * bounds::CHECKS))),
         "line 3: is cut off",
     );
     check(text.trim_end(), "line 502: is cut off");
@@ -315,4 +316,21 @@ async fn an_examination_names_what_cannot_be() {
     assert!(
         faults().await.contains(&"I1 1 events are those of task 77, which is missing".to_owned())
     );
+}
+
+#[tokio::test]
+async fn the_longest_text_goes_from_store_to_store() {
+    let store = empty();
+    // Each byte becomes two in the file.
+    let value = "\"".repeat(bounds::CHECKS);
+    let facts = vec![Fact { name: "history".into(), version: 0, value: value.clone() }];
+    let write = WriteChecks { facts, ..WriteChecks::default() };
+    assert_eq!(store.run(write).await.unwrap(), Written::Yes);
+    let sink = Sink::default();
+    store.run(Export::to(sink.clone())).await.unwrap();
+    let bytes = sink.0.lock().unwrap().clone();
+    let other = empty();
+    other.run(Import::from(Cursor::new(bytes))).await.unwrap();
+    let found = other.run(FindFact { site: String::new(), name: "history" }).await.unwrap();
+    assert!(found.is_some_and(|fact| fact.value == value));
 }
