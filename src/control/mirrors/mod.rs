@@ -1,7 +1,7 @@
 //! Checks of mirrors: what a catalog expects of each, visits to them, and what follows for lists.
 //!
-//! A [`sweep`] visits what is due, and [`publish`] writes what follows. A [`checker`] has what all sweeps share,
-//! [`known`] is what it keeps in memory, and [`shown`] is what is told of it.
+//! A `sweep` visits what is due, and `publish` writes what follows. A `checker` has what all sweeps share,
+//! `known` is what it keeps in memory, and `shown` is what is told of it.
 
 pub mod expected;
 pub mod one_visit;
