@@ -8,7 +8,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use store::Store;
 use store::record::{CatchUp, NewSchedule, State as TaskState};
@@ -25,7 +25,6 @@ use crate::freshness::{Freshness, PublishTimes};
 use crate::kinds::{self, compile, geography, purge, scan};
 use crate::mirrors::VISIT;
 use crate::mirrors::checker::{Checker, make_findings};
-use crate::mirrors::crawling::Crawling;
 use crate::options::{Options, Site, StoreLocation};
 use crate::trigger::{self, Trigger};
 use runtime::supervise::{Supervisor, Thread};
@@ -165,7 +164,8 @@ impl Control {
         let store_times = Arc::new(StoreTimes::default());
         let store = open(&options.store, supervisor)?.with_hook(Arc::clone(&store_times) as _);
         let freshness = Arc::new(Freshness::default());
-        let checker = checker(&options, &store, supervisor)?;
+        let checker = Checker::start(&options, &store, supervisor)
+            .map_err(|error| Error::Options(format!("mirrors: {error}")))?;
         let kinds = kinds::all(&options, &store, &freshness, checker.as_ref());
         let schedules = schedules(&options, &kinds).map_err(Error::Options)?;
         let tasks = Tasks::new(store, kinds, Changes::default());
@@ -257,29 +257,6 @@ pub fn open(location: &StoreLocation, supervisor: &Supervisor) -> Result<Store, 
             "this build of mirrorlistd has no PostgreSQL: name a folder with `state`".to_owned(),
         )),
     }
-}
-
-/// The checks of mirrors; `None` if there are none.
-fn checker(
-    options: &Options,
-    store: &Store,
-    supervisor: &Supervisor,
-) -> Result<Option<Arc<Checker>>, Error> {
-    let (Some(checks), Some(findings)) = (&options.checks, &options.site.findings) else {
-        return Ok(None);
-    };
-    let crawling = Crawling::start(checks, &options.version, supervisor);
-    let crawling = crawling.map_err(|error| Error::Options(format!("mirrors: {error}")))?;
-    let now = || {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        now.map_or(0, |now| now.as_secs())
-    };
-    let inputs = (&options.site.inputs, findings.clone());
-    let site = options.site_name.as_deref();
-    let others = options.site.made_by_tasks().filter(|(_, kind)| *kind != VISIT);
-    let awaited = others.map(|(file, _)| file.to_owned()).collect();
-    let checker = Checker::new(store.clone(), site, inputs, crawling, Arc::new(now));
-    Ok(Some(Arc::new(checker.awaiting(awaited))))
 }
 
 /// All schedules. One of each site is of its own, if its tasks are. Where in its period each begins is up to

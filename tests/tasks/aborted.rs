@@ -181,6 +181,9 @@ impl Operation for SetBack {
 
     async fn run<T: Transaction>(&self, tx: &mut T) -> Result<(), Error> {
         for statement in [
+            "DROP TABLE mirror",
+            "DROP TABLE mirror_visit",
+            "DROP TABLE check_fact",
             "DROP TABLE task_request",
             "DROP TABLE schedule_node",
             "ALTER TABLE task DROP COLUMN site",

@@ -227,7 +227,8 @@ fn a_store_of_the_first_schema_is_brought_up_to_date() {
     let columns = "SELECT table_name, column_name, data_type FROM information_schema.columns
                    WHERE table_schema = 'mirrorlistd' ORDER BY 1, ordinal_position";
     let new = server.query("a", columns);
-    let back = "SET search_path = mirrorlistd; DROP TABLE task_request; DROP TABLE schedule_node;
+    let back = "SET search_path = mirrorlistd; DROP TABLE mirror; DROP TABLE mirror_visit;
+                DROP TABLE check_fact; DROP TABLE task_request; DROP TABLE schedule_node;
                 ALTER TABLE task DROP COLUMN site; ALTER TABLE schedule DROP COLUMN site;
                 ALTER TABLE node DROP COLUMN site;
                 ALTER TABLE node DROP COLUMN files; UPDATE store_version SET version = 1";

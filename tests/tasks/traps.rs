@@ -46,6 +46,16 @@ fn with_switches(url: &str, seed: u64) -> String {
     format!("{url}?options={}", options.join("%20"))
 }
 
+/// Does it, however often others were in the way for too long: on a busy machine they are.
+async fn again<O: Operation + Clone>(store: &Store, operation: O) -> O::Reply {
+    loop {
+        match store.run(operation.clone()).await {
+            Err(Error::Collided(_)) => {}
+            reply => return reply.unwrap(),
+        }
+    }
+}
+
 /// Oban #652: with a nested loop, a subquery with a limit was run again for each row, and more rows were
 /// updated than the limit.
 fn no_plan_of_the_server_makes_claimers_take_too_much() {
@@ -70,20 +80,20 @@ fn no_plan_of_the_server_makes_claimers_take_too_much() {
         let name = format!("n{claimer}");
         let mut mine = Vec::new();
         block_on(async {
-            store.run(node(&name, MAX_RUNNING)).await.unwrap();
+            again(store, node(&name, MAX_RUNNING)).await;
             while n_done.load(Ordering::SeqCst) < N_TASKS {
                 let room = 1 + mine.len() % 4;
-                let tasks = store.run(claim(&name, room)).await.unwrap();
+                let tasks = again(store, claim(&name, room)).await;
                 assert!(tasks.len() <= room, "{} tasks for a limit of {room}", tasks.len());
                 let n = i64::try_from(tasks.len()).unwrap();
                 // Counted after the claim and until before the end: never more than are running.
                 let now = running.fetch_add(n, Ordering::SeqCst) + n;
                 assert!(now <= MAX_RUNNING, "{now} run");
-                let queues = store.run(ReadOverview).await.unwrap().queues;
+                let queues = again(store, ReadOverview).await.queues;
                 assert!(queues[0].running <= MAX_RUNNING, "{queues:?}");
                 for task in &tasks {
                     running.fetch_sub(1, Ordering::SeqCst);
-                    store.run(completed(task)).await.unwrap();
+                    again(store, completed(task)).await;
                     n_done.fetch_add(1, Ordering::SeqCst);
                     mine.push(task.id);
                 }

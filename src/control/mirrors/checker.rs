@@ -7,13 +7,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use checks::findings::Findings;
 use checks::observation::Visit;
 use checks::state::{Event, Pause, Switches};
 use model::families::IpVersion;
 use runtime::replace;
+use runtime::supervise::Supervisor;
 use runtime::write_lock::WriteLock;
 use sources::Inputs;
 use store::Store;
@@ -27,6 +28,7 @@ use tokio::time::{Instant, sleep};
 
 use super::crawling::Crawling;
 use super::known::{Error, HISTORY, Known, PROGRESS, on_thread};
+use crate::options::Options;
 
 /// The most visits that are judged at once.
 const MAX_OPEN: i64 = 10_000;
@@ -92,6 +94,28 @@ impl Checker {
     /// The same, where these files among the inputs are made by other tasks.
     pub(crate) fn awaiting(self, awaited: Vec<PathBuf>) -> Self {
         Self { awaited, ..self }
+    }
+
+    /// The checks that options ask for; `None` if they ask for none.
+    pub(crate) fn start(
+        options: &Options,
+        store: &Store,
+        supervisor: &Supervisor,
+    ) -> Result<Option<Arc<Self>>, super::one_visit::Error> {
+        let (Some(checks), Some(findings)) = (&options.checks, &options.site.findings) else {
+            return Ok(None);
+        };
+        let crawling = Crawling::start(checks, &options.version, supervisor)?;
+        let now = || {
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+            now.map_or(0, |now| now.as_secs())
+        };
+        let inputs = (&options.site.inputs, findings.clone());
+        let site = options.site_name.as_deref();
+        let others = options.site.made_by_tasks().filter(|(_, kind)| *kind != super::VISIT);
+        let awaited = others.map(|(file, _)| file.to_owned()).collect();
+        let checker = Self::new(store.clone(), site, inputs, crawling, Arc::new(now));
+        Ok(Some(Arc::new(checker.awaiting(awaited))))
     }
 
     /// Brings what is known up to date.
