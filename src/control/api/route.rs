@@ -144,8 +144,8 @@ mod tests {
                 other => format!("{other:?}"),
             })
             .collect();
-        let all = "Doctor, Kinds, Mirror, Mirror Pause, Mirror Resume, Mirrors, Nodes, Queue Pause, Queue Resume, Queues, Schedule Pause, \
-                   Schedule Resume, Schedule Run, Schedules, Task Attempts, Task Cancel, Task Comment, \
+        let all = "Doctor, Kinds, Mirror, Mirror Pause, Mirror Resume, Mirrors, Nodes, Queue Pause, \
+                   Queue Resume, Queues, Schedule Pause, Schedule Resume, Schedule Run, Schedules, Task Attempts, Task Cancel, Task Comment, \
                    Task Events, Task Retry, Task Whole, Tasks";
         assert_eq!(shown.into_iter().collect::<Vec<_>>().join(", "), all);
     }

@@ -46,16 +46,9 @@ impl Crawling {
         supervisor: &Supervisor,
     ) -> Result<Self, Error> {
         let limits = Limits { visit: LONGEST_VISIT, ..Limits::default() };
-        let crawler = Crawler {
-            guard: Guard { allow_private_targets: checks.allow_private_targets },
-            resolver: Arc::new(Resolver::start(supervisor, SystemLookup, &limits)?),
-            network: Arc::new(Tcp::default()),
-            tls: Tls::new(Roots::System)?,
-            politeness: Politeness::new(&limits),
-            agent: UserAgent::new(version, checks.contact.as_deref())?,
-            limits,
-        };
-        Ok(Self::new(crawler, checks.over.clone()))
+        let guard = Guard { allow_private_targets: checks.allow_private_targets };
+        let agent = UserAgent::new(version, checks.contact.as_deref())?;
+        Ok(Self::new(crawler(supervisor, limits, guard, agent)?, checks.over.clone()))
     }
 
     /// The versions of IP to visit over, of which there may be none.
@@ -76,4 +69,22 @@ impl Crawling {
         }
         found
     }
+}
+
+/// A crawler over the real network.
+pub(super) fn crawler(
+    supervisor: &Supervisor,
+    limits: Limits,
+    guard: Guard,
+    agent: UserAgent,
+) -> Result<Crawler, Error> {
+    Ok(Crawler {
+        guard,
+        resolver: Arc::new(Resolver::start(supervisor, SystemLookup, &limits)?),
+        network: Arc::new(Tcp::default()),
+        tls: Tls::new(Roots::System)?,
+        politeness: Politeness::new(&limits),
+        agent,
+        limits,
+    })
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::Arc;
 
 use checks::explain::{Gate, explain};
 use checks::inventory::Entry;
@@ -10,19 +9,16 @@ use checks::observation::{Tier, Visit};
 use checks::replay::{Checks, Record};
 use model::families::IpVersion;
 use runtime::supervise::Supervisor;
-use visits::Crawler;
 use visits::guard::Guard;
 use visits::limits::Limits;
-use visits::network::Tcp;
 use visits::own_versions::{self, WELL_KNOWN};
 use visits::plan::{Hints, Plan};
-use visits::politeness::Politeness;
 use visits::redirect::RedirectPolicy;
 use visits::request::{BadContact, UserAgent};
-use visits::resolve::{Resolver, SystemLookup};
-use visits::tls::{Roots, Tls, TlsSetupError};
+use visits::tls::TlsSetupError;
 use visits::trace::Trace;
 
+use super::crawling::crawler;
 use super::expected::Expected;
 
 /// How a visit is made.
@@ -84,16 +80,9 @@ pub async fn visit_now(
     now: u64,
     trace: &mut dyn Trace,
 ) -> Result<Shown, Error> {
-    let limits = Limits::default();
-    let crawler = Crawler {
-        guard: Guard { allow_private_targets: options.allow_private_targets },
-        resolver: Arc::new(Resolver::start(&Supervisor::default(), SystemLookup, &limits)?),
-        network: Arc::new(Tcp::default()),
-        tls: Tls::new(Roots::System)?,
-        politeness: Politeness::new(&limits),
-        agent: UserAgent::new(&options.version, options.contact.as_deref())?,
-        limits,
-    };
+    let guard = Guard { allow_private_targets: options.allow_private_targets };
+    let agent = UserAgent::new(&options.version, options.contact.as_deref())?;
+    let crawler = crawler(&Supervisor::default(), Limits::default(), guard, agent)?;
     let mut versions = options.versions.clone();
     if versions.is_empty() {
         versions = own_versions::find(&crawler, WELL_KNOWN, trace).await;
