@@ -26,7 +26,7 @@ use tasks::{Failure, Run, Stop};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
-use super::crawling::Crawling;
+use super::crawling::{Crawling, NoCrawler};
 use super::known::{Error, HISTORY, Known, PROGRESS, on_thread};
 use crate::options::Options;
 
@@ -101,7 +101,7 @@ impl Checker {
         options: &Options,
         store: &Store,
         supervisor: &Supervisor,
-    ) -> Result<Option<Arc<Self>>, super::one_visit::Error> {
+    ) -> Result<Option<Arc<Self>>, NoCrawler> {
         let (Some(checks), Some(findings)) = (&options.checks, &options.site.findings) else {
             return Ok(None);
         };

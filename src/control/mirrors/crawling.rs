@@ -1,5 +1,6 @@
 //! How sweeps visit mirrors.
 
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,11 +12,10 @@ use visits::limits::Limits;
 use visits::network::Tcp;
 use visits::own_versions::{self, WELL_KNOWN};
 use visits::politeness::Politeness;
-use visits::request::UserAgent;
+use visits::request::{BadContact, UserAgent};
 use visits::resolve::{Resolver, SystemLookup};
-use visits::tls::{Roots, Tls};
+use visits::tls::{Roots, Tls, TlsSetupError};
 
-use super::one_visit::Error;
 use crate::options::Checks;
 
 /// The longest visit of a sweep. Others wait for the end of the sweep to be judged with it, and what was seen
@@ -23,6 +23,20 @@ use crate::options::Checks;
 const LONGEST_VISIT: Duration = Duration::from_secs(240);
 /// For how many seconds it is believed which versions of IP this machine has.
 const BELIEVED: u64 = 600;
+
+/// Why there is no crawler.
+#[derive(Debug, thiserror::Error)]
+pub enum NoCrawler {
+    /// The User-Agent cannot hold the contact.
+    #[error(transparent)]
+    Contact(#[from] BadContact),
+    /// TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsSetupError),
+    /// A thread cannot be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] io::Error),
+}
 
 /// How sweeps visit mirrors.
 pub(crate) struct Crawling {
@@ -44,7 +58,7 @@ impl Crawling {
         checks: &Checks,
         version: &str,
         supervisor: &Supervisor,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, NoCrawler> {
         let limits = Limits { visit: LONGEST_VISIT, ..Limits::default() };
         let guard = Guard { allow_private_targets: checks.allow_private_targets };
         let agent = UserAgent::new(version, checks.contact.as_deref())?;
@@ -77,7 +91,7 @@ pub(super) fn crawler(
     limits: Limits,
     guard: Guard,
     agent: UserAgent,
-) -> Result<Crawler, Error> {
+) -> Result<Crawler, NoCrawler> {
     Ok(Crawler {
         guard,
         resolver: Arc::new(Resolver::start(supervisor, SystemLookup, &limits)?),

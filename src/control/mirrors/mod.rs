@@ -5,7 +5,7 @@
 
 pub mod expected;
 pub mod one_visit;
-pub(crate) mod crawling;
+pub mod crawling;
 pub(crate) mod known;
 pub(crate) mod checker;
 mod sweep;

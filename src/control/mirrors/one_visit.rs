@@ -1,7 +1,6 @@
 //! One visit to one mirror, made now, and the verdict that would follow from it alone.
 
 use std::collections::BTreeSet;
-use std::io;
 
 use checks::explain::{Gate, explain};
 use checks::inventory::Entry;
@@ -14,11 +13,10 @@ use visits::limits::Limits;
 use visits::own_versions::{self, WELL_KNOWN};
 use visits::plan::{Hints, Plan};
 use visits::redirect::RedirectPolicy;
-use visits::request::{BadContact, UserAgent};
-use visits::tls::TlsSetupError;
+use visits::request::UserAgent;
 use visits::trace::Trace;
 
-use super::crawling::crawler;
+use super::crawling::{NoCrawler, crawler};
 use super::expected::Expected;
 
 /// How a visit is made.
@@ -49,15 +47,9 @@ pub struct Shown {
 /// Why no visit could be made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The User-Agent cannot hold the contact.
+    /// There is no crawler.
     #[error(transparent)]
-    Contact(#[from] BadContact),
-    /// TLS cannot be used.
-    #[error(transparent)]
-    Tls(#[from] TlsSetupError),
-    /// A thread cannot be started.
-    #[error("cannot start a thread: {0}")]
-    Thread(#[from] io::Error),
+    NoCrawler(#[from] NoCrawler),
     /// We have neither IPv4 nor IPv6.
     #[error(
         "none of {} can be connected to over IPv4 or IPv6: this machine seems to have no network; \
@@ -81,7 +73,8 @@ pub async fn visit_now(
     trace: &mut dyn Trace,
 ) -> Result<Shown, Error> {
     let guard = Guard { allow_private_targets: options.allow_private_targets };
-    let agent = UserAgent::new(&options.version, options.contact.as_deref())?;
+    let agent =
+        UserAgent::new(&options.version, options.contact.as_deref()).map_err(NoCrawler::from)?;
     let crawler = crawler(&Supervisor::default(), Limits::default(), guard, agent)?;
     let mut versions = options.versions.clone();
     if versions.is_empty() {
