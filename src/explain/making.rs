@@ -12,7 +12,7 @@ use model::embedded::AddressForm;
 use model::families::IpVersion;
 use model::ids::HostId;
 use snapshot::Snapshot;
-use snapshot::checked::FaultView;
+use snapshot::checked::{FaultEffect, FaultView};
 use snapshot::provenance::Found;
 
 use super::audience::Audience;
@@ -228,6 +228,7 @@ impl Making<'_, '_> {
             None => (0, None, None),
         };
         let chance = chances.get(host.index()).copied().unwrap_or(0.0);
+        let fault = self.fault(host);
         MirrorReport {
             mirror: self.key(host),
             server: servers.get(host.index()).copied().flatten().map(str::to_owned),
@@ -237,7 +238,8 @@ impl Making<'_, '_> {
             bandwidth_mbit: hosts.bandwidth(host),
             load_percent: hosts.load(host),
             max_share_percent: hosts.max_share(host),
-            behind: self.fault(host).filter(|fault| !fault.is_left_out).map(wording::fault),
+            behind: fault.filter(|fault| fault.effect != FaultEffect::LeftOut).map(wording::fault),
+            listed_last: fault.is_some_and(|fault| fault.effect == FaultEffect::Last),
             first_percent: percent(chance),
             drawn: drawn + 1,
             place: place.map(|place| place + 1),
@@ -281,7 +283,8 @@ impl Making<'_, '_> {
             .collect();
         hosts.sort_by_key(|&(host, _)| self.snapshot.hosts().key(host));
         let excluded = hosts.into_iter().map(|(host, reason)| {
-            let left_out = self.fault(host).filter(|fault| fault.is_left_out);
+            let fault = self.fault(host);
+            let left_out = fault.filter(|fault| fault.effect == FaultEffect::LeftOut);
             let (rule, detail) = match left_out {
                 Some(fault) if reason == Reason::NotCarried => wording::left_out(fault),
                 _ => wording::reason(reason, country, rules),
@@ -294,14 +297,14 @@ impl Making<'_, '_> {
     fn shaping(&self, rules: &RulesReport) -> ShapingReport {
         let drawn = || self.explanation.tiers.iter().flat_map(|tier| tier.hosts.iter().copied());
         let verdicts = || drawn().filter_map(|host| Some((host, self.verdict(host)?)));
-        // Those that are behind are listed after all others: nobody is moved for that.
-        let is_behind = |host: HostId| self.fault(host).is_some_and(|fault| !fault.is_left_out);
-        let (current, behind): (Vec<_>, Vec<_>) =
-            verdicts().partition(|&(host, _)| !is_behind(host));
+        // Nobody is moved because those that are behind are listed after all others.
+        let is_last =
+            |host: HostId| self.fault(host).is_some_and(|fault| fault.effect == FaultEffect::Last);
+        let (current, last): (Vec<_>, Vec<_>) = verdicts().partition(|&(host, _)| !is_last(host));
         let mut moved = Vec::new();
         // The rearmost place of a mirror that was drawn before.
         let mut rearmost = 0;
-        for (host, (selected, place)) in current.into_iter().chain(behind) {
+        for (host, (selected, place)) in current.into_iter().chain(last) {
             let Ok(place) = place else { continue };
             if place < rearmost {
                 let (rule, detail) = wording::moved(selected.moved);

@@ -194,8 +194,10 @@ pub struct MirrorReport {
     pub load_percent: u8,
     /// The most of the clients near it that get it as their first one, in percent.
     pub max_share_percent: u8,
-    /// Why it is behind, so that it is listed after the others; `null` if it is not.
+    /// Why it is behind; `null` if it is not.
     pub behind: Option<String>,
+    /// Whether it is listed after the others because of that. If all that are listed are behind, none is.
+    pub listed_last: bool,
     /// The probability that it is the first of the answer, in percent: over all draws for this client, and
     /// over all times where the first mirror of redirects changes.
     pub first_percent: f64,
@@ -205,6 +207,17 @@ pub struct MirrorReport {
     pub place: Option<usize>,
     /// Why it is not listed: `repeated_urls`, `beyond_max`, or `not_linked` in a redirect.
     pub cut: Option<String>,
+}
+
+impl MirrorReport {
+    /// That it is behind, on one line; `None` if it is not.
+    pub fn behind_note(&self) -> Option<String> {
+        let behind = self.behind.as_ref()?;
+        Some(match self.listed_last {
+            true => format!("behind, so listed after the others: {behind}"),
+            false => format!("behind, as all that are listed: {behind}"),
+        })
+    }
 }
 
 /// A mirror that was not selected.

@@ -214,8 +214,8 @@ fn row(mirror: &MirrorReport) -> String {
     if mirror.max_share_percent != 100 {
         let _ = write!(name, ", max_share {} %", mirror.max_share_percent);
     }
-    if let Some(behind) = &mirror.behind {
-        let _ = write!(name, ", behind, so listed after the others: {behind}");
+    if let Some(behind) = mirror.behind_note() {
+        let _ = write!(name, ", {behind}");
     }
     let weight = f64::from(mirror.bandwidth_mbit) * f64::from(mirror.load_percent) / 100.0;
     let first = match mirror.first_percent {

@@ -64,12 +64,23 @@ pub enum FaultScope {
 /// What is wrong with a mirror in a directory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FaultView<'a> {
-    /// Whether it is left out; otherwise it is listed after the others, as it has older content.
-    pub is_left_out: bool,
+    /// What follows from it.
+    pub effect: FaultEffect,
     /// The reason, on one line.
     pub reason: &'a str,
     /// Since when, in seconds since 1970.
     pub since: u64,
+}
+
+/// What follows in a directory from something that is wrong with a mirror.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FaultEffect {
+    /// It is left out.
+    LeftOut,
+    /// It is behind, and listed after the others.
+    Last,
+    /// It is behind, and listed as usual, as all that are listed are behind.
+    None,
 }
 
 impl Checked {
@@ -100,10 +111,13 @@ impl Checked {
         directory: DirectoryId,
         name: &str,
     ) -> Option<FaultView<'_>> {
-        let is_left_out = contains(self.left_out(directory), host);
-        if !is_left_out && !contains(self.outdated(directory), host) {
-            return None;
-        }
+        let is_in = |set| contains(set, host);
+        let effect = match () {
+            () if is_in(self.left_out(directory)) => FaultEffect::LeftOut,
+            () if is_in(self.behind(directory)) => FaultEffect::Last,
+            () if is_in(self.outdated(directory)) => FaultEffect::None,
+            () => return None,
+        };
         let from = self.faults.partition_point(|fault| fault.host < host);
         let faults = self.faults.get(from..).unwrap_or(&[]);
         let faults = faults.iter().take_while(|fault| fault.host == host);
@@ -115,7 +129,7 @@ impl Checked {
                     is_within(name, outer).then_some(outer.len() + 1)
                 };
                 let rank = match fault.scope {
-                    FaultScope::Behind(_) if is_left_out => return None,
+                    FaultScope::Behind(_) if effect == FaultEffect::LeftOut => return None,
                     FaultScope::Behind(index) => (true, around(index)?),
                     // One that is behind may be so because it would have been left out.
                     FaultScope::Mirror => (false, usize::MAX),
@@ -126,7 +140,7 @@ impl Checked {
             })
             .max_by_key(|&(rank, _)| rank)?;
         let reason = self.texts.get(fault.reason as usize);
-        Some(FaultView { is_left_out, reason, since: fault.since })
+        Some(FaultView { effect, reason, since: fault.since })
     }
 
     /// Whether every index is in range.
@@ -175,18 +189,20 @@ mod tests {
         checked.directories = vec![
             CheckedDirectory { behind: None, outdated: None, left_out: Some(both) },
             CheckedDirectory { behind: None, outdated: Some(both), left_out: None },
-            CheckedDirectory { behind: Some(first), outdated: None, left_out: None },
+            CheckedDirectory { behind: Some(first), outdated: Some(first), left_out: None },
         ];
         assert!(checked.is_sound(2, 3) && !checked.is_sound(2, 2) && !checked.is_sound(1, 3));
         let find = |host, directory, name| {
-            checked.find(HostId(host), DirectoryId(directory), name).map(|view| view.reason)
+            let view = checked.find(HostId(host), DirectoryId(directory), name);
+            view.map(|view| (view.effect, view.reason))
         };
-        assert_eq!(find(0, 0, "9/os/repodata"), Some("narrow"));
-        assert_eq!(find(0, 0, "9/osx"), Some("broad"));
-        assert_eq!(find(1, 0, "9/os"), Some("https"));
-        assert_eq!(find(0, 1, "9/os"), Some("old"));
-        assert_eq!(find(1, 1, "9/os"), Some("https"), "brought back");
-        assert_eq!(find(0, 2, "9/os"), None);
+        assert_eq!(find(0, 0, "9/os/repodata"), Some((FaultEffect::LeftOut, "narrow")));
+        assert_eq!(find(0, 0, "9/osx"), Some((FaultEffect::LeftOut, "broad")));
+        assert_eq!(find(1, 0, "9/os"), Some((FaultEffect::LeftOut, "https")));
+        assert_eq!(find(0, 1, "9/os"), Some((FaultEffect::None, "old")));
+        assert_eq!(find(1, 1, "9/os"), Some((FaultEffect::None, "https")), "brought back");
+        assert_eq!(find(0, 2, "9/os"), Some((FaultEffect::Last, "old")));
+        assert_eq!(find(1, 2, "9/os"), None);
     }
 
     #[test]

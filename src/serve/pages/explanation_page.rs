@@ -334,9 +334,7 @@ fn mirror_row(mirror: &MirrorReport) -> Option<MirrorRow<'_>> {
     if mirror.max_share_percent != 100 {
         notes.push(format!("at most {} % of first places", mirror.max_share_percent));
     }
-    if let Some(behind) = &mirror.behind {
-        notes.push(format!("behind, so listed after the others: {behind}"));
-    }
+    notes.extend(mirror.behind_note());
     let weight = u64::from(mirror.bandwidth_mbit) * u64::from(mirror.load_percent);
     Some(MirrorRow {
         place: mirror.place?,

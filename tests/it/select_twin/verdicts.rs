@@ -9,6 +9,7 @@ use model::ids::HostId;
 use model::mirror_key::MirrorKey;
 use model::net::Prefix;
 use snapshot::Snapshot;
+use snapshot::checked::FaultEffect;
 
 use super::network::{Network, ways};
 use super::{ExpectedTier, Place, Twin, host_of};
@@ -106,9 +107,14 @@ pub(super) fn compare(
     for (&host, &verdict) in &verdicts {
         let id = (0..).map(HostId).find(|&id| number_of(snapshot, id) == host).unwrap();
         let is_out = twin.checked.out.contains(&host);
-        let is_behind = twin.checked.outdated.contains(&host) && !is_out;
-        let fault = explanation.faults[id.index()].map(|fault| fault.is_left_out);
-        assert_eq!(fault, (is_out || is_behind).then_some(is_out), "{host}");
+        let effect = match () {
+            () if is_out => Some(FaultEffect::LeftOut),
+            () if twin.checked.is_behind(host) => Some(FaultEffect::Last),
+            () if twin.checked.outdated.contains(&host) => Some(FaultEffect::None),
+            () => None,
+        };
+        let fault = explanation.faults[id.index()].map(|fault| fault.effect);
+        assert_eq!(fault, effect, "{host}");
         let tier = expected.tiers.iter().find(|(_, hosts)| hosts.contains(&host));
         match (verdict, tier) {
             (Verdict::Out(reason), None) => assert_eq!(reason, twin.reason(host), "{host}"),
