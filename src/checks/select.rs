@@ -24,7 +24,8 @@ pub struct Selection {
     pub findings: Findings,
     /// Directories that keep mirrors that are not good, as there were too few; with their keys.
     pub kept: BTreeMap<String, Vec<String>>,
-    /// Repositories of which too many mirrors have a version that the primary never had.
+    /// Repositories of which too many mirrors have a version that the primary never had, and directories of which
+    /// too many lack files.
     pub distrusted: BTreeSet<String>,
 }
 
@@ -130,7 +131,8 @@ impl<'a> Candidate<'a> {
         }
         if view.is_settled() && !self.entry.is_always_fresh {
             for (directory, state) in &self.state.directories {
-                if state.is_incomplete_at(view.now(), view.settings) {
+                let is_incomplete = state.is_incomplete_at(view.now(), view.settings);
+                if is_incomplete && !distrusted.contains(directory.as_str()) {
                     let reason =
                         format!("{} of {} files are missing", state.n_missing, state.n_files);
                     let standing = Standing::Hidden(Cause::new(&reason, state.checked.clock));
@@ -249,12 +251,17 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// Repositories of which so many mirrors have what the primary never had that the primary is in doubt.
+/// Repositories of which so many mirrors have what the primary never had, and directories of which so many lack files,
+/// that the primary is in doubt: it has removed them, and was not scanned since.
 fn find_distrusted<'a>(candidates: &[Candidate<'a>], view: &View<'_>) -> BTreeSet<&'a str> {
     let mut all: BTreeMap<&str, Holders> = BTreeMap::new();
     for candidate in candidates.iter().filter(|candidate| candidate.hidden.is_none()) {
         for (repodata, status) in candidate.statuses.values() {
             all.entry(repodata).or_default().add(*status);
+        }
+        for (directory, state) in &candidate.state.directories {
+            let is_incomplete = state.is_incomplete_at(view.now(), view.settings);
+            all.entry(directory).or_default().add_directory(is_incomplete);
         }
     }
     let doubted = all.into_iter().filter(|(_, holders)| holders.are_trusted_more(view.settings));
@@ -319,7 +326,7 @@ mod tests {
     use crate::moment::Moment;
     use crate::progress::Progress;
     use crate::settings::Settings;
-    use crate::state::{RepositoryState, RouteState, RouteVerdict, Routes};
+    use crate::state::{DirectoryState, RepositoryState, RouteState, RouteVerdict, Routes};
 
     const REPODATA: &str = "linux/9/os/repodata";
 
@@ -420,6 +427,36 @@ mod tests {
     fn useless_ones_come_back_only_if_there_is_no_other() {
         check(&["a+", "x+", "-+", "ap"], &["current", "hidden", "hidden", "out"]);
         check(&["x+", "-+", "ap"], &["behind", "behind", "out"]);
+    }
+
+    #[test]
+    fn files_that_most_mirrors_lack_are_missing_nowhere() {
+        let lacking = |n: usize| {
+            let mut register = Register::default();
+            let mut inventory = Inventory::default();
+            for mirror in 0..8 {
+                let key = format!("m{mirror}");
+                let tree = Tree { directories: vec!["iso".into()], ..Tree::default() };
+                let entry = Entry { trees: vec![tree], ..Entry::default() };
+                inventory.mirrors.insert(key.clone(), entry);
+                let mut state = MirrorState { is_proven: true, ..MirrorState::default() };
+                let is_incomplete = mirror < n;
+                let directory =
+                    DirectoryState { checked: now(), is_incomplete, ..DirectoryState::default() };
+                state.directories.insert("iso".into(), directory);
+                register.mirrors.insert(key, state);
+            }
+            register.progress =
+                Progress { now: now(), settled: Some(now()), ..Progress::default() };
+            let (settings, history) = (Settings::default(), History::default());
+            let progress = &register.progress;
+            let view = View { settings: &settings, history: &history, progress };
+            let selection = select(&register, &inventory, &view);
+            (selection.findings.mirrors.len(), selection.distrusted.contains("iso"))
+        };
+        assert_eq!(lacking(0), (0, false));
+        assert_eq!(lacking(4), (4, false));
+        assert_eq!(lacking(5), (0, true));
     }
 
     #[test]
