@@ -4,7 +4,9 @@ use std::fmt;
 
 use model::families::IpVersion;
 
+use crate::findings::Standing;
 use crate::inventory::{Entry, repository_of};
+use crate::moment::Moment;
 use crate::state::{MirrorState, RouteState, RouteVerdict, Status};
 use crate::verdict::{View, WhyHidden};
 
@@ -123,8 +125,14 @@ fn whole(state: &MirrorState, entry: &Entry, view: &View<'_>) -> Gate {
             return Gate { kind: GateKind::Mirror, is_passed: None, text: text.to_owned() };
         }
         None => {
-            let text = "listed".to_owned();
-            return Gate { kind: GateKind::Mirror, is_passed: Some(true), text };
+            let (n_listed, n) = listed_repositories(state, entry, view);
+            let text = match n_listed {
+                0 if n > 0 => "listed for none of its repositories".to_owned(),
+                _ if n_listed < n => format!("listed for {n_listed} of {n} repositories"),
+                _ => "listed".to_owned(),
+            };
+            let is_passed = Some(n == 0 || n_listed > 0);
+            return Gate { kind: GateKind::Mirror, is_passed, text };
         }
         Some(WhyHidden::Paused(at)) => {
             let note = state.switches.paused.as_ref().map_or("", |pause| &pause.note);
@@ -152,6 +160,15 @@ fn whole(state: &MirrorState, entry: &Entry, view: &View<'_>) -> Gate {
     Gate { kind: GateKind::Mirror, is_passed: Some(false), text }
 }
 
+/// For how many repositories a mirror is listed that is not left out as a whole, and how many there are.
+fn listed_repositories(state: &MirrorState, entry: &Entry, view: &View<'_>) -> (usize, usize) {
+    let is_listed = |repodata: &&String| {
+        let standing = view.standing(state, entry, repodata, false);
+        !matches!(standing, Some(Standing::Hidden(_)))
+    };
+    (entry.repositories().filter(is_listed).count(), entry.repositories().count())
+}
+
 fn reachable(route: &RouteState, view: &View<'_>) -> (Option<bool>, String) {
     let now = view.now();
     let time = duration(now.credited.saturating_sub(route.since.credited));
@@ -161,7 +178,8 @@ fn reachable(route: &RouteState, view: &View<'_>) -> (Option<bool>, String) {
     });
     let mut text = match route.verdict {
         RouteVerdict::Unknown if failure.is_some() => format!("not decided yet{reason}"),
-        RouteVerdict::Unknown => "not visited yet".to_owned(),
+        RouteVerdict::Unknown if route.tried == Moment::default() => "not visited yet".to_owned(),
+        RouteVerdict::Unknown => "tried, and nothing was learned yet".to_owned(),
         RouteVerdict::NotTested => {
             "not tested: no address of this version here or there".to_owned()
         }
@@ -242,7 +260,6 @@ mod tests {
     use crate::class::FailureClass;
     use crate::history::{History, PrimaryScan, PrimaryVersion};
     use crate::inventory::Tree;
-    use crate::moment::Moment;
     use crate::observation::Failure;
     use crate::progress::Progress;
     use crate::settings::Settings;
@@ -316,6 +333,21 @@ mod tests {
                 "NO  files of iso: 2 of 20 files are missing or have another size",
             ]
         );
+        let lost = RepositoryState {
+            missing_since: Some(now),
+            checked: Some(now),
+            ..RepositoryState::default()
+        };
+        let all = state.clone();
+        for (name, expected) in [
+            ("8", "ok  mirror: listed for 2 of 3 repositories"),
+            ("9", "ok  mirror: listed for 1 of 3 repositories"),
+            ("10", "NO  mirror: listed for none of its repositories"),
+        ] {
+            state.repositories.insert(format!("{name}/os/repodata"), lost.clone());
+            assert_eq!(lines(&state)[0], expected);
+        }
+        state = all;
         let note = "new disks".to_owned();
         state.switches.paused = Some(Pause { since: now.clock - 7_200, note });
         assert_eq!(lines(&state)[0], "NO  mirror: paused for 2 h: new disks");

@@ -154,7 +154,7 @@ impl Routes {
         let first = down.min_by_key(|(_, route)| route.since);
         let since = first.map_or(0, |(_, route)| route.since.clock);
         let class = first.and_then(|(_, route)| Some(route.failure.as_ref()?.class.as_str()));
-        Cause::new(&format!("down: {}", class.unwrap_or("not tried again yet")), since)
+        Cause::new(&format!("down: {}", class.unwrap_or("worked again, not confirmed yet")), since)
     }
 }
 
