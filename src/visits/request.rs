@@ -128,7 +128,7 @@ impl Ask {
         limits: &Limits,
     ) -> String {
         let mut command = format!(
-            "curl -{} -sv -o /dev/null --connect-timeout {} --max-time {} -A {}",
+            "curl -{} -gsv -o /dev/null --connect-timeout {} --max-time {} -A {}",
             version.as_str(),
             limits.connect.as_secs().max(1),
             limits.request.as_secs().max(1),
@@ -222,7 +222,7 @@ mod tests {
         );
         assert_eq!(
             curl,
-            "curl -6 -sv -o /dev/null --connect-timeout 5 --max-time 30 \
+            "curl -6 -gsv -o /dev/null --connect-timeout 5 --max-time 30 \
              -A 'mirrorlistd-crawler/1.2 (+https://d.example/about)' -r 0-1023 \
              --resolve 'm.example:8443:[2a00::1]' 'https://m.example:8443/it'\\''s/a%20b'"
         );

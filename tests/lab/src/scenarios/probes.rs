@@ -71,7 +71,7 @@ async fn a_dead_address_of_ipv6_fails_over_ipv6_alone() {
         // One retry.
         assert_eq!(world.network.attempts().len(), 3);
         assert!(millis.contains(&visited.visit.millis), "{}", visited.visit.millis);
-        let curl = "repeat: curl -6 -sv -o /dev/null --connect-timeout 5 --max-time 30 \
+        let curl = "repeat: curl -6 -gsv -o /dev/null --connect-timeout 5 --max-time 30 \
                     -A 'mirrorlistd-crawler/0.0 (+https://lab.example/)' -r 0-1023 \
                     --resolve 'm.example.org:80:[2a00::1]' \
                     'http://m.example.org/pub/9/os/repodata/repomd.xml'";
