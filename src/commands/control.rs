@@ -7,7 +7,7 @@ use super::control_move;
 use super::output::{FAILURE, USAGE, fail};
 use crate::cli::{ControlArgs, ControlCommand};
 use crate::config::Config;
-use crate::config::sections::control::ControlError;
+use crate::config::sections::control_error::ControlError;
 use crate::config::written::Written;
 use crate::daemon::{self, SupervisedThreads};
 use runtime::log;

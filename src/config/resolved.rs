@@ -8,7 +8,8 @@ use tracing::level_filters::LevelFilter;
 #[cfg(feature = "control")]
 use super::first_source::first_source;
 #[cfg(feature = "control")]
-use super::sections::control::{Context, ControlError, ControlOptions};
+use super::sections::control::{Context, ControlOptions};
+use super::sections::control_error::ControlError;
 use super::sections::data::{self, InputOptions};
 use super::sections::listen::PublicAddress;
 use super::written::{self, Written};

@@ -14,7 +14,8 @@ use super::section_macro::Section;
 use super::sections::admin::AdminOptions;
 use super::sections::answer::AnswerOptions;
 #[cfg(feature = "control")]
-use super::sections::control::{ControlError, ControlOptions};
+use super::sections::control::ControlOptions;
+use super::sections::control_error::ControlError;
 use super::sections::data::{FileAlone, InputOptions, SourceOptions};
 use super::sections::http::HttpOptions;
 use super::sections::listen::{ListenOptions, ListenerOptions, ListenerTable};

@@ -8,5 +8,7 @@ pub mod answer;
 pub mod admin;
 #[cfg(feature = "control")]
 pub mod control;
+#[cfg(feature = "control")]
+pub mod control_error;
 pub mod log;
 pub mod process;
