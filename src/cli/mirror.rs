@@ -7,6 +7,7 @@ use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use super::config_file::ConfigArgs;
 use super::task::AskArgs;
 use crate::config::sections::data::InputOptions;
+use crate::config::values::control::Redirects;
 
 /// Examples in its help.
 pub(super) const EXAMPLES: &str = "\
@@ -125,6 +126,9 @@ pub struct VisitArgs {
     /// Visit addresses that are not global as well: of an intranet, or of this machine
     #[arg(long, alias = "allow_private_targets")]
     pub allow_private_targets: bool,
+    /// Which redirects the mirror may send
+    #[arg(long, value_name = "WHICH", default_value = "allow")]
+    pub redirects: Redirects,
     /// Print records as lines of JSON, for `mirror replay`: what is expected of the mirror, what the primary
     /// has, and the visits
     #[arg(long)]
@@ -144,6 +148,8 @@ pub enum VisitTier {
     Probe,
     /// The repomd.xml of each repository.
     Hash,
+    /// Some files of directories without one: whether they are there, and their sizes.
+    Sample,
 }
 
 /// `mirrorlistd mirror replay`.

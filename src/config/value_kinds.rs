@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::definition::{OptionValue, Show, ShownDefault, ValueKind, choice, choices};
 #[cfg(feature = "control")]
-use super::values::control::IpFamily;
+use super::values::control::{IpFamily, Redirects};
 use super::values::{
     AliasTable, ClientAddress, Count, Fallback, HostName, ListenAddress, LogLevel, Nat64Prefix,
     Policy, Profile, Protocol, Requesters, SocketMode, TrustedProxy,
@@ -74,7 +74,7 @@ macro_rules! values_of_enums {
 
 values_of_enums!(ClientAddress, Policy, Profile, Requesters, LogLevel);
 #[cfg(feature = "control")]
-values_of_enums!(IpFamily);
+values_of_enums!(IpFamily, Redirects);
 
 impl Show for u16 {
     fn show(&self) -> ShownDefault {

@@ -8,6 +8,7 @@ use model::families::IpVersion;
 use scan::TreeSource;
 use serve::reload::Shrink;
 use sources::{CatalogFormat, GeographyFiles, Inputs, MirrorManagerFiles, TextCatalog};
+use visits::redirect::RedirectPolicy;
 
 /// All of them.
 #[derive(Clone, Debug)]
@@ -192,6 +193,10 @@ pub struct Checks {
     pub contact: Option<String>,
     /// Whether addresses may be visited that are not global.
     pub allow_private_targets: bool,
+    /// Which redirects mirrors may send.
+    pub redirects: RedirectPolicy,
+    /// Whether a URL is left out that fails over one version of IP only.
+    pub require_all_families: bool,
 }
 
 /// How many tasks may run at the same time, by the resource that they take.

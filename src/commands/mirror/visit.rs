@@ -64,9 +64,11 @@ fn visit(args: &VisitArgs) -> Result<Shown, (u8, String)> {
         tiers: match args.tier {
             Some(VisitTier::Probe) => vec![Tier::Probe],
             Some(VisitTier::Hash) => vec![Tier::Hash],
-            None => vec![Tier::Probe, Tier::Hash],
+            Some(VisitTier::Sample) => vec![Tier::Sample],
+            None => vec![Tier::Probe, Tier::Hash, Tier::Sample],
         },
         allow_private_targets: args.allow_private_targets,
+        redirects: args.redirects.into(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| (FAILURE, format!("cannot start: {error}")))?;

@@ -7,7 +7,9 @@ use clap::ArgAction;
 
 use super::control_error::ControlError;
 use crate::config::section_macro::{Section, section};
-use crate::config::values::control::{Contact, IpFamily, NodeName, PostgresAddress, SiteName};
+use crate::config::values::control::{
+    Contact, IpFamily, NodeName, PostgresAddress, Redirects, SiteName,
+};
 use crate::config::values::{Count, SecretParser};
 use control::options::{
     Budgets, Checks, Every, GeographyTables, Options, PostgresUrl, PrimaryTree, Site, StoreLocation,
@@ -173,6 +175,23 @@ section! {
         control_allow_private_targets: bool {
             key: "control.allow_private_targets",
             flag: (long = "allow-private-targets", action = ArgAction::SetTrue),
+            value: "",
+            default: false,
+        }
+        /// Which redirects mirrors may send
+        ///
+        /// Within their site, and once to another one; within their site only; or none. None leads from https to http.
+        /// What a mirror redirects to otherwise counts as missing there.
+        control_redirects: Redirects {
+            key: "control.redirects",
+            flag: (long = "redirects"),
+            value: "WHICH",
+            default: Redirects::Allow,
+        }
+        /// Leave out a base URL that fails over one version of IP although it works over the other one
+        control_require_all_families: bool {
+            key: "control.require_all_families",
+            flag: (long = "require-all-families", action = ArgAction::SetTrue),
             value: "",
             default: false,
         }
@@ -376,6 +395,8 @@ impl ControlOptions {
             over: over.collect(),
             contact: self.control_contact.clone().map(|Contact(contact)| contact),
             allow_private_targets: self.control_allow_private_targets(),
+            redirects: self.control_redirects().into(),
+            require_all_families: self.control_require_all_families(),
         })
     }
 

@@ -81,6 +81,28 @@ impl From<IpFamily> for model::families::IpVersion {
     }
 }
 
+/// Which redirects mirrors may send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Redirects {
+    /// Within the site, and once to another one.
+    Allow,
+    /// Within the site.
+    SameSite,
+    /// None.
+    Refuse,
+}
+
+impl From<Redirects> for visits::redirect::RedirectPolicy {
+    fn from(written: Redirects) -> Self {
+        match written {
+            Redirects::Allow => Self::Allow,
+            Redirects::SameSite => Self::SameSite,
+            Redirects::Refuse => Self::Refuse,
+        }
+    }
+}
+
 /// Where owners of mirrors reach the operator: a URL or an address of mail.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Contact(pub String);

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use checks::findings::Findings;
 use checks::observation::Visit;
+use checks::settings::Settings;
 use checks::state::{Event, Pause, Switches};
 use model::families::IpVersion;
 use runtime::replace;
@@ -56,7 +57,8 @@ pub(crate) struct Checker {
     pub(super) findings: PathBuf,
     /// Files among the inputs that other tasks make: without them it is not known what mirrors should have.
     pub(super) awaited: Vec<PathBuf>,
-    pub(super) crawling: Crawling,
+    pub(super) crawling: Arc<Crawling>,
+    pub(super) settings: Settings,
     pub(crate) clock: Clock,
     /// Held while it is read and changed, and not while mirrors are visited.
     pub(super) known: Mutex<Known>,
@@ -85,7 +87,8 @@ impl Checker {
             inputs: inputs.without_findings(),
             findings,
             awaited: Vec::new(),
-            crawling,
+            crawling: Arc::new(crawling),
+            settings: Settings::default(),
             clock,
             known: Mutex::default(),
         }
@@ -94,6 +97,11 @@ impl Checker {
     /// The same, where these files among the inputs are made by other tasks.
     pub(crate) fn awaiting(self, awaited: Vec<PathBuf>) -> Self {
         Self { awaited, ..self }
+    }
+
+    /// The same, judged with these numbers.
+    pub(crate) fn judging(self, settings: Settings) -> Self {
+        Self { settings, ..self }
     }
 
     /// The checks that options ask for; `None` if they ask for none.
@@ -115,11 +123,14 @@ impl Checker {
         let others = options.site.made_by_tasks().filter(|(_, kind)| *kind != super::VISIT);
         let awaited = others.map(|(file, _)| file.to_owned()).collect();
         let checker = Self::new(store.clone(), site, inputs, crawling, Arc::new(now));
-        Ok(Some(Arc::new(checker.awaiting(awaited))))
+        let settings =
+            Settings { require_all_families: checks.require_all_families, ..Settings::default() };
+        Ok(Some(Arc::new(checker.awaiting(awaited).judging(settings))))
     }
 
     /// Brings what is known up to date.
     pub(super) async fn refresh(&self, known: &mut Known) -> Result<(), Error> {
+        known.settings.clone_from(&self.settings);
         known.refresh(&self.store, &self.site, &self.inputs).await
     }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use checks::observation::Visit;
 use model::families::IpVersion;
 use runtime::supervise::Supervisor;
 use visits::Crawler;
@@ -11,11 +12,14 @@ use visits::guard::Guard;
 use visits::limits::Limits;
 use visits::network::Tcp;
 use visits::own_versions::{self, WELL_KNOWN};
+use visits::plan::Plan;
 use visits::politeness::Politeness;
+use visits::redirect::RedirectPolicy;
 use visits::request::{BadContact, UserAgent};
 use visits::resolve::{Resolver, SystemLookup};
 use visits::tls::{Roots, Tls, TlsSetupError};
 
+use super::hints::Memory;
 use crate::options::Checks;
 
 /// The longest visit of a sweep. Others wait for the end of the sweep to be judged with it, and what was seen
@@ -43,6 +47,9 @@ pub(crate) struct Crawling {
     pub(super) crawler: Crawler,
     /// The versions of IP to visit over; empty tries which of them this machine has.
     pub(super) over: Vec<IpVersion>,
+    /// Which redirects mirrors may send.
+    pub(super) redirects: RedirectPolicy,
+    pub(super) hints: Memory,
     /// Those that it has, and when that was found out, in seconds since 1970.
     found: Mutex<Option<(u64, Vec<IpVersion>)>>,
 }
@@ -50,7 +57,13 @@ pub(crate) struct Crawling {
 impl Crawling {
     /// With a crawler that is there.
     pub(crate) fn new(crawler: Crawler, over: Vec<IpVersion>) -> Self {
-        Self { crawler, over, found: Mutex::default() }
+        Self {
+            crawler,
+            over,
+            redirects: RedirectPolicy::default(),
+            hints: Memory::default(),
+            found: Mutex::default(),
+        }
     }
 
     /// Over the real network.
@@ -62,7 +75,16 @@ impl Crawling {
         let limits = Limits { visit: LONGEST_VISIT, ..Limits::default() };
         let guard = Guard { allow_private_targets: checks.allow_private_targets };
         let agent = UserAgent::new(version, checks.contact.as_deref())?;
-        Ok(Self::new(crawler(supervisor, limits, guard, agent)?, checks.over.clone()))
+        let crawler = crawler(supervisor, limits, guard, agent)?;
+        Ok(Self { redirects: checks.redirects, ..Self::new(crawler, checks.over.clone()) })
+    }
+
+    /// Makes a visit, and remembers what later ones may use.
+    pub(super) async fn visit(&self, plan: &Plan) -> Visit {
+        let mut rng = fastrand::Rng::new();
+        let visited = self.crawler.visit(plan, &mut rng, &mut (), std::future::pending()).await;
+        self.hints.remember(&plan.mirror, visited.hints, plan.started);
+        visited.visit
     }
 
     /// The versions of IP to visit over, of which there may be none.

@@ -15,11 +15,10 @@ use model::path::is_within;
 use model::url::Protocol;
 use visits::plan;
 
-/// The file whose hash tells the version of a repository.
-const REPOMD: &str = "repomd.xml";
-/// A repository with one version that is younger than this, in seconds, may be new: mirrors need not have it
-/// yet. The index of a tree keeps the versions before for longer.
-const NEW: u64 = 2 * 86_400;
+use super::samples::{NEW, REPOMD, Samples};
+
+/// Of so many directories of a tree files are looked for, which are spread over all.
+const MAX_SAMPLED: usize = 1_000;
 
 /// What is expected of all mirrors that can be visited. Private mirrors cannot: they are not reached from
 /// elsewhere.
@@ -31,6 +30,8 @@ pub struct Expected {
     pub left_out: BTreeMap<String, usize>,
     /// The versions of each `repomd.xml` that the catalog knows.
     pub primary: PrimaryScan,
+    /// Files that are looked for.
+    pub samples: Samples,
 }
 
 /// What a mirror serves below the same base URLs.
@@ -44,12 +45,15 @@ pub struct Tree {
     pub probes: Vec<String>,
     /// The directories that it carries, without those below others of them.
     pub directories: Vec<String>,
+    /// The places of those of which files are looked for in [`Expected::samples`].
+    pub sampled: Vec<u32>,
 }
 
 impl Expected {
     /// Reads it from a catalog.
     pub fn of(catalog: &Catalog) -> Self {
         let repodata = repodata(catalog);
+        let samples = Samples::of(catalog);
         let mut by_mirror: BTreeMap<(HostId, u32), Vec<DirectoryId>> = BTreeMap::new();
         for (index, directory) in catalog.directories.iter().enumerate() {
             let Some(id) = DirectoryId::new(index) else { break };
@@ -60,7 +64,7 @@ impl Expected {
         let mut mirrors: BTreeMap<String, Vec<Tree>> = BTreeMap::new();
         for ((host, urls), directories) in by_mirror {
             let Some(mirror) = catalog.mirrors.get(host.index()) else { continue };
-            let tree = tree(catalog, urls, &directories, &repodata);
+            let tree = tree(catalog, urls, &directories, (&repodata, &samples));
             if !tree.urls.is_empty() {
                 mirrors.entry(mirror.key.to_string()).or_default().push(tree);
             }
@@ -79,7 +83,19 @@ impl Expected {
         });
         let primary =
             PrimaryScan { scanned: catalog.created, repositories: Some(repositories.collect()) };
-        Self { mirrors, left_out, primary }
+        Self { mirrors, left_out, primary, samples }
+    }
+
+    /// The files that a visit to a mirror looks for, of each of its trees; from directories that are in doubt first.
+    pub(super) fn draw(
+        &self,
+        trees: &[Tree],
+        is_doubted: impl Fn(&str) -> bool,
+        rng: &mut fastrand::Rng,
+    ) -> Vec<Vec<plan::Sample>> {
+        let n_trees = trees.iter().filter(|tree| !tree.sampled.is_empty()).count();
+        let of_tree = |tree: &Tree| self.samples.draw(&tree.sampled, n_trees, &is_doubted, rng);
+        trees.iter().map(of_tree).collect()
     }
 
     /// The same as verdicts need it.
@@ -91,6 +107,7 @@ impl Expected {
         };
         let entry = |trees: &Vec<Tree>| inventory::Entry {
             trees: trees.iter().map(tree).collect(),
+            is_sampled: trees.iter().any(|tree| !tree.sampled.is_empty()),
             ..inventory::Entry::default()
         };
         let mirrors = self.mirrors.iter().map(|(key, trees)| (key.clone(), entry(trees)));
@@ -197,7 +214,7 @@ fn tree(
     catalog: &Catalog,
     urls: u32,
     directories: &[DirectoryId],
-    repodata: &BTreeMap<DirectoryId, Repomd>,
+    (repodata, samples): (&BTreeMap<DirectoryId, Repomd>, &Samples),
 ) -> Tree {
     let list = catalog.url_lists.get(urls as usize);
     let texts = list.into_iter().flatten().filter_map(|&at| catalog.urls.get(at as usize));
@@ -229,7 +246,14 @@ fn tree(
         probes: probes(&repositories),
         repositories: repositories.into_iter().map(|(_, repository)| repository).collect(),
         directories: tops,
+        sampled: thinned(directories.iter().filter_map(|&id| samples.place(id)).collect()),
     }
+}
+
+/// At most [`MAX_SAMPLED`] of them, spread over all.
+fn thinned(places: Vec<u32>) -> Vec<u32> {
+    let step = places.len().div_ceil(MAX_SAMPLED).max(1);
+    places.into_iter().step_by(step).collect()
 }
 
 /// The files for probes: of the repositories with the smallest `repomd.xml`, a middle one and the largest, so

@@ -24,8 +24,9 @@ use sources::{Inputs, Revision};
 use store::Store;
 use store::operations::mirror::{FindFact, FindMirror, MirrorVersions, ReadMirrors};
 use store::record::Fact;
+use visits::plan;
 
-use super::expected::Expected;
+use super::expected::{Expected, Tree};
 use crate::aside::{NoThread, aside};
 
 /// So many states are read one by one; more are read with all others, by pages.
@@ -258,6 +259,21 @@ impl Known {
         let unvisited = MirrorState::default();
         let state = self.register.mirrors.get(key).unwrap_or(&unvisited);
         next_visit(key, state, entry, &self.history, &self.settings, now)
+    }
+
+    /// The files that a visit to a mirror looks for, of each of its trees.
+    pub(super) fn draw(
+        &self,
+        key: &str,
+        trees: &[Tree],
+        rng: &mut fastrand::Rng,
+    ) -> Vec<Vec<plan::Sample>> {
+        let state = self.register.mirrors.get(key);
+        let is_doubted = |directory: &str| {
+            let known = state.and_then(|state| state.directories.get(directory));
+            known.is_some_and(|known| known.is_incomplete || known.n_incomplete > 0)
+        };
+        self.expected.draw(trees, is_doubted, rng)
     }
 
     /// Judges visits, which are in the order in which they were recorded: those of each round together.

@@ -4,7 +4,9 @@
 //! `known` is what it keeps in memory, and `shown` is what is told of it.
 
 pub mod expected;
+pub mod samples;
 pub mod one_visit;
+mod hints;
 pub mod crawling;
 pub(crate) mod known;
 pub(crate) mod checker;

@@ -11,7 +11,7 @@ use runtime::supervise::Supervisor;
 use visits::guard::Guard;
 use visits::limits::Limits;
 use visits::own_versions::{self, WELL_KNOWN};
-use visits::plan::{Hints, Plan};
+use visits::plan::{self, Hints, Plan};
 use visits::redirect::RedirectPolicy;
 use visits::request::UserAgent;
 use visits::trace::Trace;
@@ -32,6 +32,8 @@ pub struct Options {
     pub tiers: Vec<Tier>,
     /// Whether addresses may be visited that are not global.
     pub allow_private_targets: bool,
+    /// Which redirects the mirror may send.
+    pub redirects: RedirectPolicy,
 }
 
 /// What a visit has shown.
@@ -86,19 +88,30 @@ pub async fn visit_now(
     let trees = expected.mirrors.get(key).map_or(&[][..], Vec::as_slice);
     let mut hints = Hints::default();
     let mut visits = Vec::new();
+    let mut rng = fastrand::Rng::new();
     for &tier in &options.tiers {
+        let samples = match tier {
+            Tier::Sample => expected.draw(trees, |_| false, &mut rng),
+            Tier::Probe | Tier::Hash | Tier::Listing => vec![Vec::new(); trees.len()],
+        };
+        if tier == Tier::Sample && samples.iter().all(Vec::is_empty) {
+            continue;
+        }
+        let with_samples = trees
+            .iter()
+            .zip(samples)
+            .map(|(tree, samples)| plan::Tree { samples, ..tree.to_plan(&versions) });
         let plan = Plan {
             mirror: key.to_owned(),
             tier,
             round: 1,
             started: now,
-            trees: trees.iter().map(|tree| tree.to_plan(&versions)).collect(),
+            trees: with_samples.collect(),
             versions: versions.clone(),
-            redirects: RedirectPolicy::Allow,
+            redirects: options.redirects,
             hints: std::mem::take(&mut hints),
         };
-        let visited =
-            crawler.visit(&plan, &mut fastrand::Rng::new(), trace, std::future::pending()).await;
+        let visited = crawler.visit(&plan, &mut rng, trace, std::future::pending()).await;
         hints = visited.hints;
         visits.push(visited.visit);
     }

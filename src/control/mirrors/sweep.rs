@@ -5,8 +5,10 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use checks::inventory::Entry;
 use checks::observation::{Tier, Visit};
 use checks::schedule::{NextVisit, full};
 use checks::state::Switches;
@@ -18,7 +20,6 @@ use tokio::sync::MutexGuard;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use visits::plan;
-use visits::redirect::RedirectPolicy;
 
 use super::checker::{Checker, Tally, of_check};
 use super::expected::Tree;
@@ -63,6 +64,7 @@ impl Checker {
         let known = self.advance(&mut swept, only.is_some(), run).await?;
         run.checkpoint()?;
         let due = self.choose(&known, only);
+        self.crawling.hints.retain(&known.inventory);
         drop(known);
         let visited = match due.is_empty() {
             true => Ok(()),
@@ -107,19 +109,29 @@ impl Checker {
     }
 
     /// What is to be visited now.
-    fn choose(&self, known: &Known, only: Option<&str>) -> Vec<(NextVisit, Vec<Tree>, String)> {
+    fn choose(&self, known: &Known, only: Option<&str>) -> Vec<Due> {
         let now = (self.clock)();
         let chosen = match only {
             None => known.due(now),
             Some(key) => {
                 let entry = known.inventory.mirrors.get(key);
-                let both = |entry| [Tier::Probe, Tier::Hash].map(|tier| full(entry, tier, now));
-                let visits = entry.into_iter().flat_map(both);
-                visits.map(|visit| (key.to_owned(), visit)).collect()
+                let tiers = [Tier::Probe, Tier::Hash, Tier::Sample];
+                let wanted = |entry: &Entry| {
+                    let n = if entry.is_sampled { 3 } else { 2 };
+                    tiers.into_iter().take(n).map(|tier| full(entry, tier, now)).collect()
+                };
+                let visits: Vec<NextVisit> = entry.map(wanted).unwrap_or_default();
+                visits.into_iter().map(|visit| (key.to_owned(), visit)).collect()
             }
         };
-        let with_trees = chosen.into_iter().filter_map(|(key, visit)| {
-            Some((visit, known.expected.mirrors.get(&key)?.clone(), key))
+        let mut rng = fastrand::Rng::new();
+        let with_trees = chosen.into_iter().filter_map(|(key, next)| {
+            let trees = known.expected.mirrors.get(&key)?.clone();
+            let samples = match next.tier {
+                Tier::Sample => known.draw(&key, &trees, &mut rng),
+                Tier::Probe | Tier::Hash | Tier::Listing => Vec::new(),
+            };
+            Some(Due { key, next, trees, samples })
         });
         with_trees.collect()
     }
@@ -128,7 +140,7 @@ impl Checker {
     /// mirror are made one after the other.
     async fn visit(
         &self,
-        due: Vec<(NextVisit, Vec<Tree>, String)>,
+        due: Vec<Due>,
         is_one: bool,
         swept: &mut Swept,
         run: &Run,
@@ -152,23 +164,26 @@ impl Checker {
         let mut n_open = 0;
         loop {
             while visits.len() < most
-                && let Some((next, trees, key)) = waiting.next()
+                && let Some(due) = waiting.next()
             {
-                let plan = plan::Plan {
-                    mirror: key,
-                    tier: next.tier,
-                    round,
-                    started: (self.clock)(),
-                    trees: to_trees(&next, &trees, &versions),
-                    versions: versions.clone(),
-                    redirects: RedirectPolicy::Allow,
-                    hints: plan::Hints::default(),
+                let started = (self.clock)();
+                // Who asks for a visit wants to see all of it.
+                let hints = match is_one {
+                    true => plan::Hints::default(),
+                    false => self.crawling.hints.recall(&due.key, started),
                 };
-                let crawler = self.crawling.crawler.clone();
-                visits.spawn(async move {
-                    let mut rng = fastrand::Rng::new();
-                    crawler.visit(&plan, &mut rng, &mut (), std::future::pending()).await.visit
-                });
+                let plan = plan::Plan {
+                    trees: due.to_trees(&versions),
+                    mirror: due.key,
+                    tier: due.next.tier,
+                    round,
+                    started,
+                    versions: versions.clone(),
+                    redirects: self.crawling.redirects,
+                    hints,
+                };
+                let crawling = Arc::clone(&self.crawling);
+                visits.spawn(async move { crawling.visit(&plan).await });
             }
             let ended = tokio::select! {
                 biased;
@@ -234,22 +249,35 @@ impl Tally {
     }
 }
 
-/// What a visit asks of each tree. A probe asks each URL once, though several trees may have it.
-fn to_trees(next: &NextVisit, trees: &[Tree], own: &[IpVersion]) -> Vec<plan::Tree> {
-    let mut probed = BTreeSet::new();
-    let trees = trees.iter().map(|tree| {
-        let mut whole = tree.to_plan(own);
-        whole.routes.retain(|route| {
-            let wanted = next
-                .routes
-                .iter()
-                .any(|(url, version)| url == route.url.as_str() && *version == route.version);
-            let is_first = next.tier != Tier::Probe
-                || probed.insert((route.url.as_str().to_owned(), route.version.as_str()));
-            wanted && is_first
+/// A visit that is due.
+struct Due {
+    key: String,
+    next: NextVisit,
+    trees: Vec<Tree>,
+    /// The files to look for, of each tree; empty if none are.
+    samples: Vec<Vec<plan::Sample>>,
+}
+
+impl Due {
+    /// What the visit asks of each tree. A probe asks each URL once, though several trees may have it.
+    fn to_trees(&self, own: &[IpVersion]) -> Vec<plan::Tree> {
+        let Self { next, trees, samples, .. } = self;
+        let mut probed = BTreeSet::new();
+        let trees = trees.iter().enumerate().map(|(n, tree)| {
+            let mut whole = tree.to_plan(own);
+            whole.routes.retain(|route| {
+                let wanted = next
+                    .routes
+                    .iter()
+                    .any(|(url, version)| url == route.url.as_str() && *version == route.version);
+                let is_first = next.tier != Tier::Probe
+                    || probed.insert((route.url.as_str().to_owned(), route.version.as_str()));
+                wanted && is_first
+            });
+            whole.repositories.retain(|one| next.repositories.contains(&one.directory));
+            whole.samples = samples.get(n).cloned().unwrap_or_default();
+            whole
         });
-        whole.repositories.retain(|one| next.repositories.contains(&one.directory));
-        whole
-    });
-    trees.filter(|tree| !tree.routes.is_empty()).collect()
+        trees.filter(|tree| !tree.routes.is_empty()).collect()
+    }
 }

@@ -1,5 +1,7 @@
 //! Sweeps over mirrors in memory, and what is in the file of findings after them.
 
+mod content;
+
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -82,12 +84,20 @@ impl Site {
     }
 
     async fn of(names: Vec<String>) -> Self {
+        Self::with_image(names, None).await
+    }
+
+    /// With an old file beside the repository, which all mirrors have but this one.
+    async fn with_image(names: Vec<String>, lacking: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         let repodata = path("tree/9/x86_64/repodata");
         fs::create_dir_all(&repodata).unwrap();
         let text = repomd(1);
         fs::write(repodata.join("repomd.xml"), &text).unwrap();
+        if lacking.is_some() {
+            content::write_image(&path("tree"));
+        }
         let source = scan::TreeSource::Tree(path("tree"));
         let options = scan::Options::usual(std::time::Duration::from_secs(86_400), false);
         let scanned = scan::scan(&source, None, &options, &scan::Progress::default()).unwrap();
@@ -101,7 +111,11 @@ impl Site {
         for (n, name) in names.iter().enumerate() {
             let host = format!("{name}.example");
             let address = format!("8.8.{}.{}", n / 250, n % 250 + 1);
-            let files = [(&*format!("/pub/{REPOMD}"), text.as_bytes())];
+            let (repomd, image) = (format!("/pub/{REPOMD}"), format!("/pub/{}", content::IMAGE));
+            let mut files = vec![(&*repomd, text.as_bytes())];
+            if lacking.is_some_and(|lacking| lacking != name) {
+                files.push((&*image, content::CHECKSUMS));
+            }
             mirrors.push(world.mirror(&host, &[&address], Behaviour::Good, &files));
             catalog += &format!(
                 "[[mirror]]\nkey = \"{name}\"\nurls = [\"http://{host}/pub\"]\ncountry = \"DE\"\n\n"

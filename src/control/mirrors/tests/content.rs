@@ -1,0 +1,89 @@
+//! What visits ask for beside the version of a repository, and how they ask.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
+
+use checks::findings::Standing;
+use visits::redirect::RedirectPolicy;
+
+use super::*;
+
+/// A file beside the repository.
+pub(super) const IMAGE: &str = "9/images/CHECKSUM";
+pub(super) const CHECKSUMS: &[u8] = b"SHA256 (disk.iso) = 00\n";
+
+/// Writes it into the tree, a month ago.
+pub(super) fn write_image(tree: &Path) {
+    let path = tree.join(IMAGE);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, CHECKSUMS).unwrap();
+    let month_ago = SystemTime::now() - Duration::from_secs(30 * 86_400);
+    fs::File::options().write(true).open(&path).unwrap().set_modified(month_ago).unwrap();
+}
+
+fn names() -> Vec<String> {
+    NAMES.map(str::to_owned).into()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mirror_without_an_image_is_left_out_of_its_directory_alone() {
+    let site = Site::with_image(names(), Some("oslo")).await;
+    let is_hidden = |findings: &Findings, key: &str, directory: &str| {
+        let found = findings.mirrors.get(key).and_then(|found| found.standing(directory));
+        matches!(found, Some(Standing::Hidden(_)))
+    };
+    // The second look decides, a day after the first.
+    for _ in 0..50 {
+        if is_hidden(&site.findings(), "oslo", "9/images") {
+            break;
+        }
+        site.now.fetch_add(3_600, Ordering::Relaxed);
+        site.sweep().await;
+    }
+    let findings = site.findings();
+    for key in NAMES {
+        assert_eq!(is_hidden(&findings, key, "9/images"), key == "oslo", "{findings:?}");
+        assert!(!is_hidden(&findings, key, "9/x86_64"), "{findings:?}");
+    }
+    let shown = site.checker.show("oslo").await.unwrap().unwrap();
+    let shown = shown["mirror"]["gates"].to_string();
+    assert!(shown.contains("1 of 1 files are missing"), "{shown}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_not_changed_is_not_sent_again_but_once_a_day() {
+    let site = Site::new().await;
+    let mirror = &site.mirrors[0];
+    let mut whole = Vec::new();
+    for hour in 0..60 {
+        let before = mirror.asked().len();
+        site.sweep().await;
+        let asked = mirror.asked();
+        let of_repository =
+            asked[before..].iter().filter(|asked| !asked.headers.contains_key("range"));
+        for asked in of_repository {
+            if !asked.headers.contains_key("if-none-match") {
+                whole.push(hour);
+            }
+        }
+        site.now.fetch_add(3_600, Ordering::Relaxed);
+    }
+    let days: Vec<u64> = whole.iter().map(|hour| hour / 24).collect();
+    assert_eq!(days, [0, 1, 2], "{whole:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn redirects_that_are_not_wanted_count_as_missing() {
+    let site = Site::new().await;
+    let crawler = site.checker.crawling.crawler.clone();
+    let mut crawling = Crawling::new(crawler, vec![IpVersion::V4]);
+    crawling.redirects = RedirectPolicy::Refuse;
+    let checker = Checker { crawling: Arc::new(crawling), ..site.checker };
+    let site = Site { checker, ..site };
+    site.mirrors[3].behave(Behaviour::Redirect("http://berlin.example/pub/".into()));
+    site.sweep_until(|found| super::is_hidden(found, "paris")).await;
+    let shown = site.checker.show("paris").await.unwrap().unwrap().to_string();
+    assert!(shown.contains("redirect_refused"), "{shown}");
+}
