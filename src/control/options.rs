@@ -197,6 +197,8 @@ pub struct Checks {
     pub redirects: RedirectPolicy,
     /// Whether a URL is left out that fails over one version of IP only.
     pub require_all_families: bool,
+    /// How many times faster than the clock their time goes: 1, but for tests.
+    pub speed: u64,
 }
 
 /// How many tasks may run at the same time, by the resource that they take.

@@ -173,6 +173,11 @@ pub trait Files: Sync {
     /// The options that name them.
     fn options(&self) -> Vec<OsString>;
 
+    /// What is in the configuration beside them.
+    fn configuration(&self) -> String {
+        String::new()
+    }
+
     /// The one without which nothing is served.
     fn main_file(&self) -> &Path;
 

@@ -27,7 +27,7 @@ impl Director {
     pub fn start(ip: IpAddr, files: &dyn Files, folder: &Path) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorlistd"));
         command.args(files.options()).args(["--trusted-proxy", &ip.to_string()]);
-        Self::start_command(command, ip, folder)
+        Self::start_configured(command, ip, folder, &files.configuration())
     }
 
     /// Serves the demo data.
@@ -44,12 +44,16 @@ impl Director {
         Self::start_command(command, IpAddr::from([127, 0, 0, 1]), folder)
     }
 
-    fn start_command(mut command: Command, ip: IpAddr, folder: &Path) -> Self {
+    fn start_command(command: Command, ip: IpAddr, folder: &Path) -> Self {
+        Self::start_configured(command, ip, folder, "")
+    }
+
+    fn start_configured(mut command: Command, ip: IpAddr, folder: &Path, config: &str) -> Self {
         let stderr = tempfile::Builder::new().prefix("director").tempfile_in(folder).unwrap();
         let (file, stderr) = stderr.keep().unwrap();
         let mut child = command
             .arg("--config")
-            .arg(support::server::patient_config(folder))
+            .arg(support::server::patient_config(folder, config))
             .args(["--port", "0", "--listen", &ip.to_string(), "-l"])
             .arg(folder.join("access.log"))
             .env_clear()

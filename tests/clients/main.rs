@@ -56,6 +56,7 @@ mod behind_proxies;
 mod worst_data;
 mod scan;
 mod rescan;
+mod checked;
 mod first_steps;
 
 use std::process::ExitCode;
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
     suite.add_all(worst_data::TESTS);
     suite.add_all(scan::TESTS);
     suite.add_all(rescan::TESTS);
+    suite.add_all(checked::TESTS);
     suite.add_all(first_steps::TESTS);
     suite.run()
 }

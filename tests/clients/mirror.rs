@@ -28,6 +28,10 @@ pub enum Behaviour {
     Serves(Version),
     /// Serves the new version with a repomd.xml that is another one, of the same size.
     Alters,
+    /// Closes connections as soon as it was asked for something.
+    HangsUp,
+    /// Redirects everything to this mirror.
+    Redirects(SocketAddr),
     /// Answers 404 to everything.
     Missing,
     /// Accepts connections and never answers.
@@ -122,6 +126,11 @@ impl Mirror {
         format!("http://{}{BASE}", self.address)
     }
 
+    /// Where it listens, or refuses connections.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The URL of its repomd.xml, as in a metalink.
     pub fn repomd_url(&self) -> String {
         format!("{}/{SUBPATH}/repodata/repomd.xml", self.base_url())
@@ -201,6 +210,8 @@ fn serve(
         let file = find(behaviour, target);
         let answer = match (behaviour, &file) {
             (Behaviour::Stalls, _) => "stalls",
+            (Behaviour::HangsUp, _) => "hangs up",
+            (Behaviour::Redirects(_), _) => "302",
             (_, Some(_)) => "200",
             (_, None) => "404",
         };
@@ -211,9 +222,15 @@ fn serve(
             std::thread::sleep(Duration::from_secs(120));
             return Ok(());
         }
-        let (status, body) = match file {
-            Some(body) => ("200 OK", body),
-            None => ("404 Not Found", Cow::Borrowed(b"not here\n".as_slice())),
+        if behaviour == Behaviour::HangsUp {
+            return Ok(());
+        }
+        let (status, body) = match (behaviour, file) {
+            (Behaviour::Redirects(to), _) => {
+                (format!("302 Found\r\nLocation: http://{to}{target}"), Cow::Borrowed(&b""[..]))
+            }
+            (_, Some(body)) => ("200 OK".to_owned(), body),
+            (_, None) => ("404 Not Found".to_owned(), Cow::Borrowed(&b"not here\n"[..])),
         };
         let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", body.len());
         let mut stream = stream;

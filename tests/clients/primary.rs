@@ -17,6 +17,8 @@ pub struct Primary {
     pub tree: PathBuf,
     pub index: PathBuf,
     catalog: PathBuf,
+    /// The folder of a store, if the server visits the mirrors and scans the tree.
+    state: Option<PathBuf>,
 }
 
 impl Primary {
@@ -24,7 +26,17 @@ impl Primary {
     pub fn new(folder: &Path) -> Self {
         let [tree, index, catalog] =
             ["tree", "primary.index", "catalog.toml"].map(|name| folder.join(name));
-        Self { tree, index, catalog }
+        Self { tree, index, catalog, state: None }
+    }
+
+    /// The same, where the server visits the mirrors and scans the tree, in a minute a second.
+    pub fn checked(folder: &Path) -> Self {
+        Self { state: Some(folder.join("state")), ..Self::new(folder) }
+    }
+
+    /// Where the server listens for the operator, if it visits mirrors.
+    pub fn socket(&self) -> PathBuf {
+        self.index.with_file_name("socket")
     }
 
     /// Puts a version of the repositories into the tree, in place of the one that is there.
@@ -56,8 +68,21 @@ impl Primary {
 
 impl Files for Primary {
     fn options(&self) -> Vec<OsString> {
-        let files = [("--catalog", &self.catalog), ("--index", &self.index)];
+        let findings = self.index.with_file_name("findings.json");
+        let mut files = vec![("--catalog", &self.catalog), ("--index", &self.index)];
+        files.extend(self.state.is_some().then_some(("--findings", &findings)));
         files.into_iter().flat_map(|(option, file)| [option.into(), file.into()]).collect()
+    }
+
+    fn configuration(&self) -> String {
+        let Some(state) = &self.state else { return String::new() };
+        format!(
+            "admin.listen = 'unix:{}'\n\n[control]\nstate = {state:?}\n\
+             tree = {:?}\nscan_every = 1\nvisit_mirrors = true\nvisits_every = 1\n\
+             visit_over = ['ipv4']\nallow_private_targets = true\ntest_speed = 60\n",
+            self.socket().display(),
+            self.tree,
+        )
     }
 
     fn main_file(&self) -> &Path {

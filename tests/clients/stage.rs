@@ -48,6 +48,8 @@ pub enum Source {
     MirrorManager,
     /// A catalog, and a scan of the primary tree.
     Catalog,
+    /// The same, and what the server finds out by visits to the mirrors.
+    Checked,
 }
 
 /// Everything that a case needs.
@@ -103,6 +105,7 @@ impl Stage {
         let files: Box<dyn Files> = match source {
             Source::MirrorManager => Box::new(CacheFiles::write(folder.path())),
             Source::Catalog => Box::new(Primary::new(folder.path())),
+            Source::Checked => Box::new(Primary::checked(folder.path())),
         };
         files.replace(&data, &mirrors);
         let director = Director::start(ip, &*files, folder.path());

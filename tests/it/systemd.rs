@@ -29,7 +29,7 @@ fn handing(folder: &Path, first: OwnedFd, second: Option<OwnedFd>, args: &[&str]
     let mut handing = Command::new("/bin/sh");
     handing.args(["-c", HAND_OVER, "sh", env!("CARGO_BIN_EXE_mirrorlistd"), "--demo"]).args(args);
     if !args.contains(&"--config") {
-        handing.arg("--config").arg(patient_config(folder));
+        handing.arg("--config").arg(patient_config(folder, ""));
     }
     without_supervisor(&mut handing);
     handing.env("STDERR", folder.join("stderr"));
@@ -283,7 +283,7 @@ impl Supervisor {
         let folder = temporary();
         let mut command = command(&["--port", "0"]);
         let stderr = File::create(folder.path().join("stderr")).expect("a file");
-        command.arg("--config").arg(patient_config(folder.path()));
+        command.arg("--config").arg(patient_config(folder.path(), ""));
         command.args(args).stdin(Stdio::null()).stderr(stderr);
         command.env("NOTIFY_SOCKET", self.folder.path().join("notify"));
         command.envs(environment.iter().copied());

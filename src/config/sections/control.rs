@@ -280,6 +280,13 @@ section! {
             otherwise: "nothing can be changed over TCP",
             example: "\"/etc/mirrorlistd/tokens\"",
         }
+        /// How many times faster than the clock the time of visits to mirrors goes, for tests
+        control_test_speed: Count<1, 1_000> {
+            key: "control.test_speed",
+            flag: (long = "test-speed"),
+            value: "TIMES",
+            default: Count::of(1),
+        }
         /// Whether there are kinds of tasks for tests
         control_test_kinds: bool {
             key: "control.test_kinds",
@@ -397,6 +404,7 @@ impl ControlOptions {
             allow_private_targets: self.control_allow_private_targets(),
             redirects: self.control_redirects().into(),
             require_all_families: self.control_require_all_families(),
+            speed: self.control_test_speed().get().into(),
         })
     }
 

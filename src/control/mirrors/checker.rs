@@ -114,9 +114,14 @@ impl Checker {
             return Ok(None);
         };
         let crawling = Crawling::start(checks, &options.version, supervisor)?;
-        let now = || {
+        let seconds = || {
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
             now.map_or(0, |now| now.as_secs())
+        };
+        let (start, speed) = (seconds(), checks.speed);
+        let now = move || {
+            let now = seconds();
+            now.saturating_add(now.saturating_sub(start).saturating_mul(speed - 1))
         };
         let inputs = (&options.site.inputs, findings.clone());
         let site = options.site_name.as_deref();

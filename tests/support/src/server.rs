@@ -70,10 +70,10 @@ pub fn patient(config: &str) -> String {
     }
 }
 
-/// Writes a configuration file in `folder` that sets only these time limits.
-pub fn patient_config(folder: &Path) -> PathBuf {
+/// Writes a configuration file in `folder` with these time limits.
+pub fn patient_config(folder: &Path, config: &str) -> PathBuf {
     let path = folder.join("patient.toml");
-    std::fs::write(&path, patient("")).expect("a write");
+    std::fs::write(&path, patient(config)).expect("a write");
     path
 }
 
@@ -133,7 +133,7 @@ impl Server {
     pub fn start_in(folder: TempDir, args: &[&str]) -> Self {
         let mut command = command(&["--port", "0"]);
         if !args.contains(&"--config") {
-            command.arg("--config").arg(patient_config(folder.path()));
+            command.arg("--config").arg(patient_config(folder.path(), ""));
         }
         let stderr = std::fs::File::create(folder.path().join("stderr")).expect("a file");
         command.args(args).stdin(Stdio::null()).stderr(stderr);
