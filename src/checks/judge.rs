@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::allowance::Allowance;
 use crate::class::FailureClass;
 use crate::history::History;
 use crate::inventory::Entry;
@@ -50,6 +51,9 @@ pub fn judge(state: &mut MirrorState, visit: &Visit, context: &Context<'_>) -> V
     let before = judging.state.reachability(context.settings);
     let last_visit = summarize(visit, judging.state, now);
     judging.state.last_visit = Some(last_visit);
+    let allowance = Allowance::new(context.entry, context.settings);
+    let paid_until = &mut judging.state.paid_until;
+    *paid_until = allowance.pay(*paid_until, visit.requests, now.clock);
     judging.note_tier(visit.tier);
     judging.note_busy(visit);
     for seen in &visit.urls {

@@ -47,6 +47,7 @@ pub mod judge;
 pub mod round;
 pub mod verdict;
 pub mod select;
+pub mod allowance;
 pub mod schedule;
 pub mod explain;
 pub mod replay;
@@ -57,3 +58,5 @@ pub mod notice;
 
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod simulation;

@@ -15,6 +15,9 @@ use crate::settings::Settings;
 use crate::shared::{ByShared, Shared};
 use crate::state::{LastVisit, MirrorState, RouteVerdict};
 
+/// How long visits that are due together take, in seconds.
+const TOGETHER: u64 = 60;
+
 /// Whether failures are our own.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub enum Fault {
@@ -204,16 +207,51 @@ impl Counts<'_> {
             })
     }
 
-    /// Whether nobody works, of enough mirrors.
-    pub(crate) fn dead(&self, count: Count) -> Fault {
-        let least = self.settings.own_fault_family_min;
+    /// Whether nobody works, of enough mirrors: where there are two in all, both.
+    pub(crate) fn dead(&self, count: Count, n_mirrors: usize) -> Fault {
+        let least = self.settings.own_fault_family_min.min(n_mirrors.max(2));
         let Some(failing) = count.failing else { return Fault::None };
-        let recent = self.now.credited.saturating_sub(self.settings.down_span);
-        let works = count.last_good.is_some_and(|good| good >= failing.min(recent));
+        let works = count.last_good.is_some_and(|good| good >= failing.min(self.recent()));
         match count.n_known >= least && !works {
             true if count.n_failed >= least => Fault::Certain,
             true => Fault::Suspected,
             false => Fault::None,
+        }
+    }
+
+    /// What worked since then shows that what fails now is not our own fault.
+    fn recent(&self) -> u64 {
+        self.now.credited.saturating_sub(self.settings.down_span)
+    }
+
+    /// The mirrors that are not down for long.
+    pub(crate) fn n_mirrors<'s>(&self, states: impl Iterator<Item = &'s MirrorState>) -> usize {
+        states.filter(|state| !self.is_long_down(state)).count()
+    }
+
+    /// Whether a mirror has begun to fail, and it is not decided yet whether it is down.
+    pub(crate) fn has_doubt<'s>(&self, mut states: impl Iterator<Item = &'s MirrorState>) -> bool {
+        states.any(|state| {
+            state.down_since.is_none()
+                && [Shared::V4, Shared::V6].into_iter().any(|of| {
+                    let failing = state.recents.get(of).failing;
+                    let window = self.settings.own_fault_window;
+                    failing.is_some_and(|since| self.is_within(since, window))
+                })
+        })
+    }
+
+    /// Since when somebody is wanted who works, while a mirror is in doubt: who worked must still count when failures
+    /// are confirmed next.
+    pub(crate) fn unwitnessed(&self, count: Count, since: Option<Moment>) -> Option<Moment> {
+        let Settings { down_span, confirm_interval, .. } = *self.settings;
+        let left = down_span.saturating_sub(confirm_interval.saturating_add(TOGETHER));
+        let recent = self.now.credited.saturating_sub(left);
+        let first = count.failing.map_or(recent, |failing| failing.min(recent));
+        let is_shown = |since| count.last_good.is_some_and(|good| good >= since);
+        match since {
+            Some(since) if !is_shown(since.credited) => Some(since),
+            _ => (count.n_known > 1 && !is_shown(first)).then_some(self.now),
         }
     }
 

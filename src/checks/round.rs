@@ -15,6 +15,9 @@ use crate::shared::{ByShared, Shared};
 use crate::state::{Event, MirrorState};
 use crate::verdict::View;
 
+/// Of so many mirrors one is visited soon over whatever route.
+const MANY: usize = 12;
+
 /// What is known of all mirrors.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Register {
@@ -109,8 +112,10 @@ impl Register {
     }
 
     fn has_own_fault(&self) -> bool {
-        self.progress.own_fault_since.is_some()
-            || Shared::ALL.iter().any(|&of| self.progress.shared_fault_since.get(of).is_some())
+        let Progress { own_fault_since, shared_fault_since, unwitnessed, .. } = &self.progress;
+        let is_open =
+            |&of: &Shared| shared_fault_since.get(of).is_some() || unwitnessed.get(of).is_some();
+        own_fault_since.is_some() || Shared::ALL.iter().any(is_open)
     }
 
     /// Whether no mirror has said anything for a while, good or bad: we reach nobody.
@@ -138,6 +143,8 @@ impl Register {
         let (plain, tls) = (count(Shared::Plain), count(Shared::Tls));
         let content = count(Shared::Content);
         let whole = counts.whole(self.mirrors.values());
+        let n_mirrors = counts.n_mirrors(self.mirrors.values());
+        let is_open = n_mirrors < MANY && counts.has_doubt(self.mirrors.values());
         // What so many have in common is ours for a day, then it is theirs.
         let lasts = |is_it: bool, since: &mut Option<Moment>| {
             let first = *since.get_or_insert(now);
@@ -146,17 +153,22 @@ impl Register {
             }
             is_it && now.credited.saturating_sub(first.credited) <= settings.own_fault_max
         };
-        let Progress { own_fault_since, shared_fault_since, .. } = &mut self.progress;
+        let Progress { own_fault_since, shared_fault_since, unwitnessed, .. } = &mut self.progress;
+        let of = [(Shared::V4, v4), (Shared::V6, v6), (Shared::Plain, plain), (Shared::Tls, tls)];
+        for (shared, count) in of {
+            let since = unwitnessed.get_mut(shared);
+            *since = if is_open { counts.unwitnessed(count, *since) } else { None };
+        }
+        let dead = |count| counts.dead(count, n_mirrors);
         let is_mass = counts.is_mass(whole);
         let is_lasting = lasts(is_mass, own_fault_since);
         let certain = |is_it: bool| if is_it { Fault::Certain } else { Fault::None };
         // Of a version of IP only all count: a part of the net that is down is not ours.
-        let (dead_v4, dead_v6) = (counts.dead(v4), counts.dead(v6));
-        let plain = counts.dead(plain)
-            | certain(lasts(counts.is_mass(plain), &mut shared_fault_since.plain));
-        let tls =
-            counts.dead(tls) | certain(lasts(counts.is_mass(tls), &mut shared_fault_since.tls));
-        let is_lost = counts.is_mass(content) || counts.dead(content) != Fault::None;
+        let (dead_v4, dead_v6) = (dead(v4), dead(v6));
+        let plain =
+            dead(plain) | certain(lasts(counts.is_mass(plain), &mut shared_fault_since.plain));
+        let tls = dead(tls) | certain(lasts(counts.is_mass(tls), &mut shared_fault_since.tls));
+        let is_lost = counts.is_mass(content) || dead(content) != Fault::None;
         let content = certain(lasts(is_lost, &mut shared_fault_since.content));
         let is_dead = |fault| fault == Fault::Certain;
         let is_sure = (is_mass && whole.is_more(settings.own_fault_sure_percent))

@@ -107,7 +107,7 @@ impl Default for Settings {
         Self {
             visit_interval: 9 * MINUTE,
             jitter_percent: 20,
-            hash_interval: 42 * MINUTE,
+            hash_interval: 44 * MINUTE,
             change_delay: 5 * MINUTE,
             change_spread: 15 * MINUTE,
             confirm_interval: 210,

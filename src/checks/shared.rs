@@ -71,7 +71,7 @@ impl<T> ByShared<T> {
         }
     }
 
-    fn get_mut(&mut self, shared: Shared) -> &mut T {
+    pub(crate) fn get_mut(&mut self, shared: Shared) -> &mut T {
         match shared {
             Shared::V4 => &mut self.v4,
             Shared::V6 => &mut self.v6,

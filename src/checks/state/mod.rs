@@ -69,6 +69,9 @@ pub struct MirrorState {
     pub n_busy: u32,
     /// Until when it wants to be left alone, in seconds since 1970.
     pub busy_until: u64,
+    /// Until when the requests that it got are paid for, in milliseconds since 1970
+    /// ([`allowance`](crate::allowance)).
+    pub paid_until: u64,
     /// When its files were sampled last.
     pub sampled: Moment,
     /// When its files were listed last.

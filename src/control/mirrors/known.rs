@@ -258,7 +258,8 @@ impl Known {
         let entry = self.inventory.mirrors.get(key)?;
         let unvisited = MirrorState::default();
         let state = self.register.mirrors.get(key).unwrap_or(&unvisited);
-        next_visit(key, state, entry, &self.history, &self.settings, now)
+        let progress = &self.register.progress;
+        next_visit(key, state, entry, &self.history, progress, &self.settings, now)
     }
 
     /// The files that a visit to a mirror looks for, of each of its trees.

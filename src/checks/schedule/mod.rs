@@ -3,19 +3,27 @@
 //! A mirror that is up gets a visit every [`visit_interval`](Settings::visit_interval). It asks for the
 //! repositories that are due over one URL and version of IP of each tree, the one that was tried the longest time
 //! ago. So one request does both: it probes, and it compares. What has just failed or come back is probed
-//! again soon, and what is down more and more rarely.
+//! again soon, and what is down more and more rarely. A mirror that has [used up](crate::allowance) what confirmations may
+//! cost in a day is asked at regular visits only.
+//!
+//! Where there are few mirrors, one that works may have to bear [witness](Scheduling::witnesses) that a failure of
+//! another is not our own.
 //!
 //! Times are by the clock. If that was set back, what seems to lie in the future is due.
 
+use std::cmp::Reverse;
 use std::hash::Hasher as _;
 
 use model::families::IpVersion;
 use rustc_hash::FxHasher;
 
+use crate::allowance::Allowance;
 use crate::history::History;
 use crate::inventory::{Entry, Tree};
 use crate::observation::Tier;
+use crate::progress::Progress;
 use crate::settings::Settings;
+use crate::shared::Shared;
 use crate::state::{MAX_URLS, MirrorState, RepositoryState, RouteState, RouteVerdict};
 
 /// The shortest time between two visits to a mirror, in seconds.
@@ -59,38 +67,30 @@ pub fn full(entry: &Entry, tier: Tier, at: u64) -> NextVisit {
     NextVisit { at, tier, routes: routes.collect(), repositories }
 }
 
-/// About how many requests a mirror gets in a day if all is well.
-pub fn requests_per_day(entry: &Entry, settings: &Settings) -> u64 {
-    const DAY: u64 = 86_400;
-    let mean = settings.visit_interval.saturating_mul(200 - settings.jitter_percent.min(100)) / 200;
-    let mean = mean.max(1);
-    let each = DAY / settings.hash_interval.saturating_add(mean / 2).max(1);
-    let of_tree = |tree: &Tree| {
-        let n = u64::try_from(tree.repositories.len()).unwrap_or(u64::MAX);
-        n.saturating_mul(each).max(DAY / mean)
-    };
-    entry.trees.iter().map(of_tree).sum()
-}
-
 /// The next visit to the mirror of that key; `None` if it has no URL that can be visited.
 pub fn next_visit(
     key: &str,
     state: &MirrorState,
     entry: &Entry,
     history: &History,
+    progress: &Progress,
     settings: &Settings,
     now: u64,
 ) -> Option<NextVisit> {
     entry.urls().next()?;
-    let scheduling = Scheduling { key, state, entry, history, settings, now };
+    let rests_until = Allowance::new(entry, settings).rests_until(state.paid_until, now);
+    let is_spent = rests_until.is_some();
+    let scheduling = Scheduling { key, state, entry, history, progress, settings, now, is_spent };
     let visits = [
         scheduling.probe(),
+        scheduling.comeback(),
         scheduling.hash(),
         scheduling.files(Tier::Sample),
         scheduling.files(Tier::Listing),
     ];
     let next = visits.into_iter().flatten().min_by_key(|visit| visit.at)?;
-    Some(NextVisit { at: scheduling.not_before(next.at), ..next })
+    let at = scheduling.not_before(next.at).max(rests_until.unwrap_or(0));
+    Some(NextVisit { at, ..next })
 }
 
 struct Scheduling<'a> {
@@ -98,8 +98,11 @@ struct Scheduling<'a> {
     state: &'a MirrorState,
     entry: &'a Entry,
     history: &'a History,
+    progress: &'a Progress,
     settings: &'a Settings,
     now: u64,
+    /// Whether it has got so many requests that nothing is confirmed between regular visits.
+    is_spent: bool,
 }
 
 impl<'a> Scheduling<'a> {
@@ -115,6 +118,11 @@ impl<'a> Scheduling<'a> {
     /// So many seconds after a time; at once if that time has not come yet.
     fn after(&self, clock: u64, seconds: u64) -> u64 {
         if clock > self.now { 0 } else { clock.saturating_add(seconds) }
+    }
+
+    /// A time, or the earliest one if it has not come yet.
+    fn past(&self, clock: u64) -> u64 {
+        if clock > self.now { 0 } else { clock }
     }
 
     /// Those of which something is known or can be kept.
@@ -134,23 +142,30 @@ impl<'a> Scheduling<'a> {
         })
     }
 
-    /// Probes of what is not plainly up.
+    /// Probes of what is not plainly up, and not down with the whole mirror.
     fn probe(&self) -> Option<NextVisit> {
         let doubtful =
             self.routes().filter_map(|(_, _, _, route)| route.filter(|route| route.is_in_doubt()));
-        let doubt = doubtful.map(|route| route.tried.clock).max();
+        let doubt = doubtful.map(|route| route.tried.clock).max().filter(|_| !self.is_spent);
         let is_down = self.state.down_since.is_some();
-        let confirm = self.settings.confirm_interval;
-        let due = |tree: &Tree, url: &str, version, route: Option<&RouteState>| {
+        let witnesses = match doubt {
+            None if !is_down && !self.is_spent => self.witnesses(),
+            _ => Vec::new(),
+        };
+        let due = |tree: &Tree, url: &String, version, route: Option<&RouteState>| {
             let Some(route) = route else { return Some(0) };
             let wait = match route.verdict {
                 // All together, so that all are decided at the same time.
-                _ if route.is_in_doubt() => return Some(self.after(doubt?, confirm)),
-                _ if route.is_returning() => confirm,
+                _ if route.is_in_doubt() && doubt.is_some() => {
+                    return Some(self.after(doubt?, self.settings.confirm_interval));
+                }
+                RouteVerdict::Down if is_down => return None,
+                RouteVerdict::Down if route.is_returning() => self.confirm(route),
                 // A doubt about one is a doubt about all that were not tried since.
                 RouteVerdict::Up if doubt.is_some_and(|doubt| route.tried.clock < doubt) => {
                     return Some(0);
                 }
+                RouteVerdict::Up if witnesses.contains(&(url, version)) => return Some(0),
                 RouteVerdict::Up if tree.repositories.is_empty() => {
                     self.turn(tree, url, version)?
                 }
@@ -158,23 +173,29 @@ impl<'a> Scheduling<'a> {
                 RouteVerdict::Unknown if route.tried.clock == 0 => return Some(0),
                 RouteVerdict::Unknown => self.interval(self.settings.visit_interval, route),
                 RouteVerdict::NotTested => self.interval(self.settings.retry_max_route, route),
-                RouteVerdict::Down => self.interval(self.retry(route, is_down), route),
+                RouteVerdict::Down => {
+                    let most = self.settings.retry_max_route;
+                    self.interval(self.retry(route.n_retries, most), route)
+                }
             };
             Some(self.after(route.tried.clock, wait))
         };
-        let dues: Vec<(u64, &String, IpVersion)> = self
+        let dues: Vec<(u64, &String, IpVersion, bool)> = self
             .routes()
             .filter_map(|(tree, url, version, route)| {
-                Some((due(tree, url, version, route)?, url, version))
+                let is_open = route.is_some_and(|route| {
+                    route.is_in_doubt() && route.window.last().is_none_or(|probe| probe.is_good)
+                });
+                Some((due(tree, url, version, route)?, url, version, is_open))
             })
             .collect();
         let at = dues.iter().map(|&(due, ..)| due).min()?;
-        // What is down is down as a whole, and so it comes back.
         let last = at.max(self.now).saturating_add(TOGETHER);
+        // What did not count, as it might have been our own fault, is asked once more with the others.
         let routes = dues
             .into_iter()
-            .filter(|&(due, ..)| is_down || due <= last)
-            .map(|(_, url, version)| (url.clone(), version));
+            .filter(|&(due, .., is_open)| due <= last || (at == 0 && is_open))
+            .map(|(_, url, version, _)| (url.clone(), version));
         Some(NextVisit {
             at,
             tier: Tier::Probe,
@@ -183,12 +204,85 @@ impl<'a> Scheduling<'a> {
         })
     }
 
+    /// Probes of a mirror that is down: half of its routes in turn, as it is down as a whole, and so it comes back. Once
+    /// one works, all of them.
+    fn comeback(&self) -> Option<NextVisit> {
+        self.state.down_since?;
+        let mut down: Vec<(&String, IpVersion, &RouteState)> = self
+            .routes()
+            .filter_map(|(_, url, version, route)| Some((url, version, route?)))
+            .filter(|(_, _, route)| route.verdict == RouteVerdict::Down)
+            .collect();
+        down.sort_by_key(|(_, _, route)| self.past(route.tried.clock));
+        let newest = |is_wanted: fn(&RouteState) -> bool| {
+            let routes = down.iter().map(|&(_, _, route)| route);
+            routes.filter(|route| is_wanted(route)).max_by_key(|route| route.tried)
+        };
+        let at = if let Some(route) = newest(RouteState::is_returning) {
+            let at = self.after(route.tried.clock, self.confirm(route));
+            down.retain(|(_, _, route)| !self.is_spent || route.is_returning());
+            at
+        } else {
+            let route = newest(|_| true)?;
+            let most = match self.state.switches.disabled {
+                Some(_) => self.settings.retry_max_disabled,
+                None => self.settings.retry_max,
+            };
+            let n_retries = down.iter().map(|(_, _, route)| route.n_retries).max();
+            let wait = match self.is_spent {
+                true => most,
+                false => self.retry(n_retries.unwrap_or(0), most),
+            };
+            down.truncate(down.len().div_ceil(2));
+            self.after(route.tried.clock, self.interval(wait, route))
+        };
+        let routes = down.into_iter().map(|(url, version, _)| (url.clone(), version));
+        Some(NextVisit {
+            at,
+            tier: Tier::Probe,
+            routes: routes.collect(),
+            repositories: Vec::new(),
+        })
+    }
+
+    /// The fewest routes that show what nobody has shown since another mirror failed.
+    fn witnesses(&self) -> Vec<(&'a String, IpVersion)> {
+        let mut wanted: Vec<Shared> = Shared::ALL
+            .into_iter()
+            .filter(|&shared| {
+                let since = *self.progress.unwitnessed.get(shared);
+                let tried = self.state.recents.get(shared).tried;
+                since.is_some_and(|since| tried.is_none_or(|tried| tried.credited < since.credited))
+            })
+            .collect();
+        let mut chosen = Vec::new();
+        while !wanted.is_empty() {
+            let up = self.routes().filter_map(|(_, url, version, route)| {
+                let route = route.filter(|route| route.verdict == RouteVerdict::Up)?;
+                let n_shown = wanted.iter().filter(|shared| shared.covers(url, version)).count();
+                (n_shown > 0).then_some((n_shown, Reverse(route.tried), url, version))
+            });
+            let Some((_, _, url, version)) = up.max() else { break };
+            wanted.retain(|shared| !shared.covers(url, version));
+            chosen.push((url, version));
+        }
+        chosen
+    }
+
+    /// The time until what works again is tried once more.
+    fn confirm(&self, route: &RouteState) -> u64 {
+        match self.is_spent {
+            true => self.interval(self.settings.visit_interval, route),
+            false => self.settings.confirm_interval,
+        }
+    }
+
     /// The time between two probes of a URL of a tree without repositories; `None` if it is not its turn.
     fn turn(&self, tree: &Tree, url: &str, version: IpVersion) -> Option<u64> {
         let (next, next_version, route) = self.oldest(tree)?;
         let last = self.last_good_try(tree);
         let wait = self.interval(self.settings.visit_interval, route);
-        let since = last.saturating_sub(route.tried.clock);
+        let since = last.saturating_sub(self.past(route.tried.clock));
         (next == url && next_version == version).then(|| wait.saturating_add(since))
     }
 
@@ -204,7 +298,7 @@ impl<'a> Scheduling<'a> {
             // What is urgent is due at 0; the rest waits for the next regular visit.
             let regular = self.interval(self.settings.visit_interval, route);
             let regular = self.after(self.last_good_try(tree), regular);
-            at = at.min(if first == 0 { 0 } else { regular });
+            at = at.min(if first == 0 && !self.is_spent { 0 } else { regular });
             usable.push((url, version, dues));
         }
         let time = at.max(self.now);
@@ -281,7 +375,9 @@ impl<'a> Scheduling<'a> {
     /// The route of a tree that works and was tried the longest time ago; one that is just coming back if none
     /// works.
     fn oldest(&self, tree: &Tree) -> Option<(&'a String, IpVersion, &'a RouteState)> {
-        let works = |route: &RouteState| route.verdict == RouteVerdict::Up && !route.is_in_doubt();
+        let works = |route: &RouteState| {
+            route.verdict == RouteVerdict::Up && (self.is_spent || !route.is_in_doubt())
+        };
         let routes = || {
             self.routes()
                 .filter(move |(of, ..)| std::ptr::eq(*of, tree))
@@ -289,7 +385,7 @@ impl<'a> Scheduling<'a> {
         };
         routes()
             .filter(|(_, _, route)| works(route))
-            .min_by_key(|(_, _, route)| route.tried)
+            .min_by_key(|(_, _, route)| self.past(route.tried.clock))
             .or_else(|| routes().find(|(_, _, route)| route.is_returning()))
     }
 
@@ -299,19 +395,14 @@ impl<'a> Scheduling<'a> {
             .filter(|(of, ..)| std::ptr::eq(*of, tree))
             .filter_map(|(_, _, _, route)| route)
             .filter(|route| route.verdict == RouteVerdict::Up || route.is_returning())
-            .map(|route| route.tried.clock)
+            .map(|route| self.past(route.tried.clock))
             .max()
             .unwrap_or(0)
     }
 
-    /// How long a route that is down rests: it doubles with each retry.
-    fn retry(&self, route: &RouteState, is_down: bool) -> u64 {
-        let most = match self.state.switches.disabled {
-            Some(_) => self.settings.retry_max_disabled,
-            None if is_down => self.settings.retry_max,
-            None => self.settings.retry_max_route,
-        };
-        let factor = 1_u64.checked_shl(route.n_retries).unwrap_or(u64::MAX);
+    /// How long what is down rests: it doubles with each retry, up to `most`.
+    fn retry(&self, n_retries: u32, most: u64) -> u64 {
+        let factor = 1_u64.checked_shl(n_retries).unwrap_or(u64::MAX);
         self.settings.retry_first.saturating_mul(factor).min(most)
     }
 
@@ -342,224 +433,4 @@ fn spread(names: &[&str], salt: u64, most: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
-
-    use super::*;
-    use crate::class::FailureClass;
-    use crate::history::{PrimaryScan, PrimaryVersion};
-    use crate::judge::{Context, judge};
-    use crate::moment::Moment;
-    use crate::observation::{Content, End, Failure, Outcome, RepositorySeen, UrlSeen, Visit};
-    use crate::own_fault::OwnFault;
-
-    const START: u64 = 1_800_000_000;
-
-    fn entry(n_repositories: usize) -> Entry {
-        let repositories = (0..n_repositories).map(|n| format!("{n}/repodata")).collect();
-        let urls = ["https://a.example/", "http://a.example/"].map(str::to_owned).to_vec();
-        let tree = Tree { urls, repositories, directories: vec![String::new()] };
-        Entry { trees: vec![tree], ..Entry::default() }
-    }
-
-    fn scan(history: &mut History, scanned: u64, version: u64) {
-        let version = PrimaryVersion { sha256: format!("{version:064x}"), replaced: None };
-        let repositories =
-            BTreeMap::from_iter((0..20).map(|n| (format!("{n}/repodata"), vec![version.clone()])));
-        let scan = PrimaryScan { scanned, repositories: Some(repositories) };
-        history.absorb(&scan, &Settings::default());
-    }
-
-    /// A mirror that is visited as planned.
-    struct Walk {
-        entry: Entry,
-        state: MirrorState,
-        history: History,
-        now: Moment,
-        visits: Vec<NextVisit>,
-    }
-
-    impl Walk {
-        fn new(n_repositories: usize) -> Self {
-            let mut history = History::default();
-            scan(&mut history, START - 100, 1);
-            let now = Moment { clock: START, credited: 0 };
-            Self {
-                entry: entry(n_repositories),
-                state: MirrorState::default(),
-                history,
-                now,
-                visits: Vec::new(),
-            }
-        }
-
-        /// Visits until then; `is_good` says what works.
-        fn until(&mut self, clock: u64, is_good: impl Fn(&str, IpVersion) -> bool) {
-            let settings = Settings::default();
-            loop {
-                let Self { entry, state, history, now, .. } = self;
-                let next = next_visit("m", state, entry, history, &settings, now.clock).unwrap();
-                if next.at > clock {
-                    return;
-                }
-                if next.at > now.clock {
-                    let credited = now.credited + next.at - now.clock;
-                    *now = Moment { clock: next.at, credited };
-                    continue;
-                }
-                let urls = next.routes.iter().map(|(url, version)| {
-                    let failure = Failure::new(FailureClass::ConnectTimeout, url, "x");
-                    UrlSeen {
-                        url: url.clone(),
-                        version: *version,
-                        address: None,
-                        outcome: match is_good(url, *version) {
-                            true => Outcome::Good,
-                            false => Outcome::Failed(failure),
-                        },
-                        first_byte: None,
-                        redirected_to: None,
-                        certificate_expires: None,
-                    }
-                });
-                let urls: Vec<UrlSeen> = urls.collect();
-                let works = urls.iter().any(|seen| seen.outcome == Outcome::Good);
-                let repositories = next.repositories.iter().filter(|_| works);
-                let repositories = repositories.map(|directory| RepositorySeen {
-                    url: String::new(),
-                    directory: directory.clone(),
-                    content: Content::Hash(format!("{:064x}", 1)),
-                });
-                let visit = Visit {
-                    mirror: "m".into(),
-                    tier: next.tier,
-                    round: 0,
-                    started: now.clock,
-                    millis: 0,
-                    requests: 0,
-                    bytes: 0,
-                    end: End::Complete,
-                    repositories: repositories.collect(),
-                    urls,
-                    directories: Vec::new(),
-                };
-                let context = Context {
-                    settings: &settings,
-                    history,
-                    entry,
-                    now: *now,
-                    own_fault: OwnFault::default(),
-                    distrusted: &BTreeSet::new(),
-                };
-                judge(state, &visit, &context);
-                self.visits.push(NextVisit { at: now.clock, ..next });
-            }
-        }
-
-        fn gaps(&self, is_wanted: impl Fn(&NextVisit) -> bool) -> Vec<u64> {
-            let times: Vec<u64> =
-                self.visits.iter().filter(|visit| is_wanted(visit)).map(|visit| visit.at).collect();
-            times.windows(2).map(|pair| pair[1] - pair[0]).collect()
-        }
-    }
-
-    #[test]
-    fn a_good_mirror_is_looked_at_in_turn() {
-        let mut walk = Walk::new(10);
-        walk.until(START + 86_400, |_, _| true);
-        assert_eq!((walk.visits[0].tier, walk.visits[0].routes.len()), (Tier::Probe, 4));
-        assert_eq!((walk.visits[1].tier, walk.visits[1].repositories.len()), (Tier::Hash, 10));
-        assert!(walk.gaps(|_| true).iter().all(|gap| (MIN_PAUSE..=540).contains(gap)));
-        for n in 0..10 {
-            let gaps = walk.gaps(|visit| visit.repositories.contains(&format!("{n}/repodata")));
-            assert!(gaps.iter().all(|&gap| gap <= 52 * 60), "{gaps:?}");
-        }
-        for url in ["https://a.example/", "http://a.example/"] {
-            for version in IpVersion::ALL {
-                let gaps = walk.gaps(|visit| visit.routes.contains(&(url.to_owned(), version)));
-                assert!(gaps.iter().all(|&gap| gap <= 40 * 60), "{url} {version:?}: {gaps:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_change_of_the_primary_is_looked_for_within_half_an_hour() {
-        for start in 0..20 {
-            let mut walk = Walk::new(10);
-            let changed = START + 40_000 + 137 * start;
-            walk.until(changed, |_, _| true);
-            scan(&mut walk.history, changed, 2);
-            walk.until(changed + 3_600, |_, _| true);
-            for n in 0..10 {
-                let repodata = format!("{n}/repodata");
-                let first = walk.visits.iter().find(|visit| {
-                    visit.at >= changed + 300 && visit.repositories.contains(&repodata)
-                });
-                assert!(first.unwrap().at <= changed + 1_800, "{:?}", first.unwrap().at - changed);
-            }
-        }
-    }
-
-    #[test]
-    fn a_dead_mirror_is_confirmed_soon_and_then_left_alone() {
-        let mut walk = Walk::new(2);
-        walk.until(START + 7_200, |_, _| true);
-        walk.visits.clear();
-        walk.until(START + 7_200 + 2 * 86_400, |_, _| false);
-        let gaps = walk.gaps(|_| true);
-        let mut intervals = gaps.iter().skip_while(|&&gap| gap < 300);
-        assert!((480..=600).contains(intervals.next().unwrap()), "{gaps:?}");
-        assert!((960..=1_200).contains(intervals.next().unwrap()), "{gaps:?}");
-        assert!(intervals.all(|gap| (1_200..=1_500).contains(gap)), "{gaps:?}");
-        assert_eq!(rank(Some(&walk.state)).0, 2);
-        let down = walk.state.down_since.unwrap().clock - walk.visits[0].at;
-        assert!(down <= 9 * 60, "{down}");
-    }
-
-    #[test]
-    fn what_is_dead_of_a_good_mirror_is_tried_rarely() {
-        let mut walk = Walk::new(2);
-        walk.until(START + 7 * 86_400, |url, version| {
-            !(url.starts_with("https") && version == IpVersion::V6)
-        });
-        let is_dead = |visit: &NextVisit| {
-            visit.routes.contains(&("https://a.example/".to_owned(), IpVersion::V6))
-        };
-        let n_tries = walk.visits.iter().filter(|visit| is_dead(visit)).count();
-        assert!((7 * 12..7 * 18).contains(&n_tries), "{n_tries}");
-    }
-
-    #[test]
-    fn a_busy_mirror_is_left_alone_and_a_clock_that_is_set_back_stops_nothing() {
-        let mut walk = Walk::new(2);
-        walk.until(START + 3_600, |_, _| true);
-        let settings = Settings::default();
-        walk.state.busy_until = walk.now.clock + 2_000;
-        let Walk { entry, state, history, now, .. } = &walk;
-        let next = next_visit("m", state, entry, history, &settings, now.clock).unwrap();
-        assert_eq!(next.at, now.clock + 2_000);
-        let earlier = now.clock - 1_000_000;
-        let next = next_visit("m", state, entry, history, &settings, earlier).unwrap();
-        assert!(next.at <= earlier, "{next:?}");
-    }
-
-    #[test]
-    fn what_cannot_be_kept_of_many_urls_is_not_asked_for_again_and_again() {
-        let mut walk = Walk::new(2);
-        let urls = (0..=MAX_URLS).map(|n| format!("https://a{n:02}.example/"));
-        walk.entry.trees[0].urls = urls.collect();
-        walk.until(START + 86_400, |_, _| true);
-        assert_eq!(walk.state.routes.len(), MAX_URLS);
-        assert!(walk.visits.len() < 250, "{}", walk.visits.len());
-        assert!(walk.visits.iter().skip(1).all(|visit| visit.tier == Tier::Hash));
-    }
-
-    #[test]
-    fn a_mirror_without_repositories_is_probed_in_turn() {
-        let mut walk = Walk::new(0);
-        walk.until(START + 86_400, |_, _| true);
-        let gaps = walk.gaps(|_| true);
-        assert!(gaps.iter().skip(1).all(|gap| (400..=540).contains(gap)), "{gaps:?}");
-        assert!(walk.visits.iter().skip(1).all(|visit| visit.routes.len() == 1));
-    }
-}
+mod tests;

@@ -1,0 +1,228 @@
+//! Schedules of mirrors that are visited as planned.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+use crate::class::FailureClass;
+use crate::history::{PrimaryScan, PrimaryVersion};
+use crate::judge::{Context, judge};
+use crate::moment::Moment;
+use crate::observation::{Content, End, Failure, Outcome, RepositorySeen, UrlSeen, Visit};
+use crate::own_fault::OwnFault;
+
+const START: u64 = 1_800_000_000;
+
+fn entry(n_repositories: usize) -> Entry {
+    let repositories = (0..n_repositories).map(|n| format!("{n}/repodata")).collect();
+    let urls = ["https://a.example/", "http://a.example/"].map(str::to_owned).to_vec();
+    let tree = Tree { urls, repositories, directories: vec![String::new()] };
+    Entry { trees: vec![tree], ..Entry::default() }
+}
+
+fn scan(history: &mut History, scanned: u64, version: u64) {
+    let version = PrimaryVersion { sha256: format!("{version:064x}"), replaced: None };
+    let repositories =
+        BTreeMap::from_iter((0..20).map(|n| (format!("{n}/repodata"), vec![version.clone()])));
+    let scan = PrimaryScan { scanned, repositories: Some(repositories) };
+    history.absorb(&scan, &Settings::default());
+}
+
+/// A mirror that is visited as planned.
+struct Walk {
+    entry: Entry,
+    state: MirrorState,
+    history: History,
+    now: Moment,
+    visits: Vec<NextVisit>,
+}
+
+impl Walk {
+    fn new(n_repositories: usize) -> Self {
+        let mut history = History::default();
+        scan(&mut history, START - 100, 1);
+        let now = Moment { clock: START, credited: 0 };
+        Self {
+            entry: entry(n_repositories),
+            state: MirrorState::default(),
+            history,
+            now,
+            visits: Vec::new(),
+        }
+    }
+
+    /// Visits until then; `is_good` says what works.
+    fn until(&mut self, clock: u64, is_good: impl Fn(&str, IpVersion) -> bool) {
+        let settings = Settings::default();
+        loop {
+            let Self { entry, state, history, now, .. } = self;
+            let next =
+                next_visit("m", state, entry, history, &Progress::default(), &settings, now.clock)
+                    .unwrap();
+            if next.at > clock {
+                return;
+            }
+            if next.at > now.clock {
+                let credited = now.credited + next.at - now.clock;
+                *now = Moment { clock: next.at, credited };
+                continue;
+            }
+            let urls = next.routes.iter().map(|(url, version)| {
+                let failure = Failure::new(FailureClass::ConnectTimeout, url, "x");
+                UrlSeen {
+                    url: url.clone(),
+                    version: *version,
+                    address: None,
+                    outcome: match is_good(url, *version) {
+                        true => Outcome::Good,
+                        false => Outcome::Failed(failure),
+                    },
+                    first_byte: None,
+                    redirected_to: None,
+                    certificate_expires: None,
+                }
+            });
+            let urls: Vec<UrlSeen> = urls.collect();
+            let works = urls.iter().any(|seen| seen.outcome == Outcome::Good);
+            let repositories = next.repositories.iter().filter(|_| works);
+            let repositories = repositories.map(|directory| RepositorySeen {
+                url: String::new(),
+                directory: directory.clone(),
+                content: Content::Hash(format!("{:064x}", 1)),
+            });
+            let visit = Visit {
+                mirror: "m".into(),
+                tier: next.tier,
+                round: 0,
+                started: now.clock,
+                millis: 0,
+                requests: 0,
+                bytes: 0,
+                end: End::Complete,
+                repositories: repositories.collect(),
+                urls,
+                directories: Vec::new(),
+            };
+            let context = Context {
+                settings: &settings,
+                history,
+                entry,
+                now: *now,
+                own_fault: OwnFault::default(),
+                distrusted: &BTreeSet::new(),
+            };
+            judge(state, &visit, &context);
+            self.visits.push(NextVisit { at: now.clock, ..next });
+        }
+    }
+
+    fn gaps(&self, is_wanted: impl Fn(&NextVisit) -> bool) -> Vec<u64> {
+        let times: Vec<u64> =
+            self.visits.iter().filter(|visit| is_wanted(visit)).map(|visit| visit.at).collect();
+        times.windows(2).map(|pair| pair[1] - pair[0]).collect()
+    }
+}
+
+#[test]
+fn a_good_mirror_is_looked_at_in_turn() {
+    let mut walk = Walk::new(10);
+    walk.until(START + 86_400, |_, _| true);
+    assert_eq!((walk.visits[0].tier, walk.visits[0].routes.len()), (Tier::Probe, 4));
+    assert_eq!((walk.visits[1].tier, walk.visits[1].repositories.len()), (Tier::Hash, 10));
+    assert!(walk.gaps(|_| true).iter().all(|gap| (MIN_PAUSE..=540).contains(gap)));
+    for n in 0..10 {
+        let gaps = walk.gaps(|visit| visit.repositories.contains(&format!("{n}/repodata")));
+        assert!(gaps.iter().all(|&gap| gap <= 54 * 60), "{gaps:?}");
+    }
+    for url in ["https://a.example/", "http://a.example/"] {
+        for version in IpVersion::ALL {
+            let gaps = walk.gaps(|visit| visit.routes.contains(&(url.to_owned(), version)));
+            assert!(gaps.iter().all(|&gap| gap <= 40 * 60), "{url} {version:?}: {gaps:?}");
+        }
+    }
+}
+
+#[test]
+fn a_change_of_the_primary_is_looked_for_within_half_an_hour() {
+    for start in 0..20 {
+        let mut walk = Walk::new(10);
+        let changed = START + 40_000 + 137 * start;
+        walk.until(changed, |_, _| true);
+        scan(&mut walk.history, changed, 2);
+        walk.until(changed + 3_600, |_, _| true);
+        for n in 0..10 {
+            let repodata = format!("{n}/repodata");
+            let first = walk
+                .visits
+                .iter()
+                .find(|visit| visit.at >= changed + 300 && visit.repositories.contains(&repodata));
+            assert!(first.unwrap().at <= changed + 1_800, "{:?}", first.unwrap().at - changed);
+        }
+    }
+}
+
+#[test]
+fn a_dead_mirror_is_confirmed_soon_and_then_left_alone() {
+    let mut walk = Walk::new(2);
+    walk.until(START + 7_200, |_, _| true);
+    walk.visits.clear();
+    walk.until(START + 7_200 + 2 * 86_400, |_, _| false);
+    let gaps = walk.gaps(|_| true);
+    let mut intervals = gaps.iter().skip_while(|&&gap| gap < 300);
+    assert!((480..=600).contains(intervals.next().unwrap()), "{gaps:?}");
+    // The routes are tried in two halves.
+    assert!((960..=1_200).contains(intervals.next().unwrap()), "{gaps:?}");
+    assert!((960..=1_200).contains(intervals.next().unwrap()), "{gaps:?}");
+    assert!(intervals.all(|gap| (1_200..=1_500).contains(gap)), "{gaps:?}");
+    assert_eq!(rank(Some(&walk.state)).0, 2);
+    let down = walk.state.down_since.unwrap().clock - walk.visits[0].at;
+    assert!(down <= 9 * 60, "{down}");
+}
+
+#[test]
+fn what_is_dead_of_a_good_mirror_is_tried_rarely() {
+    let mut walk = Walk::new(2);
+    walk.until(START + 7 * 86_400, |url, version| {
+        !(url.starts_with("https") && version == IpVersion::V6)
+    });
+    let is_dead = |visit: &NextVisit| {
+        visit.routes.contains(&("https://a.example/".to_owned(), IpVersion::V6))
+    };
+    let n_tries = walk.visits.iter().filter(|visit| is_dead(visit)).count();
+    assert!((7 * 12..7 * 18).contains(&n_tries), "{n_tries}");
+}
+
+#[test]
+fn a_busy_mirror_is_left_alone_and_a_clock_that_is_set_back_stops_nothing() {
+    let mut walk = Walk::new(2);
+    walk.until(START + 3_600, |_, _| true);
+    let settings = Settings::default();
+    walk.state.busy_until = walk.now.clock + 2_000;
+    let Walk { entry, state, history, now, .. } = &walk;
+    let next =
+        next_visit("m", state, entry, history, &Progress::default(), &settings, now.clock).unwrap();
+    assert_eq!(next.at, now.clock + 2_000);
+    let earlier = now.clock - 1_000_000;
+    let next =
+        next_visit("m", state, entry, history, &Progress::default(), &settings, earlier).unwrap();
+    assert!(next.at <= earlier, "{next:?}");
+}
+
+#[test]
+fn what_cannot_be_kept_of_many_urls_is_not_asked_for_again_and_again() {
+    let mut walk = Walk::new(2);
+    let urls = (0..=MAX_URLS).map(|n| format!("https://a{n:02}.example/"));
+    walk.entry.trees[0].urls = urls.collect();
+    walk.until(START + 86_400, |_, _| true);
+    assert_eq!(walk.state.routes.len(), MAX_URLS);
+    assert!(walk.visits.len() < 250, "{}", walk.visits.len());
+    assert!(walk.visits.iter().skip(1).all(|visit| visit.tier == Tier::Hash));
+}
+
+#[test]
+fn a_mirror_without_repositories_is_probed_in_turn() {
+    let mut walk = Walk::new(0);
+    walk.until(START + 86_400, |_, _| true);
+    let gaps = walk.gaps(|_| true);
+    assert!(gaps.iter().skip(1).all(|gap| (400..=540).contains(gap)), "{gaps:?}");
+    assert!(walk.visits.iter().skip(1).all(|visit| visit.routes.len() == 1));
+}
