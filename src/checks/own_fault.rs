@@ -137,7 +137,7 @@ pub(crate) struct Count {
     n_failed: usize,
     /// When anybody worked last, in credited seconds.
     last_good: Option<u64>,
-    /// Since when the one fails that fails the longest, in credited seconds.
+    /// Since when the one fails that has begun to fail last, in credited seconds.
     failing: Option<u64>,
 }
 
@@ -189,8 +189,7 @@ impl Counts<'_> {
                 && self.is_within(tried, window)
             {
                 count.n_failed += 1;
-                let first = count.failing.unwrap_or(since.credited);
-                count.failing = Some(first.min(since.credited));
+                count.failing = count.failing.max(Some(since.credited));
             }
         }
         count
@@ -207,12 +206,14 @@ impl Counts<'_> {
             })
     }
 
-    /// Whether nobody works, of enough mirrors: where there are two in all, both.
+    /// Whether nobody works, of enough mirrors: where there are two in all, both. One that nothing can be compared with
+    /// fails by itself.
     pub(crate) fn dead(&self, count: Count, n_mirrors: usize) -> Fault {
         let least = self.settings.own_fault_family_min.min(n_mirrors.max(2));
         let Some(failing) = count.failing else { return Fault::None };
+        // What a mirror that fails for long has outlived says nothing of one that has just begun to.
         let works = count.last_good.is_some_and(|good| good >= failing.min(self.recent()));
-        match count.n_known >= least && !works {
+        match count.n_known > 1 && !works {
             true if count.n_failed >= least => Fault::Certain,
             true => Fault::Suspected,
             false => Fault::None,

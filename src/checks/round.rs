@@ -159,16 +159,25 @@ impl Register {
             let since = unwitnessed.get_mut(shared);
             *since = if is_open { counts.unwitnessed(count, *since) } else { None };
         }
-        let dead = |count| counts.dead(count, n_mirrors);
         let is_mass = counts.is_mass(whole);
         let is_lasting = lasts(is_mass, own_fault_since);
         let certain = |is_it: bool| if is_it { Fault::Certain } else { Fault::None };
+        // What is suspected is ours for a day, too, where nobody else can be asked.
+        let fault = |count, is_mass, since: &mut Option<Moment>| {
+            let dead = counts.dead(count, n_mirrors);
+            let is_ours = lasts(is_mass || dead == Fault::Suspected, since);
+            match dead {
+                Fault::Certain => Fault::Certain,
+                _ if !is_ours => Fault::None,
+                dead => dead | certain(is_mass),
+            }
+        };
         // Of a version of IP only all count: a part of the net that is down is not ours.
-        let (dead_v4, dead_v6) = (dead(v4), dead(v6));
-        let plain =
-            dead(plain) | certain(lasts(counts.is_mass(plain), &mut shared_fault_since.plain));
-        let tls = dead(tls) | certain(lasts(counts.is_mass(tls), &mut shared_fault_since.tls));
-        let is_lost = counts.is_mass(content) || dead(content) != Fault::None;
+        let dead_v4 = fault(v4, false, &mut shared_fault_since.v4);
+        let dead_v6 = fault(v6, false, &mut shared_fault_since.v6);
+        let plain = fault(plain, counts.is_mass(plain), &mut shared_fault_since.plain);
+        let tls = fault(tls, counts.is_mass(tls), &mut shared_fault_since.tls);
+        let is_lost = counts.is_mass(content) || counts.dead(content, n_mirrors) != Fault::None;
         let content = certain(lasts(is_lost, &mut shared_fault_since.content));
         let is_dead = |fault| fault == Fault::Certain;
         let is_sure = (is_mass && whole.is_more(settings.own_fault_sure_percent))

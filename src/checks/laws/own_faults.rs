@@ -164,6 +164,40 @@ fn an_outage_of_ours_is_told_from_one_of_a_mirror_where_there_are_few() {
     assert_eq!(outage(false), (1, Some(450)));
 }
 
+/// Visits to the first two mirrors, every three and a half minutes, of which none is answered.
+fn fail_both(checks: &mut Checks, begin: u64, end: u64) {
+    let dead = || failed(FailureClass::ConnectTimeout);
+    for clock in (begin..end).step_by(210) {
+        look(checks, 0, clock, [dead(), dead()]);
+        look(checks, 1, clock + 60, [dead(), dead()]);
+    }
+}
+
+#[test]
+fn two_of_three_that_fail_while_the_third_is_not_asked_are_left_out_after_a_day() {
+    let mut checks = all_good(3);
+    for clock in (START..=START + HOUR).step_by(500) {
+        look(&mut checks, 0, clock, [Outcome::Good, Outcome::Good]);
+        look(&mut checks, 1, clock + 60, [Outcome::Good, Outcome::Good]);
+    }
+    let begin = START + HOUR + 120;
+    fail_both(&mut checks, begin, begin + 23 * HOUR);
+    assert_eq!(n_down(&checks), 0);
+    fail_both(&mut checks, begin + 23 * HOUR, begin + 25 * HOUR);
+    assert_eq!(n_down(&checks), 2);
+}
+
+#[test]
+fn what_a_failing_mirror_has_outlived_is_no_witness_for_later_failures() {
+    let mut checks = all_good(3);
+    let dead = || failed(FailureClass::ConnectTimeout);
+    look(&mut checks, 2, START + 1_000, [dead(), dead()]);
+    look(&mut checks, 0, START + 1_290, [Outcome::Good, Outcome::Good]);
+    look(&mut checks, 1, START + 1_300, [Outcome::Good, Outcome::Good]);
+    fail_both(&mut checks, START + 1_330, START + 2 * HOUR);
+    assert_eq!(n_down(&checks), 0);
+}
+
 #[test]
 fn a_mirror_with_other_urls_has_three_days_to_answer() {
     let mut checks = all_good(N_MIRRORS);

@@ -23,6 +23,9 @@ pub struct RouteState {
     pub checked: Moment,
     /// The last probes that count, the last one at the end.
     pub window: Vec<Probe>,
+    /// When it last failed in a way that may have been our own fault, if it has not worked since; in credited seconds.
+    /// It counts once somebody else is known to have worked.
+    pub suspected: Option<u64>,
     /// How many times it was tried in vain since it is down.
     pub n_retries: u32,
     /// The last failure, while the last probe has failed.
@@ -69,7 +72,7 @@ pub struct Probe {
 pub enum Trust {
     /// It does.
     Full,
-    /// It does not, as it may be our own fault; soon it is known.
+    /// It may be our own fault: it counts with the next failure that does.
     Later,
     /// It does not.
     None,
@@ -100,6 +103,7 @@ impl RouteState {
             Outcome::NotTested | Outcome::NoAddress => {}
             Outcome::Good => {
                 self.failure = None;
+                self.suspected = None;
                 self.address = seen.address;
                 self.first_byte = seen.first_byte;
                 self.redirected_to.clone_from(&seen.redirected_to);
@@ -117,8 +121,11 @@ impl RouteState {
                 self.failure = Some(failure.clone());
                 self.address = seen.address.or(self.address);
                 self.certificate_expires = seen.certificate_expires.or(self.certificate_expires);
-                let probe = Probe { at: now.credited, is_good: false, is_slow: false };
-                self.push(probe, now, settings);
+                let failed = |at| Probe { at, is_good: false, is_slow: false };
+                if let Some(at) = self.suspected.take() {
+                    self.push(failed(at), now, settings);
+                }
+                self.push(failed(now.credited), now, settings);
                 if self.verdict == RouteVerdict::Down {
                     self.n_retries = self.n_retries.saturating_add(1);
                 } else if self.has_failed(settings) {
@@ -127,10 +134,15 @@ impl RouteState {
             }
             Outcome::Failed(failure) if failure.class.is_of_mirror() && trust == Trust::Later => {
                 self.failure = Some(failure.clone());
+                self.suspected = Some(now.credited);
             }
             // Nothing was learned, so there is nothing to confirm in a hurry either.
-            Outcome::Failed(_) if self.verdict != RouteVerdict::Down => self.failure = None,
-            Outcome::Failed(_) => {}
+            Outcome::Failed(_) => {
+                self.suspected = None;
+                if self.verdict != RouteVerdict::Down {
+                    self.failure = None;
+                }
+            }
         }
     }
 
@@ -303,6 +315,26 @@ mod tests {
             route.observe(&seen(failed), now, Trust::Later, &settings);
         }
         assert_eq!((route.word(&settings), route.is_in_doubt()), ("unknown", true));
+    }
+
+    #[test]
+    fn a_suspected_failure_counts_with_the_next_one_that_does() {
+        let settings = Settings::default();
+        let word = |probes: &[(u64, Option<Trust>)]| {
+            let mut route = RouteState::default();
+            for &(minute, failed) in probes {
+                let failure = Failure::new(FailureClass::ReadTimeout, "u", "x");
+                let outcome = failed.map_or(Outcome::Good, |_| Outcome::Failed(failure));
+                let now = Moment { clock: 1_800_000_000 + 60 * minute, credited: 60 * minute };
+                route.observe(&seen(outcome), now, failed.unwrap_or(Trust::Full), &settings);
+            }
+            route.word(&settings)
+        };
+        let (full, later, none) = (Some(Trust::Full), Some(Trust::Later), Some(Trust::None));
+        assert_eq!(word(&[(0, None), (10, later), (14, full), (18, full)]), "down");
+        assert_eq!(word(&[(0, None), (10, later), (12, later), (14, full), (18, full)]), "up");
+        assert_eq!(word(&[(0, None), (10, later), (12, None), (14, full), (18, full)]), "up");
+        assert_eq!(word(&[(0, None), (10, later), (12, none), (14, full), (18, full)]), "up");
     }
 
     #[test]
