@@ -4,12 +4,16 @@
 //! as many rests until one is paid for, and nothing is confirmed soon. So one that goes up and down all day costs about
 //! as much as one that is up, and is found to be dead more slowly.
 
+use serde::{Deserialize, Serialize};
+
 use crate::inventory::{Entry, Tree};
 use crate::settings::Settings;
 
 const DAY: u64 = 86_400;
 /// The most requests that can be owed: two deaths or four restarts of a mirror with two URLs and two versions of IP.
 const OWED: u64 = 48;
+/// So many more can be owed for what shows that a failure of another mirror is not our own.
+const WITNESS: u64 = 8;
 
 /// About how many requests a mirror gets in a day if all is well.
 pub fn requests_per_day(entry: &Entry, settings: &Settings) -> u64 {
@@ -23,37 +27,57 @@ pub fn requests_per_day(entry: &Entry, settings: &Settings) -> u64 {
     entry.trees.iter().map(of_tree).sum()
 }
 
+/// What is owed for the requests to a mirror.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Debt {
+    /// The milliseconds that will have paid for them.
+    owed: u64,
+    /// The time of the last one, in seconds since 1970.
+    at: u64,
+}
+
+impl Debt {
+    /// What is left of it at `clock`. While the clock was set back no time has passed.
+    fn left(self, clock: u64) -> u64 {
+        self.owed.saturating_sub(clock.saturating_sub(self.at).saturating_mul(1_000))
+    }
+}
+
 /// What the requests to a mirror may cost.
 pub(crate) struct Allowance {
     /// The milliseconds that pay for a request.
     each: u64,
     /// The most milliseconds that can be owed.
     most: u64,
+    /// So many more can be owed by one that bears witness.
+    witness: u64,
 }
 
 impl Allowance {
     pub(crate) fn new(entry: &Entry, settings: &Settings) -> Self {
         let regular = requests_per_day(entry, settings).max(1);
-        let each = (1_000 * DAY).saturating_mul(8) / regular.saturating_mul(9);
-        Self { each, most: each.saturating_mul(OWED.max(regular / 6)) }
+        let each = (1_000 * DAY).saturating_mul(9) / regular.saturating_mul(10);
+        let most = each.saturating_mul(OWED.max(regular / 6));
+        Self { each, most, witness: each.saturating_mul(WITNESS) }
     }
 
-    /// Until when requests are paid for, in milliseconds since 1970, after so many more at `clock`.
-    pub(crate) fn pay(&self, paid_until: u64, n_requests: u32, clock: u64) -> u64 {
-        let now = clock.saturating_mul(1_000);
-        // A clock that was set back leaves no debt behind.
-        let is_believable = paid_until <= now.saturating_add(self.most.saturating_mul(2));
-        let paid_until = if is_believable { paid_until } else { now };
-        let paid_until = paid_until.clamp(now, now.saturating_add(self.most));
-        paid_until.saturating_add(self.each.saturating_mul(n_requests.into()))
+    /// What is owed after so many more requests at `clock`.
+    pub(crate) fn pay(&self, debt: Debt, n_requests: u32, clock: u64) -> Debt {
+        let owed = debt.left(clock).min(self.most.saturating_add(self.witness));
+        Debt { owed: owed.saturating_add(self.each.saturating_mul(n_requests.into())), at: clock }
     }
 
     /// If as much is owed as can be, until when nothing is asked, in seconds since 1970.
-    pub(crate) fn rests_until(&self, paid_until: u64, clock: u64) -> Option<u64> {
-        let until = paid_until.checked_sub(self.most)? / 1_000;
-        // Later than any visit leads to: the clock was set back.
-        let is_believable = until <= clock.saturating_add(self.most / 1_000);
-        (until >= clock && is_believable).then_some(until)
+    pub(crate) fn rests_until(&self, debt: Debt, clock: u64) -> Option<u64> {
+        let until = debt.at.saturating_add(debt.owed.checked_sub(self.most)? / 1_000);
+        // If the clock was set back, the next visit says what is owed by it.
+        (debt.at..=until).contains(&clock).then_some(until)
+    }
+
+    /// Whether a mirror that rests can be asked whether another one has failed by itself.
+    pub(crate) fn spares_witness(&self, debt: Debt, clock: u64) -> bool {
+        debt.left(clock) < self.most.saturating_add(self.witness / 2)
     }
 }
 
@@ -66,20 +90,49 @@ mod tests {
         let entry = Entry { trees: vec![Tree::default()], ..Entry::default() };
         let allowance = Allowance::new(&entry, &Settings::default());
         let clock = 1_800_000_000;
-        let rests = |paid, clock| allowance.rests_until(paid, clock);
+        let rests = |debt, clock| allowance.rests_until(debt, clock);
         let most = u32::try_from(OWED).unwrap();
-        let paid = allowance.pay(0, most - 1, clock);
-        assert_eq!(rests(paid, clock), None);
-        let paid = allowance.pay(paid, 1, clock);
-        assert_eq!(rests(paid, clock), Some(clock));
-        assert_eq!(rests(paid, clock + 1), None);
-        let paid = allowance.pay(paid, 10, clock);
+        let debt = allowance.pay(Debt::default(), most - 1, clock);
+        assert_eq!(rests(debt, clock), None);
+        let debt = allowance.pay(debt, 1, clock);
+        assert_eq!(rests(debt, clock), Some(clock));
+        assert_eq!(rests(debt, clock + 1), None);
+        let debt = allowance.pay(debt, 10, clock);
         let until = clock + 10 * allowance.each / 1_000;
-        assert_eq!(rests(paid, clock), Some(until));
-        assert_eq!(rests(paid, until), Some(until));
-        assert_eq!(rests(paid, until + 1), None);
-        assert_eq!(rests(paid, clock - 30 * DAY), None, "the clock was set back");
-        let again = allowance.pay(paid, 1, clock - 30 * DAY);
-        assert_eq!(again, 1_000 * (clock - 30 * DAY) + allowance.each);
+        assert_eq!(rests(debt, clock), Some(until));
+        assert_eq!(rests(debt, until), Some(until));
+        assert_eq!(rests(debt, until + 1), None);
+    }
+
+    #[test]
+    fn one_that_rests_bears_witness_a_few_times() {
+        let entry = Entry { trees: vec![Tree::default()], ..Entry::default() };
+        let allowance = Allowance::new(&entry, &Settings::default());
+        let clock = 1_800_000_000;
+        let mut debt = allowance.pay(Debt::default(), u32::try_from(OWED).unwrap(), clock);
+        let mut n_witnesses = 0;
+        while allowance.spares_witness(debt, clock) {
+            debt = allowance.pay(debt, 2, clock);
+            n_witnesses += 1;
+        }
+        assert_eq!(n_witnesses, 2);
+        assert!(allowance.rests_until(debt, clock).is_some());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_neither_pays_nor_makes_debts() {
+        let entry = Entry { trees: vec![Tree::default()], ..Entry::default() };
+        let allowance = Allowance::new(&entry, &Settings::default());
+        let clock = 1_800_000_000;
+        let debt = allowance.pay(Debt::default(), 1_000, clock);
+        for back in [3 * 3_600, 30 * DAY] {
+            let earlier = clock - back;
+            assert_eq!(allowance.rests_until(debt, earlier), None);
+            let again = allowance.pay(debt, 1, earlier);
+            assert_eq!(
+                again,
+                Debt { owed: allowance.most + allowance.witness + allowance.each, at: earlier }
+            );
+        }
     }
 }

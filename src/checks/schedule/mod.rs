@@ -6,7 +6,7 @@
 //! again soon, and what is down more and more rarely. A mirror that has [used up](crate::allowance) what confirmations may
 //! cost in a day is asked at regular visits only.
 //!
-//! Where there are few mirrors, one that works may have to bear [witness](Scheduling::witnesses) that a failure of
+//! Where there are few mirrors, one that works may have to bear [witness](Scheduling::witness) that a failure of
 //! another is not our own.
 //!
 //! Times are by the clock. If that was set back, what seems to lie in the future is due.
@@ -78,10 +78,16 @@ pub fn next_visit(
     now: u64,
 ) -> Option<NextVisit> {
     entry.urls().next()?;
-    let rests_until = Allowance::new(entry, settings).rests_until(state.paid_until, now);
+    let allowance = Allowance::new(entry, settings);
+    let rests_until = allowance.rests_until(state.debt, now);
     let is_spent = rests_until.is_some();
     let scheduling = Scheduling { key, state, entry, history, progress, settings, now, is_spent };
+    let witness = scheduling.witness();
+    if is_spent && allowance.spares_witness(state.debt, now) && witness.is_some() {
+        return witness;
+    }
     let visits = [
+        witness.filter(|_| !is_spent),
         scheduling.probe(),
         scheduling.comeback(),
         scheduling.hash(),
@@ -142,16 +148,17 @@ impl<'a> Scheduling<'a> {
         })
     }
 
-    /// Probes of what is not plainly up, and not down with the whole mirror.
-    fn probe(&self) -> Option<NextVisit> {
+    /// When something was tried last that has failed and is not down yet, by the clock.
+    fn doubt(&self) -> Option<u64> {
         let doubtful =
             self.routes().filter_map(|(_, _, _, route)| route.filter(|route| route.is_in_doubt()));
-        let doubt = doubtful.map(|route| route.tried.clock).max().filter(|_| !self.is_spent);
+        doubtful.map(|route| route.tried.clock).max()
+    }
+
+    /// Probes of what is not plainly up, and not down with the whole mirror.
+    fn probe(&self) -> Option<NextVisit> {
+        let doubt = self.doubt().filter(|_| !self.is_spent);
         let is_down = self.state.down_since.is_some();
-        let witnesses = match doubt {
-            None if !is_down && !self.is_spent => self.witnesses(),
-            _ => Vec::new(),
-        };
         let due = |tree: &Tree, url: &String, version, route: Option<&RouteState>| {
             let Some(route) = route else { return Some(0) };
             let wait = match route.verdict {
@@ -162,10 +169,9 @@ impl<'a> Scheduling<'a> {
                 RouteVerdict::Down if is_down => return None,
                 RouteVerdict::Down if route.is_returning() => self.confirm(route),
                 // A doubt about one is a doubt about all that were not tried since.
-                RouteVerdict::Up if doubt.is_some_and(|doubt| route.tried.clock < doubt) => {
+                RouteVerdict::Up if doubt.is_some_and(|at| self.past(route.tried.clock) < at) => {
                     return Some(0);
                 }
-                RouteVerdict::Up if witnesses.contains(&(url, version)) => return Some(0),
                 RouteVerdict::Up if tree.repositories.is_empty() => {
                     self.turn(tree, url, version)?
                 }
@@ -180,22 +186,18 @@ impl<'a> Scheduling<'a> {
             };
             Some(self.after(route.tried.clock, wait))
         };
-        let dues: Vec<(u64, &String, IpVersion, bool)> = self
+        let dues: Vec<(u64, &String, IpVersion)> = self
             .routes()
             .filter_map(|(tree, url, version, route)| {
-                let is_open = route.is_some_and(|route| {
-                    route.is_in_doubt() && route.window.last().is_none_or(|probe| probe.is_good)
-                });
-                Some((due(tree, url, version, route)?, url, version, is_open))
+                Some((due(tree, url, version, route)?, url, version))
             })
             .collect();
         let at = dues.iter().map(|&(due, ..)| due).min()?;
         let last = at.max(self.now).saturating_add(TOGETHER);
-        // What did not count, as it might have been our own fault, is asked once more with the others.
         let routes = dues
             .into_iter()
-            .filter(|&(due, .., is_open)| due <= last || (at == 0 && is_open))
-            .map(|(_, url, version, _)| (url.clone(), version));
+            .filter(|&(due, ..)| due <= last)
+            .map(|(_, url, version)| (url.clone(), version));
         Some(NextVisit {
             at,
             tier: Tier::Probe,
@@ -245,8 +247,11 @@ impl<'a> Scheduling<'a> {
         })
     }
 
-    /// The fewest routes that show what nobody has shown since another mirror failed.
-    fn witnesses(&self) -> Vec<(&'a String, IpVersion)> {
+    /// Probes of a mirror that works, at once, which show what nobody has shown since another mirror failed.
+    fn witness(&self) -> Option<NextVisit> {
+        if self.state.down_since.is_some() || self.doubt().is_some() {
+            return None;
+        }
         let mut wanted: Vec<Shared> = Shared::ALL
             .into_iter()
             .filter(|&shared| {
@@ -255,7 +260,8 @@ impl<'a> Scheduling<'a> {
                 since.is_some_and(|since| tried.is_none_or(|tried| tried.credited < since.credited))
             })
             .collect();
-        let mut chosen = Vec::new();
+        let mut routes = Vec::new();
+        // The fewest that do.
         while !wanted.is_empty() {
             let up = self.routes().filter_map(|(_, url, version, route)| {
                 let route = route.filter(|route| route.verdict == RouteVerdict::Up)?;
@@ -264,9 +270,15 @@ impl<'a> Scheduling<'a> {
             });
             let Some((_, _, url, version)) = up.max() else { break };
             wanted.retain(|shared| !shared.covers(url, version));
-            chosen.push((url, version));
+            routes.push((url.clone(), version));
         }
-        chosen
+        let visit = NextVisit {
+            at: self.not_before(0),
+            tier: Tier::Probe,
+            routes,
+            repositories: Vec::new(),
+        };
+        (!visit.routes.is_empty()).then_some(visit)
     }
 
     /// The time until what works again is tried once more.

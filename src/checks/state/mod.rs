@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::families::{Families, IpVersion, Reach};
 use serde::{Deserialize, Serialize};
 
+use crate::allowance::Debt;
 use crate::findings::Cause;
 use crate::history::History;
 use crate::inventory::Entry;
@@ -69,9 +70,8 @@ pub struct MirrorState {
     pub n_busy: u32,
     /// Until when it wants to be left alone, in seconds since 1970.
     pub busy_until: u64,
-    /// Until when the requests that it got are paid for, in milliseconds since 1970
-    /// ([`allowance`](crate::allowance)).
-    pub paid_until: u64,
+    /// What is owed for the requests that it got.
+    pub debt: Debt,
     /// When its files were sampled last.
     pub sampled: Moment,
     /// When its files were listed last.
