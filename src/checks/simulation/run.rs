@@ -18,9 +18,12 @@ use crate::settings::Settings;
 use crate::state::MirrorState;
 use crate::verdict::View;
 
-/// How long a visit takes that fails over four routes, and how long it takes until verdicts are in answers: snapshots
-/// are made every five minutes at most.
-const TO_ANSWERS: u64 = MINUTE + 5 * MINUTE;
+/// How long it takes at most from a visit until what it leaves out, or brings back, is in answers: a minute until the
+/// next sweep begins, a minute for a visit that fails over four routes, and four until the slowest visit of the sweep has
+/// ended; a compile follows.
+const TO_ANSWERS: u64 = 6 * MINUTE;
+/// What changes the order of lists only can wait for five minutes more.
+const TO_ORDER: u64 = TO_ANSWERS + 5 * MINUTE;
 
 /// What is watched of a mirror.
 #[derive(Clone, Default)]
@@ -31,17 +34,18 @@ struct Watch {
     n_begun: usize,
     is_found: bool,
     is_over: bool,
+    /// The last time it got a version that was new, once lists had it, in seconds since the start.
+    synced: i64,
     /// The requests of a day.
     requests: u64,
 }
 
 pub(super) struct Simulation {
-    world: World,
-    n_days: u64,
-    settings: Settings,
-    inventory: Inventory,
-    history: History,
-    register: Register,
+    pub(super) world: World,
+    pub(super) settings: Settings,
+    pub(super) inventory: Inventory,
+    pub(super) history: History,
+    pub(super) register: Register,
     watches: Vec<Watch>,
     pub(super) figures: Figures,
     due: BinaryHeap<Reverse<(u64, usize)>>,
@@ -49,7 +53,6 @@ pub(super) struct Simulation {
 
 impl Simulation {
     pub(super) fn new(site: Site, seed: u64) -> Self {
-        let n_days = site.n_days;
         let world = World::new(site, &mut Rng::with_seed(seed));
         let n_mirrors = world.mirrors.len();
         let mut history = History::default();
@@ -58,7 +61,6 @@ impl Simulation {
             history.absorb(&world.scan(half_day), &settings);
         }
         Self {
-            n_days,
             inventory: world.inventory(),
             world,
             settings,
@@ -75,10 +77,11 @@ impl Simulation {
         Self { figures, ..self }
     }
 
-    pub(super) fn run(&mut self) {
+    /// So many days.
+    pub(super) fn run(&mut self, n_days: u64) {
         // Enough are listed, which is looked at often where that is cheap.
         let often = if self.watches.len() < 10 { 5 } else { 120 };
-        for minute in 0..self.n_days * 24 * 60 {
+        for minute in 0..n_days * 24 * 60 {
             let t = minute * MINUTE;
             if self.world.has_jump(t) {
                 self.due = (0..self.watches.len()).map(|n| Reverse((t, n))).collect();
@@ -95,10 +98,8 @@ impl Simulation {
                 for (watch, mirror) in self.watches.iter_mut().zip(&self.world.mirrors) {
                     self.figures.add(REQUESTS, watch.requests);
                     if watch.requests > 400 {
-                        let of = |one: &&Incident| one.from <= t && one.until + DAY > t;
-                        let of: Vec<_> = mirror.incidents.iter().filter(of).collect();
-                        let example = format!("{} {} at {t}: {of:?}", watch.requests, mirror.key);
-                        self.figures.add_fault("too many requests", example);
+                        let example = format!("{} {}", watch.requests, mirror.recent(t));
+                        self.figures.add_example(REQUESTS, example);
                     }
                     watch.requests = 0;
                 }
@@ -144,6 +145,7 @@ impl Simulation {
         register.judge_round(&visits, inventory, history, settings);
         for (n, at) in visited {
             self.watch(n, at);
+            self.watch_sync(n, at);
             self.due.push(Reverse((at + MINUTE, n)));
         }
     }
@@ -161,7 +163,7 @@ impl Simulation {
         if watch.n_begun != n_begun {
             *watch = Watch { n_begun, is_found: false, is_over: false, ..watch.clone() };
         }
-        let minutes = |from: u64| (t + TO_ANSWERS - from).div_ceil(MINUTE);
+        let minutes = |from: u64| (t + TO_ANSWERS).saturating_sub(from).div_ceil(MINUTE);
         let figures = &mut self.figures;
         let last = n_begun.checked_sub(1).map(|last| mirror.incidents[last]);
         let (was_hidden, was_disabled) = (watch.is_hidden, watch.is_disabled);
@@ -176,11 +178,11 @@ impl Simulation {
         let Incident { kind, from, until, repository } = incident;
         let is_timely = |from: u64| !self.world.is_ours(from.saturating_sub(HOUR), from + 2 * HOUR);
         let (is_begin_timely, is_end_timely) = (is_timely(from), is_timely(until));
-        // After a day of trouble a mirror may have had all the requests that it gets.
-        let was_troubled = mirror.incidents.iter().any(|one| {
-            let is_before = one.from < from && one.until + DAY > from;
-            is_before && matches!(one.kind, Kind::Flapping | Kind::Broken)
-        });
+        // It has had as many requests as it gets.
+        let has_flapped = mirror
+            .incidents
+            .iter()
+            .any(|one| one.kind == Kind::Flapping && one.from < from && one.until + DAY > from);
         // Somebody else has worked for a while, or it cannot be told whose fault a failure is.
         let is_steady = |other: &Mirror| {
             let is_bad = |one: &Incident| {
@@ -199,42 +201,45 @@ impl Simulation {
                     watch.is_found = true;
                     let name = match is_begin_timely {
                         false => DEAD_OURS,
-                        true if was_troubled => DEAD_AGAIN,
+                        true if has_flapped => DEAD_AGAIN,
                         true => DEAD,
                     };
-                    figures.add(name, minutes(from));
-                    if name == DEAD && minutes(from) > 25 {
-                        figures.add_fault(LATE, format!("{} {incident:?}", mirror.key));
+                    let took = minutes(self.world.ours_until(from));
+                    figures.add(name, took);
+                    if name == DEAD && took > 25 {
+                        figures.add_example(name, format!("{took} {}", mirror.recent(t)));
                     }
                 }
                 if is_hidden && !watch.is_found {
                     figures
                         .add_fault(DROPPED, format!("{} {why:?}, after {incident:?}", mirror.key));
                 }
-                if !watch.is_found
-                    && t > from + HOUR
-                    && t < until
-                    && is_begin_timely
-                    && !was_troubled
-                {
+                let name = if has_flapped { DEAD_AGAIN } else { DEAD };
+                let most = if has_flapped { 4 * HOUR } else { HOUR };
+                if !watch.is_found && t > from + most && t < until && is_begin_timely {
                     watch.is_found = true;
-                    figures.add(DEAD, 10_000);
+                    figures.add(name, 10_000);
+                    figures.add_example(name, format!("never {}", mirror.recent(t)));
                 }
                 if t >= until && was_hidden && !is_hidden && !watch.is_over {
                     watch.is_over = true;
                     let name = match was_disabled {
                         true => "disabled: minutes until it is back",
-                        false if is_end_timely => BACK,
-                        false => "back after a fault of ours: minutes",
+                        false if !is_end_timely => BACK_OURS,
+                        false if has_flapped => BACK_AGAIN,
+                        false => BACK,
                     };
-                    figures.add(name, minutes(until));
+                    let took = minutes(self.world.ours_until(until));
+                    figures.add(name, took);
+                    if name == BACK && took > 40 {
+                        figures.add_example(name, format!("{took} {}", mirror.recent(t)));
+                    }
                 }
             }
-            Kind::Flapping if t < until + HOUR => {
-                if is_hidden != was_hidden {
-                    figures.add("flapping: minutes until it changes", minutes(from));
-                }
+            Kind::Flapping if t < until + HOUR && is_hidden != was_hidden => {
+                figures.add("flapping: minutes until it changes", minutes(from));
             }
+            Kind::Flapping if t < until + HOUR => {}
             _ if is_hidden && !was_hidden => {
                 figures.add_fault(
                     DROPPED,
@@ -263,6 +268,32 @@ impl Simulation {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// When a mirror that has caught up with the primary is listed with those that are current.
+    fn watch_sync(&mut self, n: usize, t: u64) {
+        let mirror = &self.world.mirrors[n];
+        let repository = n % self.world.repositories.len();
+        let synced = mirror.synced(t);
+        let Ok(from) = u64::try_from(synced) else { return };
+        let has = |at: i64| self.world.version(repository, at);
+        let is_new = has(synced) != has(synced - mirror.sync_every.cast_signed());
+        if self.watches[n].synced == synced || !is_new || has(synced) != has(t.cast_signed()) {
+            return;
+        }
+        let is_disturbed = |one: &Incident| one.from <= t && one.until + 3 * HOUR > from;
+        let is_ours = self.world.is_ours(from.saturating_sub(HOUR), t);
+        let repodata = &self.world.repositories[repository];
+        let state = &self.register.mirrors[&mirror.key];
+        let entry = &self.inventory.mirrors[&mirror.key];
+        let progress = &self.register.progress;
+        let view = View { settings: &self.settings, history: &self.history, progress };
+        if view.standing(state, entry, repodata, false) == Some(Standing::Current) {
+            self.watches[n].synced = synced;
+            if !is_ours && !mirror.incidents.iter().any(is_disturbed) {
+                self.figures.add(CAUGHT_UP, (t + TO_ORDER - from).div_ceil(MINUTE));
+            }
         }
     }
 
@@ -333,12 +364,14 @@ impl Simulation {
 }
 
 pub(super) const DEAD: &str = "dead: minutes until it is out";
-const DEAD_AGAIN: &str = "dead on a day of trouble: minutes";
-const DEAD_OURS: &str = "dead at a fault of ours: minutes";
-const LATE: &str = "dead: late";
+pub(super) const DEAD_AGAIN: &str = "dead after a day of flapping: minutes";
+pub(super) const DEAD_OURS: &str = "dead at a fault of ours: minutes after it";
 pub(super) const BACK: &str = "recovered: minutes until it is back";
+pub(super) const BACK_AGAIN: &str = "recovered after a day of flapping: minutes";
+pub(super) const BACK_OURS: &str = "recovered at a fault of ours: minutes after it";
 pub(super) const GARBAGE: &str = "garbage: minutes until it is out";
 pub(super) const STALE: &str = "stale: minutes until it is out";
+pub(super) const CAUGHT_UP: &str = "caught up: minutes until it is listed as current";
 pub(super) const REQUESTS: &str = "requests to a mirror in a day";
 pub(super) const DROPPED: &str = "good mirrors that were dropped";
 pub(super) const HIDDEN: &str = "good mirrors that lack something";

@@ -61,7 +61,7 @@ pub(super) struct Mirror {
     pub(super) key: String,
     urls: Vec<String>,
     has_v6: bool,
-    sync_every: u64,
+    pub(super) sync_every: u64,
     sync_phase: u64,
     /// In order, and one after another.
     pub(super) incidents: Vec<Incident>,
@@ -73,12 +73,20 @@ impl Mirror {
         self.incidents.partition_point(|incident| incident.from <= t)
     }
 
+    /// What has happened to it in the last two days, in words.
+    pub(super) fn recent(&self, t: u64) -> String {
+        let of = |one: &&Incident| one.from <= t && one.until + 2 * DAY > t;
+        let of: Vec<_> = self.incidents.iter().filter(of).collect();
+        format!("{} at {t}: {of:?}", self.key)
+    }
+
     fn incident(&self, t: u64) -> Option<&Incident> {
         let last = self.incidents.get(self.n_begun(t).checked_sub(1)?)?;
         last.is_on(t).then_some(last)
     }
 
-    fn synced(&self, t: u64) -> i64 {
+    /// When it last became as the primary was then.
+    pub(super) fn synced(&self, t: u64) -> i64 {
         let t = (t + DAY - self.sync_phase) / self.sync_every * self.sync_every;
         (t + self.sync_phase).cast_signed() - DAY.cast_signed()
     }
@@ -202,7 +210,15 @@ impl World {
         self.own.iter().map(|own| own.1).chain(back).any(|own| from < own.1 && own.0 < until)
     }
 
-    fn version(&self, repository: usize, t: i64) -> usize {
+    /// When the fault of our own ends that lies an hour around `t` or begins in two; `t` if there is none.
+    pub(super) fn ours_until(&self, t: u64) -> u64 {
+        let own = self.own.iter().map(|own| own.1);
+        let near = own.filter(|own| t.saturating_sub(HOUR) < own.1 && own.0 < t + 2 * HOUR);
+        near.map(|own| own.1).max().unwrap_or(t).max(t)
+    }
+
+    /// The number of the version that a repository of the primary had.
+    pub(super) fn version(&self, repository: usize, t: i64) -> usize {
         self.pushes[repository].partition_point(|&push| push <= t)
     }
 
@@ -226,7 +242,7 @@ impl World {
             Kind::Restart | Kind::Dead => Some(FailureClass::ConnectTimeout),
             Kind::Broken => Some(FailureClass::Http5xx),
             Kind::V6Dead if is_v6 => Some(FailureClass::ConnectTimeout),
-            Kind::Flapping if t / (5 * MINUTE) % 2 == 0 => Some(FailureClass::Http5xx),
+            Kind::Flapping if (t / (5 * MINUTE)).is_multiple_of(2) => Some(FailureClass::Http5xx),
             _ => None,
         }
     }
