@@ -16,15 +16,18 @@
 //!
 //! - *Probes and hashes are one visit.* Every 9 minutes at most a mirror is asked for the repositories that are
 //!   due, over its URLs and versions of IP in turn. Separate probes of each of them every 10 minutes, and
-//!   hashes every hour, cost 800 requests a day for 10 repositories; this costs 310.
+//!   hashes every hour, cost 800 requests a day for 10 repositories; this costs 260.
 //! - *Failures are confirmed soon*, after 1, 5 and 8 minutes, instead of at the next regular probes. So a dead
-//!   mirror is down about 17 minutes after it died at the latest, and a restart of 5 minutes changes nothing.
+//!   mirror is down about 19 minutes after it died at the latest, and a restart of 5 minutes changes nothing.
+//! - *Requests are bounded by the day* ([`allowance`]), whatever a mirror does: at most 400 for 10 repositories. One
+//!   that goes up and down all day is confirmed at regular visits only.
 //! - *A mirror that is down is tried every 25 minutes at least*, so that it comes back soon. Only what the
 //!   checks have switched off after days waits for up to 6 hours.
 //! - *Durations are in credited time* ([`moment`]), so that no jump of the clock ages anything.
 //! - *Faults of our own are looked for by version of IP, by scheme and in content* ([`own_fault`]), as each of these
 //!   can break alone. Where there are few mirrors, a failure does not count until somebody has worked since it began,
-//!   or within the [span](settings::Settings::down_span) before it.
+//!   or within the [span](settings::Settings::down_span) before it; then it counts with the next one. Others are asked at
+//!   once whether they work, and if there is nobody to ask, it is theirs after a day.
 //! - *Content that the primary never had is not listed at once*, whether it turns out to be ahead of our scan or
 //!   foreign: clients with a metalink would refuse it in either case. If more than half of the mirrors
 //!   have such content, it is the scan that is doubted, and they stay.

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use super::run::Simulation;
-use super::{DAY, MINUTE};
+use super::world::{DAY, MINUTE};
 use crate::schedule::{next_visit, rank};
 use crate::select::select;
 use crate::state::MirrorState;

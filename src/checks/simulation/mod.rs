@@ -27,10 +27,6 @@ use run::{
 };
 use world::Site;
 
-const MINUTE: u64 = 60;
-const HOUR: u64 = 3_600;
-const DAY: u64 = 86_400;
-
 /// The figures that hold everywhere: the least number of values, and what the worst one may be.
 ///
 /// Two are beyond what is wanted of others. A mirror that has flapped for a day has had the requests of that day, so that

@@ -6,8 +6,7 @@ use std::collections::BinaryHeap;
 use fastrand::Rng;
 
 use super::figures::Figures;
-use super::world::{Incident, Kind, Mirror, Site, World};
-use super::{DAY, HOUR, MINUTE};
+use super::world::{DAY, HOUR, Incident, Kind, MINUTE, Mirror, Site, World};
 use crate::findings::Standing;
 use crate::history::History;
 use crate::inventory::{Inventory, repository_of};

@@ -3,12 +3,15 @@
 use fastrand::Rng;
 use model::families::IpVersion;
 
-use super::{DAY, HOUR, MINUTE};
 use crate::class::FailureClass;
 use crate::history::{PrimaryScan, PrimaryVersion};
 use crate::inventory::{Entry, Inventory, Tree};
 use crate::observation::{Content, End, Failure, Outcome, RepositorySeen, Tier, UrlSeen, Visit};
 use crate::schedule::NextVisit;
+
+pub(super) const MINUTE: u64 = 60;
+pub(super) const HOUR: u64 = 3_600;
+pub(super) const DAY: u64 = 86_400;
 
 const START: u64 = 1_800_000_000;
 /// How long metalinks offer a version that was replaced.
