@@ -9,6 +9,8 @@ use super::class::FailureClass;
 
 /// The most bytes of a failure's detail that are kept.
 pub const MAX_DETAIL: usize = 200;
+/// The most bytes of a failure's URL that are kept: what a redirect leads to can be longer.
+pub const MAX_FAILED_URL: usize = 1_024;
 
 /// What a visit looks for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -22,6 +24,21 @@ pub enum Tier {
     Sample,
     /// All files of a category, by rsync.
     Listing,
+}
+
+impl Tier {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Probe, Self::Hash, Self::Sample, Self::Listing];
+
+    /// Its word, as it is recorded.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Probe => "probe",
+            Self::Hash => "hash",
+            Self::Sample => "sample",
+            Self::Listing => "listing",
+        }
+    }
 }
 
 /// What one look at one mirror has shown. Visits are recorded whole.
@@ -58,7 +75,8 @@ pub struct Visit {
 pub enum End {
     /// Everything that was to be asked was asked.
     Complete,
-    /// A budget was used up: `wall`, `requests`, `bytes` or `lines`. The rest is unknown.
+    /// A budget was used up: `wall`, `requests`, `bytes`, `lines`, or the size of the `record`. The rest is
+    /// unknown.
     Budget(String),
     /// The mirror asked to be left alone, for so many seconds if it said so.
     Busy(Option<u32>),
@@ -107,7 +125,7 @@ pub enum Outcome {
 pub struct Failure {
     /// Its class.
     pub class: FailureClass,
-    /// The URL that was asked, after redirects.
+    /// The URL that was asked, after redirects; its first [`MAX_FAILED_URL`] bytes.
     pub url: String,
     /// What was seen, on one line of at most [`MAX_DETAIL`] bytes.
     pub detail: String,
@@ -154,16 +172,49 @@ pub struct DirectorySeen {
 }
 
 impl Failure {
-    /// A failure; the detail is brought onto one line and cut.
+    /// A failure; the detail is brought onto one line, and both texts are cut.
     pub fn new(class: FailureClass, url: impl Into<String>, detail: &str) -> Self {
         let mut detail: String =
             detail.chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
-        let mut end = MAX_DETAIL.min(detail.len());
-        while !detail.is_char_boundary(end) {
-            end -= 1;
+        let mut url = url.into();
+        cut(&mut detail, MAX_DETAIL);
+        cut(&mut url, MAX_FAILED_URL);
+        Self { class, url, detail }
+    }
+}
+
+/// Leaves at most `max` bytes of a text, up to the border of a character.
+fn cut(text: &mut String, max: usize) {
+    let end = (0..=max.min(text.len())).rev().find(|&at| text.is_char_boundary(at));
+    text.truncate(end.unwrap_or(0));
+}
+
+impl Visit {
+    /// The visit as one line of JSON of at most `max` bytes, and how many repositories and directories were left out
+    /// for that, the last ones first; they are as if they had not been asked for. `None` if it does not fit
+    /// without any of them either.
+    pub fn to_record(&self, max: usize) -> Result<Option<(String, usize)>, serde_json::Error> {
+        let text = serde_json::to_string(self)?;
+        if text.len() <= max {
+            return Ok(Some((text, 0)));
         }
-        detail.truncate(end);
-        Self { class, url: url.into(), detail }
+        let mut visit = self.clone();
+        if visit.end == End::Complete {
+            visit.end = End::Budget("record".into());
+        }
+        let n_seen = |visit: &Self| visit.repositories.len() + visit.directories.len();
+        while n_seen(&visit) > 0 {
+            // What is lost of directories says less.
+            match visit.directories.len() {
+                0 => visit.repositories.truncate(visit.repositories.len() / 2),
+                n => visit.directories.truncate(n / 2),
+            }
+            let text = serde_json::to_string(&visit)?;
+            if text.len() <= max {
+                return Ok(Some((text, n_seen(self) - n_seen(&visit))));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -195,6 +246,16 @@ mod tests {
         let failure = Failure::new(FailureClass::Dns, "u", &format!("a\nb{}", "ü".repeat(200)));
         assert!(failure.detail.starts_with("a b"));
         assert!(failure.detail.len() <= MAX_DETAIL);
+        let long = format!("http://a.example/{}", "ü".repeat(2_000));
+        let failure = Failure::new(FailureClass::RedirectRefused, long, "x");
+        assert!((MAX_FAILED_URL - 1..=MAX_FAILED_URL).contains(&failure.url.len()));
+    }
+
+    #[test]
+    fn tiers_have_the_words_that_are_recorded() {
+        for tier in Tier::ALL {
+            assert_eq!(serde_json::to_string(&tier).unwrap(), format!("\"{}\"", tier.as_str()));
+        }
     }
 
     #[test]
@@ -208,10 +269,9 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_visit_is_read_as_it_is_written() {
+    fn visit() -> Visit {
         let failure = Failure::new(FailureClass::ConnectRefused, "http://a.example/x", "refused");
-        let visit = Visit {
+        Visit {
             mirror: "berlin".into(),
             tier: Tier::Hash,
             round: 7,
@@ -235,9 +295,45 @@ mod tests {
                 content: Content::Failed(failure),
             }],
             directories: Vec::new(),
-        };
-        let line = serde_json::to_string(&visit).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_visit_is_read_as_it_is_written() {
+        let line = serde_json::to_string(&visit()).unwrap();
         assert!(!line.contains('\n'));
-        assert_eq!(serde_json::from_str::<Visit>(&line).unwrap(), visit);
+        assert_eq!(serde_json::from_str::<Visit>(&line).unwrap(), visit());
+    }
+
+    #[test]
+    fn a_record_that_would_be_too_large_keeps_what_fits() {
+        let mut large = visit();
+        large.end = End::Complete;
+        large.repositories = vec![large.repositories.remove(0); 100];
+        let directory = DirectorySeen {
+            directory: "9/iso".into(),
+            present: 1,
+            missing: 0,
+            other_size: 0,
+            is_whole: false,
+        };
+        large.directories = vec![directory; 1_000];
+        let whole = serde_json::to_string(&large).unwrap();
+        assert_eq!(large.to_record(whole.len()).unwrap(), Some((whole.clone(), 0)));
+        let read = |max| {
+            let (text, n_left_out) = large.to_record(max).unwrap()?;
+            assert!(text.len() <= max);
+            let read: Visit = serde_json::from_str(&text).unwrap();
+            let n_kept = (read.repositories.len(), read.directories.len());
+            assert_eq!(n_kept.0 + n_kept.1 + n_left_out, 1_100);
+            assert_eq!((&read.urls, read.end), (&large.urls, End::Budget("record".into())));
+            Some(n_kept)
+        };
+        assert_eq!(read(whole.len() - 1), Some((100, 500)));
+        assert_eq!(read(10_000), Some((50, 0)));
+        let bare = Visit { repositories: Vec::new(), directories: Vec::new(), ..large.clone() };
+        let bare = serde_json::to_string(&bare).unwrap().len();
+        assert_eq!(read(bare + 20), Some((0, 0)));
+        assert_eq!(read(bare / 2), None);
     }
 }

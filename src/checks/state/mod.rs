@@ -200,9 +200,29 @@ struct Read {
 }
 
 impl MirrorState {
-    /// The state as one line of JSON.
+    /// The state as one line of JSON of at most [`MAX_STATE`] bytes. If it does not fit, the words of what has
+    /// failed in repositories are left out, then the directories of which files were looked at.
     pub fn to_json(&self) -> Result<String, StateError> {
-        Ok(serde_json::to_string(&Written { version: VERSION, state: self })?)
+        self.to_json_within(MAX_STATE)
+    }
+
+    fn to_json_within(&self, max: usize) -> Result<String, StateError> {
+        let text = serde_json::to_string(&Written { version: VERSION, state: self })?;
+        if text.len() <= max {
+            return Ok(text);
+        }
+        let mut less = self.clone();
+        for failure in less.repositories.values_mut().filter_map(|known| known.failure.as_mut()) {
+            failure.url.clear();
+            failure.detail.clear();
+        }
+        let text = serde_json::to_string(&Written { version: VERSION, state: &less })?;
+        if text.len() <= max {
+            return Ok(text);
+        }
+        less.directories.clear();
+        let text = serde_json::to_string(&Written { version: VERSION, state: &less })?;
+        if text.len() <= max { Ok(text) } else { Err(StateError::TooLarge(text.len())) }
     }
 
     /// Reads what [`Self::to_json`] has written.
@@ -324,6 +344,8 @@ impl MirrorState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::class::FailureClass;
+    use crate::observation::Failure;
 
     #[test]
     fn a_state_is_read_as_it_is_written_and_only_of_this_version() {
@@ -337,6 +359,30 @@ mod tests {
         assert_eq!(error, "state of version 2: this program reads version 1");
         let unknown = text.replace("\"n_busy\"", "\"n_bus\"");
         assert!(MirrorState::from_json(&unknown).is_err());
+    }
+
+    #[test]
+    fn a_state_that_would_be_too_large_loses_what_verdicts_do_not_need() {
+        let failure = Failure::new(FailureClass::Missing, "u".repeat(900), &"d".repeat(200));
+        let failed = RepositoryState { failure: Some(failure), ..RepositoryState::default() };
+        let mut state = MirrorState::default();
+        state.repositories = (0..50).map(|n| (format!("{n}/repodata"), failed.clone())).collect();
+        state.directories = (0..50).map(|n| (format!("{n}"), DirectoryState::default())).collect();
+        let whole = state.to_json().unwrap();
+        assert_eq!(state.to_json_within(whole.len()).unwrap(), whole);
+        let read = |max| {
+            let text = state.to_json_within(max).unwrap();
+            assert!(text.len() <= max);
+            MirrorState::from_json(&text).unwrap()
+        };
+        let less = read(whole.len() - 1);
+        let class = |state: &MirrorState| state.repositories["7/repodata"].failure.clone().unwrap();
+        assert_eq!((class(&less).class, class(&less).url.len()), (FailureClass::Missing, 0));
+        assert_eq!(less.directories.len(), 50);
+        let least = read(less.to_json().unwrap().len() - 1);
+        assert_eq!((least.directories.len(), least.repositories.len()), (0, 50));
+        let error = state.to_json_within(100).unwrap_err().to_string();
+        assert!(error.starts_with("state of "), "{error}");
     }
 
     #[test]

@@ -140,14 +140,32 @@ impl Checker {
     }
 
     /// Writes down what a visit has shown. A store that is away for a moment is waited for: visits are asked of
-    /// hosts of others.
+    /// hosts of others. A visit that the store cannot hold is left out, and the sweep goes on.
     pub(super) async fn record(&self, visit: &Visit, run: &Run) -> Result<(), Failure> {
-        let record = serde_json::to_string(visit)
-            .map_err(|error| Failure::lasting("bad_visit", error.to_string()))?;
+        let mirror = &visit.mirror;
+        let record = match visit.to_record(bounds::CHECKS) {
+            Ok(Some((record, 0))) => record,
+            Ok(Some((record, n_left_out))) => {
+                let max = bounds::CHECKS;
+                tracing::warn!(
+                    "the record of a visit to mirror `{mirror}` would have more than {max} bytes: {n_left_out} \
+                     repositories and directories are left out of it"
+                );
+                record
+            }
+            Ok(None) => {
+                let max = bounds::CHECKS;
+                tracing::warn!(
+                    "a visit to mirror `{mirror}` is not recorded: its record has more than {max} bytes"
+                );
+                return Ok(());
+            }
+            Err(error) => return Err(Failure::lasting("bad_visit", error.to_string())),
+        };
         let tier = tier_of(visit);
         let ended = visit.started.saturating_add(visit.millis / 1_000);
         let visit = MirrorVisit {
-            mirror: visit.mirror.clone(),
+            mirror: mirror.clone(),
             tier,
             round: i64::try_from(visit.round).unwrap_or(i64::MAX),
             at: timestamp(ended),
@@ -162,6 +180,10 @@ impl Checker {
             }
             tokio::select! {
                 biased;
+                Err(store::Error::Refused(reason)) => {
+                    tracing::warn!("a visit to mirror `{mirror}` is not recorded: {reason}");
+                    return Ok(());
+                }
                 stop = run.until_stopped() => return Err(Failure::Stopped(stop)),
                 () = sleep(RECORD_PAUSE) => {}
             }
@@ -345,8 +367,7 @@ pub(crate) fn make_findings(path: &Path) -> Result<(), String> {
 
 /// The word for what a visit looked for, as it is recorded.
 pub(super) fn tier_of(visit: &Visit) -> String {
-    let word = serde_json::to_value(visit.tier).ok();
-    word.as_ref().and_then(|word| word.as_str()).unwrap_or_default().to_owned()
+    visit.tier.as_str().to_owned()
 }
 
 /// A time of the store.

@@ -73,7 +73,11 @@ impl Checker {
                 if !(is_due(change, findings.made) || is_asked && change != Change::None) {
                     return Ok((change, None));
                 }
-                let new = NewFile::write_tagged(&path, findings.to_json().as_bytes(), &tag(run))
+                let text = findings.to_json();
+                if text.len() as u64 > MAX_BYTES {
+                    return Err(too_large(&path, text.len()));
+                }
+                let new = NewFile::write_tagged(&path, text.as_bytes(), &tag(run))
                     .map_err(|error| not_written(&path, &error))?;
                 Ok((change, Some((lock, new))))
             });
@@ -103,7 +107,14 @@ fn not_written(path: &Path, error: &dyn std::fmt::Display) -> Failure {
     Failure::may_pass("not_written", format!("{}: {error}", path.display()))
 }
 
-/// How findings differ from those in a file.
+/// Nobody would read them; those before stay.
+fn too_large(path: &Path, n_bytes: usize) -> Failure {
+    let message =
+        format!("{}: findings of {n_bytes} bytes: the limit is {MAX_BYTES}", path.display());
+    Failure::lasting("too_large", message)
+}
+
+/// How findings differ from those in a file, which were made at this time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Change {
     None,
