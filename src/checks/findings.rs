@@ -71,6 +71,14 @@ pub struct MirrorFindings {
 }
 
 impl MirrorFindings {
+    /// Whether they leave out anything of the mirror.
+    pub fn hides(&self) -> bool {
+        let is_hidden = |standing| matches!(standing, &Standing::Hidden(_));
+        self.hidden.is_some()
+            || self.urls.values().any(|url| url.hidden.is_some())
+            || self.directories.values().any(is_hidden)
+    }
+
     /// The standing that holds for a directory: its own, or that of the nearest one above it.
     pub fn standing(&self, directory: &str) -> Option<&Standing> {
         let mut name = directory;

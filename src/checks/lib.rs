@@ -49,6 +49,7 @@ mod distrust;
 pub mod judge;
 pub mod round;
 pub mod verdict;
+pub mod contents;
 pub mod select;
 pub mod allowance;
 pub mod schedule;

@@ -10,6 +10,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::contents::{Contents, Counting};
 use crate::distrust::Holders;
 use crate::findings::{Cause, Findings, MirrorFindings, Standing, UrlFindings};
 use crate::inventory::{Entry, Inventory, Tree, repository_of};
@@ -27,6 +28,8 @@ pub struct Selection {
     /// Repositories of which too many mirrors have a version that the primary never had, and directories of which
     /// too many lack files.
     pub distrusted: BTreeSet<String>,
+    /// How the repositories of mirrors stand to the primary, in numbers.
+    pub contents: Contents,
 }
 
 /// How bad it is to list a mirror for a directory; the least is best. The first is the kind, the second the
@@ -72,6 +75,7 @@ pub fn select(register: &Register, inventory: &Inventory, view: &View<'_>) -> Se
         })
         .collect();
     let distrusted = find_distrusted(&candidates, view);
+    let contents = count(&candidates, view);
     for candidate in &mut candidates {
         candidate.fill(&distrusted, view);
     }
@@ -82,7 +86,7 @@ pub fn select(register: &Register, inventory: &Inventory, view: &View<'_>) -> Se
         .map(|candidate| (candidate.key.to_owned(), candidate.findings));
     let findings = Findings { made: view.now().clock, mirrors: mirrors.collect() };
     let distrusted = distrusted.into_iter().map(str::to_owned).collect();
-    Selection { findings, kept, distrusted }
+    Selection { findings, kept, distrusted, contents }
 }
 
 impl<'a> Candidate<'a> {
@@ -266,6 +270,20 @@ fn find_distrusted<'a>(candidates: &[Candidate<'a>], view: &View<'_>) -> BTreeSe
     }
     let doubted = all.into_iter().filter(|(_, holders)| holders.are_trusted_more(view.settings));
     doubted.map(|(repodata, _)| repodata).collect()
+}
+
+/// How the repositories of mirrors stand to the primary.
+fn count(candidates: &[Candidate<'_>], view: &View<'_>) -> Contents {
+    let mut counting = Counting::at(view.now().clock);
+    for candidate in candidates {
+        for &(repodata, status) in candidate.statuses.values() {
+            match candidate.hidden {
+                None => counting.add(repodata, status),
+                Some(_) => counting.add_hidden(repodata),
+            }
+        }
+    }
+    counting.end()
 }
 
 /// Brings the least bad mirrors back where there are too few.

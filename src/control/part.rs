@@ -34,6 +34,7 @@ impl ControlPart {
             tasks: handle.tasks.clone(),
             node: Arc::new(move || Some(for_node.node())),
             publish_times: Arc::new(move || for_times.publish_times()),
+            checks: handle.checker.as_ref().map(|checker| Arc::clone(&checker.counts)),
         };
         let for_api = handle.clone();
         let own = Arc::new(move || Some(for_api.node()));

@@ -50,7 +50,8 @@ impl Count {
         self.0.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn add(&self, n: u64) {
+    /// Adds to it.
+    pub fn add(&self, n: u64) {
         self.0.fetch_add(n, Ordering::Relaxed);
     }
 }
@@ -65,12 +66,14 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    fn new(bounds: &'static [Duration]) -> Self {
+    /// With these upper ends of buckets, the least first.
+    pub fn new(bounds: &'static [Duration]) -> Self {
         let buckets = (0..=bounds.len()).map(|_| Count::default()).collect();
         Self { bounds, buckets, micros: Count::default() }
     }
 
-    pub(crate) fn record(&self, took: Duration) {
+    /// Counts something that took so long.
+    pub fn record(&self, took: Duration) {
         let bucket = self.bounds.partition_point(|&bound| bound < took);
         if let Some(bucket) = self.buckets.get(bucket) {
             bucket.add(1);

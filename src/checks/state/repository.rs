@@ -58,13 +58,16 @@ pub enum Status {
 }
 
 impl Status {
+    /// The words of all of them.
+    pub const WORDS: [&'static str; 8] =
+        ["current", "uncompared", "behind", "expired", "ahead", "foreign", "missing", "unknown"];
+
     /// Whether clients accept what the mirror has.
     pub fn is_accepted(self) -> bool {
         matches!(self, Self::Current | Self::NotComparable | Self::Behind { is_offered: true, .. })
     }
 
-    /// One word for it: `current`, `uncompared`, `behind`, `expired`, `ahead`, `foreign`, `missing` or
-    /// `unknown`.
+    /// One word for it, of [`Self::WORDS`]. `behind` is what clients still accept, `expired` what they do not.
     pub fn word(self) -> &'static str {
         match self {
             Self::Current => "current",

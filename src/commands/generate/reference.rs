@@ -90,8 +90,7 @@ fn control_metrics() -> String {
         let (name, kind) = (metric.full_name(), metric.kind.as_str());
         format!("| `{name}` | {kind} | {} | {} |\n", labels.join("; "), metric.help)
     };
-    METRICS_OF_TASKS_HEAD.to_owned()
-        + &control::metrics::table::METRICS.iter().map(row).collect::<String>()
+    METRICS_OF_TASKS_HEAD.to_owned() + &control::metrics::all().map(row).collect::<String>()
 }
 
 /// Without background work, there are none of it.

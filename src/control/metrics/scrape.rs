@@ -1,6 +1,7 @@
 //! What the metrics of one scrape are read from.
 
 use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 
 use store::operations::read::{Overview, ReadOverview};
@@ -12,6 +13,7 @@ use tokio::time::timeout;
 
 use super::sources::Sources;
 use crate::freshness::PublishTimes;
+use crate::mirrors::counts::{Counts, Summary};
 
 /// The most queues and schedules that are shown.
 const MAX_NAMES: usize = 100;
@@ -24,6 +26,10 @@ pub(super) struct Scrape<'s> {
     /// The node of this process and what it does; `None` while there is none.
     pub(super) node: Option<(NodeHandle, NodeStatus)>,
     pub(super) publish_times: PublishTimes,
+    /// What sweeps count; `None` if mirrors are not visited.
+    pub(super) checks: Option<&'s Counts>,
+    /// What was known of mirrors last; `None` if that was long ago.
+    pub(super) mirrors: Option<Arc<Summary>>,
     /// `None` if the kernel does not say.
     pub(super) n_children: Option<u64>,
 }
@@ -42,6 +48,8 @@ impl<'s> Scrape<'s> {
             overview: read.ok().and_then(Result::ok),
             node,
             publish_times: (sources.publish_times)(),
+            checks: sources.checks.as_deref(),
+            mirrors: sources.checks.as_ref().and_then(|counts| counts.summary()),
             n_children: n_children(),
         }
     }

@@ -6,6 +6,7 @@ use tasks::Tasks;
 use tasks::node::NodeHandle;
 
 use crate::freshness::PublishTimes;
+use crate::mirrors::counts::Counts;
 
 /// The node of this process; `None` while there is none.
 pub type NodeSource = Arc<dyn Fn() -> Option<NodeHandle> + Send + Sync>;
@@ -19,4 +20,6 @@ pub struct Sources {
     pub node: NodeSource,
     /// How long it took from changes to what is published.
     pub publish_times: Arc<dyn Fn() -> PublishTimes + Send + Sync>,
+    /// What sweeps count; `None` if mirrors are not visited.
+    pub(crate) checks: Option<Arc<Counts>>,
 }

@@ -1,4 +1,4 @@
-//! The table of metrics: one row for each, from which the exposition and the handbook are written.
+//! The metrics of tasks: one row for each, from which the exposition and the handbook are written.
 //!
 //! Names must not change; dashboards and alerts depend on them.
 
@@ -54,10 +54,10 @@ impl ControlMetric {
 }
 
 /// Values that come from the configuration, or from the code of kinds.
-const OPEN: fn() -> Vec<&'static str> = Vec::new;
+pub(super) const OPEN: fn() -> Vec<&'static str> = Vec::new;
 
-/// All metrics, in the order of the exposition.
-pub const METRICS: &[ControlMetric] = &[
+/// Those of tasks, in the order of the exposition.
+pub(super) const OF_TASKS: &[ControlMetric] = &[
     ControlMetric {
         name: "mirrorlistd_store_up",
         kind: Gauge,
@@ -349,7 +349,7 @@ impl Scrape<'_> {
     }
 }
 
-fn flag(is_set: bool) -> f64 {
+pub(super) fn flag(is_set: bool) -> f64 {
     if is_set { 1.0 } else { 0.0 }
 }
 

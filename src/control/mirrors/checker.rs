@@ -27,6 +27,7 @@ use tasks::{Failure, Run, Stop};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
+use super::counts::Counts;
 use super::crawling::{Crawling, NoCrawler};
 use super::known::{Error, HISTORY, Known, PROGRESS, on_thread};
 use crate::options::Options;
@@ -60,6 +61,8 @@ pub(crate) struct Checker {
     pub(super) crawling: Arc<Crawling>,
     pub(super) settings: Settings,
     pub(crate) clock: Clock,
+    /// What metrics tell.
+    pub(crate) counts: Arc<Counts>,
     /// Held while it is read and changed, and not while mirrors are visited.
     pub(super) known: Mutex<Known>,
 }
@@ -89,6 +92,7 @@ impl Checker {
             awaited: Vec::new(),
             crawling: Arc::new(crawling),
             settings: Settings::default(),
+            counts: Arc::new(Counts::new(Arc::clone(&clock))),
             clock,
             known: Mutex::default(),
         }
@@ -176,14 +180,14 @@ impl Checker {
         loop {
             match self.store.run(record.clone()).await {
                 Err(error) if error.is_transient() && Instant::now() < deadline => {}
-                written => return held(written.map_err(of_store)?, run),
-            }
-            tokio::select! {
-                biased;
                 Err(store::Error::Refused(reason)) => {
                     tracing::warn!("a visit to mirror `{mirror}` is not recorded: {reason}");
                     return Ok(());
                 }
+                written => return held(written.map_err(of_store)?, run),
+            }
+            tokio::select! {
+                biased;
                 stop = run.until_stopped() => return Err(Failure::Stopped(stop)),
                 () = sleep(RECORD_PAUSE) => {}
             }

@@ -25,6 +25,8 @@ const TRIES: usize = 5;
 #[derive(Debug)]
 pub(super) struct Published {
     pub(super) selection: Arc<Selection>,
+    /// When those in the file were made, in seconds since 1970.
+    pub(super) made: u64,
     /// Whether others were in the file.
     pub(super) is_written: bool,
 }
@@ -70,7 +72,7 @@ impl Checker {
             let prepared = run.on_thread(move |run| {
                 let findings = &selected.findings;
                 let change = compare(findings, &path);
-                if !(is_due(change, findings.made) || is_asked && change != Change::None) {
+                if !(is_due(change, findings.made) || is_asked && change.is_some()) {
                     return Ok((change, None));
                 }
                 let text = findings.to_json();
@@ -96,8 +98,12 @@ impl Checker {
                 }
                 store::fail_at::reached("findings", "renamed");
             }
-            known.is_published = is_written || matches!(change, Change::None);
-            return Ok(Some(Published { selection, is_written }));
+            known.is_published = is_written || !change.is_some();
+            let made = match change {
+                Change::None { since } | Change::Small { since } if !is_written => since,
+                _ => selection.findings.made,
+            };
+            return Ok(Some(Published { selection, made, is_written }));
         }
         Err(Failure::may_pass("overtaken", "other processes learn of mirrors all the time"))
     }
@@ -117,8 +123,10 @@ fn too_large(path: &Path, n_bytes: usize) -> Failure {
 /// How findings differ from those in a file, which were made at this time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Change {
-    None,
-    /// In the order of lists only; the others were made at this time.
+    None {
+        since: u64,
+    },
+    /// In the order of lists only.
     Small {
         since: u64,
     },
@@ -126,10 +134,16 @@ enum Change {
     Large,
 }
 
+impl Change {
+    fn is_some(self) -> bool {
+        !matches!(self, Self::None { .. })
+    }
+}
+
 /// Whether findings that were made at this time are written.
 fn is_due(change: Change, made: u64) -> bool {
     match change {
-        Change::None => false,
+        Change::None { .. } => false,
         Change::Small { since } => !(since..since.saturating_add(PACE)).contains(&made),
         Change::Large => true,
     }
@@ -140,7 +154,7 @@ fn compare(findings: &Findings, path: &Path) -> Change {
     let Ok(before) = Findings::parse(&bytes) else { return Change::Large };
     let same = Findings { made: before.made, mirrors: findings.mirrors.clone() };
     if same.to_json().as_bytes() == bytes {
-        Change::None
+        Change::None { since: before.made }
     } else if hidden(&before) == hidden(findings) {
         Change::Small { since: before.made }
     } else {
@@ -209,7 +223,7 @@ mod tests {
         let small = Change::Small { since: 5 };
         let none = MirrorFindings::default();
         for (before, after, expected) in [
-            (&slow, &slow, Change::None),
+            (&slow, &slow, Change::None { since: 5 }),
             (&none, &slow, small),
             (&none, &standing(behind.clone()), small),
             (&hidden(1), &hidden(2), small),
@@ -228,7 +242,7 @@ mod tests {
     #[test]
     fn small_changes_wait_until_findings_are_old() {
         let small = Change::Small { since: 1_000 };
-        assert!(is_due(Change::Large, 1_000) && !is_due(Change::None, 9_000));
+        assert!(is_due(Change::Large, 1_000) && !is_due(Change::None { since: 1 }, 9_000));
         assert!(!is_due(small, 1_000) && !is_due(small, 1_000 + PACE - 1));
         assert!(is_due(small, 1_000 + PACE));
         assert!(is_due(small, 999), "the clock was set back");

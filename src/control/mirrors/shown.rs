@@ -98,8 +98,12 @@ fn short(known: &Known, selection: &Selection, key: &str, now: u64) -> Value {
 
 /// Whether lists have a mirror for what it carries: `yes`, `partly` or `no`, and what keeps it out of the first one
 /// that has it not.
-fn listed(entry: &Entry, findings: Option<&MirrorFindings>) -> (&'static str, Option<Cause>) {
-    let Some(findings) = findings else { return ("yes", None) };
+pub(super) fn listed(
+    entry: &Entry,
+    findings: Option<&MirrorFindings>,
+) -> (&'static str, Option<Cause>) {
+    // Most mirrors have none that hide anything.
+    let Some(findings) = findings.filter(|findings| findings.hides()) else { return ("yes", None) };
     if let Some(cause) = &findings.hidden {
         return ("no", Some(cause.clone()));
     }

@@ -76,6 +76,9 @@ impl Checker {
         let mut known = self.advance(&mut swept, only.is_some(), run).await?;
         self.forget(&mut known).await?;
         visited?;
+        if only.is_none() {
+            self.counts.note_sweep();
+        }
         let mut then = Vec::new();
         if swept.is_written {
             let (kind, actor) = (compile::NAME.to_owned(), super::VISIT.to_owned());
@@ -100,8 +103,12 @@ impl Checker {
         let mut known = self.known.lock().await;
         self.refresh(&mut known).await.map_err(of_check)?;
         run.stage("judge");
-        swept.tally.add(self.judge_open(&mut known, run).await?);
-        if let Some(published) = self.publish(&mut known, is_asked, run).await? {
+        let tally = self.judge_open(&mut known, run).await?;
+        self.counts.note_judging(tally.n_judged, tally.is_own_fault);
+        swept.tally.add(tally);
+        let published = self.publish(&mut known, is_asked, run).await?;
+        self.tell(&mut known, published.as_ref()).await?;
+        if let Some(published) = published {
             swept.is_written |= published.is_written;
             swept.published = Some(published);
         }
@@ -158,6 +165,7 @@ impl Checker {
         let total = u64::try_from(due.len()).unwrap_or(u64::MAX);
         run.progress(0, Some(total));
         let mut waiting = due.into_iter();
+        let counted = self.counts.due();
         // Dropped, it ends those that go on.
         let mut visits: JoinSet<Visit> = JoinSet::new();
         let mut judged = Instant::now();
@@ -183,7 +191,15 @@ impl Checker {
                     hints,
                 };
                 let crawling = Arc::clone(&self.crawling);
-                visits.spawn(async move { crawling.visit(&plan).await });
+                let running = self.counts.begin(plan.tier);
+                visits.spawn(async move {
+                    let visit = crawling.visit(&plan).await;
+                    running.end(&visit);
+                    visit
+                });
+            }
+            if !is_one {
+                counted.set(waiting.as_slice().iter().map(|due| due.next.at));
             }
             let ended = tokio::select! {
                 biased;

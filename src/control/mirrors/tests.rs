@@ -1,6 +1,7 @@
 //! Sweeps over mirrors in memory, and what is in the file of findings after them.
 
 mod content;
+mod counts;
 
 use std::fs;
 use std::path::PathBuf;
