@@ -13,8 +13,8 @@ pub struct Contents {
     by_status: [u64; Status::WORDS.len()],
     /// Repositories, in the order of [`Best::ALL`].
     by_best: [u64; Best::ALL.len()],
-    /// In the order of [`Contents::QUANTILES`]; `None` if nothing can be compared.
-    behind: Option<[u64; Contents::QUANTILES.len()]>,
+    /// In the order of [`Contents::QUANTILES`].
+    behind: [u64; Contents::QUANTILES.len()],
 }
 
 /// The best that a mirror has of a repository, the least first.
@@ -70,10 +70,9 @@ impl Contents {
     }
 
     /// For how many seconds the primary has had something newer, 0 for what is current, in quantiles over all pairs
-    /// of a mirror and a repository with a version that the primary had.
+    /// of a mirror and a repository with a version that the primary had; 0 if there are none.
     pub fn behind(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let quantiles = self.behind.into_iter().flatten();
-        Self::QUANTILES.into_iter().map(|(quantile, _)| quantile).zip(quantiles)
+        Self::QUANTILES.into_iter().map(|(quantile, _)| quantile).zip(self.behind)
     }
 }
 
@@ -127,13 +126,11 @@ impl<'a> Counting<'a> {
         }
         self.ages.sort_unstable();
         let n = self.n_current + self.ages.len();
-        self.contents.behind = (n > 0).then(|| {
-            Contents::QUANTILES.map(|(_, thousandths)| {
-                // The age above which so many are not: what is current comes first.
-                let rank = n.saturating_mul(thousandths).div_ceil(1_000);
-                let older = rank.checked_sub(self.n_current + 1);
-                older.and_then(|older| self.ages.get(older).copied()).unwrap_or(0)
-            })
+        self.contents.behind = Contents::QUANTILES.map(|(_, thousandths)| {
+            // The age above which so many are not: what is current comes first.
+            let rank = n.saturating_mul(thousandths).div_ceil(1_000);
+            let older = rank.checked_sub(self.n_current + 1);
+            older.and_then(|older| self.ages.get(older).copied()).unwrap_or(0)
         });
         self.contents
     }
@@ -192,7 +189,7 @@ mod tests {
 
     #[test]
     fn ages_are_told_in_quantiles_as_a_sorted_list_has_them() {
-        assert_eq!(quantiles(0, &[]), [0; 0]);
+        assert_eq!(quantiles(0, &[]), [0, 0, 0, 0]);
         assert_eq!(quantiles(3, &[]), [0, 0, 0, 0]);
         assert_eq!(quantiles(0, &[7]), [7, 7, 7, 7]);
         for n_current in 0..30 {

@@ -207,7 +207,7 @@ pub(super) const OF_MIRRORS: &[ControlMetric] = &[
         name: "mirrorlistd_mirror_behind_seconds",
         kind: Gauge,
         help: "For how long the primary has had something newer, in quantiles over these pairs; 0 for what is \
-               current",
+               current, and if nothing can be compared",
         labels: &[("quantile", || Contents::QUANTILES.map(|(quantile, _)| quantile).into())],
         values: |s, out| {
             of_summary(s, out, |summary, out| {

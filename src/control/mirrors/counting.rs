@@ -88,3 +88,93 @@ fn certificates(
         _ => "valid",
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use checks::inventory::{Entry, Inventory, Tree};
+    use checks::moment::Moment;
+    use checks::state::{LastVisit, Pause, RouteState, RouteVerdict, Routes, Switches, Window};
+
+    use super::*;
+
+    const NOW: u64 = 1_800_000_000;
+    const DAY: u64 = 86_400;
+
+    /// A mirror with a URL that is so, and a certificate that ends then.
+    fn mirror(verdict: RouteVerdict, expires: Option<u64>) -> MirrorState {
+        let mut state = MirrorState::default();
+        let route = RouteState { verdict, certificate_expires: expires, ..RouteState::default() };
+        // The other version of IP has met another certificate.
+        let other = RouteState {
+            certificate_expires: expires.map(|expires| expires + DAY),
+            ..RouteState::default()
+        };
+        state.routes.insert("https://a.example/".into(), Routes { v4: route, v6: other });
+        state.last_visit =
+            Some(LastVisit { at: Moment { clock: NOW, credited: 9 }, seen: Default::default() });
+        state
+    }
+
+    fn switched(switches: Switches) -> MirrorState {
+        MirrorState { switches, ..mirror(RouteVerdict::Down, Some(NOW + DAY)) }
+    }
+
+    fn summary(states: Vec<MirrorState>) -> Summary {
+        let mut known = Known::default();
+        known.register.progress.now = Moment { clock: NOW, credited: 9 };
+        let tree = Tree { urls: vec!["https://a.example/".into()], ..Tree::default() };
+        let entry = Entry { trees: vec![tree], ..Entry::default() };
+        let keys = (0..states.len()).map(|n| format!("mirror-{n}"));
+        let mirrors = keys.clone().map(|key| (key, entry.clone())).collect();
+        known.inventory = Arc::new(Inventory { mirrors });
+        known.register.mirrors = keys.zip(states).collect();
+        summarize(&known, &Selection::default(), NOW)
+    }
+
+    #[test]
+    fn each_mirror_counts_under_one_state() {
+        let pause = Some(Pause { since: 1, note: String::new() });
+        let now = Moment { clock: NOW, credited: 9 };
+        let maintenance = vec![Window { from: NOW - 1, until: NOW + 1 }];
+        let over = vec![Window { from: NOW - 2, until: NOW }];
+        let switches = Switches::default();
+        let found = summary(vec![
+            mirror(RouteVerdict::Up, None),
+            mirror(RouteVerdict::Down, None),
+            MirrorState::default(),
+            switched(Switches { disabled: Some(now), ..switches.clone() }),
+            switched(Switches { maintenance, disabled: Some(now), ..switches.clone() }),
+            switched(Switches { paused: pause, disabled: Some(now), ..switches.clone() }),
+            switched(Switches { maintenance: over, ..switches }),
+        ]);
+        let states = [
+            ("disabled", 1),
+            ("down", 2),
+            ("maintenance", 1),
+            ("paused", 1),
+            ("unknown", 1),
+            ("up", 1),
+        ];
+        assert_eq!(found.mirrors, states.map(|(state, n)| ([state, "yes"], n)).into());
+        assert_eq!(found.n_unvisited, 1);
+    }
+
+    #[test]
+    fn certificates_count_by_their_end_but_not_of_who_is_switched_off() {
+        let off = Switches {
+            paused: Some(Pause { since: 1, note: String::new() }),
+            ..Default::default()
+        };
+        let up = |expires| mirror(RouteVerdict::Up, expires);
+        let found = summary(vec![
+            up(None),
+            up(Some(NOW)),
+            up(Some(NOW + 1)),
+            up(Some(NOW + 14 * DAY)),
+            up(Some(NOW + 14 * DAY + 1)),
+            switched(off),
+        ]);
+        let expected = [("ended", 1), ("ends_soon", 2), ("valid", 1)];
+        assert_eq!(found.certificates, expected.into());
+    }
+}

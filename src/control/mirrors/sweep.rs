@@ -165,7 +165,7 @@ impl Checker {
         let total = u64::try_from(due.len()).unwrap_or(u64::MAX);
         run.progress(0, Some(total));
         let mut waiting = due.into_iter();
-        let counted = self.counts.due();
+        let counted = (!is_one).then(|| self.counts.due());
         // Dropped, it ends those that go on.
         let mut visits: JoinSet<Visit> = JoinSet::new();
         let mut judged = Instant::now();
@@ -198,7 +198,7 @@ impl Checker {
                     visit
                 });
             }
-            if !is_one {
+            if let Some(counted) = &counted {
                 counted.set(waiting.as_slice().iter().map(|due| due.next.at));
             }
             let ended = tokio::select! {
