@@ -63,6 +63,8 @@ pub struct Stats {
     pub areas: usize,
     /// Countries whose continent is known.
     pub countries: usize,
+    /// What checks have found to be wrong with mirrors, their URLs and their directories.
+    pub faults: usize,
 }
 
 /// The immutable compiled state.
@@ -199,6 +201,7 @@ impl Snapshot {
             country_overrides: location_overrides.len(),
             areas: tables.areas.len(),
             countries: tables.continents.len(),
+            faults: tables.checked.faults.len(),
         };
         Ok(Self {
             generation,
