@@ -26,11 +26,24 @@ const DASHBOARD: &str = "grafana/mirrorlistd.json";
 /// Labels that Prometheus adds to what it scrapes.
 const TARGET_LABELS: [&str; 2] = ["job", "instance"];
 
+/// Visits the mirrors of a catalog, which are nowhere.
+const CHECKS: &str = "admin.listen = \"127.0.0.1:3002\"
+catalog = \"/root/checked/catalog.toml\"
+findings_file = \"/root/checked/findings.json\"
+[control]
+snapshot = \"/root/checked/snapshot\"
+state = \"/root/checked/state\"
+visit_mirrors = true
+visit_over = [\"ipv4\"]
+visits_every = 1
+";
+
 /// What a server offers: the values of each label, by metric.
 struct Offered(BTreeMap<String, BTreeMap<String, BTreeSet<String>>>);
 
 impl Offered {
-    /// Asks a server that has given answers, watches its data, and has done background work on schedule.
+    /// Asks a server that has given answers, watches its data, and has done background work on schedule, and
+    /// another process that visits mirrors.
     fn by_a_server() -> Self {
         let host = Host::with_package();
         let control = r#"state = "/var/lib/mirrorlistd/state"\ncompile_every = 1"#;
@@ -42,7 +55,27 @@ impl Offered {
         let metrics = |host: &Host| host.get("http://127.0.0.1:3001/metrics");
         let last = "mirrorlistd_schedule_last_success_timestamp_seconds{";
         host.wait_until("a schedule has succeeded", |host| metrics(host).contains(last));
-        Self::parse(&metrics(&host))
+        let checks = Self::by_checks(&host);
+        Self::parse(&(metrics(&host) + &checks))
+    }
+
+    /// What a process says that has made a sweep over mirrors.
+    fn by_checks(host: &Host) -> String {
+        host.run("mirrorlistd init /root/checked");
+        host.run(&format!("cat > /root/checks.toml << 'END'\n{CHECKS}END"));
+        let mut checks = host
+            .command("exec mirrorlistd control --config /root/checks.toml")
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let ask = "curl -s http://127.0.0.1:3002/metrics";
+        let page = |host: &Host| String::from_utf8(host.try_run(ask).stdout).unwrap();
+        let is_swept = |page: &str| page.contains("\nmirrorlistd_repositories{");
+        host.wait_until("mirrors are visited", |host| is_swept(&page(host)));
+        let page = page(host);
+        checks.kill().unwrap();
+        checks.wait().unwrap();
+        page
     }
 
     fn parse(page: &str) -> Self {
