@@ -1,8 +1,11 @@
 //! When many mirrors have what the primary never had, or lack what it should have, it is the primary that is not
 //! known well.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::moment::Moment;
 use crate::settings::Settings;
-use crate::state::Status;
+use crate::state::{DirectoryState, Status};
 
 /// The mirrors that have a repository, or a directory of which files were looked at.
 #[derive(Clone, Copy, Default)]
@@ -18,9 +21,14 @@ impl Holders {
         self.n_strange += usize::from(matches!(status, Status::Ahead | Status::Foreign));
     }
 
-    pub(crate) fn add_directory(&mut self, is_incomplete: bool) {
-        self.n_known += 1;
-        self.n_strange += usize::from(is_incomplete);
+    /// Only looks of late count: the primary may have changed after the others. A first look that misses something
+    /// is as good a sign as the one that decides.
+    fn add_directory(&mut self, known: &DirectoryState, now: Moment, settings: &Settings) {
+        let age = now.credited.saturating_sub(known.checked.credited);
+        if age <= settings.sample_interval.saturating_mul(2) {
+            self.n_known += 1;
+            self.n_strange += usize::from(known.n_missing > 0);
+        }
     }
 
     /// Whether it is the primary that is doubted.
@@ -29,4 +37,35 @@ impl Holders {
             && self.n_strange.saturating_mul(100)
                 > self.n_known.saturating_mul(settings.distrust_percent)
     }
+}
+
+/// Repositories of which so many mirrors have what the primary never had that the primary is in doubt.
+pub(crate) fn find_repositories<'a>(
+    statuses: impl Iterator<Item = (&'a str, Status)>,
+    settings: &Settings,
+) -> BTreeSet<&'a str> {
+    let mut all: BTreeMap<&str, Holders> = BTreeMap::new();
+    for (repodata, status) in statuses {
+        all.entry(repodata).or_default().add(status);
+    }
+    find(all, settings)
+}
+
+/// Directories of which so many mirrors lack files that the primary is in doubt: it has removed or replaced them, and
+/// was not scanned since.
+pub(crate) fn find_directories<'a>(
+    states: impl Iterator<Item = (&'a String, &'a DirectoryState)>,
+    now: Moment,
+    settings: &Settings,
+) -> BTreeSet<&'a str> {
+    let mut all: BTreeMap<&str, Holders> = BTreeMap::new();
+    for (directory, known) in states {
+        all.entry(directory).or_default().add_directory(known, now, settings);
+    }
+    find(all, settings)
+}
+
+fn find<'a>(all: BTreeMap<&'a str, Holders>, settings: &Settings) -> BTreeSet<&'a str> {
+    let doubted = all.into_iter().filter(|(_, holders)| holders.are_trusted_more(settings));
+    doubted.map(|(name, _)| name).collect()
 }

@@ -11,7 +11,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::contents::{Contents, Counting};
-use crate::distrust::Holders;
+use crate::distrust;
 use crate::findings::{Cause, Findings, MirrorFindings, Standing, UrlFindings};
 use crate::inventory::{Entry, Inventory, Tree, repository_of};
 use crate::round::Register;
@@ -25,9 +25,10 @@ pub struct Selection {
     pub findings: Findings,
     /// Directories that keep mirrors that are not good, as there were too few; with their keys.
     pub kept: BTreeMap<String, Vec<String>>,
-    /// Repositories of which too many mirrors have a version that the primary never had, and directories of which
-    /// too many lack files.
+    /// Repositories of which too many mirrors have a version that the primary never had.
     pub distrusted: BTreeSet<String>,
+    /// Directories of which too many mirrors lack files.
+    pub distrusted_directories: BTreeSet<String>,
     /// How the repositories of mirrors stand to the primary, in numbers.
     pub contents: Contents,
 }
@@ -74,10 +75,14 @@ pub fn select(register: &Register, inventory: &Inventory, view: &View<'_>) -> Se
             Candidate::new(key, entry, state, view)
         })
         .collect();
-    let distrusted = find_distrusted(&candidates, view);
+    let there = || candidates.iter().filter(|candidate| candidate.hidden.is_none());
+    let statuses = there().flat_map(|candidate| candidate.statuses.values().copied());
+    let distrusted = distrust::find_repositories(statuses, view.settings);
+    let directories = there().flat_map(|candidate| &candidate.state.directories);
+    let distrusted_directories = distrust::find_directories(directories, view.now(), view.settings);
     let contents = count(&candidates, view);
     for candidate in &mut candidates {
-        candidate.fill(&distrusted, view);
+        candidate.fill((&distrusted, &distrusted_directories), view);
     }
     let kept = keep_minimum(&mut candidates, view.settings.min_mirrors);
     let mirrors = candidates
@@ -86,7 +91,8 @@ pub fn select(register: &Register, inventory: &Inventory, view: &View<'_>) -> Se
         .map(|candidate| (candidate.key.to_owned(), candidate.findings));
     let findings = Findings { made: view.now().clock, mirrors: mirrors.collect() };
     let distrusted = distrusted.into_iter().map(str::to_owned).collect();
-    Selection { findings, kept, distrusted, contents }
+    let distrusted_directories = distrusted_directories.into_iter().map(str::to_owned).collect();
+    Selection { findings, kept, distrusted, distrusted_directories, contents }
 }
 
 impl<'a> Candidate<'a> {
@@ -107,7 +113,11 @@ impl<'a> Candidate<'a> {
     }
 
     /// What its own state says.
-    fn fill(&mut self, distrusted: &BTreeSet<&str>, view: &View<'_>) {
+    fn fill(
+        &mut self,
+        (distrusted, distrusted_directories): (&BTreeSet<&str>, &BTreeSet<&str>),
+        view: &View<'_>,
+    ) {
         let findings = &mut self.findings;
         findings.hidden = self.hidden.map(|why| why.cause(self.state));
         findings.is_decided = self.hidden.is_some_and(WhyHidden::is_decided);
@@ -136,7 +146,7 @@ impl<'a> Candidate<'a> {
         if view.is_settled() && !self.entry.is_always_fresh {
             for (directory, state) in &self.state.directories {
                 let is_incomplete = state.is_incomplete_at(view.now(), view.settings);
-                if is_incomplete && !distrusted.contains(directory.as_str()) {
+                if is_incomplete && !distrusted_directories.contains(directory.as_str()) {
                     let reason =
                         format!("{} of {} files are missing", state.n_missing, state.n_files);
                     let standing = Standing::Hidden(Cause::new(&reason, state.checked.clock));
@@ -253,23 +263,6 @@ impl<'a> Candidate<'a> {
             }
         }
     }
-}
-
-/// Repositories of which so many mirrors have what the primary never had, and directories of which so many lack files,
-/// that the primary is in doubt: it has removed them, and was not scanned since.
-fn find_distrusted<'a>(candidates: &[Candidate<'a>], view: &View<'_>) -> BTreeSet<&'a str> {
-    let mut all: BTreeMap<&str, Holders> = BTreeMap::new();
-    for candidate in candidates.iter().filter(|candidate| candidate.hidden.is_none()) {
-        for (repodata, status) in candidate.statuses.values() {
-            all.entry(repodata).or_default().add(*status);
-        }
-        for (directory, state) in &candidate.state.directories {
-            let is_incomplete = state.is_incomplete_at(view.now(), view.settings);
-            all.entry(directory).or_default().add_directory(is_incomplete);
-        }
-    }
-    let doubted = all.into_iter().filter(|(_, holders)| holders.are_trusted_more(view.settings));
-    doubted.map(|(repodata, _)| repodata).collect()
 }
 
 /// How the repositories of mirrors stand to the primary.
@@ -459,8 +452,10 @@ mod tests {
                 inventory.mirrors.insert(key.clone(), entry);
                 let mut state = MirrorState { is_proven: true, ..MirrorState::default() };
                 let is_incomplete = mirror < n;
+                let n_missing = u64::from(is_incomplete);
+                let checked = now();
                 let directory =
-                    DirectoryState { checked: now(), is_incomplete, ..DirectoryState::default() };
+                    DirectoryState { checked, is_incomplete, n_missing, ..Default::default() };
                 state.directories.insert("iso".into(), directory);
                 register.mirrors.insert(key, state);
             }
@@ -470,7 +465,7 @@ mod tests {
             let progress = &register.progress;
             let view = View { settings: &settings, history: &history, progress };
             let selection = select(&register, &inventory, &view);
-            (selection.findings.mirrors.len(), selection.distrusted.contains("iso"))
+            (selection.findings.mirrors.len(), selection.distrusted_directories.contains("iso"))
         };
         assert_eq!(lacking(0), (0, false));
         assert_eq!(lacking(4), (4, false));

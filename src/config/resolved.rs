@@ -9,6 +9,7 @@ use tracing::level_filters::LevelFilter;
 use super::first_source::first_source;
 #[cfg(feature = "control")]
 use super::sections::control::{Context, ControlOptions};
+#[cfg(feature = "control")]
 use super::sections::control_error::ControlError;
 use super::sections::data::{self, InputOptions};
 use super::sections::listen::PublicAddress;

@@ -15,6 +15,7 @@ use super::sections::admin::AdminOptions;
 use super::sections::answer::AnswerOptions;
 #[cfg(feature = "control")]
 use super::sections::control::ControlOptions;
+#[cfg(feature = "control")]
 use super::sections::control_error::ControlError;
 use super::sections::data::{FileAlone, InputOptions, SourceOptions};
 use super::sections::http::HttpOptions;

@@ -193,6 +193,8 @@ pub struct Checks {
     pub contact: Option<String>,
     /// Whether addresses may be visited that are not global.
     pub allow_private_targets: bool,
+    /// Whether files of directories without a repository are looked for.
+    pub sample_files: bool,
     /// Which redirects mirrors may send.
     pub redirects: RedirectPolicy,
     /// Whether a URL is left out that fails over one version of IP only.

@@ -24,12 +24,16 @@ use crate::observation::Tier;
 use crate::progress::Progress;
 use crate::settings::Settings;
 use crate::shared::Shared;
-use crate::state::{MAX_URLS, MirrorState, RepositoryState, RouteState, RouteVerdict};
+use crate::state::{
+    DirectoryState, MAX_URLS, MirrorState, RepositoryState, RouteState, RouteVerdict,
+};
 
 /// The shortest time between two visits to a mirror, in seconds.
 const MIN_PAUSE: u64 = 60;
 /// Probes that are due within so many seconds are made together.
 const TOGETHER: u64 = 120;
+/// The time between two looks at files of which the first has put something in doubt.
+const DOUBTED_FILES: u64 = 3_600;
 
 /// The next visit to a mirror.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -359,12 +363,20 @@ impl<'a> Scheduling<'a> {
             && changed <= self.now
     }
 
+    /// What a look has put in doubt is decided by the next one, which comes sooner.
+    fn sample_interval(&self) -> u64 {
+        let most = self.settings.sample_interval;
+        let is_in_doubt = |known: &DirectoryState| known.is_in_doubt(self.settings);
+        match self.state.directories.values().any(is_in_doubt) {
+            true => most.min(DOUBTED_FILES),
+            false => most,
+        }
+    }
+
     /// A look at files, where that is wanted.
     fn files(&self, tier: Tier) -> Option<NextVisit> {
         let (is_wanted, last, interval) = match tier {
-            Tier::Sample => {
-                (self.entry.is_sampled, self.state.sampled, self.settings.sample_interval)
-            }
+            Tier::Sample => (self.entry.is_sampled, self.state.sampled, self.sample_interval()),
             Tier::Listing => {
                 (self.entry.is_listed_by_rsync, self.state.listed, self.settings.listing_interval)
             }

@@ -236,6 +236,12 @@ impl DirectoryState {
         }
     }
 
+    /// Whether the last look said something else than what is certain.
+    pub fn is_in_doubt(&self, settings: &Settings) -> bool {
+        let n_looks = if self.is_incomplete { self.n_complete } else { self.n_incomplete };
+        (1..settings.missing_looks).contains(&n_looks)
+    }
+
     /// Whether something is missing for certain, and somebody has looked not too long ago.
     pub fn is_incomplete_at(&self, now: Moment, settings: &Settings) -> bool {
         let age = now.credited.saturating_sub(self.checked.credited);
@@ -373,6 +379,17 @@ mod tests {
         assert!(!look(3, 1, true));
         assert!(look(3, 1, true));
         assert!(!look(4, 0, true));
+        let in_doubt = [(false, 0, 5), (false, 1, 0), (true, 2, 0), (true, 0, 1)];
+        let in_doubt = in_doubt.map(|(is_incomplete, n_incomplete, n_complete)| {
+            let directory = DirectoryState {
+                is_incomplete,
+                n_incomplete,
+                n_complete,
+                ..DirectoryState::default()
+            };
+            directory.is_in_doubt(&settings)
+        });
+        assert_eq!(in_doubt, [false, true, false, true]);
     }
 
     #[test]

@@ -65,7 +65,7 @@ fn visit(args: &VisitArgs) -> Result<Shown, (u8, String)> {
             Some(VisitTier::Probe) => vec![Tier::Probe],
             Some(VisitTier::Hash) => vec![Tier::Hash],
             Some(VisitTier::Sample) => vec![Tier::Sample],
-            None => vec![Tier::Probe, Tier::Hash, Tier::Sample],
+            None => vec![Tier::Probe, Tier::Hash],
         },
         allow_private_targets: args.allow_private_targets,
         redirects: args.redirects.into(),

@@ -178,10 +178,20 @@ section! {
             value: "",
             default: false,
         }
+        /// Look for files of directories without a repository as well, such as images, once a day
+        ///
+        /// These are files of which the index knows the size, and which are older than two days. Whoever lacks some of
+        /// them at two looks is left out of that directory.
+        control_sample_files: bool {
+            key: "control.sample_files",
+            flag: (long = "sample-files", action = ArgAction::SetTrue),
+            value: "",
+            default: false,
+        }
         /// Which redirects mirrors may send
         ///
         /// Within their site, and once to another one; within their site only; or none. None leads from https to http.
-        /// What a mirror redirects to otherwise counts as missing there.
+        /// What a mirror redirects otherwise has failed, and a file is missing there.
         control_redirects: Redirects {
             key: "control.redirects",
             flag: (long = "redirects"),
@@ -402,6 +412,7 @@ impl ControlOptions {
             over: over.collect(),
             contact: self.control_contact.clone().map(|Contact(contact)| contact),
             allow_private_targets: self.control_allow_private_targets(),
+            sample_files: self.control_sample_files(),
             redirects: self.control_redirects().into(),
             require_all_families: self.control_require_all_families(),
             speed: self.control_test_speed().get().into(),

@@ -60,6 +60,8 @@ pub(crate) struct Checker {
     pub(super) awaited: Vec<PathBuf>,
     pub(super) crawling: Arc<Crawling>,
     pub(super) settings: Settings,
+    /// Whether files of directories without a repository are looked for.
+    pub(super) is_sampling: bool,
     pub(crate) clock: Clock,
     /// What metrics tell.
     pub(crate) counts: Arc<Counts>,
@@ -92,6 +94,7 @@ impl Checker {
             awaited: Vec::new(),
             crawling: Arc::new(crawling),
             settings: Settings::default(),
+            is_sampling: false,
             counts: Arc::new(Counts::new(Arc::clone(&clock))),
             clock,
             known: Mutex::default(),
@@ -101,11 +104,6 @@ impl Checker {
     /// The same, where these files among the inputs are made by other tasks.
     pub(crate) fn awaiting(self, awaited: Vec<PathBuf>) -> Self {
         Self { awaited, ..self }
-    }
-
-    /// The same, judged with these numbers.
-    pub(crate) fn judging(self, settings: Settings) -> Self {
-        Self { settings, ..self }
     }
 
     /// The checks that options ask for; `None` if they ask for none.
@@ -134,12 +132,14 @@ impl Checker {
         let checker = Self::new(store.clone(), site, inputs, crawling, Arc::new(now));
         let settings =
             Settings { require_all_families: checks.require_all_families, ..Settings::default() };
-        Ok(Some(Arc::new(checker.awaiting(awaited).judging(settings))))
+        let is_sampling = checks.sample_files;
+        Ok(Some(Arc::new(Self { settings, is_sampling, ..checker.awaiting(awaited) })))
     }
 
     /// Brings what is known up to date.
     pub(super) async fn refresh(&self, known: &mut Known) -> Result<(), Error> {
         known.settings.clone_from(&self.settings);
+        known.is_sampling = self.is_sampling;
         known.refresh(&self.store, &self.site, &self.inputs).await
     }
 

@@ -79,11 +79,14 @@ impl Crawling {
         Ok(Self { redirects: checks.redirects, ..Self::new(crawler, checks.over.clone()) })
     }
 
-    /// Makes a visit, and remembers what later ones may use.
-    pub(super) async fn visit(&self, plan: &Plan) -> Visit {
+    /// Makes a visit. Later ones use what it hands on, but not if somebody has asked for it, who wants to see all: then
+    /// it does not know what earlier ones have handed on.
+    pub(super) async fn visit(&self, plan: &Plan, is_asked: bool) -> Visit {
         let mut rng = fastrand::Rng::new();
         let visited = self.crawler.visit(plan, &mut rng, &mut (), std::future::pending()).await;
-        self.hints.remember(&plan.mirror, visited.hints, plan.started);
+        if !is_asked {
+            self.hints.remember(&plan.mirror, visited.hints, plan.started);
+        }
         visited.visit
     }
 

@@ -53,7 +53,7 @@ impl Expected {
     /// Reads it from a catalog.
     pub fn of(catalog: &Catalog) -> Self {
         let repodata = repodata(catalog);
-        let samples = Samples::of(catalog);
+        let samples = Samples::of(catalog, |name| is_of_repository(name, catalog, &repodata));
         let mut by_mirror: BTreeMap<(HostId, u32), Vec<DirectoryId>> = BTreeMap::new();
         for (index, directory) in catalog.directories.iter().enumerate() {
             let Some(id) = DirectoryId::new(index) else { break };
@@ -99,7 +99,7 @@ impl Expected {
     }
 
     /// The same as verdicts need it.
-    pub fn inventory(&self) -> Inventory {
+    pub(super) fn inventory(&self, is_sampling: bool) -> Inventory {
         let tree = |tree: &Tree| inventory::Tree {
             urls: tree.urls.iter().map(|url| url.as_str().to_owned()).collect(),
             repositories: tree.repositories.iter().map(|one| one.directory.clone()).collect(),
@@ -107,7 +107,7 @@ impl Expected {
         };
         let entry = |trees: &Vec<Tree>| inventory::Entry {
             trees: trees.iter().map(tree).collect(),
-            is_sampled: trees.iter().any(|tree| !tree.sampled.is_empty()),
+            is_sampled: is_sampling && trees.iter().any(|tree| !tree.sampled.is_empty()),
             ..inventory::Entry::default()
         };
         let mirrors = self.mirrors.iter().map(|(key, trees)| (key.clone(), entry(trees)));
@@ -133,6 +133,19 @@ impl Tree {
             samples: Vec::new(),
         }
     }
+}
+
+/// Whether a directory lies in a repository, or has one below it.
+fn is_of_repository(
+    name: &str,
+    catalog: &Catalog,
+    repodata: &BTreeMap<DirectoryId, Repomd>,
+) -> bool {
+    let mut repositories = repodata.keys().filter_map(|id| catalog.directories.get(id.index()));
+    repositories.any(|repodata| {
+        let repository = inventory::repository_of(&repodata.name);
+        is_within(name, repository) || is_within(repository, name)
+    })
 }
 
 /// A `repomd.xml` of the primary.

@@ -66,6 +66,8 @@ pub(crate) struct Known {
     pub(super) expected: Arc<Expected>,
     pub(super) inventory: Arc<Inventory>,
     pub(super) settings: Settings,
+    /// Whether files of directories without a repository are looked for.
+    pub(super) is_sampling: bool,
     pub(super) history: History,
     /// How often it was written; 0 if it never was.
     pub(super) history_version: i64,
@@ -121,7 +123,7 @@ impl Known {
         let mut revision = unchanged;
         if let Some((other, expected)) = read {
             revision = Some(other);
-            self.inventory = Arc::new(expected.inventory());
+            self.inventory = Arc::new(expected.inventory(self.is_sampling));
             self.expected = Arc::new(expected);
         }
         let progress = store.run(FindFact { site: site.to_owned(), name: PROGRESS }).await?;
@@ -272,7 +274,7 @@ impl Known {
         let state = self.register.mirrors.get(key);
         let is_doubted = |directory: &str| {
             let known = state.and_then(|state| state.directories.get(directory));
-            known.is_some_and(|known| known.is_incomplete || known.n_incomplete > 0)
+            known.is_some_and(|known| known.is_incomplete || known.is_in_doubt(&self.settings))
         };
         self.expected.draw(trees, is_doubted, rng)
     }

@@ -133,7 +133,7 @@ impl Shown {
 
 /// What visits to a mirror are judged with: what is expected of it, and what the primary has of that.
 fn basis(expected: &Expected, key: &str) -> Vec<Record> {
-    let mut inventory = expected.inventory();
+    let mut inventory = expected.inventory(true);
     inventory.mirrors.retain(|known, _| known == key);
     let mut primary = expected.primary.clone();
     if let Some(repositories) = &mut primary.repositories {

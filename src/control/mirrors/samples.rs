@@ -36,14 +36,16 @@ struct Sampled {
 }
 
 impl Samples {
-    /// What a catalog knows.
-    pub(super) fn of(catalog: &Catalog) -> Self {
+    /// What a catalog knows. What holds for a directory holds below it, so those are left out that lie in a repository
+    /// or have one below.
+    pub(super) fn of(catalog: &Catalog, is_of_repository: impl Fn(&str) -> bool) -> Self {
         let ids = (0..).map_while(DirectoryId::new);
         let directories = ids.zip(&catalog.directories).filter_map(|(id, directory)| {
             let files = directory.files.iter().filter_map(|file| sampled(file, catalog.created));
             let files: Vec<_> = files.take(MAX_FILES).collect();
             let (name, subpath) = (directory.name.clone(), directory.subpath.clone());
-            (!files.is_empty()).then_some(Sampled { id, name, subpath, files })
+            let is_wanted = !files.is_empty() && !is_of_repository(&name);
+            is_wanted.then_some(Sampled { id, name, subpath, files })
         });
         Self { directories: directories.collect() }
     }

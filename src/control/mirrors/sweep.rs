@@ -193,7 +193,7 @@ impl Checker {
                 let crawling = Arc::clone(&self.crawling);
                 let running = self.counts.begin(plan.tier);
                 visits.spawn(async move {
-                    let visit = crawling.visit(&plan).await;
+                    let visit = crawling.visit(&plan, is_one).await;
                     running.end(&visit);
                     visit
                 });

@@ -1,5 +1,6 @@
 //! Samples: the size of some files.
 
+use checks::class::FailureClass;
 use checks::observation::{DirectorySeen, End, Outcome};
 
 use super::legs;
@@ -44,13 +45,18 @@ async fn look(work: &mut Work<'_>, tree: &Tree, leg: &Route) -> Result<bool, End
     let (mut is_answered, mut n_read, mut in_a_row) = (false, 0_u32, 0);
     for sample in &tree.samples {
         let Some(target) = Target::below(&leg.url, &sample.path) else { continue };
-        match size(&mut session, &target).await {
+        match look_at(&mut session, &target, sample.size).await {
             Ok(fetched) => {
                 (is_answered, in_a_row) = (true, 0);
                 n_read += 1;
                 session.record(Outcome::Good);
                 let is_other = fetched.size.is_some_and(|size| size != sample.size);
-                let found = if is_other { Found::OtherSize } else { Found::Present };
+                let found = match is_other {
+                    // Some servers have a page in place of what is not there.
+                    _ if fetched.is_page && !is_named_as_page(&sample.path) => Found::Missing,
+                    true => Found::OtherSize,
+                    false => Found::Present,
+                };
                 count(session.work, sample, found);
             }
             Err(Stop::Failed(failed)) => {
@@ -60,7 +66,10 @@ async fn look(work: &mut Work<'_>, tree: &Tree, leg: &Route) -> Result<bool, End
                 }
                 is_answered = true;
                 in_a_row = if failed.is_trouble() { in_a_row + 1 } else { 0 };
-                if failed.failure.class == checks::class::FailureClass::Missing {
+                if matches!(
+                    failed.failure.class,
+                    FailureClass::Missing | FailureClass::RedirectRefused
+                ) {
                     count(session.work, sample, Found::Missing);
                 }
                 // What is forbidden, or failed otherwise, is unknown. A mirror that fails for all files has
@@ -83,6 +92,31 @@ async fn look(work: &mut Work<'_>, tree: &Tree, leg: &Route) -> Result<bool, End
         }
     }
     Ok(is_answered)
+}
+
+/// Asks for the size of a file. If HEAD says that it is not there or has another size, GET is asked: it is what clients
+/// use, and some servers answer HEAD otherwise.
+async fn look_at(
+    session: &mut Session<'_, '_>,
+    target: &Target,
+    expected: u64,
+) -> Result<Fetched, Stop> {
+    let looked = size(session, target).await;
+    let is_in_doubt = match &looked {
+        Ok(fetched) => fetched.size.is_some_and(|size| size != expected),
+        Err(Stop::Failed(failed)) => failed.failure.class == FailureClass::Missing,
+        Err(_) => false,
+    };
+    if is_in_doubt && !session.work.hints.head_is_refused {
+        return session.fetch(target, &Ask::SizeByGet).await;
+    }
+    looked
+}
+
+/// Whether a file may well look like a page for people.
+fn is_named_as_page(path: &str) -> bool {
+    let end = path.rsplit('.').next().unwrap_or_default();
+    ["html", "htm", "xhtml"].iter().any(|page| end.eq_ignore_ascii_case(page))
 }
 
 /// Asks for the size of a file: by HEAD, or by its first byte where HEAD is refused.
