@@ -197,9 +197,8 @@ mod tests {
                 let ages: Vec<u64> = (1..=n_behind).rev().collect();
                 let mut all = vec![0; n_current];
                 all.extend(1..=n_behind);
-                let expected: Vec<u64> = [0.5, 0.9, 0.99, 1.0]
-                    .map(|share: f64| all[(share * all.len() as f64).ceil() as usize - 1])
-                    .into();
+                let expected: Vec<u64> =
+                    [500, 900, 990, 1_000].map(|n| all[(n * all.len()).div_ceil(1_000) - 1]).into();
                 assert_eq!(quantiles(n_current, &ages), expected, "{n_current} {n_behind}");
             }
         }

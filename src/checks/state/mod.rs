@@ -365,9 +365,11 @@ mod tests {
     fn a_state_that_would_be_too_large_loses_what_verdicts_do_not_need() {
         let failure = Failure::new(FailureClass::Missing, "u".repeat(900), &"d".repeat(200));
         let failed = RepositoryState { failure: Some(failure), ..RepositoryState::default() };
-        let mut state = MirrorState::default();
-        state.repositories = (0..50).map(|n| (format!("{n}/repodata"), failed.clone())).collect();
-        state.directories = (0..50).map(|n| (format!("{n}"), DirectoryState::default())).collect();
+        let state = MirrorState {
+            repositories: (0..50).map(|n| (format!("{n}/repodata"), failed.clone())).collect(),
+            directories: (0..50).map(|n| (n.to_string(), DirectoryState::default())).collect(),
+            ..MirrorState::default()
+        };
         let whole = state.to_json().unwrap();
         assert_eq!(state.to_json_within(whole.len()).unwrap(), whole);
         let read = |max| {
