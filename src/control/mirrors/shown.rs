@@ -108,6 +108,8 @@ pub(super) fn listed(
         return ("no", Some(cause.clone()));
     }
     let why_hidden = |url: &String| findings.urls.get(url).and_then(|url| url.hidden.as_ref());
+    // It takes long to find the trees of all repositories, and most mirrors have no such URL.
+    let has_hidden_url = findings.urls.values().any(|url| url.hidden.is_some());
     let (mut n, mut n_listed, mut why) = (0, 0, None);
     let repositories: Vec<&str> = entry.repositories().map(|name| repository_of(name)).collect();
     let directories = entry.directories().map(String::as_str);
@@ -115,7 +117,8 @@ pub(super) fn listed(
     let others = directories.filter(|top| !repositories.iter().any(|one| is_within(one, top)));
     for top in others.chain(repositories.iter().copied()) {
         n += 1;
-        let urls: Vec<&String> = entry.trees_of(top).flat_map(|tree| &tree.urls).collect();
+        let trees = has_hidden_url.then(|| entry.trees_of(top)).into_iter().flatten();
+        let urls: Vec<&String> = trees.flat_map(|tree| &tree.urls).collect();
         let is_reached = urls.is_empty() || urls.iter().any(|url| why_hidden(url).is_none());
         let cause = match findings.standing(top) {
             Some(Standing::Hidden(cause)) => Some(cause),
