@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
+use crate::allowance::Debt;
 use crate::class::FailureClass;
 use crate::history::{PrimaryScan, PrimaryVersion};
 use crate::judge::{Context, judge};
@@ -205,6 +206,39 @@ fn a_busy_mirror_is_left_alone_and_a_clock_that_is_set_back_stops_nothing() {
     let next =
         next_visit("m", state, entry, history, &Progress::default(), &settings, earlier).unwrap();
     assert!(next.at <= earlier, "{next:?}");
+}
+
+#[test]
+fn a_mirror_that_works_bears_witness_at_once_and_a_few_times_while_it_rests() {
+    let mut walk = Walk::new(2);
+    walk.until(START + 3_600, |_, _| true);
+    let settings = Settings::default();
+    let now = walk.now;
+    let mut progress = Progress::default();
+    let next = |state: &MirrorState, progress: &Progress| {
+        let Walk { entry, history, .. } = &walk;
+        next_visit("m", state, entry, history, progress, &settings, now.clock).unwrap()
+    };
+    let mut state = walk.state.clone();
+    assert_eq!(next(&state, &progress).tier, Tier::Hash);
+    for shared in [Shared::V4, Shared::V6, Shared::Plain, Shared::Tls] {
+        *progress.unwitnessed.get_mut(shared) = Some(now);
+    }
+    let witness = next(&state, &progress);
+    assert!(witness.at <= now.clock + MIN_PAUSE, "{witness:?}");
+    assert_eq!(witness.tier, Tier::Probe);
+    let [(url, version), (other_url, other_version)] = &witness.routes[..] else {
+        panic!("{witness:?}");
+    };
+    assert!(url != other_url && version != other_version, "{witness:?}");
+    let allowance = Allowance::new(&walk.entry, &settings);
+    let owing = |n_requests| allowance.pay(Debt::default(), n_requests, now.clock);
+    let most = (0..).find(|&n| allowance.rests_until(owing(n), now.clock).is_some()).unwrap();
+    state.debt = owing(most + 1);
+    assert!(next(&state, &Progress::default()).at > now.clock + MIN_PAUSE, "it rests");
+    assert_eq!(next(&state, &progress), witness);
+    state.debt = owing(most + 20);
+    assert!(next(&state, &progress).at > now.clock + MIN_PAUSE, "it has borne enough");
 }
 
 #[test]
