@@ -23,6 +23,8 @@ use model::path::{canonical, is_within};
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::inventory::around;
+
 /// The number of the file's format.
 pub const FORMAT: u32 = 1;
 /// The most bytes of a file: some 100 bytes for each repository of each mirror.
@@ -81,16 +83,7 @@ impl MirrorFindings {
 
     /// The standing that holds for a directory: its own, or that of the nearest one above it.
     pub fn standing(&self, directory: &str) -> Option<&Standing> {
-        let mut name = directory;
-        loop {
-            if let Some(standing) = self.directories.get(name) {
-                return Some(standing);
-            }
-            if name.is_empty() {
-                return None;
-            }
-            name = name.rsplit_once('/').map_or("", |(above, _)| above);
-        }
+        around(directory).find_map(|name| self.directories.get(name))
     }
 }
 

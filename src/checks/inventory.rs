@@ -85,6 +85,15 @@ impl Tree {
     }
 }
 
+/// The names of a directory and of all that lies around it, the narrowest first: those of which
+/// [`is_within`] says that the directory is within them.
+pub(crate) fn around(directory: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(directory), |&name| match name {
+        "" => None,
+        name => Some(name.rsplit_once('/').map_or("", |(above, _)| above)),
+    })
+}
+
 /// The directory of the repository whose `repomd.xml` lies in `repodata`.
 pub fn repository_of(repodata: &str) -> &str {
     match repodata.strip_suffix("repodata") {

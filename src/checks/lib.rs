@@ -50,6 +50,7 @@ pub mod judge;
 pub mod round;
 pub mod verdict;
 pub mod contents;
+mod carriers;
 pub mod select;
 pub mod allowance;
 pub mod schedule;

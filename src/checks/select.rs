@@ -10,6 +10,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::carriers::{Carriers, TreesByTop};
 use crate::contents::{Contents, Counting};
 use crate::distrust;
 use crate::findings::{Cause, Findings, MirrorFindings, Standing, UrlFindings};
@@ -61,11 +62,24 @@ struct Candidate<'a> {
     statuses: BTreeMap<&'a str, (&'a str, Status)>,
     /// The URLs that do not work, since when (in credited seconds) and why.
     down: BTreeMap<&'a str, (u64, Cause)>,
+    /// Its trees, if there are such URLs.
+    trees: TreesByTop<'a>,
     findings: MirrorFindings,
 }
 
 /// What states say about all mirrors of the inventory.
 pub fn select(register: &Register, inventory: &Inventory, view: &View<'_>) -> Selection {
+    let carriers = Carriers::of(inventory.mirrors.values());
+    select_among(register, inventory, view, |directory| carriers.find(directory))
+}
+
+/// The same, where `find_carriers` finds the places of the mirrors that should have a directory.
+fn select_among(
+    register: &Register,
+    inventory: &Inventory,
+    view: &View<'_>,
+    find_carriers: impl Fn(&str) -> Vec<usize>,
+) -> Selection {
     let unvisited = MirrorState::default();
     let mut candidates: Vec<Candidate<'_>> = inventory
         .mirrors
@@ -84,7 +98,7 @@ pub fn select(register: &Register, inventory: &Inventory, view: &View<'_>) -> Se
     for candidate in &mut candidates {
         candidate.fill((&distrusted, &distrusted_directories), view);
     }
-    let kept = keep_minimum(&mut candidates, view.settings.min_mirrors);
+    let kept = keep_minimum(&mut candidates, find_carriers, view.settings.min_mirrors);
     let mirrors = candidates
         .into_iter()
         .filter(|candidate| candidate.findings != MirrorFindings::default())
@@ -108,6 +122,7 @@ impl<'a> Candidate<'a> {
             hidden: view.why_hidden(state, entry),
             statuses: statuses.collect(),
             down: BTreeMap::new(),
+            trees: TreesByTop::default(),
             findings: MirrorFindings::default(),
         }
     }
@@ -135,6 +150,9 @@ impl<'a> Candidate<'a> {
             if found != UrlFindings::default() {
                 findings.urls.insert(url.clone(), found);
             }
+        }
+        if !self.down.is_empty() {
+            self.trees = TreesByTop::of(self.entry);
         }
         for (directory, (repodata, _)) in &self.statuses {
             let is_distrusted = distrusted.contains(repodata);
@@ -169,7 +187,7 @@ impl<'a> Candidate<'a> {
 
     /// Whether a URL is listed below which it has a directory.
     fn has_url_of(&self, directory: &str) -> bool {
-        self.down.is_empty() || self.entry.trees_of(directory).any(|tree| self.has_url(tree))
+        self.down.is_empty() || self.trees.find(directory).iter().any(|tree| self.has_url(tree))
     }
 
     /// Why no URL works below which it has a directory, and since when the last one does not; `None` if one works.
@@ -177,7 +195,7 @@ impl<'a> Candidate<'a> {
         if self.down.is_empty() {
             return None;
         }
-        let urls = || self.entry.trees_of(directory).flat_map(|tree| &tree.urls);
+        let urls = || self.trees.find(directory).iter().flat_map(|tree| &tree.urls);
         let down = |url: &String| self.down.get(url.as_str());
         match urls().all(|url| down(url).is_some()) {
             true => urls().filter_map(down).max_by_key(|(since, _)| *since),
@@ -239,7 +257,7 @@ impl<'a> Candidate<'a> {
     /// Lists the URLs below which it has a directory, of which none works, but for no directory.
     fn list_urls(&mut self, directory: &str, why: &Cause) {
         let urls: BTreeSet<&String> =
-            self.entry.trees_of(directory).flat_map(|tree| &tree.urls).collect();
+            self.trees.find(directory).iter().flat_map(|tree| &tree.urls).collect();
         // Those that would be listed through them.
         let (listed, others): (Vec<&Tree>, Vec<&Tree>) =
             self.entry.trees.iter().partition(|tree| {
@@ -280,35 +298,35 @@ fn count(candidates: &[Candidate<'_>], view: &View<'_>) -> Contents {
 }
 
 /// Brings the least bad mirrors back where there are too few.
-fn keep_minimum(
-    candidates: &mut [Candidate<'_>],
+fn keep_minimum<'a>(
+    candidates: &mut [Candidate<'a>],
+    find_carriers: impl Fn(&str) -> Vec<usize>,
     min_mirrors: usize,
 ) -> BTreeMap<String, Vec<String>> {
-    let mut subjects = BTreeSet::new();
-    for candidate in candidates.iter() {
-        subjects.extend(candidate.findings.directories.keys().cloned());
-        subjects.extend(candidate.entry.directories().cloned());
-        subjects.extend(candidate.statuses.keys().map(|&repository| repository.to_owned()));
+    let mut subjects: BTreeSet<&'a str> = BTreeSet::new();
+    for candidate in &*candidates {
+        let Candidate { entry, state, statuses, findings, .. } = candidate;
+        let sampled = state.directories.keys();
+        let sampled = sampled.filter(|directory| findings.directories.contains_key(*directory));
+        subjects.extend(sampled.chain(entry.directories()).map(String::as_str));
+        subjects.extend(statuses.keys());
     }
     let mut kept = BTreeMap::new();
     for directory in subjects {
         // What lies above the directories of the catalog is not listed as such.
-        let carries = |candidate: &Candidate<'_>| candidate.entry.carries(&directory);
-        let n_carriers = candidates.iter().filter(|candidate| carries(candidate)).count();
-        let n_listed = candidates
-            .iter()
-            .filter(|candidate| carries(candidate) && candidate.is_listed(&directory))
-            .count();
+        let mut others = find_carriers(directory);
+        let n_carriers = others.len();
+        others.retain(|&place| {
+            candidates.get(place).is_some_and(|candidate| !candidate.is_listed(directory))
+        });
+        let n_listed = n_carriers - others.len();
         let wanted = min_mirrors.min(n_carriers);
         if n_listed >= wanted {
             continue;
         }
-        let mut others: Vec<(Badness<'_>, usize)> = candidates
-            .iter()
-            .enumerate()
-            .filter(|(_, candidate)| carries(candidate) && !candidate.is_listed(&directory))
-            .filter_map(|(index, candidate)| Some((candidate.badness(&directory)?, index)))
-            .collect();
+        let badness = |place: usize| Some((candidates.get(place)?.badness(directory)?, place));
+        let mut others: Vec<(Badness<'_>, usize)> =
+            others.into_iter().filter_map(badness).collect();
         others.sort();
         let n_useful = others.iter().filter(|((kind, ..), _)| *kind < Kind::Useless).count();
         let n_back = match n_listed + n_useful {
@@ -318,12 +336,12 @@ fn keep_minimum(
         let mut keys = Vec::new();
         for (_, index) in others.into_iter().take(n_back) {
             if let Some(candidate) = candidates.get_mut(index) {
-                candidate.bring_back(&directory);
+                candidate.bring_back(directory);
                 keys.push(candidate.key.to_owned());
             }
         }
         if !keys.is_empty() {
-            kept.insert(directory, keys);
+            kept.insert(directory.to_owned(), keys);
         }
     }
     kept
@@ -331,6 +349,10 @@ fn keep_minimum(
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::subsequence;
+
     use super::*;
     use crate::history::{History, PrimaryScan, PrimaryVersion};
     use crate::inventory::Tree;
@@ -478,5 +500,68 @@ mod tests {
             &["x+", "x+", "x+", "a+", "-+"],
             &["behind", "behind", "behind", "current", "hidden"],
         );
+    }
+
+    /// A mirror of trees with a URL each, some of which are down, and sampled directories that are incomplete.
+    fn mirror() -> impl Strategy<Value = (Entry, MirrorState)> {
+        let tops = || subsequence(vec!["", "9", "9/images", "9/os", "epel"], 0..3);
+        let repositories = subsequence(vec!["9/os/repodata", "epel/repodata", "repodata"], 0..3);
+        let verdict = prop::sample::select(vec![RouteVerdict::Up, RouteVerdict::Down]);
+        let trees = vec((repositories, tops(), verdict), 1..4);
+        let incomplete = subsequence(vec!["9", "9/images", "9/os/repodata", "other"], 0..3);
+        (trees, incomplete, any::<[bool; 3]>()).prop_map(|(trees, incomplete, is_so)| {
+            let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
+            let [is_proven, is_missing, is_hidden] = is_so;
+            let mut state = MirrorState { is_proven, ..MirrorState::default() };
+            state.switches.disabled = (is_hidden && !is_missing).then(now);
+            let mut entry = Entry::default();
+            for (n, (repositories, directories, verdict)) in trees.into_iter().enumerate() {
+                let url = format!("http://{n}.example/");
+                let v4 = RouteState { verdict, checked: now(), ..RouteState::default() };
+                state.routes.insert(url.clone(), Routes { v4, ..Routes::default() });
+                for repodata in &repositories {
+                    let missing_since = is_missing.then(now);
+                    let checked = Some(now());
+                    let known =
+                        RepositoryState { missing_since, checked, ..RepositoryState::default() };
+                    state.repositories.insert((*repodata).to_owned(), known);
+                }
+                let (repositories, directories) = (owned(repositories), owned(directories));
+                entry.trees.push(Tree { urls: vec![url], repositories, directories });
+            }
+            for directory in incomplete {
+                let known = DirectoryState {
+                    checked: now(),
+                    is_incomplete: true,
+                    ..DirectoryState::default()
+                };
+                state.directories.insert(directory.to_owned(), known);
+            }
+            (entry, state)
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn it_is_selected_as_by_a_walk_over_all_mirrors(mirrors in vec(mirror(), 1..9)) {
+            let (mut register, mut inventory) = (Register::default(), Inventory::default());
+            for (n, (entry, state)) in mirrors.into_iter().enumerate() {
+                inventory.mirrors.insert(format!("m{n}"), entry);
+                register.mirrors.insert(format!("m{n}"), state);
+            }
+            register.progress = Progress { now: now(), settled: Some(now()), ..Progress::default() };
+            let (settings, history) = (Settings::default(), History::default());
+            let progress = &register.progress;
+            let view = View { settings: &settings, history: &history, progress };
+            let walk = |directory: &str| {
+                let entries = inventory.mirrors.values().enumerate();
+                let carriers = entries.filter(|(_, entry)| entry.carries(directory));
+                carriers.map(|(place, _)| place).collect()
+            };
+            let walked = select_among(&register, &inventory, &view, walk);
+            prop_assert_eq!(select(&register, &inventory, &view), walked);
+        }
     }
 }
