@@ -165,9 +165,9 @@ impl<'a> Candidate<'a> {
             for (directory, state) in &self.state.directories {
                 let is_incomplete = state.is_incomplete_at(view.now(), view.settings);
                 if is_incomplete && !distrusted_directories.contains(directory.as_str()) {
-                    let reason =
-                        format!("{} of {} files are missing", state.n_missing, state.n_files);
-                    let standing = Standing::Hidden(Cause::new(&reason, state.checked.clock));
+                    // It stays the same while the cause does, so that equal findings make equal snapshots.
+                    let since = state.incomplete_since.map_or(0, |since| since.clock);
+                    let standing = Standing::Hidden(Cause::new("files are missing", since));
                     findings.directories.insert(directory.clone(), standing);
                 }
             }

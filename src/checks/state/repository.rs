@@ -203,6 +203,8 @@ pub struct DirectoryState {
     pub n_complete: u32,
     /// Whether something is missing for certain.
     pub is_incomplete: bool,
+    /// Since when that is so, if it is.
+    pub incomplete_since: Option<Moment>,
     /// How many files were missing or of another size at the last look.
     pub n_missing: u64,
     /// How many files were looked for at the last look.
@@ -229,10 +231,14 @@ impl DirectoryState {
             self.n_complete = 0;
             self.n_incomplete = self.n_incomplete.saturating_add(1);
             self.is_incomplete |= self.n_incomplete >= settings.missing_looks;
+            if self.is_incomplete {
+                self.incomplete_since.get_or_insert(now);
+            }
         } else {
             self.n_incomplete = 0;
             self.n_complete = self.n_complete.saturating_add(1);
             self.is_incomplete &= !seen.is_whole && self.n_complete < settings.missing_looks;
+            self.incomplete_since = self.incomplete_since.filter(|_| self.is_incomplete);
         }
     }
 
@@ -398,5 +404,29 @@ mod tests {
         let known = DirectoryState { is_incomplete: true, checked: at(5), ..Default::default() };
         assert!(known.is_incomplete_at(at(5 + settings.unknown_keep), &settings));
         assert!(!known.is_incomplete_at(at(6 + settings.unknown_keep), &settings));
+    }
+
+    #[test]
+    fn since_when_files_are_missing_stays_while_they_are() {
+        let mut directory = DirectoryState::default();
+        let mut look = |clock, missing, is_whole| {
+            let present = 20 - missing;
+            let directory_name = "iso".to_owned();
+            let seen = DirectorySeen {
+                directory: directory_name,
+                present,
+                missing,
+                other_size: 0,
+                is_whole,
+            };
+            directory.observe(&seen, at(clock), true, &Settings::default());
+            directory.incomplete_since.map(|since| since.clock)
+        };
+        assert_eq!(look(100, 1, false), None);
+        assert_eq!(look(200, 2, false), Some(200));
+        assert_eq!(look(300, 3, false), Some(200));
+        assert_eq!(look(400, 0, false), Some(200), "the next look decides");
+        assert_eq!(look(500, 1, false), Some(200));
+        assert_eq!(look(600, 0, true), None);
     }
 }
