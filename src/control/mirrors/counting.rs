@@ -10,7 +10,7 @@ use super::checker::{Checker, of_check};
 use super::counts::Summary;
 use super::known::{Known, on_thread};
 use super::publish::Published;
-use super::shown::listed;
+use super::listed::listed;
 
 impl Checker {
     /// Tells it, after findings were made of what is known; `None` if nothing has changed since the last time.
@@ -47,7 +47,7 @@ fn summarize(known: &Known, selection: &Selection, now: u64) -> Summary {
         summary.n_unvisited += u64::from(state.last_visit.is_none());
         let (listed, _) = listed(entry, selection.findings.mirrors.get(key));
         let word = state_word(known, state);
-        *summary.mirrors.entry([word, listed]).or_default() += 1;
+        *summary.mirrors.entry([word, listed.as_str()]).or_default() += 1;
         if matches!(word, "up" | "down" | "unknown") {
             for validity in certificates(known, state, now) {
                 *summary.certificates.entry(validity).or_default() += 1;

@@ -6,6 +6,7 @@
 
 pub mod expected;
 pub mod samples;
+pub mod listed;
 pub mod one_visit;
 mod hints;
 pub mod crawling;

@@ -1,16 +1,14 @@
 //! What is told of mirrors, as JSON.
 
 use checks::explain::Gate;
-use checks::findings::{Cause, MirrorFindings, Standing};
-use checks::inventory::{Entry, repository_of};
 use checks::observation::Visit;
 use checks::select::Selection;
 use checks::state::{MirrorState, Reachability};
-use model::path::is_within;
 use serde_json::{Value, json};
 
 use super::checker::{Checker, tier_of, timestamp};
 use super::known::{Error, Known, on_thread};
+use super::listed::listed;
 use crate::api::time;
 
 /// How many of the last visits of a mirror are told.
@@ -81,7 +79,7 @@ fn short(known: &Known, selection: &Selection, key: &str, now: u64) -> Value {
     json!({
         "key": key,
         "state": reachability,
-        "listed": listed,
+        "listed": listed.as_str(),
         "kept": n_kept,
         "why": why.as_ref().map(|why| why.reason().to_owned()),
         "since": why.as_ref().map(|why| why.since()).filter(|since| *since > 0).map(at),
@@ -94,57 +92,6 @@ fn short(known: &Known, selection: &Selection, key: &str, now: u64) -> Value {
         "last_visit": state.last_visit.map(|visit| at(visit.at.clock)),
         "next_visit": known.next(key, now).map(|next| at(next.at.max(now))),
     })
-}
-
-/// Whether lists have a mirror for what it carries: `yes`, `partly` or `no`, and what keeps it out of the first one
-/// that has it not.
-pub(super) fn listed(
-    entry: &Entry,
-    findings: Option<&MirrorFindings>,
-) -> (&'static str, Option<Cause>) {
-    // Most mirrors have none that hide anything.
-    let Some(findings) = findings.filter(|findings| findings.hides()) else { return ("yes", None) };
-    if let Some(cause) = &findings.hidden {
-        return ("no", Some(cause.clone()));
-    }
-    let why_hidden = |url: &String| findings.urls.get(url).and_then(|url| url.hidden.as_ref());
-    // It takes long to find the trees of all repositories, and most mirrors have no such URL.
-    let has_hidden_url = findings.urls.values().any(|url| url.hidden.is_some());
-    let (mut n, mut n_listed, mut why) = (0, 0, None);
-    let repositories: Vec<&str> = entry.repositories().map(|name| repository_of(name)).collect();
-    let directories = entry.directories().map(String::as_str);
-    // What lies above repositories is listed for what is beside them, of which nothing is known.
-    let others = directories.filter(|top| !repositories.iter().any(|one| is_within(one, top)));
-    for top in others.chain(repositories.iter().copied()) {
-        n += 1;
-        let trees = has_hidden_url.then(|| entry.trees_of(top)).into_iter().flatten();
-        let urls: Vec<&String> = trees.flat_map(|tree| &tree.urls).collect();
-        let is_reached = urls.is_empty() || urls.iter().any(|url| why_hidden(url).is_none());
-        let cause = match findings.standing(top) {
-            Some(Standing::Hidden(cause)) => Some(cause),
-            _ if !is_reached => urls.into_iter().find_map(why_hidden),
-            _ => None,
-        };
-        match cause {
-            None => n_listed += 1,
-            Some(cause) if why.is_none() => why = Some(cause.clone()),
-            Some(_) => {}
-        }
-    }
-    match n_listed {
-        // It carries nothing that is checked.
-        0 if n == 0 => {
-            let urls = entry.trees.iter().flat_map(|tree| &tree.urls);
-            let hidden: Option<Vec<&Cause>> = urls.map(why_hidden).collect();
-            match hidden.as_deref().and_then(<[_]>::first) {
-                Some(&cause) => ("no", Some(cause.clone())),
-                None => ("yes", None),
-            }
-        }
-        0 => ("no", why),
-        _ if n_listed < n => ("partly", why),
-        _ => ("yes", None),
-    }
 }
 
 fn gate(gate: &Gate) -> Value {
