@@ -1,5 +1,7 @@
 //! Whether lists have a mirror, by the findings that were published.
 
+use std::collections::BTreeSet;
+
 use checks::findings::{Cause, MirrorFindings, Standing};
 use checks::inventory::{Entry, repository_of};
 use model::path::is_within;
@@ -42,8 +44,15 @@ pub(super) fn listed(entry: &Entry, findings: Option<&MirrorFindings>) -> (Liste
     let repositories: Vec<&str> = entry.repositories().map(|name| repository_of(name)).collect();
     let directories = entry.directories().map(String::as_str);
     // What lies above repositories is listed for what is beside them, of which nothing is known.
-    let others = directories.filter(|top| !repositories.iter().any(|one| is_within(one, top)));
-    for top in others.chain(repositories.iter().copied()) {
+    let is_above = |top: &str| repositories.iter().any(|one| is_within(one, top));
+    let tops: BTreeSet<&str> = directories.filter(|top| !is_above(top)).collect();
+    // Files may be missing below them.
+    let hidden = findings.directories.iter();
+    let hidden = hidden.filter(|(_, standing)| matches!(standing, Standing::Hidden(_)));
+    let hidden = hidden.map(|(directory, _)| directory.as_str()).filter(|directory| {
+        !tops.contains(directory) && !is_above(directory) && entry.carries(directory)
+    });
+    for top in tops.iter().copied().chain(hidden).chain(repositories.iter().copied()) {
         n += 1;
         let trees = has_hidden_url.then(|| entry.trees_of(top)).into_iter().flatten();
         let urls: Vec<&String> = trees.flat_map(|tree| &tree.urls).collect();
@@ -72,5 +81,38 @@ pub(super) fn listed(entry: &Entry, findings: Option<&MirrorFindings>) -> (Liste
         0 => (Listed::No, why),
         _ if n_listed < n => (Listed::Partly, why),
         _ => (Listed::Yes, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use checks::inventory::Tree;
+
+    use super::*;
+
+    #[test]
+    fn a_mirror_that_lacks_files_below_what_it_carries_is_listed_partly() {
+        let listed = |hidden: &[&str]| {
+            let tree = Tree {
+                repositories: vec!["9/os/repodata".into()],
+                directories: vec!["9".into(), "iso".into()],
+                ..Tree::default()
+            };
+            let entry = Entry { trees: vec![tree], ..Entry::default() };
+            let hidden = hidden.iter().map(|directory| {
+                let cause = Cause::new("files are missing", 7);
+                ((*directory).to_owned(), Standing::Hidden(cause))
+            });
+            let findings = MirrorFindings { directories: hidden.collect(), ..Default::default() };
+            let (listed, why) = listed(&entry, Some(&findings));
+            (listed, why.map(|why| why.since()))
+        };
+        assert_eq!(listed(&[]), (Listed::Yes, None));
+        assert_eq!(listed(&["9/images"]), (Listed::Partly, Some(7)));
+        assert_eq!(listed(&["iso/live"]), (Listed::Partly, Some(7)));
+        assert_eq!(listed(&["9/os"]), (Listed::Partly, Some(7)));
+        assert_eq!(listed(&["iso", "9/os"]), (Listed::No, Some(7)));
+        // The catalog does not have it any more.
+        assert_eq!(listed(&["old"]), (Listed::Yes, None));
     }
 }

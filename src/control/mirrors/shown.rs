@@ -108,5 +108,6 @@ fn visit(visit: &Visit) -> Value {
         "end": visit.end,
         "urls": visit.urls,
         "repositories": visit.repositories,
+        "directories": visit.directories,
     })
 }
