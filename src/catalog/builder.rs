@@ -27,6 +27,7 @@ pub struct Builder {
     missing: Missing,
     created: Option<(Origin, u64)>,
     says_created: bool,
+    scanned: Option<u64>,
     fallback: Option<BaseUrl>,
     nat64: Vec<Nat64Prefix>,
     urls: Vec<Entry<i64, String>>,
@@ -55,6 +56,7 @@ impl Builder {
             missing,
             created: None,
             says_created: false,
+            scanned: None,
             fallback: None,
             nat64: Vec::new(),
             urls: Vec::new(),
@@ -84,6 +86,7 @@ impl Builder {
                 self.says_created = true;
             }
             Record::Modified(time) => self.created = Some((origin.clone(), time)),
+            Record::Scanned(time) => self.scanned = Some(time),
             Record::Url(id, url) => push(&mut self.urls, origin, id, url),
             Record::MirrorCountry(mirror, country) => {
                 push(&mut self.mirrors.countries, origin, mirror, country);
@@ -171,6 +174,7 @@ impl Builder {
         let mut catalog = Catalog {
             created,
             says_created: self.says_created,
+            scanned: self.scanned,
             fallback,
             nat64,
             mirrors,

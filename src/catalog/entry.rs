@@ -19,6 +19,8 @@ pub enum Record {
     /// When the files of the data were modified last, where the data do not say when they were made; in
     /// seconds since 1970.
     Modified(u64),
+    /// When the primary tree was scanned, in seconds since 1970, where its files are from a scan.
+    Scanned(u64),
     /// A base URL, and the source's number of it, by which directories refer to it.
     Url(i64, String),
     /// The country in which a mirror stands.

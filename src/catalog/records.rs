@@ -25,6 +25,8 @@ pub struct Catalog {
     /// Whether the data themselves say so. Otherwise it is the time of their files, which also changes when the
     /// data do not.
     pub says_created: bool,
+    /// When the primary tree was scanned, in seconds since 1970; `None` where files are not from a scan.
+    pub scanned: Option<u64>,
     /// The server that has every directory under its full name and is listed last, if the source names
     /// one. What the operator configures takes precedence.
     pub fallback: Option<BaseUrl>,

@@ -30,6 +30,8 @@ pub struct Expected {
     pub left_out: BTreeMap<String, usize>,
     /// The versions of each `repomd.xml` that the catalog knows.
     pub primary: PrimaryScan,
+    /// When the primary was scanned, in seconds since 1970; `None` if the catalog does not say it.
+    pub scanned: Option<u64>,
     /// Files that are looked for.
     pub samples: Samples,
 }
@@ -81,9 +83,10 @@ impl Expected {
                 catalog.directories.get(id.index()).map(|directory| directory.name.to_string());
             (name.unwrap_or_default(), repomd.versions.clone())
         });
-        let primary =
-            PrimaryScan { scanned: catalog.created, repositories: Some(repositories.collect()) };
-        Self { mirrors, left_out, primary, samples }
+        // The files of a catalog are newer than its index whenever somebody edits them.
+        let scanned = catalog.scanned.unwrap_or(catalog.created);
+        let primary = PrimaryScan { scanned, repositories: Some(repositories.collect()) };
+        Self { mirrors, left_out, primary, scanned: catalog.scanned, samples }
     }
 
     /// The files that a visit to a mirror looks for, of each of its trees; from directories that are in doubt first.

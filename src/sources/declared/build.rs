@@ -57,6 +57,9 @@ pub fn build(
         url: "URL that is not there, skipped",
     });
     builder.add(&place, Record::Modified(made));
+    if let Some((index, _)) = tree {
+        builder.add(&place, Record::Scanned(index.scanned()));
+    }
     add_distribution(declaration, &mut builder);
     add_names(declaration, &pairs, &mut builder);
     add_routes(declaration, &pairs, &mut builder, report);
