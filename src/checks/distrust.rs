@@ -7,6 +7,16 @@ use crate::moment::Moment;
 use crate::settings::Settings;
 use crate::state::{DirectoryState, Status};
 
+/// Where it is the primary that is doubted, and not mirrors.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Distrusted {
+    /// The directories that hold the `repomd.xml` of repositories of which too many mirrors have a version that the
+    /// primary never had.
+    pub repositories: BTreeSet<String>,
+    /// Directories of which too many mirrors lack files.
+    pub directories: BTreeSet<String>,
+}
+
 /// The mirrors that have a repository, or a directory of which files were looked at.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Holders {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use model::families::IpVersion;
 
+use crate::distrust::Distrusted;
 use crate::findings::Standing;
 use crate::inventory::{Entry, repository_of};
 use crate::moment::Moment;
@@ -69,9 +70,15 @@ impl fmt::Display for Gate {
     }
 }
 
-/// The gates of a mirror, those of the whole mirror first.
-pub fn explain(state: &MirrorState, entry: &Entry, view: &View<'_>) -> Vec<Gate> {
-    let mut gates = vec![whole(state, entry, view)];
+/// The gates of a mirror, those of the whole mirror first. `distrusted` is where the primary is doubted, which other
+/// mirrors show; nowhere if nothing is known of those.
+pub fn explain(
+    state: &MirrorState,
+    entry: &Entry,
+    view: &View<'_>,
+    distrusted: &Distrusted,
+) -> Vec<Gate> {
+    let mut gates = vec![whole(state, entry, view, distrusted)];
     for url in entry.urls() {
         let routes = state.routes.get(url);
         for version in IpVersion::ALL {
@@ -96,7 +103,8 @@ pub fn explain(state: &MirrorState, entry: &Entry, view: &View<'_>) -> Vec<Gate>
         }
     }
     for repodata in entry.repositories() {
-        let (is_passed, text) = repository(state, entry, view, repodata);
+        let is_distrusted = distrusted.repositories.contains(repodata);
+        let (is_passed, text) = repository(state, entry, view, (repodata, is_distrusted));
         let kind = GateKind::Repository(repository_of(repodata).to_owned());
         gates.push(Gate { kind, is_passed, text });
     }
@@ -105,9 +113,13 @@ pub fn explain(state: &MirrorState, entry: &Entry, view: &View<'_>) -> Vec<Gate>
             0 => format!("all of {} files that were looked for", known.n_files),
             n => format!("{n} of {} files are missing or have another size", known.n_files),
         };
-        let is_hiding = known.is_incomplete_at(view.now(), view.settings);
+        let mut is_hiding = known.is_incomplete_at(view.now(), view.settings);
         if known.is_incomplete && !is_hiding {
             text.push_str(", but nobody has looked for days");
+        }
+        if known.n_missing > 0 && distrusted.directories.contains(directory) {
+            text.push_str(", as on so many mirrors that the scan of the primary is doubted");
+            is_hiding = false;
         }
         let kind = GateKind::Directory(directory.clone());
         gates.push(Gate { kind, is_passed: Some(!is_hiding), text });
@@ -116,7 +128,7 @@ pub fn explain(state: &MirrorState, entry: &Entry, view: &View<'_>) -> Vec<Gate>
 }
 
 /// The mirror as a whole.
-fn whole(state: &MirrorState, entry: &Entry, view: &View<'_>) -> Gate {
+fn whole(state: &MirrorState, entry: &Entry, view: &View<'_>, distrusted: &Distrusted) -> Gate {
     let now = view.now();
     let since = |credited: u64| duration(now.credited.saturating_sub(credited));
     let text = match view.why_hidden(state, entry) {
@@ -125,7 +137,7 @@ fn whole(state: &MirrorState, entry: &Entry, view: &View<'_>) -> Gate {
             return Gate { kind: GateKind::Mirror, is_passed: None, text: text.to_owned() };
         }
         None => {
-            let (n_listed, n) = listed_repositories(state, entry, view);
+            let (n_listed, n) = listed_repositories(state, entry, view, distrusted);
             let text = match n_listed {
                 0 if n > 0 => "listed for none of its repositories".to_owned(),
                 _ if n_listed < n => format!("listed for {n_listed} of {n} repositories"),
@@ -161,9 +173,15 @@ fn whole(state: &MirrorState, entry: &Entry, view: &View<'_>) -> Gate {
 }
 
 /// For how many repositories a mirror is listed that is not left out as a whole, and how many there are.
-fn listed_repositories(state: &MirrorState, entry: &Entry, view: &View<'_>) -> (usize, usize) {
+fn listed_repositories(
+    state: &MirrorState,
+    entry: &Entry,
+    view: &View<'_>,
+    distrusted: &Distrusted,
+) -> (usize, usize) {
     let is_listed = |repodata: &&String| {
-        let standing = view.standing(state, entry, repodata, false);
+        let is_distrusted = distrusted.repositories.contains(*repodata);
+        let standing = view.standing(state, entry, repodata, is_distrusted);
         !matches!(standing, Some(Standing::Hidden(_)))
     };
     (entry.repositories().filter(is_listed).count(), entry.repositories().count())
@@ -203,7 +221,7 @@ fn repository(
     state: &MirrorState,
     entry: &Entry,
     view: &View<'_>,
-    repodata: &str,
+    (repodata, is_distrusted): (&str, bool),
 ) -> (Option<bool>, String) {
     let known = state.repositories.get(repodata);
     let failure = known.and_then(|known| known.failure.as_ref());
@@ -226,6 +244,11 @@ fn repository(
                 false => "clients do not accept that any more",
             };
             (Some(is_offered), format!("{} behind, for {time}; {then}{reason}", versions(n_newer)))
+        }
+        Status::Ahead | Status::Foreign if is_distrusted => {
+            let text = "a version that the primary never had, as on so many mirrors that the scan of \
+                        it is doubted: listed after those that are current";
+            (Some(true), text.to_owned())
         }
         Status::Ahead => {
             let text = "a version that the primary did not have when it was scanned last; decided \
@@ -317,7 +340,8 @@ mod tests {
         let progress = Progress { now, settled: Some(moment(1)), ..Progress::default() };
         let view = View { settings: &settings, history: &history, progress: &progress };
         let lines = |state: &MirrorState| -> Vec<String> {
-            explain(state, &entry, &view).iter().map(Gate::to_string).collect()
+            let distrusted = Distrusted::default();
+            explain(state, &entry, &view, &distrusted).iter().map(Gate::to_string).collect()
         };
         assert_eq!(
             lines(&state),
@@ -356,5 +380,58 @@ mod tests {
         let expected = "NO  mirror: switched off by the checks 3 d ago, after days without any use; \
                         comes back after 2 d of good visits, or when its owner asks for a visit";
         assert_eq!(lines(&state)[0], expected);
+    }
+
+    #[test]
+    fn where_the_primary_is_doubted_mirrors_are_listed() {
+        let now = moment(1_000_000);
+        let repodata = "9/os/repodata".to_owned();
+        let mut state = MirrorState { is_proven: true, ..MirrorState::default() };
+        let foreign = RepositoryState {
+            hash: Some("f".repeat(64)),
+            checked: Some(now),
+            ..RepositoryState::default()
+        };
+        state.repositories.insert(repodata.clone(), foreign);
+        let lacking = DirectoryState {
+            checked: now,
+            is_incomplete: true,
+            n_missing: 2,
+            n_files: 20,
+            ..DirectoryState::default()
+        };
+        state.directories.insert("iso".into(), lacking);
+        let repositories = vec![repodata.clone()];
+        let tree = Tree { repositories, directories: vec!["iso".into()], ..Tree::default() };
+        let entry = Entry { trees: vec![tree], ..Entry::default() };
+        let versions = vec![PrimaryVersion { sha256: "a".repeat(64), replaced: None }];
+        let repositories = Some([(repodata.clone(), versions)].into());
+        let (settings, mut history) = (Settings::default(), History::default());
+        history.absorb(&PrimaryScan { scanned: now.clock, repositories }, &settings);
+        let progress = Progress { now, settled: Some(now), ..Progress::default() };
+        let view = View { settings: &settings, history: &history, progress: &progress };
+        let lines = |distrusted: &Distrusted| -> Vec<String> {
+            explain(&state, &entry, &view, distrusted).iter().map(Gate::to_string).collect()
+        };
+        assert_eq!(
+            lines(&Distrusted::default()),
+            [
+                "NO  mirror: listed for none of its repositories",
+                "NO  repository 9/os: a version that the primary never had",
+                "NO  files of iso: 2 of 20 files are missing or have another size",
+            ]
+        );
+        let distrusted =
+            Distrusted { repositories: [repodata].into(), directories: ["iso".to_owned()].into() };
+        assert_eq!(
+            lines(&distrusted),
+            [
+                "ok  mirror: listed",
+                "ok  repository 9/os: a version that the primary never had, as on so many mirrors that the scan of \
+                 it is doubted: listed after those that are current",
+                "ok  files of iso: 2 of 20 files are missing or have another size, as on so many mirrors that the \
+                 scan of the primary is doubted",
+            ]
+        );
     }
 }

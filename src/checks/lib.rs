@@ -45,7 +45,7 @@ pub mod state;
 pub mod shared;
 pub mod progress;
 pub mod own_fault;
-mod distrust;
+pub mod distrust;
 pub mod judge;
 pub mod round;
 pub mod verdict;

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::carriers::{Carriers, TreesByTop};
 use crate::contents::{Contents, Counting};
-use crate::distrust;
+use crate::distrust::{self, Distrusted};
 use crate::findings::{Cause, Findings, MirrorFindings, Standing, UrlFindings};
 use crate::inventory::{Entry, Inventory, Tree, repository_of};
 use crate::round::Register;
@@ -26,10 +26,8 @@ pub struct Selection {
     pub findings: Findings,
     /// Directories that keep mirrors that are not good, as there were too few; with their keys.
     pub kept: BTreeMap<String, Vec<String>>,
-    /// Repositories of which too many mirrors have a version that the primary never had.
-    pub distrusted: BTreeSet<String>,
-    /// Directories of which too many mirrors lack files.
-    pub distrusted_directories: BTreeSet<String>,
+    /// Where the primary is doubted.
+    pub distrusted: Distrusted,
     /// How the repositories of mirrors stand to the primary, in numbers.
     pub contents: Contents,
 }
@@ -104,9 +102,10 @@ fn select_among(
         .filter(|candidate| candidate.findings != MirrorFindings::default())
         .map(|candidate| (candidate.key.to_owned(), candidate.findings));
     let findings = Findings { made: view.now().clock, mirrors: mirrors.collect() };
-    let distrusted = distrusted.into_iter().map(str::to_owned).collect();
-    let distrusted_directories = distrusted_directories.into_iter().map(str::to_owned).collect();
-    Selection { findings, kept, distrusted, distrusted_directories, contents }
+    let owned = |names: BTreeSet<&str>| names.into_iter().map(str::to_owned).collect();
+    let distrusted =
+        Distrusted { repositories: owned(distrusted), directories: owned(distrusted_directories) };
+    Selection { findings, kept, distrusted, contents }
 }
 
 impl<'a> Candidate<'a> {
@@ -487,7 +486,7 @@ mod tests {
             let progress = &register.progress;
             let view = View { settings: &settings, history: &history, progress };
             let selection = select(&register, &inventory, &view);
-            (selection.findings.mirrors.len(), selection.distrusted_directories.contains("iso"))
+            (selection.findings.mirrors.len(), selection.distrusted.directories.contains("iso"))
         };
         assert_eq!(lacking(0), (0, false));
         assert_eq!(lacking(4), (4, false));

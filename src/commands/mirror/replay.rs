@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::ReplayArgs;
 use crate::commands::meant::meant;
 use crate::commands::output::{FAILURE, fail, finish};
+use checks::distrust::Distrusted;
 use checks::explain::{Gate, explain};
 use checks::replay::{Replayed, replay};
 use encode::terminal::printable;
@@ -42,19 +43,20 @@ pub(super) fn run(args: &ReplayArgs) -> ExitCode {
     }
 }
 
-fn gates(replayed: &Replayed, key: &str) -> Vec<Gate> {
+fn gates(replayed: &Replayed, distrusted: &Distrusted, key: &str) -> Vec<Gate> {
     let checks = &replayed.checks;
     let state = checks.register.mirrors.get(key).cloned().unwrap_or_default();
     let entry = checks.inventory.mirrors.get(key).cloned().unwrap_or_default();
-    explain(&state, &entry, &checks.view())
+    explain(&state, &entry, &checks.view(), distrusted)
 }
 
 fn as_text(replayed: &Replayed, keys: &[&String]) -> String {
     let mut text = String::new();
+    let distrusted = replayed.checks.select().distrusted;
     for key in keys {
         // Writing to a String does not fail.
         let _ = writeln!(text, "{}", printable(key));
-        for gate in gates(replayed, key) {
+        for gate in gates(replayed, &distrusted, key) {
             let _ = writeln!(text, "  {}", printable(&gate.to_string()));
         }
     }
@@ -69,10 +71,11 @@ fn as_text(replayed: &Replayed, keys: &[&String]) -> String {
 }
 
 fn as_json(replayed: &Replayed, keys: &[&String]) -> Value {
+    let distrusted = replayed.checks.select().distrusted;
     let mirrors: Map<String, Value> = keys
         .iter()
         .map(|key| {
-            let gates: Vec<_> = gates(replayed, key).iter().map(gate).collect();
+            let gates: Vec<_> = gates(replayed, &distrusted, key).iter().map(gate).collect();
             let events = replayed.events.iter().filter(|(of, _)| of == *key);
             let events: Vec<_> = events.map(|(_, event)| json!(event)).collect();
             ((*key).clone(), json!({ "gates": gates, "events": events }))

@@ -241,10 +241,21 @@ pub(super) const OF_MIRRORS: &[ControlMetric] = &[
         },
     },
     ControlMetric {
-        name: "mirrorlistd_directories_kept",
+        name: "mirrorlistd_directories_distrusted",
         kind: Gauge,
+        help: "Directories of which so many mirrors lack files that the scan of the primary is doubted",
+        labels: &[],
+        values: |s, out| {
+            of_summary(s, out, |summary, out| {
+                out.gauge(&[], number(summary.n_distrusted_directories));
+            });
+        },
+    },
         help: "Directories that keep mirrors which are not good, as there were too few others",
         labels: &[],
+    ControlMetric {
+        name: "mirrorlistd_directories_kept",
+        kind: Gauge,
         values: |s, out| of_summary(s, out, |summary, out| out.gauge(&[], number(summary.n_kept))),
     },
     ControlMetric {
@@ -278,12 +289,11 @@ pub(super) const OF_MIRRORS: &[ControlMetric] = &[
     ControlMetric {
         name: "mirrorlistd_primary_scan_timestamp_seconds",
         kind: Gauge,
-        help: "When the primary was scanned with which mirrors are compared",
+        help: "When the primary was scanned with which mirrors are compared; only where the catalog has an index",
         labels: &[],
         values: |s, out| {
             of_summary(s, out, |summary, out| {
-                let scanned = Some(summary.scanned).filter(|scanned| *scanned > 0);
-                scanned.into_iter().for_each(|scanned| out.gauge(&[], number(scanned)));
+                summary.scanned.into_iter().for_each(|scanned| out.gauge(&[], number(scanned)));
             });
         },
     },

@@ -37,8 +37,9 @@ fn summarize(known: &Known, selection: &Selection, now: u64) -> Summary {
         is_settled: known.view().is_settled(),
         contents: selection.contents.clone(),
         n_kept: count(selection.kept.len()),
-        n_distrusted: count(selection.distrusted.len()),
-        scanned: known.history.scanned(),
+        n_distrusted: count(selection.distrusted.repositories.len()),
+        n_distrusted_directories: count(selection.distrusted.directories.len()),
+        scanned: known.expected.scanned,
         ..Summary::default()
     };
     let unvisited = MirrorState::default();

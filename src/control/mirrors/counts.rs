@@ -100,8 +100,10 @@ pub(crate) struct Summary {
     pub(crate) n_kept: u64,
     /// Repositories of which the primary is doubted.
     pub(crate) n_distrusted: u64,
-    /// When the primary was scanned last, in seconds since 1970; 0 if it never was.
-    pub(crate) scanned: u64,
+    /// Directories of which it is doubted that the primary still has the files that mirrors lack.
+    pub(crate) n_distrusted_directories: u64,
+    /// When the primary was scanned last, in seconds since 1970; `None` if that is not known.
+    pub(crate) scanned: Option<u64>,
 }
 
 /// A visit that goes on. Dropped before its end it counts as cancelled.

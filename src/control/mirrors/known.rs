@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use catalog::Report;
+use checks::distrust::Distrusted;
 use checks::explain::{Gate, explain};
 use checks::history::History;
 use checks::inventory::{Entry, Inventory};
@@ -322,10 +323,10 @@ impl Known {
     }
 
     /// What keeps a mirror in the lists or out of them.
-    pub(super) fn gates(&self, key: &str) -> Vec<Gate> {
+    pub(super) fn gates(&self, key: &str, distrusted: &Distrusted) -> Vec<Gate> {
         let entry: Entry = self.inventory.mirrors.get(key).cloned().unwrap_or_default();
         let state = self.register.mirrors.get(key).cloned().unwrap_or_default();
-        explain(&state, &entry, &self.view())
+        explain(&state, &entry, &self.view(), distrusted)
     }
 }
 

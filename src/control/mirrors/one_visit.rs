@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use checks::distrust::Distrusted;
 use checks::explain::{Gate, explain};
 use checks::inventory::Entry;
 use checks::observation::{Tier, Visit};
@@ -153,5 +154,6 @@ fn judge(records: &[Record], key: &str) -> Vec<Gate> {
     checks.end_round();
     let state = checks.register.mirrors.get(key).cloned().unwrap_or_default();
     let entry = checks.inventory.mirrors.get(key).cloned().unwrap_or_default();
-    explain(&state, &entry, &checks.view())
+    // Other mirrors are not looked at.
+    explain(&state, &entry, &checks.view(), &Distrusted::default())
 }

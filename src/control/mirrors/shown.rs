@@ -47,7 +47,7 @@ impl Checker {
         if let Some(fields) = mirror.as_object_mut() {
             let state = known.register.mirrors.get(key);
             let events = state.map(|state| json!(state.events));
-            let gates = known.gates(key);
+            let gates = known.gates(key, &selection.distrusted);
             fields.insert("gates".into(), gates.iter().map(gate).collect());
             fields.insert("events".into(), events.unwrap_or_else(|| json!([])));
             fields.insert("visits".into(), visits.iter().map(visit).collect());

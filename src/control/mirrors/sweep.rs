@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use checks::distrust::Distrusted;
 use checks::inventory::Entry;
 use checks::observation::{Tier, Visit};
 use checks::schedule::{NextVisit, full};
@@ -238,7 +239,9 @@ impl Checker {
         let n_down = known.register.mirrors.values().filter(|state| state.down_since.is_some());
         let event = |(key, event): &(String, checks::state::Event)| json!({ "mirror": key, "event": event });
         let selection = published.as_ref().map(|published| &published.selection);
-        let distrusted = selection.map(|selection| &selection.distrusted);
+        let distrusted =
+            selection.map(|selection| selection.distrusted.clone()).unwrap_or_default();
+        let Distrusted { repositories, directories } = distrusted;
         json!({
             "visits": n_visits,
             "judged": tally.n_judged,
@@ -250,8 +253,10 @@ impl Checker {
             "events": tally.events.iter().take(MAX_NAMED).map(event).collect::<Vec<_>>(),
             "written": is_written,
             "kept": selection.map_or(0, |selection| selection.kept.len()),
-            "n_distrusted": distrusted.map_or(0, |distrusted| distrusted.len()),
-            "distrusted": distrusted.into_iter().flatten().take(MAX_NAMED).collect::<Vec<_>>(),
+            "n_distrusted": repositories.len(),
+            "distrusted": repositories.iter().take(MAX_NAMED).collect::<Vec<_>>(),
+            "n_distrusted_directories": directories.len(),
+            "distrusted_directories": directories.iter().take(MAX_NAMED).collect::<Vec<_>>(),
             "file": self.findings.to_string_lossy(),
         })
     }
