@@ -142,13 +142,15 @@ impl Judging<'_> {
             self.state.routes.insert(seen.url.clone(), Routes::default());
         }
         let Some(routes) = self.state.routes.get_mut(&seen.url) else { return };
-        routes.over_mut(seen.version).observe(seen, now, trust, settings);
+        let route = routes.over_mut(seen.version);
+        route.observe(seen, now, trust, settings);
+        let warning = route.certificate_warning(settings);
         if let Some(failure) = failure.filter(|_| trust == Trust::Full) {
             let subject = format!("{} over IPv{}", seen.url, seen.version.as_str());
             self.add(EventKind::Failed(failure.class), &subject, &failure.detail);
         }
         if let Some(expires) = seen.certificate_expires
-            && expires < now.clock.saturating_add(settings.certificate_warning)
+            && expires < now.clock.saturating_add(warning)
         {
             let days = expires.saturating_sub(now.clock) / 86_400;
             self.add(EventKind::Certificate, &seen.url, &format!("expires in {days} days"));

@@ -85,7 +85,7 @@ pub struct Settings {
     /// If more than so many percent of the mirrors of a repository have a version that the primary never
     /// had, then it is the primary that is not known well, and they stay.
     pub distrust_percent: usize,
-    /// How long before its end a certificate is warned of.
+    /// How long before its end a certificate is warned of; a third of its life if that is less.
     pub certificate_warning: u64,
     /// How long after the first visit at the latest checks begin to hide mirrors, if not every mirror was
     /// visited earlier.

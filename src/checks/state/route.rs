@@ -38,6 +38,8 @@ pub struct RouteState {
     pub redirected_to: Option<String>,
     /// When its certificate expires, in seconds since 1970; `None` without TLS or if it was never seen.
     pub certificate_expires: Option<u64>,
+    /// How many seconds were left until then when that certificate was seen first: it lives at least as long.
+    pub certificate_left: Option<u64>,
 }
 
 /// Whether a base URL works over a version of IP.
@@ -107,7 +109,7 @@ impl RouteState {
                 self.address = seen.address;
                 self.first_byte = seen.first_byte;
                 self.redirected_to.clone_from(&seen.redirected_to);
-                self.certificate_expires = seen.certificate_expires;
+                self.see_certificate(seen.certificate_expires, now);
                 let is_slow =
                     seen.first_byte.is_some_and(|millis| millis > settings.slow_first_byte);
                 self.push(Probe { at: now.credited, is_good: true, is_slow }, now, settings);
@@ -120,7 +122,7 @@ impl RouteState {
             Outcome::Failed(failure) if failure.class.is_of_mirror() && is_trusted => {
                 self.failure = Some(failure.clone());
                 self.address = seen.address.or(self.address);
-                self.certificate_expires = seen.certificate_expires.or(self.certificate_expires);
+                self.see_certificate(seen.certificate_expires.or(self.certificate_expires), now);
                 let failed = |at| Probe { at, is_good: false, is_slow: false };
                 if let Some(at) = self.suspected.take() {
                     self.push(failed(at), now, settings);
@@ -154,6 +156,21 @@ impl RouteState {
     /// Whether it is down, and worked when it was tried last.
     pub fn is_returning(&self) -> bool {
         self.verdict == RouteVerdict::Down && self.failure.is_none()
+    }
+
+    /// So many seconds before its end a certificate should have been renewed: a third of its life at the latest, as
+    /// those that live for some days are renewed late.
+    pub fn certificate_warning(&self, settings: &Settings) -> u64 {
+        let third = self.certificate_left.map_or(u64::MAX, |left| left / 3);
+        settings.certificate_warning.min(third)
+    }
+
+    /// A certificate that ends later than the one before is another one.
+    fn see_certificate(&mut self, expires: Option<u64>, now: Moment) {
+        if expires > self.certificate_expires {
+            self.certificate_left = expires.map(|expires| expires.saturating_sub(now.clock));
+        }
+        self.certificate_expires = expires;
     }
 
     /// Whether it works, but slowly.
@@ -342,5 +359,25 @@ mod tests {
         check(&[(0, 's'), (10, 's'), (20, 's')], "slow");
         check(&[(0, 's'), (10, 's'), (20, '+')], "up");
         check(&[(0, 's'), (10, 's'), (20, 's'), (30, '+'), (40, '+')], "up");
+    }
+
+    #[test]
+    fn a_certificate_ends_soon_in_the_last_third_of_a_short_life() {
+        const DAY: u64 = 86_400;
+        let settings = Settings::default();
+        let mut route = RouteState::default();
+        let mut warning = |day: u64, expires: u64| {
+            let certificate_expires = Some(1_800_000_000 + DAY * expires);
+            let seen = UrlSeen { certificate_expires, ..seen(Outcome::Good) };
+            let now = Moment { clock: 1_800_000_000 + DAY * day, credited: DAY * day };
+            route.observe(&seen, now, Trust::Full, &settings);
+            route.certificate_warning(&settings)
+        };
+        assert_eq!(RouteState::default().certificate_warning(&settings), 14 * DAY);
+        assert_eq!(warning(0, 90), 14 * DAY);
+        assert_eq!(warning(80, 90), 14 * DAY, "the same is seen later");
+        assert_eq!(warning(81, 87), 14 * DAY, "an earlier end is that of another one beside it");
+        assert_eq!(warning(82, 88), 2 * DAY, "this one is new, and lives six days");
+        assert_eq!(warning(87, 88), 2 * DAY);
     }
 }

@@ -177,8 +177,9 @@ pub(super) const OF_MIRRORS: &[ControlMetric] = &[
     ControlMetric {
         name: "mirrorlistd_mirror_certificates",
         kind: Gauge,
-        help: "Base URLs whose certificate is known, by its end: later than in 14 days, earlier, or over; without \
-               mirrors that are switched off",
+        help: "Base URLs whose certificate is known, by its end: later than in 14 days, or in a third of the time \
+               that it had when it was seen first if that is less; earlier; or over; without mirrors that are \
+               switched off",
         labels: &[("validity", || VALIDITIES.into())],
         values: |s, out| {
             of_summary(s, out, |summary, out| {

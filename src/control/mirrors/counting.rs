@@ -79,13 +79,14 @@ fn certificates(
     state: &MirrorState,
     now: u64,
 ) -> impl Iterator<Item = &'static str> {
-    let soon = now.saturating_add(known.settings.certificate_warning);
+    let settings = &known.settings;
     let ends = state.routes.values().filter_map(|routes| {
-        routes.iter().filter_map(|(_, route)| route.certificate_expires).min()
+        let ends = routes.iter().filter_map(|(_, route)| Some((route.certificate_expires?, route)));
+        ends.min_by_key(|(end, _)| *end)
     });
-    ends.map(move |end| match end {
-        end if end <= now => "ended",
-        end if end <= soon => "ends_soon",
+    ends.map(move |(end, route)| match end.saturating_sub(now) {
+        0 => "ended",
+        left if left <= route.certificate_warning(settings) => "ends_soon",
         _ => "valid",
     })
 }
