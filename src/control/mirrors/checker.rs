@@ -30,6 +30,7 @@ use tokio::time::{Instant, sleep};
 use super::counts::Counts;
 use super::crawling::{Crawling, NoCrawler};
 use super::known::{Error, HISTORY, Known, PROGRESS, on_thread};
+use super::unrecorded::Unrecorded;
 use crate::options::Options;
 
 /// The most visits that are judged at once.
@@ -65,6 +66,7 @@ pub(crate) struct Checker {
     pub(crate) clock: Clock,
     /// What metrics tell.
     pub(crate) counts: Arc<Counts>,
+    pub(super) unrecorded: Unrecorded,
     /// Held while it is read and changed, and not while mirrors are visited.
     pub(super) known: Mutex<Known>,
 }
@@ -97,6 +99,7 @@ impl Checker {
             is_sampling: false,
             counts: Arc::new(Counts::new(Arc::clone(&clock))),
             clock,
+            unrecorded: Unrecorded::default(),
             known: Mutex::default(),
         }
     }
@@ -144,7 +147,7 @@ impl Checker {
     }
 
     /// Writes down what a visit has shown. A store that is away for a moment is waited for: visits are asked of
-    /// hosts of others. A visit that the store cannot hold is left out, and the sweep goes on.
+    /// hosts of others. A visit that the store cannot hold is left out, the mirror rests, and the sweep goes on.
     pub(super) async fn record(&self, visit: &Visit, run: &Run) -> Result<(), Failure> {
         let mirror = &visit.mirror;
         let record = match visit.to_record(bounds::CHECKS) {
@@ -162,6 +165,7 @@ impl Checker {
                 tracing::warn!(
                     "a visit to mirror `{mirror}` is not recorded: its record has more than {max} bytes"
                 );
+                self.unrecorded.note(mirror, (self.clock)());
                 return Ok(());
             }
             Err(error) => return Err(Failure::lasting("bad_visit", error.to_string())),
@@ -182,6 +186,7 @@ impl Checker {
                 Err(error) if error.is_transient() && Instant::now() < deadline => {}
                 Err(store::Error::Refused(reason)) => {
                     tracing::warn!("a visit to mirror `{mirror}` is not recorded: {reason}");
+                    self.unrecorded.note(mirror, (self.clock)());
                     return Ok(());
                 }
                 written => return held(written.map_err(of_store)?, run),

@@ -9,6 +9,7 @@ pub mod samples;
 pub mod listed;
 pub mod one_visit;
 mod hints;
+mod unrecorded;
 pub mod crawling;
 pub(crate) mod counts;
 pub(crate) mod known;

@@ -66,6 +66,7 @@ impl Checker {
         run.checkpoint()?;
         let due = self.choose(&known, only);
         self.crawling.hints.retain(&known.inventory);
+        self.unrecorded.retain(&known.inventory);
         drop(known);
         let visited = match due.is_empty() {
             true => Ok(()),
@@ -120,7 +121,11 @@ impl Checker {
     fn choose(&self, known: &Known, only: Option<&str>) -> Vec<Due> {
         let now = (self.clock)();
         let chosen = match only {
-            None => known.due(now),
+            None => {
+                let mut due = known.due(now);
+                due.retain(|(key, _)| !self.unrecorded.rests(key, now));
+                due
+            }
             Some(key) => {
                 let entry = known.inventory.mirrors.get(key);
                 let tiers = [Tier::Probe, Tier::Hash, Tier::Sample];

@@ -5,7 +5,7 @@ mod counts;
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -55,6 +55,8 @@ struct Faults {
     left: AtomicU64,
     /// How often it did not.
     n_broken: AtomicU64,
+    /// Whether it is refused for good then.
+    is_lasting: AtomicBool,
 }
 
 impl Hook for Faults {
@@ -66,7 +68,10 @@ impl Hook for Faults {
         let left = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         left.map(drop).map_err(|_| {
             self.n_broken.fetch_add(1, Ordering::Relaxed);
-            Error::Unavailable("away".into())
+            match self.is_lasting.load(Ordering::Relaxed) {
+                true => Error::Refused("too large".into()),
+                false => Error::Unavailable("away".into()),
+            }
         })
     }
 }
