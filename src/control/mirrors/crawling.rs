@@ -19,7 +19,7 @@ use visits::request::{BadContact, UserAgent};
 use visits::resolve::{Resolver, SystemLookup};
 use visits::tls::{Roots, Tls, TlsSetupError};
 
-use super::hints::Memory;
+use super::hints::VisitHints;
 use crate::options::Checks;
 
 /// The longest visit of a sweep. Others wait for the end of the sweep to be judged with it, and what was seen
@@ -49,7 +49,7 @@ pub(crate) struct Crawling {
     pub(super) over: Vec<IpVersion>,
     /// Which redirects mirrors may send.
     pub(super) redirects: RedirectPolicy,
-    pub(super) hints: Memory,
+    pub(super) hints: VisitHints,
     /// Those that it has, and when that was found out, in seconds since 1970.
     found: Mutex<Option<(u64, Vec<IpVersion>)>>,
 }
@@ -61,7 +61,7 @@ impl Crawling {
             crawler,
             over,
             redirects: RedirectPolicy::default(),
-            hints: Memory::default(),
+            hints: VisitHints::default(),
             found: Mutex::default(),
         }
     }

@@ -17,7 +17,7 @@ const WEEK: u64 = 7 * DAY;
 
 /// What visits hand on.
 #[derive(Debug, Default)]
-pub(super) struct Memory(Mutex<Remembered>);
+pub(super) struct VisitHints(Mutex<Remembered>);
 
 #[derive(Debug, Default)]
 struct Remembered {
@@ -36,7 +36,7 @@ struct OfMirror {
     refused_since: u64,
 }
 
-impl Memory {
+impl VisitHints {
     /// What a visit to a mirror may use.
     pub(super) fn recall(&self, key: &str, now: u64) -> Hints {
         let mut remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn etags_are_forgotten_after_a_day_and_that_head_is_refused_after_a_week() {
-        let memory = Memory::default();
+        let memory = VisitHints::default();
         let known = hints(2, "e", true);
         memory.remember("a", known.clone(), NOW);
         assert_eq!(memory.recall("a", NOW + DAY - 1), known);
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_not_kept_and_room_is_given_back() {
-        let memory = Memory::default();
+        let memory = VisitHints::default();
         let large = "e".repeat(MAX_BYTES / 2 - 1_000);
         let key = |n: usize| format!("m{n}");
         for n in 0..4 {
