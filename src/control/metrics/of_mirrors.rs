@@ -1,6 +1,5 @@
 //! The metrics of checks of mirrors. Where mirrors are not visited there are none of them.
 
-use checks::class::FailureClass;
 use checks::contents::{Best, Contents};
 use checks::observation::Tier;
 use checks::state::Status;
@@ -11,11 +10,11 @@ use super::scrape::Scrape;
 use super::table::MetricKind::{Counter, Gauge, Histogram};
 use super::table::{ControlMetric, OPEN, flag};
 use crate::mirrors::counts::{
-    Counts, ENDS, LISTED, OUTCOMES, SCHEMES, STATES, SUBJECTS, Summary, VALIDITIES,
+    ENDS, LISTED, OUTCOMES, SCHEMES, STATES, SUBJECTS, Summary, SweepNumbers, VALIDITIES, classes,
 };
 
 /// All of them, in the order of the exposition. What was known of mirrors last is left out when this process has made
-/// no sweep for an hour.
+/// no sweep for an hour, and for three times as long as from one sweep to the next.
 pub(super) const OF_MIRRORS: &[ControlMetric] = &[
     ControlMetric {
         name: "mirrorlistd_mirrors",
@@ -56,10 +55,13 @@ pub(super) const OF_MIRRORS: &[ControlMetric] = &[
         name: "mirrorlistd_mirror_own_fault",
         kind: Gauge,
         help: "1 while so many mirrors fail alike that it counts as a fault of our own, and no mirror is left \
-               out for it",
+               out for it, and while this node has no network to visit them over; of nodes that have judged visits \
+               of late",
         labels: &[],
         values: |s, out| {
-            of_counts(s, out, |counts, out| out.gauge(&[], flag(counts.is_own_fault())))
+            of_counts(s, out, |counts, out| {
+                counts.is_own_fault().into_iter().for_each(|is_so| out.gauge(&[], flag(is_so)));
+            });
         },
     },
     ControlMetric {
@@ -165,7 +167,7 @@ pub(super) const OF_MIRRORS: &[ControlMetric] = &[
         name: "mirrorlistd_mirror_failures",
         kind: Counter,
         help: "Base URLs and repositories that have failed in visits, by class",
-        labels: &[("of", || SUBJECTS.into()), ("class", classes)],
+        labels: &[("of", || SUBJECTS.into()), ("class", || classes().collect())],
         values: |s, out| {
             of_counts(s, out, |counts, out| {
                 for ([of, class], n) in &counts.failures {
@@ -252,11 +254,11 @@ pub(super) const OF_MIRRORS: &[ControlMetric] = &[
             });
         },
     },
-        help: "Directories that keep mirrors which are not good, as there were too few others",
-        labels: &[],
     ControlMetric {
         name: "mirrorlistd_directories_kept",
         kind: Gauge,
+        help: "Directories that keep mirrors which are not good, as there were too few others",
+        labels: &[],
         values: |s, out| of_summary(s, out, |summary, out| out.gauge(&[], number(summary.n_kept))),
     },
     ControlMetric {
@@ -300,7 +302,11 @@ pub(super) const OF_MIRRORS: &[ControlMetric] = &[
     },
 ];
 
-fn of_counts(s: &Scrape<'_>, out: &mut Exposition, write: impl FnOnce(&Counts, &mut Exposition)) {
+fn of_counts(
+    s: &Scrape<'_>,
+    out: &mut Exposition,
+    write: impl FnOnce(&SweepNumbers, &mut Exposition),
+) {
     if let Some(counts) = s.checks {
         write(counts, out);
     }
@@ -319,8 +325,4 @@ fn number(n: u64) -> f64 {
 
 fn tiers() -> Vec<&'static str> {
     Tier::ALL.map(Tier::as_str).into()
-}
-
-fn classes() -> Vec<&'static str> {
-    FailureClass::ALL.iter().map(|class| class.as_str()).collect()
 }

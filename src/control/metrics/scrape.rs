@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::sources::Sources;
 use crate::freshness::PublishTimes;
-use crate::mirrors::counts::{Counts, Summary};
+use crate::mirrors::counts::{Summary, SweepNumbers};
 
 /// The most queues and schedules that are shown.
 const MAX_NAMES: usize = 100;
@@ -27,7 +27,7 @@ pub(super) struct Scrape<'s> {
     pub(super) node: Option<(NodeHandle, NodeStatus)>,
     pub(super) publish_times: PublishTimes,
     /// What sweeps count; `None` if mirrors are not visited.
-    pub(super) checks: Option<&'s Counts>,
+    pub(super) checks: Option<&'s SweepNumbers>,
     /// What was known of mirrors last; `None` if that was long ago.
     pub(super) mirrors: Option<Arc<Summary>>,
     /// `None` if the kernel does not say.

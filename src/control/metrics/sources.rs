@@ -6,7 +6,7 @@ use tasks::Tasks;
 use tasks::node::NodeHandle;
 
 use crate::freshness::PublishTimes;
-use crate::mirrors::counts::Counts;
+use crate::mirrors::counts::SweepNumbers;
 
 /// The node of this process; `None` while there is none.
 pub type NodeSource = Arc<dyn Fn() -> Option<NodeHandle> + Send + Sync>;
@@ -21,5 +21,5 @@ pub struct Sources {
     /// How long it took from changes to what is published.
     pub publish_times: Arc<dyn Fn() -> PublishTimes + Send + Sync>,
     /// What sweeps count; `None` if mirrors are not visited.
-    pub(crate) checks: Option<Arc<Counts>>,
+    pub(crate) checks: Option<Arc<SweepNumbers>>,
 }

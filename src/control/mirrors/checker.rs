@@ -27,7 +27,7 @@ use tasks::{Failure, Run, Stop};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
-use super::counts::Counts;
+use super::counts::SweepNumbers;
 use super::crawling::{Crawling, NoCrawler};
 use super::known::{Error, HISTORY, Known, PROGRESS, on_thread};
 use super::unrecorded::Unrecorded;
@@ -65,7 +65,7 @@ pub(crate) struct Checker {
     pub(super) is_sampling: bool,
     pub(crate) clock: Clock,
     /// What metrics tell.
-    pub(crate) counts: Arc<Counts>,
+    pub(crate) counts: Arc<SweepNumbers>,
     pub(super) unrecorded: Unrecorded,
     /// Held while it is read and changed, and not while mirrors are visited.
     pub(super) known: Mutex<Known>,
@@ -97,7 +97,7 @@ impl Checker {
             crawling: Arc::new(crawling),
             settings: Settings::default(),
             is_sampling: false,
-            counts: Arc::new(Counts::new(Arc::clone(&clock))),
+            counts: Arc::new(SweepNumbers::new(Arc::clone(&clock), Duration::ZERO)),
             clock,
             unrecorded: Unrecorded::default(),
             known: Mutex::default(),
@@ -136,7 +136,9 @@ impl Checker {
         let settings =
             Settings { require_all_families: checks.require_all_families, ..Settings::default() };
         let is_sampling = checks.sample_files;
-        Ok(Some(Arc::new(Self { settings, is_sampling, ..checker.awaiting(awaited) })))
+        let period = checks.every.saturating_mul(u32::try_from(speed).unwrap_or(u32::MAX));
+        let counts = Arc::new(SweepNumbers::new(Arc::clone(&checker.clock), period));
+        Ok(Some(Arc::new(Self { settings, is_sampling, counts, ..checker.awaiting(awaited) })))
     }
 
     /// Brings what is known up to date.
@@ -348,6 +350,9 @@ impl Checker {
     /// The versions of IP to visit over.
     pub(super) async fn versions(&self) -> Result<Vec<IpVersion>, Failure> {
         let versions = self.crawling.versions((self.clock)()).await;
+        if versions.is_empty() {
+            self.counts.note_no_network();
+        }
         match versions.is_empty() {
             true => Err(Failure::may_pass(
                 "no_network",

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use checks::select::Selection;
 use checks::state::{MirrorState, Reachability};
-use tasks::Failure;
 
-use super::checker::{Checker, of_check};
+use super::checker::Checker;
 use super::counts::Summary;
 use super::known::{Known, on_thread};
-use super::publish::Published;
 use super::listed::listed;
+use super::publish::Published;
+use crate::aside::NoThread;
 
 impl Checker {
     /// Tells it, after findings were made of what is known; `None` if nothing has changed since the last time.
@@ -18,15 +18,17 @@ impl Checker {
         &self,
         known: &mut Known,
         published: Option<&Published>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), NoThread> {
+        let made = published.map(|published| published.made);
+        let is_written = published.is_some_and(|published| published.is_written);
+        self.counts.note_findings(made, is_written);
         let Some(published) = published else {
-            self.counts.note_findings(None, false);
+            self.counts.renew_summary();
             return Ok(());
         };
         let (selection, now) = (Arc::clone(&published.selection), (self.clock)());
         let summary = on_thread(known, move |known| summarize(known, &selection, now));
-        self.counts.set_summary(summary.await.map_err(|error| of_check(error.into()))?);
-        self.counts.note_findings(Some(published.made), published.is_written);
+        self.counts.set_summary(summary.await?);
         Ok(())
     }
 }

@@ -45,15 +45,17 @@ pub(crate) const LISTED: [&str; 3] = ["yes", "partly", "no"];
 /// Until when certificates are valid.
 pub(crate) const VALIDITIES: [&str; 3] = ["valid", "ends_soon", "ended"];
 
-/// For how long a summary is told, in seconds: another process may have made later sweeps.
-const SUMMARY_KEPT: u64 = 3_600;
+/// For how long it is told at least what this process knew last, in seconds: another one may have made later sweeps.
+const KEPT: u64 = 3_600;
 
 /// Numbers by the values of labels.
 type Labelled<const N: usize> = BTreeMap<[&'static str; N], Count>;
 
 /// What sweeps of this process count, and what they knew last.
-pub(crate) struct Counts {
+pub(crate) struct SweepNumbers {
     clock: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// For how long it is told what this process knew last, in seconds.
+    kept: u64,
     /// By tier and end.
     pub(crate) visits: Labelled<2>,
     /// By tier.
@@ -73,6 +75,8 @@ pub(crate) struct Counts {
     /// Since when the one that is due the longest is so; 0 if none is. Times are in seconds since 1970.
     due_since: AtomicU64,
     is_own_fault: AtomicBool,
+    /// When that was found out; 0 before the first time.
+    judged: AtomicU64,
     /// When a sweep ended well last; when this process began, before the first.
     swept: AtomicU64,
     /// When findings were known last to be what visits say; when this process began, before that.
@@ -108,26 +112,27 @@ pub(crate) struct Summary {
 
 /// A visit that goes on. Dropped before its end it counts as cancelled.
 pub(super) struct RunningVisit {
-    counts: Arc<Counts>,
+    counts: Arc<SweepNumbers>,
     tier: Tier,
     end: &'static str,
 }
 
 /// The visits that are due and not begun. Dropped, there are none.
-pub(super) struct DueVisits<'c>(&'c Counts);
+pub(super) struct DueVisits<'c>(&'c SweepNumbers);
 
-impl Counts {
-    pub(super) fn new(clock: Arc<dyn Fn() -> u64 + Send + Sync>) -> Self {
+impl SweepNumbers {
+    /// Nothing yet. `period` is the time from one sweep to the next, by this clock.
+    pub(super) fn new(clock: Arc<dyn Fn() -> u64 + Send + Sync>, period: Duration) -> Self {
         let tiers = Tier::ALL.map(Tier::as_str);
         let began = clock();
         let schemes = SCHEMES.iter().map(|scheme| scheme.as_str());
         let routes = schemes.flat_map(|scheme| IpVersion::ALL.map(|ip| (scheme, ip.as_str())));
         let urls = routes.flat_map(|(scheme, ip)| OUTCOMES.map(|outcome| [scheme, ip, outcome]));
-        let classes = FailureClass::ALL.iter().map(|class| class.as_str());
-        let failures = classes.flat_map(|class| SUBJECTS.map(|of| [of, class]));
+        let failures = classes().flat_map(|class| SUBJECTS.map(|of| [of, class]));
         let visits = tiers.into_iter().flat_map(|tier| ENDS.map(|end| [tier, end]));
         Self {
             clock,
+            kept: period.as_secs().saturating_mul(3).max(KEPT),
             visits: labelled(visits),
             took: tiers.map(|tier| (tier, Histogram::new(VISIT_BOUNDS))).into(),
             requests: Count::default(),
@@ -140,6 +145,7 @@ impl Counts {
             n_due: AtomicU64::new(0),
             due_since: AtomicU64::new(0),
             is_own_fault: AtomicBool::new(false),
+            judged: AtomicU64::new(0),
             swept: AtomicU64::new(began),
             published: AtomicU64::new(began),
             made: AtomicU64::new(0),
@@ -166,9 +172,19 @@ impl Counts {
     /// So many visits were judged.
     pub(super) fn note_judging(&self, n_judged: usize, is_own_fault: bool) {
         if n_judged > 0 {
-            self.is_own_fault.store(is_own_fault, Ordering::Relaxed);
+            self.note_own_fault(is_own_fault);
             self.own_faults.add(is_own_fault.into());
         }
+    }
+
+    /// No mirror can be visited from this machine.
+    pub(super) fn note_no_network(&self) {
+        self.note_own_fault(true);
+    }
+
+    fn note_own_fault(&self, is_own_fault: bool) {
+        self.is_own_fault.store(is_own_fault, Ordering::Relaxed);
+        self.judged.store((self.clock)(), Ordering::Relaxed);
     }
 
     /// Findings are what visits say, and were made then if that is known now; or were written just now.
@@ -186,11 +202,18 @@ impl Counts {
         *self.summary.lock().unwrap_or_else(PoisonError::into_inner) = summary;
     }
 
+    /// What was known of mirrors last is known still.
+    pub(super) fn renew_summary(&self) {
+        if let Some((at, _)) = &mut *self.summary.lock().unwrap_or_else(PoisonError::into_inner) {
+            *at = (self.clock)();
+        }
+    }
+
     /// What was known of mirrors last, unless that was long ago.
     pub(crate) fn summary(&self) -> Option<Arc<Summary>> {
         let known = self.summary.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, summary) = known.as_ref()?;
-        let is_recent = self.since(*at) <= SUMMARY_KEPT;
+        let is_recent = self.since(*at) <= self.kept;
         is_recent.then(|| Arc::clone(summary))
     }
 
@@ -212,9 +235,12 @@ impl Counts {
         }
     }
 
-    /// Whether the last judging found a fault of our own.
-    pub(crate) fn is_own_fault(&self) -> bool {
-        self.is_own_fault.load(Ordering::Relaxed)
+    /// Whether the last judging found a fault of our own, or no mirror could be visited since; `None` if that was
+    /// long ago.
+    pub(crate) fn is_own_fault(&self) -> Option<bool> {
+        let judged = self.judged.load(Ordering::Relaxed);
+        let is_recent = judged > 0 && self.since(judged) <= self.kept;
+        is_recent.then(|| self.is_own_fault.load(Ordering::Relaxed))
     }
 
     /// How many seconds ago a sweep ended well last.
@@ -297,6 +323,14 @@ impl Drop for DueVisits<'_> {
     fn drop(&mut self) {
         self.set(std::iter::empty());
     }
+}
+
+/// How visits fail. The age of what a mirror has is no failure of a visit.
+pub(crate) fn classes() -> impl Iterator<Item = &'static str> {
+    let is_of_visits = |class: &&FailureClass| {
+        !matches!(class, FailureClass::HashBehind | FailureClass::HashUnknown)
+    };
+    FailureClass::ALL.iter().filter(is_of_visits).map(|class| class.as_str())
 }
 
 fn labelled<const N: usize>(labels: impl Iterator<Item = [&'static str; N]>) -> Labelled<N> {

@@ -109,10 +109,15 @@ impl Checker {
         self.counts.note_judging(tally.n_judged, tally.is_own_fault);
         swept.tally.add(tally);
         let published = self.publish(&mut known, is_asked, run).await?;
-        self.tell(&mut known, published.as_ref()).await?;
-        if let Some(published) = published {
-            swept.is_written |= published.is_written;
-            swept.published = Some(published);
+        // What is written is compiled, whatever becomes of metrics.
+        swept.is_written |= published.as_ref().is_some_and(|published| published.is_written);
+        if let Err(error) = self.tell(&mut known, published.as_ref()).await {
+            tracing::error!("metrics do not tell what is known of mirrors: {error}");
+            // All is read again.
+            self.refresh(&mut known).await.map_err(of_check)?;
+        }
+        if published.is_some() {
+            swept.published = published;
         }
         Ok(known)
     }

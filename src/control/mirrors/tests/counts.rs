@@ -4,6 +4,7 @@ use checks::observation::{End, Tier, Visit};
 use tasks::changes::Changes;
 use tasks::{Kinds, Tasks};
 
+use super::super::counts::{Summary, SweepNumbers};
 use super::*;
 use crate::freshness::PublishTimes;
 use crate::metrics::{Sources, write};
@@ -210,4 +211,91 @@ async fn a_visit_that_the_store_refuses_does_not_end_the_sweep() {
     let open = OpenVisits { site: "main".into(), limit: 9 };
     let open = site.store.run(open).await.unwrap();
     assert_eq!(open.iter().map(|visit| &*visit.mirror).collect::<Vec<_>>(), ["oslo"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mirror_rests_whose_visit_the_store_refuses() {
+    let site = Site::new().await;
+    site.break_after(0, "record_visit");
+    site.faults.is_lasting.store(true, Ordering::Relaxed);
+    assert_eq!(site.sweep().await["visits"], 5);
+    let asked = site.asked();
+    for _ in 0..10 {
+        site.pass(300);
+        assert_eq!(site.sweep().await["visits"], 0);
+    }
+    assert_eq!(site.asked(), asked);
+    // Who asks for a visit gets it.
+    assert_ne!(site.try_sweep(Some("oslo")).await.unwrap()["visits"], 0);
+    site.mend();
+    site.pass(3_600);
+    assert_eq!(site.sweep().await["visits"], 5);
+    assert_eq!(site.metric("mirrorlistd_mirrors_unvisited").await, Some(0.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_known_of_mirrors_is_told_while_nothing_changes() {
+    let site = Site::new().await;
+    site.sweep().await;
+    for name in NAMES {
+        let pause = Pause { since: START, note: "moves house".into() };
+        assert!(site.checker.set_pause(name, Some(pause)).await.unwrap());
+    }
+    let paused = "mirrorlistd_mirrors{state=\"paused\",listed=\"no\"}";
+    for _ in 0..5 {
+        site.sweep().await;
+        assert_eq!(site.metric(paused).await, Some(5.0));
+        site.pass(3_000);
+        assert_eq!(site.metric(paused).await, Some(5.0));
+    }
+}
+
+#[test]
+fn where_sweeps_are_rare_what_they_knew_is_told_for_longer() {
+    let now = Arc::new(AtomicU64::new(START));
+    let of_counts = Arc::clone(&now);
+    let clock = Arc::new(move || of_counts.load(Ordering::Relaxed));
+    let counts = SweepNumbers::new(clock, Duration::from_secs(7_200));
+    assert!(counts.summary().is_none() && counts.is_own_fault().is_none());
+    counts.set_summary(Summary::default());
+    counts.note_judging(1, true);
+    now.store(START + 21_600, Ordering::Relaxed);
+    assert!(counts.summary().is_some() && counts.is_own_fault() == Some(true));
+    now.store(START + 21_601, Ordering::Relaxed);
+    assert!(counts.summary().is_none() && counts.is_own_fault().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_network_the_fault_is_our_own_until_that_was_long_ago() {
+    let mut site = Site::new().await;
+    let own_fault = "mirrorlistd_mirror_own_fault";
+    assert_eq!(site.metric(own_fault).await, None, "nothing was judged yet");
+    site.sweep().await;
+    assert_eq!(site.metric(own_fault).await, Some(0.0));
+    // A world without the hosts that everybody knows.
+    let crawler = World::default().crawler(Limits::default());
+    site.checker.crawling = Arc::new(Crawling::new(crawler, Vec::new()));
+    site.pass(3_600);
+    let failed = site.try_sweep(None).await.unwrap_err();
+    assert!(matches!(failed, Failure::Failed { code: "no_network", .. }), "{failed:?}");
+    assert_eq!(site.metric(own_fault).await, Some(1.0));
+    assert_eq!(site.metric("mirrorlistd_mirror_own_fault_judgings_total").await, Some(0.0));
+    // Another node makes the sweeps.
+    site.pass(3_601);
+    assert_eq!(site.metric(own_fault).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scan_does_not_look_fresh_because_somebody_edits_the_catalog() {
+    let site = Site::new().await;
+    let later = std::time::SystemTime::now() + Duration::from_secs(1_000_000);
+    let catalog = fs::File::options().append(true).open(site.folder.path().join("catalog.toml"));
+    catalog.unwrap().set_modified(later).unwrap();
+    site.sweep().await;
+    let index = index::Index::read(&site.folder.path().join("index")).unwrap();
+    let told = site.metric("mirrorlistd_primary_scan_timestamp_seconds").await;
+    #[allow(clippy::cast_precision_loss, reason = "far less than 2^53")]
+    let scanned = index.scanned() as f64;
+    assert_eq!(told, Some(scanned));
+    assert_eq!(site.checker.known.lock().await.history.scanned(), index.scanned());
 }
