@@ -190,6 +190,16 @@ fn cut(text: &mut String, max: usize) {
 }
 
 impl Visit {
+    /// How many of its requests were for what it looked for: not for what the mirror has redirected to.
+    pub fn n_wanted(&self) -> u32 {
+        let files = |seen: &DirectorySeen| {
+            seen.present.saturating_add(seen.missing).saturating_add(seen.other_size)
+        };
+        let n_files: u64 = self.directories.iter().map(files).fold(0, u64::saturating_add);
+        let n_others = u64::try_from(self.urls.len() + self.repositories.len()).unwrap_or(u64::MAX);
+        self.requests.min(u32::try_from(n_files.saturating_add(n_others)).unwrap_or(u32::MAX))
+    }
+
     /// The visit as one line of JSON of at most `max` bytes, and how many repositories and directories were left out
     /// for that, the last ones first; they are as if they had not been asked for. `None` if it does not fit
     /// without any of them either.
