@@ -294,6 +294,7 @@ mod tests {
 
     const URL: &str = "http://a.example/";
     const REPODATA: &str = "9/repodata";
+    const DAY: u64 = 86_400;
 
     /// Judges visits of a mirror one after another.
     struct Bench {
@@ -304,6 +305,8 @@ mod tests {
         now: Moment,
         distrusted: BTreeSet<String>,
         events: Vec<EventKind>,
+        /// When the certificate expires; `None` if each visit sees a new one, of 20 days.
+        expires: Option<u64>,
     }
 
     impl Bench {
@@ -321,6 +324,7 @@ mod tests {
                 now: Moment { clock: 1_800_000_000, credited: 0 },
                 distrusted: BTreeSet::new(),
                 events: Vec::new(),
+                expires: None,
             }
         }
 
@@ -349,7 +353,7 @@ mod tests {
                     outcome,
                     first_byte: None,
                     redirected_to: None,
-                    certificate_expires: Some(self.now.clock + 86_400 * 20),
+                    certificate_expires: self.expires.or(Some(self.now.clock + 20 * DAY)),
                 }],
                 repositories: if is_good { vec![seen] } else { Vec::new() },
                 directories: Vec::new(),
@@ -511,12 +515,23 @@ mod tests {
     #[test]
     fn a_certificate_is_warned_of_before_it_expires() {
         let mut bench = Bench::new();
+        bench.expires = Some(bench.now.clock + 21 * DAY);
         bench.good(0);
-        assert!(!bench.has(EventKind::Certificate), "that is 20 days before");
-        bench.settings.certificate_warning = 21 * 86_400;
-        bench.good(10);
+        bench.good(14 * 24 * 60);
+        assert!(!bench.has(EventKind::Certificate), "a third is left");
+        bench.good(1);
         assert!(bench.has(EventKind::Certificate));
-        assert_eq!(bench.state.events.all()[0].detail, "expires in 20 days");
+        let mut events = bench.state.events.all().iter();
+        let warning = events.find(|event| event.kind == EventKind::Certificate);
+        assert_eq!(warning.map(|event| &*event.detail), Some("expires in 6 days"));
+        // Of a long life, so that two weeks are less.
+        let mut bench = Bench::new();
+        bench.expires = Some(bench.now.clock + 90 * DAY);
+        bench.good(0);
+        bench.good(76 * 24 * 60);
+        assert!(!bench.has(EventKind::Certificate));
+        bench.good(1);
+        assert!(bench.has(EventKind::Certificate));
     }
 
     #[test]
