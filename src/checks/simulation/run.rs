@@ -303,25 +303,25 @@ impl Simulation {
         let selection = select(&self.register, &self.inventory, &view);
         let mut n_useless = 0;
         let mut n_listed = vec![0; self.world.repositories.len()];
+        let rest = |one: &Incident| match one.kind {
+            Kind::Restart => 0,
+            _ if self.world.is_ours(one.from, one.until + 2 * HOUR) => 2 * DAY,
+            _ => 2 * HOUR + 30 * MINUTE,
+        };
+        let is_over = |one: &Incident| {
+            one.kind == Kind::Restart || one.from > t || one.until + rest(one) <= t
+        };
+        let works = |mirror: &&Mirror| mirror.incidents.iter().all(is_over);
+        let is_alone = self.world.mirrors.iter().filter(works).take(2).count() < 2;
         for mirror in &self.world.mirrors {
             let Some(found) = selection.findings.mirrors.get(&mirror.key) else {
                 n_listed.iter_mut().for_each(|n| *n += 1);
                 continue;
             };
-            let rest = |one: &Incident| match one.kind {
-                Kind::Restart => 0,
-                _ if self.world.is_ours(one.from, one.until + 2 * HOUR) => 2 * DAY,
-                _ => 2 * HOUR + 30 * MINUTE,
-            };
-            let is_over = |one: &Incident| {
-                one.kind == Kind::Restart || one.from > t || one.until + rest(one) <= t
-            };
             let is_garbage = |one: &Incident| one.kind == Kind::Garbage && !is_over(one);
             n_useless += usize::from(mirror.incidents.iter().any(is_garbage));
             let state = self.register.mirrors.get(&mirror.key);
             let is_disabled = state.is_some_and(|state| state.switches.disabled.is_some());
-            let works = |other: &&Mirror| other.incidents.iter().all(is_over);
-            let is_alone = self.world.mirrors.iter().filter(works).count() < 2;
             let is_good = works(&mirror) && !is_disabled && !is_alone;
             let mut faults = Vec::new();
             faults.extend(found.hidden.iter().map(|cause| format!("{cause:?}")));
