@@ -1,5 +1,6 @@
 //! Sweeps over mirrors in memory, and what is in the file of findings after them.
 
+mod image;
 mod content;
 mod counts;
 
@@ -102,7 +103,7 @@ impl Site {
         let text = repomd(1);
         fs::write(repodata.join("repomd.xml"), &text).unwrap();
         if lacking.is_some() {
-            content::write_image(&path("tree"));
+            image::write(&path("tree"));
         }
         let source = scan::TreeSource::Tree(path("tree"));
         let options = scan::Options::usual(std::time::Duration::from_secs(86_400), false);
@@ -117,10 +118,10 @@ impl Site {
         for (n, name) in names.iter().enumerate() {
             let host = format!("{name}.example");
             let address = format!("8.8.{}.{}", n / 250, n % 250 + 1);
-            let (repomd, image) = (format!("/pub/{REPOMD}"), format!("/pub/{}", content::IMAGE));
+            let (repomd, image) = (format!("/pub/{REPOMD}"), format!("/pub/{}", image::IMAGE));
             let mut files = vec![(&*repomd, text.as_bytes())];
             if lacking.is_some_and(|lacking| lacking != name) {
-                files.push((&*image, content::CHECKSUMS));
+                files.push((&*image, image::CHECKSUMS));
             }
             mirrors.push(world.mirror(&host, &[&address], Behaviour::Good, &files));
             catalog += &format!(

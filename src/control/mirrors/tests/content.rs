@@ -1,27 +1,11 @@
 //! What visits ask for beside the version of a repository, and how they ask.
 
-use std::fs;
-use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime};
 
 use checks::findings::Standing;
 use visits::redirect::RedirectPolicy;
 
 use super::*;
-
-/// A file beside the repository.
-pub(super) const IMAGE: &str = "9/images/CHECKSUM";
-pub(super) const CHECKSUMS: &[u8] = b"SHA256 (disk.iso) = 00\n";
-
-/// Writes it into the tree, a month ago.
-pub(super) fn write_image(tree: &Path) {
-    let path = tree.join(IMAGE);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(&path, CHECKSUMS).unwrap();
-    let month_ago = SystemTime::now() - Duration::from_secs(30 * 86_400);
-    fs::File::options().write(true).open(&path).unwrap().set_modified(month_ago).unwrap();
-}
 
 fn names() -> Vec<String> {
     NAMES.map(str::to_owned).into()
