@@ -17,15 +17,26 @@ fn seen(directory: &str, present: u64, missing: u64, other_size: u64) -> Directo
 }
 
 #[tokio::test(start_paused = true)]
-async fn files_are_asked_for_by_head_and_counted_by_directory() {
+async fn files_are_asked_for_by_head_and_by_get_before_one_is_missing() {
     let world = World::default();
     let mirror = world.mirror("m.example.org", &[V4], Behaviour::Good, FILES);
     let (visited, _) = visit(&world, &sample_plan(&[URL], WANTED)).await;
     assert_eq!(visited.visit.directories, [seen("a", 1, 1, 1), seen("b", 1, 1, 0)]);
     assert_eq!(urls(&visited), ["http://m.example.org/pub 4 good"]);
-    assert_eq!(visited.visit.bytes, 0);
-    assert_eq!(mirror.lines()[0], "HEAD /pub/a/1.rpm");
-    assert_eq!(mirror.lines()[4], "HEAD /pub/b/a%20b");
+    assert_eq!(visited.visit.bytes, 1, "of the one that has another size");
+    assert_eq!(
+        mirror.lines(),
+        [
+            "HEAD /pub/a/1.rpm",
+            "HEAD /pub/a/2.rpm",
+            "GET /pub/a/2.rpm",
+            "HEAD /pub/a/3.rpm",
+            "GET /pub/a/3.rpm",
+            "HEAD /pub/b/empty",
+            "HEAD /pub/b/a%20b",
+            "GET /pub/b/a%20b",
+        ]
+    );
     assert_eq!(world.network.attempts().len(), 1);
     assert!(!visited.hints.head_is_refused);
 }
