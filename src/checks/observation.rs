@@ -190,8 +190,14 @@ fn cut(text: &mut String, max: usize) {
 }
 
 impl Visit {
-    /// How many of its requests were for what it looked for: not for what the mirror has redirected to.
-    pub fn n_wanted(&self) -> u32 {
+    /// How many of its requests the mirror is charged for. What a mirror that works redirects to is free: so half of
+    /// its requests may be made, where http leads to https. Tries that fail are not.
+    pub fn n_charged(&self) -> u32 {
+        let has_failed = self.urls.iter().any(|seen| matches!(seen.outcome, Outcome::Failed(_)))
+            || self.repositories.iter().any(|seen| matches!(seen.content, Content::Failed(_)));
+        if has_failed {
+            return self.requests;
+        }
         let files = |seen: &DirectorySeen| {
             seen.present.saturating_add(seen.missing).saturating_add(seen.other_size)
         };
