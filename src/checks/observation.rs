@@ -322,6 +322,22 @@ mod tests {
     }
 
     #[test]
+    fn redirects_of_what_works_are_free_and_tries_that_fail_are_not() {
+        let mut seen = visit();
+        let repository = seen.repositories.remove(0);
+        let good = RepositorySeen { content: Content::Hash("a".repeat(64)), ..repository.clone() };
+        seen.urls[0].outcome = Outcome::Good;
+        seen.repositories = vec![good; 10];
+        let charged = |seen: &Visit, requests| Visit { requests, ..seen.clone() }.n_charged();
+        assert_eq!([10, 20].map(|requests| charged(&seen, requests)), [10, 11]);
+        let missing = Visit { repositories: vec![repository], ..seen.clone() };
+        assert_eq!(charged(&missing, 20), 20);
+        let failure = Failure::new(FailureClass::ConnectRefused, "u", "x");
+        seen.urls[0].outcome = Outcome::Failed(failure);
+        assert_eq!(charged(&seen, 20), 20);
+    }
+
+    #[test]
     fn a_record_that_would_be_too_large_keeps_what_fits() {
         let mut large = visit();
         large.end = End::Complete;

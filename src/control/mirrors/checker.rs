@@ -126,7 +126,7 @@ impl Checker {
         let (start, speed) = (seconds(), checks.speed);
         let now = move || {
             let now = seconds();
-            now.saturating_add(now.saturating_sub(start).saturating_mul(speed - 1))
+            now.saturating_add(now.saturating_sub(start).saturating_mul(speed.saturating_sub(1)))
         };
         let inputs = (&options.site.inputs, findings.clone());
         let site = options.site_name.as_deref();
