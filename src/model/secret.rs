@@ -12,6 +12,11 @@ impl Secret {
         Self(text)
     }
 
+    /// Works with its bytes, as a key.
+    pub fn with<T>(&self, work: impl FnOnce(&[u8]) -> T) -> T {
+        work(self.0.as_bytes())
+    }
+
     /// Whether this text is it. How much of it is right does not show in the time taken; its length does.
     pub fn is(&self, given: &[u8]) -> bool {
         let own = self.0.as_bytes();

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use checks::class::FailureClass;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{HeaderMap, StatusCode};
@@ -38,7 +38,7 @@ pub const DRAINED: u64 = 16 << 10;
 
 /// A connection to one address.
 pub struct Connection {
-    sender: SendRequest<Empty<Bytes>>,
+    sender: SendRequest<Full<Bytes>>,
     /// What moves the bytes; `None` once that has ended.
     driver: Option<Driver>,
     allowance: Arc<AtomicU64>,

@@ -26,6 +26,7 @@ pub mod trace;
 pub mod crawler;
 mod visit;
 pub mod own_versions;
+pub mod post;
 pub mod rsync;
 
 pub use crawler::{Crawler, Visited};

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use http_body_util::Empty;
+use http_body_util::Full;
 use hyper::header::{self, HeaderValue};
 use hyper::http;
 use model::families::IpVersion;
@@ -16,7 +16,7 @@ use super::target::{Host, Target};
 const MAX_CONTACT: usize = 200;
 
 /// A request as hyper sends it.
-pub type HttpRequest = hyper::Request<Empty<Bytes>>;
+pub type HttpRequest = hyper::Request<Full<Bytes>>;
 
 /// What is asked of a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -57,6 +57,11 @@ impl UserAgent {
             text.extend([" (+", contact, ")"]);
         }
         HeaderValue::try_from(text).map(Self).map_err(|_| BadContact)
+    }
+
+    /// The value of the header.
+    pub(super) fn header(&self) -> HeaderValue {
+        self.0.clone()
     }
 
     /// The text of the header.
@@ -106,7 +111,7 @@ impl Ask {
             .method(self.method())
             .uri(target.path())
             .header(header::HOST, target.origin().to_string())
-            .header(header::USER_AGENT, agent.0.clone())
+            .header(header::USER_AGENT, agent.header())
             .header(header::ACCEPT, "*/*")
             .header(header::ACCEPT_ENCODING, "identity");
         if let Some(last) = self.last_byte() {
@@ -115,7 +120,7 @@ impl Ask {
         if let Some(etag) = self.etag() {
             request = request.header(header::IF_NONE_MATCH, etag);
         }
-        request.body(Empty::new())
+        request.body(Full::default())
     }
 
     /// A command of curl that asks the same of the same address.

@@ -65,29 +65,21 @@ impl Target {
         Some(Self { origin, path: full })
     }
 
+    /// Reads a URL with its scheme. What follows `#` is left out.
+    pub fn parse(url: &str) -> Result<Self, BadLocation> {
+        let url = checked(url)?;
+        let (scheme, rest) = split_scheme(url).ok_or(BadLocation::Scheme)?;
+        with_scheme(scheme, rest)
+    }
+
     /// Where a redirect from here leads (RFC 3986, section 5.2).
     pub fn follow(&self, location: &str) -> Result<Self, BadLocation> {
-        let location = location.split('#').next().unwrap_or("");
-        if location.len() > MAX_LOCATION {
-            return Err(BadLocation::TooLong);
+        let location = checked(location)?;
+        if let Some((scheme, rest)) = split_scheme(location) {
+            return with_scheme(scheme, rest);
         }
-        if !location.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(BadLocation::Characters);
-        }
-        let is_tls = match split_scheme(location) {
-            Some((scheme, rest)) => {
-                let is_tls = match Protocol::parse(scheme) {
-                    Some(Protocol::Https) => true,
-                    Some(Protocol::Http) => false,
-                    _ => return Err(BadLocation::Scheme),
-                };
-                let rest = rest.strip_prefix("//").ok_or(BadLocation::Scheme)?;
-                return absolute(is_tls, rest);
-            }
-            None => self.origin.is_tls,
-        };
         if let Some(rest) = location.strip_prefix("//") {
-            return absolute(is_tls, rest);
+            return absolute(self.origin.is_tls, rest);
         }
         let own = self.path.split('?').next().unwrap_or("/");
         let path = match location.as_bytes().first() {
@@ -183,6 +175,29 @@ fn split_scheme(location: &str) -> Option<(&str, &str)> {
     is_scheme.then_some((scheme, rest))
 }
 
+/// A reference without what follows `#`, if it can be one.
+fn checked(location: &str) -> Result<&str, BadLocation> {
+    let location = location.split('#').next().unwrap_or("");
+    if location.len() > MAX_LOCATION {
+        return Err(BadLocation::TooLong);
+    }
+    match location.bytes().all(|byte| byte.is_ascii_graphic()) {
+        true => Ok(location),
+        false => Err(BadLocation::Characters),
+    }
+}
+
+/// A URL from its scheme and what follows the colon.
+fn with_scheme(scheme: &str, rest: &str) -> Result<Target, BadLocation> {
+    let is_tls = match Protocol::parse(scheme) {
+        Some(Protocol::Https) => true,
+        Some(Protocol::Http) => false,
+        _ => return Err(BadLocation::Scheme),
+    };
+    let rest = rest.strip_prefix("//").ok_or(BadLocation::Scheme)?;
+    absolute(is_tls, rest)
+}
+
 /// A URL from what follows `//`.
 fn absolute(is_tls: bool, rest: &str) -> Result<Target, BadLocation> {
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -246,6 +261,23 @@ mod tests {
         let v6 = target("http://[2001:db8::1]:81/x");
         assert_eq!(v6.origin.host, Host::Address("2001:db8::1".parse().unwrap()));
         assert_eq!((v6.origin.port, v6.path()), (81, "/x"));
+    }
+
+    #[test]
+    fn a_url_is_read_with_its_scheme() {
+        for (text, url) in [
+            ("https://Hook.example/a?b=c#d", "https://hook.example/a?b=c"),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080/"),
+            ("hook.example/a", ""),
+            ("//hook.example/a", ""),
+            ("ftp://hook.example/a", ""),
+            ("https://me:secret@hook.example/a", ""),
+            ("https://hook.example/a b", ""),
+            ("", ""),
+        ] {
+            let read = Target::parse(text).map(|target| target.to_string()).unwrap_or_default();
+            assert_eq!(read, url, "{text}");
+        }
     }
 
     #[test]

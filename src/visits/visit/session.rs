@@ -226,12 +226,17 @@ impl<'w, 'v> Session<'w, 'v> {
                     let reason = "a redirect leads to where nothing is";
                     return Err(failed.explained(FailureClass::Missing, reason));
                 }
-                // Where the mirror sends its clients is not our choice.
+                // Where the mirror sends its clients is not our choice. The class is that of a name that nobody has:
+                // everybody sees it, and what a name is to our resolver is not theirs to ask.
                 Err(Stop::Failed(failed))
                     if is_redirected && failed.failure.class == FailureClass::BlockedAddress =>
                 {
+                    let class = match redirects.other_site() {
+                        Some(_) => FailureClass::Missing,
+                        None => FailureClass::RedirectRefused,
+                    };
                     let reason = "a redirect leads to where none is followed";
-                    return Err(failed.explained(FailureClass::RedirectRefused, reason));
+                    return Err(failed.explained(class, reason));
                 }
                 Err(stop) => return Err(stop),
             };
@@ -240,7 +245,12 @@ impl<'w, 'v> Session<'w, 'v> {
                 Failed::new(class, detail, &target, address).answered(status).into_stop()
             };
             match meaning {
-                Meaning::There(_) | Meaning::Unchanged => return Ok(fetched),
+                Meaning::There(_) | Meaning::Unchanged => {
+                    if let Some(host) = redirects.other_site() {
+                        self.contact.redirected_to = Some(host.to_string());
+                    }
+                    return Ok(fetched);
+                }
                 Meaning::Busy(seconds) => {
                     let detail = format!("status {status}");
                     let failure = Failure::new(FailureClass::Busy, target.to_string(), &detail);
@@ -254,9 +264,6 @@ impl<'w, 'v> Session<'w, 'v> {
                     redirects.check(&target, &to).map_err(|reason| {
                         failed(FailureClass::RedirectRefused, &reason.to_string())
                     })?;
-                    if let Some(host) = redirects.other_site() {
-                        self.contact.redirected_to = Some(host.to_string());
-                    }
                     target = to;
                     is_redirected = true;
                 }

@@ -71,6 +71,8 @@ pub struct Asked {
     pub path: String,
     /// Names in lower case, and values.
     pub headers: BTreeMap<String, String>,
+    /// The body, as long as `Content-Length` says.
+    pub body: Vec<u8>,
     /// When it came.
     pub at: Instant,
 }

@@ -13,6 +13,8 @@ use super::mirror::{Asked, Behaviour, Mirror};
 pub const PAGE: &[u8] = b"<!DOCTYPE html><title>Welcome</title>";
 /// The longest head of a request that is read.
 const MAX_HEAD: usize = 64 << 10;
+/// The longest body of a request that is read.
+const MAX_BODY: usize = 1 << 20;
 
 /// Answers requests over a stream until either side ends it.
 pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, mirror: &Mirror) {
@@ -46,7 +48,10 @@ async fn read_request<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<Option
     };
     let headers: BTreeMap<String, String> = lines.filter_map(header).collect();
     let (method, path) = (method.to_owned(), path.to_owned());
-    Ok(Some(Asked { method, path, headers, at: Instant::now() }))
+    let length = headers.get("content-length").and_then(|length| length.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0_usize).min(MAX_BODY)];
+    stream.read_exact(&mut body).await?;
+    Ok(Some(Asked { method, path, headers, body, at: Instant::now() }))
 }
 
 /// An answer that is sent.
