@@ -29,7 +29,8 @@ impl Background {
 
     /// What the operator may ask of it.
     pub(super) fn parts(&self, config: &Config) -> Result<Vec<Arc<dyn AdminPart>>, Error> {
-        let hosts = || config.admin.as_ref().map(|admin| admin.hosts.clone()).unwrap_or_default();
+        let hosts =
+            || config.admin.as_ref().and_then(|admin| admin.hosts.clone()).unwrap_or_default();
         let part = |control: &control::Control| -> Result<Arc<dyn AdminPart>, Error> {
             Ok(Arc::new(control::part::ControlPart::new(control.handle().clone(), hosts())?))
         };

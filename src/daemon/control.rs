@@ -46,7 +46,7 @@ async fn work(
     let control = Control::start(options, &supervisor)?;
     let drain = Arc::new(Drain::default());
     let state = AdminState::without_server(Arc::clone(&drain), supervisor.clone(), log);
-    let hosts = config.admin.as_ref().map(|admin| admin.hosts.clone()).unwrap_or_default();
+    let hosts = config.admin.as_ref().and_then(|admin| admin.hosts.clone()).unwrap_or_default();
     let part = ControlPart::new(control.handle().clone(), hosts)?;
     let state = state.with_parts(vec![Arc::new(part)]);
     let admin = match config.admin {

@@ -61,11 +61,12 @@ pub enum Thread {
     StoreReader,
     Control,
     Resolver,
+    PublicPages,
 }
 
 impl Thread {
     /// All supervised threads.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Log,
         Self::Announce,
         Self::Admin,
@@ -78,6 +79,7 @@ impl Thread {
         Self::StoreReader,
         Self::Control,
         Self::Resolver,
+        Self::PublicPages,
     ];
 
     /// The name of the thread in the system and in the label of the metric.
@@ -95,6 +97,7 @@ impl Thread {
             Self::StoreReader => "store-reader",
             Self::Control => "control",
             Self::Resolver => "resolver",
+            Self::PublicPages => "public-pages",
         }
     }
 }

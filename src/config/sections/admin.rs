@@ -39,6 +39,13 @@ impl AdminOptions {
     pub fn options(&self, timeouts: Timeouts) -> Option<admin::Options> {
         let address = self.admin.clone()?;
         let hosts = self.admin_host().into_iter().map(|HostName(name)| name).collect();
-        Some(admin::Options { address, hosts: AllowedHosts(hosts), timeouts })
+        Some(admin::Options {
+            address,
+            hosts: Some(AllowedHosts(hosts)),
+            timeouts,
+            max_connections: admin::MAX_CONNECTIONS,
+            // There are too few connections to need a limit.
+            unsent_bytes: u64::MAX,
+        })
     }
 }

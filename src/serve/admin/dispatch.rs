@@ -9,6 +9,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body;
 use hyper::header::{ALLOW, CONNECTION, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, StatusCode};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::allowed_hosts::AllowedHosts;
@@ -42,6 +43,8 @@ pub(super) struct Dispatcher {
     pub(super) polls: Waits,
     /// The streams.
     pub(super) streams: Waits,
+    /// What may have a long body.
+    pub(super) long_bodies: Semaphore,
 }
 
 /// The connection that a request came on.
@@ -99,7 +102,19 @@ impl Dispatcher {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (head, body) = request.into_parts();
-        let body = match read_body(head.uri.path(), body).await {
+        let longest = part.longest_body(head.uri.path());
+        // Without a length it may be a long one.
+        let may_be_long = body.size_hint().upper().is_none_or(|n| n > MAX_BODY as u64);
+        let is_long = longest > MAX_BODY && may_be_long;
+        let _long = match is_long.then(|| self.long_bodies.try_acquire()).transpose() {
+            Ok(permit) => permit,
+            Err(_) => {
+                let reason = "too many long requests are read already; ask again later";
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                return retry(close(refuse(head.uri.path(), status, "busy", reason)));
+            }
+        };
+        let body = match read_body(head.uri.path(), body, longest).await {
             Ok(body) => body,
             Err(refusal) => return refusal,
         };
@@ -166,23 +181,26 @@ impl Dispatcher {
     }
 }
 
-/// Reads a body, or says why not.
-async fn read_body<B>(path: &str, body: B) -> Result<Bytes, AdminReply>
+/// Reads a body of at most `longest` bytes, or says why not.
+async fn read_body<B>(path: &str, body: B, longest: usize) -> Result<Bytes, AdminReply>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let refuse_body = |status, code, reason| refuse_body(path, status, code, reason);
+    let refuse_body = |status, code, reason| {
+        let reason = format!("{reason}; at most {longest} bytes are read\n");
+        close(refuse(path, status, code, &reason))
+    };
     let too_long =
         || refuse_body(StatusCode::PAYLOAD_TOO_LARGE, "too_long", "the body is too long");
     // A client that says so and waits for `100 Continue` need not send it.
-    if body.size_hint().lower() > MAX_BODY as u64 {
+    if body.size_hint().lower() > longest as u64 {
         return Err(too_long());
     }
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    match timeout(BODY_PATIENCE, Limited::new(body, MAX_BODY).collect()).await {
+    match timeout(BODY_PATIENCE, Limited::new(body, longest).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long()),
         Ok(Err(_)) => {
@@ -197,9 +215,7 @@ where
 }
 
 /// What is left of the body may never come, so the connection ends.
-fn refuse_body(path: &str, status: StatusCode, code: &str, reason: &str) -> AdminReply {
-    let reason = format!("{reason}; at most {MAX_BODY} bytes are read\n");
-    let mut reply = refuse(path, status, code, &reason);
+fn close(mut reply: AdminReply) -> AdminReply {
     reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     reply
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::display::duration;
-use super::state::{AdminState, one_line};
+use super::state::{AdminState, Surface, one_line};
 use crate::metrics::{Metrics, ReloadOutcome, ReloadTrigger};
 use crate::reload::history::{Attempt, LoadRecord};
 use crate::reload::load::StandIn;
@@ -57,7 +57,7 @@ impl Readiness {
     pub fn of(state: &AdminState) -> Self {
         if state.drain.has_begun() {
             Self::Stopping
-        } else if !state.is_server {
+        } else if state.surface != Surface::OperatorOfServer {
             if state.troubles().is_empty() { Self::Ready } else { Self::Failing }
         } else if state.live.get().is_none() {
             Self::Loading

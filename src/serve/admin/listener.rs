@@ -16,13 +16,14 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::dispatch::{Connection, Dispatcher};
 use super::options::Options;
-use super::part::Via;
+use super::part::{LONG_BODIES, Via};
 use super::route_lookup::AdminRoute;
-use super::slots::{ConnectionSlot, ConnectionSlots, MAX_CONNECTIONS, Taken};
+use super::slots::{ConnectionSlot, ConnectionSlots, Taken};
 use super::state::AdminState;
 use super::waits::{MAX_POLLS, MAX_STREAMS, Waits};
 use crate::http::eviction::{Activity, UnsentBudget};
@@ -49,7 +50,6 @@ struct Shared {
     /// Counters for the phases of connections; they are separate from those of the public listener and
     /// not reported.
     own_metrics: Metrics,
-    /// Never exceeded: there are too few connections to need a budget.
     own_budget: UnsentBudget,
 }
 
@@ -61,7 +61,7 @@ pub(super) async fn serve(
     routes: &'static [AdminRoute],
     page_threads: PageThreads,
 ) {
-    let hosts = (!listener.address().is_unix()).then_some(options.hosts);
+    let hosts = options.hosts.filter(|_| !listener.address().is_unix());
     let shared = Arc::new(Shared {
         dispatcher: Dispatcher {
             state,
@@ -70,11 +70,12 @@ pub(super) async fn serve(
             hosts,
             polls: Waits::new(MAX_POLLS),
             streams: Waits::new(MAX_STREAMS),
+            long_bodies: Semaphore::new(LONG_BODIES),
         },
-        slots: ConnectionSlots::new(MAX_CONNECTIONS),
+        slots: ConnectionSlots::new(options.max_connections),
         timeouts: Timeouts { idle: IDLE_TIMEOUT, ..options.timeouts },
         own_metrics: Metrics::default(),
-        own_budget: UnsentBudget::new(u64::MAX),
+        own_budget: UnsentBudget::new(options.unsent_bytes),
     });
     loop {
         match listener.accept().await {
@@ -132,10 +133,11 @@ impl Shared {
         let mut connection = pin!(connection);
         // The slots choose the connection to evict.
         let now = Instant::now();
+        let activity = Activity::new(now, now);
         let rules = Rules {
             timeouts: self.timeouts,
             budget: &self.own_budget,
-            activity: &Activity::new(now, now),
+            activity: &activity,
             metrics: &self.own_metrics,
         };
         let mut watchdog = Watchdog::new(&progress, rules);
@@ -144,7 +146,11 @@ impl Shared {
             Poll::Ready(_) => Poll::Ready(()),
             // It waits as long as its client likes, but not for a client that does not read.
             Poll::Pending if slot.is_waiting() && !progress.is_blocked() => Poll::Pending,
-            Poll::Pending => watchdog.poll_close(cx).map(drop),
+            Poll::Pending => {
+                let closed = watchdog.poll_close(cx).map(drop);
+                slot.set_answering(activity.is_answering());
+                closed
+            }
         })
         .await;
     }
@@ -165,6 +171,7 @@ mod tests {
     use crate::admin::reply::{AdminReply, text};
     use crate::admin::route_lookup::Handler::{AtOnce, OnPageThread};
     use crate::admin::route_lookup::Link;
+    use crate::admin::slots::MAX_CONNECTIONS;
     use crate::http::socket::Address;
 
     /// Locked by the test while slow pages must not finish.
@@ -216,8 +223,13 @@ mod tests {
         let address = Address::Unix(path.clone());
         let day = Duration::from_secs(86_400);
         let timeouts = Timeouts { header: day, idle: day, write: day, linger: day };
-        let options =
-            Options { address: address.clone(), hosts: AllowedHosts::default(), timeouts };
+        let options = Options {
+            address: address.clone(),
+            hosts: Some(AllowedHosts::default()),
+            timeouts,
+            max_connections: MAX_CONNECTIONS,
+            unsent_bytes: u64::MAX,
+        };
         let listener = ListeningSocket::bind(&address, None).expect("a free path");
         let page_threads = PageThreads::new(N_THREADS as usize, Duration::ZERO);
         let state = Arc::new(AdminState::for_tests());

@@ -16,7 +16,8 @@
 //! [`pages`](crate::pages) holds what pages share. A new page is a row in `routes`, a template, and the
 //! type that fills it.
 //!
-//! It is for operators: it has no users and no passwords, and belongs on loopback or a unix socket.
+//! It is for operators: it has no users and no passwords, and belongs on loopback or a unix socket. A second one
+//! can show pages of some parts to everybody ([`Surface`]), and has nothing else.
 
 mod options;
 mod state;
@@ -59,7 +60,7 @@ use routes::routes_of;
 
 pub use options::Options;
 pub use slots::MAX_CONNECTIONS;
-pub use state::AdminState;
+pub use state::{AdminState, Surface};
 
 /// The number of pages that can be made at the same time.
 const MAX_PAGES: usize = 4;
@@ -84,7 +85,11 @@ impl Admin {
         let (stop, mut stopped) = oneshot::channel();
         let (report, bound) = mpsc::channel();
         let mut is_first = true;
-        let thread = supervisor.spawn(Thread::Admin, move || {
+        let kind = match state.surface {
+            Surface::OperatorOfServer | Surface::Operator => Thread::Admin,
+            Surface::Everybody => Thread::PublicPages,
+        };
+        let thread = supervisor.spawn(kind, move || {
             let is_first = std::mem::take(&mut is_first);
             let asked_for = options.clone();
             let report_bound = |bound: &Address| {
@@ -127,7 +132,11 @@ fn serve(
     runtime.block_on(async {
         page_threads::start_one().await?;
         let listener = ListeningSocket::bind(&options.address, None)?;
-        tracing::info!("admin listener on {}", listener.address().url());
+        let what = match state.surface {
+            Surface::OperatorOfServer | Surface::Operator => "admin listener",
+            Surface::Everybody => "listener of pages for everybody",
+        };
+        tracing::info!("{what} on {}", listener.address().url());
         report_bound(listener.address());
         let page_threads = PageThreads::new(MAX_PAGES, MAX_WAIT);
         tokio::select! {

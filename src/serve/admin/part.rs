@@ -12,8 +12,11 @@ use hyper::{HeaderMap, Method, Response};
 
 use crate::pages::layout::PageLayout;
 
-/// The longest body of a request that is read, in bytes; a longer one gets 413.
+/// The longest body of a request that is read, in bytes, unless a part takes longer ones
+/// ([`AdminPart::longest_body`]); a longer one gets 413.
 pub const MAX_BODY: usize = 64 * 1024;
+/// How many requests with longer bodies are read and answered at a time; a further one gets 503.
+pub const LONG_BODIES: usize = 2;
 
 /// An answer, whose body may go on for long.
 pub type PartReply = Response<BoxBody<Bytes, Infallible>>;
@@ -79,6 +82,12 @@ pub trait AdminPart: Send + Sync {
     fn waits(&self, request: &PartRequest) -> Waiting {
         let _ = request;
         Waiting::No
+    }
+
+    /// The longest body of a request for this path that is read, in bytes.
+    fn longest_body(&self, path: &str) -> usize {
+        let _ = path;
+        MAX_BODY
     }
 
     /// Answers. `layout` holds the links around a page at that path. It runs on the thread of the listener,

@@ -13,15 +13,17 @@ use tokio::net::UnixStream;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinHandle;
 
-use super::Options;
 use super::allowed_hosts::AllowedHosts;
 use super::listener::serve;
-use super::part::{AdminPart, MAX_BODY, PartFuture, PartReply, PartRequest, Via, Waiting};
+use super::part::{
+    AdminPart, LONG_BODIES, MAX_BODY, PartFuture, PartReply, PartRequest, Via, Waiting,
+};
 use super::reply::text;
 use super::routes::routes_of;
-use super::state::AdminState;
+use super::state::{AdminState, Surface};
 use super::streamed::StreamedBody;
 use super::waits::{MAX_POLLS, MAX_STREAMS};
+use super::{MAX_CONNECTIONS, Options};
 use crate::http::socket::{Address, ListeningSocket};
 use crate::http::watchdog::Timeouts;
 use crate::pages::layout::PageLayout;
@@ -44,6 +46,10 @@ impl AdminPart for Echo {
 
     fn answers(&self, path: &str) -> bool {
         path.starts_with("/echo") || path.starts_with("/api/")
+    }
+
+    fn longest_body(&self, path: &str) -> usize {
+        if path == "/echo/long" { 2 * MAX_BODY } else { MAX_BODY }
     }
 
     fn waits(&self, request: &PartRequest) -> Waiting {
@@ -108,13 +114,20 @@ impl Fixture {
         let address = Address::Unix(folder.path().join("admin"));
         let timeout = Duration::from_secs(10);
         let timeouts = Timeouts { header: timeout, idle: timeout, write: timeout, linger: timeout };
-        let options =
-            Options { address: address.clone(), hosts: AllowedHosts::default(), timeouts };
+        let options = Options {
+            address: address.clone(),
+            hosts: Some(AllowedHosts::default()),
+            timeouts,
+            max_connections: MAX_CONNECTIONS,
+            unsent_bytes: u64::MAX,
+        };
         let listener = ListeningSocket::bind(&address, None).expect("a free path");
         let events = broadcast::Sender::new(8);
         let part = Echo { events: events.clone(), trouble: trouble.map(str::to_owned) };
         let mut state = AdminState::for_tests();
-        state.is_server = is_server;
+        if !is_server {
+            state.surface = Surface::Operator;
+        }
         let state = Arc::new(state.with_parts(vec![Arc::new(part)]));
         let routes = routes_of(&state);
         let page_threads = PageThreads::new(2, timeout);
@@ -183,6 +196,38 @@ async fn a_part_gets_its_requests_with_their_bodies() {
     read_until(&mut stream, "HTTP/1.1 413 ").await;
     let head = listener.ask("HEAD /echo HTTP/1.0\r\n\r\n").await;
     assert!(head.starts_with("HTTP/1.0 200 ") && head.ends_with("\r\n\r\n"), "{head}");
+}
+
+#[tokio::test]
+async fn few_long_bodies_are_read_at_a_time_and_short_ones_are_not_among_them() {
+    let listener = Fixture::start(None, true);
+    let post = |n: usize, more: &str| {
+        format!("POST /echo/long HTTP/1.1\r\nContent-Length: {n}\r\n{more}\r\n")
+    };
+    let close = "Connection: close\r\n";
+    let n = MAX_BODY + 1;
+    let body = "x".repeat(n);
+    let mut open = Vec::new();
+    for _ in 0..LONG_BODIES {
+        // The answer says that the body is waited for.
+        let mut stream = listener.send(&post(n, "Expect: 100-continue\r\n")).await;
+        read_until(&mut stream, "HTTP/1.1 100 Continue\r\n\r\n").await;
+        open.push(stream);
+    }
+    // It is not read.
+    let answer = listener.ask(&post(n, close)).await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.contains("retry-after: 1\r\n"), "{answer}");
+    let answer = listener.ask(&(post(5, close) + "xxxxx")).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    for mut stream in open {
+        stream.write_all(body.as_bytes()).await.expect("the listener reads");
+        read_until(&mut stream, &format!("{n} bytes on /echo of 3")).await;
+    }
+    let answer = listener.ask(&(post(n, close) + &body)).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let answer = listener.ask(&post(2 * MAX_BODY + 1, close)).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
 }
 
 #[tokio::test]

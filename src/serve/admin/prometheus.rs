@@ -15,7 +15,7 @@ use prometheus_client::registry::Registry;
 
 use super::metric::{AddValue, Metric, Scrape, Values};
 use super::metric_table::METRICS;
-use super::state::AdminState;
+use super::state::{AdminState, Surface};
 use crate::metrics::histogram::Totals;
 
 /// The media type.
@@ -48,7 +48,8 @@ impl Collector for Reader {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut writer = Writer(encoder);
         let scrape = Scrape::new(&self.0);
-        let is_shown = |metric: &&Metric| self.0.is_server || metric.is_of_any_process();
+        let is_server = self.0.surface == Surface::OperatorOfServer;
+        let is_shown = |metric: &&Metric| is_server || metric.is_of_any_process();
         METRICS.iter().filter(is_shown).try_for_each(|metric| writer.write(metric, &scrape))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hyper::header::{HeaderValue, LOCATION};
 use hyper::{Method, StatusCode};
 
 use super::health::{Health, Readiness};
@@ -9,7 +10,7 @@ use super::reply::{AdminReply, failed, html, respond, text};
 use super::report::StatusReport;
 use super::route_lookup::Handler::{AtOnce, OnPageThread, WithPartMetrics, WithQuery};
 use super::route_lookup::{AdminRoute, Handler, Link, index, layout};
-use super::state::AdminState;
+use super::state::{AdminState, Surface};
 use super::{prometheus, status_page};
 use crate::http::date::seconds_since_1970;
 use crate::pages::explaining::{Asker, Asking};
@@ -55,6 +56,10 @@ pub(super) const ROUTES_WITHOUT_SERVER: &[AdminRoute] = &[
     METRICS,
 ];
 
+/// All routes of a listener for everybody, besides what its parts have.
+pub(super) const ROUTES_FOR_EVERYBODY: &[AdminRoute] =
+    &[get("/", "sent on to the first page", Link::None, AtOnce(first_page))];
+
 const INDEX: AdminRoute = get("/", "this list", Link::None, AtOnce(list));
 const HEALTH: AdminRoute =
     get("/healthz", "200 while the process is alive", Link::None, AtOnce(health));
@@ -63,7 +68,11 @@ const METRICS: AdminRoute =
 
 /// The routes of a process.
 pub(super) fn routes_of(state: &AdminState) -> &'static [AdminRoute] {
-    if state.is_server { ROUTES } else { ROUTES_WITHOUT_SERVER }
+    match state.surface {
+        Surface::OperatorOfServer => ROUTES,
+        Surface::Operator => ROUTES_WITHOUT_SERVER,
+        Surface::Everybody => ROUTES_FOR_EVERYBODY,
+    }
 }
 
 const fn get(path: &'static str, about: &'static str, link: Link, handler: Handler) -> AdminRoute {
@@ -72,6 +81,15 @@ const fn get(path: &'static str, about: &'static str, link: Link, handler: Handl
 
 fn list(state: &Arc<AdminState>) -> AdminReply {
     text(StatusCode::OK, index(routes_of(state), &state.parts))
+}
+
+fn first_page(state: &Arc<AdminState>) -> AdminReply {
+    let path = state.parts.iter().find_map(|part| part.pages().first());
+    let mut reply = text(StatusCode::SEE_OTHER, "");
+    if let Some((path, _)) = path {
+        reply.headers_mut().insert(LOCATION, HeaderValue::from_static(path));
+    }
+    reply
 }
 
 fn health(_: &Arc<AdminState>) -> AdminReply {

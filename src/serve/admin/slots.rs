@@ -6,8 +6,9 @@
 //! complete requests count, so a client that sends byte by byte, or leaves an answer unread, counts as
 //! silent.
 //!
-//! Connections whose request waits (`waits`) give way last: their clients are silent by agreement. There
-//! are fewer of them than slots.
+//! Connections in the middle of an answer give way after those that are not, the oldest request first: who opens many
+//! connections and says nothing cuts off nobody. Connections whose request waits (`waits`) give way last: their clients
+//! are silent by agreement. There are fewer of them than slots.
 //!
 //! The order is by events, not by the clock: each accepted connection and each complete request takes
 //! the next number.
@@ -17,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// Connections at the same time; beyond that, the connection that has been silent longest is closed.
+/// Connections of the operator at the same time; beyond that, the connection that has been silent longest is closed.
 pub const MAX_CONNECTIONS: usize = 64;
 
 /// A fixed number of slots.
@@ -39,6 +40,8 @@ struct SlotState {
     last_request: AtomicU64,
     /// Whether its request waits.
     is_waiting: AtomicBool,
+    /// Whether an answer is on its way.
+    is_answering: AtomicBool,
     evicted: Notify,
 }
 
@@ -73,7 +76,8 @@ impl ConnectionSlots {
         if taken.len() >= self.limit {
             let order = |(_, state): &(usize, &Arc<SlotState>)| {
                 let is_waiting = state.is_waiting.load(Ordering::Relaxed);
-                (is_waiting, state.last_request.load(Ordering::Relaxed))
+                let is_answering = state.is_answering.load(Ordering::Relaxed);
+                (is_waiting, is_answering, state.last_request.load(Ordering::Relaxed))
             };
             let silent = taken.iter().enumerate().min_by_key(order).map(|(at, _)| at);
             if let Some(at) = silent {
@@ -99,6 +103,11 @@ impl ConnectionSlot<'_> {
     /// Records a request. To be called for each complete request.
     pub(super) fn note_request(&self) {
         self.state.last_request.store(self.slots.next_number(), Ordering::Relaxed);
+    }
+
+    /// Says whether an answer is on its way.
+    pub(super) fn set_answering(&self, is_answering: bool) {
+        self.state.is_answering.store(is_answering, Ordering::Relaxed);
     }
 
     /// Marks the connection while its request waits.
@@ -177,5 +186,23 @@ mod tests {
         assert_eq!(slots.taken().len(), 2);
         drop(third);
         assert_eq!(slots.take().1, Taken::Free);
+    }
+
+    #[tokio::test]
+    async fn silent_connections_give_way_before_those_in_the_middle_of_an_answer() {
+        let slots = ConnectionSlots::new(2);
+        let (answering, _) = slots.take();
+        answering.note_request();
+        answering.set_answering(true);
+        let (silent, _) = slots.take();
+        let (new, taken) = slots.take();
+        assert_eq!(taken, Taken::Evicted);
+        assert!(is_evicted(&silent).await && !is_evicted(&answering).await);
+        // Nobody holds all slots by answers that are not read.
+        new.note_request();
+        new.set_answering(true);
+        let (_newest, taken) = slots.take();
+        assert_eq!(taken, Taken::Evicted);
+        assert!(is_evicted(&answering).await && !is_evicted(&new).await);
     }
 }

@@ -12,6 +12,17 @@ use crate::reload::history::History;
 use runtime::log::writer::LineWriter;
 use runtime::supervise::Supervisor;
 
+/// Who asks at a listener.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Surface {
+    /// The operator of a process that has a public listener of answers.
+    OperatorOfServer,
+    /// The operator of another process.
+    Operator,
+    /// Everybody: only parts are there.
+    Everybody,
+}
+
 /// The parts of the server that pages read, shared with the code that changes them.
 pub struct AdminState {
     /// When the process started.
@@ -32,8 +43,8 @@ pub struct AdminState {
     pub log: LineWriter,
     /// Further parts that the operator may ask.
     pub parts: Vec<Arc<dyn AdminPart>>,
-    /// Whether this process has a public listener.
-    pub is_server: bool,
+    /// Who asks here.
+    pub surface: Surface,
     rates: Mutex<Rates>,
 }
 
@@ -51,7 +62,7 @@ impl AdminState {
             supervisor,
             log,
             parts: Vec::new(),
-            is_server: true,
+            surface: Surface::OperatorOfServer,
             started: Instant::now(),
             live: OnceLock::new(),
             answer,
@@ -66,7 +77,14 @@ impl AdminState {
     pub fn without_server(drain: Arc<Drain>, supervisor: Supervisor, log: LineWriter) -> Self {
         let answer = answer::Options::default();
         let state = Self::new(answer, Arc::default(), Arc::default(), drain, supervisor, log);
-        Self { is_server: false, ..state }
+        Self { surface: Surface::Operator, ..state }
+    }
+
+    /// The state of another listener of the same process, where everybody may ask these parts, and nothing else.
+    pub fn for_everybody(&self, parts: Vec<Arc<dyn AdminPart>>) -> Self {
+        let drain = Arc::clone(&self.drain);
+        let state = Self::without_server(drain, self.supervisor.clone(), self.log.clone());
+        Self { surface: Surface::Everybody, ..state.with_parts(parts) }
     }
 
     /// The same, with further parts that the operator may ask.

@@ -33,15 +33,7 @@ pub enum Coding {
 impl Coding {
     /// The coding to use for a request with that Accept-Encoding.
     pub fn negotiate(accept_encoding: &str) -> Option<Self> {
-        let accepts = |coding: &str| {
-            accept_encoding.split(',').any(|item| {
-                let (name, parameters) = item.split_once(';').unwrap_or((item, ""));
-                let quality = parameters.trim().strip_prefix("q=");
-                let refused = quality.is_some_and(|q| q.parse().is_ok_and(|q: f32| q <= 0.0));
-                name.trim().eq_ignore_ascii_case(coding) && !refused
-            })
-        };
-        [Self::Zstd, Self::Gzip].into_iter().find(|coding| accepts(coding.name()))
+        [Self::Zstd, Self::Gzip].into_iter().find(|coding| names(accept_encoding, *coding))
     }
 
     /// Returns the name for Content-Encoding.
@@ -51,6 +43,16 @@ impl Coding {
             Self::Gzip => "gzip",
         }
     }
+}
+
+/// Whether an Accept-Encoding names a coding, and does not refuse it.
+pub fn names(accept_encoding: &str, coding: Coding) -> bool {
+    accept_encoding.split(',').any(|item| {
+        let (name, parameters) = item.split_once(';').unwrap_or((item, ""));
+        let quality = parameters.trim().strip_prefix("q=");
+        let refused = quality.is_some_and(|q| q.parse().is_ok_and(|q: f32| q <= 0.0));
+        name.trim().eq_ignore_ascii_case(coding.name()) && !refused
+    })
 }
 
 /// Compresses a body; `None` if that does not make it smaller.

@@ -105,6 +105,11 @@ impl Activity {
         must_end
     }
 
+    /// Whether the connection is in the middle of an answer.
+    pub fn is_answering(&self) -> bool {
+        self.phase().is_in(Phase::Write)
+    }
+
     fn phase(&self) -> TimedPhase {
         TimedPhase(self.phase.load(Ordering::Relaxed))
     }

@@ -1,7 +1,7 @@
 //! The layout that pages share: links to other pages and to machine-readable routes.
 
 /// The layout of one page.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct PageLayout {
     /// The path of the page.
     pub path: &'static str,
@@ -12,6 +12,7 @@ pub struct PageLayout {
 }
 
 /// A link with its text.
+#[derive(Clone)]
 pub struct Labelled {
     /// Where it leads.
     pub path: String,
