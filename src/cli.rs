@@ -40,8 +40,8 @@ use help::{asks_running_server, complete};
 pub use control::{ControlArgs, ControlCommand, MoveArgs};
 #[cfg(feature = "control")]
 pub use mirror::{
-    MirrorArgs, MirrorCommand, MirrorKeyArgs, MirrorListArgs, MirrorPauseArgs, ReplayArgs,
-    VisitArgs, VisitTier,
+    MirrorArgs, MirrorCheckArgs, MirrorCommand, MirrorKeyArgs, MirrorListArgs, MirrorPauseArgs,
+    ReplayArgs, VisitArgs, VisitTier,
 };
 #[cfg(feature = "scan")]
 pub use scan::ScanArgs;

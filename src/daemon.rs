@@ -11,6 +11,8 @@ mod threads;
 mod background;
 #[cfg(feature = "control")]
 pub mod control;
+#[cfg(feature = "control")]
+mod public_pages;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -99,6 +101,8 @@ async fn serve(
         }
         None => None,
     };
+    // It says soon that nothing is known yet.
+    let _public_pages = background.start_pages(&state, config.http.timeouts)?;
     let start = Instant::now();
     let Some((loaded, wants_reload)) = load_first(&config, &history, &mut events).await? else {
         background.stop().await;
@@ -142,7 +146,8 @@ async fn serve(
     let other_files = OtherFiles {
         n_workers: config.workers,
         n_listeners: inherited.len().max(1 + config.listen.1.len()),
-        n_admin: if admin.is_some() { 1 + admin::MAX_CONNECTIONS } else { 0 },
+        n_admin: if admin.is_some() { 1 + admin::MAX_CONNECTIONS } else { 0 }
+            + background.n_pages(),
     };
     let max_connections =
         listener::connections_within_file_limit(config.http.max_connections, other_files);

@@ -4,6 +4,7 @@ use std::fmt;
 
 use model::families::IpVersion;
 
+use crate::disclosure::Disclosure;
 use crate::distrust::Distrusted;
 use crate::findings::Standing;
 use crate::inventory::{Entry, repository_of};
@@ -70,20 +71,21 @@ impl fmt::Display for Gate {
     }
 }
 
-/// The gates of a mirror, those of the whole mirror first. `distrusted` is where the primary is doubted, which other
-/// mirrors show; nowhere if nothing is known of those.
+/// The gates of a mirror, those of the whole mirror first, as they are told `to` somebody. `distrusted` is where the
+/// primary is doubted, which other mirrors show; nowhere if nothing is known of those.
 pub fn explain(
     state: &MirrorState,
     entry: &Entry,
     view: &View<'_>,
     distrusted: &Distrusted,
+    to: Disclosure,
 ) -> Vec<Gate> {
-    let mut gates = vec![whole(state, entry, view, distrusted)];
+    let mut gates = vec![whole(state, entry, view, distrusted, to)];
     for url in entry.urls() {
         let routes = state.routes.get(url);
         for version in IpVersion::ALL {
             let (is_passed, text) = match routes {
-                Some(routes) => reachable(routes.over(version), view),
+                Some(routes) => reachable(routes.over(version), view, to),
                 None => (None, "not visited yet".to_owned()),
             };
             let kind = GateKind::Reachable { url: url.clone(), version };
@@ -104,7 +106,7 @@ pub fn explain(
     }
     for repodata in entry.repositories() {
         let is_distrusted = distrusted.repositories.contains(repodata);
-        let (is_passed, text) = repository(state, entry, view, (repodata, is_distrusted));
+        let (is_passed, text) = repository(state, entry, view, (repodata, is_distrusted), to);
         let kind = GateKind::Repository(repository_of(repodata).to_owned());
         gates.push(Gate { kind, is_passed, text });
     }
@@ -128,7 +130,13 @@ pub fn explain(
 }
 
 /// The mirror as a whole.
-fn whole(state: &MirrorState, entry: &Entry, view: &View<'_>, distrusted: &Distrusted) -> Gate {
+fn whole(
+    state: &MirrorState,
+    entry: &Entry,
+    view: &View<'_>,
+    distrusted: &Distrusted,
+    to: Disclosure,
+) -> Gate {
     let now = view.now();
     let since = |credited: u64| duration(now.credited.saturating_sub(credited));
     let text = match view.why_hidden(state, entry) {
@@ -138,13 +146,25 @@ fn whole(state: &MirrorState, entry: &Entry, view: &View<'_>, distrusted: &Distr
         }
         None => {
             let (n_listed, n) = listed_repositories(state, entry, view, distrusted);
-            let text = match n_listed {
+            let mut text = match n_listed {
                 0 if n > 0 => "listed for none of its repositories".to_owned(),
                 _ if n_listed < n => format!("listed for {n_listed} of {n} repositories"),
                 _ => "listed".to_owned(),
             };
+            if let Some(next) = state.switches.maintenance_after(now.clock).first() {
+                text += &format!(
+                    "; maintenance begins in {} for {}{}",
+                    duration(next.from.saturating_sub(now.clock)),
+                    duration(next.until.saturating_sub(next.from)),
+                    to.noted(&next.note)
+                );
+            }
             let is_passed = Some(n == 0 || n_listed > 0);
             return Gate { kind: GateKind::Mirror, is_passed, text };
+        }
+        // Who it was is not for everybody either.
+        Some(WhyHidden::Paused(_)) if to == Disclosure::Public => {
+            "switched off by its owner or by an operator".to_owned()
         }
         Some(WhyHidden::Paused(at)) => {
             let note = state.switches.paused.as_ref().map_or("", |pause| &pause.note);
@@ -152,7 +172,10 @@ fn whole(state: &MirrorState, entry: &Entry, view: &View<'_>, distrusted: &Distr
         }
         Some(WhyHidden::Maintenance(window)) => {
             let left = window.until.saturating_sub(now.clock);
-            format!("in maintenance for another {}", duration(left))
+            let mut planned = state.switches.maintenance.iter();
+            let note = planned.find(|planned| planned.window() == window);
+            let note = note.map_or("", |planned| &planned.note);
+            format!("in maintenance for another {}{}", duration(left), to.noted(note))
         }
         Some(WhyHidden::Disabled(at)) => format!(
             "switched off by the checks {} ago, after days without any use; comes back after {} of \
@@ -187,13 +210,11 @@ fn listed_repositories(
     (entry.repositories().filter(is_listed).count(), entry.repositories().count())
 }
 
-fn reachable(route: &RouteState, view: &View<'_>) -> (Option<bool>, String) {
+fn reachable(route: &RouteState, view: &View<'_>, to: Disclosure) -> (Option<bool>, String) {
     let now = view.now();
     let time = duration(now.credited.saturating_sub(route.since.credited));
     let failure = route.failure.as_ref();
-    let reason = failure.map_or_else(String::new, |failure| {
-        format!(": {}: {} ({})", failure.class, failure.detail, failure.url)
-    });
+    let reason = failure.map_or_else(String::new, |failure| format!(": {}", to.reason(failure)));
     let mut text = match route.verdict {
         RouteVerdict::Unknown if failure.is_some() => format!("not decided yet{reason}"),
         RouteVerdict::Unknown if route.tried == Moment::default() => "not visited yet".to_owned(),
@@ -206,7 +227,9 @@ fn reachable(route: &RouteState, view: &View<'_>) -> (Option<bool>, String) {
         RouteVerdict::Down if failure.is_none() => format!("down for {time}, worked just now"),
         RouteVerdict::Down => format!("{} for {time}{reason}", route.word(view.settings)),
     };
-    if let Some(host) = &route.redirected_to {
+    // Where a redirect leads that failed is part of what failed.
+    let is_host_told = to == Disclosure::Full || failure.is_none();
+    if let Some(host) = route.redirected_to.as_ref().filter(|_| is_host_told) {
         text.push_str(&format!(", through {host}"));
     }
     let is_passed = match route.verdict {
@@ -222,12 +245,11 @@ fn repository(
     entry: &Entry,
     view: &View<'_>,
     (repodata, is_distrusted): (&str, bool),
+    to: Disclosure,
 ) -> (Option<bool>, String) {
     let known = state.repositories.get(repodata);
     let failure = known.and_then(|known| known.failure.as_ref());
-    let reason = failure.map_or_else(String::new, |failure| {
-        format!(": {}: {} ({})", failure.class, failure.detail, failure.url)
-    });
+    let reason = failure.map_or_else(String::new, |failure| format!(": {}", to.reason(failure)));
     let versions = |n: usize| if n == 1 { "1 version".to_owned() } else { format!("{n} versions") };
     match view.status(state, entry, repodata) {
         Status::Current => (Some(true), format!("current{reason}")),
@@ -286,7 +308,7 @@ mod tests {
     use crate::observation::Failure;
     use crate::progress::Progress;
     use crate::settings::Settings;
-    use crate::state::{DirectoryState, Pause, RepositoryState, Routes};
+    use crate::state::{DirectoryState, Maintenance, Pause, RepositoryState, Routes};
 
     fn moment(seconds: u64) -> Moment {
         Moment { clock: 1_800_000_000 + seconds, credited: seconds }
@@ -341,7 +363,8 @@ mod tests {
         let view = View { settings: &settings, history: &history, progress: &progress };
         let lines = |state: &MirrorState| -> Vec<String> {
             let distrusted = Distrusted::default();
-            explain(state, &entry, &view, &distrusted).iter().map(Gate::to_string).collect()
+            let gates = explain(state, &entry, &view, &distrusted, Disclosure::Full);
+            gates.iter().map(Gate::to_string).collect()
         };
         assert_eq!(
             lines(&state),
@@ -376,6 +399,15 @@ mod tests {
         state.switches.paused = Some(Pause { since: now.clock - 7_200, note });
         assert_eq!(lines(&state)[0], "NO  mirror: paused for 2 h: new disks");
         state.switches.paused = None;
+        let from = now.clock + 10_800;
+        let planned =
+            Maintenance { from, until: from + 3_600, note: "new disks".into(), is_by_owner: true };
+        state.switches.plan(planned, now.clock).unwrap();
+        let expected = "ok  mirror: listed; maintenance begins in 3 h for 60 min: new disks";
+        assert_eq!(lines(&state)[0], expected);
+        state.switches.maintenance[0].from = now.clock;
+        assert_eq!(lines(&state)[0], "NO  mirror: in maintenance for another 4 h: new disks");
+        state.switches.maintenance.clear();
         state.switches.disabled = Some(moment(1_000_000 - 300_000));
         let expected = "NO  mirror: switched off by the checks 3 d ago, after days without any use; \
                         comes back after 2 d of good visits, or when its owner asks for a visit";
@@ -411,7 +443,8 @@ mod tests {
         let progress = Progress { now, settled: Some(now), ..Progress::default() };
         let view = View { settings: &settings, history: &history, progress: &progress };
         let lines = |distrusted: &Distrusted| -> Vec<String> {
-            explain(&state, &entry, &view, distrusted).iter().map(Gate::to_string).collect()
+            let gates = explain(&state, &entry, &view, distrusted, Disclosure::Full);
+            gates.iter().map(Gate::to_string).collect()
         };
         assert_eq!(
             lines(&Distrusted::default()),

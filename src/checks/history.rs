@@ -4,8 +4,8 @@
 //! scans the primary. No clock of a mirror is read.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
+use encode::write::push_hex;
 use index::Index;
 use serde::{Deserialize, Serialize};
 
@@ -192,11 +192,9 @@ impl Repository {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // A String takes everything.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let mut text = String::with_capacity(2 * bytes.len());
+    push_hex(bytes, &mut text);
+    text
 }
 
 #[cfg(test)]

@@ -454,7 +454,7 @@ mod tests {
         let mut bench = Bench::new();
         bench.good(0);
         let window = Window { from: bench.now.clock, until: bench.now.clock + 7_200 };
-        assert!(bench.state.switches.add_maintenance(window, bench.now.clock));
+        bench.state.switches.plan(window.into(), bench.now.clock).unwrap();
         for _ in 0..10 {
             bench.bad(10);
         }

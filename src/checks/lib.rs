@@ -54,12 +54,15 @@ mod carriers;
 pub mod select;
 pub mod allowance;
 pub mod schedule;
+pub mod disclosure;
 pub mod explain;
+pub mod propagation;
 pub mod replay;
 pub mod listing;
 #[cfg(feature = "checkin")]
 pub mod checkin;
 pub mod notice;
+pub mod trouble;
 
 #[cfg(test)]
 mod laws;

@@ -6,14 +6,20 @@
 //!
 //! [`due`] decides from what is the case now and from what was told ([`Told`], which is kept with the mirror).
 //! It counts a notice as told: whether a webhook has taken it is up to who sends it, and a webhook that fails
-//! for ever must not pile up notices.
+//! for ever must not pile up notices. One that is dropped counts as not told again ([`Outbox::dropped`]).
+//!
+//! How long something lasts is measured in credited time ([`Moment`]): a clock that was set makes no notices, and
+//! keeps none back. Only dates of others, of certificates and of versions of the primary, are compared with the clock.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::Hasher as _;
 
 use model::date::Timestamp;
+use rustc_hash::FxHasher;
 use serde::{Deserialize, Serialize};
 
 use super::class::FailureClass;
+use super::moment::Moment;
 
 /// The most items of a notice; of further ones only the number is told.
 pub const MAX_ITEMS: usize = 100;
@@ -34,13 +40,33 @@ pub enum NoticeClass {
     Behind,
 }
 
+impl NoticeClass {
+    /// Whether it is one that a mirror recovers from.
+    fn is_trouble(self) -> bool {
+        matches!(self, Self::Down | Self::Disabled)
+    }
+
+    /// The word for it, as it is written.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Disabled => "disabled",
+            Self::Recovered => "recovered",
+            Self::Certificate => "certificate",
+            Self::Behind => "behind",
+        }
+    }
+}
+
 /// Something that is the case with a mirror now.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Condition {
     /// It answers at none of its URLs.
     Down {
-        /// Since when, in seconds since 1970.
-        since: u64,
+        /// Since when.
+        since: Moment,
+        /// Whether something of it has worked when it was tried last: it may be up again.
+        is_returning: bool,
         /// Why.
         class: FailureClass,
         /// What was seen, on one line; may be empty.
@@ -48,8 +74,8 @@ pub enum Condition {
     },
     /// It was disabled by us.
     Disabled {
-        /// Since when, in seconds since 1970.
-        since: u64,
+        /// Since when.
+        since: Moment,
     },
     /// A URL has a certificate.
     Certificate {
@@ -64,6 +90,8 @@ pub enum Condition {
         repository: String,
         /// Since when the primary has another version, in seconds since 1970.
         since: u64,
+        /// When its version was seen last, in seconds since 1970.
+        checked: u64,
     },
 }
 
@@ -91,17 +119,91 @@ impl Default for Rules {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Told {
-    /// When the last notice of a class was told, in seconds since 1970.
+    /// When the last notice of a class was told, in credited time.
     last: BTreeMap<NoticeClass, u64>,
-    /// What was told and is still so: what it is about, and its time.
-    open: BTreeMap<NoticeClass, BTreeSet<(String, u64)>>,
+    /// What was told and is still so: hashes of what it is about.
+    open: BTreeMap<NoticeClass, BTreeSet<u64>>,
     /// Whether it was told that the mirror is down or disabled, and not yet that it has recovered.
     is_in_trouble: bool,
+    /// Whether a webhook has taken that.
+    is_trouble_taken: bool,
+    /// Since when some repository is behind, in credited time; `None` if none is.
+    behind_since: Option<u64>,
+}
+
+impl Told {
+    /// Whether the last notice of a class was long enough ago.
+    fn may_tell(&self, class: NoticeClass, now: Moment, rules: &Rules) -> bool {
+        let last = self.last.get(&class);
+        last.is_none_or(|last| now.credited >= last.saturating_add(rules.pause))
+    }
+
+    /// Nobody has got the notice of a class.
+    fn forget(&mut self, class: NoticeClass) {
+        self.open.remove(&class);
+        self.last.remove(&class);
+        let is_told = self.open.keys().any(|class| class.is_trouble());
+        self.is_in_trouble &= self.is_trouble_taken || is_told;
+    }
+}
+
+/// What is to be told of a mirror, and what was. It is kept with the mirror, so that nothing is lost and nothing is
+/// told twice but what a crash has cut off.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outbox {
+    told: Told,
+    /// Notices that nobody has taken yet: at most one of each class, the latest.
+    open: Vec<Notice>,
+}
+
+impl Outbox {
+    /// Adds the notices that are due.
+    pub fn update(&mut self, mirror: &str, conditions: &[Condition], now: Moment, rules: &Rules) {
+        for notice in due(mirror, conditions, &mut self.told, now, rules) {
+            self.open.retain(|open| open.notice != notice.notice);
+            self.open.push(notice);
+        }
+    }
+
+    /// The notices that nobody has taken yet.
+    pub fn open(&self) -> &[Notice] {
+        &self.open
+    }
+
+    /// Removes a notice that was taken.
+    pub fn delivered(&mut self, id: &str) {
+        if let Some(notice) = self.remove(id) {
+            let is_trouble = notice.notice.is_trouble() && self.told.is_in_trouble;
+            self.told.is_trouble_taken |= is_trouble;
+        }
+    }
+
+    /// Removes a notice that nobody has taken. What it is about was told to nobody, so it is told again if it is still
+    /// so.
+    pub fn dropped(&mut self, id: &str) {
+        if let Some(notice) = self.remove(id) {
+            self.told.forget(notice.notice);
+        }
+    }
+
+    fn remove(&mut self, id: &str) -> Option<Notice> {
+        let at = self.open.iter().position(|open| open.id == id)?;
+        Some(self.open.remove(at))
+    }
+
+    /// Whether there is nothing to be written.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The body of a webhook.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Notice {
+    /// What makes it one: a notice that comes twice has the same.
+    pub id: String,
     /// The version of this form: 1. Fields may be added to it.
     pub version: u32,
     /// What it is about.
@@ -119,7 +221,8 @@ pub struct Notice {
 }
 
 /// A part of a notice.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Item {
     /// Since when it is so, or when it will be, in seconds since 1970.
     pub time: u64,
@@ -134,86 +237,105 @@ pub fn due(
     mirror: &str,
     conditions: &[Condition],
     told: &mut Told,
-    now: u64,
+    now: Moment,
     rules: &Rules,
 ) -> Vec<Notice> {
+    let is_behind =
+        conditions.iter().any(|condition| matches!(condition, Condition::Behind { .. }));
+    told.behind_since =
+        is_behind.then(|| told.behind_since.map_or(now.credited, |since| since.min(now.credited)));
     let mut lasting: BTreeMap<NoticeClass, Vec<Item>> = BTreeMap::new();
     for condition in conditions {
-        if let Some((class, item)) = condition.find_lasting(now, rules) {
+        if let Some((class, item)) = condition.find_lasting(now, told, rules) {
             lasting.entry(class).or_default().push(item);
         }
     }
     // What is over can be told again when it comes back.
-    told.open.retain(|class, _| lasting.contains_key(class));
+    let is_down = conditions.iter().any(|condition| matches!(condition, Condition::Down { .. }));
+    told.open
+        .retain(|class, _| lasting.contains_key(class) || (*class == NoticeClass::Down && is_down));
     let mut notices = Vec::new();
     for (class, mut items) in lasting {
+        let now_open: BTreeSet<u64> = items.iter().map(|item| item.hash(class, now)).collect();
         items.sort_unstable();
         let more = items.len().saturating_sub(MAX_ITEMS);
         items.truncate(MAX_ITEMS);
-        let now_open: BTreeSet<_> =
-            items.iter().map(|item| (item.subject.clone(), item.time)).collect();
+        let may_tell = told.may_tell(class, now, rules);
         let open = told.open.entry(class).or_default();
-        let is_known = now_open.is_subset(open);
-        if is_known
-            || told.last.get(&class).is_some_and(|last| now < last.saturating_add(rules.pause))
-        {
+        if now_open.is_subset(open) || !may_tell {
             open.retain(|item| now_open.contains(item));
             continue;
         }
         *open = now_open;
-        told.last.insert(class, now);
-        told.is_in_trouble |= matches!(class, NoticeClass::Down | NoticeClass::Disabled);
-        notices.push(Notice::new(class, mirror, now, items, more));
+        told.last.insert(class, now.credited);
+        told.is_in_trouble |= class.is_trouble();
+        notices.push(Notice::new(class, mirror, now.clock, items, more));
     }
     let is_trouble = |condition: &Condition| {
         matches!(condition, Condition::Down { .. } | Condition::Disabled { .. })
     };
-    let may_tell = told
-        .last
-        .get(&NoticeClass::Recovered)
-        .is_none_or(|last| now >= last.saturating_add(rules.pause));
+    let may_tell = told.may_tell(NoticeClass::Recovered, now, rules);
     if told.is_in_trouble && may_tell && !conditions.iter().any(is_trouble) {
         told.is_in_trouble = false;
-        told.last.insert(NoticeClass::Recovered, now);
-        notices.push(Notice::new(NoticeClass::Recovered, mirror, now, Vec::new(), 0));
+        told.is_trouble_taken = false;
+        told.last.insert(NoticeClass::Recovered, now.credited);
+        notices.push(Notice::new(NoticeClass::Recovered, mirror, now.clock, Vec::new(), 0));
     }
     notices
 }
 
 impl Condition {
     /// What is to be told of it, if it has lasted long enough.
-    fn find_lasting(&self, now: u64, rules: &Rules) -> Option<(NoticeClass, Item)> {
+    fn find_lasting(&self, now: Moment, told: &Told, rules: &Rules) -> Option<(NoticeClass, Item)> {
+        let has_lasted = |since: u64, long: u64| now.credited >= since.saturating_add(long);
         let item = |time: u64, subject: &str, text: String| Item {
             time,
             subject: subject.to_owned(),
             text,
         };
         let (is_due, class, item) = match self {
-            Self::Down { since, class, detail } => {
+            Self::Down { since, is_returning, class, detail } => {
                 let text = match &**detail {
                     "" => class.to_string(),
                     detail => format!("{class}: {detail}"),
                 };
-                let is_due = now >= since.saturating_add(rules.down);
-                (is_due, NoticeClass::Down, item(*since, "", text))
+                let is_due = !is_returning && has_lasted(since.credited, rules.down);
+                (is_due, NoticeClass::Down, item(since.clock, "", text))
             }
             Self::Disabled { since } => {
                 let text = "it was down for too long".to_owned();
-                (true, NoticeClass::Disabled, item(*since, "", text))
+                (true, NoticeClass::Disabled, item(since.clock, "", text))
             }
             Self::Certificate { url, expires } => {
-                let is_due = now.saturating_add(rules.certificate) >= *expires;
-                let verb = if now >= *expires { "has expired" } else { "expires" };
+                let is_due = now.clock.saturating_add(rules.certificate) >= *expires;
+                let verb = if now.clock >= *expires { "has expired" } else { "expires" };
                 let text = format!("the certificate {verb} at {}", time(*expires));
                 (is_due, NoticeClass::Certificate, item(*expires, url, text))
             }
-            Self::Behind { repository, since } => {
-                let is_due = now >= since.saturating_add(rules.behind);
+            Self::Behind { repository, since, checked } => {
+                // It was seen to be so: what nobody has looked at since may be current.
+                let is_seen = *checked >= since.saturating_add(rules.behind);
+                let begin = told.behind_since.unwrap_or(now.credited);
+                let is_due = is_seen && has_lasted(begin, rules.behind);
                 let text = format!("it is behind since {}", time(*since));
                 (is_due, NoticeClass::Behind, item(*since, repository, text))
             }
         };
         is_due.then_some((class, item))
+    }
+}
+
+impl Item {
+    /// What makes it the same as one that was told. Where several machines stand behind a name, each has a certificate
+    /// of its own: of one only counts whether it has expired.
+    fn hash(&self, class: NoticeClass, now: Moment) -> u64 {
+        let mut hasher = FxHasher::default();
+        hasher.write(self.subject.as_bytes());
+        hasher.write_u64(match class {
+            NoticeClass::Certificate => u64::from(now.clock >= self.time),
+            _ => self.time,
+        });
+        hasher.finish()
     }
 }
 
@@ -240,7 +362,8 @@ impl Notice {
                 format!("{mirror}: {n} repositories are behind, the first one since {since}")
             }
         };
-        Self { version: 1, notice, mirror: mirror.to_owned(), at, text, items, more }
+        let id = format!("{mirror}-{}-{at}", notice.word());
+        Self { id, version: 1, notice, mirror: mirror.to_owned(), at, text, items, more }
     }
 
     /// The body of the request.
@@ -256,128 +379,4 @@ fn time(seconds: u64) -> Timestamp {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const START: u64 = 1_795_689_000;
-    const HOUR: u64 = 3_600;
-    const DAY: u64 = 24 * HOUR;
-
-    fn down(since: u64) -> Condition {
-        Condition::Down { since, class: FailureClass::ConnectRefused, detail: "refused".to_owned() }
-    }
-
-    fn behind(repository: &str, since: u64) -> Condition {
-        Condition::Behind { repository: repository.to_owned(), since }
-    }
-
-    fn tell(conditions: &[Condition], told: &mut Told, now: u64) -> Vec<String> {
-        let notices = due("berlin", conditions, told, now, &Rules::default());
-        notices.into_iter().map(|notice| notice.text).collect()
-    }
-
-    #[test]
-    fn an_outage_is_told_once_and_so_is_its_end() {
-        let told = &mut Told::default();
-        let is_down = [down(START)];
-        assert_eq!(tell(&is_down, told, START + HOUR - 1), [""; 0]);
-        let text = "berlin is down since 2026-11-26T10:30:00Z: connect_refused: refused";
-        assert_eq!(tell(&is_down, told, START + HOUR), [text]);
-        assert_eq!(tell(&is_down, told, START + 3 * DAY), [""; 0]);
-        let disabled = [down(START), Condition::Disabled { since: START + 4 * DAY }];
-        let text = "berlin is disabled since 2026-11-30T10:30:00Z, and visited once a day: it was down for too long";
-        assert_eq!(tell(&disabled, told, START + 4 * DAY), [text]);
-        assert_eq!(tell(&[], told, START + 5 * DAY), ["berlin has recovered"]);
-        assert_eq!(tell(&[], told, START + 6 * DAY), [""; 0]);
-    }
-
-    #[test]
-    fn a_short_outage_is_not_told_and_neither_is_its_end() {
-        let told = &mut Told::default();
-        assert_eq!(tell(&[down(START)], told, START + 600), [""; 0]);
-        assert_eq!(tell(&[], told, START + 1_200), [""; 0]);
-    }
-
-    #[test]
-    fn what_was_held_back_is_told_a_day_later_if_it_is_still_so() {
-        let told = &mut Told::default();
-        assert_eq!(tell(&[down(START)], told, START + HOUR).len(), 1);
-        assert_eq!(tell(&[], told, START + 2 * HOUR).len(), 1, "recovered");
-        let again = [down(START + 3 * HOUR)];
-        assert_eq!(tell(&again, told, START + 5 * HOUR), [""; 0]);
-        assert_eq!(tell(&again, told, START + DAY + HOUR).len(), 1);
-        assert_eq!(tell(&[], told, START + DAY + HOUR + 1), [""; 0], "told 23 hours ago");
-        assert_eq!(tell(&[], told, START + DAY + 2 * HOUR), ["berlin has recovered"]);
-    }
-
-    #[test]
-    fn repositories_share_a_notice_and_a_new_one_makes_another() {
-        let told = &mut Told::default();
-        let two = [behind("b", START), behind("a", START - DAY), behind("c", START + DAY)];
-        let text = "berlin: 2 repositories are behind, the first one since 2026-11-25T10:30:00Z";
-        assert_eq!(tell(&two, told, START + 2 * DAY), [text]);
-        assert_eq!(tell(&two[..2], told, START + 4 * DAY), [""; 0], "nothing new");
-        assert_eq!(tell(&two, told, START + 4 * DAY).len(), 1, "`c` is new");
-        assert_eq!(tell(&[], told, START + 5 * DAY), [""; 0], "no recovery");
-        assert_eq!(
-            tell(&two[..1], told, START + 6 * DAY).len(),
-            1,
-            "it was over and has come back"
-        );
-    }
-
-    #[test]
-    fn a_certificate_is_told_two_weeks_before_its_end() {
-        let told = &mut Told::default();
-        let expires =
-            |expires| [Condition::Certificate { url: "https://a.example/".to_owned(), expires }];
-        assert_eq!(tell(&expires(START + 14 * DAY), told, START - 1), [""; 0]);
-        let notices = due("berlin", &expires(START + 14 * DAY), told, START, &Rules::default());
-        let json = r#"{"version":1,"notice":"certificate","mirror":"berlin","at":1795689000,"text":"berlin: https://a.example/: the certificate expires at 2026-12-10T10:30:00Z","items":[{"time":1796898600,"subject":"https://a.example/","text":"the certificate expires at 2026-12-10T10:30:00Z"}],"more":0}"#;
-        assert_eq!(notices[0].to_json(), json);
-        assert_eq!(tell(&expires(START + 100 * DAY), told, START + 10 * DAY), [""; 0], "renewed");
-    }
-
-    #[test]
-    fn long_lists_are_cut() {
-        let many: Vec<_> = (0..250).map(|n| behind(&format!("r{n}"), START)).collect();
-        let told = &mut Told::default();
-        let notices = due("berlin", &many, told, START + 2 * DAY, &Rules::default());
-        assert_eq!((notices[0].items.len(), notices[0].more), (100, 150));
-        assert_eq!(tell(&many, told, START + 9 * DAY), [""; 0]);
-        assert!(serde_json::to_string(told).unwrap().len() < 4_000);
-    }
-
-    proptest! {
-        /// However a mirror flaps: a class at most once a day, and no recovery without trouble told before.
-        #[test]
-        fn no_class_is_told_twice_a_day(steps in proptest::collection::vec((0..30 * HOUR, 0..8_u8, 0..40 * HOUR), 1..60)) {
-            let (mut told, mut now) = (Told::default(), START);
-            let mut last: BTreeMap<NoticeClass, u64> = BTreeMap::new();
-            let mut is_open = false;
-            for (wait, what, age) in steps {
-                now += wait;
-                let mut conditions = Vec::new();
-                if what & 1 != 0 { conditions.push(down(now - age)); }
-                if what & 2 != 0 { conditions.push(behind("a", now - 2 * age)); }
-                if what & 4 != 0 { conditions.push(Condition::Disabled { since: now - age }); }
-                let saved = serde_json::to_string(&told).unwrap();
-                told = serde_json::from_str(&saved).unwrap();
-                for notice in due("m", &conditions, &mut told, now, &Rules::default()) {
-                    let before = last.insert(notice.notice, now);
-                    prop_assert!(before.is_none_or(|before| now - before >= DAY));
-                    match notice.notice {
-                        NoticeClass::Recovered => {
-                            prop_assert!(is_open && what & 5 == 0);
-                            is_open = false;
-                        }
-                        NoticeClass::Down | NoticeClass::Disabled => is_open = true,
-                        _ => {}
-                    }
-                }
-            }
-        }
-    }
-}
+mod tests;

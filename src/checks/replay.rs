@@ -5,6 +5,7 @@
 //! each other are judged together, when something else follows them.
 
 use std::io::{BufRead, Read as _};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -117,11 +118,13 @@ impl Checks {
             return;
         }
         let clock = self.register.progress.now.clock;
-        let switches = &mut self.register.mirrors.entry(mirror).or_default().switches;
+        let state = self.register.mirrors.entry(mirror).or_default();
+        let switches = &mut Arc::make_mut(state).switches;
         match turn {
             Turn::Pause(pause) => switches.paused = Some(pause),
             Turn::Resume => switches.paused = None,
-            Turn::Maintenance(window) => _ = switches.add_maintenance(window, clock),
+            // What makes no sense is not planned, as it would not be live.
+            Turn::Maintenance(window) => drop(switches.plan(window.into(), clock)),
             Turn::Recheck => switches.is_recheck_asked = true,
         }
     }

@@ -1,6 +1,7 @@
 //! All mirrors, and the visits of a round judged together: what fails everywhere is a fault of our own.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::distrust::Holders;
 use crate::history::History;
@@ -23,8 +24,8 @@ const MANY: usize = 12;
 pub struct Register {
     /// How far checks have come.
     pub progress: Progress,
-    /// By the key of the mirror.
-    pub mirrors: BTreeMap<String, MirrorState>,
+    /// By the key of the mirror. A copy of the register shares those that do not change meanwhile.
+    pub mirrors: BTreeMap<String, Arc<MirrorState>>,
 }
 
 /// What came of a round.
@@ -42,7 +43,7 @@ impl Register {
         let now = self.progress.now;
         self.mirrors.retain(|key, state| match inventory.mirrors.get(key) {
             Some(entry) => {
-                state.retain(entry, now);
+                Arc::make_mut(state).retain(entry, now);
                 true
             }
             None => false,
@@ -69,9 +70,10 @@ impl Register {
             self.progress.now = now;
             self.progress.started.get_or_insert(now);
             if !self.mirrors.contains_key(&visit.mirror) {
-                self.mirrors.insert(visit.mirror.clone(), MirrorState::default());
+                self.mirrors.insert(visit.mirror.clone(), Arc::default());
             }
             let Some(state) = self.mirrors.get_mut(&visit.mirror) else { continue };
+            let state = Arc::make_mut(state);
             let summary = summarize(visit, state, now);
             state.last_visit = Some(summary);
             state.recents.note(now, &summary.seen);
@@ -101,6 +103,7 @@ impl Register {
         for (visit, entry, now) in judged {
             let now = now.held(self.progress.now.credited);
             let Some(state) = self.mirrors.get_mut(&visit.mirror) else { continue };
+            let state = Arc::make_mut(state);
             state.recents.hold(now.credited);
             let distrusted = &distrusted;
             let context = Context { settings, history, entry, now, own_fault, distrusted };
@@ -138,13 +141,14 @@ impl Register {
     fn find_own_fault(&mut self, settings: &Settings) -> (OwnFault, bool) {
         let now = self.progress.now;
         let counts = Counts { settings, now };
-        let count = |shared| counts.shared(shared, self.mirrors.values());
+        let states = || self.mirrors.values().map(Arc::as_ref);
+        let count = |shared| counts.shared(shared, states());
         let (v4, v6) = (count(Shared::V4), count(Shared::V6));
         let (plain, tls) = (count(Shared::Plain), count(Shared::Tls));
         let content = count(Shared::Content);
-        let whole = counts.whole(self.mirrors.values());
-        let n_mirrors = counts.n_mirrors(self.mirrors.values());
-        let is_open = n_mirrors < MANY && counts.has_doubt(self.mirrors.values());
+        let whole = counts.whole(states());
+        let n_mirrors = counts.n_mirrors(states());
+        let is_open = n_mirrors < MANY && counts.has_doubt(states());
         // What so many have in common is ours for a day, then it is theirs.
         let lasts = |is_it: bool, since: &mut Option<Moment>| {
             let first = *since.get_or_insert(now);
@@ -225,7 +229,8 @@ impl Register {
         if is_over && !own_fault.all {
             self.progress.settled = Some(now);
             for key in inventory.mirrors.keys() {
-                self.mirrors.entry(key.clone()).or_default().is_proven = true;
+                let state = self.mirrors.entry(key.clone()).or_default();
+                Arc::make_mut(state).is_proven = true;
             }
         }
     }

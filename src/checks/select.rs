@@ -83,7 +83,7 @@ fn select_among(
         .mirrors
         .iter()
         .map(|(key, entry)| {
-            let state = register.mirrors.get(key).unwrap_or(&unvisited);
+            let state = register.mirrors.get(key).map_or(&unvisited, |state| &**state);
             Candidate::new(key, entry, state, view)
         })
         .collect();
@@ -403,7 +403,7 @@ mod tests {
                 ..RepositoryState::default()
             };
             state.repositories.insert(REPODATA.into(), repository);
-            register.mirrors.insert(key, state);
+            register.mirrors.insert(key, state.into());
         }
         let version = |digit, replaced| PrimaryVersion { sha256: hash(digit), replaced };
         let scan = |scanned, versions: Vec<PrimaryVersion>| PrimaryScan {
@@ -478,7 +478,7 @@ mod tests {
                 let directory =
                     DirectoryState { checked, is_incomplete, n_missing, ..Default::default() };
                 state.directories.insert("iso".into(), directory);
-                register.mirrors.insert(key, state);
+                register.mirrors.insert(key, state.into());
             }
             register.progress =
                 Progress { now: now(), settled: Some(now()), ..Progress::default() };
@@ -548,7 +548,7 @@ mod tests {
             let (mut register, mut inventory) = (Register::default(), Inventory::default());
             for (n, (entry, state)) in mirrors.into_iter().enumerate() {
                 inventory.mirrors.insert(format!("m{n}"), entry);
-                register.mirrors.insert(format!("m{n}"), state);
+                register.mirrors.insert(format!("m{n}"), std::sync::Arc::new(state));
             }
             register.progress = Progress { now: now(), settled: Some(now()), ..Progress::default() };
             let (settings, history) = (Settings::default(), History::default());

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 use super::config_file::ConfigArgs;
-use super::task::AskArgs;
+use super::task::{AskArgs, WaitArgs};
 use crate::config::sections::data::InputOptions;
 use crate::config::values::control::Redirects;
 
@@ -21,7 +21,11 @@ Examples:
   mirrorlistd mirror list --hidden
       What the process that visits mirrors leaves out of the lists, and why.
   mirrorlistd mirror show berlin
+  mirrorlistd mirror check berlin
+      Have that process visit the mirror now, and wait for what comes of it.
   mirrorlistd mirror pause berlin --reason 'moves to another rack'
+  mirrorlistd mirror pause berlin --from 2026-11-28T02:00:00Z --until 2026-11-28T05:00:00Z --reason 'new disks'
+      Plan maintenance, which begins and ends by itself.
 
 Exit status: 0 nothing is wrong, 1 something is wrong with the mirror, the data or the network,
 2 the command line or the configuration is.";
@@ -58,13 +62,19 @@ pub enum MirrorCommand {
     /// Show what keeps one mirror in the lists or out of them, and what has happened to it
     #[command(args_override_self = true)]
     Show(MirrorKeyArgs),
-    /// Leave a mirror out of all lists until it is resumed
+    /// Have a running process visit one mirror now, whether it is due or not, and wait for that
+    ///
+    /// Unlike `visit`, it counts: what is seen is judged with what was known before. If the checks had switched the
+    /// mirror off, a good visit switches it on again.
+    #[command(args_override_self = true)]
+    Check(MirrorCheckArgs),
+    /// Leave a mirror out of all lists until it is resumed, or for a time of maintenance
     ///
     /// It is in effect with the compile that follows the next look at mirrors, within minutes. The mirror is still
-    /// visited.
+    /// visited; in maintenance, its failures do not count.
     #[command(args_override_self = true)]
     Pause(MirrorPauseArgs),
-    /// End the pause of a mirror
+    /// End the pause of a mirror, and its maintenance, also what is still to come
     #[command(args_override_self = true)]
     Resume(MirrorKeyArgs),
 }
@@ -91,6 +101,23 @@ pub struct MirrorKeyArgs {
     pub ask: AskArgs,
 }
 
+/// `mirrorlistd mirror check`.
+#[derive(Args, Clone, Debug)]
+pub struct MirrorCheckArgs {
+    /// The key of the mirror: its name in the catalog, or the id of its host in MirrorManager
+    #[arg(value_name = "KEY")]
+    pub key: String,
+    /// Do not wait
+    #[arg(short, long, conflicts_with = "timeout")]
+    pub detach: bool,
+    /// How to wait.
+    #[command(flatten)]
+    pub wait: WaitArgs,
+    /// Whom to ask, and how to print.
+    #[command(flatten)]
+    pub ask: AskArgs,
+}
+
 /// `mirrorlistd mirror pause`.
 #[derive(Args, Clone, Debug)]
 pub struct MirrorPauseArgs {
@@ -100,6 +127,12 @@ pub struct MirrorPauseArgs {
     /// Why, for whoever looks at it later
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
+    /// When maintenance begins: 2026-11-26T12:00:00Z, with another offset if there is one, or a day, in UTC; now if it is not said
+    #[arg(long, value_name = "TIME", requires = "until")]
+    pub from: Option<String>,
+    /// When it ends by itself
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
     /// Whom to ask, and how to print.
     #[command(flatten)]
     pub ask: AskArgs,

@@ -125,6 +125,14 @@ impl Outcome {
                 _ => self.warn(format!("{error} (for the user of this command)")),
             }
         }
+        let checks = options.checks.as_ref();
+        let webhook = checks.and_then(|checks| checks.webhook.as_ref());
+        if let Some(file) = webhook.and_then(|webhook| webhook.secret_file.as_ref())
+            && let Err(error) = control::access::secret_file::read(file)
+        {
+            // It may be written later, and belong to the user of the service.
+            self.warn(format!("{error} (for the user of this command)"));
+        }
         // The folder of the store is made at the start.
         let snapshot =
             Some(&site.snapshot).filter(|path| path.parent() != state.map(|path| &**path));

@@ -27,6 +27,8 @@ impl OptionValue for super::values::control::SiteName {}
 #[cfg(feature = "control")]
 impl OptionValue for super::values::control::PostgresAddress {}
 #[cfg(feature = "control")]
+impl OptionValue for super::values::control::WebhookUrl {}
+#[cfg(feature = "control")]
 impl OptionValue for super::values::control::Contact {}
 impl OptionValue for Fallback {}
 

@@ -25,6 +25,7 @@ use crate::freshness::{Freshness, PublishTimes};
 use crate::kinds::{self, compile, geography, purge, scan};
 use crate::mirrors::VISIT;
 use crate::mirrors::checker::{Checker, make_findings};
+use crate::mirrors::surveys::Surveys;
 use crate::options::{Options, Site, StoreLocation};
 use crate::trigger::{self, Trigger};
 use runtime::supervise::{Supervisor, Thread};
@@ -71,6 +72,8 @@ pub struct Handle {
     pub store_times: Arc<StoreTimes>,
     /// What is known of mirrors; `None` if they are not visited.
     pub(crate) checker: Option<Arc<Checker>>,
+    /// What is told to everybody of mirrors.
+    pub(crate) surveys: Surveys,
     freshness: Arc<Freshness>,
     state: Arc<Mutex<State>>,
 }
@@ -176,6 +179,7 @@ impl Control {
             options: Arc::new(options),
             store_times,
             checker,
+            surveys: Surveys::default(),
             freshness,
             state: Arc::new(Mutex::new(State { node, trouble: None, missing: None })),
         };
@@ -466,8 +470,15 @@ async fn triggers(handle: Handle) {
             None => std::future::pending().await,
         }
     };
+    let on_mirrors = async {
+        match &handle.checker {
+            Some(checker) => checker.keep_surveys(&handle.surveys).await,
+            None => std::future::pending().await,
+        }
+    };
     let is_working = || handle.is_working();
     tokio::join!(
+        on_mirrors,
         on_inputs,
         on_tables,
         on_tree,

@@ -21,6 +21,7 @@ pub mod component;
 pub mod pages;
 pub mod mirrors;
 pub mod part;
+pub mod public;
 
 pub use component::{Control, Handle};
 pub use options::Options;

@@ -6,9 +6,11 @@ use std::time::Duration;
 use crate::mirrors::VISIT;
 use model::families::IpVersion;
 use scan::TreeSource;
+use serve::http::socket::Address;
 use serve::reload::Shrink;
 use sources::{CatalogFormat, GeographyFiles, Inputs, MirrorManagerFiles, TextCatalog};
 use visits::redirect::RedirectPolicy;
+use visits::target::Target;
 
 /// All of them.
 #[derive(Clone, Debug)]
@@ -32,6 +34,8 @@ pub struct Options {
     pub every: Every,
     /// How mirrors are visited; `None` if they are not.
     pub checks: Option<Checks>,
+    /// Where pages of mirrors are shown to everybody; `None` if they are not.
+    pub public_pages: Option<PublicPages>,
     /// How long ended tasks are kept.
     pub keep: Duration,
     /// How many tasks may run at the same time, on all nodes together.
@@ -201,6 +205,32 @@ pub struct Checks {
     pub require_all_families: bool,
     /// How many times faster than the clock their time goes: 1, but for tests.
     pub speed: u64,
+    /// Who is told what has happened to mirrors; `None` if nobody is.
+    pub webhook: Option<Webhook>,
+}
+
+/// Where pages of mirrors are shown to everybody.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PublicPages {
+    /// Where to listen.
+    pub address: Address,
+    /// The most connections at the same time.
+    pub max_connections: usize,
+}
+
+/// Who is told what has happened to mirrors.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Webhook {
+    /// The URL, which may hold a secret: it is not shown.
+    pub url: Target,
+    /// The file with the secret with which notices are signed; `None` if they are not.
+    pub secret_file: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Webhook(…)")
+    }
 }
 
 /// How many tasks may run at the same time, by the resource that they take.

@@ -11,10 +11,15 @@ use crate::api::{self, Api};
 use crate::component::Handle;
 use crate::metrics::{self, Sources};
 use crate::pages;
+use crate::pages::mirrors::MirrorPages;
 
 /// The rows of the index: pages first.
 static INDEX: LazyLock<Vec<(&str, &str)>> =
     LazyLock::new(|| pages::PATHS.iter().chain(api::INDEX).copied().collect());
+
+/// The same, where mirrors are visited.
+static INDEX_WITH_MIRRORS: LazyLock<Vec<(&str, &str)>> =
+    LazyLock::new(|| INDEX.iter().chain(pages::mirrors::PATHS).copied().collect());
 
 /// Background work as a part of the operator's listener.
 pub struct ControlPart {
@@ -22,6 +27,7 @@ pub struct ControlPart {
     access: Arc<Access>,
     sources: Sources,
     handle: Handle,
+    mirrors: MirrorPages,
 }
 
 impl ControlPart {
@@ -40,29 +46,50 @@ impl ControlPart {
         let own = Arc::new(move || Some(for_api.node()));
         let api = Api::new(handle.tasks.clone(), Arc::clone(&access), own)
             .with_mirrors(handle.checker.clone());
-        Ok(Self { api, access, sources, handle })
+        let mirrors = MirrorPages::new(handle.surveys.clone());
+        Ok(Self { api, access, sources, handle, mirrors })
+    }
+}
+
+impl ControlPart {
+    /// Whether there is a page of mirrors at this path.
+    fn has_mirrors(&self, path: &str) -> bool {
+        self.handle.checker.is_some() && pages::mirrors::answers(path)
     }
 }
 
 impl AdminPart for ControlPart {
     fn index(&self) -> &'static [(&'static str, &'static str)] {
-        &INDEX
+        match self.handle.checker {
+            Some(_) => &INDEX_WITH_MIRRORS,
+            None => &INDEX,
+        }
     }
 
     fn pages(&self) -> &'static [(&'static str, &'static str)] {
-        &[("/tasks", "Tasks")]
+        match self.handle.checker {
+            Some(_) => &[("/tasks", "Tasks"), ("/mirrors", "Mirrors")],
+            None => &[("/tasks", "Tasks")],
+        }
     }
 
     fn answers(&self, path: &str) -> bool {
-        Api::answers(path) || pages::answers(path)
+        Api::answers(path) || pages::answers(path) || self.has_mirrors(path)
     }
 
     fn waits(&self, request: &PartRequest) -> Waiting {
         Api::waits(request)
     }
 
+    fn longest_body(&self, path: &str) -> usize {
+        Api::longest_body(path)
+    }
+
     fn answer(&self, request: PartRequest, layout: PageLayout) -> PartFuture<'_, PartReply> {
         Box::pin(async move {
+            if self.has_mirrors(&request.path) {
+                return self.mirrors.answer(&request, layout).await;
+            }
             match pages::answers(&request.path) {
                 true => {
                     let own = self.handle.node();

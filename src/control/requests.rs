@@ -87,6 +87,16 @@ impl<'t> Requests<'t> {
         Self { tasks, own_boot: own.map(|node| node.status().boot) }
     }
 
+    /// What [`Self::of_parts`] makes it from, to ask in the background.
+    pub(crate) fn to_parts(&self) -> (Tasks, Option<String>) {
+        (self.tasks.clone(), self.own_boot.clone())
+    }
+
+    /// Asks for these tasks, in the process that its node has, if there is one.
+    pub(crate) fn of_parts((tasks, own_boot): &'t (Tasks, Option<String>)) -> Self {
+        Self { tasks, own_boot: own_boot.clone() }
+    }
+
     /// The tasks.
     pub(crate) fn tasks(&self) -> &'t Tasks {
         self.tasks

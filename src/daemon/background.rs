@@ -5,8 +5,12 @@ use std::sync::Arc;
 use crate::config::Config;
 use runtime::supervise::Supervisor;
 use serve::admin::part::AdminPart;
+use serve::admin::{Admin, AdminState};
+use serve::http::watchdog::Timeouts;
 
 use super::error::Error;
+#[cfg(feature = "control")]
+use super::public_pages;
 
 /// The background work of this process; empty where none is configured, or this build has none.
 pub(super) struct Background {
@@ -35,6 +39,23 @@ impl Background {
             Ok(Arc::new(control::part::ControlPart::new(control.handle().clone(), hosts())?))
         };
         self.control.iter().map(part).collect()
+    }
+
+    /// Starts the listener of pages for everybody, if there is to be one.
+    pub(super) fn start_pages(
+        &self,
+        state: &AdminState,
+        timeouts: Timeouts,
+    ) -> Result<Option<Admin>, Error> {
+        let Some(control) = &self.control else { return Ok(None) };
+        public_pages::start(control.handle(), state, timeouts)
+    }
+
+    /// How many files that listener may have open.
+    pub(super) fn n_pages(&self) -> usize {
+        let options = self.control.as_ref().map(|control| &control.handle().options);
+        let pages = options.and_then(|options| options.public_pages.as_ref());
+        pages.map_or(0, |pages| 1 + pages.max_connections)
     }
 
     /// Asks for the data as they are now.
@@ -66,6 +87,14 @@ impl Background {
 
     pub(super) fn parts(&self, _: &Config) -> Result<Vec<Arc<dyn AdminPart>>, Error> {
         Ok(Vec::new())
+    }
+
+    pub(super) fn start_pages(&self, _: &AdminState, _: Timeouts) -> Result<Option<Admin>, Error> {
+        Ok(None)
+    }
+
+    pub(super) fn n_pages(&self) -> usize {
+        0
     }
 
     pub(super) fn begin(&self) {}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::error::{Error, failed_to};
+use super::public_pages;
 use super::threads::SupervisedThreads;
 use crate::config::Config;
 use control::Control;
@@ -36,19 +37,23 @@ pub fn run(
 
 async fn work(
     config: Config,
-    options: control::Options,
+    mut options: control::Options,
     mut threads: SupervisedThreads,
     log: LineWriter,
     announce: impl FnOnce(),
 ) -> Result<(), Error> {
     let mut events = Events::install().map_err(failed_to("install signal handlers"))?;
     let supervisor = threads.supervisor.clone();
+    if let Some(pages) = &mut options.public_pages {
+        public_pages::fit_connections(pages);
+    }
     let control = Control::start(options, &supervisor)?;
     let drain = Arc::new(Drain::default());
     let state = AdminState::without_server(Arc::clone(&drain), supervisor.clone(), log);
     let hosts = config.admin.as_ref().and_then(|admin| admin.hosts.clone()).unwrap_or_default();
     let part = ControlPart::new(control.handle().clone(), hosts)?;
     let state = state.with_parts(vec![Arc::new(part)]);
+    let pages = public_pages::start(control.handle(), &state, config.http.timeouts)?;
     let admin = match config.admin {
         Some(options) => {
             let address = options.address.clone();
@@ -96,7 +101,7 @@ async fn work(
     // A second signal does not cut it short: the deadline is short already.
     control.stop().await;
     tracing::info!("stopped");
-    drop(admin);
+    drop((admin, pages));
     failed.map_or(Ok(()), Err)
 }
 

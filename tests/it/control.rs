@@ -340,7 +340,7 @@ fn what_makes_no_sense_is_refused_in_one_line() {
             "control.toml:3: `store` excludes",
         ),
         (
-            "[control]\nstore = 'mysql://secret@a/b'\n",
+            "[control]\nstore = 'mysql://hunter2@a/b'\n",
             "control.toml:2: an address of PostgreSQL begins",
         ),
         ("[control]\nnode = 'a b'\n", "control.toml:2: `a b` is no name of a node"),
@@ -355,7 +355,7 @@ fn what_makes_no_sense_is_refused_in_one_line() {
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{text}: {told}");
         assert!(told.contains(expected), "{text}: {told}");
-        assert!(!told.contains("secret"), "{told}");
+        assert!(!told.contains("hunter2"), "{told}");
         assert_eq!(told.lines().count(), 1, "{told}");
     }
 }
@@ -372,6 +372,21 @@ fn a_token_file_that_others_may_read_is_a_fault_of_the_configuration() {
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{told}");
     assert!(told.contains("/tokens: has mode 644"), "{told}");
+}
+
+#[test]
+fn a_secret_that_cannot_sign_is_a_fault_of_the_configuration() {
+    let more = "findings_file = 'HERE/state/findings.json'";
+    let webhook = "visit_mirrors = true\nwebhook = 'https://hooks.example.org/'";
+    let folder = site(more, &format!("{webhook}\nwebhook_secret_file = 'HERE/secret'"));
+    let secret = folder.path().join("secret");
+    fs::write(&secret, "short\n").unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    let config = folder.path().join("control.toml");
+    let output = run(&["control", "--config", config.to_str().unwrap(), "--admin", "127.0.0.1:0"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("/secret: has no secret of 16 characters"), "{told}");
 }
 
 #[test]

@@ -33,6 +33,7 @@ mod control;
 #[cfg(feature = "control")]
 mod mirror_commands;
 #[cfg(feature = "control")]
+mod mirror_owners;
 mod mirror_sweeps;
 #[cfg(feature = "control")]
 mod store_move;

@@ -1,7 +1,7 @@
 //! Visits that a server makes by itself, of mirrors on loopback, and what clients get after them.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::Output;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use lab::mirror::{Behaviour, Mirror};
 use serde_json::Value;
 
 use crate::scan::{Tree, repomd};
-use crate::server::{Server, patient, run, wait_until};
+use crate::server::{Client, HasBody, Response, Server, free_port, patient, run, wait_until};
 
 const REPOMD: &str = "9/x86_64/repodata/repomd.xml";
 const KEYS: [&str; 3] = ["berlin", "lima", "oslo"];
@@ -20,6 +20,8 @@ struct Site {
     server: Server,
     tree: Tree,
     mirrors: Vec<LoopbackMirror>,
+    /// Where pages of mirrors are for everybody.
+    pages: SocketAddr,
 }
 
 impl Site {
@@ -48,10 +50,12 @@ impl Site {
             mirrors.push(served);
         }
         fs::write(path("catalog.toml"), catalog).unwrap();
+        let pages = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let config = format!(
             "catalog = '{}'\nindex = '{}'\nfindings_file = '{}'\nlog = 'none'\n\
              admin.listen = 'unix:{}'\n\n[control]\nstate = '{}'\nvisit_mirrors = true\n\
-             visits_every = 1\nvisit_over = ['ipv4']\nallow_private_targets = true\n",
+             visits_every = 1\nvisit_over = ['ipv4']\nallow_private_targets = true\n\
+             public_pages = '{pages}'\n",
             path("catalog.toml"),
             path("index"),
             path("findings"),
@@ -60,7 +64,7 @@ impl Site {
         );
         let file = path("control.toml");
         fs::write(&file, patient(&config)).unwrap();
-        Self { server: Server::start_in(folder, &["--config", &file]), tree, mirrors }
+        Self { server: Server::start_in(folder, &["--config", &file]), tree, mirrors, pages }
     }
 
     /// Runs a command of the program against the server.
@@ -74,6 +78,13 @@ impl Site {
         let mirror = format!("mirror={key}");
         let visit = self.ask(&["task", "run", "mirror.visit", &mirror, "--json", "--quiet"]);
         serde_json::from_slice(&visit.stdout).ok()
+    }
+
+    /// What everybody gets who asks so for a page, with further header fields.
+    fn page(&self, request: &str, fields: &str) -> Response {
+        let mut client = Client::connect(self.pages);
+        client.send(&format!("{request} HTTP/1.1\r\nHost: mirrors.example.org\r\n{fields}\r\n"));
+        client.read_response(if request.starts_with("HEAD") { HasBody::No } else { HasBody::Yes })
     }
 
     /// Which mirrors clients get.
@@ -128,4 +139,49 @@ fn mirrors_are_visited_and_what_they_lack_is_not_listed() {
     assert_eq!(hidden["mirrors"][0]["why"], "paused");
     assert!(site.ask(&["mirror", "resume", "berlin"]).status.success());
     site.wait_for(&KEYS);
+}
+
+#[test]
+fn everybody_may_see_pages_of_mirrors_and_nothing_else() {
+    let site = Site::new();
+    let get = |path: &str| site.page(&format!("GET {path}"), "");
+    wait_until("mirrors are visited", || site.visit("oslo").is_some());
+    wait_until("what was seen is on a page", || {
+        let page = get("/mirror/oslo");
+        page.status() == 200 && page.body.contains("IPv4\u{a0}works")
+    });
+    let first = get("/");
+    assert_eq!((first.status(), first.header("location")), (303, Some("/mirrors")));
+    let list = get("/mirrors");
+    assert!(KEYS.iter().all(|key| list.body.contains(&format!("/mirror/{key}"))), "{}", list.body);
+    let tag = list.header("etag").unwrap();
+    let known = site.page("GET /mirrors", &format!("If-None-Match: {tag}\r\n"));
+    // It may be another one meanwhile.
+    let is_same = get("/mirrors").header("etag") == Some(tag);
+    assert!(known.status() == 304 || !is_same, "{known:?}");
+    let head = site.page("HEAD /mirrors", "");
+    assert_eq!((head.status(), head.body.len()), (200, 0));
+    let all: Value = serde_json::from_str(&get("/mirrors.json").body).unwrap();
+    assert_eq!(all["mirrors"].as_array().unwrap().len(), KEYS.len(), "{all}");
+    let status: Value = serde_json::from_str(&get("/mirrors/status.json").body).unwrap();
+    assert_eq!(status["version"], 3);
+    assert_eq!(get("/mirrors/mirmon.state").body.lines().count(), KEYS.len());
+    for path in [
+        "/metrics",
+        "/healthz",
+        "/readyz",
+        "/status",
+        "/explain",
+        "/tasks",
+        "/api/v1/tasks",
+        "/api/v1/mirrors/oslo/pause",
+    ] {
+        for method in ["GET", "POST"] {
+            let refused = site.page(&format!("{method} {path}"), "");
+            assert_eq!(refused.status(), 404, "{method} {path}: {}", refused.body);
+        }
+    }
+    for path in ["/mirrors", "/mirror/oslo"] {
+        assert_eq!(site.page(&format!("POST {path}"), "").status(), 405);
+    }
 }

@@ -33,6 +33,7 @@ const BEHIND: &[(&str, &[&str])] = &[
     ("sha2", &["scan::digest", "visits::visit::session"]),
     ("dns_lookup", &["visits::resolve"]),
     ("psl", &["visits::redirect"]),
+    ("ring", &["visits::post"]),
     ("tokio_rustls", &["visits::tls"]),
     ("rustls_native_certs", &["visits::tls"]),
     ("x509_cert", &["visits::tls"]),

@@ -10,6 +10,7 @@ use store::record::{State, TaskId};
 use crate::asking::TOKEN;
 use crate::axe;
 use crate::chromium::Browser;
+use crate::mirrors::{self, hostile, small};
 use crate::samples::World;
 use crate::site::Site;
 
@@ -53,16 +54,38 @@ const CRAMPED: [(&str, &str); 4] = [
     ("cramped_schedules", "/tasks/schedules"),
 ];
 
+/// Pages of mirrors.
+const MIRRORS: [(&str, &str); 7] = [
+    ("mirrors", "/mirrors"),
+    ("mirrors_filtered", "/mirrors?country=DE&protocol=https"),
+    ("mirror_good", "/mirror/berlin"),
+    ("mirror_behind", "/mirror/campus"),
+    ("mirror_missing", "/mirror/odd"),
+    ("propagation", "/propagation"),
+    ("propagation_one", "/propagation/9/x86_64/os"),
+];
+/// Pages of mirrors with long and foreign names.
+const HOSTILE: [(&str, &str); 4] = [
+    ("hostile_mirrors", "/mirrors"),
+    ("hostile_mirror", "/mirror/berlin"),
+    ("hostile_mirror_long", "/mirror/campus"),
+    ("hostile_propagation", "/propagation"),
+];
+
 /// What the pages of a site need no patience for.
 const OPEN_DETAILS: &str = "document.querySelectorAll('details').forEach(one => one.open = true)";
 
 /// Calls `look` with each page, loaded in each dress.
 fn each_page(dresses: &[(u32, &str)], mut look: impl FnMut(&mut Browser, &Site, &str, &str)) {
     let mut browser = Browser::start();
-    for (world, pages) in
-        [(World::busy(), &BUSY[..]), (World::new(), &NEW[..]), (cramped(), &CRAMPED[..])]
-    {
-        let site = Site::start(world);
+    for (world, mirrors, pages) in [
+        (World::busy(), small(), &BUSY[..]),
+        (World::new(), small(), &NEW[..]),
+        (cramped(), small(), &CRAMPED[..]),
+        (World::unused(), small(), &MIRRORS[..]),
+        (World::unused(), hostile(), &HOSTILE[..]),
+    ] {
+        let site = Site::with_mirrors(world, mirrors::pages(mirrors));
         for (name, target) in pages {
             for (width, scheme) in dresses {
                 browser.dress(*width, scheme);

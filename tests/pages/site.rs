@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use control::access::Access;
+use control::pages::mirrors::{self, MirrorPages};
 use control::pages::{answer, answers};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -19,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::asking::{access, layout};
+use crate::mirrors::{pages, small};
 use crate::samples::World;
 
 /// A server of the pages of a world. It ends when this is dropped.
@@ -33,18 +35,23 @@ pub struct Site {
 impl Site {
     /// Serves on a port that the system chooses. Forms ask for a token.
     pub fn start(world: World) -> Self {
+        Self::with_mirrors(world, pages(small()))
+    }
+
+    /// The same, with these pages of mirrors.
+    pub fn with_mirrors(world: World, mirrors: Arc<MirrorPages>) -> Self {
         let (stop, stopped) = oneshot::channel();
         let (bound, address) = std::sync::mpsc::channel();
         let (tasks, asked) = (world.tasks.clone(), Arc::default());
         let log = Arc::clone(&asked);
         let thread = std::thread::spawn(move || {
             let runtime =
-                tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 bound.send(listener.local_addr().unwrap()).unwrap();
                 tokio::select! {
-                    () = serve(listener, tasks, log) => {}
+                    () = serve(listener, tasks, mirrors, log) => {}
                     _ = stopped => {}
                 }
             });
@@ -73,15 +80,24 @@ impl Drop for Site {
     }
 }
 
-async fn serve(listener: TcpListener, tasks: Tasks, log: Arc<Mutex<Vec<String>>>) {
+async fn serve(
+    listener: TcpListener,
+    tasks: Tasks,
+    mirrors: Arc<MirrorPages>,
+    log: Arc<Mutex<Vec<String>>>,
+) {
     let access = Arc::new(access());
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
         let (tasks, access, log) = (tasks.clone(), Arc::clone(&access), Arc::clone(&log));
+        let mirrors = Arc::clone(&mirrors);
         tokio::spawn(async move {
             let service = service_fn(move |request| {
                 let (tasks, access, log) = (tasks.clone(), Arc::clone(&access), Arc::clone(&log));
-                async move { Ok::<_, Infallible>(reply(&tasks, &access, &log, request).await) }
+                let mirrors = Arc::clone(&mirrors);
+                async move {
+                    Ok::<_, Infallible>(reply((&tasks, &mirrors), &access, &log, request).await)
+                }
             });
             // A browser closes connections as it likes.
             drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
@@ -90,14 +106,14 @@ async fn serve(listener: TcpListener, tasks: Tasks, log: Arc<Mutex<Vec<String>>>
 }
 
 async fn reply(
-    tasks: &Tasks,
+    (tasks, pages): (&Tasks, &MirrorPages),
     access: &Access,
     log: &Mutex<Vec<String>>,
     request: Request<Incoming>,
 ) -> PartReply {
     let (head, body) = request.into_parts();
     log.lock().unwrap().push(format!("{} {}", head.method, head.uri.path()));
-    if !answers(head.uri.path()) {
+    if !answers(head.uri.path()) && !mirrors::answers(head.uri.path()) {
         let mut reply = Response::new(Full::default().boxed());
         *reply.status_mut() = hyper::StatusCode::NOT_FOUND;
         return reply;
@@ -112,5 +128,8 @@ async fn reply(
         peer_user: None,
         may_wait: true,
     };
+    if mirrors::answers(&request.path) {
+        return pages.answer(&request, layout("")).await;
+    }
     answer((tasks, None), access, &request, layout(&request.path)).await
 }

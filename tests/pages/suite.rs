@@ -1,8 +1,8 @@
-//! Pages of tasks: their HTML as golden files, their forms, and how they fare in a real browser.
+//! Pages of tasks and of mirrors: their HTML as golden files, their forms, and how they fare in a real browser.
 //!
 //! Reading order: [`samples`] makes stores in which much has happened, by the operations that make it happen
 //! in earnest, at times of its own. `golden` compares pages with files, `hostile` has texts and sizes that
-//! nobody should meet, `forms` sends forms. [`site`] serves pages on a port, [`chromium`] drives a headless
+//! nobody should meet, `forms` sends forms, and `mirrors` has the pages of mirrors. [`site`] serves pages on a port, [`chromium`] drives a headless
 //! browser over a pipe, `browser` looks at the pages in it, and [`axe`] gets the rules of accessibility that
 //! it applies.
 
@@ -30,6 +30,7 @@ mod asking;
 mod golden;
 mod hostile;
 mod forms;
+mod mirrors;
 mod site;
 mod axe;
 mod chromium;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     suite.add_all(golden::TESTS);
     suite.add_all(hostile::TESTS);
     suite.add_all(forms::TESTS);
+    suite.add_all(mirrors::TESTS);
     suite.add_all(browser::TESTS);
     suite.run()
 }

@@ -16,6 +16,12 @@ pub enum CheckinError {
     /// More bytes than [`Limits::unpacked`](super::Limits::unpacked).
     #[error("has more than the {0} bytes that are accepted when it is unpacked")]
     TooLongUnpacked(u64),
+    /// Its password is not among the first [`Limits::before_password`](super::Limits::before_password) bytes.
+    #[error("has no section [site] among its first {0} bytes")]
+    LatePassword(u64),
+    /// Nobody has its password.
+    #[error("has a `password` in [site] that is no token of an owner")]
+    Password,
     /// More directories than [`Limits::directories`](super::Limits::directories).
     #[error("names more than the {0} directories that are accepted")]
     TooManyDirectories(usize),

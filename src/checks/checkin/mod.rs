@@ -1,7 +1,7 @@
 //! Check-ins: what a mirror says of itself, decoded within limits and believed by nobody.
 //!
-//! A check-in tells that a mirror has finished a sync, and which directories it has. Where the mirror can be
-//! reached it only makes a visit come sooner; where it cannot, it stands for one. There are two forms:
+//! A check-in tells that a mirror has finished a sync, and which directories it has. It makes a visit come sooner, and
+//! stands for none: mirrors that cannot be visited, such as private ones, cannot check in. There are two forms:
 //!
 //! - [`json`]: a document of ours, posted with a token.
 //! - [`report_mirror`]: what MirrorManager's program of that name sends: a call of XML-RPC ([`xml_rpc`]) with
@@ -9,7 +9,8 @@
 //!
 //! Both come from outside and may be made to hurt: of a packed document, 8 MiB may stand for any number of
 //! gigabytes. So it is unpacked piece by piece while it is parsed, and at a limit nothing more is unpacked;
-//! of what it says, only names of directories are kept ([`Limits`]).
+//! of what it says, only names of directories are kept ([`Limits`]). Of a report, little is unpacked before it is known
+//! whose it is.
 //!
 //! Whether the password is right is not decided here ([`model::secret`] compares), nor what follows from it.
 

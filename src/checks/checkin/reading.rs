@@ -1,5 +1,6 @@
 //! Reads JSON that comes in pieces, and no more of it than is accepted.
 
+use std::cell::Cell;
 use std::io::{self, Read};
 
 use super::error::CheckinError;
@@ -12,9 +13,10 @@ const MAX_DEPTH: usize = 64;
 
 /// Passes JSON on and stops at a limit: of all bytes, of those of one string, which the parser would otherwise
 /// hold whole, or of levels, of which it remembers each one.
-pub(super) struct LimitedJson<R> {
+pub(super) struct LimitedJson<'l, R> {
     inner: R,
-    limit: u64,
+    /// May become another one while it is read.
+    limit: &'l Cell<u64>,
     n_read: u64,
     state: State,
     /// How many lists and objects are open.
@@ -32,8 +34,8 @@ enum State {
     Escape(usize),
 }
 
-impl<R: Read> LimitedJson<R> {
-    pub(super) fn new(inner: R, limit: u64) -> Self {
+impl<'l, R: Read> LimitedJson<'l, R> {
+    pub(super) fn new(inner: R, limit: &'l Cell<u64>) -> Self {
         Self { inner, limit, n_read: 0, state: State::Outside, depth: 0, fault: None }
     }
 
@@ -48,8 +50,8 @@ impl<R: Read> LimitedJson<R> {
 
     fn check(&mut self, piece: &[u8]) -> Result<(), CheckinError> {
         self.n_read = self.n_read.saturating_add(piece.len() as u64);
-        if self.n_read > self.limit {
-            return Err(CheckinError::TooLongUnpacked(self.limit));
+        if self.n_read > self.limit.get() {
+            return Err(CheckinError::TooLongUnpacked(self.limit.get()));
         }
         for &byte in piece {
             self.state = match (self.state, byte) {
@@ -78,7 +80,7 @@ impl<R: Read> LimitedJson<R> {
     }
 }
 
-impl<R: Read> Read for LimitedJson<R> {
+impl<R: Read> Read for LimitedJson<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(buffer)?;
         let checked = self.check(buffer.get(..n).unwrap_or_default());

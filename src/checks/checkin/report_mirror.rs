@@ -19,6 +19,7 @@
 //! fault, the program prints that the connection was closed. So a reason reaches the owner of a mirror only by
 //! [`success`](super::xml_rpc::success).
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::BufReader;
@@ -58,8 +59,12 @@ pub struct Report {
     pub categories: BTreeMap<String, Directories>,
 }
 
-/// Decodes the body of a call.
-pub fn decode_call(body: &[u8], limits: &Limits) -> Result<Report, CheckinError> {
+/// Decodes the body of a call. `is_known` says whether somebody has the password: if nobody has, no more is unpacked.
+pub fn decode_call(
+    body: &[u8],
+    limits: &Limits,
+    is_known: impl FnMut(&Secret) -> bool,
+) -> Result<Report, CheckinError> {
     if body.len() > limits.body() {
         return Err(CheckinError::TooLong { found: body.len(), limit: limits.body() });
     }
@@ -68,13 +73,17 @@ pub fn decode_call(body: &[u8], limits: &Limits) -> Result<Report, CheckinError>
         return Err(CheckinError::Method(one_line(&method)));
     }
     match (parameters.pop(), parameters.is_empty()) {
-        (Some(argument), true) => decode(&argument, limits),
+        (Some(argument), true) => decode(&argument, limits, is_known),
         _ => Err(CheckinError::NoCall("`checkin` takes one parameter".to_owned())),
     }
 }
 
 /// Decodes the argument of a call.
-pub fn decode(argument: &str, limits: &Limits) -> Result<Report, CheckinError> {
+pub fn decode(
+    argument: &str,
+    limits: &Limits,
+    mut is_known: impl FnMut(&Secret) -> bool,
+) -> Result<Report, CheckinError> {
     let argument = argument.trim();
     let found = argument.len() / 4 * 3;
     if found > limits.packed.saturating_add(3) {
@@ -87,11 +96,25 @@ pub fn decode(argument: &str, limits: &Limits) -> Result<Report, CheckinError> {
     if packed.len() > limits.packed {
         return Err(CheckinError::TooLong { found: packed.len(), limit: limits.packed });
     }
-    let mut json = LimitedJson::new(BzDecoder::new(&*packed), limits.unpacked);
+    let limit = Cell::new(limits.before_password.min(limits.unpacked));
+    let mut json = LimitedJson::new(BzDecoder::new(&*packed), &limit);
+    let mut collector = Collector::new(*limits);
     let mut fault = None;
-    let report = parse(&mut json, limits, &mut fault);
+    let report = parse(
+        &mut json,
+        Context {
+            collector: &mut collector,
+            fault: &mut fault,
+            is_known: &mut is_known,
+            pass: &mut || limit.set(limits.unpacked),
+        },
+    );
     if let Some(fault) = fault.or_else(|| json.take_fault()) {
-        return Err(fault);
+        let is_before = limit.get() < limits.unpacked;
+        return Err(match fault {
+            CheckinError::TooLongUnpacked(limit) if is_before => CheckinError::LatePassword(limit),
+            fault => fault,
+        });
     }
     let report = report.map_err(|error| match error.is_io() {
         true => CheckinError::Bzip2(one_line(&error)),
@@ -105,14 +128,11 @@ pub fn decode(argument: &str, limits: &Limits) -> Result<Report, CheckinError> {
 
 /// Parses to the end of the input. A limit or a rule that is broken is left in `fault`.
 fn parse(
-    json: &mut LimitedJson<BzDecoder<&[u8]>>,
-    limits: &Limits,
-    fault: &mut Option<CheckinError>,
+    json: &mut LimitedJson<'_, BzDecoder<&[u8]>>,
+    context: Context<'_>,
 ) -> Result<Draft, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_reader(BufReader::new(json));
-    let mut collector = Collector::new(*limits);
-    let seed = Sections(Context { collector: &mut collector, fault });
-    let draft = deserializer.deserialize_map(seed)?;
+    let draft = deserializer.deserialize_map(Sections(context))?;
     deserializer.end()?;
     Ok(draft)
 }
@@ -135,7 +155,8 @@ struct Global {
 #[derive(Deserialize)]
 struct Site {
     name: String,
-    password: String,
+    #[serde(deserialize_with = "secret")]
+    password: Secret,
 }
 
 #[derive(Deserialize)]
@@ -166,18 +187,23 @@ impl Draft {
         for (section, name) in [("site", &site.name), ("host", &host.name)] {
             if !is_name(name) {
                 let problem = "is empty, longer than 500 bytes, or holds control characters";
-                return Err(CheckinError::Content(format!("`name` in [{section}] {problem}")));
+                let problem = format!("has a `name` in [{section}] that {problem}");
+                return Err(CheckinError::Content(problem));
             }
         }
         let is_yes = |text: String| ["true", "1", "t", "y", "yes"].contains(&&*text);
         Ok(Report {
             site: site.name,
-            password: Secret::new(site.password),
+            password: site.password,
             host: host.name,
             user_active: host.user_active.map(is_yes),
             categories: self.categories,
         })
     }
+}
+
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    String::deserialize(deserializer).map(Secret::new)
 }
 
 fn is_name(text: &str) -> bool {
@@ -188,6 +214,10 @@ fn is_name(text: &str) -> bool {
 struct Context<'c> {
     collector: &'c mut Collector,
     fault: &'c mut Option<CheckinError>,
+    /// Whether somebody has a password.
+    is_known: &'c mut dyn FnMut(&Secret) -> bool,
+    /// Lets more be unpacked.
+    pass: &'c mut dyn FnMut(),
 }
 
 impl Context<'_> {
@@ -215,7 +245,14 @@ impl<'de> Visitor<'de> for Sections<'_> {
             match &*section {
                 "version" => draft.version = Some(map.next_value()?),
                 "global" => draft.global = Some(map.next_value()?),
-                "site" => draft.site = Some(map.next_value()?),
+                "site" => {
+                    let site: Site = map.next_value()?;
+                    if !(self.0.is_known)(&site.password) {
+                        return Err(self.0.fail(CheckinError::Password));
+                    }
+                    (self.0.pass)();
+                    draft.site = Some(site);
+                }
                 "host" => draft.host = Some(map.next_value()?),
                 "stats" => drop(map.next_value::<IgnoredAny>()?),
                 _ => {

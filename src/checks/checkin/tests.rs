@@ -33,7 +33,7 @@ fn call(argument: &str) -> String {
 }
 
 fn report(json: &str) -> Result<Report, CheckinError> {
-    report_mirror::decode_call(call(&argument(json)).as_bytes(), &Limits::default())
+    report_mirror::decode_call(call(&argument(json)).as_bytes(), &Limits::default(), |_| true)
 }
 
 #[track_caller]
@@ -71,7 +71,8 @@ fn a_report_is_read_as_the_program_sends_it() {
 /// Base64 of bzip2 that Python has written: `json.dumps` of a small report.
 #[test]
 fn a_report_of_the_program_itself_is_read() {
-    let report = report_mirror::decode(include_str!("report_mirror.txt"), &Limits::default());
+    let report =
+        report_mirror::decode(include_str!("report_mirror.txt"), &Limits::default(), |_| true);
     let report = report.unwrap();
     assert_eq!(
         (&*report.site, &*report.host, report.user_active),
@@ -86,7 +87,7 @@ fn a_report_of_the_program_itself_is_read() {
 fn the_forms_of_a_call_are_those_of_xml_rpc() {
     let json = [HEAD, "}"].concat();
     let bytes = packed(json.as_bytes());
-    let decode = |argument: &str| report_mirror::decode(argument, &Limits::default());
+    let decode = |argument: &str| report_mirror::decode(argument, &Limits::default(), |_| true);
     for text in [
         URL_SAFE.encode(&bytes),
         URL_SAFE_NO_PAD.encode(&bytes),
@@ -95,7 +96,10 @@ fn the_forms_of_a_call_are_those_of_xml_rpc() {
         assert_eq!(decode(&text), report(&json));
     }
     let untyped = call(&argument(&json)).replace("<string>", "").replace("</string>", "");
-    assert_eq!(report_mirror::decode_call(untyped.as_bytes(), &Limits::default()), report(&json));
+    assert_eq!(
+        report_mirror::decode_call(untyped.as_bytes(), &Limits::default(), |_| true),
+        report(&json)
+    );
     let parsed = xml_rpc::parse(b"<methodCall><methodName> a </methodName><params><param><value>\
         <string>&lt;&#65;<![CDATA[&]]></string></value></param><param><value/></param></params></methodCall>");
     let expected =
@@ -105,7 +109,8 @@ fn the_forms_of_a_call_are_those_of_xml_rpc() {
 
 #[test]
 fn other_calls_are_refused() {
-    let decode = |body: &str| report_mirror::decode_call(body.as_bytes(), &Limits::default());
+    let decode =
+        |body: &str| report_mirror::decode_call(body.as_bytes(), &Limits::default(), |_| true);
     refused(decode(""), "is no call of XML-RPC: it names no method");
     refused(decode("<a/>"), "is no call of XML-RPC: it names no method");
     refused(decode("<methodCall>"), "ends before its last element");
@@ -147,7 +152,7 @@ fn parts_that_are_missing_are_named() {
     refused(with("\"site\"", "\"stats\""), "has no section [site]");
     refused(with("\"host\"", "\"stats\""), "has no section [host]");
     refused(with("\"password\"", "\"passwort\""), "missing field `password`");
-    refused(with("\"Site\"", "\"\""), "`name` in [site] is empty");
+    refused(with("\"Site\"", "\"\""), "has a `name` in [site] that is empty");
     refused(report(&[HEAD, r#", "epel": {}}"#].concat()), "has no `dirtree` in [epel]");
     let twice = r#", "epel": {"dirtree": {}}, "EPEL": {"dirtree": {}}}"#;
     refused(report(&[HEAD, twice].concat()), "has two sections [EPEL]");
@@ -160,8 +165,14 @@ fn parts_that_are_missing_are_named() {
 /// A few kilobytes that stand for much are refused at the limit, and not when memory ends.
 #[test]
 fn bombs_are_refused_at_their_limits() {
-    let small = Limits { packed: 20_000, unpacked: 1 << 20, directories: 1_000, names: 10_000 };
-    let decode = |json: &str| report_mirror::decode(&argument(json), &small);
+    let small = Limits {
+        packed: 20_000,
+        unpacked: 1 << 20,
+        before_password: 1 << 20,
+        directories: 1_000,
+        names: 10_000,
+    };
+    let decode = |json: &str| report_mirror::decode(&argument(json), &small, |_| true);
     let blanks = [HEAD, &" ".repeat(2 << 20), "}"].concat();
     refused(decode(&blanks), "more than the 1048576 bytes that are accepted when it is unpacked");
     let long = [HEAD, ", \"x\": \"", &"y".repeat(100_000), "\"}"].concat();
@@ -184,9 +195,9 @@ fn bombs_are_refused_at_their_limits() {
     let deep = [HEAD, ", \"stats\": ", &"[".repeat(10_000)].concat();
     refused(decode(&deep), "is more than 64 levels deep");
     let body = call(&"A".repeat(100_000));
-    refused(report_mirror::decode_call(body.as_bytes(), &small), "more than the");
+    refused(report_mirror::decode_call(body.as_bytes(), &small, |_| true), "more than the");
     refused(
-        report_mirror::decode(&"A".repeat(30_000), &small),
+        report_mirror::decode(&"A".repeat(30_000), &small, |_| true),
         "has 22500 bytes, more than the 20000",
     );
 }
@@ -291,7 +302,23 @@ proptest! {
     #[test]
     fn noise_is_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let body = [b"BZh9", &bytes[..]].concat();
-        prop_assert!(report_mirror::decode(&URL_SAFE.encode(body), &Limits::default()).is_err());
+        prop_assert!(report_mirror::decode(&URL_SAFE.encode(body), &Limits::default(), |_| true).is_err());
         prop_assert!(json::decode(&bytes, &Limits::default(), NOW).is_err());
     }
+}
+
+#[test]
+fn little_is_unpacked_before_it_is_known_whose_report_it_is() {
+    let decode = |json: &str, is_known: bool| {
+        let limits = Limits { before_password: 100_000, ..Limits::default() };
+        report_mirror::decode(&argument(json), &limits, |_| is_known)
+    };
+    let names: String = (0..20_000).map(|n| format!("\"{n}\": {{}}, ")).collect();
+    let tree = format!("\"many\": {{\"dirtree\": {{{names}\"\": {{}}}}}}");
+    let whole = format!("{HEAD}, {tree}}}");
+    assert_eq!(decode(&whole, true).unwrap().categories["many"].names().len(), 20_001);
+    // What follows is not even read: it is no JSON.
+    assert_eq!(decode(&format!("{HEAD}, broken"), false), Err(CheckinError::Password));
+    let early = format!("{{{tree}, {}}}", HEAD.trim_start_matches('{'));
+    assert_eq!(decode(&early, true), Err(CheckinError::LatePassword(100_000)));
 }

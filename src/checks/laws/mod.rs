@@ -347,7 +347,7 @@ proptest! {
         }
         let checks = live(&records);
         prop_assert_eq!(checks.register.mirrors.len(), N_MIRRORS);
-        prop_assert!(!checks.register.mirrors.values().any(is_down));
+        prop_assert!(!checks.register.mirrors.values().any(|state| is_down(state)));
     }
 
     #[test]
@@ -367,7 +367,7 @@ proptest! {
             if ends {
                 events.extend(checks.end_round().into_iter().flat_map(|verdict| verdict.events));
                 for state in checks.register.mirrors.values_mut() {
-                    *state = MirrorState::from_json(&state.to_json().unwrap()).unwrap();
+                    *state = MirrorState::from_json(&state.to_json().unwrap()).unwrap().into();
                 }
             }
         }

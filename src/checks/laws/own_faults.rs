@@ -1,5 +1,7 @@
 //! Faults of our own, and what is no fault of anybody: they hide no mirror, and those of mirrors do.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::state::Window;
 
@@ -122,7 +124,7 @@ fn content_that_vanishes_everywhere_at_once_is_our_own_fault() {
                 }
             }
             checks.end_round();
-            let is_missing = |state: &&MirrorState| {
+            let is_missing = |state: &&Arc<MirrorState>| {
                 state.repositories.values().all(|known| known.missing_since.is_some())
             };
             checks.register.mirrors.values().filter(is_missing).count()
@@ -154,7 +156,7 @@ fn an_outage_of_ours_is_told_from_one_of_a_mirror_where_there_are_few() {
             let fails = is_ours || mirror == 0;
             let outcomes = if fails { [dead(), dead()] } else { good() };
             look(&mut checks, mirror, begin + seconds, outcomes);
-            if checks.register.mirrors.values().any(is_down) {
+            if checks.register.mirrors.values().any(|state| is_down(state)) {
                 down_after.get_or_insert(seconds);
             }
         }

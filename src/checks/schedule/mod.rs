@@ -25,7 +25,7 @@ use crate::progress::Progress;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::state::{
-    DirectoryState, MAX_URLS, MirrorState, RepositoryState, RouteState, RouteVerdict,
+    CheckedIn, DirectoryState, MAX_URLS, MirrorState, RepositoryState, RouteState, RouteVerdict,
 };
 
 /// The shortest time between two visits to a mirror, in seconds.
@@ -34,6 +34,9 @@ const MIN_PAUSE: u64 = 60;
 const TOGETHER: u64 = 120;
 /// The time between two looks at files of which the first has put something in doubt.
 const DOUBTED_FILES: u64 = 3_600;
+/// How many seconds after a check-in the mirror is visited, at least, and how many more at most.
+const CHECKIN_DELAY: u64 = 60;
+const CHECKIN_SPREAD: u64 = 180;
 
 /// The next visit to a mirror.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -97,6 +100,8 @@ pub fn next_visit(
         scheduling.hash(),
         scheduling.files(Tier::Sample),
         scheduling.files(Tier::Listing),
+        scheduling.maintenance(),
+        scheduling.checked_in(),
     ];
     let next = visits.into_iter().flatten().min_by_key(|visit| visit.at)?;
     let at = scheduling.not_before(next.at).max(rests_until.unwrap_or(0));
@@ -314,6 +319,8 @@ impl<'a> Scheduling<'a> {
             // What is urgent is due at 0; the rest waits for the next regular visit.
             let regular = self.interval(self.settings.visit_interval, route);
             let regular = self.after(self.last_good_try(tree), regular);
+            let reported = tree.repositories.iter().filter_map(|repodata| self.reported(repodata));
+            let regular = reported.min().map_or(regular, |reported| regular.min(reported));
             at = at.min(if first == 0 && !self.is_spent { 0 } else { regular });
             usable.push((url, version, dues));
         }
@@ -346,6 +353,7 @@ impl<'a> Scheduling<'a> {
             return 0;
         }
         let regular = self.after(asked, self.settings.hash_interval);
+        let regular = self.reported(repodata).map_or(regular, |reported| regular.min(reported));
         match self.history.changed(repodata).filter(|&changed| self.is_news(known, changed)) {
             Some(changed) => {
                 let most = self.settings.change_spread;
@@ -356,6 +364,24 @@ impl<'a> Scheduling<'a> {
             }
             None => regular.max(1),
         }
+    }
+
+    /// When a repository is due because the mirror has said that it has something new.
+    fn reported(&self, repodata: &str) -> Option<u64> {
+        let CheckedIn { since, from, .. } = self.state.owner.checked_in?;
+        let asked = self.state.repositories.get(repodata)?.asked.clock;
+        let wait = CHECKIN_DELAY + spread(&[self.key], since, CHECKIN_SPREAD);
+        (asked <= since).then_some(from.saturating_add(wait))
+    }
+
+    /// Probes because the mirror has checked in, if it has no repositories that could be asked for.
+    fn checked_in(&self) -> Option<NextVisit> {
+        let CheckedIn { since, from, .. } = self.state.owner.checked_in?;
+        let seen = self.state.last_visit?.at.clock;
+        let wait = CHECKIN_DELAY + spread(&[self.key], since, CHECKIN_SPREAD);
+        let is_due = !self.entry.has_repositories() && seen <= since;
+        let is_up = self.state.down_since.is_none();
+        (is_due && is_up).then(|| full(self.entry, Tier::Probe, from.saturating_add(wait)))
     }
 
     fn is_news(&self, known: &RepositoryState, changed: u64) -> bool {
@@ -394,6 +420,16 @@ impl<'a> Scheduling<'a> {
         }
         let visit = NextVisit { at, tier, routes, repositories: Vec::new() };
         (!visit.routes.is_empty()).then_some(visit)
+    }
+
+    /// A look as soon as maintenance begins or ends: verdicts are as of the last visit of all, and what its end
+    /// brings back should be known to work.
+    fn maintenance(&self) -> Option<NextVisit> {
+        let seen = self.state.last_visit?.at.clock;
+        let planned = self.state.switches.maintenance.iter();
+        let turns = planned.flat_map(|planned| [planned.from, planned.until]);
+        let next = turns.filter(|&turn| seen < turn).min()?;
+        Some(full(self.entry, Tier::Probe, next))
     }
 
     /// The route of a tree that works and was tried the longest time ago; one that is just coming back if none

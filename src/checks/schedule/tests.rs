@@ -10,6 +10,7 @@ use crate::judge::{Context, judge};
 use crate::moment::Moment;
 use crate::observation::{Content, End, Failure, Outcome, RepositorySeen, UrlSeen, Visit};
 use crate::own_fault::OwnFault;
+use crate::state::Window;
 
 const START: u64 = 1_800_000_000;
 
@@ -259,4 +260,100 @@ fn a_mirror_without_repositories_is_probed_in_turn() {
     let gaps = walk.gaps(|_| true);
     assert!(gaps.iter().skip(1).all(|gap| (400..=540).contains(gap)), "{gaps:?}");
     assert!(walk.visits.iter().skip(1).all(|visit| visit.routes.len() == 1));
+}
+
+#[test]
+fn a_mirror_is_looked_at_when_maintenance_begins_and_when_it_ends() {
+    let mut walk = Walk::new(1);
+    walk.until(START + 3_600, |_, _| true);
+    let (from, until) = (START + 5_000, START + 7_001);
+    let planned = Window { from, until }.into();
+    walk.state.switches.plan(planned, START + 3_600).unwrap();
+    walk.until(START + 10_000, |_, _| true);
+    for turn in [from, until] {
+        let visit = walk.visits.iter().find(|visit| visit.at >= turn).unwrap();
+        assert!(visit.at <= turn + MIN_PAUSE, "{visit:?} at {turn}");
+    }
+    assert!(walk.gaps(|_| true).iter().all(|gap| *gap >= MIN_PAUSE));
+    let n = walk.visits.len();
+    let mut other = Walk::new(1);
+    other.until(START + 10_000, |_, _| true);
+    assert!(n <= other.visits.len() + 2, "{n} {}", other.visits.len());
+}
+
+#[test]
+fn a_check_in_leads_to_one_look_at_all_repositories_within_five_minutes() {
+    let mut walk = Walk::new(3);
+    walk.until(START + 2_000, |_, _| true);
+    let n = walk.visits.len();
+    walk.state.check_in(START + 2_000, None, None);
+    walk.until(START + 3_000, |_, _| true);
+    let soon = walk.visits[n..].iter().take_while(|visit| visit.at <= START + 2_300);
+    let asked: Vec<&String> = soon.flat_map(|visit| &visit.repositories).collect();
+    let each: BTreeSet<&&String> = asked.iter().collect();
+    // One of them may be due anyway.
+    assert!(each.len() == 3 && asked.len() <= 4, "{:?}", &walk.visits[n..]);
+    assert!(walk.visits[n..].iter().all(|visit| visit.at > START + 2_000));
+    // Whoever checks in all the time gets a look every ten minutes, and not more.
+    let (begin, n) = (START + 3_000, walk.visits.len());
+    for clock in (begin..begin + 3_600).step_by(20) {
+        walk.state.check_in(clock, None, None);
+        walk.until(clock + 20, |_, _| true);
+    }
+    let asked: usize = walk.visits[n..].iter().map(|visit| visit.repositories.len()).sum();
+    assert!((15..=28).contains(&asked), "{asked}");
+}
+
+#[test]
+fn a_tree_that_is_down_does_not_hold_up_the_check_ins_of_another() {
+    let mut walk = Walk::new(2);
+    walk.entry.trees.push(Tree {
+        urls: vec!["https://b.example/".to_owned()],
+        repositories: ["8/repodata", "9/repodata"].map(str::to_owned).into(),
+        directories: vec!["b".to_owned()],
+    });
+    walk.until(START + 3_600, |_, _| true);
+    let is_good = |url: &str, _| url.contains("a.example");
+    for hour in 4..10 {
+        let clock = START + hour * 3_600;
+        walk.until(clock, is_good);
+        let n = walk.visits.len();
+        walk.state.check_in(clock, None, None);
+        walk.until(clock + 300, is_good);
+        let asked: BTreeSet<&str> = walk.visits[n..]
+            .iter()
+            .flat_map(|visit| &visit.repositories)
+            .map(|name| &**name)
+            .collect();
+        assert!(asked.contains("0/repodata") && asked.contains("1/repodata"), "{hour}: {asked:?}");
+    }
+}
+
+#[test]
+fn a_check_in_of_a_mirror_without_repositories_leads_to_probes() {
+    let mut walk = Walk::new(0);
+    walk.until(START + 7_200, |_, _| true);
+    // The next one is not due for 400 seconds.
+    let clock = walk.now.clock + 1;
+    let n = walk.visits.len();
+    walk.state.check_in(clock, None, None);
+    walk.until(clock + 300, |_, _| true);
+    assert_eq!(walk.visits[n..].len(), 1, "{:?}", &walk.visits[n..]);
+    assert_eq!(walk.visits[n].routes.len(), 4);
+}
+
+#[test]
+fn a_check_in_of_a_mirror_that_is_down_leads_to_nothing() {
+    let visits = |reports: bool| {
+        let mut walk = Walk::new(3);
+        walk.until(START + 7_200, |_, _| false);
+        for clock in (START + 7_200..START + 14_400).step_by(60) {
+            if reports {
+                walk.state.check_in(clock, None, None);
+            }
+            walk.until(clock + 60, |_, _| false);
+        }
+        walk.visits
+    };
+    assert_eq!(visits(true), visits(false));
 }

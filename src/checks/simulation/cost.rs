@@ -102,7 +102,7 @@ impl Simulation {
             .mirrors
             .iter()
             .filter_map(|(key, entry)| {
-                let state = register.mirrors.get(key).unwrap_or(&unvisited);
+                let state = register.mirrors.get(key).map_or(&unvisited, |state| &**state);
                 let progress = &register.progress;
                 let next = next_visit(key, state, entry, history, progress, settings, clock);
                 Some((rank(Some(state)), key, next.filter(|next| next.at <= clock)?))

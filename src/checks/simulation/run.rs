@@ -115,7 +115,7 @@ impl Simulation {
             self.due.pop();
             let at = at.max(t);
             let mirror = &self.world.mirrors[n];
-            let state = self.register.mirrors.get(&mirror.key).unwrap_or(&unvisited);
+            let state = self.register.mirrors.get(&mirror.key).map_or(&unvisited, |state| &**state);
             let entry = &self.inventory.mirrors[&mirror.key];
             let clock = self.world.clock(at);
             let progress = &self.register.progress;

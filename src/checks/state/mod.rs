@@ -8,6 +8,7 @@ mod route;
 mod repository;
 mod events;
 mod switches;
+mod owner;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,16 +20,21 @@ use crate::findings::Cause;
 use crate::history::History;
 use crate::inventory::Entry;
 use crate::moment::Moment;
+use crate::notice::Outbox;
 use crate::settings::Settings;
 use crate::shared::{ByShared, Recents};
 
 pub use events::{Day, DayState, Days, Event, EventKind, Events, N_DAYS};
+pub use owner::{ASK_PAUSE, CheckedIn, Owner};
 pub use repository::{DirectoryState, RepositoryState, Status};
 pub use route::{Probe, RouteState, RouteVerdict, Trust};
-pub use switches::{MAX_WINDOWS, Pause, Switches, Window};
+pub use switches::{MAX_WINDOWS, Maintenance, NotTurned, Pause, Switches, Window};
 
-/// The form in which states are written.
-const VERSION: u32 = 1;
+/// The latest form of states.
+const VERSION: u32 = 2;
+/// The form without what owners ask for and are told. What fits into it is written so, so that a program which knows no
+/// other reads it; of another one that says that it is too old, where it would take an unknown field for damage.
+const WITHOUT_OWNERS: u32 = 1;
 /// The most bytes of a state, as JSON.
 pub const MAX_STATE: usize = 16 << 20;
 /// The most URLs of a mirror that are kept.
@@ -54,6 +60,12 @@ pub struct MirrorState {
     pub directories: BTreeMap<String, DirectoryState>,
     /// What keeps it out.
     pub switches: Switches,
+    /// What its owner has asked for.
+    #[serde(skip_serializing_if = "Owner::is_empty")]
+    pub owner: Owner,
+    /// What its owner is told.
+    #[serde(skip_serializing_if = "Outbox::is_empty")]
+    pub notices: Outbox,
     /// Whether it was good once, or was there when checks began to count. Until then it is not listed.
     pub is_proven: bool,
     /// Since when no URL works.
@@ -172,14 +184,14 @@ pub enum Reachability {
     Unknown,
 }
 
-/// Why a state could not be read.
+/// The reason why a state could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// It is larger than [`MAX_STATE`].
     #[error("state of {0} bytes: the limit is {MAX_STATE}")]
     TooLarge(usize),
     /// It is of another version.
-    #[error("state of version {0}: this program reads version {VERSION}")]
+    #[error("state of version {0}: this program reads versions up to {VERSION}")]
     Version(u32),
     /// It is no state.
     #[error("state: {0}")]
@@ -207,7 +219,7 @@ impl MirrorState {
     }
 
     fn to_json_within(&self, max: usize) -> Result<String, StateError> {
-        let text = serde_json::to_string(&Written { version: VERSION, state: self })?;
+        let text = serde_json::to_string(&Written { version: self.version(), state: self })?;
         if text.len() <= max {
             return Ok(text);
         }
@@ -216,13 +228,21 @@ impl MirrorState {
             failure.url.clear();
             failure.detail.clear();
         }
-        let text = serde_json::to_string(&Written { version: VERSION, state: &less })?;
+        let text = serde_json::to_string(&Written { version: self.version(), state: &less })?;
         if text.len() <= max {
             return Ok(text);
         }
         less.directories.clear();
-        let text = serde_json::to_string(&Written { version: VERSION, state: &less })?;
+        let text = serde_json::to_string(&Written { version: self.version(), state: &less })?;
         if text.len() <= max { Ok(text) } else { Err(StateError::TooLarge(text.len())) }
+    }
+
+    /// The form that it needs.
+    fn version(&self) -> u32 {
+        match self.owner.is_empty() && self.notices.is_empty() && !self.switches.names_owners() {
+            true => WITHOUT_OWNERS,
+            false => VERSION,
+        }
     }
 
     /// Reads what [`Self::to_json`] has written.
@@ -231,7 +251,7 @@ impl MirrorState {
             return Err(StateError::TooLarge(text.len()));
         }
         let read: Read = serde_json::from_str(text)?;
-        if read.version != VERSION {
+        if !(WITHOUT_OWNERS..=VERSION).contains(&read.version) {
             return Err(StateError::Version(read.version));
         }
         Ok(serde_json::from_value(read.state)?)
@@ -328,6 +348,18 @@ impl MirrorState {
         !entry.has_repositories() || entry.repositories().any(is_accepted)
     }
 
+    /// Takes in that the mirror says it has new content: at this time, by our clock; when its sync finished, if it says
+    /// so; and how many directories it names, if it names some. No verdict follows from it, but a visit.
+    pub fn check_in(&mut self, clock: u64, finished_at: Option<u64>, n_directories: Option<u64>) {
+        let (repositories, last) = (&self.repositories, self.last_visit);
+        // What was asked in that second may have been asked before.
+        let has_looked = |since| match repositories.is_empty() {
+            true => last.is_some_and(|last| last.at.clock > since),
+            false => repositories.values().all(|known| known.asked.clock > since),
+        };
+        self.owner.check_in(clock, finished_at, n_directories, has_looked);
+    }
+
     /// Forgets URLs and repositories that the catalog does not have any more.
     pub fn retain(&mut self, entry: &Entry, now: Moment) {
         let had_routes = !self.routes.is_empty();
@@ -345,20 +377,55 @@ impl MirrorState {
 mod tests {
     use super::*;
     use crate::class::FailureClass;
+    use crate::notice::{Condition, Rules};
     use crate::observation::Failure;
 
     #[test]
-    fn a_state_is_read_as_it_is_written_and_only_of_this_version() {
+    fn a_state_is_read_as_it_is_written_and_only_of_a_known_version() {
         let mut state = MirrorState::default();
         state.routes.insert("http://a.example/".into(), Routes::default());
         state.repositories.insert("9/repodata".into(), RepositoryState::default());
         let text = state.to_json().unwrap();
         assert_eq!(MirrorState::from_json(&text).unwrap(), state);
-        let other = text.replace("\"version\":1", "\"version\":2");
-        let error = MirrorState::from_json(&other).unwrap_err().to_string();
-        assert_eq!(error, "state of version 2: this program reads version 1");
+        for other in [0, 3] {
+            let other = text.replace("\"version\":1", &format!("\"version\":{other}"));
+            let error = MirrorState::from_json(&other).unwrap_err();
+            assert!(matches!(error, StateError::Version(_)), "{error}");
+            assert!(error.to_string().ends_with("this program reads versions up to 2"), "{error}");
+        }
         let unknown = text.replace("\"n_busy\"", "\"n_bus\"");
         assert!(MirrorState::from_json(&unknown).is_err());
+    }
+
+    /// A program that knows version 1 only refuses fields that it does not know: it must not get that far.
+    #[test]
+    fn what_only_this_form_has_makes_its_version() {
+        let version = |state: &MirrorState| {
+            let text = state.to_json().unwrap();
+            assert_eq!(MirrorState::from_json(&text).unwrap(), *state);
+            serde_json::from_str::<serde_json::Value>(&text).unwrap()["version"].as_u64().unwrap()
+        };
+        let mut before = MirrorState::default();
+        before.switches.pause(Pause { since: 1, note: "x".to_owned() }, false).unwrap();
+        before.switches.plan(Window { from: 1, until: 2 }.into(), 0).unwrap();
+        assert_eq!(version(&before), 1);
+        let changes: [fn(&mut MirrorState); 6] = [
+            |state| state.owner.asked = Some(1),
+            |state| state.check_in(1, None, None),
+            |state| state.owner.turn(1).unwrap(),
+            |state| state.switches.is_paused_by_owner = true,
+            |state| state.switches.maintenance[0].note = "y".to_owned(),
+            |state| state.switches.maintenance[0].is_by_owner = true,
+        ];
+        for change in changes {
+            let mut state = before.clone();
+            change(&mut state);
+            assert_eq!(version(&state), 2, "{state:?}");
+        }
+        let condition = Condition::Disabled { since: Moment::default() };
+        let mut state = before;
+        state.notices.update("a", &[condition], Moment::default(), &Rules::default());
+        assert_eq!(version(&state), 2);
     }
 
     #[test]

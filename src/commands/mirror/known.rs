@@ -1,18 +1,18 @@
-//! `mirrorlistd mirror list`, `show`, `pause` and `resume`: asks a running process what it knows of mirrors.
+//! `mirrorlistd mirror list`, `show`, `check`, `pause` and `resume`: asks a running process what it knows of mirrors.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::cli::{MirrorKeyArgs, MirrorListArgs, MirrorPauseArgs};
+use crate::cli::{MirrorCheckArgs, MirrorKeyArgs, MirrorListArgs, MirrorPauseArgs};
 use crate::commands::meant::meant;
 use crate::commands::output::{fail, finish};
 use crate::commands::task::api::{Api, ApiError, push_encoded};
 use crate::commands::task::outcome::{Trouble, print_json};
 use crate::commands::task::record::{items, now, text};
 use crate::commands::task::table::Table;
-use crate::commands::task::times;
+use crate::commands::task::{times, wait};
 use encode::terminal::printable;
 use runtime::log;
 
@@ -62,21 +62,46 @@ pub(super) fn show(args: &MirrorKeyArgs) -> ExitCode {
     })
 }
 
+/// `mirror check`.
+pub(super) fn check(args: &MirrorCheckArgs) -> ExitCode {
+    told(|| {
+        let api = Api::find(&args.ask)?;
+        let path = path(&args.key, "/check");
+        let how = (args.detach, args.wait);
+        wait::submit(&api, &path, how, args.ask.json, |error| unknown(&api, &args.key, error))
+    })
+}
+
 /// `mirror pause`.
 pub(super) fn pause(args: &MirrorPauseArgs) -> ExitCode {
     told(|| {
         let api = Api::find(&args.ask)?;
-        let body = json!({ "reason": args.reason });
+        let mut body = json!({ "reason": args.reason });
+        if let Some(fields) = body.as_object_mut() {
+            let times = [("from", &args.from), ("until", &args.until)];
+            let given = times.into_iter().filter_map(|(name, time)| Some((name, time.clone()?)));
+            fields.extend(given.map(|(name, time)| (name.to_owned(), time.into())));
+        }
         let answer = api.post(&path(&args.key, "/pause"), &body);
         let answer = answer.map_err(|error| unknown(&api, &args.key, error))?;
         Ok(match args.ask.json {
             true => print_json(&answer),
-            false => finish(
-                printable(&format!(
-                    "mirror {} is paused: it is left out of the lists until it is resumed",
-                    args.key
-                )) + "\n",
-            ),
+            false => {
+                let key = &args.key;
+                let paused = match &args.until {
+                    None => format!(
+                        "mirror {key} is paused: it is left out of the lists until it is resumed"
+                    ),
+                    Some(until) => {
+                        let from = args.from.as_deref().unwrap_or("now");
+                        format!(
+                            "mirror {key} is in maintenance from {from} until {until}: it is left out of the \
+                             lists, and its failures do not count"
+                        )
+                    }
+                };
+                finish(printable(&paused) + "\n")
+            }
         })
     })
 }
@@ -124,10 +149,16 @@ fn ago(value: &Value, name: &str, now: i64) -> String {
     }
 }
 
-/// Why a mirror is not listed, and since when.
+/// Why a mirror is not listed, and since when; or when maintenance begins.
 fn why(mirror: &Value, now: i64) -> String {
     let note = mirror.get("paused").map_or("", |paused| text(paused, "note"));
+    let planned = mirror.get("maintenance").and_then(|planned| planned.get(0));
     let mut why = text(mirror, "why").to_owned();
+    if why.is_empty()
+        && let Some(planned) = planned
+    {
+        return format!("maintenance {}", times::ago(text(planned, "from"), now));
+    }
     if !note.is_empty() {
         why = format!("{why} by {note}");
     }
@@ -151,6 +182,17 @@ fn shown(mirror: &Value, now: i64) -> String {
     lines.push('\n');
     if let Some(paused) = mirror.get("paused").filter(|paused| !paused.is_null()) {
         lines += &printable(&format!("paused by {}", text(paused, "note")));
+        lines.push('\n');
+    }
+    let checked_in = mirror.get("checked_in").map_or("", |last| text(last, "at"));
+    if !checked_in.is_empty() {
+        // Writing to a String does not fail.
+        let _ = writeln!(lines, "checked in {}", printable(&times::ago(checked_in, now)));
+    }
+    for planned in list("maintenance") {
+        let [from, until] = ["from", "until"].map(|name| times::absolute(text(planned, name)));
+        let line = format!("maintenance from {from} until {until} by {}", text(planned, "note"));
+        lines += &printable(&line);
         lines.push('\n');
     }
     for gate in list("gates") {
@@ -196,6 +238,8 @@ mod tests {
             "last_visit": "2026-11-27T12:00:00.000Z",
             "next_visit": null,
             "paused": {"since": "2026-11-27T11:00:00.000Z", "note": "user 0: moves\u{1b}"},
+            "maintenance": [{"from": "2026-11-28T02:00:00.000Z", "until": "2026-11-28T05:00:00.000Z",
+                             "note": "token bob: new disks"}],
             "gates": [
                 {"of": "mirror", "passed": false, "text": "paused"},
                 {"of": "http://a/ over IPv6", "passed": null, "text": "not tested"},
@@ -207,6 +251,7 @@ mod tests {
             shown(&mirror, 1_795_780_860),
             "berlin, visited 60 s ago\n\
              paused by user 0: moves\\u{1b}\n\
+             maintenance from 2026-11-28 02:00:00 UTC until 2026-11-28 05:00:00 UTC by token bob: new disks\n\
              NO  mirror: paused\n\
              ?   http://a/ over IPv6: not tested\n\n\
              Events\n  2 min ago  connect_refused x 3  http://a/  refused\n"

@@ -14,6 +14,7 @@ pub(super) fn run(args: &MirrorArgs) -> ExitCode {
         MirrorCommand::Replay(args) => replay::run(args),
         MirrorCommand::List(args) => known::list(args),
         MirrorCommand::Show(args) => known::show(args),
+        MirrorCommand::Check(args) => known::check(args),
         MirrorCommand::Pause(args) => known::pause(args),
         MirrorCommand::Resume(args) => known::resume(args),
     }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::ReplayArgs;
 use crate::commands::meant::meant;
 use crate::commands::output::{FAILURE, fail, finish};
+use checks::disclosure::Disclosure;
 use checks::distrust::Distrusted;
 use checks::explain::{Gate, explain};
 use checks::replay::{Replayed, replay};
@@ -47,7 +48,7 @@ fn gates(replayed: &Replayed, distrusted: &Distrusted, key: &str) -> Vec<Gate> {
     let checks = &replayed.checks;
     let state = checks.register.mirrors.get(key).cloned().unwrap_or_default();
     let entry = checks.inventory.mirrors.get(key).cloned().unwrap_or_default();
-    explain(&state, &entry, &checks.view(), distrusted)
+    explain(&state, &entry, &checks.view(), distrusted, Disclosure::Full)
 }
 
 fn as_text(replayed: &Replayed, keys: &[&String]) -> String {

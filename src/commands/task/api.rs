@@ -92,6 +92,11 @@ impl ApiError {
         }
     }
 
+    /// Whether the same was asked not long ago: it may pass, but in minutes.
+    pub(super) fn is_too_early(&self) -> bool {
+        matches!(self, Self::Refused { status: 429, .. })
+    }
+
     /// Whether nobody listens there.
     pub(super) fn is_not_there(&self) -> bool {
         matches!(self, Self::NoAnswer(AdminError::Connect { .. }))
@@ -229,14 +234,16 @@ fn usual() -> Result<Address, Trouble> {
     Ok(Address::Unix(socket.to_owned()))
 }
 
-/// Reads a token: the last word of the first line that is neither empty nor a comment.
+/// Reads a token: the last word of the first line that is neither empty nor a comment, but for those that name
+/// the mirrors of an owner.
 fn read_token(file: &Path) -> Result<String, Trouble> {
     let at = |reason: String| Trouble::usage(format!("{}: {reason}", file.display()));
     let bytes = regular_file::read(file, MAX_TOKEN_FILE).map_err(|error| at(error.to_string()))?;
     let text = String::from_utf8_lossy(&bytes);
     let mut lines = text.lines().map(str::trim);
     let line = lines.find(|line| !line.is_empty() && !line.starts_with('#'));
-    let token = line.and_then(|line| line.split_whitespace().next_back());
+    let mut words = line.into_iter().flat_map(str::split_whitespace);
+    let token = words.rfind(|word| !word.starts_with("mirror="));
     match token {
         None => Err(at("holds no token: write one on a line".into())),
         // The token is not repeated.
@@ -318,6 +325,7 @@ mod tests {
         };
         assert_eq!(read("# who\n\nalice 0123456789abcdef\nbob x\n"), Ok("0123456789abcdef".into()));
         assert_eq!(read("0123456789abcdef"), Ok("0123456789abcdef".into()));
+        assert_eq!(read("bob 0123456789abcdef mirror=a mirror=b"), Ok("0123456789abcdef".into()));
         let error = read(" \n").expect_err("there is none");
         assert!(error.ends_with("token: holds no token: write one on a line"), "{error}");
         let error = read("sécret\n").expect_err("it cannot be sent");

@@ -15,7 +15,7 @@ mod screen;
 mod show;
 pub(super) mod table;
 pub(super) mod times;
-mod wait;
+pub(super) mod wait;
 
 use std::process::ExitCode;
 

@@ -57,7 +57,7 @@ pub(in crate::commands) fn length(seconds: i64) -> String {
 }
 
 /// A time without its fractions: `2026-11-26 12:00:00 UTC`; as it is if it is no time.
-pub(super) fn absolute(text: &str) -> String {
+pub(in crate::commands) fn absolute(text: &str) -> String {
     let whole = text.split_once('.').map_or(text.trim_end_matches('Z'), |(whole, _)| whole);
     match parse(text) {
         Some(_) => format!("{} UTC", whole.replacen('T', " ", 1)),

@@ -46,16 +46,15 @@ pub(super) fn run(api: &Api, args: &RunArgs, as_json: bool) -> Result<ExitCode, 
         fields.extend(args.priority.map(|priority| ("priority".to_owned(), priority.into())));
         fields.extend(args.delay.map(|delay| ("delay_seconds".to_owned(), delay.into())));
     }
-    submit(api, "/api/v1/tasks", &body, &request_id, (args.detach, args.wait), as_json)
+    let accepted = ask(api, "/api/v1/tasks", &body, args.wait.quiet)?;
+    wait_unless(api, &accepted, &request_id, (args.detach, args.wait), as_json)
 }
 
 /// `task retry`.
 pub(super) fn retry(api: &Api, args: &RetryArgs, as_json: bool) -> Result<ExitCode, Trouble> {
     let id = check_id(&args.id.task).map_err(Trouble::usage)?;
-    let request_id = new_request_id();
-    let body = json!({"request_id": request_id});
     let path = format!("/api/v1/tasks/{id}/retry");
-    submit(api, &path, &body, &request_id, (args.detach, args.wait), as_json)
+    submit(api, &path, (args.detach, args.wait), as_json, Trouble::from)
 }
 
 /// `task await`.
@@ -64,20 +63,32 @@ pub(super) fn wait_for(api: &Api, args: &AwaitArgs, as_json: bool) -> Result<Exi
     Wait::begin(api, args.wait, false)?.finish(id, false, as_json)
 }
 
-/// Asks for a task at `path`, and waits for it unless `detach` says otherwise.
-fn submit(
+/// Asks for a task at `path`, and waits for it unless `detach` says otherwise. `told` says why there is none.
+pub(in crate::commands) fn submit(
     api: &Api,
     path: &str,
-    body: &Value,
+    (detach, wait): (bool, WaitArgs),
+    as_json: bool,
+    told: impl FnOnce(ApiError) -> Trouble,
+) -> Result<ExitCode, Trouble> {
+    let request_id = new_request_id();
+    let body = json!({"request_id": request_id});
+    let accepted = ask(api, path, &body, wait.quiet).map_err(told)?;
+    wait_unless(api, &accepted, &request_id, (detach, wait), as_json)
+}
+
+/// Waits for a task that was accepted, unless `detach` says otherwise.
+fn wait_unless(
+    api: &Api,
+    accepted: &Value,
     request_id: &str,
     (detach, wait): (bool, WaitArgs),
     as_json: bool,
 ) -> Result<ExitCode, Trouble> {
-    let accepted = ask(api, path, body, wait.quiet)?;
-    let task = TaskRecord::read(&accepted).map_err(|reason| api.other_version(reason))?;
+    let task = TaskRecord::read(accepted).map_err(|reason| api.other_version(reason))?;
     if detach {
         return Ok(match (as_json, wait.quiet) {
-            (true, _) => print_json(&accepted),
+            (true, _) => print_json(accepted),
             (false, true) => finish(format_args!("{}\n", task.id)),
             (false, false) => {
                 let short = task.short();
@@ -105,7 +116,12 @@ fn ask(api: &Api, path: &str, body: &Value, quiet: bool) -> Result<Value, ApiErr
     let mut n_refused = 0;
     loop {
         match api.post(path, body) {
-            Err(error) if error.may_pass() && !error.is_not_there() && n_refused < MAX_REFUSED => {
+            Err(error)
+                if error.may_pass()
+                    && !error.is_not_there()
+                    && !error.is_too_early()
+                    && n_refused < MAX_REFUSED =>
+            {
                 if n_refused > 0 {
                     screen.note(&format!("{error}; trying again"));
                     thread::sleep(PAUSE);

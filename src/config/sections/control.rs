@@ -1,5 +1,8 @@
 //! Background work: where its tasks are kept, what they do, and how often.
 
+mod site;
+mod visits;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,15 +11,12 @@ use clap::ArgAction;
 use super::control_error::ControlError;
 use crate::config::section_macro::{Section, section};
 use crate::config::values::control::{
-    Contact, IpFamily, NodeName, PostgresAddress, Redirects, SiteName,
+    Contact, IpFamily, NodeName, PostgresAddress, Redirects, SiteName, WebhookUrl,
 };
 use crate::config::values::{Count, SecretParser};
-use control::options::{
-    Budgets, Checks, Every, GeographyTables, Options, PostgresUrl, PrimaryTree, Site, StoreLocation,
-};
-use scan::TreeSource;
+use control::options::{Budgets, Every, Options, PostgresUrl, Site, StoreLocation};
+use serve::http::socket::Address;
 use serve::reload::{Shrink, Source};
-use sources::{Inputs, TextCatalog};
 
 /// The name of a published snapshot in the folder of the store.
 const SNAPSHOT: &str = "mirrors.snapshot";
@@ -205,6 +205,45 @@ section! {
             value: "",
             default: false,
         }
+        /// Show pages of mirrors to everybody at this address: ADDR:PORT or unix:PATH
+        ///
+        /// Which mirrors there are, how they are, and how fast they take changes over, for people and programs;
+        /// see pages.md. Mirrors that are private are not shown. Nothing else is there, and nothing can be
+        /// changed.
+        control_public_pages: Address {
+            key: "control.public_pages",
+            flag: (long = "public-pages"),
+            value: "ADDRESS",
+            otherwise: "only on the operator's listener",
+            example: "\"127.0.0.1:8000\"",
+        }
+        /// How many connections the pages for everybody have at the same time
+        ///
+        /// Beyond that, the connection that has been silent longest is closed.
+        control_public_connections: Count<1, 4_096> {
+            key: "control.public_connections",
+            flag: (long = "public-connections"),
+            value: "N",
+            default: Count::of(256),
+        }
+        /// Tell this URL what has happened to mirrors, by POST of JSON
+        ///
+        /// That one is down, disabled, has recovered, is behind, or has a certificate that expires. It may be of an
+        /// intranet.
+        control_webhook: WebhookUrl {
+            key: "control.webhook",
+            flag: (long = "webhook", value_parser = SecretParser::<WebhookUrl>::of("--webhook <URL>")),
+            value: "URL",
+            example: "\"https://hooks.example.org/mirrors\"",
+        }
+        /// A file with the secret with which what is sent to `webhook` is signed, at least 16 characters
+        control_webhook_secret_file: PathBuf {
+            key: "control.webhook_secret_file",
+            flag: (long = "webhook-secret-file"),
+            value: "FILE",
+            otherwise: "it is not signed",
+            example: "\"/etc/mirrorlistd/webhook-secret\"",
+        }
         /// How often the tree is scanned without a change that was noticed
         control_scan_every: Count<1, 31_536_000> {
             key: "control.scan_every",
@@ -338,7 +377,7 @@ impl ControlOptions {
             None => return Ok(None),
         };
         let seconds = |count: Count<1, 31_536_000>| count.as_seconds();
-        let node = self.control_node.clone().map_or_else(host_name, |NodeName(name)| name);
+        let NodeName(node) = self.control_node.clone().unwrap_or_else(NodeName::of_host);
         let site_name = match &store {
             // Whoever has the folder has all files.
             StoreLocation::Folder(_) => None,
@@ -360,7 +399,8 @@ impl ControlOptions {
                 compile: seconds(self.control_compile_every()),
                 purge: seconds(self.control_purge_every()),
             },
-            checks: self.checks(),
+            checks: self.checks()?,
+            public_pages: self.public_pages()?,
             keep: days(self.control_keep_days().get()),
             budgets: Budgets {
                 cpu: self.control_cpu().get(),
@@ -405,57 +445,6 @@ impl ControlOptions {
         })
     }
 
-    fn checks(&self) -> Option<Checks> {
-        let over = self.control_visit_over.iter().flatten().map(|&family| family.into());
-        self.control_visit_mirrors().then(|| Checks {
-            every: self.control_visits_every().as_seconds(),
-            over: over.collect(),
-            contact: self.control_contact.clone().map(|Contact(contact)| contact),
-            allow_private_targets: self.control_allow_private_targets(),
-            sample_files: self.control_sample_files(),
-            redirects: self.control_redirects().into(),
-            require_all_families: self.control_require_all_families(),
-            speed: self.control_test_speed().get().into(),
-        })
-    }
-
-    /// The file that visits write; `None` if mirrors are not visited.
-    fn findings(&self, inputs: &Inputs) -> Result<Option<PathBuf>, ControlError> {
-        match (self.control_visit_mirrors(), inputs.findings()) {
-            (false, _) => Ok(None),
-            (true, Some(file)) => Ok(Some(file.to_owned())),
-            (true, None) => Err(ControlError::NoFindings),
-        }
-    }
-
-    fn primary_tree(&self, inputs: &Inputs) -> Result<Option<PrimaryTree>, ControlError> {
-        let (source, key) = match (&self.control_tree, &self.control_rsync_listing) {
-            (Some(tree), None) => (TreeSource::Tree(tree.clone()), "tree"),
-            (None, Some(listing)) => (TreeSource::RsyncListing(listing.clone()), "rsync_listing"),
-            (Some(_), Some(_)) => return Err(ControlError::TwoTrees),
-            (None, None) => return Ok(None),
-        };
-        let Inputs::Catalog(TextCatalog { index: Some(index), .. }) = inputs else {
-            return Err(ControlError::NoIndex(key));
-        };
-        Ok(Some(PrimaryTree { source, index: index.clone() }))
-    }
-
-    fn geography(&self) -> Result<Option<GeographyTables>, ControlError> {
-        let (countries, systems) = (self.control_country_tables(), self.control_asn_tables());
-        let output =
-            match (&self.control_geography_file, countries.is_empty() && systems.is_empty()) {
-                (Some(output), false) => output.clone(),
-                (Some(_), true) => return Err(ControlError::NoTables),
-                (None, false) => return Err(ControlError::NoGeographyFile),
-                (None, true) => return Ok(None),
-            };
-        if countries.iter().chain(&systems).any(|table| *table == output) {
-            return Err(ControlError::TableReplaced(output));
-        }
-        Ok(Some(GeographyTables { countries, systems, output }))
-    }
-
     fn names_store(&self) -> bool {
         self.control_state.is_some() || self.control_store.is_some()
     }
@@ -473,6 +462,7 @@ impl ControlOptions {
             || self.control_node.is_some()
             || self.control_site.is_some()
             || self.control_visit_mirrors()
+            || self.control_public_pages.is_some()
             || self.control_country_tables.is_some()
             || self.control_asn_tables.is_some()
     }
@@ -480,13 +470,4 @@ impl ControlOptions {
 
 fn days(count: u32) -> Duration {
     Duration::from_secs(u64::from(count) * DAY)
-}
-
-/// The name of the host, without characters that no name may have.
-fn host_name() -> String {
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    match name.parse() {
-        Ok(NodeName(name)) => name,
-        Err(_) => "mirrorlistd".to_owned(),
-    }
 }

@@ -34,6 +34,9 @@ pub enum ControlError {
     /// Nothing says where the findings of visits are written.
     #[error("`control.visit_mirrors` needs `findings_file`: the file that visits write")]
     NoFindings,
+    /// Nobody finds out what is to be told, or nobody is told.
+    #[error("`control.{0}` needs `control.{1}`")]
+    NothingToTell(&'static str, &'static str),
     /// Nothing says which geography file is built.
     #[error(
         "`control.country_tables` and `control.asn_tables` need `control.geography_file`: the file to build"

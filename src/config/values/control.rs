@@ -17,6 +17,14 @@ impl FromStr for NodeName {
     }
 }
 
+impl NodeName {
+    /// The name of the host, if it can be one of a node.
+    pub fn of_host() -> Self {
+        let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        name.parse().unwrap_or_else(|_| Self("mirrorlistd".to_owned()))
+    }
+}
+
 /// The name of files that processes of one store share.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SiteName(pub String);
@@ -37,6 +45,25 @@ fn parse_name(text: &str, of: &str) -> Result<String, String> {
         false => Err(format!(
             "`{text}` is no name of a {of}: at most 100 letters, digits, dots, dashes and underscores"
         )),
+    }
+}
+
+/// The URL of a webhook. It may hold a secret, so messages do not repeat it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WebhookUrl(pub visits::target::Target);
+
+impl fmt::Debug for WebhookUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WebhookUrl(…)")
+    }
+}
+
+impl FromStr for WebhookUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let read = visits::target::Target::parse(text).map(Self);
+        read.map_err(|error| format!("this is no URL of a webhook: {error}"))
     }
 }
 
@@ -119,4 +146,5 @@ impl FromStr for Contact {
 deserialize_from_str!(NodeName, "the name of a node");
 deserialize_from_str!(Contact, "a URL or an address of mail");
 deserialize_from_str!(SiteName, "the name of a site");
+deserialize_from_str!(WebhookUrl, "a URL of http or https");
 deserialize_from_str!(PostgresAddress, "an address of PostgreSQL");

@@ -10,26 +10,31 @@
 //!   number, is of this site, this port and these pages only, ends after some hours, and with its token; it
 //!   counts only if the browser also says that a page of this server asks.
 //! - if a token stands in the URL: it would end in logs and histories.
+//! - if the token is one of the owner of mirrors, and the change is not one that owners may make of theirs.
 //!
-//! Reading order: [`Access::may_change`] decides; [`Access::sign_out`] ends what a cookie stands for. `browser` knows what a browser says of a request,
-//! [`token_file`] who has a token, `sessions` what cookies stand for, and `user` the names of local users.
+//! Reading order: [`Access::may_change`] decides, and [`Access::identify`] where owners may as well;
+//! [`Access::sign_out`] ends what a cookie stands for. `browser` knows what a browser says of a request, [`token_file`] who has a token, [`secret_file`] with what something is signed, `sessions` what cookies stand for, and `user` the names of local users.
 
 mod refusal;
 mod browser;
 mod sessions;
 pub mod token_file;
+pub mod secret_file;
 mod user;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderValue};
 use model::percent;
+use model::secret::Secret;
 use serve::admin::allowed_hosts::AllowedHosts;
 use serve::admin::part::{PartRequest, Via};
 use store::record::bounded;
 
-use refusal::{COOKIE_ALONE, IN_URL, MISSING, NO_RANDOMNESS, NO_TOKENS, UNREADABLE, WRONG};
+use refusal::{COOKIE_ALONE, IN_URL, MISSING, NO_RANDOMNESS, NO_TOKENS, OWNERS, UNREADABLE, WRONG};
 use sessions::Sessions;
 use token_file::{Token, TokenFile};
 
@@ -60,6 +65,40 @@ pub struct Actor {
     pub name: String,
     /// `Set-Cookie`, to be sent with the reply: from now on the browser needs no token any more.
     pub cookie: Option<HeaderValue>,
+    /// The mirrors that are theirs, if it is an owner; an operator may change everything.
+    mirrors: Option<Arc<[String]>>,
+}
+
+impl Actor {
+    /// Whether it is the owner of mirrors, and no operator.
+    pub fn is_owner(&self) -> bool {
+        self.mirrors.is_some()
+    }
+
+    /// The mirrors that are theirs; none of an operator.
+    pub fn own_mirrors(&self) -> &[String] {
+        self.mirrors.as_deref().unwrap_or_default()
+    }
+
+    /// Whether they may change something of this mirror that its owner may change, or why not.
+    pub fn may_change_mirror(&self, key: &str) -> Result<(), Refusal> {
+        match self.mirrors.is_none() || self.own_mirrors().iter().any(|own| own == key) {
+            true => Ok(()),
+            false => Err(OWNERS),
+        }
+    }
+}
+
+/// The tokens at a time.
+pub struct Owners(Arc<[Token]>);
+
+impl Owners {
+    /// The owner who has this token; `None` if there is none.
+    pub fn find(&self, password: &Secret) -> Option<Actor> {
+        let token = find(&self.0, |token| token.secret == *password)?;
+        let mirrors = Some(Arc::clone(token.mirrors.as_ref()?));
+        Some(Actor { name: bounded(&name_of(token), MAX_ACTOR), cookie: None, mirrors })
+    }
 }
 
 impl Access {
@@ -75,7 +114,25 @@ impl Access {
 
     /// Who asks for a change by this request, or why it must not be made.
     pub fn may_change(&self, request: &PartRequest) -> Result<Actor, Refusal> {
-        self.may_change_at(request, Instant::now())
+        self.may_change_at(request, Instant::now(), |token| token.mirrors.is_none())
+    }
+
+    /// Who asks by this request, an operator or an owner: what an owner may change is up to
+    /// [`Actor::may_change_mirror`].
+    pub fn identify(&self, request: &PartRequest) -> Result<Actor, Refusal> {
+        self.may_change_at(request, Instant::now(), |_| true)
+    }
+
+    /// Who may ask by this request with the token of an owner as its password, which a program does that knows no other
+    /// way. That there are no tokens is no fault of the program: it may try again.
+    pub fn owners(&self, request: &PartRequest) -> Result<Owners, Refusal> {
+        browser::check(&request.headers, &self.hosts)?;
+        let unavailable = |refusal| Refusal { status: StatusCode::SERVICE_UNAVAILABLE, ..refusal };
+        let tokens = self.tokens.as_ref().ok_or(unavailable(NO_TOKENS))?.current();
+        match tokens.is_empty() {
+            true => Err(unavailable(UNREADABLE)),
+            false => Ok(Owners(tokens)),
+        }
     }
 
     /// Whether a form in the reply to this request needs the field [`TOKEN_FIELD`].
@@ -111,14 +168,21 @@ impl Access {
         request.via == Via::Tcp && self.tokens.is_none()
     }
 
-    fn may_change_at(&self, request: &PartRequest, now: Instant) -> Result<Actor, Refusal> {
+    /// `allows` says whether a token gives the right to it.
+    fn may_change_at(
+        &self,
+        request: &PartRequest,
+        now: Instant,
+        allows: impl Fn(&Token) -> bool,
+    ) -> Result<Actor, Refusal> {
         if has_token_in_url(&request.query) {
             return Err(IN_URL);
         }
         browser::check(&request.headers, &self.hosts)?;
         if request.via == Via::UnixSocket {
             let name = request.peer_user.map_or("unix socket".to_owned(), user::name_of);
-            return Ok(Actor { name: for_whom(&name, &request.headers), cookie: None });
+            let name = for_whom(&name, &request.headers);
+            return Ok(Actor { name, cookie: None, mirrors: None });
         }
         let tokens = self.tokens.as_ref().ok_or(NO_TOKENS)?;
         let known = tokens.current();
@@ -128,19 +192,28 @@ impl Access {
         let actor = |token: &Token, cookie| Actor {
             name: for_whom(&name_of(token), &request.headers),
             cookie,
+            mirrors: token.mirrors.clone(),
         };
+        let allowed = |token: &Token| allows(token).then_some(()).ok_or(OWNERS);
         if request.headers.contains_key(AUTHORIZATION) {
-            let token = bearer(&request.headers).and_then(|token| find(&known, token));
-            return token.map(|token| actor(token, None)).ok_or(WRONG);
+            let given = bearer(&request.headers).ok_or(WRONG)?;
+            let token = find(&known, |token| token.is(given)).ok_or(WRONG)?;
+            allowed(token)?;
+            return Ok(actor(token, None));
         }
         if let Some(given) = token_field(request) {
-            let token = find(&known, given.as_bytes()).ok_or(WRONG)?;
+            let token = find(&known, |token| token.is(given.as_bytes())).ok_or(WRONG)?;
+            allowed(token)?;
+            if token.mirrors.is_some() {
+                // Owners have no pages, so they take no session away from operators.
+                return Ok(actor(token, None));
+            }
             let id = self.sessions.begin(token, now).ok_or(NO_RANDOMNESS)?;
             return Ok(actor(token, cookie(&cookie_name(&request.headers), &id, sessions::LIFE)));
         }
         match self.by_cookie(request, &known, now) {
             Some(_) if !browser::is_own_page(&request.headers) => Err(COOKIE_ALONE),
-            Some(token) => Ok(actor(token, None)),
+            Some(token) => allowed(token).map(|()| actor(token, None)),
             None => Err(MISSING),
         }
     }
@@ -232,8 +305,8 @@ fn has_token_in_url(query: &str) -> bool {
 }
 
 /// The token that was given. Which one it is, and how much of it is right, does not show in the time taken.
-fn find<'k>(known: &'k [Token], given: &[u8]) -> Option<&'k Token> {
-    known.iter().fold(None, |found, token| match token.is(given) {
+fn find(known: &[Token], is_given: impl Fn(&Token) -> bool) -> Option<&Token> {
+    known.iter().fold(None, |found, token| match is_given(token) {
         true => Some(token),
         false => found,
     })

@@ -41,6 +41,12 @@ pub(super) const WRONG: Refusal = Refusal {
     code: "wrong_token",
     message: "this token is not in the token file",
 };
+pub(super) const OWNERS: Refusal = Refusal {
+    status: StatusCode::FORBIDDEN,
+    code: "token_of_owner",
+    message: "this is a token of the owner of a mirror: with it, only that mirror can be checked, paused and \
+              resumed, and can check in",
+};
 pub(super) const NO_RANDOMNESS: Refusal = Refusal {
     status: StatusCode::SERVICE_UNAVAILABLE,
     code: "no_randomness",

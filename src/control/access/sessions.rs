@@ -53,6 +53,12 @@ impl Sessions {
         of_id.filter(|session| session.ends > now).map(|session| session.token.clone())
     }
 
+    /// Whether there are none.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// Forgets what a number stands for.
     pub(super) fn end(&self, id: &str) {
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -65,7 +71,8 @@ mod tests {
     use super::*;
 
     fn token(name: &str) -> Token {
-        Token { name: name.to_owned(), secret: Secret::new("0123456789abcdef".to_owned()) }
+        let secret = Secret::new("0123456789abcdef".to_owned());
+        Token { name: name.to_owned(), secret, mirrors: None }
     }
 
     #[test]

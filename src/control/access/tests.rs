@@ -26,7 +26,7 @@ impl Fixture {
     }
 
     fn ask(&self, request: &PartRequest) -> Result<Actor, Refusal> {
-        self.access.may_change_at(request, self.now)
+        self.access.may_change_at(request, self.now, |token| token.mirrors.is_none())
     }
 
     /// The actor or the word for the refusal.
@@ -98,6 +98,65 @@ fn over_tcp_a_token_is_needed() {
     fixture.check(&with_token(&[("authorization", "Bearer 0123456789abcdef")]), "wrong_token");
     let refusal = fixture.ask(&request(Via::Tcp, &[])).unwrap_err();
     assert_eq!(refusal.status, StatusCode::UNAUTHORIZED);
+}
+
+#[test]
+fn the_token_of_an_owner_is_for_their_mirrors_and_for_nothing_else() {
+    let fixture = Fixture::new();
+    write(&fixture.folder, &format!("ci {GOOD}\nbob 1123456789abcdef mirror=berlin\n"));
+    let bobs = request(Via::Tcp, &[("authorization", "Bearer 1123456789abcdef")]);
+    fixture.check(&bobs, "token_of_owner");
+    let of = |request: &PartRequest, key: &str| {
+        let actor = fixture.access.identify(request).unwrap();
+        match actor.may_change_mirror(key) {
+            Ok(()) => format!("{} {}", actor.name, actor.is_owner()),
+            Err(refusal) => refusal.code.to_owned(),
+        }
+    };
+    assert_eq!(of(&bobs, "berlin"), "token bob true");
+    for other in ["lima", "Berlin", "berli", ""] {
+        assert_eq!(of(&bobs, other), "token_of_owner", "{other:?}");
+    }
+    assert_eq!(of(&with_token(&[]), "lima"), "token ci false");
+    assert_eq!(of(&request(Via::UnixSocket, &[]), "lima"), "root false");
+    // In a form it opens no page, and no cookie stands for it.
+    let entered = form(&[("host", "localhost")], "token=1123456789abcdef");
+    fixture.check(&entered, "token_of_owner");
+    assert_eq!(of(&entered, "berlin"), "token bob true");
+    assert!(fixture.access.sessions.is_empty());
+}
+
+#[test]
+fn a_password_is_the_token_of_an_owner_whatever_the_way_it_came() {
+    let fixture = Fixture::new();
+    write(&fixture.folder, &format!("ci {GOOD}\nbob 1123456789abcdef mirror=berlin\n"));
+    for via in [Via::Tcp, Via::UnixSocket] {
+        let by = |password: &str, headers: &[(&str, &str)]| {
+            let password = Secret::new(password.to_owned());
+            fixture.access.owners(&request(via, headers)).map(|owners| owners.find(&password))
+        };
+        let actor = by("1123456789abcdef", &[]).unwrap().unwrap();
+        assert_eq!((&*actor.name, actor.own_mirrors()), ("token bob", &["berlin".to_owned()][..]));
+        for other in [GOOD, "1123456789abcdeg", ""] {
+            assert_eq!(by(other, &[]), Ok(None), "{other:?}");
+        }
+        let foreign = by("1123456789abcdef", &[("origin", "http://evil.example")]);
+        assert_eq!(foreign.unwrap_err().code, "foreign_page");
+    }
+}
+
+#[test]
+fn a_token_file_that_cannot_be_used_makes_no_password_wrong() {
+    let fixture = Fixture::new();
+    write(&fixture.folder, "no token\n");
+    let refused = |access: &Access| {
+        let refusal = access.owners(&request(Via::Tcp, &[])).map(drop).unwrap_err();
+        (refusal.status, refusal.code)
+    };
+    let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+    assert_eq!(refused(&fixture.access), (unavailable, "no_tokens"));
+    let none = Access::new(None, AllowedHosts::default()).unwrap();
+    assert_eq!(refused(&none), (unavailable, "no_token_file"));
 }
 
 #[test]
@@ -219,7 +278,7 @@ fn a_form_needs_the_token_once() {
     let origin = ("origin", "http://localhost:8000");
     fixture.check(&form(&[host, ("cookie", pair), origin], ""), "foreign_page");
     let later = fixture.now + Duration::from_secs(43_200);
-    let expired = fixture.access.may_change_at(&with_cookie(pair), later);
+    let expired = fixture.access.may_change_at(&with_cookie(pair), later, |_| true);
     assert_eq!(expired.unwrap_err().code, "token_needed");
     // It ends with its token.
     write(&fixture.folder, "ci 1123456789abcdef\n");

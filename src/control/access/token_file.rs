@@ -1,4 +1,5 @@
-//! The file of tokens: a line `NAME TOKEN` for each, or a line that is only a token.
+//! The file of tokens: a line `NAME TOKEN` for each, or a line that is only a token. A line
+//! `NAME TOKEN mirror=KEY …` is a token of the owner of these mirrors.
 //!
 //! Empty lines, and those that begin with `#`, say nothing. The file must belong to the user of this process
 //! or to root, nobody but its owner may write it, and only its owner and group may read it. It is read again
@@ -10,6 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use model::mirror_key::MirrorName;
 use model::secret::Secret;
 use runtime::regular_file;
 
@@ -17,6 +19,10 @@ use runtime::regular_file;
 const MAX_BYTES: u64 = 64 * 1024;
 /// The shortest token, in bytes.
 pub const MIN_TOKEN: usize = 16;
+/// The most mirrors of a token.
+const MAX_MIRRORS: usize = 100;
+/// What a word begins with that names a mirror.
+const MIRROR: &str = "mirror=";
 /// The longest name of a token, in bytes.
 const MAX_NAME: usize = 60;
 /// The name of a token without one.
@@ -36,6 +42,8 @@ pub struct Error {
 pub(super) struct Token {
     pub(super) name: String,
     pub(super) secret: Secret,
+    /// The keys of the mirrors that it is for; `None` is a token of an operator, which is for everything.
+    pub(super) mirrors: Option<Arc<[String]>>,
 }
 
 impl Token {
@@ -128,12 +136,11 @@ fn read(path: &Path) -> Result<(Stamp, Vec<Token>), Error> {
     Ok((Stamp::of(&metadata), tokens))
 }
 
-fn check(metadata: &Metadata, user: u32) -> Result<(), String> {
+/// Whether a file with a secret belongs to this user or to root, and to nobody else; or why not.
+pub(super) fn check(metadata: &Metadata, user: u32) -> Result<(), String> {
     let (owner, mode) = (metadata.uid(), metadata.mode() & 0o777);
     if owner != user && owner != 0 {
-        return Err(format!(
-            "belongs to user {owner}; a token file must belong to root or user {user}"
-        ));
+        return Err(format!("belongs to user {owner}; it must belong to root or user {user}"));
     }
     if mode & 0o027 != 0 {
         return Err(format!(
@@ -150,18 +157,28 @@ fn parse(text: &str) -> Result<Vec<Token>, (Option<usize>, &'static str)> {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let mut words = line.split_ascii_whitespace();
-        let (name, secret) = match (words.next(), words.next(), words.next()) {
-            (Some(secret), None, _) => (NAMELESS, secret),
-            (Some(name), Some(secret), None) => (name, secret),
-            _ => return Err((Some(number), "is not `NAME TOKEN`, separated by a blank")),
+        let is_mirror = |word: &&str| word.starts_with(MIRROR);
+        let (mirrors, words): (Vec<&str>, Vec<&str>) =
+            line.split_ascii_whitespace().partition(is_mirror);
+        let (name, secret) = match words[..] {
+            [secret] => (NAMELESS, secret),
+            [name, secret] => (name, secret),
+            _ => {
+                let reason =
+                    "is not `NAME TOKEN`, or `NAME TOKEN mirror=KEY …`, separated by blanks";
+                return Err((Some(number), reason));
+            }
         };
+        let keys = mirrors.iter().filter_map(|word| word.strip_prefix(MIRROR));
+        let keys: Vec<String> = keys.map(str::to_owned).collect();
         let error = if secret.len() < MIN_TOKEN {
             Some("has a token of less than 16 characters: make one with `openssl rand -hex 16`")
         } else if !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
             Some("has a token with other characters than printable ASCII")
         } else if name.len() > MAX_NAME || name.chars().any(char::is_control) {
             Some("has a name that is too long, or holds control characters")
+        } else if keys.iter().any(|key| !is_key(key)) || keys.len() > MAX_MIRRORS {
+            Some("names more than 100 mirrors, or one whose key cannot be: write `mirror=KEY`")
         } else if tokens.iter().any(|known| known.is(secret.as_bytes())) {
             Some("has a token that stands above already")
         } else {
@@ -170,12 +187,19 @@ fn parse(text: &str) -> Result<Vec<Token>, (Option<usize>, &'static str)> {
         if let Some(error) = error {
             return Err((Some(number), error));
         }
-        tokens.push(Token { name: name.to_owned(), secret: Secret::new(secret.to_owned()) });
+        let (name, secret) = (name.to_owned(), Secret::new(secret.to_owned()));
+        let mirrors = (!keys.is_empty()).then(|| keys.into());
+        tokens.push(Token { name, secret, mirrors });
     }
     match tokens.is_empty() {
         true => Err((None, "holds no token: a line for each, `NAME TOKEN`")),
         false => Ok(tokens),
     }
+}
+
+/// Whether a mirror can have this key.
+fn is_key(key: &str) -> bool {
+    MirrorName::parse(key).is_some() || key.parse::<i64>().is_ok()
 }
 
 #[cfg(test)]
@@ -198,6 +222,24 @@ mod tests {
         assert_eq!(names, ["ci", NAMELESS]);
         assert!(tokens[0].is(b"0123456789abcdef") && tokens[1].is(b"fedcba9876543210"));
         assert!(!format!("{tokens:?}").contains("0123"));
+    }
+
+    #[test]
+    fn a_token_is_for_all_or_for_the_mirrors_that_its_line_names() {
+        let text = "ci 0123456789abcdef\nowner 1123456789abcdef mirror=berlin mirror=7\n\
+                    mirror=lima 2123456789abcdef\n";
+        let tokens = parse(text).unwrap();
+        let names: Vec<_> = tokens.iter().map(|token| &*token.name).collect();
+        assert_eq!(names, ["ci", "owner", NAMELESS]);
+        let mirrors: Vec<_> = tokens.iter().map(|token| token.mirrors.as_deref()).collect();
+        let (two, one) = (["berlin".to_owned(), "7".to_owned()], ["lima".to_owned()]);
+        assert_eq!(mirrors, [None, Some(&two[..]), Some(&one[..])]);
+        refused("a 0123456789abcdef mirror=", "1: names more than 100 mirrors, or one");
+        refused("a 0123456789abcdef mirror=a/b", "1: names more than 100 mirrors, or one");
+        refused("a 0123456789abcdef berlin", "1: is not `NAME TOKEN`");
+        refused("mirror=berlin", "1: is not `NAME TOKEN`");
+        let many = format!("a 0123456789abcdef{}", " mirror=b".repeat(101));
+        refused(&many, "1: names more than 100");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use store::record::{bounded, bounds};
 use tasks::{Args, Request};
 
 use super::reply::ApiError;
+use super::time;
 
 /// The longest delay.
 const MAX_DELAY: u64 = 366 * 86_400;
@@ -37,6 +38,15 @@ struct NewTask {
 #[serde(deny_unknown_fields)]
 struct Reason {
     reason: Option<String>,
+}
+
+/// The pause of a mirror.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct MirrorPause {
+    reason: Option<String>,
+    from: Option<String>,
+    until: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -89,7 +99,48 @@ pub(super) fn reason(request: &PartRequest) -> Result<String, ApiError> {
 
 /// The reason in a body, which must not be empty.
 pub(super) fn needed_reason(request: &PartRequest) -> Result<String, ApiError> {
-    match reason(request)? {
+    needed(reason(request)?)
+}
+
+/// For how long a mirror is paused, in seconds since 1970.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum PauseTime {
+    /// Until it is resumed.
+    Open,
+    /// From a time, or now, until another one.
+    Until { from: Option<u64>, until: u64 },
+}
+
+/// The reason for which a mirror is to be paused, and for how long.
+pub(super) fn mirror_pause(request: &PartRequest) -> Result<(String, PauseTime), ApiError> {
+    let MirrorPause { reason, from, until } = read(request)?.unwrap_or_default();
+    let reason = needed(checked_text("reason", reason.unwrap_or_default())?)?;
+    let at = |name: &str, text: Option<String>| {
+        let parsed = text.map(|text| {
+            time::parse(&text).and_then(|time| u64::try_from(time.0 / 1_000).ok()).ok_or_else(
+                || {
+                    let form = "a time such as 2026-11-26T12:00:00Z";
+                    ApiError::invalid(format!(
+                        "`{name}` is `{}`, and not {form}",
+                        bounded(&text, 60)
+                    ))
+                },
+            )
+        });
+        parsed.transpose()
+    };
+    match (at("from", from)?, at("until", until)?) {
+        (None, None) => Ok((reason, PauseTime::Open)),
+        (from, Some(until)) => Ok((reason, PauseTime::Until { from, until })),
+        (Some(_), None) => {
+            let message = "`from` needs `until`: a pause without an end begins at once";
+            Err(ApiError::invalid(message))
+        }
+    }
+}
+
+fn needed(reason: String) -> Result<String, ApiError> {
+    match reason {
         reason if reason.is_empty() => {
             Err(ApiError::invalid("`reason` is missing or empty: write {\"reason\":\"…\"}"))
         }
@@ -140,6 +191,13 @@ fn read<T: DeserializeOwned>(request: &PartRequest) -> Result<Option<T>, ApiErro
     if request.body.is_empty() {
         return Ok(None);
     }
+    check_json(request)?;
+    let value = serde_json::from_slice(&request.body);
+    value.map(Some).map_err(|error| ApiError::invalid(format!("the body: {error}")))
+}
+
+/// Refuses a body that does not say that it is JSON.
+pub(super) fn check_json(request: &PartRequest) -> Result<(), ApiError> {
     // A form of a page elsewhere cannot say this.
     let media_type = request.headers.get(CONTENT_TYPE).map(|value| value.as_bytes());
     let media_type =
@@ -152,6 +210,5 @@ fn read<T: DeserializeOwned>(request: &PartRequest) -> Result<Option<T>, ApiErro
             "the body must be JSON, and the request say so: `Content-Type: application/json`",
         ));
     }
-    let value = serde_json::from_slice(&request.body);
-    value.map(Some).map_err(|error| ApiError::invalid(format!("the body: {error}")))
+    Ok(())
 }

@@ -1,7 +1,9 @@
 //! How many answers that take much may be in the making at a time.
 
+use std::sync::Arc;
+
 use hyper::StatusCode;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use super::reply::ApiError;
 
@@ -10,12 +12,16 @@ use super::reply::ApiError;
 const LISTS: usize = 4;
 /// How many searches read the whole table at a time: all reads share one thread.
 const SEARCHES: usize = 2;
+/// How many check-ins wait until they are decoded.
+const WAITING: usize = 8;
 
 /// The permits.
 pub(super) struct Limits {
     lists: Semaphore,
     searches: Semaphore,
     examinations: Semaphore,
+    waiting: Semaphore,
+    pub(super) decoding: Arc<Semaphore>,
 }
 
 impl Default for Limits {
@@ -24,6 +30,8 @@ impl Default for Limits {
             lists: Semaphore::new(LISTS),
             searches: Semaphore::new(SEARCHES),
             examinations: Semaphore::new(1),
+            waiting: Semaphore::new(WAITING),
+            decoding: Arc::new(Semaphore::new(1)),
         }
     }
 }
@@ -40,6 +48,15 @@ impl Limits {
         self.searches.try_acquire().map_err(|_| {
             busy("too many searches are going on; ask again, or without `text` and `number`")
         })
+    }
+
+    /// Waits until a check-in may be decoded, which can take much memory. The permit goes with the work, as that does
+    /// not end when nobody waits for it any more.
+    pub(super) async fn decode(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        let too_many = || busy("too many check-ins are being decoded; check in again later");
+        let _place = self.waiting.try_acquire().map_err(|_| too_many())?;
+        // It is never closed.
+        Arc::clone(&self.decoding).acquire_owned().await.map_err(|_| too_many())
     }
 
     /// Begins to look through the whole store.

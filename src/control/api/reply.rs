@@ -26,16 +26,25 @@ pub(super) struct ApiError {
     pub(super) code: &'static str,
     pub(super) message: String,
     pub(super) allow: &'static [&'static str],
+    /// After how many seconds the same may be answered.
+    pub(super) retry_after: Option<u64>,
 }
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), allow: &[] }
+        let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1);
+        Self { status, code, message: message.into(), allow: &[], retry_after }
     }
 
     /// The client is at fault.
     pub(super) fn invalid(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid", message)
+    }
+
+    /// It was asked too often.
+    pub(super) fn too_early(seconds: u64, message: impl Into<String>) -> Self {
+        let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_early", message);
+        Self { retry_after: Some(seconds), ..error }
     }
 
     pub(super) fn no_such_path() -> Self {
@@ -75,10 +84,10 @@ impl ApiError {
         let body = json!({"error": {"code": self.code, "message": message}});
         let mut reply = json_reply(self.status, &body);
         let headers = reply.headers_mut();
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
         match self.status {
-            StatusCode::SERVICE_UNAVAILABLE => {
-                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-            }
             StatusCode::UNAUTHORIZED => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }

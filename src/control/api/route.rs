@@ -22,7 +22,9 @@ pub(super) enum Route {
     /// All mirrors.
     Mirrors,
     /// A mirror, and what is done to it.
-    Mirror(String, Option<Verb>),
+    Mirror(String, Option<MirrorVerb>),
+    /// Check-ins of mirrors.
+    Checkin,
     /// All kinds.
     Kinds,
     /// What must not be in the store.
@@ -40,13 +42,21 @@ pub(super) enum TaskRoute {
     Comment,
 }
 
-/// What is done to a queue, a schedule or a mirror.
+/// What is done to a queue or a schedule.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verb {
     Pause,
     Resume,
     /// Only to a schedule.
     Run,
+}
+
+/// What is done to a mirror.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum MirrorVerb {
+    Check,
+    Pause,
+    Resume,
 }
 
 impl Route {
@@ -72,9 +82,9 @@ impl Route {
             ("mirrors", None, None) => Self::Mirrors,
             ("mirrors", Some(key), None) => Self::Mirror(key.into_owned(), None),
             ("mirrors", Some(key), Some(verb)) => {
-                let verb = verb_of(verb).filter(|verb| *verb != Verb::Run)?;
-                Self::Mirror(key.into_owned(), Some(verb))
+                Self::Mirror(key.into_owned(), Some(mirror_verb(verb)?))
             }
+            ("checkin", None, None) => Self::Checkin,
             ("nodes", None, None) => Self::Nodes,
             ("kinds", None, None) => Self::Kinds,
             ("doctor", None, None) => Self::Doctor,
@@ -90,7 +100,7 @@ impl Route {
             Self::Task(_, Whole | Events | Attempts) => &["GET"],
             Self::Mirrors | Self::Mirror(_, None) => &["GET"],
             Self::Queues | Self::Schedules | Self::Nodes | Self::Kinds | Self::Doctor => &["GET"],
-            Self::Task(_, Cancel | Retry | Comment) => &["POST"],
+            Self::Checkin | Self::Task(_, Cancel | Retry | Comment) => &["POST"],
             Self::Queue(..) | Self::Schedule(..) | Self::Mirror(_, Some(_)) => &["POST"],
         }
     }
@@ -113,6 +123,15 @@ fn verb_of(word: &str) -> Option<Verb> {
         "pause" => Some(Verb::Pause),
         "resume" => Some(Verb::Resume),
         "run" => Some(Verb::Run),
+        _ => None,
+    }
+}
+
+fn mirror_verb(word: &str) -> Option<MirrorVerb> {
+    match word {
+        "check" => Some(MirrorVerb::Check),
+        "pause" => Some(MirrorVerb::Pause),
+        "resume" => Some(MirrorVerb::Resume),
         _ => None,
     }
 }
@@ -144,7 +163,7 @@ mod tests {
                 other => format!("{other:?}"),
             })
             .collect();
-        let all = "Doctor, Kinds, Mirror, Mirror Pause, Mirror Resume, Mirrors, Nodes, Queue Pause, \
+        let all = "Checkin, Doctor, Kinds, Mirror, Mirror Check, Mirror Pause, Mirror Resume, Mirrors, Nodes, Queue Pause, \
                    Queue Resume, Queues, Schedule Pause, Schedule Resume, Schedule Run, Schedules, Task Attempts, Task Cancel, Task Comment, \
                    Task Events, Task Retry, Task Whole, Tasks";
         assert_eq!(shown.into_iter().collect::<Vec<_>>().join(", "), all);
@@ -161,10 +180,12 @@ mod tests {
         assert_eq!(find("schedules/a%2Fb/run"), Some(run));
         assert_eq!(find("mirrors"), Some(Route::Mirrors));
         assert_eq!(find("mirrors/a%2Fb"), Some(Route::Mirror("a/b".into(), None)));
-        let pause = Route::Mirror("7".into(), Some(Verb::Pause));
+        let pause = Route::Mirror("7".into(), Some(MirrorVerb::Pause));
         assert_eq!(find("mirrors/7/pause"), Some(pause));
         for odd in [
             "mirrors/7/run",
+            "queues/cpu/check",
+            "schedules/a/check",
             "mirror/7",
             "",
             "/",

@@ -11,6 +11,11 @@ pub(crate) fn text(time: Timestamp) -> String {
     format!("{whole}.{:03}Z", milliseconds % 1_000)
 }
 
+/// The same of seconds since 1970.
+pub(crate) fn of_seconds(seconds: u64) -> String {
+    text(Timestamp(i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX)))
+}
+
 /// Reads a time: `2026-11-21T11:01:29Z`, with a fraction and another offset if there are, or a day, which is
 /// its first moment in UTC. Seconds and offset may be left out, as the forms of browsers do; that is UTC.
 pub(super) fn parse(text: &str) -> Option<Timestamp> {

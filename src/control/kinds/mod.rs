@@ -4,6 +4,7 @@ pub(crate) mod compile;
 pub(crate) mod scan;
 pub(crate) mod geography;
 pub(crate) mod visit;
+pub(crate) mod notice;
 pub(crate) mod purge;
 mod sleep;
 mod shared;
@@ -52,6 +53,9 @@ pub(crate) fn all(
             checker: Arc::clone(checker),
             keep: keep.min(KEEP_SWEEPS),
         }));
+        if options.checks.as_ref().is_some_and(|checks| checks.webhook.is_some()) {
+            kinds.push(Arc::new(notice::SendNotices { checker: Arc::clone(checker), keep }));
+        }
     }
     if options.has_test_kinds {
         kinds.push(Arc::new(sleep::Sleep { keep }));

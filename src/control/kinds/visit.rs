@@ -72,6 +72,11 @@ impl Kind for VisitMirrors {
     }
 }
 
+/// The arguments of a visit to one mirror.
+pub(crate) fn args_of(key: &str) -> Args {
+    [(MIRROR.name.to_owned(), key.into())].into_iter().collect()
+}
+
 fn mirror(args: &Args) -> Option<&str> {
     args.get(MIRROR.name).and_then(|key| key.as_str())
 }

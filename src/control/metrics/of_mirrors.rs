@@ -272,6 +272,16 @@ pub(super) const OF_MIRRORS: &[ControlMetric] = &[
         },
     },
     ControlMetric {
+        name: "mirrorlistd_mirror_survey_age_seconds",
+        kind: Gauge,
+        help: "Since this node has looked what pages of mirrors say, which it does every 10 minutes at least; or since \
+               it started",
+        labels: &[],
+        values: |s, out| {
+            of_counts(s, out, |counts, out| out.gauge(&[], number(counts.survey_age())));
+        },
+    },
+    ControlMetric {
         name: "mirrorlistd_findings_made_timestamp_seconds",
         kind: Gauge,
         help: "When the findings in the file were made, as far as this node knows; they stay while nothing changes",

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use checks::findings::Findings;
 use checks::observation::Visit;
 use checks::settings::Settings;
-use checks::state::{Event, Pause, Switches};
+use checks::state::{Event, MirrorState as State, Switches};
 use model::families::IpVersion;
 use runtime::replace;
 use runtime::supervise::Supervisor;
@@ -31,7 +31,8 @@ use super::counts::SweepNumbers;
 use super::crawling::{Crawling, NoCrawler};
 use super::known::{Error, HISTORY, Known, PROGRESS, on_thread};
 use super::unrecorded::Unrecorded;
-use crate::options::Options;
+use crate::access::secret_file;
+use crate::options::{Options, Webhook};
 
 /// The most visits that are judged at once.
 const MAX_OPEN: i64 = 10_000;
@@ -63,6 +64,8 @@ pub(crate) struct Checker {
     pub(super) settings: Settings,
     /// Whether files of directories without a repository are looked for.
     pub(super) is_sampling: bool,
+    /// Who is told what has happened to mirrors.
+    pub(super) webhook: Option<Webhook>,
     pub(crate) clock: Clock,
     /// What metrics tell.
     pub(crate) counts: Arc<SweepNumbers>,
@@ -77,6 +80,17 @@ pub(super) struct Tally {
     pub(super) n_judged: usize,
     pub(super) events: Vec<(String, Event)>,
     pub(super) is_own_fault: bool,
+}
+
+/// Why mirrors cannot be checked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoChecks {
+    /// Nobody can be visited.
+    #[error(transparent)]
+    Crawler(#[from] NoCrawler),
+    /// What the webhook is told cannot be signed.
+    #[error("{0}")]
+    Secret(String),
 }
 
 impl Checker {
@@ -97,6 +111,7 @@ impl Checker {
             crawling: Arc::new(crawling),
             settings: Settings::default(),
             is_sampling: false,
+            webhook: None,
             counts: Arc::new(SweepNumbers::new(Arc::clone(&clock), Duration::ZERO)),
             clock,
             unrecorded: Unrecorded::default(),
@@ -109,15 +124,25 @@ impl Checker {
         Self { awaited, ..self }
     }
 
+    /// The same, where somebody is told what has happened.
+    pub(crate) fn telling(self, webhook: Option<Webhook>) -> Self {
+        Self { webhook, ..self }
+    }
+
     /// The checks that options ask for; `None` if they ask for none.
     pub(crate) fn start(
         options: &Options,
         store: &Store,
         supervisor: &Supervisor,
-    ) -> Result<Option<Arc<Self>>, NoCrawler> {
+    ) -> Result<Option<Arc<Self>>, NoChecks> {
         let (Some(checks), Some(findings)) = (&options.checks, &options.site.findings) else {
             return Ok(None);
         };
+        // It is read again each time; that it cannot be used is told at once.
+        if let Some(file) = checks.webhook.as_ref().and_then(|webhook| webhook.secret_file.as_ref())
+        {
+            secret_file::read(file).map_err(NoChecks::Secret)?;
+        }
         let crawling = Crawling::start(checks, &options.version, supervisor)?;
         let seconds = || {
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
@@ -138,7 +163,12 @@ impl Checker {
         let is_sampling = checks.sample_files;
         let period = checks.every.saturating_mul(u32::try_from(speed).unwrap_or(u32::MAX));
         let counts = Arc::new(SweepNumbers::new(Arc::clone(&checker.clock), period));
-        Ok(Some(Arc::new(Self { settings, is_sampling, counts, ..checker.awaiting(awaited) })))
+        Ok(Some(Arc::new(Self {
+            settings,
+            is_sampling,
+            counts,
+            ..checker.awaiting(awaited).telling(checks.webhook.clone())
+        })))
     }
 
     /// Brings what is known up to date.
@@ -218,7 +248,8 @@ impl Checker {
         });
         let visits: Vec<Visit> = visits.collect();
         let n_judged = visits.len();
-        let judged = on_thread(known, move |known| known.judge(&visits));
+        let tells = self.webhook.is_some();
+        let judged = on_thread(known, move |known| known.judge(&visits, tells));
         let judged = judged.await.map_err(|error| of_check(error.into()))?;
         // If it is not written, all is read again.
         let mut work = std::mem::take(known);
@@ -286,11 +317,6 @@ impl Checker {
         Ok(())
     }
 
-    /// Pauses a mirror, or ends that; false if the catalog has no such mirror.
-    pub(crate) async fn set_pause(&self, key: &str, pause: Option<Pause>) -> Result<bool, Error> {
-        self.switch(key, |switches| switches.paused.clone_from(&pause)).await
-    }
-
     /// Changes the switches of a mirror; false if the catalog has no such mirror. The next sweep reads them, and
     /// makes findings of them.
     pub(super) async fn switch(
@@ -298,18 +324,27 @@ impl Checker {
         key: &str,
         change: impl Fn(&mut Switches),
     ) -> Result<bool, Error> {
+        Ok(self.change(key, |state| change(&mut state.switches)).await?.is_some())
+    }
+
+    /// Changes the state of a mirror, and returns what came of that; `None` if the catalog has no such mirror.
+    pub(super) async fn change<T>(
+        &self,
+        key: &str,
+        change: impl Fn(&mut State) -> T,
+    ) -> Result<Option<T>, Error> {
         let mut tries = 0;
         loop {
             let mut known = self.known.lock().await;
             self.refresh(&mut known).await?;
             if !known.inventory.mirrors.contains_key(key) {
-                return Ok(false);
+                return Ok(None);
             }
-            let mut state = known.register.mirrors.get(key).cloned().unwrap_or_default();
-            let before = state.switches.clone();
-            change(&mut state.switches);
-            if state.switches == before {
-                return Ok(true);
+            let before = known.register.mirrors.get(key).cloned().unwrap_or_default();
+            let mut state = (*before).clone();
+            let done = change(&mut state);
+            if state == *before {
+                return Ok(Some(done));
             }
             let text = state.to_json().map_err(|error| Error::State(key.to_owned(), error))?;
             let version = known.versions.get(key).copied().unwrap_or(0);
@@ -318,7 +353,7 @@ impl Checker {
             match self.store.run(write).await {
                 Err(store::Error::Overtaken(_)) if tries < TRIES => tries += 1,
                 Err(error) => return Err(error.into()),
-                Ok(_) => return Ok(true),
+                Ok(_) => return Ok(Some(done)),
             }
         }
     }

@@ -46,7 +46,7 @@ fn summarize(known: &Known, selection: &Selection, now: u64) -> Summary {
     };
     let unvisited = MirrorState::default();
     for (key, entry) in &known.inventory.mirrors {
-        let state = known.register.mirrors.get(key).unwrap_or(&unvisited);
+        let state = known.register.mirrors.get(key).map_or(&unvisited, |state| &**state);
         summary.n_unvisited += u64::from(state.last_visit.is_none());
         let (listed, _) = listed(entry, selection.findings.mirrors.get(key));
         let word = state_word(known, state);
@@ -97,7 +97,9 @@ fn certificates(
 mod tests {
     use checks::inventory::{Entry, Inventory, Tree};
     use checks::moment::Moment;
-    use checks::state::{LastVisit, Pause, RouteState, RouteVerdict, Routes, Switches, Window};
+    use checks::state::{
+        LastVisit, Maintenance, Pause, RouteState, RouteVerdict, Routes, Switches,
+    };
 
     use super::*;
 
@@ -131,7 +133,7 @@ mod tests {
         let keys = (0..states.len()).map(|n| format!("mirror-{n}"));
         let mirrors = keys.clone().map(|key| (key, entry.clone())).collect();
         known.inventory = Arc::new(Inventory { mirrors });
-        known.register.mirrors = keys.zip(states).collect();
+        known.register.mirrors = keys.zip(states.into_iter().map(Arc::new)).collect();
         summarize(&known, &Selection::default(), NOW)
     }
 
@@ -139,8 +141,10 @@ mod tests {
     fn each_mirror_counts_under_one_state() {
         let pause = Some(Pause { since: 1, note: String::new() });
         let now = Moment { clock: NOW, credited: 9 };
-        let maintenance = vec![Window { from: NOW - 1, until: NOW + 1 }];
-        let over = vec![Window { from: NOW - 2, until: NOW }];
+        let window = |from, until| {
+            vec![Maintenance { from, until, note: String::new(), is_by_owner: false }]
+        };
+        let (maintenance, over) = (window(NOW - 1, NOW + 1), window(NOW - 2, NOW));
         let switches = Switches::default();
         let found = summary(vec![
             mirror(RouteVerdict::Up, None),

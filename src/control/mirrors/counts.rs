@@ -79,6 +79,8 @@ pub(crate) struct SweepNumbers {
     judged: AtomicU64,
     /// When a sweep ended well last; when this process began, before the first.
     swept: AtomicU64,
+    /// When it was last looked what pages of mirrors say; when this process began, before that.
+    surveyed: AtomicU64,
     /// When findings were known last to be what visits say; when this process began, before that.
     published: AtomicU64,
     /// When the findings in the file were made; 0 if that is not known yet.
@@ -147,6 +149,7 @@ impl SweepNumbers {
             is_own_fault: AtomicBool::new(false),
             judged: AtomicU64::new(0),
             swept: AtomicU64::new(began),
+            surveyed: AtomicU64::new(began),
             published: AtomicU64::new(began),
             made: AtomicU64::new(0),
             summary: Mutex::default(),
@@ -246,6 +249,16 @@ impl SweepNumbers {
     /// How many seconds ago a sweep ended well last.
     pub(crate) fn sweep_age(&self) -> u64 {
         self.since(self.swept.load(Ordering::Relaxed))
+    }
+
+    /// It was looked what pages of mirrors say.
+    pub(super) fn note_survey(&self) {
+        self.surveyed.store((self.clock)(), Ordering::Relaxed);
+    }
+
+    /// How many seconds ago that was.
+    pub(crate) fn survey_age(&self) -> u64 {
+        self.since(self.surveyed.load(Ordering::Relaxed))
     }
 
     /// How many seconds ago findings were known last to be what visits say.

@@ -7,6 +7,7 @@ use catalog::records::{Directory, File, VersionOrder};
 use checks::history::{PrimaryScan, PrimaryVersion};
 use checks::inventory::{self, Inventory};
 use checks::state::MAX_URLS;
+use encode::write::push_hex;
 use model::base_url::BaseUrl;
 use model::families::IpVersion;
 use model::host_set;
@@ -15,6 +16,7 @@ use model::path::is_within;
 use model::url::Protocol;
 use visits::plan;
 
+use super::profile::{Profile, profiles};
 use super::samples::{NEW, REPOMD, Samples};
 
 /// Of so many directories of a tree files are looked for, which are spread over all.
@@ -34,6 +36,8 @@ pub struct Expected {
     pub scanned: Option<u64>,
     /// Files that are looked for.
     pub samples: Samples,
+    /// What pages say of all mirrors that are listed for everybody, by key; also of those that cannot be visited.
+    pub profiles: BTreeMap<String, Profile>,
 }
 
 /// What a mirror serves below the same base URLs.
@@ -63,6 +67,7 @@ impl Expected {
                 by_mirror.entry((host, urls)).or_default().push(id);
             }
         }
+        let profiles = profiles(catalog, by_mirror.keys());
         let mut mirrors: BTreeMap<String, Vec<Tree>> = BTreeMap::new();
         for ((host, urls), directories) in by_mirror {
             let Some(mirror) = catalog.mirrors.get(host.index()) else { continue };
@@ -86,7 +91,7 @@ impl Expected {
         // The files of a catalog are newer than its index whenever somebody edits them.
         let scanned = catalog.scanned.unwrap_or(catalog.created);
         let primary = PrimaryScan { scanned, repositories: Some(repositories.collect()) };
-        Self { mirrors, left_out, primary, scanned: catalog.scanned, samples }
+        Self { mirrors, left_out, primary, scanned: catalog.scanned, samples, profiles }
     }
 
     /// The files that a visit to a mirror looks for, of each of its trees; from directories that are in doubt first.
@@ -186,9 +191,10 @@ fn repomd(file: &File, now: u64) -> Repomd {
     let mut known: Vec<PrimaryVersion> = Vec::new();
     for version in versions {
         if let Some(sha256) = &version.checksums.sha256 {
-            let sha256: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-            if known.iter().all(|known| known.sha256 != sha256) {
-                known.push(PrimaryVersion { sha256, replaced });
+            let mut digits = String::new();
+            push_hex(sha256, &mut digits);
+            if known.iter().all(|known| known.sha256 != digits) {
+                known.push(PrimaryVersion { sha256: digits, replaced });
             }
         }
         replaced = Some(version.timestamp);

@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use catalog::Report;
+use checks::disclosure::Disclosure;
 use checks::distrust::Distrusted;
 use checks::explain::{Gate, explain};
 use checks::history::History;
 use checks::inventory::{Entry, Inventory};
+use checks::notice::Rules;
 use checks::observation::Visit;
 use checks::progress::Progress;
 use checks::round::Register;
@@ -19,6 +21,7 @@ use checks::schedule::{NextVisit, next_visit, rank};
 use checks::select::{Selection, select};
 use checks::settings::Settings;
 use checks::state::{Event, MirrorState, StateError};
+use checks::trouble::tell;
 use checks::verdict::View;
 use serde::de::DeserializeOwned;
 use sources::{Inputs, Revision};
@@ -227,13 +230,13 @@ impl Known {
     fn take(&mut self, found: store::record::MirrorState) -> Result<(), Error> {
         let store::record::MirrorState { key, version, state } = found;
         match MirrorState::from_json(&state) {
-            Ok(state) => drop(self.register.mirrors.insert(key.clone(), state)),
+            Ok(state) => drop(self.register.mirrors.insert(key.clone(), state.into())),
             Err(error @ StateError::Version(_)) => return Err(Error::State(key, error)),
             Err(error) => {
                 tracing::error!("mirror `{key}`: {error}: it counts as not visited yet");
                 // It has done nothing, so it is not left out for that.
                 let state = MirrorState { is_proven: true, ..MirrorState::default() };
-                self.register.mirrors.insert(key.clone(), state);
+                self.register.mirrors.insert(key.clone(), state.into());
             }
         }
         self.versions.insert(key, version);
@@ -249,7 +252,7 @@ impl Known {
             .keys()
             .filter_map(|key| {
                 let next = self.next(key, now).filter(|next| next.at <= now)?;
-                Some((rank(self.register.mirrors.get(key)), key.clone(), next))
+                Some((rank(self.register.mirrors.get(key).map(Arc::as_ref)), key.clone(), next))
             })
             .collect();
         due.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
@@ -260,7 +263,7 @@ impl Known {
     pub(super) fn next(&self, key: &str, now: u64) -> Option<NextVisit> {
         let entry = self.inventory.mirrors.get(key)?;
         let unvisited = MirrorState::default();
-        let state = self.register.mirrors.get(key).unwrap_or(&unvisited);
+        let state = self.register.mirrors.get(key).map_or(&unvisited, |state| &**state);
         let progress = &self.register.progress;
         next_visit(key, state, entry, &self.history, progress, &self.settings, now)
     }
@@ -280,8 +283,9 @@ impl Known {
         self.expected.draw(trees, is_doubted, rng)
     }
 
-    /// Judges visits, which are in the order in which they were recorded: those of each round together.
-    pub(super) fn judge(&mut self, visits: &[Visit]) -> Result<Judged, Error> {
+    /// Judges visits, which are in the order in which they were recorded: those of each round together. `tells` says
+    /// whether somebody is told what follows.
+    pub(super) fn judge(&mut self, visits: &[Visit], tells: bool) -> Result<Judged, Error> {
         let mut judged = Judged::default();
         let mut changed: BTreeSet<&String> = BTreeSet::new();
         let was_settled = self.register.progress.settled.is_some();
@@ -296,8 +300,14 @@ impl Known {
             // The end of the first round is about each of them.
             changed.extend(self.inventory.mirrors.keys());
         }
+        let progress = &self.register.progress;
+        let view = View { settings: &self.settings, history: &self.history, progress };
         for key in changed {
-            if let Some(state) = self.register.mirrors.get(key) {
+            if let Some(state) = self.register.mirrors.get_mut(key) {
+                let state = Arc::make_mut(state);
+                if let Some(entry) = self.inventory.mirrors.get(key).filter(|_| tells) {
+                    tell(key, state, entry, &view, &Rules::default());
+                }
                 let text = state.to_json().map_err(|error| Error::State(key.clone(), error))?;
                 judged.states.push((key.clone(), text));
             }
@@ -323,10 +333,10 @@ impl Known {
     }
 
     /// What keeps a mirror in the lists or out of them.
-    pub(super) fn gates(&self, key: &str, distrusted: &Distrusted) -> Vec<Gate> {
+    pub(super) fn gates(&self, key: &str, distrusted: &Distrusted, to: Disclosure) -> Vec<Gate> {
         let entry: Entry = self.inventory.mirrors.get(key).cloned().unwrap_or_default();
         let state = self.register.mirrors.get(key).cloned().unwrap_or_default();
-        explain(&state, &entry, &self.view(), distrusted)
+        explain(&state, &entry, &self.view(), distrusted, to)
     }
 }
 
@@ -345,7 +355,7 @@ pub(super) async fn on_thread<T: Send + 'static>(
     Ok(result)
 }
 
-fn parsed<T: DeserializeOwned + Default>(
+pub(super) fn parsed<T: DeserializeOwned + Default>(
     name: &'static str,
     fact: Option<Fact>,
 ) -> Result<T, Error> {

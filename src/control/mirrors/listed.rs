@@ -6,6 +6,8 @@ use checks::findings::{Cause, MirrorFindings, Standing};
 use checks::inventory::{Entry, repository_of};
 use model::path::is_within;
 
+use super::profile::Profile;
+
 /// Whether lists have a mirror.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Listed {
@@ -26,6 +28,25 @@ impl Listed {
             Self::No => "no",
         }
     }
+}
+
+/// Whether lists that anybody gets have a mirror, and what keeps it out, as the findings say that lists follow.
+/// `why_hidden` is what its state says by now: it is told if lists have the mirror all the same, as it was kept.
+pub(super) fn listed_publicly(
+    profile: &Profile,
+    entry: &Entry,
+    findings: Option<&MirrorFindings>,
+    why_hidden: Option<Cause>,
+) -> (Listed, Option<Cause>) {
+    if profile.rests {
+        return (Listed::No, Some(Cause::new("its load is 0, so nobody gets it", 0)));
+    }
+    let (listed, why) = listed(entry, findings);
+    let is_behind = |standing| matches!(standing, &Standing::Behind(_));
+    // Who is kept is listed behind the others.
+    let is_kept = findings.is_some_and(|found| found.directories.values().any(is_behind));
+    let why_kept = why_hidden.filter(|_| listed == Listed::Yes && is_kept);
+    (listed, why.or(why_kept))
 }
 
 /// Whether lists have a mirror for what it carries, and what keeps it out of the first one that has it not.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use checks::disclosure::Disclosure;
 use checks::distrust::Distrusted;
 use checks::explain::{Gate, explain};
 use checks::inventory::Entry;
@@ -155,5 +156,5 @@ fn judge(records: &[Record], key: &str) -> Vec<Gate> {
     let state = checks.register.mirrors.get(key).cloned().unwrap_or_default();
     let entry = checks.inventory.mirrors.get(key).cloned().unwrap_or_default();
     // Other mirrors are not looked at.
-    explain(&state, &entry, &checks.view(), &Distrusted::default())
+    explain(&state, &entry, &checks.view(), &Distrusted::default(), Disclosure::Full)
 }

@@ -1,12 +1,13 @@
 //! What is told of mirrors, as JSON.
 
+use checks::disclosure::{Disclosure, public_event};
 use checks::explain::Gate;
 use checks::observation::Visit;
 use checks::select::Selection;
 use checks::state::{MirrorState, Reachability};
 use serde_json::{Value, json};
 
-use super::checker::{Checker, tier_of, timestamp};
+use super::checker::{Checker, tier_of};
 use super::known::{Error, Known, on_thread};
 use super::listed::listed;
 use crate::api::time;
@@ -25,7 +26,7 @@ impl Checker {
             let mirrors = known.inventory.mirrors.keys();
             let mirrors = mirrors.map(|key| short(known, &selection, key, now));
             json!({
-                "now": time::text(timestamp(now)),
+                "now": time::of_seconds(now),
                 "settled": known.view().is_settled(),
                 "mirrors": mirrors.collect::<Vec<_>>(),
             })
@@ -33,9 +34,13 @@ impl Checker {
         Ok(list.await?)
     }
 
-    /// One mirror; `None` if the catalog has no such mirror that can be visited.
-    pub(crate) async fn show(&self, key: &str) -> Result<Option<Value>, Error> {
-        let visits = self.last_visits(key, N_VISITS).await?;
+    /// One mirror; `None` if the catalog has no such mirror that can be visited. What visits have seen is not for
+    /// everybody.
+    pub(crate) async fn show(&self, key: &str, to: Disclosure) -> Result<Option<Value>, Error> {
+        let visits = match to {
+            Disclosure::Full => self.last_visits(key, N_VISITS).await?,
+            Disclosure::Public => Vec::new(),
+        };
         let mut known = self.known.lock().await;
         self.refresh(&mut known).await?;
         if !known.inventory.mirrors.contains_key(key) {
@@ -46,20 +51,26 @@ impl Checker {
         let mut mirror = short(&known, &selection, key, now);
         if let Some(fields) = mirror.as_object_mut() {
             let state = known.register.mirrors.get(key);
-            let events = state.map(|state| json!(state.events));
-            let gates = known.gates(key, &selection.distrusted);
+            let events = state.map(|state| match to {
+                Disclosure::Full => json!(state.events),
+                Disclosure::Public => {
+                    let told = state.events.all().iter().filter_map(public_event);
+                    json!(told.collect::<Vec<_>>())
+                }
+            });
+            let gates = known.gates(key, &selection.distrusted, to);
             fields.insert("gates".into(), gates.iter().map(gate).collect());
             fields.insert("events".into(), events.unwrap_or_else(|| json!([])));
             fields.insert("visits".into(), visits.iter().map(visit).collect());
         }
-        Ok(Some(json!({ "now": time::text(timestamp(now)), "mirror": mirror })))
+        Ok(Some(json!({ "now": time::of_seconds(now), "mirror": mirror })))
     }
 }
 
 fn short(known: &Known, selection: &Selection, key: &str, now: u64) -> Value {
     let entry = known.inventory.mirrors.get(key).cloned().unwrap_or_default();
     let unvisited = MirrorState::default();
-    let state = known.register.mirrors.get(key).unwrap_or(&unvisited);
+    let state = known.register.mirrors.get(key).map_or(&unvisited, |state| &**state);
     let view = known.view();
     let (listed, why) = listed(&entry, selection.findings.mirrors.get(key));
     // What keeps it out although it is in some lists, as there are too few others.
@@ -75,7 +86,7 @@ fn short(known: &Known, selection: &Selection, key: &str, now: u64) -> Value {
         .filter(|repodata| view.status(state, &entry, repodata).is_accepted())
         .count();
     let n_kept = selection.kept.values().filter(|keys| keys.iter().any(|kept| kept == key)).count();
-    let at = |seconds: u64| time::text(timestamp(seconds));
+    let at = time::of_seconds;
     json!({
         "key": key,
         "state": reachability,
@@ -86,6 +97,16 @@ fn short(known: &Known, selection: &Selection, key: &str, now: u64) -> Value {
         "paused": state.switches.paused.as_ref().map(|pause| json!({
             "since": at(pause.since),
             "note": pause.note,
+        })),
+        "maintenance": state.switches.maintenance_after(now).into_iter().map(|planned| json!({
+            "from": at(planned.from),
+            "until": at(planned.until),
+            "note": planned.note,
+        })).collect::<Vec<_>>(),
+        "checked_in": state.owner.checked_in.map(|last| json!({
+            "at": at(last.at),
+            "finished_at": last.finished_at.map(at),
+            "directories": last.n_directories,
         })),
         "repositories": repositories.len(),
         "accepted": n_accepted,
@@ -101,7 +122,7 @@ fn gate(gate: &Gate) -> Value {
 fn visit(visit: &Visit) -> Value {
     json!({
         "tier": tier_of(visit),
-        "started": time::text(timestamp(visit.started)),
+        "started": time::of_seconds(visit.started),
         "millis": visit.millis,
         "requests": visit.requests,
         "bytes": visit.bytes,

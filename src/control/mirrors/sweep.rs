@@ -86,6 +86,7 @@ impl Checker {
             let (kind, actor) = (compile::NAME.to_owned(), super::VISIT.to_owned());
             then.push(Request { kind, actor, ..Request::default() });
         }
+        then.extend(self.telling_of(&known));
         Ok(Output { result: self.result(&known, &swept), then })
     }
 

@@ -3,6 +3,9 @@
 mod image;
 mod content;
 mod counts;
+mod notices;
+mod owners;
+mod survey;
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use checks::disclosure::Disclosure;
 use checks::findings::Findings;
 use checks::state::Pause;
 use lab::mirror::{Behaviour, Mirror};
@@ -32,6 +36,7 @@ use visits::limits::Limits;
 use super::checker::{Checker, make_findings};
 use super::crawling::Crawling;
 use super::known::Known;
+use super::owners::Switch;
 
 const START: u64 = 1_800_000_000;
 const REPOMD: &str = "9/x86_64/repodata/repomd.xml";
@@ -43,6 +48,7 @@ struct Site {
     mirrors: Vec<Arc<Mirror>>,
     store: Store,
     checker: Checker,
+    world: World,
     now: Arc<AtomicU64>,
     faults: Arc<Faults>,
 }
@@ -162,7 +168,7 @@ impl Site {
         };
         store.run(start).await.unwrap();
         make_findings(&path("findings")).unwrap();
-        Self { folder, mirrors, store, checker, now, faults }
+        Self { folder, mirrors, store, checker, world, now, faults }
     }
 
     /// Lets this operation work so often, and then no more until it is told otherwise.
@@ -182,6 +188,15 @@ impl Site {
 
     async fn versions(&self) -> Vec<(String, i64)> {
         self.store.run(MirrorVersions("main".into())).await.unwrap()
+    }
+
+    async fn turn(&self, key: &str, switch: Switch) {
+        assert_eq!(self.checker.turn(key, &switch).await.unwrap(), Some(Ok(())));
+    }
+
+    async fn pause(&self, key: &str) {
+        let pause = Pause { since: START, note: "moves house".into() };
+        self.turn(key, Switch::Pause { pause, is_by_owner: false }).await;
     }
 
     fn file(&self) -> PathBuf {
@@ -330,8 +345,7 @@ async fn a_sweep_whose_task_was_lost_writes_nothing() {
 async fn findings_are_not_replaced_by_who_cannot_say_that_the_task_is_its_own() {
     let site = Site::new().await;
     site.sweep().await;
-    let pause = Pause { since: START, note: "moves house".into() };
-    assert!(site.checker.set_pause("oslo", Some(pause)).await.unwrap());
+    site.pause("oslo").await;
     let before = fs::read(site.file()).unwrap();
     site.break_after(0, "check_fence");
     site.try_sweep(None).await.unwrap_err();
@@ -442,23 +456,6 @@ async fn nobody_is_visited_before_it_is_known_what_mirrors_should_have() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pause_is_in_the_findings_after_the_next_sweep() {
-    let site = Site::new().await;
-    site.sweep().await;
-    let pause = Pause { since: START, note: "moves house".into() };
-    assert!(site.checker.set_pause("oslo", Some(pause)).await.unwrap());
-    assert!(!site.checker.set_pause("olso", None).await.unwrap());
-    let shown = site.checker.show("oslo").await.unwrap().unwrap();
-    assert_eq!(shown["mirror"]["paused"]["note"], "moves house", "{shown}");
-    assert_eq!(shown["mirror"]["listed"], "no");
-    site.sweep().await;
-    assert!(site.findings().mirrors["oslo"].is_decided, "{:?}", site.findings());
-    assert!(site.checker.set_pause("oslo", None).await.unwrap());
-    site.sweep().await;
-    assert!(!is_hidden(&site.findings(), "oslo"));
-}
-
-#[tokio::test(start_paused = true)]
 async fn one_mirror_is_visited_when_it_is_not_due() {
     let site = Site::new().await;
     site.sweep().await;
@@ -492,7 +489,7 @@ async fn all_mirrors_are_told_in_short() {
     let first = &list["mirrors"][0];
     assert_eq!((&first["state"], &first["accepted"]), (&"up".into(), &1.into()), "{first}");
     assert_eq!((&first["listed"], &first["why"]), (&"yes".into(), &Value::Null), "{first}");
-    assert_eq!(site.checker.show("none").await.unwrap(), None);
-    let shown = site.checker.show("lima").await.unwrap().unwrap();
+    assert_eq!(site.checker.show("none", Disclosure::Full).await.unwrap(), None);
+    let shown = site.checker.show("lima", Disclosure::Full).await.unwrap().unwrap();
     assert_eq!(shown["mirror"]["visits"][0]["end"], "complete", "{shown}");
 }

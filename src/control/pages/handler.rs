@@ -194,7 +194,7 @@ impl Asked<'_> {
             }
         };
         let (outcome, cookie) = match access.may_change(request) {
-            Ok(Actor { name, cookie }) => {
+            Ok(Actor { name, cookie, .. }) => {
                 if cookie.is_some() {
                     self.forms = FormAccess::SignedIn(name.clone());
                 }

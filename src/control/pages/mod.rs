@@ -8,6 +8,8 @@
 //! functions from data to HTML. `frame` is what stands around them, `rows` and `display` are how tasks, times
 //! and foreign texts look, `fields` reads forms, and `path` has the addresses.
 //!
+//! Pages about mirrors, which everybody may see, are in [`mirrors`].
+//!
 //! Pages need no script. Each has a bounded size, whatever the store holds: rows are counted, texts are cut
 //! (`display::Shown`), and what is left out is in the JSON that each page links to. The template escapes all
 //! text; characters that could turn or hide the text around them are spelled out.
@@ -35,6 +37,7 @@ mod reply;
 mod read;
 mod act;
 mod handler;
+pub mod mirrors;
 
 pub use handler::answer;
 pub use path::{PATHS, answers};

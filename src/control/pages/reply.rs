@@ -40,6 +40,11 @@ pub(super) fn failed(line: &'static str) -> PartReply {
     )
 }
 
+/// A text for programs, of a media type.
+pub(super) fn text(status: StatusCode, media_type: &'static str, body: String) -> PartReply {
+    reply(status, &[(CONTENT_TYPE, media_type), (X_CONTENT_TYPE_OPTIONS, "nosniff")], body)
+}
+
 /// Says which methods there are.
 pub(super) fn allowing(mut answer: PartReply, methods: &'static str) -> PartReply {
     answer.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));

@@ -11,8 +11,13 @@ use checks::checkin::json::{self, Content};
 use checks::checkin::{CheckinError, Directories, Limits, report_mirror};
 use serde_json::Value;
 
-const LIMITS: Limits =
-    Limits { packed: 1 << 16, unpacked: 1 << 20, directories: 1_000, names: 1 << 14 };
+const LIMITS: Limits = Limits {
+    packed: 1 << 16,
+    unpacked: 1 << 20,
+    before_password: 1 << 20,
+    directories: 1_000,
+    names: 1 << 14,
+};
 
 /// Checks the bytes as a check-in of ours.
 pub fn checkin(bytes: &[u8]) {
@@ -38,8 +43,8 @@ pub fn checkin(bytes: &[u8]) {
 
 /// Checks the bytes as a call of `report_mirror`, as what is packed in it, and as what is unpacked.
 pub fn report_mirror(bytes: &[u8]) {
-    accepted(report_mirror::decode_call(bytes, &LIMITS));
-    accepted(report_mirror::decode(&URL_SAFE.encode(bytes), &LIMITS));
+    accepted(report_mirror::decode_call(bytes, &LIMITS, |_| true));
+    accepted(report_mirror::decode(&URL_SAFE.encode(bytes), &LIMITS, |_| true));
     let mut encoder = BzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).expect("memory takes all");
     let packed = encoder.finish().expect("memory takes all");
@@ -47,7 +52,8 @@ pub fn report_mirror(bytes: &[u8]) {
         "<methodCall><methodName>checkin</methodName><params><param><value>{}</value></param></params></methodCall>",
         URL_SAFE.encode(packed)
     );
-    let Some(report) = accepted(report_mirror::decode_call(call.as_bytes(), &LIMITS)) else {
+    let report = report_mirror::decode_call(call.as_bytes(), &LIMITS, |_| true);
+    let Some(report) = accepted(report) else {
         return;
     };
     // The slow reader takes half a surrogate pair for a fault.

@@ -373,7 +373,8 @@ impl Client {
             }
         }
         let mut response = Response { lines, body: String::new() };
-        if has_body == HasBody::Yes {
+        // Nothing follows what has not changed (RFC 9110, section 15.4.5).
+        if has_body == HasBody::Yes && response.status() != 304 {
             let length = response.header("content-length").expect("a length");
             let mut body = vec![0; length.parse().expect("a number")];
             self.stream.read_exact(&mut body).expect("the whole body");

@@ -35,7 +35,7 @@ async fn a_mirror_without_an_image_is_left_out_of_its_directory_alone() {
         assert_eq!(is_hidden(&findings, key, "9/images"), key == "oslo", "{findings:?}");
         assert!(!is_hidden(&findings, key, "9/x86_64"), "{findings:?}");
     }
-    let shown = site.checker.show("oslo").await.unwrap().unwrap();
+    let shown = site.checker.show("oslo", Disclosure::Full).await.unwrap().unwrap();
     let shown = shown["mirror"]["gates"].to_string();
     assert!(shown.contains("1 of 1 files are missing"), "{shown}");
 }
@@ -72,6 +72,6 @@ async fn redirects_that_are_not_wanted_are_failures() {
     let site = Site { checker, ..site };
     site.mirrors[3].behave(Behaviour::Redirect("http://berlin.example/pub/".into()));
     site.sweep_until(|found| super::is_hidden(found, "paris")).await;
-    let shown = site.checker.show("paris").await.unwrap().unwrap().to_string();
+    let shown = site.checker.show("paris", Disclosure::Full).await.unwrap().unwrap().to_string();
     assert!(shown.contains("redirect_refused"), "{shown}");
 }

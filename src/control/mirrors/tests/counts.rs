@@ -82,8 +82,7 @@ async fn metrics_tell_mirrors_by_state_and_by_what_is_listed() {
     site.sweep().await;
     site.mirrors[1].behave(Behaviour::HangUp);
     site.sweep_until(|found| is_hidden(found, "lima")).await;
-    let pause = Pause { since: START, note: "moves house".into() };
-    assert!(site.checker.set_pause("oslo", Some(pause)).await.unwrap());
+    site.pause("oslo").await;
     site.pass(60);
     site.sweep().await;
     for (state, listed, n) in [("up", "yes", 3.0), ("down", "no", 1.0), ("paused", "no", 1.0)] {
@@ -238,8 +237,7 @@ async fn what_is_known_of_mirrors_is_told_while_nothing_changes() {
     let site = Site::new().await;
     site.sweep().await;
     for name in NAMES {
-        let pause = Pause { since: START, note: "moves house".into() };
-        assert!(site.checker.set_pause(name, Some(pause)).await.unwrap());
+        site.pause(name).await;
     }
     let paused = "mirrorlistd_mirrors{state=\"paused\",listed=\"no\"}";
     for _ in 0..5 {
