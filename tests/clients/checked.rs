@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::client::{Dnf, Run};
 use crate::data::Data;
+use crate::director::get_at;
 use crate::mirror::Behaviour::{self, Alters, Dead, HangsUp, Redirects, Serves};
 use crate::primary::Primary;
 use crate::repository::{PACKAGE, Version};
@@ -65,6 +66,11 @@ fn dnf_installs_all_the_time_while_mirrors_are_checked() {
     }
     site.wait_until("nobody gets them", |_| site.listed().iter().all(|number| *number < 14));
     site.check_installs("2.0");
+    let told =
+        ["behind yes", "behind yes", "in-sync yes", "down no", "behind partly", "behind partly"];
+    site.wait_until("everybody is told so", |_| site.told() == told);
+    let page = get_at(&site.primary.pages(), "/mirror/mirror16").body;
+    assert!(page.contains("not there: missing"), "{page}");
 
     // The others follow, and what was broken is mended.
     for number in order {
@@ -76,6 +82,11 @@ fn dnf_installs_all_the_time_while_mirrors_are_checked() {
     });
     site.wait_until("clients get all of them", |_| site.listed().len() == order.len());
     site.check_installs("2.0");
+    site.wait_until("everybody is told so", |_| site.told() == ["in-sync yes"; 6]);
+    let spread = site.page("/propagation.json/1/x86_64");
+    let spread = &spread["repository"];
+    assert_eq!(spread["mirrors"]["current"], 6, "{spread:#}");
+    assert!(spread["changed"].is_string() && spread["changes"][0].is_object(), "{spread:#}");
 }
 
 /// A server that visits its mirrors.
@@ -118,6 +129,25 @@ impl Site {
             found.next().map(|mirror| mirror.number)
         };
         list.body.lines().filter_map(number).collect()
+    }
+
+    /// What everybody sees at this path.
+    fn page(&self, path: &str) -> Value {
+        let reply = get_at(&self.primary.pages(), path);
+        serde_json::from_str(&reply.body).unwrap_or(Value::Null)
+    }
+
+    /// What everybody is told of mirrors in short, in the order of their keys.
+    fn told(&self) -> Vec<String> {
+        let mut list = self.page("/mirrors.json");
+        let mirrors = list["mirrors"].as_array_mut().map(std::mem::take).unwrap_or_default();
+        let word = |mirror: &Value, name: &str| mirror[name].as_str().unwrap_or("").to_owned();
+        let mut told: Vec<_> = mirrors
+            .iter()
+            .map(|of| (word(of, "id"), word(of, "condition") + " " + &word(of, "listed")))
+            .collect();
+        told.sort();
+        told.into_iter().map(|(_, told)| told).collect()
     }
 
     fn first(&self) -> u8 {

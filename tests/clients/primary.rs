@@ -39,6 +39,11 @@ impl Primary {
         self.index.with_file_name("socket")
     }
 
+    /// Where it shows pages to everybody then.
+    pub fn pages(&self) -> PathBuf {
+        self.index.with_file_name("pages")
+    }
+
     /// Puts a version of the repositories into the tree, in place of the one that is there.
     pub fn put(&self, version: Version) {
         if self.tree.exists() {
@@ -79,9 +84,11 @@ impl Files for Primary {
         format!(
             "admin.listen = 'unix:{}'\n\n[control]\nstate = {state:?}\n\
              tree = {:?}\nscan_every = 1\nvisit_mirrors = true\nvisits_every = 1\n\
-             visit_over = ['ipv4']\nallow_private_targets = true\ntest_speed = 60\n",
+             visit_over = ['ipv4']\nallow_private_targets = true\ntest_speed = 60\n\
+             public_pages = 'unix:{}'\n",
             self.socket().display(),
             self.tree,
+            self.pages().display(),
         )
     }
 
