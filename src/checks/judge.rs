@@ -2,7 +2,7 @@
 //!
 //! A failure that is not of the mirror ([`is_of_mirror`](crate::class::FailureClass::is_of_mirror)), or that
 //! comes while everything fails ([`OwnFault`]), or in a maintenance window, changes no verdict. What works counts
-//! always.
+//! always. A mirror of which everything is down that is not in doubt is dead as a whole, whoever fails with it.
 
 use std::collections::BTreeSet;
 
@@ -55,8 +55,12 @@ pub fn judge(state: &mut MirrorState, visit: &Visit, context: &Context<'_>) -> V
     judging.state.debt = allowance.pay(judging.state.debt, visit.n_charged(), now.clock);
     judging.note_tier(visit.tier);
     judging.note_busy(visit);
-    for seen in &visit.urls {
-        judging.url(seen);
+    // Those in doubt come last: what is beyond doubt decides on them.
+    for is_doubted in [false, true] {
+        let fault = |seen: &UrlSeen| context.own_fault.of(&seen.url, seen.version);
+        let seen = visit.urls.iter();
+        seen.filter(|seen| (fault(seen) != Fault::None) == is_doubted)
+            .for_each(|seen| judging.url(seen));
     }
     for seen in &visit.repositories {
         judging.repository(seen);
@@ -132,6 +136,9 @@ impl Judging<'_> {
         let trust = match own_fault.of(&seen.url, seen.version) {
             _ if !self.is_counted || is_excused => Trust::None,
             Fault::None => Trust::Full,
+            _ if own_fault.is_whole(self.state, &seen.url, seen.version, now, settings) => {
+                Trust::Whole
+            }
             Fault::Suspected => Trust::Later,
             Fault::Certain => Trust::None,
         };
@@ -145,7 +152,7 @@ impl Judging<'_> {
         let route = routes.over_mut(seen.version);
         route.observe(seen, now, trust, settings);
         let warning = route.certificate_warning(settings);
-        if let Some(failure) = failure.filter(|_| trust == Trust::Full) {
+        if let Some(failure) = failure.filter(|_| matches!(trust, Trust::Full | Trust::Whole)) {
             let subject = format!("{} over IPv{}", seen.url, seen.version.as_str());
             self.add(EventKind::Failed(failure.class), &subject, &failure.detail);
         }

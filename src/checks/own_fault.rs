@@ -13,7 +13,7 @@ use crate::moment::Moment;
 use crate::observation::{Content, Outcome, UrlSeen, Visit};
 use crate::settings::Settings;
 use crate::shared::{ByShared, Shared};
-use crate::state::{LastVisit, MirrorState, RouteVerdict};
+use crate::state::{LastVisit, MirrorState, RouteState, RouteVerdict};
 
 /// How long visits that are due together take, in seconds.
 const TOGETHER: u64 = 60;
@@ -53,6 +53,37 @@ impl OwnFault {
         let all = if self.all { Fault::Certain } else { Fault::None };
         let shared = Shared::ALL.into_iter().filter(|shared| shared.covers(url, version));
         shared.fold(all, |fault, shared| fault | *self.shared.get(shared))
+    }
+
+    /// Whether a mirror has failed as a whole, though that URL over that version of IP may fail by our own fault: it
+    /// has failed before now, and whatever is beyond doubt is down, and was not before this began to fail.
+    pub(crate) fn is_whole(
+        &self,
+        state: &MirrorState,
+        url: &str,
+        version: IpVersion,
+        now: Moment,
+        settings: &Settings,
+    ) -> bool {
+        let doubted = Shared::ALL.into_iter().filter(|&shared| {
+            shared.covers(url, version) && *self.shared.get(shared) != Fault::None
+        });
+        let failing = doubted.filter_map(|shared| state.recents.get(shared).failing).min();
+        let Some(Moment { credited: failing, .. }) = failing else { return false };
+        let is_confirmed = now.credited.saturating_sub(failing) >= settings.probe_gap();
+        let is_down = |route: &RouteState| {
+            let since = route.since.credited.saturating_add(settings.own_fault_window);
+            route.verdict == RouteVerdict::Down && since >= failing
+        };
+        let mut beyond_doubt = state
+            .all_routes()
+            .filter(|&(url, version, route)| {
+                route.verdict != RouteVerdict::NotTested && self.of(url, version) == Fault::None
+            })
+            .peekable();
+        is_confirmed
+            && beyond_doubt.peek().is_some()
+            && beyond_doubt.all(|(_, _, route)| is_down(route))
     }
 
     /// Whether it is certain that any failures are our own.

@@ -307,3 +307,95 @@ fn a_tree_without_working_urls_keeps_enough_mirrors() {
     assert!(matches!(found.directories["epel/9"], Standing::Behind(_)));
     assert_eq!(found.directories["linux/9/os"], Standing::Current);
 }
+
+/// Visits every four minutes to eight mirrors, of which the first `n_sharing` have IPv6, and the first `n_dead` of these
+/// are dead from the sixth minute on: as a whole, or over IPv6 alone. Which ones are down, and by when the last of them
+/// was, in minutes.
+fn with_v6(n_sharing: usize, n_dead: usize, is_whole: bool, hours: u64) -> (usize, Option<u64>) {
+    let mut checks = all_good(N_MIRRORS);
+    let (mut n_down_before, mut last) = (0, None);
+    for minute in 1..hours * 60 {
+        let round = |mirror| (minute + mirror as u64).is_multiple_of(4);
+        for mirror in (0..N_MIRRORS).filter(|&mirror| round(mirror)) {
+            let of = |is_dead| match is_dead {
+                true => failed(FailureClass::ConnectTimeout),
+                false => Outcome::Good,
+            };
+            let is_dead = mirror < n_dead && minute > 5;
+            let content = Content::Hash(hash(2));
+            let clock = START + minute * MINUTE;
+            let mut visit = visit(mirror, clock, clock, of(is_dead && is_whole), &content);
+            for seen in [1, 3] {
+                if mirror < n_sharing {
+                    visit.urls[seen].outcome = of(is_dead);
+                }
+            }
+            checks.apply(Record::Visit(visit));
+            checks.end_round();
+        }
+        if n_down(&checks) != n_down_before {
+            (n_down_before, last) = (n_down(&checks), Some(minute - 5));
+        }
+    }
+    (n_down_before, last)
+}
+
+#[test]
+fn mirrors_that_alone_have_a_version_of_ip_are_down_if_all_of_them_are_dead() {
+    for n_sharing in [2, 3, 5] {
+        let (n_down, last) = with_v6(n_sharing, n_sharing, true, 6);
+        assert_eq!(n_down, if n_sharing == 5 { 0 } else { n_sharing }, "{n_sharing}");
+        assert!(last.is_none_or(|minutes| minutes <= 15), "{n_sharing}: {last:?}");
+    }
+    assert_eq!(with_v6(5, 5, true, 26).0, 5, "so many at once are ours for a day");
+    for n_sharing in [2, 3, 5, N_MIRRORS] {
+        assert_eq!(with_v6(n_sharing, n_sharing, false, 6), (0, None), "{n_sharing}");
+    }
+}
+
+#[test]
+fn a_mirror_that_has_only_one_version_of_ip_left_stays_while_that_one_fails_for_all() {
+    let mut checks = all_good(N_MIRRORS);
+    for minute in (0..30 * 60_u64).step_by(4) {
+        for mirror in 0..N_MIRRORS {
+            let dead = || failed(FailureClass::ConnectTimeout);
+            let v4 = if mirror == 0 { dead() } else { Outcome::Good };
+            let clock = START + minute * MINUTE + mirror as u64;
+            let mut visit = visit(mirror, clock, clock, v4, &Content::Hash(hash(2)));
+            let v6 = if minute < 20 * 60 { Outcome::Good } else { dead() };
+            visit.urls[1].outcome = v6.clone();
+            visit.urls[3].outcome = v6;
+            checks.apply(Record::Visit(visit));
+            checks.end_round();
+        }
+    }
+    assert_eq!(n_down(&checks), 0);
+}
+
+#[test]
+fn mirrors_that_alone_have_https_are_down_if_all_of_them_are_dead() {
+    let mut checks = Checks::default();
+    let mut inventory = inventory();
+    for mirror in 3..N_MIRRORS {
+        inventory.mirrors.get_mut(&format!("m{mirror}")).unwrap().trees.remove(0);
+    }
+    checks.apply(Record::Inventory(inventory));
+    checks.apply(Record::Primary(scan(START - 1, 2)));
+    for minute in (0..120).step_by(4) {
+        for mirror in 0..N_MIRRORS {
+            let of = |is_dead| match is_dead {
+                true => failed(FailureClass::ConnectRefused),
+                false => Outcome::Good,
+            };
+            let outcome = of(mirror < 3 && minute > 0);
+            let clock = START + minute * MINUTE + mirror as u64;
+            let mut visit = visit(mirror, clock, clock, outcome, &Content::Hash(hash(2)));
+            if mirror >= 3 {
+                visit.urls.drain(..2);
+            }
+            checks.apply(Record::Visit(visit));
+            checks.end_round();
+        }
+    }
+    assert_eq!(n_down(&checks), 3);
+}

@@ -74,6 +74,8 @@ pub struct Probe {
 pub enum Trust {
     /// It does.
     Full,
+    /// The whole mirror is dead: the rest of it is down, and has begun to fail with this.
+    Whole,
     /// It may be our own fault: it counts with the next failure that does.
     Later,
     /// It does not.
@@ -90,7 +92,7 @@ impl RouteState {
         settings: &Settings,
     ) {
         self.tried = now;
-        let is_trusted = trust == Trust::Full;
+        let is_trusted = matches!(trust, Trust::Full | Trust::Whole);
         match &seen.outcome {
             Outcome::NoAddress if is_trusted => self.forget(now),
             Outcome::NotTested | Outcome::NoAddress if self.verdict == RouteVerdict::Unknown => {
@@ -130,7 +132,7 @@ impl RouteState {
                 self.push(failed(now.credited), now, settings);
                 if self.verdict == RouteVerdict::Down {
                     self.n_retries = self.n_retries.saturating_add(1);
-                } else if self.has_failed(settings) {
+                } else if trust == Trust::Whole || self.has_failed(settings) {
                     self.set(RouteVerdict::Down, now);
                 }
             }
