@@ -25,7 +25,7 @@
 //!   checks have switched off after days waits for up to 6 hours.
 //! - *Durations are in credited time* ([`moment`]), so that no jump of the clock ages anything.
 //! - *Faults of our own are looked for by version of IP, by scheme and in content* ([`own_fault`]), as each of these
-//!   can break alone. Where there are few mirrors, a failure does not count until somebody has worked since it began,
+//!   can break alone. Of what few mirrors have, a failure does not count until somebody has worked since it began,
 //!   or within the [span](settings::Settings::down_span) before it; then it counts with the next one. Others are asked at
 //!   once whether they work, and if there is nobody to ask, it is theirs after a day.
 //! - *Content that the primary never had is not listed at once*, whether it turns out to be ahead of our scan or

@@ -15,6 +15,8 @@ use crate::settings::Settings;
 use crate::shared::{ByShared, Shared};
 use crate::state::{LastVisit, MirrorState, RouteState, RouteVerdict};
 
+/// Of so many mirrors that have something in common one is visited soon that shows whether it works.
+const MANY: usize = 12;
 /// How long visits that are due together take, in seconds.
 const TOGETHER: u64 = 60;
 
@@ -164,6 +166,8 @@ pub(crate) struct Counts<'a> {
 /// What fails at the same time.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Count {
+    /// Mirrors that have it, whenever it was tried.
+    n_sharing: usize,
     n_known: usize,
     n_failed: usize,
     /// When anybody worked last, in credited seconds.
@@ -210,10 +214,12 @@ impl Counts<'_> {
         for state in states.filter(|state| !self.is_long_down(state)) {
             let recent = *state.recents.get(shared);
             count.last_good = count.last_good.max(recent.good.map(|at| at.credited));
-            let Some(tried) = recent.tried.filter(|&tried| self.is_within(tried, turn)) else {
-                continue;
-            };
+            let Some(tried) = recent.tried else { continue };
             let is_down = self.is_known_down(shared, state);
+            count.n_sharing += usize::from(!is_down);
+            if !self.is_within(tried, turn) {
+                continue;
+            }
             count.n_known += usize::from(!is_down);
             if let Some(since) = recent.failing
                 && !is_down
@@ -261,15 +267,16 @@ impl Counts<'_> {
         states.filter(|state| !self.is_long_down(state)).count()
     }
 
-    /// Whether a mirror has begun to fail, and it is not decided yet whether it is down.
-    pub(crate) fn has_doubt<'s>(&self, mut states: impl Iterator<Item = &'s MirrorState>) -> bool {
+    /// Whether this has begun to fail of a mirror, and it is not decided yet whether that is down.
+    pub(crate) fn has_doubt<'s>(
+        &self,
+        shared: Shared,
+        mut states: impl Iterator<Item = &'s MirrorState>,
+    ) -> bool {
         states.any(|state| {
-            state.down_since.is_none()
-                && [Shared::V4, Shared::V6].into_iter().any(|of| {
-                    let failing = state.recents.get(of).failing;
-                    let window = self.settings.own_fault_window;
-                    failing.is_some_and(|since| self.is_within(since, window))
-                })
+            let failing = state.recents.get(shared).failing;
+            let window = self.settings.own_fault_window;
+            state.down_since.is_none() && failing.is_some_and(|since| self.is_within(since, window))
         })
     }
 
@@ -298,6 +305,11 @@ impl Count {
     /// Whether more than so many percent fail.
     pub(crate) fn is_more(self, percent: usize) -> bool {
         self.n_failed.saturating_mul(100) > self.n_known.saturating_mul(percent)
+    }
+
+    /// Whether so many mirrors have it that one is visited soon over whatever route.
+    pub(crate) fn is_of_many(self) -> bool {
+        self.n_sharing >= MANY
     }
 
     /// Whether nothing is known.

@@ -20,8 +20,8 @@ pub struct Progress {
     pub settled: Option<Moment>,
     /// Since when nobody has said anything, good or bad, though mirrors were visited.
     pub unheard_since: Option<Moment>,
-    /// Since when somebody is wanted who works, as a mirror fails, and nobody has worked for a while. Only where there are
-    /// few mirrors: of many, one is visited soon.
+    /// Since when somebody is wanted who works, as a mirror fails, and nobody has worked for a while. Only of what few
+    /// mirrors have: of many, one is visited soon.
     pub unwitnessed: ByShared<Option<Moment>>,
     /// Since when too many mirrors fail at the same time.
     pub own_fault_since: Option<Moment>,

@@ -9,15 +9,12 @@ use crate::inventory::Inventory;
 use crate::judge::{Context, judge};
 use crate::moment::Moment;
 use crate::observation::Visit;
-use crate::own_fault::{Counts, Fault, OwnFault, is_heard, summarize};
+use crate::own_fault::{Count, Counts, Fault, OwnFault, is_heard, summarize};
 use crate::progress::Progress;
 use crate::settings::Settings;
 use crate::shared::{ByShared, Shared};
 use crate::state::{Event, MirrorState};
 use crate::verdict::View;
-
-/// Of so many mirrors one is visited soon over whatever route.
-const MANY: usize = 12;
 
 /// What is known of all mirrors.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -148,7 +145,9 @@ impl Register {
         let content = count(Shared::Content);
         let whole = counts.whole(states());
         let n_mirrors = counts.n_mirrors(states());
-        let is_open = n_mirrors < MANY && counts.has_doubt(states());
+        // Asked for what few mirrors have, however many there are.
+        let is_open =
+            |shared, count: Count| !count.is_of_many() && counts.has_doubt(shared, states());
         // What so many have in common is ours for a day, then it is theirs.
         let lasts = |is_it: bool, since: &mut Option<Moment>| {
             let first = *since.get_or_insert(now);
@@ -161,7 +160,7 @@ impl Register {
         let of = [(Shared::V4, v4), (Shared::V6, v6), (Shared::Plain, plain), (Shared::Tls, tls)];
         for (shared, count) in of {
             let since = unwitnessed.get_mut(shared);
-            *since = if is_open { counts.unwitnessed(count, *since) } else { None };
+            *since = if is_open(shared, count) { counts.unwitnessed(count, *since) } else { None };
         }
         let is_mass = counts.is_mass(whole);
         let is_lasting = lasts(is_mass, own_fault_since);

@@ -6,8 +6,8 @@
 //! again soon, and what is down more and more rarely. A mirror that has [used up](crate::allowance) what confirmations may
 //! cost in a day is asked at regular visits only.
 //!
-//! Where there are few mirrors, one that works may have to bear witness that a failure of
-//! another is not our own.
+//! Where few mirrors have something in common, as IPv6, one of which it works may have to bear witness that a failure
+//! of another is not our own.
 //!
 //! Times are by the clock. If that was set back, what seems to lie in the future is due.
 
