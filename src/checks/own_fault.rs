@@ -170,10 +170,18 @@ pub(crate) struct Count {
     n_sharing: usize,
     n_known: usize,
     n_failed: usize,
-    /// When anybody worked last, in credited seconds.
-    last_good: Option<u64>,
-    /// Since when the one fails that has begun to fail last, in credited seconds.
-    failing: Option<u64>,
+    /// When anybody worked last.
+    last_good: Option<Instant>,
+    /// Since when the one fails that has begun to fail last.
+    failing: Option<Instant>,
+}
+
+/// When something was seen: in credited seconds, and by the clock, as time may have stood still between the last one
+/// that worked and the first one that did not.
+type Instant = (u64, u64);
+
+fn instant(at: Moment) -> Instant {
+    (at.credited, at.clock)
 }
 
 impl Counts<'_> {
@@ -213,7 +221,7 @@ impl Counts<'_> {
         let mut count = Count::default();
         for state in states.filter(|state| !self.is_long_down(state)) {
             let recent = *state.recents.get(shared);
-            count.last_good = count.last_good.max(recent.good.map(|at| at.credited));
+            count.last_good = count.last_good.max(recent.good.map(instant));
             let Some(tried) = recent.tried else { continue };
             let is_down = self.is_known_down(shared, state);
             count.n_sharing += usize::from(!is_down);
@@ -226,7 +234,7 @@ impl Counts<'_> {
                 && self.is_within(tried, window)
             {
                 count.n_failed += 1;
-                count.failing = count.failing.max(Some(since.credited));
+                count.failing = count.failing.max(Some(instant(since)));
             }
         }
         count
@@ -258,8 +266,8 @@ impl Counts<'_> {
     }
 
     /// What worked since then shows that what fails now is not our own fault.
-    fn recent(&self) -> u64 {
-        self.now.credited.saturating_sub(self.settings.down_span)
+    fn recent(&self) -> Instant {
+        (self.now.credited.saturating_sub(self.settings.down_span), 0)
     }
 
     /// The mirrors that are not down for long.
@@ -285,11 +293,11 @@ impl Counts<'_> {
     pub(crate) fn unwitnessed(&self, count: Count, since: Option<Moment>) -> Option<Moment> {
         let Settings { down_span, confirm_interval, .. } = *self.settings;
         let left = down_span.saturating_sub(confirm_interval.saturating_add(TOGETHER));
-        let recent = self.now.credited.saturating_sub(left);
+        let recent = (self.now.credited.saturating_sub(left), 0);
         let first = count.failing.map_or(recent, |failing| failing.min(recent));
         let is_shown = |since| count.last_good.is_some_and(|good| good >= since);
         match since {
-            Some(since) if !is_shown(since.credited) => Some(since),
+            Some(since) if !is_shown(instant(since)) => Some(since),
             _ => (count.n_known > 1 && !is_shown(first)).then_some(self.now),
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::state::Window;
+use crate::state::{RouteState, RouteVerdict, Window};
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -398,4 +398,35 @@ fn mirrors_that_alone_have_https_are_down_if_all_of_them_are_dead() {
         }
     }
     assert_eq!(n_down(&checks), 3);
+}
+
+#[test]
+fn an_outage_of_ours_that_began_while_no_time_passed_stays_ours() {
+    let mut checks = all_good(2);
+    let mut round = |minute: u64, is_ours: bool| {
+        for mirror in 0..2 {
+            let outcome = match is_ours {
+                true => failed(FailureClass::ConnectTimeout),
+                false => Outcome::Good,
+            };
+            // Of no scheme anything is known of both.
+            let outcomes = match mirror {
+                0 => [outcome, Outcome::NotTested],
+                _ => [Outcome::NotTested, outcome],
+            };
+            let clock = START + minute * MINUTE + mirror as u64;
+            let content = Content::Hash(hash(2));
+            checks.apply(Record::Visit(visit_trees(mirror, minute, clock, outcomes, &content)));
+        }
+        checks.end_round();
+        let states = checks.register.mirrors.values();
+        let is_down = |route: &&RouteState| route.verdict == RouteVerdict::Down;
+        states.flat_map(|state| state.all_routes()).map(|(.., route)| route).filter(is_down).count()
+    };
+    for minute in (8..60).step_by(8) {
+        round(minute, false);
+    }
+    for minute in (64..20 * 60).step_by(8) {
+        assert_eq!(round(minute, true), 0, "{minute}");
+    }
 }
