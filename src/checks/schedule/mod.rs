@@ -20,6 +20,7 @@ use rustc_hash::FxHasher;
 use crate::allowance::Allowance;
 use crate::history::History;
 use crate::inventory::{Entry, Tree};
+use crate::moment::Moment;
 use crate::observation::Tier;
 use crate::progress::Progress;
 use crate::settings::Settings;
@@ -157,11 +158,23 @@ impl<'a> Scheduling<'a> {
         })
     }
 
-    /// When something was tried last that has failed and is not down yet, by the clock.
+    /// When something was tried last that is confirmed soon, by the clock.
     fn doubt(&self) -> Option<u64> {
-        let doubtful =
-            self.routes().filter_map(|(_, _, _, route)| route.filter(|route| route.is_in_doubt()));
+        let doubtful = self.routes().filter_map(|(_, url, version, route)| {
+            route.filter(|route| self.is_confirmed_soon(url, version, route))
+        });
         doubtful.map(|route| route.tried.clock).max()
+    }
+
+    /// Whether something has failed and is not down yet. What may be our own fault, and has not been decided by those
+    /// who were asked, is asked in turn.
+    fn is_confirmed_soon(&self, url: &str, version: IpVersion, route: &RouteState) -> bool {
+        let covers = Shared::ALL.into_iter().filter(|shared| shared.covers(url, version));
+        let failing = covers.filter_map(|shared| self.state.recents.get(shared).failing).min();
+        let window = self.settings.own_fault_window;
+        let is_long =
+            |since: Moment| self.progress.now.credited.saturating_sub(since.credited) > window;
+        route.is_in_doubt() && !(route.suspected.is_some() && failing.is_some_and(is_long))
     }
 
     /// Probes of what is not plainly up, and not down with the whole mirror.
@@ -170,10 +183,11 @@ impl<'a> Scheduling<'a> {
         let is_down = self.state.down_since.is_some();
         let due = |tree: &Tree, url: &String, version, route: Option<&RouteState>| {
             let Some(route) = route else { return Some(0) };
+            let confirmed = doubt.map(|at| self.after(at, self.settings.confirm_interval));
             let wait = match route.verdict {
                 // All together, so that all are decided at the same time.
-                _ if route.is_in_doubt() && doubt.is_some() => {
-                    return Some(self.after(doubt?, self.settings.confirm_interval));
+                _ if self.is_confirmed_soon(url, version, route) && !self.is_spent => {
+                    return confirmed;
                 }
                 RouteVerdict::Down if is_down => return None,
                 RouteVerdict::Down if route.is_returning() => self.confirm(route),
@@ -193,7 +207,8 @@ impl<'a> Scheduling<'a> {
                     self.interval(self.retry(route.n_retries, most), route)
                 }
             };
-            Some(self.after(route.tried.clock, wait))
+            // With what is confirmed, and not before: that would come too early to count.
+            Some(self.after(route.tried.clock, wait).max(confirmed.unwrap_or(0)))
         };
         let dues: Vec<(u64, &String, IpVersion)> = self
             .routes()
@@ -435,8 +450,9 @@ impl<'a> Scheduling<'a> {
     /// The route of a tree that works and was tried the longest time ago; one that is just coming back if none
     /// works.
     fn oldest(&self, tree: &Tree) -> Option<(&'a String, IpVersion, &'a RouteState)> {
-        let works = |route: &RouteState| {
-            route.verdict == RouteVerdict::Up && (self.is_spent || !route.is_in_doubt())
+        let works = |url: &str, version, route: &RouteState| {
+            let is_asked_in_turn = || self.is_spent || !self.is_confirmed_soon(url, version, route);
+            route.verdict == RouteVerdict::Up && is_asked_in_turn()
         };
         let routes = || {
             self.routes()
@@ -444,7 +460,7 @@ impl<'a> Scheduling<'a> {
                 .filter_map(|(_, url, version, route)| Some((url, version, route?)))
         };
         routes()
-            .filter(|(_, _, route)| works(route))
+            .filter(|&(url, version, route)| works(url, version, route))
             .min_by_key(|(_, _, route)| self.past(route.tried.clock))
             .or_else(|| routes().find(|(_, _, route)| route.is_returning()))
     }

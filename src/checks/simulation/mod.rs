@@ -105,6 +105,26 @@ fn sites_of_few_mirrors() {
     assert_eq!(few(2), NONE);
 }
 
+/// Sites of 20 mirrors, of which so many have IPv6.
+fn few_with_v6(n_with_v6: usize, n_seeds: u64) -> Vec<String> {
+    let mut figures = Figures::default();
+    for seed in 0..n_seeds {
+        let mut site = Site::new(20, 15);
+        (0..).zip(&mut site.mirrors).for_each(|(n, mirror)| mirror.1 = n < n_with_v6);
+        let mut simulation = Simulation::new(site, seed).with(figures);
+        simulation.run(15);
+        figures = simulation.figures;
+    }
+    let title = format!("20 mirrors, {n_with_v6} of them with IPv6, {n_seeds} times 15 days");
+    figures.check(&title, &WANTED)
+}
+
+#[test]
+fn sites_where_few_mirrors_have_v6() {
+    let missed: Vec<String> = [1, 2, 3].into_iter().flat_map(|n| few_with_v6(n, 4)).collect();
+    assert_eq!(missed, NONE);
+}
+
 #[test]
 #[ignore = "takes minutes"]
 fn more_sites_of_few_mirrors() {

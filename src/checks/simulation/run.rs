@@ -308,8 +308,9 @@ impl Simulation {
             _ if self.world.is_ours(one.from, one.until + 2 * HOUR) => 2 * DAY,
             _ => 2 * HOUR + 30 * MINUTE,
         };
+        // Visits of this minute have seen what begins in it.
         let is_over = |one: &Incident| {
-            one.kind == Kind::Restart || one.from > t || one.until + rest(one) <= t
+            one.kind == Kind::Restart || one.from >= t + MINUTE || one.until + rest(one) <= t
         };
         let works = |mirror: &&Mirror| mirror.incidents.iter().all(is_over);
         let is_alone = self.world.mirrors.iter().filter(works).take(2).count() < 2;
