@@ -174,6 +174,16 @@ pub(crate) struct Count {
     last_good: Option<Instant>,
     /// Since when the one fails that has begun to fail last.
     failing: Option<Instant>,
+    /// Those that failed when they were visited last, though nobody may have been for a while.
+    resting: Resting,
+}
+
+/// What has failed, within the longest time between two visits to a mirror.
+#[derive(Clone, Copy, Default)]
+struct Resting {
+    n_known: usize,
+    n_failed: usize,
+    failing: Option<Instant>,
 }
 
 /// When something was seen: in credited seconds, and by the clock, as time may have stood still between the last one
@@ -199,11 +209,15 @@ impl Counts<'_> {
         let mut count = Count::default();
         for state in states.filter(|state| !self.is_long_down(state)) {
             if let Some(visit) = state.last_visit
-                && self.is_within(visit.at, self.settings.own_fault_window)
+                && self.is_within(visit.at, self.settings.retry_max_disabled)
                 && let Some(is_good) = visit.is_good()
             {
-                count.n_known += 1;
-                count.n_failed += usize::from(!is_good);
+                count.resting.n_known += 1;
+                count.resting.n_failed += usize::from(!is_good);
+                if self.is_within(visit.at, self.settings.own_fault_window) {
+                    count.n_known += 1;
+                    count.n_failed += usize::from(!is_good);
+                }
             }
         }
         count
@@ -224,13 +238,17 @@ impl Counts<'_> {
             count.last_good = count.last_good.max(recent.good.map(instant));
             let Some(tried) = recent.tried else { continue };
             let is_down = self.is_known_down(shared, state);
-            count.n_sharing += usize::from(!is_down);
-            if !self.is_within(tried, turn) {
+            if is_down {
                 continue;
             }
-            count.n_known += usize::from(!is_down);
+            count.n_sharing += 1;
+            count.n_known += usize::from(self.is_within(tried, turn));
+            if self.is_within(tried, self.settings.retry_max_disabled) {
+                count.resting.n_known += 1;
+                count.resting.n_failed += usize::from(recent.failing.is_some());
+                count.resting.failing = count.resting.failing.max(recent.failing.map(instant));
+            }
             if let Some(since) = recent.failing
-                && !is_down
                 && self.is_within(tried, window)
             {
                 count.n_failed += 1;
@@ -310,6 +328,12 @@ impl Counts<'_> {
 }
 
 impl Count {
+    /// As if those had just failed that have when they were visited last.
+    pub(crate) fn with_resting(self) -> Self {
+        let Resting { n_known, n_failed, failing } = self.resting;
+        Self { n_known, n_failed, failing, ..self }
+    }
+
     /// Whether more than so many percent fail.
     pub(crate) fn is_more(self, percent: usize) -> bool {
         self.n_failed.saturating_mul(100) > self.n_known.saturating_mul(percent)

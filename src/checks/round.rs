@@ -148,13 +148,14 @@ impl Register {
         // Asked for what few mirrors have, however many there are.
         let is_open =
             |shared, count: Count| !count.is_of_many() && counts.has_doubt(shared, states());
-        // What so many have in common is ours for a day, then it is theirs.
-        let lasts = |is_it: bool, since: &mut Option<Moment>| {
-            let first = *since.get_or_insert(now);
-            if !is_it {
-                *since = None;
+        // What so many have in common is ours for a day, then it is theirs. The day goes on while none of them is visited.
+        let lasts = |count: Count, is_it: &dyn Fn(Count) -> bool, since: &mut Option<Moment>| {
+            if !is_it(count) {
+                *since = since.filter(|_| is_it(count.with_resting()));
+                return false;
             }
-            is_it && now.credited.saturating_sub(first.credited) <= settings.own_fault_max
+            let first = *since.get_or_insert(now);
+            now.credited.saturating_sub(first.credited) <= settings.own_fault_max
         };
         let Progress { own_fault_since, shared_fault_since, unwitnessed, .. } = &mut self.progress;
         let of = [(Shared::V4, v4), (Shared::V6, v6), (Shared::Plain, plain), (Shared::Tls, tls)];
@@ -162,28 +163,29 @@ impl Register {
             let since = unwitnessed.get_mut(shared);
             *since = if is_open(shared, count) { counts.unwitnessed(count, *since) } else { None };
         }
-        let is_mass = counts.is_mass(whole);
-        let is_lasting = lasts(is_mass, own_fault_since);
+        let is_lasting = lasts(whole, &|whole| counts.is_mass(whole), own_fault_since);
         let certain = |is_it: bool| if is_it { Fault::Certain } else { Fault::None };
         // What is suspected is ours for a day, too, where nobody else can be asked.
-        let fault = |count, is_mass, since: &mut Option<Moment>| {
-            let dead = counts.dead(count, n_mirrors);
-            let is_ours = lasts(is_mass || dead == Fault::Suspected, since);
-            match dead {
+        let fault = |count, is_mass: fn(&Counts<'_>, Count) -> bool, since: &mut Option<Moment>| {
+            let dead = |count| counts.dead(count, n_mirrors);
+            let is_it = |count| is_mass(&counts, count) || dead(count) == Fault::Suspected;
+            let is_ours = lasts(count, &is_it, since);
+            match dead(count) {
                 Fault::Certain => Fault::Certain,
                 _ if !is_ours => Fault::None,
-                dead => dead | certain(is_mass),
+                dead => dead | certain(is_mass(&counts, count)),
             }
         };
         // Of a version of IP only all count: a part of the net that is down is not ours.
-        let dead_v4 = fault(v4, false, &mut shared_fault_since.v4);
-        let dead_v6 = fault(v6, false, &mut shared_fault_since.v6);
-        let plain = fault(plain, counts.is_mass(plain), &mut shared_fault_since.plain);
-        let tls = fault(tls, counts.is_mass(tls), &mut shared_fault_since.tls);
-        let is_lost = counts.is_mass(content) || counts.dead(content, n_mirrors) != Fault::None;
-        let content = certain(lasts(is_lost, &mut shared_fault_since.content));
+        let dead_v4 = fault(v4, |_, _| false, &mut shared_fault_since.v4);
+        let dead_v6 = fault(v6, |_, _| false, &mut shared_fault_since.v6);
+        let plain =
+            fault(plain, |counts, count| counts.is_mass(count), &mut shared_fault_since.plain);
+        let tls = fault(tls, |counts, count| counts.is_mass(count), &mut shared_fault_since.tls);
+        let is_lost = |count| counts.is_mass(count) || counts.dead(count, n_mirrors) != Fault::None;
+        let content = certain(lasts(content, &is_lost, &mut shared_fault_since.content));
         let is_dead = |fault| fault == Fault::Certain;
-        let is_sure = (is_mass && whole.is_more(settings.own_fault_sure_percent))
+        let is_sure = (counts.is_mass(whole) && whole.is_more(settings.own_fault_sure_percent))
             || (is_dead(dead_v4) && (is_dead(dead_v6) || v6.is_empty()))
             || (is_dead(dead_v6) && v4.is_empty());
         let all = is_sure || is_lasting;

@@ -430,3 +430,29 @@ fn an_outage_of_ours_that_began_while_no_time_passed_stays_ours() {
         assert_eq!(round(minute, true), 0, "{minute}");
     }
 }
+
+/// Eight mirrors of which two have IPv6, which fails; each of the two is asked over it every 36 minutes, in its turn.
+#[test]
+fn the_day_of_suspicion_goes_on_while_nobody_who_fails_is_visited() {
+    let mut checks = all_good(N_MIRRORS);
+    let mut down_after = None;
+    for minute in (0..40 * 60_u64).step_by(4) {
+        for mirror in 0..N_MIRRORS {
+            let clock = START + minute * MINUTE + mirror as u64;
+            let content = Content::Hash(hash(2));
+            let mut visit = visit(mirror, clock, clock, Outcome::Good, &content);
+            if mirror < 2 && minute % 36 == 0 {
+                let is_good = minute < 2 * 60;
+                let dead = failed(FailureClass::ConnectTimeout);
+                visit.urls[1].outcome = if is_good { Outcome::Good } else { dead };
+            }
+            checks.apply(Record::Visit(visit));
+            checks.end_round();
+        }
+        let v6 = |state: &MirrorState| state.routes[&url(0)].v6.verdict;
+        if checks.register.mirrors.get("m0").is_some_and(|state| v6(state) == RouteVerdict::Down) {
+            down_after.get_or_insert(minute / 60 - 2);
+        }
+    }
+    assert!(down_after.is_some_and(|hours| (24..27).contains(&hours)), "{down_after:?}");
+}
