@@ -161,6 +161,10 @@ pub(crate) fn is_heard(visit: &Visit) -> bool {
 pub(crate) struct Counts<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) now: Moment,
+    /// Whether IPv4 certainly fails for all.
+    pub(crate) is_v4_dead: bool,
+    /// Whether IPv6 does.
+    pub(crate) is_v6_dead: bool,
 }
 
 /// What fails at the same time.
@@ -204,11 +208,20 @@ impl Counts<'_> {
         state.down_since.is_some_and(|since| !self.is_within(since, self.settings.own_fault_window))
     }
 
+    /// The last visit to a mirror without what was seen over a version of IP that fails for all: that says nothing of
+    /// mirrors and schemes.
+    fn last_visit(&self, state: &MirrorState) -> Option<LastVisit> {
+        let LastVisit { at, mut seen } = state.last_visit?;
+        seen.v4 = seen.v4.filter(|_| !self.is_v4_dead);
+        seen.v6 = seen.v6.filter(|_| !self.is_v6_dead);
+        Some(LastVisit { at, seen })
+    }
+
     /// The mirrors visited within the window, and those of them that failed.
     pub(crate) fn whole<'s>(&self, states: impl Iterator<Item = &'s MirrorState>) -> Count {
         let mut count = Count::default();
         for state in states.filter(|state| !self.is_long_down(state)) {
-            if let Some(visit) = state.last_visit
+            if let Some(visit) = self.last_visit(state)
                 && self.is_within(visit.at, self.settings.retry_max_disabled)
                 && let Some(is_good) = visit.is_good()
             {
@@ -235,6 +248,9 @@ impl Counts<'_> {
         let mut count = Count::default();
         for state in states.filter(|state| !self.is_long_down(state)) {
             let recent = *state.recents.get(shared);
+            let is_of_scheme = matches!(shared, Shared::Plain | Shared::Tls);
+            let is_said = || self.last_visit(state).is_some_and(|visit| visit.is_good().is_some());
+            let failing = recent.failing.filter(|_| !is_of_scheme || is_said());
             count.last_good = count.last_good.max(recent.good.map(instant));
             let Some(tried) = recent.tried else { continue };
             let is_down = self.is_known_down(shared, state);
@@ -245,10 +261,10 @@ impl Counts<'_> {
             count.n_known += usize::from(self.is_within(tried, turn));
             if self.is_within(tried, self.settings.retry_max_disabled) {
                 count.resting.n_known += 1;
-                count.resting.n_failed += usize::from(recent.failing.is_some());
-                count.resting.failing = count.resting.failing.max(recent.failing.map(instant));
+                count.resting.n_failed += usize::from(failing.is_some());
+                count.resting.failing = count.resting.failing.max(failing.map(instant));
             }
-            if let Some(since) = recent.failing
+            if let Some(since) = failing
                 && self.is_within(tried, window)
             {
                 count.n_failed += 1;

@@ -137,14 +137,16 @@ impl Register {
     /// not end with time.
     fn find_own_fault(&mut self, settings: &Settings) -> (OwnFault, bool) {
         let now = self.progress.now;
-        let counts = Counts { settings, now };
+        let mut counts = Counts { settings, now, is_v4_dead: false, is_v6_dead: false };
         let states = || self.mirrors.values().map(Arc::as_ref);
+        let n_mirrors = counts.n_mirrors(states());
+        let [v4, v6] = [Shared::V4, Shared::V6].map(|version| counts.shared(version, states()));
+        counts.is_v4_dead = counts.dead(v4, n_mirrors) == Fault::Certain;
+        counts.is_v6_dead = counts.dead(v6, n_mirrors) == Fault::Certain;
         let count = |shared| counts.shared(shared, states());
-        let (v4, v6) = (count(Shared::V4), count(Shared::V6));
         let (plain, tls) = (count(Shared::Plain), count(Shared::Tls));
         let content = count(Shared::Content);
         let whole = counts.whole(states());
-        let n_mirrors = counts.n_mirrors(states());
         // Asked for what few mirrors have, however many there are.
         let is_open =
             |shared, count: Count| !count.is_of_many() && counts.has_doubt(shared, states());
@@ -163,7 +165,6 @@ impl Register {
             let since = unwitnessed.get_mut(shared);
             *since = if is_open(shared, count) { counts.unwitnessed(count, *since) } else { None };
         }
-        let is_lasting = lasts(whole, &|whole| counts.is_mass(whole), own_fault_since);
         let certain = |is_it: bool| if is_it { Fault::Certain } else { Fault::None };
         // What is suspected is ours for a day, too, where nobody else can be asked.
         let fault = |count, is_mass: fn(&Counts<'_>, Count) -> bool, since: &mut Option<Moment>| {
@@ -179,15 +180,15 @@ impl Register {
         // Of a version of IP only all count: a part of the net that is down is not ours.
         let dead_v4 = fault(v4, |_, _| false, &mut shared_fault_since.v4);
         let dead_v6 = fault(v6, |_, _| false, &mut shared_fault_since.v6);
+        let is_lasting = lasts(whole, &|whole| counts.is_mass(whole), own_fault_since);
         let plain =
             fault(plain, |counts, count| counts.is_mass(count), &mut shared_fault_since.plain);
         let tls = fault(tls, |counts, count| counts.is_mass(count), &mut shared_fault_since.tls);
         let is_lost = |count| counts.is_mass(count) || counts.dead(count, n_mirrors) != Fault::None;
         let content = certain(lasts(content, &is_lost, &mut shared_fault_since.content));
-        let is_dead = |fault| fault == Fault::Certain;
         let is_sure = (counts.is_mass(whole) && whole.is_more(settings.own_fault_sure_percent))
-            || (is_dead(dead_v4) && (is_dead(dead_v6) || v6.is_empty()))
-            || (is_dead(dead_v6) && v4.is_empty());
+            || (counts.is_v4_dead && (counts.is_v6_dead || v6.is_empty()))
+            || (counts.is_v6_dead && v4.is_empty());
         let all = is_sure || is_lasting;
         let shared = ByShared { v4: dead_v4, v6: dead_v6, plain, tls, content };
         (OwnFault { all, shared }, is_sure)

@@ -456,3 +456,36 @@ fn the_day_of_suspicion_goes_on_while_nobody_who_fails_is_visited() {
     }
     assert!(down_after.is_some_and(|hours| (24..27).contains(&hours)), "{down_after:?}");
 }
+
+/// Visits take turns over versions of IP, all mirrors at the same time.
+#[test]
+fn a_mirror_that_dies_while_ipv6_fails_for_all_is_found_by_its_ipv4() {
+    let mut checks = all_good(N_MIRRORS);
+    let mut round = |round: u64, is_ours: bool, is_dead: bool| {
+        for mirror in 0..N_MIRRORS {
+            let of = |fails| match fails {
+                true => failed(FailureClass::ConnectTimeout),
+                false => Outcome::Good,
+            };
+            let clock = START + round * 4 * MINUTE + mirror as u64;
+            let is_dead = is_dead && mirror == 0;
+            let mut visit = visit(mirror, round, clock, of(is_dead), &Content::Hash(hash(2)));
+            for seen in [1, 3] {
+                visit.urls[seen].outcome = of(is_ours || is_dead);
+            }
+            let turn = usize::from(!round.is_multiple_of(2));
+            visit.urls = visit.urls.into_iter().skip(turn).step_by(2).collect();
+            checks.apply(Record::Visit(visit));
+        }
+        checks.end_round();
+        checks.register.mirrors.values().filter(|state| is_down(state)).count()
+    };
+    for n in 1..10 {
+        round(n, false, false);
+    }
+    for n in 10..20 {
+        assert_eq!(round(n, true, false), 0);
+    }
+    assert_eq!((20..30).map(|n| round(n, true, true)).max(), Some(1));
+    assert_eq!((30..100).map(|n| round(n, true, true)).min(), Some(1));
+}
