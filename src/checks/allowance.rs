@@ -4,14 +4,17 @@
 //! as many rests until one is paid for, and nothing is confirmed soon. So one that goes up and down all day costs about
 //! as much as one that is up, and is found to be dead more slowly.
 
+use model::families::IpVersion;
 use serde::{Deserialize, Serialize};
 
 use crate::inventory::{Entry, Tree};
 use crate::settings::Settings;
 
 const DAY: u64 = 86_400;
-/// The most requests that can be owed: two deaths or four restarts of a mirror with two URLs and two versions of IP.
-const OWED: u64 = 48;
+/// The most requests that can be owed for each URL and version of IP: two deaths or four restarts.
+const OWED: u64 = 12;
+/// Those that a mirror can owe at least: of two URLs over two versions of IP.
+const LEAST_OWED: u64 = 4 * OWED;
 /// So many more can be owed for what shows that a failure of another mirror is not our own.
 const WITNESS: u64 = 8;
 
@@ -58,7 +61,10 @@ impl Allowance {
     pub(crate) fn new(entry: &Entry, settings: &Settings) -> Self {
         let regular = requests_per_day(entry, settings).max(1);
         let each = (1_000 * DAY).saturating_mul(9) / regular.saturating_mul(10);
-        let most = each.saturating_mul(OWED.max(regular / 6));
+        let n_routes =
+            u64::try_from(entry.urls().count() * IpVersion::ALL.len()).unwrap_or(u64::MAX);
+        let most = n_routes.saturating_mul(OWED).max(LEAST_OWED).max(regular / 6);
+        let most = each.saturating_mul(most);
         Self { each, most, witness: each.saturating_mul(WITNESS) }
     }
 
@@ -91,7 +97,7 @@ mod tests {
         let allowance = Allowance::new(&entry, &Settings::default());
         let clock = 1_800_000_000;
         let rests = |debt, clock| allowance.rests_until(debt, clock);
-        let most = u32::try_from(OWED).unwrap();
+        let most = u32::try_from(LEAST_OWED).unwrap();
         let debt = allowance.pay(Debt::default(), most - 1, clock);
         assert_eq!(rests(debt, clock), None);
         let debt = allowance.pay(debt, 1, clock);
@@ -105,11 +111,24 @@ mod tests {
     }
 
     #[test]
+    fn a_mirror_with_many_urls_can_owe_a_death_over_each_of_them() {
+        let of = |n_urls: usize| {
+            let urls = (0..n_urls).map(|n| format!("https://a{n}.example/")).collect();
+            let entry = Entry { trees: vec![Tree { urls, ..Tree::default() }], ..Entry::default() };
+            let allowance = Allowance::new(&entry, &Settings::default());
+            let rests =
+                |n| allowance.rests_until(allowance.pay(Debt::default(), n, 1), 1).is_some();
+            (1..1_000).find(|&n| rests(n))
+        };
+        assert_eq!([1, 2, 3, 10].map(of), [Some(48), Some(48), Some(72), Some(240)]);
+    }
+
+    #[test]
     fn one_that_rests_bears_witness_a_few_times() {
         let entry = Entry { trees: vec![Tree::default()], ..Entry::default() };
         let allowance = Allowance::new(&entry, &Settings::default());
         let clock = 1_800_000_000;
-        let mut debt = allowance.pay(Debt::default(), u32::try_from(OWED).unwrap(), clock);
+        let mut debt = allowance.pay(Debt::default(), u32::try_from(LEAST_OWED).unwrap(), clock);
         let mut n_witnesses = 0;
         while allowance.spares_witness(debt, clock) {
             debt = allowance.pay(debt, 2, clock);
