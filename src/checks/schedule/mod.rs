@@ -121,6 +121,9 @@ struct Scheduling<'a> {
     is_spent: bool,
 }
 
+/// What is down of a mirror.
+type Down<'a> = (&'a String, IpVersion, &'a RouteState);
+
 impl<'a> Scheduling<'a> {
     /// Not while the mirror is busy, and not right after the last visit.
     fn not_before(&self, at: u64) -> u64 {
@@ -230,16 +233,15 @@ impl<'a> Scheduling<'a> {
         })
     }
 
-    /// Probes of a mirror that is down: half of its routes in turn, as it is down as a whole, and so it comes back. Once
-    /// one works, all of them.
+    /// Probes of a mirror that is down: half of its routes in turn, as it is down as a whole, and so it comes back, but each
+    /// URL every time. Once one works, all of them.
     fn comeback(&self) -> Option<NextVisit> {
         self.state.down_since?;
-        let mut down: Vec<(&String, IpVersion, &RouteState)> = self
+        let mut down: Vec<Down<'a>> = self
             .routes()
             .filter_map(|(_, url, version, route)| Some((url, version, route?)))
             .filter(|(_, _, route)| route.verdict == RouteVerdict::Down)
             .collect();
-        down.sort_by_key(|(_, _, route)| self.past(route.tried.clock));
         let newest = |is_wanted: fn(&RouteState) -> bool| {
             let routes = down.iter().map(|&(_, _, route)| route);
             routes.filter(|route| is_wanted(route)).max_by_key(|route| route.tried)
@@ -259,7 +261,7 @@ impl<'a> Scheduling<'a> {
                 true => most,
                 false => self.retry(n_retries.unwrap_or(0), most),
             };
-            down.truncate(down.len().div_ceil(2));
+            down = self.half(down);
             self.after(route.tried.clock, self.interval(wait, route))
         };
         let routes = down.into_iter().map(|(url, version, _)| (url.clone(), version));
@@ -269,6 +271,27 @@ impl<'a> Scheduling<'a> {
             routes: routes.collect(),
             repositories: Vec::new(),
         })
+    }
+
+    /// Half of some routes, the ones that were tried the longest time ago, but at least one of each URL; of the versions of
+    /// IP about as many.
+    fn half(&self, mut routes: Vec<Down<'a>>) -> Vec<Down<'a>> {
+        let most = routes.len().div_ceil(2);
+        let mut chosen: Vec<Down<'a>> = Vec::new();
+        loop {
+            let n_with =
+                |is_it: &dyn Fn(&Down<'_>) -> bool| chosen.iter().filter(|of| is_it(of)).count();
+            let next = routes.iter().enumerate().map(|(n, &(url, version, route))| {
+                let n_of_url = n_with(&|of| of.0 == url);
+                (n_of_url, self.past(route.tried.clock), n_with(&|of| of.1 == version), n)
+            });
+            match next.min() {
+                Some((n_of_url, .., n)) if n_of_url == 0 || chosen.len() < most => {
+                    chosen.push(routes.remove(n));
+                }
+                _ => return chosen,
+            }
+        }
     }
 
     /// Probes of a mirror that works, at once, which show what nobody has shown since another mirror failed.

@@ -181,6 +181,29 @@ fn a_dead_mirror_is_confirmed_soon_and_then_left_alone() {
 }
 
 #[test]
+fn a_mirror_of_which_one_url_or_version_returns_is_back_as_soon_as_if_all_did() {
+    for name in ["http:", "https:", "4", "6"] {
+        let works =
+            |url: &str, version: IpVersion| url.starts_with(name) || version.as_str() == name;
+        let times = (0..20).map(|n| {
+            let mut walk = Walk::new(2);
+            walk.until(START + 7_200, |_, _| true);
+            let returned = START + 30_000 + 137 * n;
+            walk.until(returned, |_, _| false);
+            assert!(walk.state.down_since.is_some());
+            let mut clock = returned;
+            while walk.state.down_since.is_some() {
+                clock += 60;
+                walk.until(clock, works);
+            }
+            (clock - returned) / 60
+        });
+        let worst = times.max().unwrap();
+        assert!(worst <= 30, "{name}: {worst}");
+    }
+}
+
+#[test]
 fn what_is_dead_of_a_good_mirror_is_tried_rarely() {
     let mut walk = Walk::new(2);
     walk.until(START + 7 * 86_400, |url, version| {

@@ -205,7 +205,7 @@ impl Simulation {
                     };
                     let took = minutes(self.world.ours_until(from));
                     figures.add(name, took);
-                    if name == DEAD && took > 25 {
+                    if name == DEAD && took > 25 || name == DEAD_OURS && took > 60 {
                         figures.add_example(name, format!("{took} {}", mirror.recent(t)));
                     }
                 }
