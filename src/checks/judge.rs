@@ -350,6 +350,7 @@ mod tests {
                 round: 0,
                 started: self.now.clock,
                 millis: 0,
+                is_asked: false,
                 requests: 0,
                 bytes: 0,
                 end,

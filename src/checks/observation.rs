@@ -1,6 +1,7 @@
 //! What a visit to a mirror has shown, as it is recorded.
 
 use std::net::IpAddr;
+use std::ops::Not;
 
 use model::families::IpVersion;
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,9 @@ pub struct Visit {
     pub started: u64,
     /// How long it took, in milliseconds.
     pub millis: u64,
+    /// Whether the owner of the mirror or an operator has asked for it.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub is_asked: bool,
     /// Requests that were sent.
     pub requests: u32,
     /// Bytes of bodies that were received.
@@ -191,8 +195,11 @@ fn cut(text: &mut String, max: usize) {
 
 impl Visit {
     /// How many of its requests the mirror is charged for. What a mirror that works redirects to is free: so half of
-    /// its requests may be made, where http leads to https. Tries that fail are not.
+    /// its requests may be made, where http leads to https. Tries that fail are not. What somebody has asked for is free.
     pub fn n_charged(&self) -> u32 {
+        if self.is_asked {
+            return 0;
+        }
         let has_failed = self.urls.iter().any(|seen| matches!(seen.outcome, Outcome::Failed(_)))
             || self.repositories.iter().any(|seen| matches!(seen.content, Content::Failed(_)));
         if has_failed {
@@ -293,6 +300,7 @@ mod tests {
             round: 7,
             started: 1_800_000_000,
             millis: 12,
+            is_asked: false,
             requests: 2,
             bytes: 4096,
             end: End::Busy(Some(60)),
@@ -335,6 +343,7 @@ mod tests {
         let failure = Failure::new(FailureClass::ConnectRefused, "u", "x");
         seen.urls[0].outcome = Outcome::Failed(failure);
         assert_eq!(charged(&seen, 20), 20);
+        assert_eq!(Visit { is_asked: true, ..seen.clone() }.n_charged(), 0);
     }
 
     #[test]

@@ -103,6 +103,7 @@ fn visit_trees(
         round,
         started: clock,
         millis: 1,
+        is_asked: false,
         requests: 3,
         bytes: 0,
         end: End::Complete,

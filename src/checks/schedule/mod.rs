@@ -94,6 +94,11 @@ pub fn next_visit(
     if is_spent && allowance.spares_witness(state.debt, now) && witness.is_some() {
         return witness;
     }
+    // What works again is confirmed once, however much is owed: then it is back, or it fails.
+    if is_spent && scheduling.is_returning() {
+        let next = scheduling.comeback()?;
+        return Some(NextVisit { at: scheduling.not_before(next.at), ..next });
+    }
     let visits = [
         witness.filter(|_| !is_spent),
         scheduling.probe(),
@@ -233,6 +238,12 @@ impl<'a> Scheduling<'a> {
         })
     }
 
+    /// Whether it is down, and something of it worked when that was tried last.
+    fn is_returning(&self) -> bool {
+        let mut routes = self.routes().filter_map(|(_, _, _, route)| route);
+        self.state.down_since.is_some() && routes.any(RouteState::is_returning)
+    }
+
     /// Probes of a mirror that is down: half of its routes in turn, as it is down as a whole, and so it comes back, but each
     /// URL every time. Once one works, all of them.
     fn comeback(&self) -> Option<NextVisit> {
@@ -247,7 +258,7 @@ impl<'a> Scheduling<'a> {
             routes.filter(|route| is_wanted(route)).max_by_key(|route| route.tried)
         };
         let at = if let Some(route) = newest(RouteState::is_returning) {
-            let at = self.after(route.tried.clock, self.confirm(route));
+            let at = self.after(route.tried.clock, self.settings.confirm_interval);
             down.retain(|(_, _, route)| !self.is_spent || route.is_returning());
             at
         } else {

@@ -29,6 +29,47 @@ fn scan(history: &mut History, scanned: u64, version: u64) {
     history.absorb(&scan, &Settings::default());
 }
 
+/// A visit as planned; `is_good` says what works.
+fn made(next: &NextVisit, clock: u64, is_good: impl Fn(&str, IpVersion) -> bool) -> Visit {
+    let urls = next.routes.iter().map(|(url, version)| {
+        let failure = Failure::new(FailureClass::ConnectTimeout, url, "x");
+        UrlSeen {
+            url: url.clone(),
+            version: *version,
+            address: None,
+            outcome: match is_good(url, *version) {
+                true => Outcome::Good,
+                false => Outcome::Failed(failure),
+            },
+            first_byte: None,
+            redirected_to: None,
+            certificate_expires: None,
+        }
+    });
+    let urls: Vec<UrlSeen> = urls.collect();
+    let works = urls.iter().any(|seen| seen.outcome == Outcome::Good);
+    let repositories = next.repositories.iter().filter(|_| works);
+    let repositories = repositories.map(|directory| RepositorySeen {
+        url: String::new(),
+        directory: directory.clone(),
+        content: Content::Hash(format!("{:064x}", 1)),
+    });
+    Visit {
+        mirror: "m".into(),
+        tier: next.tier,
+        round: 0,
+        started: clock,
+        millis: 0,
+        is_asked: false,
+        requests: 0,
+        bytes: 0,
+        end: End::Complete,
+        repositories: repositories.collect(),
+        urls,
+        directories: Vec::new(),
+    }
+}
+
 /// A mirror that is visited as planned.
 struct Walk {
     entry: Entry,
@@ -68,53 +109,23 @@ impl Walk {
                 *now = Moment { clock: next.at, credited };
                 continue;
             }
-            let urls = next.routes.iter().map(|(url, version)| {
-                let failure = Failure::new(FailureClass::ConnectTimeout, url, "x");
-                UrlSeen {
-                    url: url.clone(),
-                    version: *version,
-                    address: None,
-                    outcome: match is_good(url, *version) {
-                        true => Outcome::Good,
-                        false => Outcome::Failed(failure),
-                    },
-                    first_byte: None,
-                    redirected_to: None,
-                    certificate_expires: None,
-                }
-            });
-            let urls: Vec<UrlSeen> = urls.collect();
-            let works = urls.iter().any(|seen| seen.outcome == Outcome::Good);
-            let repositories = next.repositories.iter().filter(|_| works);
-            let repositories = repositories.map(|directory| RepositorySeen {
-                url: String::new(),
-                directory: directory.clone(),
-                content: Content::Hash(format!("{:064x}", 1)),
-            });
-            let visit = Visit {
-                mirror: "m".into(),
-                tier: next.tier,
-                round: 0,
-                started: now.clock,
-                millis: 0,
-                requests: 0,
-                bytes: 0,
-                end: End::Complete,
-                repositories: repositories.collect(),
-                urls,
-                directories: Vec::new(),
-            };
-            let context = Context {
-                settings: &settings,
-                history,
-                entry,
-                now: *now,
-                own_fault: OwnFault::default(),
-                distrusted: &BTreeSet::new(),
-            };
-            judge(state, &visit, &context);
-            self.visits.push(NextVisit { at: now.clock, ..next });
+            let visit = made(&next, now.clock, &is_good);
+            self.judge(&visit);
+            self.visits.push(NextVisit { at: self.now.clock, ..next });
         }
+    }
+
+    fn judge(&mut self, visit: &Visit) {
+        let Self { entry, state, history, now, .. } = self;
+        let context = Context {
+            settings: &Settings::default(),
+            history,
+            entry,
+            now: *now,
+            own_fault: OwnFault::default(),
+            distrusted: &BTreeSet::new(),
+        };
+        judge(state, visit, &context);
     }
 
     fn gaps(&self, is_wanted: impl Fn(&NextVisit) -> bool) -> Vec<u64> {
@@ -201,6 +212,32 @@ fn a_mirror_of_which_one_url_or_version_returns_is_back_as_soon_as_if_all_did() 
         let worst = times.max().unwrap();
         assert!(worst <= 30, "{name}: {worst}");
     }
+}
+
+#[test]
+fn a_mirror_that_has_been_mended_is_confirmed_once_however_much_is_owed() {
+    let mut walk = Walk::new(1);
+    walk.until(START + 7_200, |_, _| true);
+    walk.until(START + 30_000, |_, _| false);
+    let clock = START + 30_000;
+    walk.now = Moment { clock, credited: walk.now.credited + clock - walk.now.clock };
+    let allowance = Allowance::new(&walk.entry, &Settings::default());
+    walk.state.debt = allowance.pay(Debt::default(), 55, clock);
+    // Its owner has it visited, which is free.
+    for tier in [Tier::Probe, Tier::Hash] {
+        let asked = made(&full(&walk.entry, tier, clock), clock, |_, _| true);
+        let visit = Visit { is_asked: true, requests: 20, ..asked };
+        let rests_until = allowance.rests_until(walk.state.debt, clock);
+        walk.judge(&visit);
+        assert_eq!(allowance.rests_until(walk.state.debt, clock), rests_until);
+    }
+    assert!(walk.state.down_since.is_some());
+    walk.until(START + 30_300, |_, _| true);
+    assert_eq!(walk.state.down_since, None);
+    assert!(!walk.state.awaits_content);
+    let n = walk.visits.len();
+    walk.until(START + 32_000, |_, _| true);
+    assert_eq!(walk.visits.len(), n, "it rests");
 }
 
 #[test]

@@ -300,6 +300,7 @@ impl World {
             round,
             started: self.clock(t),
             millis: 0,
+            is_asked: false,
             requests: 0,
             bytes: 0,
             end: End::Complete,

@@ -87,7 +87,7 @@ impl Crawling {
         if !is_asked {
             self.hints.remember(&plan.mirror, visited.hints, plan.started);
         }
-        visited.visit
+        Visit { is_asked, ..visited.visit }
     }
 
     /// The versions of IP to visit over, of which there may be none.

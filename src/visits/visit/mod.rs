@@ -43,6 +43,7 @@ impl Crawler {
             round: plan.round,
             started: plan.started,
             millis: 0,
+            is_asked: false,
             requests: 0,
             bytes: 0,
             end: End::Cancelled,

@@ -169,6 +169,7 @@ fn visit(mirror: &str) -> Visit {
         round: 1,
         started: START,
         millis: 70_000,
+        is_asked: false,
         requests: 3,
         bytes: 4_096,
         end: End::Budget("bytes".into()),
