@@ -288,11 +288,20 @@ impl Simulation {
         let entry = &self.inventory.mirrors[&mirror.key];
         let progress = &self.register.progress;
         let view = View { settings: &self.settings, history: &self.history, progress };
-        if view.standing(state, entry, repodata, false) == Some(Standing::Current) {
-            self.watches[n].synced = synced;
-            if !is_ours && !mirror.incidents.iter().any(is_disturbed) {
-                self.figures.add(CAUGHT_UP, (t + TO_ORDER - from).div_ceil(MINUTE));
-            }
+        let is_current = view.standing(state, entry, repodata, false) == Some(Standing::Current);
+        // What is not found for so long may never be.
+        if !is_current && t <= from + 2 * HOUR {
+            return;
+        }
+        self.watches[n].synced = synced;
+        if is_ours || self.watches[n].is_disabled || mirror.incidents.iter().any(is_disturbed) {
+            return;
+        }
+        if is_current {
+            self.figures.add(CAUGHT_UP, (t + TO_ORDER - from).div_ceil(MINUTE));
+        } else {
+            self.figures.add(CAUGHT_UP, 10_000);
+            self.figures.add_example(CAUGHT_UP, format!("never {}", mirror.recent(t)));
         }
     }
 
