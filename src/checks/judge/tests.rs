@@ -1,0 +1,260 @@
+//! Verdicts on one mirror that is visited again and again.
+
+use model::families::IpVersion;
+
+use super::*;
+use crate::history::{PrimaryScan, PrimaryVersion};
+use crate::inventory::Tree;
+use crate::observation::Failure;
+use crate::state::{Pause, RouteVerdict, Window};
+
+const URL: &str = "http://a.example/";
+const REPODATA: &str = "9/repodata";
+const DAY: u64 = 86_400;
+
+/// Judges visits of a mirror one after another.
+struct Bench {
+    state: MirrorState,
+    settings: Settings,
+    history: History,
+    entry: Entry,
+    now: Moment,
+    distrusted: BTreeSet<String>,
+    events: Vec<EventKind>,
+    /// When the certificate expires; `None` if each visit sees a new one, of 20 days.
+    expires: Option<u64>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let tree = Tree {
+            urls: vec![URL.into()],
+            repositories: vec![REPODATA.into()],
+            directories: Vec::new(),
+        };
+        Self {
+            state: MirrorState::default(),
+            settings: Settings::default(),
+            history: History::default(),
+            entry: Entry { trees: vec![tree], ..Entry::default() },
+            now: Moment { clock: 1_800_000_000, credited: 0 },
+            distrusted: BTreeSet::new(),
+            events: Vec::new(),
+            expires: None,
+        }
+    }
+
+    fn visit(&mut self, minutes: u64, outcome: Outcome, end: End) {
+        let is_good = outcome == Outcome::Good;
+        let seen = RepositorySeen {
+            url: URL.into(),
+            directory: REPODATA.into(),
+            content: Content::Hash("a".repeat(64)),
+        };
+        self.now.clock += 60 * minutes;
+        self.now.credited += 60 * minutes;
+        let visit = Visit {
+            mirror: "m".into(),
+            tier: Tier::Hash,
+            round: 0,
+            started: self.now.clock,
+            millis: 0,
+            is_asked: false,
+            requests: 0,
+            bytes: 0,
+            end,
+            urls: vec![UrlSeen {
+                url: URL.into(),
+                version: IpVersion::V4,
+                address: None,
+                outcome,
+                first_byte: None,
+                redirected_to: None,
+                certificate_expires: self.expires.or(Some(self.now.clock + 20 * DAY)),
+            }],
+            repositories: if is_good { vec![seen] } else { Vec::new() },
+            directories: Vec::new(),
+        };
+        let context = Context {
+            settings: &self.settings,
+            history: &self.history,
+            entry: &self.entry,
+            now: self.now,
+            own_fault: OwnFault::default(),
+            distrusted: &self.distrusted,
+        };
+        let events = judge(&mut self.state, &visit, &context);
+        self.events.extend(events.into_iter().map(|event| event.kind));
+    }
+
+    fn good(&mut self, minutes: u64) {
+        self.visit(minutes, Outcome::Good, End::Complete);
+    }
+
+    fn bad(&mut self, minutes: u64) {
+        let failure = Failure::new(FailureClass::ConnectRefused, URL, "x");
+        self.visit(minutes, Outcome::Failed(failure), End::Complete);
+    }
+
+    fn has(&self, kind: EventKind) -> bool {
+        self.events.contains(&kind)
+    }
+}
+
+#[test]
+fn a_mirror_goes_down_comes_back_with_content_and_is_proven_by_it() {
+    let mut bench = Bench::new();
+    bench.good(0);
+    assert!(bench.state.is_proven);
+    for _ in 0..3 {
+        bench.bad(4);
+    }
+    assert!(bench.has(EventKind::Down) && bench.state.awaits_content);
+    bench.good(10);
+    assert!(!bench.state.awaits_content && bench.state.down_since.is_some());
+    bench.good(4);
+    assert!(bench.has(EventKind::Recovered) && bench.state.down_since.is_none());
+}
+
+#[test]
+fn four_days_down_switch_it_off_and_two_good_ones_on() {
+    let mut bench = Bench::new();
+    bench.good(0);
+    for _ in 0..4 * 24 + 1 {
+        bench.bad(60);
+    }
+    assert!(!bench.has(EventKind::Disabled));
+    bench.bad(60);
+    bench.bad(60);
+    assert!(bench.has(EventKind::Disabled));
+    for _ in 0..48 {
+        bench.good(60);
+    }
+    assert!(!bench.has(EventKind::Enabled));
+    bench.good(60);
+    bench.good(60);
+    assert!(bench.has(EventKind::Enabled) && bench.state.switches.disabled.is_none());
+}
+
+#[test]
+fn its_owner_can_shorten_that() {
+    let mut bench = Bench::new();
+    bench.good(0);
+    for _ in 0..4 * 24 + 3 {
+        bench.bad(60);
+    }
+    bench.state.switches.is_recheck_asked = true;
+    bench.good(1);
+    bench.good(4);
+    assert!(bench.has(EventKind::Enabled));
+    assert!(!bench.state.switches.is_recheck_asked);
+}
+
+#[test]
+fn busy_is_excused_three_times() {
+    let mut bench = Bench::new();
+    bench.good(0);
+    let busy = || Outcome::Failed(Failure::new(FailureClass::Busy, URL, "429"));
+    for _ in 0..3 {
+        bench.visit(10, busy(), End::Busy(Some(86_400)));
+    }
+    assert_eq!(bench.state.busy_until, bench.now.clock + Settings::default().busy_max);
+    assert!(bench.state.routes[URL].v4.window.iter().all(|probe| probe.is_good));
+    for _ in 0..3 {
+        bench.visit(10, busy(), End::Busy(None));
+    }
+    assert_eq!(bench.state.routes[URL].v4.verdict, RouteVerdict::Down);
+}
+
+#[test]
+fn failures_in_maintenance_or_of_our_own_do_not_count() {
+    let mut bench = Bench::new();
+    bench.good(0);
+    let window = Window { from: bench.now.clock, until: bench.now.clock + 7_200 };
+    bench.state.switches.plan(window.into(), bench.now.clock).unwrap();
+    for _ in 0..10 {
+        bench.bad(10);
+    }
+    assert!(bench.events.is_empty() && bench.state.down_since.is_none());
+    bench.good(60);
+    assert_eq!(bench.state.days.availability(), Some(1.0));
+}
+
+/// The primary had another version than the mirror has.
+fn scan(bench: &mut Bench) {
+    let versions = vec![PrimaryVersion { sha256: "b".repeat(64), replaced: None }];
+    let scanned = bench.now.clock;
+    let repositories = Some([(REPODATA.to_owned(), versions)].into());
+    bench.history.absorb(&PrimaryScan { scanned, repositories }, &bench.settings);
+}
+
+#[test]
+fn content_that_a_late_or_wrong_scan_does_not_know_switches_nobody_off() {
+    // The scan is stuck, the mirror goes on.
+    let mut bench = Bench::new();
+    scan(&mut bench);
+    for _ in 0..10 * 24 {
+        bench.good(60);
+    }
+    assert!(!bench.has(EventKind::Disabled));
+    // It is wrong, as many mirrors have something else.
+    let mut bench = Bench::new();
+    bench.good(0);
+    bench.distrusted.insert(REPODATA.into());
+    for _ in 0..10 * 24 {
+        bench.good(60);
+        scan(&mut bench);
+    }
+    assert!(!bench.has(EventKind::Disabled));
+    // What this mirror alone has is foreign.
+    bench.distrusted.clear();
+    for _ in 0..5 * 24 {
+        bench.good(60);
+    }
+    assert!(bench.has(EventKind::Disabled));
+}
+
+#[test]
+fn the_switch_of_the_owner_is_never_touched() {
+    let mut bench = Bench::new();
+    let pause = Pause { since: 1, note: "mine".into() };
+    bench.state.switches.paused = Some(pause.clone());
+    for _ in 0..200 {
+        bench.bad(60);
+    }
+    for _ in 0..100 {
+        bench.good(60);
+    }
+    assert_eq!(bench.state.switches.paused, Some(pause));
+    assert!(bench.has(EventKind::Disabled) && bench.has(EventKind::Enabled));
+}
+
+#[test]
+fn a_certificate_is_warned_of_before_it_expires() {
+    let mut bench = Bench::new();
+    bench.expires = Some(bench.now.clock + 21 * DAY);
+    bench.good(0);
+    bench.good(14 * 24 * 60);
+    assert!(!bench.has(EventKind::Certificate), "a third is left");
+    bench.good(1);
+    assert!(bench.has(EventKind::Certificate));
+    let mut events = bench.state.events.all().iter();
+    let warning = events.find(|event| event.kind == EventKind::Certificate);
+    assert_eq!(warning.map(|event| &*event.detail), Some("expires in 6 days"));
+    // Of a long life, so that two weeks are less.
+    let mut bench = Bench::new();
+    bench.expires = Some(bench.now.clock + 90 * DAY);
+    bench.good(0);
+    bench.good(76 * 24 * 60);
+    assert!(!bench.has(EventKind::Certificate));
+    bench.good(1);
+    assert!(bench.has(EventKind::Certificate));
+}
+
+#[test]
+fn what_the_catalog_does_not_have_is_not_kept() {
+    let mut bench = Bench::new();
+    bench.entry = Entry::default();
+    bench.good(0);
+    assert!(bench.state.routes.is_empty() && bench.state.repositories.is_empty());
+}
