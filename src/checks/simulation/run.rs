@@ -157,6 +157,16 @@ impl Simulation {
         let view = View { settings: &self.settings, history: &self.history, progress };
         let why = view.why_hidden(state, entry);
         let is_hidden = why.is_some();
+        // Somebody else has worked for a while, or it cannot be told whose fault a failure is.
+        let is_steady = |other: &Mirror| {
+            let is_bad = |one: &Incident| {
+                matches!(one.kind, Kind::Dead | Kind::Broken | Kind::Flapping)
+                    && one.from <= t
+                    && one.until + HOUR > t
+            };
+            other.key != mirror.key && !other.incidents.iter().any(is_bad)
+        };
+        let is_alone = self.watches.len() < 3 && !self.world.mirrors.iter().any(is_steady);
         let watch = &mut self.watches[n];
         let n_begun = mirror.n_begun(t);
         if watch.n_begun != n_begun {
@@ -169,7 +179,7 @@ impl Simulation {
         watch.is_hidden = is_hidden;
         watch.is_disabled = state.switches.disabled.is_some();
         let Some(incident) = last else {
-            if is_hidden {
+            if is_hidden && !was_hidden && !is_alone {
                 figures.add_fault(DROPPED, format!("{} at the start", mirror.key));
             }
             return;
@@ -182,16 +192,6 @@ impl Simulation {
             .incidents
             .iter()
             .any(|one| one.kind == Kind::Flapping && one.from < from && one.until + DAY > from);
-        // Somebody else has worked for a while, or it cannot be told whose fault a failure is.
-        let is_steady = |other: &Mirror| {
-            let is_bad = |one: &Incident| {
-                matches!(one.kind, Kind::Dead | Kind::Broken | Kind::Flapping)
-                    && one.from <= t
-                    && one.until + HOUR > t
-            };
-            other.key != mirror.key && !other.incidents.iter().any(is_bad)
-        };
-        let is_alone = self.watches.len() < 3 && !self.world.mirrors.iter().any(is_steady);
         let watch = &mut self.watches[n];
         match kind {
             _ if is_alone => {}
