@@ -11,6 +11,8 @@
 //!
 //! Times are by the clock. If that was set back, what seems to lie in the future is due.
 
+mod comeback;
+
 use std::cmp::Reverse;
 use std::hash::Hasher as _;
 
@@ -126,9 +128,6 @@ struct Scheduling<'a> {
     is_spent: bool,
 }
 
-/// What is down of a mirror.
-type Down<'a> = (&'a String, IpVersion, &'a RouteState);
-
 impl<'a> Scheduling<'a> {
     /// Not while the mirror is busy, and not right after the last visit.
     fn not_before(&self, at: u64) -> u64 {
@@ -236,73 +235,6 @@ impl<'a> Scheduling<'a> {
             routes: routes.collect(),
             repositories: Vec::new(),
         })
-    }
-
-    /// Whether it is down, and something of it worked when that was tried last.
-    fn is_returning(&self) -> bool {
-        let mut routes = self.routes().filter_map(|(_, _, _, route)| route);
-        self.state.down_since.is_some() && routes.any(RouteState::is_returning)
-    }
-
-    /// Probes of a mirror that is down: half of its routes in turn, as it is down as a whole, and so it comes back, but each
-    /// URL every time. Once one works, all of them.
-    fn comeback(&self) -> Option<NextVisit> {
-        self.state.down_since?;
-        let mut down: Vec<Down<'a>> = self
-            .routes()
-            .filter_map(|(_, url, version, route)| Some((url, version, route?)))
-            .filter(|(_, _, route)| route.verdict == RouteVerdict::Down)
-            .collect();
-        let newest = |is_wanted: fn(&RouteState) -> bool| {
-            let routes = down.iter().map(|&(_, _, route)| route);
-            routes.filter(|route| is_wanted(route)).max_by_key(|route| route.tried)
-        };
-        let at = if let Some(route) = newest(RouteState::is_returning) {
-            let at = self.after(route.tried.clock, self.settings.confirm_interval);
-            down.retain(|(_, _, route)| !self.is_spent || route.is_returning());
-            at
-        } else {
-            let route = newest(|_| true)?;
-            let most = match self.state.switches.disabled {
-                Some(_) => self.settings.retry_max_disabled,
-                None => self.settings.retry_max,
-            };
-            let n_retries = down.iter().map(|(_, _, route)| route.n_retries).max();
-            let wait = match self.is_spent {
-                true => most,
-                false => self.retry(n_retries.unwrap_or(0), most),
-            };
-            down = self.half(down);
-            self.after(route.tried.clock, self.interval(wait, route))
-        };
-        let routes = down.into_iter().map(|(url, version, _)| (url.clone(), version));
-        Some(NextVisit {
-            at,
-            tier: Tier::Probe,
-            routes: routes.collect(),
-            repositories: Vec::new(),
-        })
-    }
-
-    /// Half of some routes, the ones that were tried the longest time ago, but at least one of each URL; of the versions of
-    /// IP about as many.
-    fn half(&self, mut routes: Vec<Down<'a>>) -> Vec<Down<'a>> {
-        let most = routes.len().div_ceil(2);
-        let mut chosen: Vec<Down<'a>> = Vec::new();
-        loop {
-            let n_with =
-                |is_it: &dyn Fn(&Down<'_>) -> bool| chosen.iter().filter(|of| is_it(of)).count();
-            let next = routes.iter().enumerate().map(|(n, &(url, version, route))| {
-                let n_of_url = n_with(&|of| of.0 == url);
-                (n_of_url, self.past(route.tried.clock), n_with(&|of| of.1 == version), n)
-            });
-            match next.min() {
-                Some((n_of_url, .., n)) if n_of_url == 0 || chosen.len() < most => {
-                    chosen.push(routes.remove(n));
-                }
-                _ => return chosen,
-            }
-        }
     }
 
     /// Probes of a mirror that works, at once, which show what nobody has shown since another mirror failed.
