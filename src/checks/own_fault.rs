@@ -174,10 +174,10 @@ pub(crate) struct Count {
     n_sharing: usize,
     n_known: usize,
     n_failed: usize,
-    /// When anybody worked last.
-    last_good: Option<Instant>,
-    /// Since when the one fails that has begun to fail last.
-    failing: Option<Instant>,
+    /// When anybody worked last, in credited seconds.
+    last_good: Option<u64>,
+    /// Since when the one fails that has begun to fail last, in credited seconds.
+    failing: Option<u64>,
     /// Those that failed when they were visited last, though nobody may have been for a while.
     resting: Resting,
 }
@@ -187,15 +187,7 @@ pub(crate) struct Count {
 struct Resting {
     n_known: usize,
     n_failed: usize,
-    failing: Option<Instant>,
-}
-
-/// When something was seen: in credited seconds, and by the clock, as time may have stood still between the last one
-/// that worked and the first one that did not.
-type Instant = (u64, u64);
-
-fn instant(at: Moment) -> Instant {
-    (at.credited, at.clock)
+    failing: Option<u64>,
 }
 
 impl Counts<'_> {
@@ -251,7 +243,7 @@ impl Counts<'_> {
             let is_of_scheme = matches!(shared, Shared::Plain | Shared::Tls);
             let is_said = || self.last_visit(state).is_some_and(|visit| visit.is_good().is_some());
             let failing = recent.failing.filter(|_| !is_of_scheme || is_said());
-            count.last_good = count.last_good.max(recent.good.map(instant));
+            count.last_good = count.last_good.max(recent.good.map(|at| at.credited));
             let Some(tried) = recent.tried else { continue };
             let is_down = self.is_known_down(shared, state);
             if is_down {
@@ -262,13 +254,13 @@ impl Counts<'_> {
             if self.is_within(tried, self.settings.retry_max_disabled) {
                 count.resting.n_known += 1;
                 count.resting.n_failed += usize::from(failing.is_some());
-                count.resting.failing = count.resting.failing.max(failing.map(instant));
+                count.resting.failing = count.resting.failing.max(failing.map(|at| at.credited));
             }
             if let Some(since) = failing
                 && self.is_within(tried, window)
             {
                 count.n_failed += 1;
-                count.failing = count.failing.max(Some(instant(since)));
+                count.failing = count.failing.max(Some(since.credited));
             }
         }
         count
@@ -291,17 +283,24 @@ impl Counts<'_> {
         let least = self.settings.own_fault_family_min.min(n_mirrors.max(2));
         let Some(failing) = count.failing else { return Fault::None };
         // What a mirror that fails for long has outlived says nothing of one that has just begun to.
-        let works = count.last_good.is_some_and(|good| good >= failing.min(self.recent()));
-        match count.n_known > 1 && !works {
+        match count.n_known > 1 && !self.has_worked(count, failing) {
             true if count.n_failed >= least => Fault::Certain,
             true => Fault::Suspected,
             false => Fault::None,
         }
     }
 
-    /// What worked since then shows that what fails now is not our own fault.
-    fn recent(&self) -> Instant {
-        (self.now.credited.saturating_sub(self.settings.down_span), 0)
+    /// Whether something has worked that shows that what fails since then is not our own fault. What worked at the same
+    /// time shows nothing: time may have stood still in between, as it does while the clock catches up.
+    pub(crate) fn has_worked(&self, count: Count, failing: u64) -> bool {
+        let is_recent =
+            |good: u64| good.saturating_add(self.settings.down_span) > self.now.credited;
+        count.last_good.is_some_and(|good| good > failing || is_recent(good))
+    }
+
+    /// Whether nobody works over a version of IP, and has since over the other one.
+    pub(crate) fn is_nobody_heard(&self, dead: Count, other: Count) -> bool {
+        dead.failing.is_some_and(|failing| !self.has_worked(other, failing))
     }
 
     /// The mirrors that are not down for long.
@@ -327,11 +326,11 @@ impl Counts<'_> {
     pub(crate) fn unwitnessed(&self, count: Count, since: Option<Moment>) -> Option<Moment> {
         let Settings { down_span, confirm_interval, .. } = *self.settings;
         let left = down_span.saturating_sub(confirm_interval.saturating_add(TOGETHER));
-        let recent = (self.now.credited.saturating_sub(left), 0);
+        let recent = self.now.credited.saturating_sub(left);
         let first = count.failing.map_or(recent, |failing| failing.min(recent));
         let is_shown = |since| count.last_good.is_some_and(|good| good >= since);
         match since {
-            Some(since) if !is_shown(instant(since)) => Some(since),
+            Some(since) if !is_shown(since.credited) => Some(since),
             _ => (count.n_known > 1 && !is_shown(first)).then_some(self.now),
         }
     }
@@ -358,10 +357,5 @@ impl Count {
     /// Whether so many mirrors have it that one is visited soon over whatever route.
     pub(crate) fn is_of_many(self) -> bool {
         self.n_sharing >= MANY
-    }
-
-    /// Whether nothing is known.
-    pub(crate) fn is_empty(self) -> bool {
-        self.n_known == 0
     }
 }

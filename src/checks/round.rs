@@ -187,8 +187,8 @@ impl Register {
         let is_lost = |count| counts.is_mass(count) || counts.dead(count, n_mirrors) != Fault::None;
         let content = certain(lasts(content, &is_lost, &mut shared_fault_since.content));
         let is_sure = (counts.is_mass(whole) && whole.is_more(settings.own_fault_sure_percent))
-            || (counts.is_v4_dead && (counts.is_v6_dead || v6.is_empty()))
-            || (counts.is_v6_dead && v4.is_empty());
+            || (counts.is_v4_dead && counts.is_nobody_heard(v4, v6))
+            || (counts.is_v6_dead && counts.is_nobody_heard(v6, v4));
         let all = is_sure || is_lasting;
         let shared = ByShared { v4: dead_v4, v6: dead_v6, plain, tls, content };
         (OwnFault { all, shared }, is_sure)
