@@ -1,13 +1,14 @@
 //! How many requests a mirror gets in a day: those of regular visits, and some more for what is confirmed soon.
 //!
 //! Each request is paid for at a rate a little above that of regular visits, and a few can be owed. A mirror that owes
-//! as many rests until one is paid for, and nothing is confirmed soon. So one that goes up and down all day costs about
+//! as many rests until one is paid for, and nothing is confirmed soon but, once, that it works again. So one that goes up and down all day costs about
 //! as much as one that is up, and is found to be dead more slowly.
 
 use model::families::IpVersion;
 use serde::{Deserialize, Serialize};
 
 use crate::inventory::{Entry, Tree};
+use crate::moment::is_to_come;
 use crate::settings::Settings;
 
 const DAY: u64 = 86_400;
@@ -78,7 +79,7 @@ impl Allowance {
     pub(crate) fn rests_until(&self, debt: Debt, clock: u64) -> Option<u64> {
         let until = debt.at.saturating_add(debt.owed.checked_sub(self.most)? / 1_000);
         // If the clock was set back, the next visit says what is owed by it.
-        (debt.at..=until).contains(&clock).then_some(until)
+        (!is_to_come(debt.at, clock) && clock <= until).then_some(until)
     }
 
     /// Whether a mirror that rests can be asked whether another one has failed by itself.
@@ -144,6 +145,7 @@ mod tests {
         let allowance = Allowance::new(&entry, &Settings::default());
         let clock = 1_800_000_000;
         let debt = allowance.pay(Debt::default(), 1_000, clock);
+        assert!(allowance.rests_until(debt, clock - 600).is_some(), "a little means nothing");
         for back in [3 * 3_600, 30 * DAY] {
             let earlier = clock - back;
             assert_eq!(allowance.rests_until(debt, earlier), None);

@@ -52,7 +52,10 @@ pub fn judge(state: &mut MirrorState, visit: &Visit, context: &Context<'_>) -> V
     let last_visit = summarize(visit, judging.state, now);
     judging.state.last_visit = Some(last_visit);
     let allowance = Allowance::new(context.entry, context.settings);
-    judging.state.debt = allowance.pay(judging.state.debt, visit.n_charged(), now.clock);
+    // What somebody has asked for neither costs nor forgives anything.
+    if !visit.is_asked {
+        judging.state.debt = allowance.pay(judging.state.debt, visit.n_charged(), now.clock);
+    }
     judging.note_tier(visit.tier);
     judging.note_busy(visit);
     // Those in doubt come last: what is beyond doubt decides on them.

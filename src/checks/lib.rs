@@ -19,8 +19,9 @@
 //!   hashes every hour, cost 800 requests a day for 10 repositories; this costs 260.
 //! - *Failures are confirmed soon*, after 1, 5 and 8 minutes, instead of at the next regular probes. So a dead
 //!   mirror is down about 19 minutes after it died at the latest, and a restart of 5 minutes changes nothing.
-//! - *Requests are bounded by the day* ([`allowance`]), whatever a mirror does: at most 400 for 10 repositories. One
-//!   that goes up and down all day is confirmed at regular visits only.
+//! - *Requests are bounded by the day* ([`allowance`]), however it fails: at most 400 for 10
+//!   repositories and two URLs, and about 24 more for each further URL. One that goes up and down all day is confirmed at
+//!   regular visits only.
 //! - *A mirror that is down is tried every 25 minutes at least*, so that it comes back soon. Only what the
 //!   checks have switched off after days waits for up to 6 hours.
 //! - *Durations are in credited time* ([`moment`]), so that no jump of the clock ages anything.

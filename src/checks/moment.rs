@@ -34,6 +34,12 @@ impl Moment {
     }
 }
 
+/// Whether a clock has to go far to show `at`, so that it was set back since. A little is the disorder of several, or of
+/// one that is put right.
+pub(crate) fn is_to_come(at: u64, clock: u64) -> bool {
+    at > clock.saturating_add(MAX_DISORDER)
+}
+
 /// From which clocks credited time was made. Machines whose clocks differ visit in turn, so only what goes beyond the
 /// latest clock that was seen is credited.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]

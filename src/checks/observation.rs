@@ -195,11 +195,8 @@ fn cut(text: &mut String, max: usize) {
 
 impl Visit {
     /// How many of its requests the mirror is charged for. What a mirror that works redirects to is free: so half of
-    /// its requests may be made, where http leads to https. Tries that fail are not. What somebody has asked for is free.
+    /// its requests may be made, where http leads to https. Tries that fail are not.
     pub fn n_charged(&self) -> u32 {
-        if self.is_asked {
-            return 0;
-        }
         let has_failed = self.urls.iter().any(|seen| matches!(seen.outcome, Outcome::Failed(_)))
             || self.repositories.iter().any(|seen| matches!(seen.content, Content::Failed(_)));
         if has_failed {
@@ -343,7 +340,6 @@ mod tests {
         let failure = Failure::new(FailureClass::ConnectRefused, "u", "x");
         seen.urls[0].outcome = Outcome::Failed(failure);
         assert_eq!(charged(&seen, 20), 20);
-        assert_eq!(Visit { is_asked: true, ..seen.clone() }.n_charged(), 0);
     }
 
     #[test]

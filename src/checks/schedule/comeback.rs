@@ -2,7 +2,7 @@
 
 use model::families::IpVersion;
 
-use super::{NextVisit, Scheduling};
+use super::{NextVisit, Scheduling, TOGETHER};
 use crate::observation::Tier;
 use crate::state::{RouteState, RouteVerdict};
 
@@ -10,10 +10,14 @@ use crate::state::{RouteState, RouteVerdict};
 type Down<'a> = (&'a String, IpVersion, &'a RouteState);
 
 impl<'a> Scheduling<'a> {
-    /// Whether it is down, and something of it worked when that was tried last.
-    pub(super) fn is_returning(&self) -> bool {
+    /// The first visit after something of it has worked for the first time since it is down, and still did when that
+    /// was tried last.
+    pub(super) fn return_visit(&self) -> Option<NextVisit> {
+        let returned = self.state.returned?.clock;
         let mut routes = self.routes().filter_map(|(_, _, _, route)| route);
-        self.state.down_since.is_some() && routes.any(RouteState::is_returning)
+        let is_returning = self.state.down_since.is_some() && routes.any(RouteState::is_returning);
+        let last = returned.saturating_add(self.settings.confirm_interval + TOGETHER);
+        self.comeback().filter(|next| is_returning && next.at <= last)
     }
 
     /// Probes of a mirror that is down: half of its routes in turn, as it is down as a whole, and so it comes back, but each

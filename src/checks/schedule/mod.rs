@@ -4,12 +4,12 @@
 //! repositories that are due over one URL and version of IP of each tree, the one that was tried the longest time
 //! ago. So one request does both: it probes, and it compares. What has just failed or come back is probed
 //! again soon, and what is down more and more rarely. A mirror that has [used up](crate::allowance) what confirmations may
-//! cost in a day is asked at regular visits only.
+//! cost in a day is asked at regular visits only, and once more when it works again.
 //!
 //! Where few mirrors have something in common, as IPv6, one of which it works may have to bear witness that a failure
 //! of another is not our own.
 //!
-//! Times are by the clock. If that was set back, what seems to lie in the future is due.
+//! Times are by the clock. If that was set back by more than some minutes, what seems to lie in the future is due.
 
 mod comeback;
 
@@ -22,7 +22,7 @@ use rustc_hash::FxHasher;
 use crate::allowance::Allowance;
 use crate::history::History;
 use crate::inventory::{Entry, Tree};
-use crate::moment::Moment;
+use crate::moment::{Moment, is_to_come};
 use crate::observation::Tier;
 use crate::progress::Progress;
 use crate::settings::Settings;
@@ -96,9 +96,8 @@ pub fn next_visit(
     if is_spent && allowance.spares_witness(state.debt, now) && witness.is_some() {
         return witness;
     }
-    // What works again is confirmed once, however much is owed: then it is back, or it fails.
-    if is_spent && scheduling.is_returning() {
-        let next = scheduling.comeback()?;
+    // What works again is confirmed once, however much is owed: then it is back, or it rests.
+    if is_spent && let Some(next) = scheduling.return_visit() {
         return Some(NextVisit { at: scheduling.not_before(next.at), ..next });
     }
     let visits = [
@@ -140,12 +139,12 @@ impl<'a> Scheduling<'a> {
 
     /// So many seconds after a time; at once if that time has not come yet.
     fn after(&self, clock: u64, seconds: u64) -> u64 {
-        if clock > self.now { 0 } else { clock.saturating_add(seconds) }
+        if is_to_come(clock, self.now) { 0 } else { clock.saturating_add(seconds) }
     }
 
     /// A time, or the earliest one if it has not come yet.
     fn past(&self, clock: u64) -> u64 {
-        if clock > self.now { 0 } else { clock }
+        if is_to_come(clock, self.now) { 0 } else { clock }
     }
 
     /// Those of which something is known or can be kept.

@@ -222,7 +222,7 @@ fn a_mirror_that_has_been_mended_is_confirmed_once_however_much_is_owed() {
     let clock = START + 30_000;
     walk.now = Moment { clock, credited: walk.now.credited + clock - walk.now.clock };
     let allowance = Allowance::new(&walk.entry, &Settings::default());
-    walk.state.debt = allowance.pay(Debt::default(), 55, clock);
+    walk.state.debt = allowance.pay(Debt::default(), 100, clock);
     // Its owner has it visited, which is free.
     for tier in [Tier::Probe, Tier::Hash] {
         let asked = made(&full(&walk.entry, tier, clock), clock, |_, _| true);
@@ -238,6 +238,47 @@ fn a_mirror_that_has_been_mended_is_confirmed_once_however_much_is_owed() {
     let n = walk.visits.len();
     walk.until(START + 32_000, |_, _| true);
     assert_eq!(walk.visits.len(), n, "it rests");
+}
+
+#[test]
+fn a_mirror_that_owes_much_is_not_asked_for_ever_because_it_worked_once() {
+    for (outcome, is_held) in [
+        // Nothing is learned any more.
+        (Some(Outcome::Failed(Failure::new(FailureClass::OwnNetwork, "u", "x"))), false),
+        // Nobody else is heard, so no time passes: its tries count once.
+        (None, true),
+    ] {
+        let mut walk = Walk::new(1);
+        walk.until(START + 7_200, |_, _| true);
+        walk.until(START + 30_000, |_, _| false);
+        walk.until(START + 40_000, |_, _| false);
+        let mut clock = walk.now.clock.max(START + 40_000);
+        let begin = clock;
+        let allowance = Allowance::new(&walk.entry, &Settings::default());
+        walk.state.debt = allowance.pay(Debt::default(), 100, clock);
+        let first = made(&full(&walk.entry, Tier::Probe, clock), clock, |_, _| true);
+        walk.judge(&Visit { is_asked: true, ..first });
+        let mut n_visits = 0;
+        while clock < begin + 20_000 {
+            let Walk { entry, state, history, .. } = &walk;
+            let (settings, progress) = (Settings::default(), Progress::default());
+            let next = next_visit("m", state, entry, history, &progress, &settings, clock).unwrap();
+            if next.at > clock {
+                clock += 60;
+                continue;
+            }
+            n_visits += 1;
+            assert!(n_visits <= 15, "{outcome:?}");
+            let mut visit = made(&next, clock, |_, _| true);
+            visit.requests = 4;
+            if let Some(outcome) = &outcome {
+                visit.urls.iter_mut().for_each(|seen| seen.outcome = outcome.clone());
+            }
+            let credited = walk.now.credited + if is_held { 0 } else { clock - walk.now.clock };
+            walk.now = Moment { clock, credited };
+            walk.judge(&visit);
+        }
+    }
 }
 
 #[test]
