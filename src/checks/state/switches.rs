@@ -78,10 +78,10 @@ pub enum NotTurned {
     /// The window has ended.
     #[error("the maintenance would have ended already")]
     Past,
-    /// The window is longer than [`MAX_WINDOW`].
+    /// The window is longer than 30 days.
     #[error("maintenance lasts 30 days at most; what takes longer is a pause without an end")]
     TooLong,
-    /// The window is shorter than [`MIN_WINDOW`], and an owner plans it.
+    /// The window is shorter than 10 minutes, and an owner plans it.
     #[error("the owner of a mirror plans maintenance of 10 minutes at least")]
     TooShort,
     /// An owner turns switches too often; after so many seconds they may again.
