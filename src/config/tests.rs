@@ -13,7 +13,8 @@ use answer::shaping::Shaping;
 const BASE: &str = "demo = false\nwatch = true\nadmin.listen = 'unix:/run/admin'\n\
                     answer.public_explain = true\ncontrol.state = '/state'\n\
                     cache = '/var/lib/mirrormanager/mirrorlist_cache.proto'\n\
-                    findings_file = '/findings'\ncontrol.visit_mirrors = true\n";
+                    findings_file = '/findings'\ncontrol.visit_mirrors = true\n\
+                    control.public_pages = 'unix:/run/pages'\n";
 /// The switches in it that are off by default.
 const ON_IN_BASE: [&str; 3] = ["watch", "answer.public_explain", "control.visit_mirrors"];
 
@@ -43,6 +44,13 @@ fn resolved(flags: &[String], file: &str) -> String {
     let flags = Written::from_arg_matches(&matches).expect("valid arguments");
     let config = Config::merge(&flags, parse(file), |_| false).expect("a valid configuration");
     format!("{config:#?}")
+}
+
+/// The base without a switch, and without what needs that.
+fn base_without(key: &str) -> String {
+    let needs = if key == "control.visit_mirrors" { "control.public_pages " } else { " " };
+    let is_kept = |line: &&str| !line.starts_with(&format!("{key} ")) && !line.starts_with(needs);
+    BASE.lines().filter(is_kept).map(|line| format!("{line}\n")).collect()
 }
 
 /// The configuration that results from the base with `key` set to `value`.
@@ -116,8 +124,9 @@ fn each_default_that_is_shown_is_the_one_that_is_used() {
         }
     }
     for key in ON_IN_BASE {
-        let without = BASE.replace(&format!("{key} = true\n"), "");
-        assert_eq!(with(key, "false"), resolved(&[], &without));
+        let without = base_without(key);
+        let off = format!("{without}{key} = false\n");
+        assert_eq!(resolved(&[], &off), resolved(&[], &without));
     }
     for profile in ["compatible", "modern"] {
         let head = format!("answer.profile = '{profile}'\n");
