@@ -1,6 +1,7 @@
 //! Laws of verdicts, checked on random mirrors and visits.
 
 mod own_faults;
+mod outages;
 
 use std::collections::BTreeSet;
 

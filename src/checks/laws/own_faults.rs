@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::state::{RouteState, RouteVerdict, Window};
+use crate::state::{RouteVerdict, Window};
 
-const MINUTE: u64 = 60;
+pub(super) const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
 /// Checks of so many mirrors, all of which are good and current at the start.
-fn all_good(n_mirrors: usize) -> Checks {
+pub(super) fn all_good(n_mirrors: usize) -> Checks {
     let mut checks = Checks::default();
     let mut inventory = inventory();
     inventory.mirrors.retain(|key, _| (0..n_mirrors).any(|mirror| *key == format!("m{mirror}")));
@@ -24,18 +24,18 @@ fn all_good(n_mirrors: usize) -> Checks {
 }
 
 /// A visit in a round of its own. What works is current.
-fn look(checks: &mut Checks, mirror: usize, clock: u64, outcomes: [Outcome; 2]) {
+pub(super) fn look(checks: &mut Checks, mirror: usize, clock: u64, outcomes: [Outcome; 2]) {
     let content = Content::Hash(hash(2));
     checks.apply(Record::Visit(visit_trees(mirror, clock, clock, outcomes, &content)));
     checks.end_round();
 }
 
-fn failed(class: FailureClass) -> Outcome {
+pub(super) fn failed(class: FailureClass) -> Outcome {
     Outcome::Failed(failure(class))
 }
 
 /// What is hidden: mirrors, and URLs and directories of others.
-fn hidden(checks: &Checks) -> Vec<String> {
+pub(super) fn hidden(checks: &Checks) -> Vec<String> {
     let mut all = Vec::new();
     for (key, found) in checks.select().findings.mirrors {
         if found.hidden.is_some() {
@@ -400,37 +400,6 @@ fn mirrors_that_alone_have_https_are_down_if_all_of_them_are_dead() {
     assert_eq!(n_down(&checks), 3);
 }
 
-#[test]
-fn an_outage_of_ours_that_began_while_no_time_passed_stays_ours() {
-    let mut checks = all_good(2);
-    let mut round = |minute: u64, is_ours: bool| {
-        for mirror in 0..2 {
-            let outcome = match is_ours {
-                true => failed(FailureClass::ConnectTimeout),
-                false => Outcome::Good,
-            };
-            // Of no scheme anything is known of both.
-            let outcomes = match mirror {
-                0 => [outcome, Outcome::NotTested],
-                _ => [Outcome::NotTested, outcome],
-            };
-            let clock = START + minute * MINUTE + mirror as u64;
-            let content = Content::Hash(hash(2));
-            checks.apply(Record::Visit(visit_trees(mirror, minute, clock, outcomes, &content)));
-        }
-        checks.end_round();
-        let states = checks.register.mirrors.values();
-        let is_down = |route: &&RouteState| route.verdict == RouteVerdict::Down;
-        states.flat_map(|state| state.all_routes()).map(|(.., route)| route).filter(is_down).count()
-    };
-    for minute in (8..60).step_by(8) {
-        round(minute, false);
-    }
-    for minute in (64..20 * 60).step_by(8) {
-        assert_eq!(round(minute, true), 0, "{minute}");
-    }
-}
-
 /// Eight mirrors of which two have IPv6, which fails; each of the two is asked over it every 36 minutes, in its turn.
 #[test]
 fn the_day_of_suspicion_goes_on_while_nobody_who_fails_is_visited() {
@@ -488,54 +457,4 @@ fn a_mirror_that_dies_while_ipv6_fails_for_all_is_found_by_its_ipv4() {
     }
     assert_eq!((20..30).map(|n| round(n, true, true)).max(), Some(1));
     assert_eq!((30..100).map(|n| round(n, true, true)).min(), Some(1));
-}
-
-#[test]
-fn an_outage_of_ours_for_days_hides_nobody_where_few_have_ipv6() {
-    for n_sharing in 0..3 {
-        let mut checks = all_good(N_MIRRORS);
-        for minute in (0..6 * 24 * 60_u64).step_by(10) {
-            let is_ours = (60..5 * 24 * 60).contains(&minute);
-            for mirror in 0..N_MIRRORS {
-                let outcome = match is_ours {
-                    true => failed(FailureClass::ConnectTimeout),
-                    false => Outcome::Good,
-                };
-                let clock = START + minute * MINUTE + mirror as u64;
-                let content = Content::Hash(hash(2));
-                let mut visit = visit(mirror, clock, clock, outcome.clone(), &content);
-                for seen in [1, 3] {
-                    let has_v6 = mirror < n_sharing;
-                    visit.urls[seen].outcome =
-                        if has_v6 { outcome.clone() } else { Outcome::NoAddress };
-                }
-                // Routes are visited in turn, and most mirrors over IPv4 more often.
-                let turn = (minute / 10 % 2) as usize;
-                visit.urls = visit.urls.into_iter().skip(turn).step_by(2).collect();
-                checks.apply(Record::Visit(visit));
-                checks.end_round();
-            }
-            assert_eq!(hidden(&checks), [""; 0], "{n_sharing} with IPv6, minute {minute}");
-        }
-    }
-}
-
-#[test]
-fn a_clock_that_is_set_back_just_before_an_outage_of_ours_makes_nobody_guilty() {
-    for (n_mirrors, back) in [(2, 10), (3, 10), (3, 14), (2, 60), (3, 60), (8, 60)] {
-        let mut checks = all_good(n_mirrors);
-        for minute in (0..10 * 60_u64).step_by(2) {
-            let is_ours = minute >= 62;
-            for mirror in 0..n_mirrors {
-                let outcome = match is_ours {
-                    true => failed(FailureClass::ConnectTimeout),
-                    false => Outcome::Good,
-                };
-                let late = if minute >= 60 { back } else { 0 };
-                let clock = START + (100 + minute - late) * MINUTE + mirror as u64;
-                look(&mut checks, mirror, clock, [outcome.clone(), outcome]);
-            }
-            assert_eq!(n_down(&checks), 0, "{n_mirrors} mirrors, {back} min back, {minute}");
-        }
-    }
 }
