@@ -34,6 +34,7 @@ const FIRST_STEPS: &str =
     "`tests/clients/first_steps.rs` runs this chapter, with mirrors that exist";
 
 const SWEEPS: &str = "tests/it/mirror_sweeps.rs does it with mirrors on loopback";
+const OWNERS: &str = "tests/it/mirror_owners.rs does it with the tokens of both";
 
 const VISITS: &str =
     "there is no such mirror; `tests/it/mirror_commands.rs` visits mirrors on loopback";
@@ -78,7 +79,18 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("checks.md", "mirrorlistd mirror show berlin", SWEEPS),
     ("checks.md", "mirrorlistd mirror pause berlin --reason 'moves to another rack'", SWEEPS),
     ("checks.md", "mirrorlistd mirror resume berlin", SWEEPS),
-    ("checks.md", "mirrorlistd task run mirror.visit mirror=berlin", SWEEPS),
+    ("checks.md", "mirrorlistd mirror check berlin", OWNERS),
+    (
+        "checks.md",
+        "mirrorlistd mirror check berlin --token-file token --admin 127.0.0.1:3001",
+        OWNERS,
+    ),
+    (
+        "checks.md",
+        "mirrorlistd mirror pause berlin --from 2026-11-28T02:00:00Z --until 2026-11-28T05:00:00Z \
+         --reason 'new disks'",
+        OWNERS,
+    ),
     ("first-steps.md", "createrepo_c tree/9/x86_64", FIRST_STEPS),
     ("first-steps.md", "mirrorlistd scan tree -o primary.index", FIRST_STEPS),
     (
