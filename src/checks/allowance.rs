@@ -1,8 +1,8 @@
 //! How many requests a mirror gets in a day: those of regular visits, and some more for what is confirmed soon.
 //!
 //! Each request is paid for at a rate a little above that of regular visits, and a few can be owed. A mirror that owes
-//! as many rests until one is paid for, and nothing is confirmed soon but, once, that it works again. So one that goes up and down all day costs about
-//! as much as one that is up, and is found to be dead more slowly.
+//! as many rests until one is paid for, and nothing is confirmed soon but, once, that it works again. So one that goes up
+//! and down all day costs about as much as one that is up, and is found to be dead more slowly.
 
 use model::families::IpVersion;
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,8 @@
 //! What is told of a failure, and to whom.
 //!
-//! The detail of a failure and the URL that failed are for operators and owners who have shown a token. They may hold
-//! addresses of our own network and what our resolver says: a mirror chooses where its redirects lead, so a page that
-//! shows the detail would answer questions about names and addresses that only we can ask.
+//! The detail of a failure and the URL that failed are for operators. They may hold addresses of our own network and what
+//! our resolver says: the owner of a mirror chooses where its redirects lead, so whoever is shown the detail could ask about
+//! names and addresses that only we can ask.
 
 use crate::class::FailureClass;
 use crate::observation::Failure;
@@ -11,9 +11,9 @@ use crate::state::{Event, EventKind};
 /// To whom something is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Disclosure {
-    /// To those who run checks or the mirror: everything.
+    /// To those who run the checks: everything.
     Full,
-    /// To everybody: classes of failures, and nothing that somebody has noted.
+    /// To everybody, and to owners of mirrors: classes of failures, and nothing that somebody has noted.
     Public,
 }
 

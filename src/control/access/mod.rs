@@ -13,7 +13,9 @@
 //! - if the token is one of the owner of mirrors, and the change is not one that owners may make of theirs.
 //!
 //! Reading order: [`Access::may_change`] decides, and [`Access::identify`] where owners may as well;
-//! [`Access::sign_out`] ends what a cookie stands for. `browser` knows what a browser says of a request, [`token_file`] who has a token, [`secret_file`] with what something is signed, `sessions` what cookies stand for, and `user` the names of local users.
+//! [`Access::sign_out`] ends what a cookie stands for. `browser` knows what a browser says of a request, [`token_file`] who
+//! has a token, [`secret_file`] with what something is signed, `sessions` what cookies stand for, and `user` the names of
+//! local users.
 
 mod refusal;
 mod browser;
