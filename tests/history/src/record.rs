@@ -167,12 +167,29 @@ pub fn to_lines(history: &[Record]) -> String {
 
 /// The history that `text` holds, in its order. The error names the line.
 ///
-/// Who puts several files together sorts the records by `at` afterwards. A last line without its end is
-/// left out: its writer was killed.
+/// Who puts several files together sorts the records by `at` afterwards. What has no end was written by a
+/// process that was killed meanwhile (a write ends early where a page of the file does), and is left out,
+/// whether it is at the end or another process has gone on right behind it.
 pub fn from_lines(text: &str) -> Result<Vec<Record>, String> {
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     let parse = |(at, line): (usize, &str)| {
-        serde_json::from_str(line).map_err(|error| format!("line {}: {error}", at + 1))
+        parse_line(line).map_err(|error| format!("line {}: {error}", at + 1))
     };
     whole.lines().enumerate().filter(|(_, line)| !line.is_empty()).map(parse).collect()
+}
+
+/// The record that ends with `line`, behind none or some that were torn.
+fn parse_line(line: &str) -> serde_json::Result<Record> {
+    let error = match serde_json::from_str(line) {
+        Ok(record) => return Ok(record),
+        Err(error) => error,
+    };
+    let is_torn = |part: &str| {
+        let parsed: serde_json::Result<serde_json::Value> = serde_json::from_str(part);
+        parsed.is_err_and(|error| error.is_eof())
+    };
+    let begins = line.match_indices("{\"").map(|(at, _)| at).filter(|at| *at > 0);
+    let behind =
+        begins.filter(|at| is_torn(&line[..*at])).find_map(|at| parse_line(&line[at..]).ok());
+    behind.ok_or(error)
 }

@@ -190,6 +190,16 @@ async fn a_history_survives_as_lines() {
     let lines = to_lines(&history);
     assert_eq!(from_lines(&lines).unwrap(), history);
     assert_eq!(from_lines(&lines[..lines.len() - 9]).unwrap(), history[..history.len() - 1]);
+    // Its writers were killed in the middle of a line, wherever, and others went on.
+    let (first, others) = lines.split_once('\n').unwrap();
+    for end in (1..first.len()).filter(|end| first.is_char_boundary(*end)) {
+        let torn = format!("{first}\n{}{}{others}", &first[..end], &first[..end.min(9)]);
+        assert_eq!(from_lines(&torn).unwrap(), history, "{torn}");
+    }
+    let broken = format!("x{lines}");
+    assert!(from_lines(&broken).unwrap_err().starts_with("line 1: "));
+    let broken = format!("{first}{lines}");
+    assert!(from_lines(&broken).unwrap_err().starts_with("line 1: "));
     let broken = lines.replacen("enqueue_asked", "something", 1);
     assert!(from_lines(&broken).unwrap_err().starts_with("line 1: "));
 }
