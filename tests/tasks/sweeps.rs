@@ -128,10 +128,12 @@ fn live_through_all(store: &str, site: &str, folder: &Path, open: impl Fn() -> S
     node.start();
     // One that begins now, and ends well, has judged all.
     let api = node.client();
-    let asked = api.ask_until_answered("POST", "/api/v1/tasks", r#"{"kind": "mirror.visit"}"#);
-    assert_eq!(asked.status, 202, "{}", asked.body);
-    let id = asked.body["task"]["id"].as_i64().expect("a number");
-    assert_eq!(api.wait_for_end(id), "completed", "{}", node.log());
+    let mut state = sweep(&api);
+    if state == "dropped" {
+        // It was the one that ran in the life before, which nobody had ended yet. They are ended at once.
+        state = sweep(&api);
+    }
+    assert_eq!(state, "completed", "{}", node.log());
     let listed = api.ask_until_answered("GET", "/api/v1/mirrors", "").body;
     let is_up = |mirror: &Value| mirror["state"] == "up" && mirror["listed"] == "yes";
     let mirrors_told = listed["mirrors"].as_array().expect("a list");
@@ -155,6 +157,13 @@ fn live_through_all(store: &str, site: &str, folder: &Path, open: impl Fn() -> S
         assert!(recorded >= 1 && n_asked >= recorded, "{key}: {recorded} of {n_asked}");
         assert!(n_asked <= recorded + 4, "{key}: {recorded} of {n_asked} were recorded");
     }
+}
+
+/// Asks for a sweep, or for the one that runs already. Returns how it has ended.
+fn sweep(api: &Client) -> String {
+    let asked = api.ask_until_answered("POST", "/api/v1/tasks", r#"{"kind": "mirror.visit"}"#);
+    assert_eq!(asked.status, 202, "{}", asked.body);
+    api.wait_for_end(asked.body["task"]["id"].as_i64().expect("a number"))
 }
 
 fn until_none_runs(api: &Client) {
