@@ -10,7 +10,7 @@ use crate::allowance::Allowance;
 use crate::class::FailureClass;
 use crate::history::History;
 use crate::inventory::Entry;
-use crate::moment::Moment;
+use crate::moment::{Moment, is_to_come};
 use crate::observation::{
     Content, DirectorySeen, End, Outcome, RepositorySeen, Tier, UrlSeen, Visit,
 };
@@ -48,6 +48,11 @@ pub fn judge(state: &mut MirrorState, visit: &Visit, context: &Context<'_>) -> V
     let is_counted = state.switches.maintenance_at(now.clock).is_none();
     let mut judging =
         Judging { state, context, is_counted, worst: DayState::Good, events: Vec::new() };
+    if visit.tier == Tier::Listing {
+        judging.is_counted &= judging.state.switches.maintenance_at(visit.started).is_none();
+        judging.listing(visit);
+        return judging.events;
+    }
     let before = judging.state.reachability(context.settings);
     let last_visit = summarize(visit, judging.state, now);
     judging.state.last_visit = Some(last_visit);
@@ -56,7 +61,9 @@ pub fn judge(state: &mut MirrorState, visit: &Visit, context: &Context<'_>) -> V
     if !visit.is_asked {
         judging.state.debt = allowance.pay(judging.state.debt, visit.n_charged(), now.clock);
     }
-    judging.note_tier(visit.tier);
+    if visit.tier == Tier::Sample {
+        judging.state.sampled = now;
+    }
     judging.note_busy(visit);
     // Those in doubt come last: what is beyond doubt decides on them.
     for is_doubted in [false, true] {
@@ -72,7 +79,7 @@ pub fn judge(state: &mut MirrorState, visit: &Visit, context: &Context<'_>) -> V
         judging.state.awaits_content = false;
     }
     for seen in &visit.directories {
-        judging.directory(seen);
+        judging.directory(seen, now);
     }
     judging.mirror(before, last_visit);
     judging.events
@@ -98,11 +105,33 @@ impl Judging<'_> {
         self.events.push(event);
     }
 
-    fn note_tier(&mut self, tier: Tier) {
-        match tier {
-            Tier::Sample => self.state.sampled = self.context.now,
-            Tier::Listing => self.state.listed = self.context.now,
-            Tier::Probe | Tier::Hash => {}
+    /// A listing says something of files alone: how rsync is reached is no concern of those who use other
+    /// protocols. It takes minutes, so it counts as of its begin. One that began no later than the last one is
+    /// ignored, and so is a second look that comes too soon after the one which has put something in doubt. What was in
+    /// doubt and is not told any more is not. The few requests of a day are beside what other visits may make.
+    fn listing(&mut self, visit: &Visit) {
+        let now = self.context.now;
+        if matches!(visit.end, End::Busy(Some(_))) {
+            self.note_busy(visit);
+        }
+        let last = self.state.listed.clock;
+        let is_late = visit.started <= last && !is_to_come(last, now.clock);
+        if is_late || !visit.urls.iter().any(|seen| seen.outcome == Outcome::Good) {
+            return;
+        }
+        let begin = Moment { clock: visit.started, ..now };
+        if visit.end == End::Complete {
+            self.state.listed = begin;
+        }
+        let told: BTreeSet<&String> =
+            visit.directories.iter().map(|seen| &seen.directory).collect();
+        let untold = self.state.directories.iter_mut().filter(|(name, _)| !told.contains(name));
+        untold.for_each(|(_, known)| known.forget_doubt());
+        for seen in &visit.directories {
+            let known = self.state.directories.get(&seen.directory);
+            if known.is_none_or(|known| known.may_be_looked_at(seen, begin, now.clock)) {
+                self.directory(seen, begin);
+            }
         }
     }
 
@@ -208,14 +237,14 @@ impl Judging<'_> {
         }
     }
 
-    fn directory(&mut self, seen: &DirectorySeen) {
-        let Context { settings, now, entry, own_fault, .. } = *self.context;
+    fn directory(&mut self, seen: &DirectorySeen, at: Moment) {
+        let Context { settings, entry, own_fault, .. } = *self.context;
         let is_trusted = self.is_counted && !own_fault.of_content();
         let directories = &mut self.state.directories;
         let is_known = directories.contains_key(&seen.directory);
         if (is_known || directories.len() < MAX_DIRECTORIES) && entry.carries(&seen.directory) {
             let directory = directories.entry(seen.directory.clone()).or_default();
-            directory.observe(seen, now, is_trusted, settings);
+            directory.observe(seen, at, is_trusted, settings);
         }
     }
 

@@ -8,7 +8,7 @@ use crate::history::History;
 use crate::inventory::Inventory;
 use crate::judge::{Context, judge};
 use crate::moment::Moment;
-use crate::observation::Visit;
+use crate::observation::{Tier, Visit};
 use crate::own_fault::{Count, Counts, Fault, OwnFault, is_heard, summarize};
 use crate::progress::Progress;
 use crate::settings::Settings;
@@ -63,13 +63,22 @@ impl Register {
         let mut has_failures = false;
         for visit in visits {
             let Some(entry) = inventory.mirrors.get(&visit.mirror) else { continue };
-            let now = self.progress.clocks.next(self.progress.now, visit.started);
-            self.progress.now = now;
-            self.progress.started.get_or_insert(now);
+            // It may have begun long before others that are judged already, and says nothing of our network.
+            let is_listing = visit.tier == Tier::Listing;
+            let mut now = self.progress.now;
+            if !is_listing {
+                now = self.progress.clocks.next(self.progress.now, visit.started);
+                self.progress.now = now;
+                self.progress.started.get_or_insert(now);
+            }
             if !self.mirrors.contains_key(&visit.mirror) {
                 self.mirrors.insert(visit.mirror.clone(), Arc::default());
             }
             let Some(state) = self.mirrors.get_mut(&visit.mirror) else { continue };
+            if is_listing {
+                judged.push((visit, entry, now));
+                continue;
+            }
             let state = Arc::make_mut(state);
             let summary = summarize(visit, state, now);
             state.last_visit = Some(summary);
@@ -82,7 +91,9 @@ impl Register {
             true => self.find_own_fault(settings),
             false => (OwnFault::default(), false),
         };
-        if !judged.is_empty() && self.is_deaf(judged.iter().map(|(visit, ..)| *visit), settings) {
+        let visits = judged.iter().map(|(visit, ..)| *visit);
+        let mut others = visits.filter(|visit| visit.tier != Tier::Listing).peekable();
+        if others.peek().is_some() && self.is_deaf(others, settings) {
             (own_fault.all, is_sure) = (true, true);
         }
         if is_sure {

@@ -90,7 +90,7 @@ fn select_among(
     let there = || candidates.iter().filter(|candidate| candidate.hidden.is_none());
     let statuses = there().flat_map(|candidate| candidate.statuses.values().copied());
     let distrusted = distrust::find_repositories(statuses, view.settings);
-    let directories = there().flat_map(|candidate| &candidate.state.directories);
+    let directories = there().map(|candidate| (candidate.entry, candidate.state));
     let distrusted_directories = distrust::find_directories(directories, view.now(), view.settings);
     let contents = count(&candidates, view);
     for candidate in &mut candidates {

@@ -162,6 +162,13 @@ pub struct VisitArgs {
     /// Which redirects the mirror may send
     #[arg(long, value_name = "WHICH", default_value = "allow")]
     pub redirects: Redirects,
+    /// The primary's tree, with which a listing is compared (`--tier listing`); otherwise what the configuration
+    /// names as `control.tree` or `control.rsync_listing`
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, conflicts_with = "rsync_listing")]
+    pub tree: Option<PathBuf>,
+    /// A file with what `rsync -r --list-only` has printed of the primary, in place of its tree
+    #[arg(long, alias = "rsync_listing", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub rsync_listing: Option<PathBuf>,
     /// Print records as lines of JSON, for `mirror replay`: what is expected of the mirror, what the primary
     /// has, and the visits
     #[arg(long)]
@@ -183,6 +190,8 @@ pub enum VisitTier {
     Hash,
     /// Some files of directories without one: whether they are there, and their sizes.
     Sample,
+    /// All files of directories without one, by rsync: needs the primary's tree, or a listing of it.
+    Listing,
 }
 
 /// `mirrorlistd mirror replay`.

@@ -133,6 +133,13 @@ impl Outcome {
             // It may be written later, and belong to the user of the service.
             self.warn(format!("{error} (for the user of this command)"));
         }
+        if checks.is_some_and(|checks| checks.rsync_listings)
+            && let Some(problem) = control::mirrors::listing::find_problem()
+        {
+            self.warn(format!(
+                "`control.rsync_listings` is set, and no mirror can be listed on this machine: {problem}"
+            ));
+        }
         // The folder of the store is made at the start.
         let snapshot =
             Some(&site.snapshot).filter(|path| path.parent() != state.map(|path| &**path));

@@ -146,6 +146,14 @@ pub fn resolve_inputs(flags: &InputOptions, file: Option<&Path>) -> Result<Input
     Ok(data::inputs(flags, &written.inputs, |_| true)?)
 }
 
+/// The primary tree that a configuration file names for background work; `None` if it names none.
+#[cfg(feature = "control")]
+pub fn resolve_tree(file: Option<&Path>) -> Result<Option<scan::TreeSource>, written::Error> {
+    let control = read_file(file)?.control;
+    let listing = control.control_rsync_listing.map(scan::TreeSource::RsyncListing);
+    Ok(control.control_tree.map(scan::TreeSource::Tree).or(listing))
+}
+
 /// Where the tasks of background work are kept: what the command line says, or else the file.
 #[cfg(feature = "control")]
 pub fn resolve_store(

@@ -54,6 +54,25 @@ pub struct Options {
     pub has_test_kinds: bool,
 }
 
+impl Options {
+    /// The primary tree by which listings of mirrors are judged, and the folder for its manifest; `None` if nobody is
+    /// listed.
+    pub(crate) fn manifest_of_primary(&self) -> Option<(TreeSource, PathBuf)> {
+        self.checks.as_ref().filter(|checks| checks.rsync_listings)?;
+        let tree = self.site.tree.as_ref()?;
+        let folder = match &self.store {
+            StoreLocation::Folder(folder) => folder.join("listings"),
+            // Each process has its own, and sites may have their findings in one folder.
+            StoreLocation::Postgres(_) => {
+                let mut folder = self.site.findings.clone()?.into_os_string();
+                folder.push(".listings");
+                folder.into()
+            }
+        };
+        Some((tree.source.clone(), folder))
+    }
+}
+
 /// Where the rows of tasks are kept.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum StoreLocation {
@@ -199,6 +218,8 @@ pub struct Checks {
     pub allow_private_targets: bool,
     /// Whether files of directories without a repository are looked for.
     pub sample_files: bool,
+    /// Whether such directories of mirrors that have rsync are listed.
+    pub rsync_listings: bool,
     /// Which redirects mirrors may send.
     pub redirects: RedirectPolicy,
     /// Whether a URL is left out that fails over one version of IP only.

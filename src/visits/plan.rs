@@ -13,7 +13,8 @@ use super::redirect::RedirectPolicy;
 pub struct Plan {
     /// The key of the mirror, as text.
     pub mirror: String,
-    /// What is looked for. [`Tier::Listing`] is rsync's: here nothing is asked for it.
+    /// What is looked for. For [`Tier::Listing`] nothing is asked over HTTP (see
+    /// [`rsync::visit`](super::rsync::visit)).
     pub tier: Tier,
     /// The round that the visit belongs to.
     pub round: u64,

@@ -4,7 +4,7 @@
 //! A host is counted by its name and by its address, so neither a mirror with many addresses nor an address
 //! with many mirrors gets more. Whoever waits is served in the order of arrival.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -29,6 +29,8 @@ pub struct Politeness(Arc<Shared>);
 struct Shared {
     hosts: Mutex<HashMap<Key, Arc<Counts>>>,
     mirrors: Arc<Semaphore>,
+    /// The addresses that are being listed.
+    listed: Mutex<HashSet<IpAddr>>,
     connections_per_host: usize,
     pace: Pace,
 }
@@ -59,6 +61,19 @@ pub struct MirrorPermit(
     #[allow(dead_code, reason = "held until it is dropped")] OwnedSemaphorePermit,
 );
 
+/// The right to list what is at an address, until it is dropped.
+pub struct ListingPermit {
+    address: IpAddr,
+    politeness: Politeness,
+}
+
+impl Drop for ListingPermit {
+    fn drop(&mut self) {
+        let mut listed = self.politeness.0.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        listed.remove(&self.address);
+    }
+}
+
 impl Politeness {
     /// Counts within these limits, and within a quarter of the descriptors that the process may have.
     pub fn new(limits: &Limits) -> Self {
@@ -72,6 +87,7 @@ impl Politeness {
         let mirrors = limits.mirrors.min(quarter / CONNECTIONS_PER_VISIT).max(1);
         Self(Arc::new(Shared {
             hosts: Mutex::default(),
+            listed: Mutex::default(),
             mirrors: Arc::new(Semaphore::new(mirrors.min(Semaphore::MAX_PERMITS))),
             connections_per_host: limits.connections_per_host.max(1),
             pace: Pace {
@@ -109,6 +125,13 @@ impl Politeness {
         let counts = self.counts(Key::Address(address));
         let address = Arc::clone(&counts.connections).try_acquire_owned().ok()?;
         Some(ConnectionPermit { _name: name, _address: Some(address) })
+    }
+
+    /// The right to list what is at an address; `None` while somebody else does. A listing takes minutes, and two of
+    /// them would keep all visits from an address.
+    pub fn try_listing(&self, address: IpAddr) -> Option<ListingPermit> {
+        let mut listed = self.0.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        listed.insert(address).then(|| ListingPermit { address, politeness: self.clone() })
     }
 
     /// Waits until a request may be sent to a host.

@@ -141,6 +141,14 @@ fn split_base(base: &BaseUrl) -> Option<(Origin, String)> {
         Protocol::Http => false,
         Protocol::Ftp | Protocol::Rsync => return None,
     };
+    let (host, port) = host_and_port(base)?;
+    let (_, rest) = base.as_str().split_once("://")?;
+    let path = rest.strip_prefix(base_url::authority(base.as_str()))?.to_owned();
+    Some((Origin { is_tls, host, port }, path))
+}
+
+/// The host of a base URL of any protocol, and the port, also where it names none.
+pub(crate) fn host_and_port(base: &BaseUrl) -> Option<(Host, u16)> {
     let authority = base_url::authority(base.as_str());
     let (host, port) = match authority.strip_prefix('[') {
         Some(rest) => {
@@ -161,9 +169,7 @@ fn split_base(base: &BaseUrl) -> Option<(Origin, String)> {
         Some(port) => port.parse().ok()?,
         None => base.protocol().default_port(),
     };
-    let (_, rest) = base.as_str().split_once("://")?;
-    let path = rest.strip_prefix(authority)?.to_owned();
-    Some((Origin { is_tls, host, port }, path))
+    Some((host, port))
 }
 
 /// The scheme of a reference and what follows its colon, if it has one.

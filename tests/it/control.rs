@@ -349,6 +349,7 @@ fn what_makes_no_sense_is_refused_in_one_line() {
         ("[control]\nstate = 's'\ntree = 't'\n", "`control.tree` is scanned into the index"),
         ("[control]\nstate = 's'\ngeography_file = 't'\n", "needs `control.country_tables`"),
         ("[control]\nstate = 's'\nasn_tables = ['t']\n", "need `control.geography_file`"),
+        ("[control]\nstate = 's'\nrsync_listings = true\n", "`control.rsync_listings`"),
     ] {
         fs::write(&config, text).unwrap();
         let output = run(&["control", "--config", config.to_str().unwrap()]);

@@ -49,6 +49,13 @@ fn systemd_finds_nothing_wrong_with_the_installed_units() {
         (output.status.success(), ours.join("\n"))
     };
     assert_eq!(verify(units), (true, String::new()));
+    // With what listings need, for either of those that may make them.
+    for unit in ["mirrorlistd-control.service", "mirrorlistd.service"] {
+        let folder = format!("/etc/systemd/system/{unit}.d");
+        let example = "/usr/share/mirrorlistd/systemd-rsync-listings.conf";
+        host.run(&format!("mkdir -p {folder} && cp {example} {folder}/rsync-listings.conf"));
+        assert_eq!(verify(unit), (true, String::new()));
+    }
     // It would notice.
     host.run("echo 'ProtectSytem=strict' >> /usr/lib/systemd/system/mirrorlistd.service");
     assert!(verify(units).1.contains("ProtectSytem"));

@@ -10,7 +10,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::Duration;
 
 use checks::class::FailureClass;
-use checks::listing::{Comparison, Entry, Extent, Kind, Manifest, ManifestBuilder};
+use checks::listing::{Comparison, Entry, Extent, Kind, Manifest, ManifestBuilder, Since};
 use model::base_url::BaseUrl;
 use visits::rsync::{Limits, Listing, ListingEnd, Options, Rsync, Target, Version};
 
@@ -119,7 +119,7 @@ fn a_mirror_is_compared_with_its_primary() {
         builder.add(entry).expect("few files");
     });
     assert_eq!(listing.end, ListingEnd::Whole);
-    let manifest: Manifest = builder.build(None, u64::MAX);
+    let manifest: Manifest = builder.build(Since::Modified, u64::MAX);
     let mirror = tree(&|name, size| match name {
         "9/os1/file 1" => None,
         "9/os2/file 2" => Some(7),

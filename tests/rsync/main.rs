@@ -1,6 +1,6 @@
 //! Listings of a real rsync server, by the real rsync that mirrors are listed with.
 //!
-//! [`server`] runs the server: for each connection an rsync of its own, as inetd does. `listings` has the tests.
+//! [`server`] runs the server: for each connection an rsync of its own, as inetd does. `listings` and `visits` have the tests.
 
 #![allow(
     clippy::expect_used,
@@ -17,6 +17,7 @@ extern crate support;
 
 mod server;
 mod listings;
+mod visits;
 
 use std::process::ExitCode;
 
@@ -25,5 +26,6 @@ use support::debian::suite::Suite;
 fn main() -> ExitCode {
     let mut suite = Suite::from_args();
     suite.add_all(listings::TESTS);
+    suite.add_all(visits::TESTS);
     suite.run()
 }

@@ -18,6 +18,11 @@ impl Bits {
         }
     }
 
+    /// Whether no number is in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.words.iter().all(|&word| word == 0)
+    }
+
     /// Whether the number is in the set.
     pub(super) fn contains(&self, number: usize) -> bool {
         self.words.get(number / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)

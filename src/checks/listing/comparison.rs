@@ -19,6 +19,8 @@ pub struct Comparison<'m> {
     listed: Bits,
     /// Directories that could be read: something in them was listed.
     opened: Bits,
+    /// Directories in place of which the mirror has a link: nothing is known of them and of what is below.
+    linked: Bits,
     /// The directory of the last entry, as listings keep those of a directory together.
     last: Option<Last>,
     n_extra: u64,
@@ -55,6 +57,7 @@ impl<'m> Comparison<'m> {
             other_size: Bits::new(n_files),
             listed: Bits::new(n_directories),
             opened: Bits::new(n_directories),
+            linked: Bits::new(n_directories),
             last: None,
             n_extra: 0,
         }
@@ -69,20 +72,29 @@ impl<'m> Comparison<'m> {
             return;
         };
         let parent = self.enter(parent);
+        let find_file = || parent.and_then(|parent| self.manifest.find_file(parent, name));
         match entry.kind {
             Kind::Directory => match self.find(&entry.path) {
                 Some(number) => self.listed.insert(number),
                 None => self.n_extra += 1,
             },
             Kind::File => {
-                let file = parent.and_then(|parent| self.manifest.find_file(parent, name));
+                let file = find_file();
                 match file.and_then(|number| Some((number, self.manifest.file(number)?))) {
                     Some((number, (size, _))) if size == entry.size => self.present.insert(number),
                     Some((number, _)) => self.other_size.insert(number),
                     None => self.n_extra += 1,
                 }
             }
-            Kind::Other => {}
+            // Clients get what a link leads to, of which a listing tells nothing.
+            Kind::Other => {
+                if let Some(file) = find_file() {
+                    self.present.insert(file);
+                }
+                if let Some(directory) = self.find(&entry.path) {
+                    self.linked.insert(directory);
+                }
+            }
         }
     }
 
@@ -101,9 +113,43 @@ impl<'m> Comparison<'m> {
         directories.filter_map(move |directory| self.judge(directory, extent, settled))
     }
 
+    /// Whether a directory is there.
+    pub fn is_there(&self, directory: &str) -> bool {
+        let number = self.manifest.find_directory(directory.as_bytes());
+        number.is_some_and(|number| self.listed.contains(number))
+    }
+
+    /// Whether the primary has directories below one.
+    pub fn has_below(&self, directory: &str) -> bool {
+        self.manifest.below(directory).next().is_some()
+    }
+
+    /// A file that was looked for in a directory or below it and is not there with the right size: the name of its
+    /// directory, its own, and its size.
+    pub fn lacking_within<'a>(
+        &'a self,
+        directory: &'a str,
+        settled: u64,
+    ) -> impl Iterator<Item = (&'a str, &'a [u8], u64)> {
+        let all = std::iter::once(directory).chain(self.manifest.below(directory));
+        all.flat_map(move |name| {
+            self.lacking(name, settled).map(move |(file, size)| (name, file, size))
+        })
+    }
+
+    /// The names and sizes of the files of a directory that were looked for, and are not there with the right size.
+    pub fn lacking(&self, directory: &str, settled: u64) -> impl Iterator<Item = (&[u8], u64)> {
+        let number = self.manifest.find_directory(directory.as_bytes());
+        let files = number.map(|number| self.manifest.files_of(number)).unwrap_or_default();
+        files.filter(|file| !self.present.contains(*file)).filter_map(move |file| {
+            let (size, since) = self.manifest.file(file)?;
+            (since <= settled).then_some((self.manifest.name(file), size))
+        })
+    }
+
     fn judge(&self, directory: usize, extent: Extent, settled: u64) -> Option<DirectorySeen> {
         let (name, since) = self.manifest.directory(directory)?;
-        if !is_within(name, &self.top) {
+        if !is_within(name, &self.top) || self.is_linked(directory, name) {
             return None;
         }
         let (mut present, mut other_size, mut missing) = (0, 0, 0);
@@ -133,9 +179,24 @@ impl<'m> Comparison<'m> {
         if !is_whole {
             missing = 0;
         }
-        let is_known = is_whole || present > 0 || other_size > 0;
+        // That some of its files are there says nothing of the others.
+        let is_known = is_whole || other_size > 0;
         let directory = name.to_owned();
         is_known.then_some(DirectorySeen { directory, present, missing, other_size, is_whole })
+    }
+
+    /// Whether a directory or one above it is a link there.
+    fn is_linked(&self, directory: usize, name: &str) -> bool {
+        if self.linked.is_empty() {
+            return false;
+        }
+        let above = |name: &[u8]| Some(entry::split(name)?.0.len());
+        let ends = std::iter::successors(above(name.as_bytes()), |end| {
+            above(name.as_bytes().get(..*end)?)
+        });
+        let above =
+            ends.filter_map(|end| self.manifest.find_directory(name.as_bytes().get(..end)?));
+        std::iter::once(directory).chain(above).any(|number| self.linked.contains(number))
     }
 
     /// Whether the mirror could read a directory, or the one in which it would lie: the lowest one above it

@@ -36,7 +36,16 @@ pub enum ListingFileError {
 impl ManifestBuilder {
     /// Adds the entries of a listing in a file. Lines that are none are skipped, and their number is returned:
     /// a greeting of the server, for example.
-    pub fn read(&mut self, mut input: impl BufRead) -> Result<u64, ListingFileError> {
+    pub fn read(&mut self, input: impl BufRead) -> Result<u64, ListingFileError> {
+        self.read_some(input, |_| true)
+    }
+
+    /// Adds those entries of a listing in a file that are wanted.
+    pub fn read_some(
+        &mut self,
+        mut input: impl BufRead,
+        is_wanted: impl Fn(&Entry<'_>) -> bool,
+    ) -> Result<u64, ListingFileError> {
         let (mut n_entries, mut n_odd) = (0_u64, 0);
         let mut line = Vec::new();
         for number in 1.. {
@@ -54,7 +63,9 @@ impl ManifestBuilder {
             };
             match Entry::parse(line) {
                 Some(entry) => {
-                    self.add(&entry)?;
+                    if is_wanted(&entry) {
+                        self.add(&entry)?;
+                    }
                     n_entries += 1;
                 }
                 None => n_odd += 1,
@@ -74,7 +85,7 @@ mod tests {
     fn read(text: &str) -> Result<(u64, Vec<String>, usize), String> {
         let mut builder = ManifestBuilder::default();
         let n_odd = builder.read(text.as_bytes()).map_err(|error| error.to_string())?;
-        let manifest = builder.build(None, u64::MAX);
+        let manifest = builder.build(crate::listing::Since::Modified, u64::MAX);
         Ok((n_odd, manifest.directories().map(str::to_owned).collect(), manifest.n_files()))
     }
 

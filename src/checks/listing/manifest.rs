@@ -11,39 +11,39 @@ use super::entry::{self, Entry, Kind};
 /// The most files of a manifest. Fedora's tree has about two million.
 pub const MAX_FILES: usize = 10_000_000;
 /// The most bytes of all names of files together.
-const MAX_NAMES: usize = 1 << 30;
+pub(super) const MAX_NAMES: usize = 1 << 30;
 /// The most directories, as in an index.
-const MAX_DIRECTORIES: usize = index::MAX_DIRECTORIES;
+pub(super) const MAX_DIRECTORIES: usize = index::MAX_DIRECTORIES;
 
 /// Which files the primary has: directories in order, and the files of each of them in order.
 ///
 /// Files are numbered through, so that those of a directory are a range.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Manifest {
-    directories: Vec<Directory>,
-    files: Vec<File>,
+    pub(super) directories: Vec<Directory>,
+    pub(super) files: Vec<File>,
     /// The names of all files, one after the other.
-    names: Vec<u8>,
+    pub(super) names: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
-struct Directory {
+pub(super) struct Directory {
     /// Its name below the top; empty for the top itself.
-    name: Box<str>,
+    pub(super) name: Box<str>,
     /// Since when the primary has it.
-    since: u64,
+    pub(super) since: u64,
     /// The number behind that of its last file.
-    end: u32,
+    pub(super) end: u32,
 }
 
 /// 24 bytes and the name: times are bounded by 2106, so that they take half.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct File {
-    size: u64,
-    modified: u32,
-    since: u32,
+pub(super) struct File {
+    pub(super) size: u64,
+    pub(super) modified: u32,
+    pub(super) since: u32,
     /// Where its name ends in [`Manifest::names`].
-    name_end: u32,
+    pub(super) name_end: u32,
 }
 
 /// The reason why entries make no manifest.
@@ -71,6 +71,15 @@ impl Manifest {
     /// The names of the directories in ascending order; the top is empty.
     pub fn directories(&self) -> impl Iterator<Item = &str> {
         self.directories.iter().map(|directory| &*directory.name)
+    }
+
+    /// The names of the directories below one.
+    pub(super) fn below(&self, name: &str) -> impl Iterator<Item = &str> {
+        let begin = if name.is_empty() { String::new() } else { format!("{name}/") };
+        let from = self.directories.partition_point(|known| *known.name < *begin);
+        let rest =
+            self.directories.get(from..).unwrap_or_default().iter().map(|known| &*known.name);
+        rest.take_while(move |known| known.starts_with(&begin)).filter(|known| !known.is_empty())
     }
 
     /// The number of a directory.
@@ -116,6 +125,19 @@ impl Manifest {
         let start = number.checked_sub(1).map_or(0, end);
         self.names.get(start..end(number)).unwrap_or_default()
     }
+}
+
+/// How it is known since when the primary has what it has.
+#[derive(Clone, Copy, Debug)]
+pub enum Since<'m> {
+    /// By a former manifest: what that has with equal size and time of modification is there since it says so, and
+    /// everything else since now.
+    Former(&'m Manifest),
+    /// It is not: all counts as new.
+    Now,
+    /// Files are there since they were modified, and directories for long. That need not be so: what is moved into
+    /// place keeps its time.
+    Modified,
 }
 
 /// Collects the entries of the primary, in any order.
@@ -182,10 +204,8 @@ impl ManifestBuilder {
         self.n_skipped
     }
 
-    /// The manifest. `now` is the time of the listing, in seconds since 1970. What the former manifest has
-    /// with equal size and time of modification is there since it says so, and everything else since now;
-    /// without a former one, since it was modified.
-    pub fn build(self, former: Option<&Manifest>, now: u64) -> Manifest {
+    /// The manifest. `now` is the time of the listing, in seconds since 1970.
+    pub fn build(self, since: Since<'_>, now: u64) -> Manifest {
         let Self { directories, mut files, names, .. } = self;
         let mut order: Vec<usize> = (0..directories.len()).collect();
         let name_of = |number: usize| directories.get(number).map_or("", |found| &*found.name);
@@ -195,10 +215,7 @@ impl ManifestBuilder {
         let mut place: Vec<Option<u32>> = vec![None; directories.len()];
         let mut made: Vec<Directory> = Vec::new();
         for &number in order.iter().filter(|&&number| released.get(number) == Some(&true)) {
-            let since = former.map_or(0, |former| {
-                let known = former.find_directory(name_of(number).as_bytes());
-                known.and_then(|known| former.directory(known)).map_or(now, |(_, since)| since)
-            });
+            let since = since.of_directory(name_of(number), now);
             if let Some(place) = place.get_mut(number) {
                 *place = u32::try_from(made.len()).ok();
             }
@@ -216,7 +233,7 @@ impl ManifestBuilder {
             if next.is_some_and(|next| (place(next), name(next)) == (place(file), name(file))) {
                 continue;
             }
-            let since = since(former, &manifest, place(file), name(file), file, now);
+            let since = since.of_file(&manifest, place(file), name(file), file, now);
             manifest.push(place(file), name(file), file, since);
         }
         manifest.close();
@@ -320,24 +337,40 @@ fn released(directories: &[Collected], order: &[usize]) -> Vec<bool> {
     released
 }
 
-/// Since when the primary has a file as it is.
-fn since(
-    former: Option<&Manifest>,
-    manifest: &Manifest,
-    directory: Option<u32>,
-    name: &[u8],
-    file: &CollectedFile,
-    now: u64,
-) -> u32 {
-    let now = short_time(now);
-    let Some(former) = former else { return file.modified.min(now) };
-    let known = || {
-        let (directory, _) = manifest.directory(directory? as usize)?;
-        let directory = former.find_directory(directory.as_bytes())?;
-        let known = former.files.get(former.find_file(directory, name)?)?;
-        (known.size == file.size && known.modified == file.modified).then_some(known.since)
-    };
-    known().unwrap_or(now)
+impl Since<'_> {
+    fn of_directory(self, name: &str, now: u64) -> u64 {
+        match self {
+            Self::Now => now,
+            Self::Modified => 0,
+            Self::Former(former) => {
+                let known = former.find_directory(name.as_bytes());
+                known.and_then(|known| former.directory(known)).map_or(now, |(_, since)| since)
+            }
+        }
+    }
+
+    fn of_file(
+        self,
+        manifest: &Manifest,
+        directory: Option<u32>,
+        name: &[u8],
+        file: &CollectedFile,
+        now: u64,
+    ) -> u32 {
+        let now = short_time(now);
+        let former = match self {
+            Self::Now => return now,
+            Self::Modified => return file.modified.min(now),
+            Self::Former(former) => former,
+        };
+        let known = || {
+            let (directory, _) = manifest.directory(directory? as usize)?;
+            let directory = former.find_directory(directory.as_bytes())?;
+            let known = former.files.get(former.find_file(directory, name)?)?;
+            (known.size == file.size && known.modified == file.modified).then_some(known.since)
+        };
+        known().unwrap_or(now)
+    }
 }
 
 /// A time as it is kept: the last one is in 2106.

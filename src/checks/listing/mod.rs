@@ -25,14 +25,18 @@
 
 mod entry;
 mod manifest;
+mod stored;
 mod file;
 mod comparison;
+mod scope;
 mod bits;
 
 pub use comparison::{Comparison, Extent};
 pub use entry::{Entry, Kind};
 pub use file::ListingFileError;
-pub use manifest::{MAX_FILES, Manifest, ManifestBuilder, ManifestError};
+pub use manifest::{MAX_FILES, Manifest, ManifestBuilder, ManifestError, Since};
+pub use scope::Scope;
+pub use stored::BadManifest;
 
 #[cfg(test)]
 mod tests;

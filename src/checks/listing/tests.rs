@@ -26,7 +26,7 @@ fn manifest(entries: &[Entry<'_>], former: Option<&Manifest>, now: u64) -> Manif
     for entry in entries {
         builder.add(entry).unwrap();
     }
-    builder.build(former, now)
+    builder.build(former.map_or(Since::Modified, Since::Former), now)
 }
 
 /// One line for each directory: its name, files present, missing, of other size, `?` if not all is known.
@@ -109,6 +109,37 @@ fn what_is_new_on_the_primary_is_not_missed_yet() {
 }
 
 #[test]
+fn of_what_is_a_link_nothing_is_known() {
+    let manifest = small();
+    let link = |path| entry(Kind::Other, path, 9, 100);
+    let listing = [directory(""), link("TIME"), link("a"), directory("a-b"), link("a-b/3")];
+    let comparison = compared(&manifest, "", &listing);
+    let whole = [": 1 0 0", "a-b: 1 0 0", "empty: 0 1 0"];
+    assert_eq!(report(&comparison, Extent::Whole, 1_000), whole);
+    assert!(comparison.is_there("") && comparison.is_there("a-b") && !comparison.is_there("a"));
+    let above: Vec<_> = manifest.directories().filter(|name| comparison.has_below(name)).collect();
+    assert_eq!(above, ["", "a"]);
+    let within = comparison.lacking_within("a", 1_000).map(|(directory, ..)| directory);
+    assert_eq!(within.collect::<Vec<_>>(), ["a", "a", "a/c"]);
+    let lacking = |directory| comparison.lacking(directory, 1_000).collect::<Vec<_>>();
+    assert_eq!(lacking("a-b"), []);
+    assert_eq!(lacking("a"), [(&b"1"[..], 1), (b"2", 2)]);
+}
+
+#[test]
+fn what_is_listed_first_is_new_and_what_is_cut_says_nothing_of_the_rest() {
+    let mut builder = ManifestBuilder::default();
+    for entry in [directory("a"), file("a/1", 1), file("a/2", 2)] {
+        builder.add(&entry).unwrap();
+    }
+    let manifest = builder.build(Since::Now, 1_000);
+    let comparison = compared(&manifest, "", &[directory(""), file("a/1", 1)]);
+    assert_eq!(report(&comparison, Extent::Whole, 999), [": 0 0 0", "a: 0 0 0"]);
+    assert_eq!(report(&comparison, Extent::Whole, 1_000), [": 0 0 0", "a: 1 1 0"]);
+    assert_eq!(report(&comparison, Extent::Cut, 1_000), [": 0 0 0"]);
+}
+
+#[test]
 fn without_a_former_manifest_files_are_as_old_as_they_say() {
     let manifest =
         manifest(&[entry(Kind::File, "a", 1, 900), entry(Kind::File, "b", 1, 9_000)], None, 1_000);
@@ -152,7 +183,7 @@ fn directories_that_no_client_can_ask_for_are_skipped() {
     }
     assert_eq!(builder.n_skipped(), 8);
     builder.add(&Entry { path: Cow::Borrowed(b"ok/\xff"), ..file("", 1) }).unwrap();
-    let manifest = builder.build(None, 1);
+    let manifest = builder.build(Since::Now, 1);
     assert_eq!(manifest.n_files(), 1, "names of files need not be text");
 }
 
@@ -246,12 +277,20 @@ fn slow_report(
             there.insert(path.clone());
         }
     }
+    let is_linked = |path: &str| {
+        // What the top is does not matter: it is listed.
+        let is_it = |line: &(Kind, String, u64, u64, bool)| line.0 == Kind::Other && line.1 == path;
+        !path.is_empty() && listing.iter().any(is_it)
+    };
     let has = |path: &str, size: Option<u64>| {
         let is_it = |line: &&(Kind, String, u64, u64, bool)| line.0 == Kind::File && line.1 == path;
-        listing.iter().filter(is_it).any(|line| size.is_none_or(|size| size == line.2))
+        let is_file =
+            listing.iter().filter(is_it).any(|line| size.is_none_or(|size| size == line.2));
+        is_file || is_linked(path)
     };
     let mut seen = Vec::new();
-    for (path, (since, files)) in tree {
+    let is_known = |path: &str| !is_linked(path) && !parents(path).iter().any(|on| is_linked(on));
+    for (path, (since, files)) in tree.iter().filter(|(path, _)| is_known(path)) {
         let full =
             |name: &String| if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
         let old: Vec<_> = files.iter().filter(|(_, file)| file.2 <= settled).collect();
@@ -271,7 +310,7 @@ fn slow_report(
             Extent::Cut => false,
         };
         let is_whole = absent == 0 || is_read;
-        if is_whole || listed > 0 {
+        if is_whole || listed > present {
             seen.push(DirectorySeen {
                 directory: path.clone(),
                 present,

@@ -9,9 +9,12 @@
 //! Where few mirrors have something in common, as IPv6, one of which it works may have to bear witness that a failure
 //! of another is not our own.
 //!
+//! What rsync lists is due by itself ([`listing::next_listing`]): it takes minutes, and other visits go on meanwhile.
+//!
 //! Times are by the clock. If that was set back by more than some minutes, what seems to lie in the future is due.
 
 mod comeback;
+pub mod listing;
 
 use std::cmp::Reverse;
 use std::hash::Hasher as _;
@@ -27,16 +30,12 @@ use crate::observation::Tier;
 use crate::progress::Progress;
 use crate::settings::Settings;
 use crate::shared::Shared;
-use crate::state::{
-    CheckedIn, DirectoryState, MAX_URLS, MirrorState, RepositoryState, RouteState, RouteVerdict,
-};
+use crate::state::{CheckedIn, MAX_URLS, MirrorState, RepositoryState, RouteState, RouteVerdict};
 
 /// The shortest time between two visits to a mirror, in seconds.
 const MIN_PAUSE: u64 = 60;
 /// Probes that are due within so many seconds are made together.
 const TOGETHER: u64 = 120;
-/// The time between two looks at files of which the first has put something in doubt.
-const DOUBTED_FILES: u64 = 3_600;
 /// How many seconds after a check-in the mirror is visited, at least, and how many more at most.
 const CHECKIN_DELAY: u64 = 60;
 const CHECKIN_SPREAD: u64 = 180;
@@ -105,8 +104,7 @@ pub fn next_visit(
         scheduling.probe(),
         scheduling.comeback(),
         scheduling.hash(),
-        scheduling.files(Tier::Sample),
-        scheduling.files(Tier::Listing),
+        scheduling.sample(),
         scheduling.maintenance(),
         scheduling.checked_in(),
     ];
@@ -130,11 +128,16 @@ struct Scheduling<'a> {
 impl<'a> Scheduling<'a> {
     /// Not while the mirror is busy, and not right after the last visit.
     fn not_before(&self, at: u64) -> u64 {
-        let busy = self.state.busy_until;
-        let is_believable = busy <= self.now.saturating_add(self.settings.busy_max);
-        let busy = if is_believable { busy } else { 0 };
+        let busy = self.busy_until();
         let last = self.state.last_visit.map_or(0, |visit| self.after(visit.at.clock, MIN_PAUSE));
         at.max(busy).max(last)
+    }
+
+    /// Until when the mirror is busy, if that can be believed.
+    fn busy_until(&self) -> u64 {
+        let busy = self.state.busy_until;
+        let is_believable = busy <= self.now.saturating_add(self.settings.busy_max);
+        if is_believable { busy } else { 0 }
     }
 
     /// So many seconds after a time; at once if that time has not come yet.
@@ -367,39 +370,6 @@ impl<'a> Scheduling<'a> {
     fn is_news(&self, known: &RepositoryState, changed: u64) -> bool {
         known.asked.clock < changed.saturating_add(self.settings.change_delay)
             && changed <= self.now
-    }
-
-    /// What a look has put in doubt is decided by the next one, which comes sooner.
-    fn sample_interval(&self) -> u64 {
-        let most = self.settings.sample_interval;
-        let is_in_doubt = |known: &DirectoryState| known.is_in_doubt(self.settings);
-        match self.state.directories.values().any(is_in_doubt) {
-            true => most.min(DOUBTED_FILES),
-            false => most,
-        }
-    }
-
-    /// A look at files, where that is wanted.
-    fn files(&self, tier: Tier) -> Option<NextVisit> {
-        let (is_wanted, last, interval) = match tier {
-            Tier::Sample => (self.entry.is_sampled, self.state.sampled, self.sample_interval()),
-            Tier::Listing => {
-                (self.entry.is_listed_by_rsync, self.state.listed, self.settings.listing_interval)
-            }
-            Tier::Probe | Tier::Hash => return None,
-        };
-        if !is_wanted {
-            return None;
-        }
-        let mut routes = Vec::new();
-        let mut at = 0;
-        for tree in &self.entry.trees {
-            let Some((url, version, route)) = self.oldest(tree) else { continue };
-            routes.push((url.clone(), version));
-            at = self.after(last.clock, self.interval(interval, route));
-        }
-        let visit = NextVisit { at, tier, routes, repositories: Vec::new() };
-        (!visit.routes.is_empty()).then_some(visit)
     }
 
     /// A look as soon as maintenance begins or ends: verdicts are as of the last visit of all, and what its end

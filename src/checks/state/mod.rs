@@ -26,7 +26,7 @@ use crate::shared::{ByShared, Recents};
 
 pub use events::{Day, DayState, Days, Event, EventKind, Events, N_DAYS};
 pub use owner::{ASK_PAUSE, CheckedIn, Owner};
-pub use repository::{DirectoryState, RepositoryState, Status};
+pub use repository::{BETWEEN_LISTINGS, DirectoryState, RepositoryState, Status};
 pub use route::{Probe, RouteState, RouteVerdict, Trust};
 pub use switches::{MAX_WINDOWS, Maintenance, NotTurned, Pause, Switches, Window};
 

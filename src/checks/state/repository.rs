@@ -4,9 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::class::FailureClass;
 use crate::history::{Age, History};
-use crate::moment::Moment;
+use crate::moment::{Moment, is_to_come};
 use crate::observation::{Content, DirectorySeen, Failure};
 use crate::settings::Settings;
+
+/// The seconds between the begins of two listings of which the first has put something in doubt. The primary is listed
+/// anew in between, so that what it has removed meanwhile puts nobody out.
+pub const BETWEEN_LISTINGS: u64 = 4 * 3_600;
 
 /// What is known of a repository on a mirror.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -240,6 +244,22 @@ impl DirectoryState {
             self.is_incomplete &= !seen.is_whole && self.n_complete < settings.missing_looks;
             self.incomplete_since = self.incomplete_since.filter(|_| self.is_incomplete);
         }
+    }
+
+    /// Forgets a first look that has missed something.
+    pub(crate) fn forget_doubt(&mut self) {
+        if !self.is_incomplete {
+            (self.n_incomplete, self.n_missing) = (0, 0);
+        }
+    }
+
+    /// Whether a listing of that time may be taken in: one that misses something is a second look no sooner than
+    /// [`BETWEEN_LISTINGS`] after the first, so that the primary was listed anew meanwhile.
+    pub(crate) fn may_be_looked_at(&self, seen: &DirectorySeen, begin: Moment, now: u64) -> bool {
+        let is_second = self.n_incomplete > 0 && !self.is_incomplete;
+        let misses = seen.missing > 0 || seen.other_size > 0;
+        let is_soon = begin.clock < self.checked.clock.saturating_add(BETWEEN_LISTINGS);
+        !is_second || !misses || !is_soon || is_to_come(self.checked.clock, now)
     }
 
     /// Whether the last look said something else than what is certain.

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use crate::cli::{VisitArgs, VisitTier};
 use crate::commands::meant::meant;
 use crate::commands::output::{FAILURE, USAGE, complain, fail, finish};
-use crate::config::resolved::resolve_inputs;
+use crate::config::resolved::{resolve_inputs, resolve_tree};
 use catalog::Report;
 use checks::observation::{Content, End, Outcome, Tier, Visit};
 use control::mirrors::crawling::NoCrawler;
@@ -15,6 +15,7 @@ use control::mirrors::one_visit::{Error, Options, Shown, visit_now};
 use encode::terminal::printable;
 use model::families::IpVersion;
 use runtime::log;
+use scan::TreeSource;
 use visits::trace::Trace;
 
 pub(super) fn run(args: &VisitArgs) -> ExitCode {
@@ -65,10 +66,12 @@ fn visit(args: &VisitArgs) -> Result<Shown, (u8, String)> {
             Some(VisitTier::Probe) => vec![Tier::Probe],
             Some(VisitTier::Hash) => vec![Tier::Hash],
             Some(VisitTier::Sample) => vec![Tier::Sample],
+            Some(VisitTier::Listing) => vec![Tier::Listing],
             None => vec![Tier::Probe, Tier::Hash],
         },
         allow_private_targets: args.allow_private_targets,
         redirects: args.redirects.into(),
+        primary: primary(args)?,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| (FAILURE, format!("cannot start: {error}")))?;
@@ -81,6 +84,20 @@ fn visit(args: &VisitArgs) -> Result<Shown, (u8, String)> {
             if matches!(error, Error::NoCrawler(NoCrawler::Contact(_))) { USAGE } else { FAILURE };
         (status, error.to_string())
     })
+}
+
+/// The primary tree with which a listing is compared.
+fn primary(args: &VisitArgs) -> Result<Option<TreeSource>, (u8, String)> {
+    if args.tier != Some(VisitTier::Listing) {
+        return Ok(None);
+    }
+    match (&args.tree, &args.rsync_listing) {
+        (Some(tree), _) => Ok(Some(TreeSource::Tree(tree.clone()))),
+        (None, Some(file)) => Ok(Some(TreeSource::RsyncListing(file.clone()))),
+        (None, None) => {
+            resolve_tree(args.file.config.as_deref()).map_err(|error| (USAGE, error.to_string()))
+        }
+    }
 }
 
 /// Whether everything was asked, and everything worked that was tried.

@@ -188,6 +188,17 @@ section! {
             value: "",
             default: false,
         }
+        /// List directories without a repository by rsync, once a day, and compare them with the primary
+        ///
+        /// Of mirrors that have a URL of rsync. Whoever lacks, at two looks and over http as well, what the primary has
+        /// had for two days is left out of that directory. It needs `tree` or `rsync_listing`, and rsync 3.5.0 or
+        /// later; see checks.md.
+        control_rsync_listings: bool {
+            key: "control.rsync_listings",
+            flag: (long = "rsync-listings", action = ArgAction::SetTrue),
+            value: "",
+            default: false,
+        }
         /// Which redirects mirrors may send
         ///
         /// Within their site, and once to another one; within their site only; or none. None leads from https to http.

@@ -29,7 +29,10 @@ use tokio::time::{Instant, sleep};
 
 use super::counts::SweepNumbers;
 use super::crawling::{Crawling, NoCrawler};
+use super::expected::FileLooks;
 use super::known::{Error, HISTORY, Known, PROGRESS, on_thread};
+use super::listing::Listings;
+use super::listing::primary::Primary;
 use super::unrecorded::Unrecorded;
 use crate::access::secret_file;
 use crate::options::{Options, Webhook};
@@ -64,6 +67,8 @@ pub(crate) struct Checker {
     pub(super) settings: Settings,
     /// Whether files of directories without a repository are looked for.
     pub(super) is_sampling: bool,
+    /// Listings of mirrors by rsync; `None` if none are wanted.
+    pub(super) listings: Option<Listings>,
     /// Who is told what has happened to mirrors.
     pub(super) webhook: Option<Webhook>,
     pub(crate) clock: Clock,
@@ -111,6 +116,7 @@ impl Checker {
             crawling: Arc::new(crawling),
             settings: Settings::default(),
             is_sampling: false,
+            listings: None,
             webhook: None,
             counts: Arc::new(SweepNumbers::new(Arc::clone(&clock), Duration::ZERO)),
             clock,
@@ -161,11 +167,15 @@ impl Checker {
         let settings =
             Settings { require_all_families: checks.require_all_families, ..Settings::default() };
         let is_sampling = checks.sample_files;
+        let listings = options.manifest_of_primary().map(|(source, folder)| {
+            Listings::of(Primary::new(source, folder, visits::rsync::Options::default()))
+        });
         let period = checks.every.saturating_mul(u32::try_from(speed).unwrap_or(u32::MAX));
         let counts = Arc::new(SweepNumbers::new(Arc::clone(&checker.clock), period));
         Ok(Some(Arc::new(Self {
             settings,
             is_sampling,
+            listings,
             counts,
             ..checker.awaiting(awaited).telling(checks.webhook.clone())
         })))
@@ -174,7 +184,8 @@ impl Checker {
     /// Brings what is known up to date.
     pub(super) async fn refresh(&self, known: &mut Known) -> Result<(), Error> {
         known.settings.clone_from(&self.settings);
-        known.is_sampling = self.is_sampling;
+        known.looks =
+            FileLooks { is_sampling: self.is_sampling, is_listing: self.listings.is_some() };
         known.refresh(&self.store, &self.site, &self.inputs).await
     }
 

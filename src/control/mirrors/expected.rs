@@ -1,11 +1,13 @@
 //! What a catalog expects of its mirrors: where each is visited, and what it should have.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use catalog::Catalog;
 use catalog::records::{Directory, File, VersionOrder};
 use checks::history::{PrimaryScan, PrimaryVersion};
 use checks::inventory::{self, Inventory};
+use checks::listing::Scope;
 use checks::state::MAX_URLS;
 use encode::write::push_hex;
 use model::base_url::BaseUrl;
@@ -15,9 +17,12 @@ use model::ids::{DirectoryId, HostId};
 use model::path::is_within;
 use model::url::Protocol;
 use visits::plan;
+use visits::rsync::visit::ListedTree;
 
 use super::profile::{Profile, profiles};
 use super::samples::{NEW, REPOMD, Samples};
+
+mod parts;
 
 /// Of so many directories of a tree files are looked for, which are spread over all.
 const MAX_SAMPLED: usize = 1_000;
@@ -36,6 +41,8 @@ pub struct Expected {
     pub scanned: Option<u64>,
     /// Files that are looked for.
     pub samples: Samples,
+    /// The directories of which files are looked for.
+    pub scope: Arc<Scope>,
     /// What pages say of all mirrors that are listed for everybody, by key; also of those that cannot be visited.
     pub profiles: BTreeMap<String, Profile>,
 }
@@ -53,13 +60,26 @@ pub struct Tree {
     pub directories: Vec<String>,
     /// The places of those of which files are looked for in [`Expected::samples`].
     pub sampled: Vec<u32>,
+    /// What is listed by rsync, where it has a URL of that.
+    pub listed: Vec<ListedTree>,
+}
+
+/// How files of directories without a repository are looked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct FileLooks {
+    /// Whether some of them are asked for.
+    pub is_sampling: bool,
+    /// Whether mirrors that have rsync are listed.
+    pub is_listing: bool,
 }
 
 impl Expected {
     /// Reads it from a catalog.
     pub fn of(catalog: &Catalog) -> Self {
         let repodata = repodata(catalog);
-        let samples = Samples::of(catalog, |name| is_of_repository(name, catalog, &repodata));
+        let names = repodata.keys().filter_map(|id| catalog.directories.get(id.index()));
+        let scope = Scope::without(names.map(|directory| &*directory.name));
+        let samples = Samples::of(catalog, |name| !scope.covers(name));
         let mut by_mirror: BTreeMap<(HostId, u32), Vec<DirectoryId>> = BTreeMap::new();
         for (index, directory) in catalog.directories.iter().enumerate() {
             let Some(id) = DirectoryId::new(index) else { break };
@@ -71,13 +91,14 @@ impl Expected {
         let mut mirrors: BTreeMap<String, Vec<Tree>> = BTreeMap::new();
         for ((host, urls), directories) in by_mirror {
             let Some(mirror) = catalog.mirrors.get(host.index()) else { continue };
-            let tree = tree(catalog, urls, &directories, (&repodata, &samples));
+            let tree = tree(catalog, urls, &directories, (&repodata, &samples, &scope));
             if !tree.urls.is_empty() {
                 mirrors.entry(mirror.key.to_string()).or_default().push(tree);
             }
         }
         let mut left_out = BTreeMap::new();
         for (key, trees) in &mut mirrors {
+            parts::exclude(trees);
             let n = cut(trees);
             if n > 0 {
                 left_out.insert(key.clone(), n);
@@ -91,7 +112,8 @@ impl Expected {
         // The files of a catalog are newer than its index whenever somebody edits them.
         let scanned = catalog.scanned.unwrap_or(catalog.created);
         let primary = PrimaryScan { scanned, repositories: Some(repositories.collect()) };
-        Self { mirrors, left_out, primary, scanned: catalog.scanned, samples, profiles }
+        let (scanned, scope) = (catalog.scanned, Arc::new(scope));
+        Self { mirrors, left_out, primary, scanned, samples, scope, profiles }
     }
 
     /// The files that a visit to a mirror looks for, of each of its trees; from directories that are in doubt first.
@@ -107,16 +129,22 @@ impl Expected {
     }
 
     /// The same as verdicts need it.
-    pub(super) fn inventory(&self, is_sampling: bool) -> Inventory {
+    pub(super) fn inventory(&self, looks: FileLooks) -> Inventory {
         let tree = |tree: &Tree| inventory::Tree {
             urls: tree.urls.iter().map(|url| url.as_str().to_owned()).collect(),
             repositories: tree.repositories.iter().map(|one| one.directory.clone()).collect(),
             directories: tree.directories.clone(),
         };
-        let entry = |trees: &Vec<Tree>| inventory::Entry {
-            trees: trees.iter().map(tree).collect(),
-            is_sampled: is_sampling && trees.iter().any(|tree| !tree.sampled.is_empty()),
-            ..inventory::Entry::default()
+        let entry = |trees: &Vec<Tree>| {
+            let is_listed_by_rsync =
+                looks.is_listing && trees.iter().any(|tree| !tree.listed.is_empty());
+            let is_sampled = looks.is_sampling && trees.iter().any(|tree| !tree.sampled.is_empty());
+            inventory::Entry {
+                trees: trees.iter().map(tree).collect(),
+                is_sampled,
+                is_listed_by_rsync,
+                ..inventory::Entry::default()
+            }
         };
         let mirrors = self.mirrors.iter().map(|(key, trees)| (key.clone(), entry(trees)));
         Inventory { mirrors: mirrors.collect() }
@@ -141,19 +169,6 @@ impl Tree {
             samples: Vec::new(),
         }
     }
-}
-
-/// Whether a directory lies in a repository, or has one below it.
-fn is_of_repository(
-    name: &str,
-    catalog: &Catalog,
-    repodata: &BTreeMap<DirectoryId, Repomd>,
-) -> bool {
-    let mut repositories = repodata.keys().filter_map(|id| catalog.directories.get(id.index()));
-    repositories.any(|repodata| {
-        let repository = inventory::repository_of(&repodata.name);
-        is_within(name, repository) || is_within(repository, name)
-    })
 }
 
 /// A `repomd.xml` of the primary.
@@ -236,13 +251,13 @@ fn tree(
     catalog: &Catalog,
     urls: u32,
     directories: &[DirectoryId],
-    (repodata, samples): (&BTreeMap<DirectoryId, Repomd>, &Samples),
+    (repodata, samples, scope): (&BTreeMap<DirectoryId, Repomd>, &Samples, &Scope),
 ) -> Tree {
     let list = catalog.url_lists.get(urls as usize);
     let texts = list.into_iter().flatten().filter_map(|&at| catalog.urls.get(at as usize));
-    let urls = texts
+    let (urls, others): (Vec<BaseUrl>, Vec<BaseUrl>) = texts
         .filter_map(|text| BaseUrl::parse(text).ok())
-        .filter(|url| matches!(url.protocol(), Protocol::Http | Protocol::Https));
+        .partition(|url| matches!(url.protocol(), Protocol::Http | Protocol::Https));
     let mut repositories = Vec::new();
     let mut tops: Vec<String> = Vec::new();
     for id in directories {
@@ -263,8 +278,12 @@ fn tree(
     repositories.sort_by(|(one, of_one), (other, of_other)| {
         (one.size, &of_one.directory).cmp(&(other.size, &of_other.directory))
     });
+    let of_rsync = others.into_iter().filter(|url| url.protocol() == Protocol::Rsync).collect();
+    let decided = directories.iter().filter_map(|id| catalog.directories.get(id.index()));
+    let decided = decided.filter(|directory| scope.covers(&directory.name));
     Tree {
-        urls: urls.collect(),
+        listed: parts::listed((of_rsync, &urls), decided, &tops),
+        urls,
         probes: probes(&repositories),
         repositories: repositories.into_iter().map(|(_, repository)| repository).collect(),
         directories: tops,

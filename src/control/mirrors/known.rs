@@ -17,6 +17,7 @@ use checks::notice::Rules;
 use checks::observation::Visit;
 use checks::progress::Progress;
 use checks::round::Register;
+use checks::schedule::listing::{is_sampled, next_listing};
 use checks::schedule::{NextVisit, next_visit, rank};
 use checks::select::{Selection, select};
 use checks::settings::Settings;
@@ -29,8 +30,9 @@ use store::Store;
 use store::operations::mirror::{FindFact, FindMirror, MirrorVersions, ReadMirrors};
 use store::record::Fact;
 use visits::plan;
+use visits::rsync::visit::Doubt;
 
-use super::expected::{Expected, Tree};
+use super::expected::{Expected, FileLooks, Tree};
 use crate::aside::{NoThread, aside};
 
 /// So many states are read one by one; more are read with all others, by pages.
@@ -70,8 +72,8 @@ pub(crate) struct Known {
     pub(super) expected: Arc<Expected>,
     pub(super) inventory: Arc<Inventory>,
     pub(super) settings: Settings,
-    /// Whether files of directories without a repository are looked for.
-    pub(super) is_sampling: bool,
+    /// How files of directories without a repository are looked for.
+    pub(super) looks: FileLooks,
     pub(super) history: History,
     /// How often it was written; 0 if it never was.
     pub(super) history_version: i64,
@@ -127,7 +129,7 @@ impl Known {
         let mut revision = unchanged;
         if let Some((other, expected)) = read {
             revision = Some(other);
-            self.inventory = Arc::new(expected.inventory(self.is_sampling));
+            self.inventory = Arc::new(expected.inventory(self.looks));
             self.expected = Arc::new(expected);
         }
         let progress = store.run(FindFact { site: site.to_owned(), name: PROGRESS }).await?;
@@ -268,6 +270,25 @@ impl Known {
         next_visit(key, state, entry, &self.history, progress, &self.settings, now)
     }
 
+    /// The mirrors of which a listing is due, the one that has waited longest first.
+    pub(super) fn due_listings(&self, now: u64) -> Vec<&String> {
+        let unvisited = MirrorState::default();
+        let (history, progress) = (&self.history, &self.register.progress);
+        let mut due: Vec<_> = self
+            .inventory
+            .mirrors
+            .iter()
+            .filter(|(_, entry)| entry.is_listed_by_rsync)
+            .filter_map(|(key, entry)| {
+                let state = self.register.mirrors.get(key).map_or(&unvisited, |state| &**state);
+                let next = next_listing(key, state, entry, history, progress, &self.settings, now)?;
+                (next.at <= now).then_some((state.listed, key))
+            })
+            .collect();
+        due.sort();
+        due.into_iter().map(|(_, key)| key).collect()
+    }
+
     /// The files that a visit to a mirror looks for, of each of its trees.
     pub(super) fn draw(
         &self,
@@ -275,12 +296,29 @@ impl Known {
         trees: &[Tree],
         rng: &mut fastrand::Rng,
     ) -> Vec<Vec<plan::Sample>> {
-        let state = self.register.mirrors.get(key);
-        let is_doubted = |directory: &str| {
-            let known = state.and_then(|state| state.directories.get(directory));
-            known.is_some_and(|known| known.is_incomplete || known.is_in_doubt(&self.settings))
-        };
-        self.expected.draw(trees, is_doubted, rng)
+        let doubted = self.doubted(key);
+        self.expected.draw(trees, |directory| doubted.contains_key(directory), rng)
+    }
+
+    /// The directories of a mirror that lack something, or are in doubt.
+    pub(super) fn doubted(&self, key: &str) -> BTreeMap<String, Doubt> {
+        let directories = self.register.mirrors.get(key).map(|state| &state.directories);
+        let doubted = directories.into_iter().flatten().filter_map(|(name, known)| {
+            let doubt = match (known.is_incomplete, known.n_incomplete) {
+                (true, _) => Doubt::Certain,
+                (false, 0) => return None,
+                (false, _) => Doubt::First,
+            };
+            Some((name.clone(), doubt))
+        });
+        doubted.collect()
+    }
+
+    /// Whether a visit that somebody asks for looks for files.
+    pub(super) fn is_sampled(&self, key: &str, entry: &Entry, now: u64) -> bool {
+        let unvisited = MirrorState::default();
+        let state = self.register.mirrors.get(key).map_or(&unvisited, |state| &**state);
+        is_sampled(state, entry, &self.settings, now)
     }
 
     /// Judges visits, which are in the order in which they were recorded: those of each round together. `tells` says

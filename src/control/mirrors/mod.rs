@@ -1,6 +1,6 @@
 //! Checks of mirrors: what a catalog expects of each, visits to them, and what follows for lists.
 //!
-//! A `sweep` visits what is due, `publish` writes what follows, and `notices` tells others. A `checker` has what all
+//! A `sweep` visits what is due, `publish` writes what follows, and `notices` tells others. `listings` begins and ends those of [`listing`], which go on beside sweeps. A `checker` has what all
 //! sweeps share, `known` is what it keeps in memory, `shown` is what is told of it, `counts` is what metrics tell, and
 //! `owners` what operators and owners of mirrors ask of it. The `surveyor` makes a [`survey`] of what is known and
 //! published, from which pages for everybody are made; `surveys` hands
@@ -16,6 +16,8 @@ pub mod surveys;
 pub(crate) mod surveyor;
 pub mod one_visit;
 mod hints;
+pub mod listing;
+mod listings;
 mod unrecorded;
 pub mod crawling;
 pub(crate) mod counts;

@@ -1,25 +1,32 @@
 //! One visit to one mirror, made now, and the verdict that would follow from it alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use checks::disclosure::Disclosure;
 use checks::distrust::Distrusted;
 use checks::explain::{Gate, explain};
 use checks::inventory::Entry;
+use checks::listing::Scope;
 use checks::observation::{Tier, Visit};
 use checks::replay::{Checks, Record};
 use model::families::IpVersion;
 use runtime::supervise::Supervisor;
+use scan::TreeSource;
+use visits::Crawler;
 use visits::guard::Guard;
 use visits::limits::Limits;
 use visits::own_versions::{self, WELL_KNOWN};
 use visits::plan::{self, Hints, Plan};
 use visits::redirect::RedirectPolicy;
 use visits::request::UserAgent;
+use visits::rsync::visit::ListingPlan;
+use visits::rsync::{self, Rsync};
 use visits::trace::Trace;
 
 use super::crawling::{NoCrawler, crawler};
-use super::expected::Expected;
+use super::expected::{Expected, FileLooks};
+use super::listing::primary::made_now;
+use super::samples::NEW;
 
 /// How a visit is made.
 #[derive(Clone, Debug)]
@@ -36,6 +43,8 @@ pub struct Options {
     pub allow_private_targets: bool,
     /// Which redirects the mirror may send.
     pub redirects: RedirectPolicy,
+    /// The primary tree, by which a listing is judged; `None` if none is made.
+    pub primary: Option<TreeSource>,
 }
 
 /// What a visit has shown.
@@ -61,6 +70,9 @@ pub enum Error {
         names_of_well_known()
     )]
     NoNetwork,
+    /// It cannot be listed.
+    #[error("{0}")]
+    NoListing(String),
 }
 
 fn names_of_well_known() -> String {
@@ -92,6 +104,23 @@ pub async fn visit_now(
     let mut visits = Vec::new();
     let mut rng = fastrand::Rng::new();
     for &tier in &options.tiers {
+        if tier == Tier::Listing {
+            let trees = trees.iter().flat_map(|tree| tree.listed.clone()).collect();
+            let plan = ListingPlan {
+                mirror: key.to_owned(),
+                round: 1,
+                started: now,
+                is_asked: true,
+                trees,
+                doubted: BTreeMap::new(),
+                redirects: options.redirects,
+                versions: versions.clone(),
+                settled: now.saturating_sub(NEW),
+            };
+            let listed = list(&crawler, options.primary.as_ref(), &plan, &expected.scope, trace);
+            visits.push(listed.await.map_err(Error::NoListing)?);
+            continue;
+        }
         let samples = match tier {
             Tier::Sample => expected.draw(trees, |_| false, &mut rng),
             Tier::Probe | Tier::Hash | Tier::Listing => vec![Vec::new(); trees.len()],
@@ -123,6 +152,40 @@ pub async fn visit_now(
     Ok(Shown { records, gates })
 }
 
+/// Lists a mirror, from an empty folder that is removed again.
+async fn list(
+    crawler: &Crawler,
+    primary: Option<&TreeSource>,
+    plan: &ListingPlan,
+    scope: &Scope,
+    trace: &mut dyn Trace,
+) -> Result<Visit, String> {
+    let Some(primary) = primary else {
+        return Err("a listing is compared with the primary: name its tree (`--tree`), or a file with its listing \
+                    (`--rsync-listing`)"
+            .to_owned());
+    };
+    if plan.trees.is_empty() {
+        let mirror = &plan.mirror;
+        return Err(format!(
+            "mirror `{mirror}` has no URL of rsync, or no directory that is in no repository: there is nothing to \
+             list"
+        ));
+    }
+    let folder = std::env::temp_dir().join(format!("mirrorlistd-listing-{}", std::process::id()));
+    std::fs::create_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let options = rsync::Options { folder: folder.clone(), ..rsync::Options::default() };
+    let listed = async {
+        let rsync = Rsync::find(options).await.map_err(|error| error.to_string())?;
+        let manifest = made_now(primary, &rsync, scope, plan.started).await?;
+        Ok(crawler.list(&rsync, plan, (&manifest, scope), trace).await)
+    };
+    let listed = listed.await;
+    // It is empty; if it cannot be removed, it stays.
+    drop(std::fs::remove_dir(&folder));
+    listed
+}
+
 impl Shown {
     /// The visits.
     pub fn visits(&self) -> impl Iterator<Item = &Visit> {
@@ -135,7 +198,7 @@ impl Shown {
 
 /// What visits to a mirror are judged with: what is expected of it, and what the primary has of that.
 fn basis(expected: &Expected, key: &str) -> Vec<Record> {
-    let mut inventory = expected.inventory(true);
+    let mut inventory = expected.inventory(FileLooks { is_sampling: true, is_listing: false });
     inventory.mirrors.retain(|known, _| known == key);
     let mut primary = expected.primary.clone();
     if let Some(repositories) = &mut primary.repositories {

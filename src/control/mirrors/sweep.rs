@@ -25,6 +25,7 @@ use visits::plan;
 use super::checker::{Checker, Tally, of_check};
 use super::expected::Tree;
 use super::known::Known;
+use super::listings::round_of;
 use super::publish::Published;
 use crate::kinds::compile;
 
@@ -46,6 +47,17 @@ struct Swept {
 impl Checker {
     /// Visits the mirrors that are due, or this one whether it is due or not.
     pub(crate) async fn sweep(&self, only: Option<&str>, run: &Run) -> Result<Output, Failure> {
+        let swept = self.sweep_whole(only, run).await;
+        if matches!(swept, Err(Failure::Stopped(_)))
+            && only.is_none()
+            && let Some(listings) = &self.listings
+        {
+            listings.stop();
+        }
+        swept
+    }
+
+    async fn sweep_whole(&self, only: Option<&str>, run: &Run) -> Result<Output, Failure> {
         run.stage("read");
         if let Some(missing) = self.find_missing(run).await? {
             let result = json!({ "visits": 0, "waits_for": missing.to_string_lossy() });
@@ -60,14 +72,20 @@ impl Checker {
                 return Err(Failure::lasting("unknown_mirror", message));
             }
         }
-        let mut swept = Swept::default();
+        let mut swept = Swept { n_visits: self.take_listings(run).await?, ..Swept::default() };
         // Also what a sweep that was killed has seen, and what somebody has switched.
         let known = self.advance(&mut swept, only.is_some(), run).await?;
         run.checkpoint()?;
         let due = self.choose(&known, only);
+        if let (Some(key), Some(listings)) = (only, &self.listings) {
+            listings.ask(key);
+        }
+        let asked = if only.is_some() { self.due_listings(&known) } else { Vec::new() };
         self.crawling.hints.retain(&known.inventory);
         self.unrecorded.retain(&known.inventory);
         drop(known);
+        // It takes minutes, so a later sweep tells what has come of it.
+        self.begin_listings(asked).await;
         let visited = match due.is_empty() {
             true => Ok(()),
             false => self.visit(due, only.is_some(), &mut swept, run).await,
@@ -87,7 +105,12 @@ impl Checker {
             then.push(Request { kind, actor, ..Request::default() });
         }
         then.extend(self.telling_of(&known));
-        Ok(Output { result: self.result(&known, &swept), then })
+        let result = self.result(&known, &swept);
+        let due = if only.is_none() { self.due_listings(&known) } else { Vec::new() };
+        drop(known);
+        // Now, as nobody is being visited.
+        self.begin_listings(due).await;
+        Ok(Output { result, then })
     }
 
     /// The first file among the inputs that another task has yet to make.
@@ -136,7 +159,7 @@ impl Checker {
                 let entry = known.inventory.mirrors.get(key);
                 let tiers = [Tier::Probe, Tier::Hash, Tier::Sample];
                 let wanted = |entry: &Entry| {
-                    let n = if entry.is_sampled { 3 } else { 2 };
+                    let n = if known.is_sampled(key, entry, now) { 3 } else { 2 };
                     tiers.into_iter().take(n).map(|tier| full(entry, tier, now)).collect()
                 };
                 let visits: Vec<NextVisit> = entry.map(wanted).unwrap_or_default();
@@ -170,9 +193,7 @@ impl Checker {
             stop = run.until_stopped() => return Err(Failure::Stopped(stop)),
             versions = self.versions() => versions?,
         };
-        // One for each run of the task: a run that begins anew may visit the same mirror again later.
-        let (id, claim) = (run.id().0, run.claim().0);
-        let round = (id.unsigned_abs() << 16) | (claim.unsigned_abs() & 0xffff);
+        let round = round_of(run);
         let most = if is_one { 1 } else { self.crawling.crawler.limits.mirrors.max(1) };
         let total = u64::try_from(due.len()).unwrap_or(u64::MAX);
         run.progress(0, Some(total));

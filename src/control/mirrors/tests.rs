@@ -1,6 +1,7 @@
 //! Sweeps over mirrors in memory, and what is in the file of findings after them.
 
 mod image;
+mod listings;
 mod content;
 mod counts;
 mod notices;

@@ -90,6 +90,29 @@ impl Default for Limits {
 impl Options {
     /// The command that lists a directory.
     pub(super) fn list(&self, target: &Target) -> Command {
+        self.confined(&self.arguments(target))
+    }
+
+    /// What a person types who wants to see the same, for a shell.
+    pub(super) fn command_line(&self, target: &Target) -> String {
+        let mut line = "rsync".to_owned();
+        for argument in self.arguments(target) {
+            let argument = argument.to_string_lossy();
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_=./:+~".contains(&byte);
+            line.push(' ');
+            match argument.bytes().all(is_plain) {
+                true => line.push_str(&argument),
+                false => {
+                    line.push('\'');
+                    line.push_str(&argument.replace('\'', "'\\''"));
+                    line.push('\'');
+                }
+            }
+        }
+        line
+    }
+
+    fn arguments(&self, target: &Target) -> Vec<OsString> {
         let Limits { connect, idle, memory, .. } = self.limits;
         let mut arguments: Vec<OsString> = vec![
             "--list-only".into(),
@@ -107,7 +130,7 @@ impl Options {
         }
         arguments.extend(EXCLUDED.map(|pattern| format!("--exclude={pattern}").into()));
         arguments.extend(["--".into(), target.as_os_str().into()]);
-        self.confined(&arguments)
+        arguments
     }
 
     /// The command that tells the version.

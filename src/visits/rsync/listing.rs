@@ -81,6 +81,16 @@ impl Rsync {
     /// Checks that rsync can be run with these options, by asking it for its version.
     pub async fn find(options: Options) -> Result<Self, Unusable> {
         check_folder(&options)?;
+        Self::find_anywhere(options).await
+    }
+
+    /// Checks that rsync can be run, whatever is in the folder that it runs in: to say so, and not to list.
+    pub async fn try_out(mut options: Options) -> Result<Version, Unusable> {
+        options.folder = "/".into();
+        Self::find_anywhere(options).await.map(|found| found.version)
+    }
+
+    async fn find_anywhere(options: Options) -> Result<Self, Unusable> {
         let limits = RunLimits {
             whole: VERSION_TIME,
             patience: options.limits.patience,
@@ -109,6 +119,22 @@ impl Rsync {
     /// Its version.
     pub fn version(&self) -> Version {
         self.version
+    }
+
+    /// The same, with another limit for all of a listing.
+    pub fn within(mut self, whole: Duration) -> Self {
+        self.options.limits.whole = whole;
+        self
+    }
+
+    /// What all of a listing may take.
+    pub fn whole(&self) -> Duration {
+        self.options.limits.whole
+    }
+
+    /// The command for a shell that lists the same.
+    pub fn command_line(&self, target: &Target) -> String {
+        self.options.command_line(target)
     }
 
     /// Lists a directory with all that is below it, and passes each entry on as it comes. If the future is

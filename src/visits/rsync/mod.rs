@@ -20,7 +20,8 @@
 //! How often a mirror is listed is not decided here, nor whether an address may be connected to.
 //!
 //! Reading order: [`target`], `command` for what is run, `child` for its life, `lines` for its output, `end`
-//! for what its exit means.
+//! for what its exit means, [`visit`] for a mirror, `confirm` for what
+//! is asked over HTTP then.
 
 pub mod target;
 pub mod version;
@@ -30,6 +31,8 @@ mod lines;
 mod end;
 mod run;
 mod listing;
+mod confirm;
+pub mod visit;
 
 pub use command::{Limits, Options};
 pub use end::ListingEnd;

@@ -17,6 +17,14 @@ impl ControlOptions {
         if self.control_webhook.is_some() && !self.control_visit_mirrors() {
             return Err(ControlError::NothingToTell("webhook", "visit_mirrors"));
         }
+        if self.control_rsync_listings() {
+            if !self.control_visit_mirrors() {
+                return Err(ControlError::NothingToTell("rsync_listings", "visit_mirrors"));
+            }
+            if self.control_tree.is_none() && self.control_rsync_listing.is_none() {
+                return Err(ControlError::NothingToTell("rsync_listings", "tree"));
+            }
+        }
         let over = self.control_visit_over.iter().flatten().map(|&family| family.into());
         Ok(self.control_visit_mirrors().then(|| Checks {
             every: self.control_visits_every().as_seconds(),
@@ -24,6 +32,7 @@ impl ControlOptions {
             contact: self.control_contact.clone().map(|Contact(contact)| contact),
             allow_private_targets: self.control_allow_private_targets(),
             sample_files: self.control_sample_files(),
+            rsync_listings: self.control_rsync_listings(),
             redirects: self.control_redirects().into(),
             require_all_families: self.control_require_all_families(),
             speed: self.control_test_speed().get().into(),

@@ -96,6 +96,19 @@ impl Packages {
         }
     }
 
+    /// Whether everything is installed, for tests of Rust's own runner, which can leave none out: one that cannot run
+    /// passes, and says so. It fails where [`Self::require`] fails.
+    pub fn are_there(&self, outcome: &OnceLock<Outcome>) -> bool {
+        match outcome.get_or_init(|| self.install()) {
+            Ok(()) => true,
+            Err(Missing::Unmet(needs)) if !must_run() => {
+                eprintln!("not tested: {needs}");
+                false
+            }
+            Err(Missing::Unmet(reason) | Missing::Failed(reason)) => panic!("{reason}"),
+        }
+    }
+
     /// The requirements that cannot be met on this host, in one line.
     fn find_unmet(&self, missing: &[&str]) -> Option<String> {
         let to_install = (!missing.is_empty()).then_some("it installs what it needs");

@@ -1,0 +1,395 @@
+//! A visit that lists a mirror by rsync, and compares what it has with a manifest of the primary.
+//!
+//! What is not there is asked for over HTTP at the end ([`confirm`](super::confirm)). The record names URLs of rsync
+//! alone, which no verdict on routes is about. One connection is open at a time, and it counts among those that all
+//! visits may have to a host.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use checks::class::FailureClass;
+use checks::listing::{Comparison, Manifest, Scope};
+use checks::observation::{DirectorySeen, End, Failure, Outcome, Tier, UrlSeen, Visit};
+use checks::state::MAX_DIRECTORIES;
+use model::base_url::BaseUrl;
+use model::families::IpVersion;
+use model::path::is_within;
+use tokio::time::Instant;
+
+use super::confirm::{self, Found};
+use super::{ListingEnd, Rsync, Target};
+use crate::crawler::Crawler;
+use crate::redirect::RedirectPolicy;
+use crate::resolve::{Addresses, ResolveError};
+use crate::target::{Host, host_and_port};
+use crate::trace::{self, Trace};
+
+/// So many base URLs of a tree are tried, until one can be listed.
+const MAX_URLS: usize = 2;
+/// So many addresses of a host are tried, until one can be connected to.
+const MAX_ADDRESSES: usize = 2;
+/// So many directories that lack something are named for those who read along, and so many files of each.
+const MAX_NAMED: usize = 10;
+
+/// What a visit lists.
+#[derive(Clone, Debug)]
+pub struct ListingPlan {
+    /// The key of the mirror, as text.
+    pub mirror: String,
+    /// The round that the visit belongs to.
+    pub round: u64,
+    /// When it begins, in seconds since 1970.
+    pub started: u64,
+    /// Whether somebody has asked for it.
+    pub is_asked: bool,
+    /// What is listed, one after the other.
+    pub trees: Vec<ListedTree>,
+    /// The directories that lacked something at the last look. Of others that lack nothing, nothing is recorded.
+    pub doubted: BTreeMap<String, Doubt>,
+    /// Which redirects are followed where a file is asked for over HTTP.
+    pub redirects: RedirectPolicy,
+    /// The versions of IP that we have, the one to use first in front.
+    pub versions: Vec<IpVersion>,
+    /// What the primary has had as it is since then, in seconds since 1970, must be there.
+    pub settled: u64,
+}
+
+/// What is held of a directory that lacked something at the last look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Doubt {
+    /// It was the first look that missed something.
+    First,
+    /// It counts as incomplete.
+    Certain,
+}
+
+/// A part of the tree that a mirror serves below the same base URLs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListedTree {
+    /// The base URLs of rsync, in the order in which they are tried.
+    pub urls: Vec<BaseUrl>,
+    /// The base URLs of HTTP(S), which clients use.
+    pub http: Vec<BaseUrl>,
+    /// The full name of the directory that is listed.
+    pub top: String,
+    /// Its path below each base URL.
+    pub path: String,
+    /// The directories below which the mirror carries everything.
+    pub carried: Vec<String>,
+    /// Those within them that other base URLs of the mirror serve.
+    pub excluded: Vec<String>,
+}
+
+impl ListedTree {
+    /// Whether a directory is served by these URLs: what names it most narrowly does.
+    fn serves(&self, directory: &str) -> bool {
+        let depth = |tops: &[String]| {
+            tops.iter().filter(|top| is_within(directory, top)).map(String::len).max()
+        };
+        depth(&self.carried)
+            .is_some_and(|own| depth(&self.excluded).is_none_or(|other| other <= own))
+    }
+}
+
+/// What has come of trying one URL.
+enum Tried {
+    /// It was listed, at least in part.
+    Listed(End),
+    /// It was not.
+    Failed,
+    /// The mirror wants to be left alone.
+    Busy,
+}
+
+impl Crawler {
+    /// Lists a mirror as planned. If the future is dropped, rsync is killed. The thread that polls it must live as
+    /// long as it does.
+    pub async fn list(
+        &self,
+        rsync: &Rsync,
+        plan: &ListingPlan,
+        (manifest, scope): (&Manifest, &Scope),
+        trace: &mut dyn Trace,
+    ) -> Visit {
+        let start = Instant::now();
+        let visit = Visit {
+            mirror: plan.mirror.clone(),
+            tier: Tier::Listing,
+            round: plan.round,
+            started: plan.started,
+            millis: 0,
+            is_asked: plan.is_asked,
+            requests: 0,
+            bytes: 0,
+            end: End::Complete,
+            urls: Vec::new(),
+            repositories: Vec::new(),
+            directories: Vec::new(),
+        };
+        let found = BTreeMap::new();
+        let mut lister =
+            Lister { crawler: self, rsync, plan, manifest, scope, trace, start, visit, found };
+        lister.visit.end = lister.run().await;
+        let found = std::mem::take(&mut lister.found).into_values();
+        let (lacking, mut whole): (Vec<_>, Vec<_>) = found.partition(|one| is_lacking(&one.seen));
+        whole.retain(|one| plan.doubted.contains_key(&one.seen.directory));
+        let confirmed = match lister.visit.end {
+            End::Busy(_) => Vec::new(),
+            _ => lister.confirm(lacking).await,
+        };
+        let mut visit = lister.visit;
+        visit.directories.extend(confirmed);
+        visit.directories.extend(whole.into_iter().map(|one| one.seen));
+        visit.directories.truncate(MAX_DIRECTORIES);
+        visit.millis = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        visit
+    }
+}
+
+/// A visit under way.
+pub(super) struct Lister<'v> {
+    pub(super) crawler: &'v Crawler,
+    rsync: &'v Rsync,
+    pub(super) plan: &'v ListingPlan,
+    manifest: &'v Manifest,
+    scope: &'v Scope,
+    pub(super) trace: &'v mut dyn Trace,
+    start: Instant,
+    pub(super) visit: Visit,
+    /// What was seen of directories, by name: those that lack something, and those that were in doubt; all where
+    /// several trees may have them.
+    found: BTreeMap<String, Found>,
+}
+
+fn is_lacking(seen: &DirectorySeen) -> bool {
+    seen.missing > 0 || seen.other_size > 0
+}
+
+impl Lister<'_> {
+    async fn run(&mut self) -> End {
+        let plan = self.plan;
+        let mut end = End::Complete;
+        for (number, tree) in plan.trees.iter().enumerate() {
+            for url in tree.urls.iter().take(MAX_URLS) {
+                match self.url((number, tree), url).await {
+                    Tried::Listed(End::Complete) => {}
+                    Tried::Listed(other) => end = other,
+                    Tried::Failed => continue,
+                    Tried::Busy => return End::Busy(None),
+                }
+                break;
+            }
+        }
+        end
+    }
+
+    pub(super) fn step(&mut self, text: &str) {
+        trace::step(self.trace, self.start, text);
+    }
+
+    fn seen(&mut self, url: &BaseUrl, address: Option<SocketAddr>, outcome: Outcome) {
+        let first = self.plan.versions.first().copied().unwrap_or(IpVersion::V4);
+        let address = address.map(|address| address.ip());
+        self.visit.urls.push(UrlSeen {
+            url: url.as_str().to_owned(),
+            version: address.map_or(first, IpVersion::of),
+            address,
+            outcome,
+            first_byte: None,
+            redirected_to: None,
+            certificate_expires: None,
+        });
+    }
+
+    fn failed(
+        &mut self,
+        url: &BaseUrl,
+        address: Option<SocketAddr>,
+        class: FailureClass,
+        detail: &str,
+    ) {
+        self.step(&format!("{}: {class}: {detail}", url.as_str()));
+        let failure = Failure::new(class, url.as_str(), detail);
+        self.seen(url, address, Outcome::Failed(failure));
+    }
+
+    async fn url(&mut self, (number, tree): (usize, &ListedTree), url: &BaseUrl) -> Tried {
+        let Some((host, port)) = host_and_port(url) else { return Tried::Failed };
+        let addresses = match self.addresses(&host, port).await {
+            Ok(addresses) => addresses,
+            Err((class, detail)) => {
+                self.failed(url, None, class, &detail);
+                return Tried::Failed;
+            }
+        };
+        if addresses.is_empty() {
+            self.step(&format!("{}: no address over a version of IP that we have", url.as_str()));
+            self.seen(url, None, Outcome::NotTested);
+            return Tried::Failed;
+        }
+        let n = addresses.len();
+        for (nth, address) in addresses.into_iter().enumerate() {
+            let target = match Target::new(url, &tree.path, address) {
+                Ok(target) => target,
+                Err(error) => {
+                    self.step(&format!("{} {error}: it is not listed", url.as_str()));
+                    self.seen(url, None, Outcome::NotTested);
+                    return Tried::Failed;
+                }
+            };
+            match self.target((number, tree), url, &host, address, &target).await {
+                Err(FailureClass::ConnectRefused | FailureClass::ConnectTimeout) if nth + 1 < n => {
+                }
+                Err(FailureClass::Busy) => return Tried::Busy,
+                Err(_) => return Tried::Failed,
+                Ok(end) => return Tried::Listed(end),
+            }
+        }
+        Tried::Failed
+    }
+
+    async fn addresses(
+        &mut self,
+        host: &Host,
+        port: u16,
+    ) -> Result<Vec<SocketAddr>, (FailureClass, String)> {
+        let found = match host {
+            Host::Address(address) => Addresses::from([*address]),
+            Host::Name(name) => self.crawler.resolver.resolve(name).await.map_err(|error| {
+                let class = match error {
+                    ResolveError::NoName => FailureClass::Dns,
+                    ResolveError::TryAgain(_) | ResolveError::Slow(_) => FailureClass::OwnNetwork,
+                };
+                (class, error.to_string())
+            })?,
+        };
+        let mut addresses = Vec::new();
+        let mut blocked = None;
+        for &version in &self.plan.versions {
+            let canonical = found.iter().map(IpAddr::to_canonical);
+            for address in canonical.filter(|&address| IpVersion::of(address) == version) {
+                match self.crawler.guard.vet(address, port) {
+                    Ok(address) => addresses.push(address),
+                    Err(reason) => blocked = Some(reason),
+                }
+            }
+        }
+        match blocked {
+            Some(reason) if addresses.is_empty() => {
+                Err((FailureClass::BlockedAddress, reason.to_string()))
+            }
+            _ => {
+                addresses.truncate(MAX_ADDRESSES);
+                Ok(addresses)
+            }
+        }
+    }
+
+    /// Lists it at one address.
+    async fn target(
+        &mut self,
+        (number, tree): (usize, &ListedTree),
+        url: &BaseUrl,
+        host: &Host,
+        address: SocketAddr,
+        target: &Target,
+    ) -> Result<End, FailureClass> {
+        let left = self.rsync.whole().saturating_sub(self.start.elapsed());
+        if left < Duration::from_secs(1) {
+            self.failed(url, None, FailureClass::Budget, "the time is over");
+            return Err(FailureClass::Budget);
+        }
+        let Some(_listing) = self.crawler.politeness.try_listing(address.ip()) else {
+            self.step(&format!("another mirror at {} is being listed", address.ip()));
+            return Err(FailureClass::Busy);
+        };
+        let _permit = self.crawler.politeness.connection(host, address.ip()).await;
+        self.step(&self.rsync.command_line(target));
+        self.visit.requests = self.visit.requests.saturating_add(1);
+        let mut comparison = Comparison::new(self.manifest, &tree.top);
+        let rsync = self.rsync.clone().within(left);
+        let listing = rsync.list(target, &mut |entry| comparison.add(entry)).await;
+        self.visit.bytes = self.visit.bytes.saturating_add(listing.bytes);
+        let end = match &listing.end {
+            ListingEnd::Whole | ListingEnd::Gaps => End::Complete,
+            ListingEnd::Budget(which) => End::Budget((*which).to_owned()),
+            ListingEnd::Failed { class, detail } => {
+                self.failed(url, Some(address), *class, detail);
+                return Err(*class);
+            }
+        };
+        let extent = match listing.end.extent() {
+            // Nothing of it may be told as missing.
+            None => return Err(FailureClass::RsyncProtocol),
+            Some(extent) => extent,
+        };
+        self.step(&format!(
+            "{} entries, {} of which the primary does not have: {}",
+            listing.entries,
+            comparison.n_extra(),
+            match &listing.end {
+                ListingEnd::Whole => "all is listed".to_owned(),
+                ListingEnd::Gaps => "some directories could not be read".to_owned(),
+                end => format!("{end:?}"),
+            }
+        ));
+        self.seen(url, Some(address), Outcome::Good);
+        let settled = self.plan.settled;
+        let is_wanted = |seen: &DirectorySeen| {
+            let name = &seen.directory;
+            // What holds for a directory holds below it, so its files decide only where nothing is.
+            let is_decided = !comparison.has_below(name) || !comparison.is_there(name);
+            self.scope.covers(name) && tree.serves(name) && is_decided
+        };
+        let mut n_seen = 0_u64;
+        for seen in comparison.report(extent, settled).filter(is_wanted) {
+            n_seen += 1;
+            let is_told = is_lacking(&seen) || self.plan.doubted.contains_key(&seen.directory);
+            if !is_told && self.plan.trees.len() == 1 {
+                continue;
+            }
+            let name = &*seen.directory;
+            let is_missing = !comparison.is_there(name);
+            let file = match (is_lacking(&seen), is_missing) {
+                (false, _) => None,
+                (true, true) => {
+                    let mut files = comparison.lacking_within(name, settled);
+                    files.find_map(|file| confirm::sample(tree, name, file))
+                }
+                (true, false) => {
+                    let mut files = comparison.lacking(name, settled);
+                    files.find_map(|(file, size)| confirm::sample(tree, name, (name, file, size)))
+                }
+            };
+            self.note(Found { tree: number, seen, file, is_missing });
+        }
+        self.tell(number, n_seen, &comparison);
+        Ok(end)
+    }
+
+    /// Of a directory that two trees have, the one counts that has more of it.
+    fn note(&mut self, one: Found) {
+        let n_lacking = |seen: &DirectorySeen| seen.missing.saturating_add(seen.other_size);
+        let known = self.found.get(&one.seen.directory);
+        if known.is_none_or(|known| n_lacking(&one.seen) < n_lacking(&known.seen)) {
+            self.found.insert(one.seen.directory.clone(), one);
+        }
+    }
+
+    /// Names what is missing for those who read along.
+    fn tell(&mut self, tree: usize, n_seen: u64, comparison: &Comparison<'_>) {
+        let found = self.found.values().filter(|one| one.tree == tree && is_lacking(&one.seen));
+        let lacking: Vec<DirectorySeen> = found.map(|one| one.seen.clone()).collect();
+        for seen in lacking.iter().take(MAX_NAMED) {
+            let DirectorySeen { directory, present, missing, other_size, .. } = seen;
+            self.step(&format!(
+                "{directory}: {missing} files are missing, {other_size} have another size, {present} are there"
+            ));
+            for (name, _) in comparison.lacking(directory, self.plan.settled).take(MAX_NAMED) {
+                self.step(&format!("  {directory}/{}", String::from_utf8_lossy(name)));
+            }
+        }
+        self.step(&format!("{} of {n_seen} directories lack something", lacking.len()));
+    }
+}
