@@ -12,7 +12,7 @@ use crate::class::FailureClass;
 use crate::moment::Moment;
 use crate::observation::{Content, Outcome, UrlSeen, Visit};
 use crate::settings::Settings;
-use crate::shared::{ByShared, Shared};
+use crate::shared::{ByShared, Recent, Shared};
 use crate::state::{LastVisit, MirrorState, RouteState, RouteVerdict};
 
 /// Of so many mirrors that have something in common one is visited soon that shows whether it works.
@@ -103,15 +103,7 @@ impl OwnFault {
 pub fn summarize(visit: &Visit, state: &MirrorState, at: Moment) -> LastVisit {
     let over = |shared: Shared| {
         let seen = visit.urls.iter().filter(|seen| shared.covers(&seen.url, seen.version));
-        seen.filter_map(|seen| match &seen.outcome {
-            Outcome::Good => Some(true),
-            Outcome::NotTested | Outcome::NoAddress => None,
-            Outcome::Failed(failure) => {
-                let is_said = failure.class.is_of_mirror() && failure.class != FailureClass::Busy;
-                is_said.then_some(false)
-            }
-        })
-        .reduce(|one, other| one || other)
+        seen.filter_map(is_good).reduce(|one, other| one || other)
     };
     let seen = ByShared {
         v4: over(Shared::V4),
@@ -121,6 +113,25 @@ pub fn summarize(visit: &Visit, state: &MirrorState, at: Moment) -> LastVisit {
         content: content(visit, state),
     };
     LastVisit { at, seen }
+}
+
+/// Whether a URL worked; `None` if nothing is said of it.
+fn is_good(seen: &UrlSeen) -> Option<bool> {
+    match &seen.outcome {
+        Outcome::Good => Some(true),
+        Outcome::NotTested | Outcome::NoAddress => None,
+        Outcome::Failed(failure) => {
+            let is_said = failure.class.is_of_mirror() && failure.class != FailureClass::Busy;
+            is_said.then_some(false)
+        }
+    }
+}
+
+/// Whether something failed in a visit that is of both.
+pub(crate) fn has_failed(visit: &Visit, shared: Shared, version: IpVersion) -> bool {
+    let seen = visit.urls.iter().filter(|seen| seen.version == version);
+    let mut seen = seen.filter(|seen| shared.covers(&seen.url, version));
+    seen.any(|seen| is_good(seen) == Some(false))
 }
 
 /// Whether repositories hold something; `None` if nothing is lost that was there before.
@@ -240,9 +251,7 @@ impl Counts<'_> {
         let mut count = Count::default();
         for state in states.filter(|state| !self.is_long_down(state)) {
             let recent = *state.recents.get(shared);
-            let is_of_scheme = matches!(shared, Shared::Plain | Shared::Tls);
-            let is_said = || self.last_visit(state).is_some_and(|visit| visit.is_good().is_some());
-            let failing = recent.failing.filter(|_| !is_of_scheme || is_said());
+            let failing = self.failing(shared, recent);
             count.last_good = count.last_good.max(recent.good.map(|at| at.credited));
             let Some(tried) = recent.tried else { continue };
             let is_down = self.is_known_down(shared, state);
@@ -264,6 +273,17 @@ impl Counts<'_> {
             }
         }
         count
+    }
+
+    /// Since when something fails. Of a scheme, what fails over a version of IP that is dead for all says nothing.
+    fn failing(&self, shared: Shared, recent: Recent) -> Option<Moment> {
+        match (self.is_v4_dead, self.is_v6_dead) {
+            (false, false) => recent.failing,
+            _ if !shared.is_scheme() => recent.failing,
+            (false, true) => recent.failing_v4,
+            (true, false) => recent.failing_v6,
+            (true, true) => None,
+        }
     }
 
     /// Whether everything of a mirror that shares this has been down for a while.

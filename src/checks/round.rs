@@ -9,7 +9,7 @@ use crate::inventory::Inventory;
 use crate::judge::{Context, judge};
 use crate::moment::Moment;
 use crate::observation::{Tier, Visit};
-use crate::own_fault::{Count, Counts, Fault, OwnFault, is_heard, summarize};
+use crate::own_fault::{Count, Counts, Fault, OwnFault, has_failed, is_heard, summarize};
 use crate::progress::Progress;
 use crate::settings::Settings;
 use crate::shared::{ByShared, Shared};
@@ -82,7 +82,8 @@ impl Register {
             let state = Arc::make_mut(state);
             let summary = summarize(visit, state, now);
             state.last_visit = Some(summary);
-            state.recents.note(now, &summary.seen);
+            let has_failed = |shared, version| has_failed(visit, shared, version);
+            state.recents.note(now, &summary.seen, has_failed);
             let has_failed = Shared::ALL.iter().any(|&of| *summary.seen.get(of) == Some(false));
             has_failures |= has_failed && state.down_since.is_none();
             judged.push((visit, entry, now));

@@ -31,6 +31,10 @@ impl Shared {
         if url.starts_with("https:") { Self::Tls } else { Self::Plain }
     }
 
+    pub(crate) fn is_scheme(self) -> bool {
+        matches!(self, Self::Plain | Self::Tls)
+    }
+
     fn version(version: IpVersion) -> Self {
         match version {
             IpVersion::V4 => Self::V4,
@@ -95,31 +99,63 @@ pub struct Recent {
     pub good: Option<Moment>,
     /// Since when it fails; `None` if it does not.
     pub failing: Option<Moment>,
+    /// Since when a scheme fails over IPv4, if that was tried since it fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failing_v4: Option<Moment>,
+    /// Since when a scheme fails over IPv6, if that was tried since it fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failing_v6: Option<Moment>,
+}
+
+impl Recent {
+    fn failing_over_mut(&mut self, version: IpVersion) -> &mut Option<Moment> {
+        match version {
+            IpVersion::V4 => &mut self.failing_v4,
+            IpVersion::V6 => &mut self.failing_v6,
+        }
+    }
 }
 
 impl Recents {
     /// Brings times back to `credited`, as time has stood still since then.
     pub(crate) fn hold(&mut self, credited: u64) {
         for shared in Shared::ALL {
-            let Recent { tried, good, failing } = self.get_mut(shared);
-            for at in [tried, good, failing].into_iter().flatten() {
+            let Recent { tried, good, failing, failing_v4, failing_v6 } = self.get_mut(shared);
+            for at in [tried, good, failing, failing_v4, failing_v6].into_iter().flatten() {
                 *at = at.held(credited);
             }
         }
     }
 
-    /// Takes in whether something worked in a visit.
-    pub(crate) fn note(&mut self, at: Moment, seen: &ByShared<Option<bool>>) {
+    /// Takes in whether something worked in a visit. `has_failed` says whether a scheme failed over a version of IP.
+    pub(crate) fn note(
+        &mut self,
+        at: Moment,
+        seen: &ByShared<Option<bool>>,
+        has_failed: impl Fn(Shared, IpVersion) -> bool,
+    ) {
         for shared in Shared::ALL {
             let recent = self.get_mut(shared);
             match seen.get(shared) {
                 None => {}
-                Some(true) => *recent = Recent { tried: Some(at), good: Some(at), failing: None },
+                Some(true) => {
+                    *recent = Recent { tried: Some(at), good: Some(at), ..Recent::default() };
+                }
                 Some(false) => {
                     recent.tried = Some(at);
                     recent.failing.get_or_insert(at);
+                    let of_scheme = IpVersion::ALL.into_iter().filter(|_| shared.is_scheme());
+                    for version in of_scheme.filter(|&version| has_failed(shared, version)) {
+                        recent.failing_over_mut(version).get_or_insert(at);
+                    }
                 }
             }
         }
+    }
+
+    /// Whether it is known over which versions of IP a scheme fails.
+    pub(crate) fn names_versions(&self) -> bool {
+        let schemes = [self.plain, self.tls];
+        schemes.iter().any(|recent| recent.failing_v4.is_some() || recent.failing_v6.is_some())
     }
 }

@@ -84,3 +84,66 @@ fn a_clock_that_is_set_back_just_before_an_outage_of_ours_makes_nobody_guilty() 
         }
     }
 }
+
+/// Each visit goes to one tree over IPv4 and to the other one over IPv6, in turn, and half of the mirrors are half a turn
+/// late. The first mirror has https alone.
+#[test]
+fn a_mirror_of_one_scheme_that_dies_while_ipv6_fails_for_all_is_found_by_its_ipv4() {
+    let mut checks = all_good(N_MIRRORS);
+    checks.settings.own_fault_min = 4;
+    let mut changed = inventory();
+    changed.mirrors.get_mut("m0").unwrap().trees.pop();
+    checks.apply(Record::Inventory(changed));
+    let mut n_down_after = |round: u64| {
+        for mirror in 0..N_MIRRORS {
+            let of = |fails| match fails {
+                true => failed(FailureClass::ConnectTimeout),
+                false => Outcome::Good,
+            };
+            let clock = START + round * 4 * MINUTE + mirror as u64;
+            let is_dead = round >= 20 && mirror == 0;
+            let mut visit = visit(mirror, round, clock, of(is_dead), &Content::Hash(hash(2)));
+            for seen in [1, 3] {
+                visit.urls[seen].outcome = of(round >= 10);
+            }
+            if mirror == 0 {
+                visit.urls.truncate(2);
+            } else {
+                let turn = (round as usize + mirror) % 2;
+                visit.urls = vec![visit.urls[turn].clone(), visit.urls[3 - turn].clone()];
+            }
+            checks.apply(Record::Visit(visit));
+        }
+        checks.end_round();
+        n_down(&checks)
+    };
+    assert_eq!((1..20).map(&mut n_down_after).max(), Some(0));
+    assert_eq!((20..23).map(&mut n_down_after).collect::<Vec<_>>(), [0, 0, 1]);
+    assert_eq!((23..100).map(&mut n_down_after).collect::<BTreeSet<_>>(), [1].into());
+}
+
+/// Routes are visited in turn, and mirrors are at different turns.
+#[test]
+fn a_scheme_that_fails_for_all_while_ipv6_does_is_our_own_fault() {
+    let mut checks = all_good(N_MIRRORS);
+    for round in 1..300 {
+        for mirror in 0..N_MIRRORS {
+            let of = |fails| match fails {
+                true => failed(FailureClass::TlsOther),
+                false => Outcome::Good,
+            };
+            let clock = START + round * 4 * MINUTE + mirror as u64;
+            let outcomes = [of(round >= 20), Outcome::Good];
+            let content = Content::Hash(hash(2));
+            let mut visit = visit_trees(mirror, round, clock, outcomes, &content);
+            for seen in [1, 3] {
+                visit.urls[seen].outcome = of(round >= 10);
+            }
+            let turn = (round as usize + mirror) % 4;
+            visit.urls = vec![visit.urls[turn].clone()];
+            checks.apply(Record::Visit(visit));
+        }
+        checks.end_round();
+        assert_eq!(hidden(&checks), [""; 0], "{round}");
+    }
+}

@@ -32,9 +32,9 @@ pub use switches::{MAX_WINDOWS, Maintenance, NotTurned, Pause, Switches, Window}
 
 /// The latest form of states.
 const VERSION: u32 = 2;
-/// The form without what owners ask for and are told. What fits into it is written so, so that a program which knows no
+/// The form without what owners ask for and are told, and without the versions of IP over which schemes fail. What fits into it is written so, so that a program which knows no
 /// other reads it; of another one that says that it is too old, where it would take an unknown field for damage.
-const WITHOUT_OWNERS: u32 = 1;
+const FIRST_VERSION: u32 = 1;
 /// The most bytes of a state, as JSON.
 pub const MAX_STATE: usize = 16 << 20;
 /// The most URLs of a mirror that are kept.
@@ -239,10 +239,11 @@ impl MirrorState {
 
     /// The form that it needs.
     fn version(&self) -> u32 {
-        match self.owner.is_empty() && self.notices.is_empty() && !self.switches.names_owners() {
-            true => WITHOUT_OWNERS,
-            false => VERSION,
-        }
+        let is_first = self.owner.is_empty()
+            && self.notices.is_empty()
+            && !self.switches.names_owners()
+            && !self.recents.names_versions();
+        if is_first { FIRST_VERSION } else { VERSION }
     }
 
     /// Reads what [`Self::to_json`] has written.
@@ -251,7 +252,7 @@ impl MirrorState {
             return Err(StateError::TooLarge(text.len()));
         }
         let read: Read = serde_json::from_str(text)?;
-        if !(WITHOUT_OWNERS..=VERSION).contains(&read.version) {
+        if !(FIRST_VERSION..=VERSION).contains(&read.version) {
             return Err(StateError::Version(read.version));
         }
         Ok(serde_json::from_value(read.state)?)
@@ -409,13 +410,14 @@ mod tests {
         before.switches.pause(Pause { since: 1, note: "x".to_owned() }, false).unwrap();
         before.switches.plan(Window { from: 1, until: 2 }.into(), 0).unwrap();
         assert_eq!(version(&before), 1);
-        let changes: [fn(&mut MirrorState); 6] = [
+        let changes: [fn(&mut MirrorState); 7] = [
             |state| state.owner.asked = Some(1),
             |state| state.check_in(1, None, None),
             |state| state.owner.turn(1).unwrap(),
             |state| state.switches.is_paused_by_owner = true,
             |state| state.switches.maintenance[0].note = "y".to_owned(),
             |state| state.switches.maintenance[0].is_by_owner = true,
+            |state| state.recents.tls.failing_v6 = Some(Moment::default()),
         ];
         for change in changes {
             let mut state = before.clone();
