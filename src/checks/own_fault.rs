@@ -13,7 +13,7 @@ use crate::moment::Moment;
 use crate::observation::{Content, Outcome, UrlSeen, Visit};
 use crate::settings::Settings;
 use crate::shared::{ByShared, Recent, Shared};
-use crate::state::{LastVisit, MirrorState, RouteState, RouteVerdict};
+use crate::state::{LastVisit, MirrorState, RepositoryState, RouteState, RouteVerdict};
 
 /// Of so many mirrors that have something in common one is visited soon that shows whether it works.
 const MANY: usize = 12;
@@ -149,9 +149,7 @@ fn content(visit: &Visit, state: &MirrorState) -> Option<bool> {
                         | FailureClass::Soft404
                 );
                 let known = state.repositories.get(&seen.directory);
-                let was_there = known
-                    .is_some_and(|known| known.hash.is_some() && known.missing_since.is_none());
-                has_lost |= is_absent && was_there;
+                has_lost |= is_absent && known.is_some_and(RepositoryState::is_there);
             }
         }
     }
@@ -260,7 +258,10 @@ impl Counts<'_> {
             }
             count.n_sharing += 1;
             count.n_known += usize::from(self.is_within(tried, turn));
-            if self.is_within(tried, self.settings.retry_max_disabled) {
+            // What is decided to be missing is not looked for any more, and nothing follows from it.
+            let is_decided = shared == Shared::Content
+                && !state.repositories.values().any(RepositoryState::is_there);
+            if !is_decided && self.is_within(tried, self.settings.retry_max_disabled) {
                 count.resting.n_known += 1;
                 count.resting.n_failed += usize::from(failing.is_some());
                 count.resting.failing = count.resting.failing.max(failing.map(|at| at.credited));

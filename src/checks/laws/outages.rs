@@ -147,3 +147,35 @@ fn a_scheme_that_fails_for_all_while_ipv6_does_is_our_own_fault() {
         assert_eq!(hidden(&checks), [""; 0], "{round}");
     }
 }
+
+/// Five of eight mirrors lose their content, which is theirs after a day; an hour later the other three lose it, too.
+#[test]
+fn a_day_that_is_used_up_says_nothing_of_the_next_fault_of_content() {
+    let mut checks = all_good(N_MIRRORS);
+    let end = START + 26 * 3_600;
+    let mut n_missing_after = |clock: u64| {
+        for mirror in 0..N_MIRRORS {
+            let is_lost = clock >= if mirror < 5 { START + 600 } else { end };
+            let content = match is_lost {
+                true => Content::Failed(failure(FailureClass::Missing)),
+                false => Content::Hash(hash(2)),
+            };
+            let visit = visit(mirror, clock, clock + mirror as u64, Outcome::Good, &content);
+            checks.apply(Record::Visit(visit));
+        }
+        checks.end_round();
+        let mut n_missing = [0, 0];
+        for (key, state) in &checks.register.mirrors {
+            let is_missing = state.repositories.values().any(|known| known.missing_since.is_some());
+            n_missing[usize::from(**key >= *"m5")] += usize::from(is_missing);
+        }
+        n_missing
+    };
+    let mut after = |from: u64, until: u64| {
+        (from..until).step_by(300).map(&mut n_missing_after).last().unwrap_or_default()
+    };
+    assert_eq!(after(START + 600, START + 24 * 3_600), [0, 0]);
+    assert_eq!(after(START + 24 * 3_600, end), [5, 0]);
+    assert_eq!(after(end, end + 23 * 3_600), [5, 0]);
+    assert_eq!(after(end + 23 * 3_600, end + 26 * 3_600), [5, 3]);
+}

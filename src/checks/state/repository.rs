@@ -97,6 +97,11 @@ impl Status {
 }
 
 impl RepositoryState {
+    /// Whether it was there, and is not decided to be missing since.
+    pub(crate) fn is_there(&self) -> bool {
+        self.hash.is_some() && self.missing_since.is_none()
+    }
+
     /// Takes in what was seen. `is_trusted` says whether a failure counts.
     pub(crate) fn observe(
         &mut self,
