@@ -82,6 +82,11 @@ impl Allowance {
         (!is_to_come(debt.at, clock) && clock <= until).then_some(until)
     }
 
+    /// Whether as much is owed that the rest is left for confirmations: a death can cost half of what can be owed.
+    pub(crate) fn is_scarce(&self, debt: Debt, clock: u64) -> bool {
+        debt.left(clock) > self.most / 3
+    }
+
     /// Whether a mirror that rests can be asked whether another one has failed by itself.
     pub(crate) fn spares_witness(&self, debt: Debt, clock: u64) -> bool {
         debt.left(clock) < self.most.saturating_add(self.witness / 2)

@@ -22,8 +22,9 @@
 //! - *Requests are bounded by the day* ([`allowance`]), however it fails: at most 400 for 10
 //!   repositories and two URLs, and about 24 more for each further URL. One that goes up and down all day is confirmed at
 //!   regular visits only.
-//! - *A mirror that is down is tried every 25 minutes at least*, so that it comes back soon. Only what the
-//!   checks have switched off after days waits for up to 6 hours.
+//! - *A mirror that is down is tried every 25 minutes at least*, so that it comes back soon. If it has many URLs that
+//!   answer with errors, two of them are tried in turn: all of them would use up the day. Only what the checks have
+//!   switched off after days waits for up to 6 hours.
 //! - *Durations are in credited time* ([`moment`]), so that no jump of the clock ages anything.
 //! - *Faults of our own are looked for by version of IP, by scheme and in content* ([`own_fault`]), as each of these
 //!   can break alone. Of what few mirrors have, a failure does not count until somebody has worked since it began,

@@ -1,10 +1,17 @@
 //! When a mirror that is down is asked whether it is back, and over which routes.
 
+use std::collections::BTreeSet;
+
 use model::families::IpVersion;
 
 use super::{NextVisit, Scheduling, TOGETHER};
+use crate::allowance::Allowance;
 use crate::observation::Tier;
 use crate::state::{RouteState, RouteVerdict};
+
+/// So many routes are tried at once of a mirror that owes much: errors of these, asked a second time, are paid for until the
+/// next try. A mirror comes back as a whole, as a rule.
+const SCARCE: usize = 2;
 
 /// What is down of a mirror.
 type Down<'a> = (&'a String, IpVersion, &'a RouteState);
@@ -21,7 +28,7 @@ impl<'a> Scheduling<'a> {
     }
 
     /// Probes of a mirror that is down: half of its routes in turn, as it is down as a whole, and so it comes back, but each
-    /// URL every time. Once one works, all of them.
+    /// URL every time, unless much is owed. Once one works, all of them.
     pub(super) fn comeback(&self) -> Option<NextVisit> {
         self.state.down_since?;
         let mut down: Vec<Down<'a>> = self
@@ -60,10 +67,14 @@ impl<'a> Scheduling<'a> {
         })
     }
 
-    /// Half of some routes, the ones that were tried the longest time ago, but at least one of each URL; of the versions of
-    /// IP about as many.
+    /// Half of some routes, the ones that were tried the longest time ago, but at least one of each URL, unless there are
+    /// many and much is owed; of the versions of IP about as many.
     fn half(&self, mut routes: Vec<Down<'a>>) -> Vec<Down<'a>> {
-        let most = routes.len().div_ceil(2);
+        let urls: BTreeSet<&String> = routes.iter().map(|&(url, ..)| url).collect();
+        let most = routes.len().div_ceil(2).max(urls.len());
+        let allowance = Allowance::new(self.entry, self.settings);
+        let is_scarce = allowance.is_scarce(self.state.debt, self.now);
+        let most = if is_scarce { most.min(SCARCE) } else { most };
         let mut chosen: Vec<Down<'a>> = Vec::new();
         loop {
             let n_with =
@@ -73,9 +84,7 @@ impl<'a> Scheduling<'a> {
                 (n_of_url, self.past(route.tried.clock), n_with(&|of| of.1 == version), n)
             });
             match next.min() {
-                Some((n_of_url, .., n)) if n_of_url == 0 || chosen.len() < most => {
-                    chosen.push(routes.remove(n));
-                }
+                Some((.., n)) if chosen.len() < most => chosen.push(routes.remove(n)),
                 _ => return chosen,
             }
         }

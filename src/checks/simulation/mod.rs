@@ -25,7 +25,7 @@ use run::{
     BACK, BACK_AGAIN, BACK_OURS, CAUGHT_UP, DEAD, DEAD_AGAIN, DEAD_OURS, DROPPED, GARBAGE, HIDDEN,
     REQUESTS, SHORT, STALE, Simulation,
 };
-use world::{HOUR, Incident, Kind, MINUTE, Site};
+use world::{DAY, HOUR, Incident, Kind, MINUTE, Site};
 
 /// The figures that hold everywhere: the least number of values, and what the worst one may be.
 ///
@@ -126,6 +126,37 @@ fn a_mirror_that_flaps_leaves_others_enough_for_bearing_witness() {
     }
     let wanted = [(DEAD, 10, 25), (BACK, 10, 40), (REQUESTS, 10, 400), (DROPPED, 0, 0)];
     assert_eq!(figures.check("3 mirrors, one flapping", &wanted), NONE);
+}
+
+/// Mirrors of ten URLs, half of them of https, which answer with errors for hours.
+#[test]
+fn mirrors_of_many_urls_are_back_soon_after_long_errors() {
+    let mut figures = Figures::default();
+    for has_v6 in [false, true] {
+        let mut site = Site::new(20, 30);
+        for (n, mirror) in site.mirrors.iter_mut().enumerate() {
+            let url = |of: usize| {
+                let scheme = if of.is_multiple_of(2) { "https" } else { "http" };
+                format!("{scheme}://m{n}-{of}.example/")
+            };
+            *mirror = ((0..10).map(url).collect(), has_v6);
+        }
+        let mut simulation = Simulation::new(site, 1).with(figures);
+        simulation.world.own.clear();
+        for (n, mirror) in (0..).zip(&mut simulation.world.mirrors) {
+            let of = |day: u64| {
+                let from = day * DAY + n * HOUR;
+                let until = from + (6 + 2 * n) * HOUR + n * 7 * MINUTE;
+                Incident { kind: Kind::Broken, from, until, repository: 0 }
+            };
+            mirror.incidents = if n % 4 == 0 { vec![of(1), of(4)] } else { Vec::new() };
+        }
+        simulation.run(8);
+        figures = simulation.figures;
+    }
+    // 400, and 24 for each of the other eight URLs.
+    let wanted = [(DEAD, 10, 25), (BACK, 10, 40), (REQUESTS, 10, 592), (DROPPED, 0, 0)];
+    assert_eq!(figures.check("20 mirrors of ten URLs", &wanted), NONE);
 }
 
 /// Sites of 20 mirrors, of which so many have IPv6.
