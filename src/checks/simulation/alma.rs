@@ -42,6 +42,7 @@ pub(super) fn site(n_days: u64) -> Option<Site> {
         repositories: (0..n_repositories).map(|n| format!("linux/{n}/os/repodata")).collect(),
         n_days,
         is_one_by_one: false,
+        is_sampled: false,
     })
 }
 

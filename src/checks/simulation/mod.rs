@@ -22,8 +22,8 @@ mod world;
 
 use figures::Figures;
 use run::{
-    BACK, BACK_AGAIN, BACK_OURS, CAUGHT_UP, DEAD, DEAD_AGAIN, DEAD_OURS, DROPPED, GARBAGE, HIDDEN,
-    REQUESTS, SHORT, STALE, Simulation,
+    BACK, BACK_AGAIN, BACK_OURS, CAUGHT_UP, DEAD, DEAD_AGAIN, DEAD_OURS, DROPPED, FILLED, GARBAGE,
+    HIDDEN, HOLES, REQUESTS, SHORT, STALE, Simulation,
 };
 use world::{DAY, HOUR, Incident, Kind, MINUTE, Site};
 
@@ -126,6 +126,31 @@ fn a_mirror_that_flaps_leaves_others_enough_for_bearing_witness() {
     }
     let wanted = [(DEAD, 10, 25), (BACK, 10, 40), (REQUESTS, 10, 400), (DROPPED, 0, 0)];
     assert_eq!(figures.check("3 mirrors, one flapping", &wanted), NONE);
+}
+
+/// Mirrors of which files are sampled once a day. Every second one lacks each second file of a directory for days.
+#[test]
+fn mirrors_that_lack_files_are_out_of_that_directory_and_no_others() {
+    let site = Site { is_sampled: true, ..Site::new(20, 30) };
+    let mut simulation = Simulation::new(site, 1);
+    for (n, mirror) in (0..).zip(&mut simulation.world.mirrors).filter(|(n, _)| n % 2 == 0) {
+        let of = |day: u64| {
+            let from = day * DAY + n * HOUR;
+            let until = from + 6 * DAY;
+            Incident { kind: Kind::Holes, from, until, repository: n as usize / 2 }
+        };
+        mirror.incidents = vec![of(2), of(16)];
+    }
+    simulation.run(30);
+    let days = |n: u64| n * DAY / MINUTE;
+    let wanted = [
+        (HOLES, 20, days(4)),
+        (FILLED, 20, days(2)),
+        (REQUESTS, 10, 420),
+        (DROPPED, 0, 0),
+        (HIDDEN, 0, 0),
+    ];
+    assert_eq!(simulation.figures.check("20 mirrors whose files are sampled", &wanted), NONE);
 }
 
 /// Mirrors of ten URLs, half of them of https, which answer with errors for hours.

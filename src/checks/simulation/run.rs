@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use fastrand::Rng;
 
 use super::figures::Figures;
-use super::world::{DAY, HOUR, Incident, Kind, MINUTE, Mirror, Site, World};
+use super::world::{DAY, HOUR, IMAGES, Incident, Kind, MINUTE, Mirror, Site, World};
 use crate::findings::Standing;
 use crate::history::History;
 use crate::inventory::{Inventory, repository_of};
@@ -266,6 +266,19 @@ impl Simulation {
                     }
                 }
             }
+            Kind::Holes => {
+                let known = state.directories.get(IMAGES[repository]);
+                let is_out =
+                    known.is_some_and(|one| one.is_incomplete_at(view.now(), view.settings));
+                if is_out && t < until && !watch.is_found {
+                    watch.is_found = true;
+                    figures.add(HOLES, minutes(from));
+                }
+                if t >= until && !is_out && watch.is_found && !watch.is_over {
+                    watch.is_over = true;
+                    figures.add(FILLED, minutes(until));
+                }
+            }
             _ => {}
         }
     }
@@ -314,6 +327,7 @@ impl Simulation {
         let mut n_listed = vec![0; self.world.repositories.len()];
         let rest = |one: &Incident| match one.kind {
             Kind::Restart => 0,
+            Kind::Holes => 3 * DAY,
             _ if self.world.is_ours(one.from, one.until + 2 * HOUR) => 2 * DAY,
             _ => 2 * HOUR + 30 * MINUTE,
         };
@@ -340,6 +354,9 @@ impl Simulation {
                     Some(format!("{url}: {:?}", found.hidden.as_ref()?))
                 }),
             );
+            let lacks =
+                |&&name: &&&str| matches!(found.directories.get(name), Some(Standing::Hidden(_)));
+            faults.extend(IMAGES.iter().filter(lacks).map(|name| format!("{name} is out")));
             for (n_listed, repodata) in n_listed.iter_mut().zip(&self.world.repositories) {
                 let standing = found.directories.get(repository_of(repodata));
                 let is_out = matches!(standing, Some(Standing::Hidden(_)));
@@ -380,6 +397,8 @@ pub(super) const BACK_AGAIN: &str = "recovered after a day of flapping: minutes"
 pub(super) const BACK_OURS: &str = "recovered at a fault of ours: minutes after it";
 pub(super) const GARBAGE: &str = "garbage: minutes until it is out";
 pub(super) const STALE: &str = "stale: minutes until it is out";
+pub(super) const HOLES: &str = "files missing: minutes until it is out";
+pub(super) const FILLED: &str = "files are there again: minutes until it is back";
 pub(super) const CAUGHT_UP: &str = "caught up: minutes until it is listed as current";
 pub(super) const REQUESTS: &str = "requests to a mirror in a day";
 pub(super) const DROPPED: &str = "good mirrors that were dropped";

@@ -6,7 +6,9 @@ use model::families::IpVersion;
 use crate::class::FailureClass;
 use crate::history::{PrimaryScan, PrimaryVersion};
 use crate::inventory::{Entry, Inventory, Tree};
-use crate::observation::{Content, End, Failure, Outcome, RepositorySeen, Tier, UrlSeen, Visit};
+use crate::observation::{
+    Content, DirectorySeen, End, Failure, Outcome, RepositorySeen, Tier, UrlSeen, Visit,
+};
 use crate::schedule::NextVisit;
 
 pub(super) const MINUTE: u64 = 60;
@@ -16,6 +18,21 @@ pub(super) const DAY: u64 = 86_400;
 const START: u64 = 1_800_000_000;
 /// How long metalinks offer a version that was replaced.
 const OFFERED: u64 = 4 * DAY;
+/// The directories of which files are sampled.
+pub(super) const IMAGES: [&str; 10] = [
+    "linux/images/0",
+    "linux/images/1",
+    "linux/images/2",
+    "linux/images/3",
+    "linux/images/4",
+    "linux/images/5",
+    "linux/images/6",
+    "linux/images/7",
+    "linux/images/8",
+    "linux/images/9",
+];
+/// How many files of each are looked for.
+const SAMPLES: usize = 2;
 /// A visit ends after so many failures in a row.
 const FAILURES_IN_A_ROW: usize = 3;
 
@@ -42,6 +59,8 @@ pub(super) enum Kind {
     Frozen,
     /// Every answer is an error, for five minutes of every ten.
     Flapping,
+    /// Of one directory with images each second file is not there.
+    Holes,
 }
 
 /// What happens to a mirror, in seconds since the start.
@@ -111,6 +130,8 @@ pub(super) struct Site {
     pub(super) n_days: u64,
     /// Whether only one mirror at a time has an incident.
     pub(super) is_one_by_one: bool,
+    /// Whether files of mirrors are sampled.
+    pub(super) is_sampled: bool,
 }
 
 impl Site {
@@ -122,6 +143,7 @@ impl Site {
             repositories: (0..10).map(|n| format!("linux/{n}/os/repodata")).collect(),
             n_days,
             is_one_by_one: false,
+            is_sampled: false,
         }
     }
 }
@@ -135,6 +157,7 @@ pub(super) struct World {
     pub(super) own: Vec<(Own, (u64, u64))>,
     /// From when on the clock is off, by how many seconds.
     jumps: Vec<(u64, i64)>,
+    is_sampled: bool,
 }
 
 impl World {
@@ -190,7 +213,8 @@ impl World {
                 }
             }
         }
-        Self { mirrors, repositories: site.repositories, pushes, hashes, own, jumps }
+        let Site { repositories, is_sampled, .. } = site;
+        Self { mirrors, repositories, pushes, hashes, own, jumps, is_sampled }
     }
 
     fn offset(&self, t: u64) -> i64 {
@@ -311,7 +335,11 @@ impl World {
         for (url, version) in &next.routes {
             let failed = self.failure(mirror, url, *version, t);
             let failed = failed.map(|class| Failure::new(class, url.as_str(), "it failed"));
-            let n_asked = if next.tier == Tier::Hash { next.repositories.len() } else { 1 };
+            let n_asked = match next.tier {
+                Tier::Hash => next.repositories.len(),
+                Tier::Sample => SAMPLES * IMAGES.len(),
+                Tier::Probe | Tier::Listing => 1,
+            };
             let (outcome, n_requests) = match &failed {
                 _ if *version == IpVersion::V6 && !mirror.has_v6 => (Outcome::NoAddress, 0),
                 None => (Outcome::Good, n_asked),
@@ -322,6 +350,9 @@ impl World {
             };
             visit.requests += u32::try_from(n_requests).unwrap();
             let is_good = outcome == Outcome::Good;
+            if next.tier == Tier::Sample && is_good {
+                visit.directories = samples(mirror, t);
+            }
             visit.urls.push(UrlSeen {
                 url: url.clone(),
                 version: *version,
@@ -365,11 +396,29 @@ impl World {
                 repositories: self.repositories.clone(),
                 directories: vec!["linux".into()],
             }],
+            is_sampled: self.is_sampled,
             ..Entry::default()
         };
         let mirrors = self.mirrors.iter().map(|mirror| (mirror.key.clone(), entry(mirror)));
         Inventory { mirrors: mirrors.collect() }
     }
+}
+
+/// What is seen of files that are drawn at random.
+fn samples(mirror: &Mirror, t: u64) -> Vec<DirectorySeen> {
+    let mut rng = Rng::with_seed(t);
+    let holes = mirror.incident(t).filter(|one| one.kind == Kind::Holes).map(|one| one.repository);
+    let of = |(n, directory): (usize, &&str)| {
+        let n_missing = (0..SAMPLES).filter(|_| rng.bool() && holes == Some(n)).count();
+        DirectorySeen {
+            directory: (*directory).to_owned(),
+            present: (SAMPLES - n_missing) as u64,
+            missing: n_missing as u64,
+            other_size: 0,
+            is_whole: false,
+        }
+    };
+    IMAGES.iter().enumerate().map(of).collect()
 }
 
 /// Adds an incident from `from` on, and returns the earliest time of the next one.
