@@ -196,14 +196,15 @@ impl Simulation {
         match kind {
             _ if is_alone => {}
             Kind::Dead | Kind::Broken => {
+                let name = match is_begin_timely {
+                    false => DEAD_OURS,
+                    true if has_flapped => DEAD_AGAIN,
+                    true => DEAD,
+                };
+                let begin = self.world.ours_until(from);
                 if is_hidden && !watch.is_found && t < until {
                     watch.is_found = true;
-                    let name = match is_begin_timely {
-                        false => DEAD_OURS,
-                        true if has_flapped => DEAD_AGAIN,
-                        true => DEAD,
-                    };
-                    let took = minutes(self.world.ours_until(from));
+                    let took = minutes(begin);
                     figures.add(name, took);
                     if name == DEAD && took > 25 || name == DEAD_OURS && took > 60 {
                         figures.add_example(name, format!("{took} {}", mirror.recent(t)));
@@ -213,9 +214,8 @@ impl Simulation {
                     figures
                         .add_fault(DROPPED, format!("{} {why:?}, after {incident:?}", mirror.key));
                 }
-                let name = if has_flapped { DEAD_AGAIN } else { DEAD };
                 let most = if has_flapped { 4 * HOUR } else { HOUR };
-                if !watch.is_found && t > from + most && t < until && is_begin_timely {
+                if !watch.is_found && t > begin + most && t < until {
                     watch.is_found = true;
                     figures.add(name, 10_000);
                     figures.add_example(name, format!("never {}", mirror.recent(t)));
