@@ -22,7 +22,7 @@
 //! not been written to for an hour ([`ABANDONED`]), if it has permission.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -243,14 +243,18 @@ impl<'a> Names<'a> {
     /// not disturb a writer.
     fn remove_abandoned(&self) {
         let Ok(entries) = fs::read_dir(self.folder) else { return };
-        for entry in entries.flatten().filter(|entry| self.is_temporary(&entry.file_name())) {
-            let Ok(meta) = entry.metadata() else { continue };
-            // A link has the age of its file, so its writer may still be at work.
-            let is_only_name = meta.nlink() == 1;
+        let temporary = entries.flatten().filter(|entry| self.is_temporary(&entry.file_name()));
+        let found: Vec<_> =
+            temporary.filter_map(|entry| Some((entry.path(), entry.metadata().ok()?))).collect();
+        for (path, meta) in &found {
+            // A link has the age of its file, so its writer may still be at work, unless all names of the file are
+            // temporary: several writers were killed.
+            let is_same = |other: &Metadata| (other.dev(), other.ino()) == (meta.dev(), meta.ino());
+            let n_names = found.iter().filter(|(_, other)| is_same(other)).count();
             let age = meta.modified().map(|at| SystemTime::now().duration_since(at));
             let is_old = age.is_ok_and(|age| age.is_ok_and(|age| age >= ABANDONED));
-            if is_only_name && is_old {
-                let _ = fs::remove_file(entry.path());
+            if u64::try_from(n_names).is_ok_and(|n| n == meta.nlink()) && is_old {
+                let _ = fs::remove_file(path);
             }
         }
     }
@@ -325,6 +329,29 @@ mod tests {
         let new = NewFile::write_tagged(&path("f"), b"new", "7-3").expect("a write");
         new.replace().expect("a rename");
         assert_eq!(fs::read_to_string(path("f")).expect("a file"), "new");
+    }
+
+    #[test]
+    fn what_several_killed_writers_have_linked_is_removed_when_it_is_old() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = |name: &str| folder.path().join(name);
+        let make_old = |name: &str| {
+            fs::write(path(name), name).expect("a write");
+            let file = File::options().write(true).open(path(name)).expect("a file");
+            file.set_modified(SystemTime::now() - 2 * ABANDONED).expect("its age");
+        };
+        let link = |from: &str, to: &str| fs::hard_link(path(from), path(to)).expect("a link");
+        make_old(".f.0123456789abcde0.tmp");
+        link(".f.0123456789abcde0.tmp", ".f.0123456789abcde1.tmp");
+        // Of the file that is in use: a writer may be about to rename them.
+        make_old("f");
+        link("f", ".f.0123456789abcde2.tmp");
+        link("f", ".f.0123456789abcde3.tmp");
+        drop(NewFile::write(&path("f"), b"new").expect("a write"));
+        let names = fs::read_dir(folder.path()).expect("a folder").flatten();
+        let mut names: Vec<_> = names.map(|entry| entry.file_name()).collect();
+        names.sort();
+        assert_eq!(names, [".f.0123456789abcde2.tmp", ".f.0123456789abcde3.tmp", "f"]);
     }
 
     #[test]
