@@ -31,9 +31,12 @@ pub use route::{Probe, RouteState, RouteVerdict, Trust};
 pub use switches::{MAX_WINDOWS, Maintenance, NotTurned, Pause, Switches, Window};
 
 /// The latest form of states.
-const VERSION: u32 = 2;
-/// The form without what owners ask for and are told, and without the versions of IP over which schemes fail. What fits into it is written so, so that a program which knows no
-/// other reads it; of another one that says that it is too old, where it would take an unknown field for damage.
+const VERSION: u32 = 3;
+/// The form without the versions of IP over which schemes fail.
+const WITHOUT_VERSIONS: u32 = 2;
+/// The form without what owners ask for and are told, either. What fits into an earlier form is written so, so that a
+/// program which knows no other reads it; of a later one that says that it is too old, where it would take an unknown
+/// field for damage.
 const FIRST_VERSION: u32 = 1;
 /// The most bytes of a state, as JSON.
 pub const MAX_STATE: usize = 16 << 20;
@@ -239,11 +242,13 @@ impl MirrorState {
 
     /// The form that it needs.
     fn version(&self) -> u32 {
-        let is_first = self.owner.is_empty()
-            && self.notices.is_empty()
-            && !self.switches.names_owners()
-            && !self.recents.names_versions();
-        if is_first { FIRST_VERSION } else { VERSION }
+        let names_owners =
+            !self.owner.is_empty() || !self.notices.is_empty() || self.switches.names_owners();
+        match (self.recents.names_versions(), names_owners) {
+            (true, _) => VERSION,
+            (false, true) => WITHOUT_VERSIONS,
+            (false, false) => FIRST_VERSION,
+        }
     }
 
     /// Reads what [`Self::to_json`] has written.
@@ -388,17 +393,17 @@ mod tests {
         state.repositories.insert("9/repodata".into(), RepositoryState::default());
         let text = state.to_json().unwrap();
         assert_eq!(MirrorState::from_json(&text).unwrap(), state);
-        for other in [0, 3] {
+        for other in [0, VERSION + 1] {
             let other = text.replace("\"version\":1", &format!("\"version\":{other}"));
             let error = MirrorState::from_json(&other).unwrap_err();
             assert!(matches!(error, StateError::Version(_)), "{error}");
-            assert!(error.to_string().ends_with("this program reads versions up to 2"), "{error}");
+            assert!(error.to_string().ends_with("this program reads versions up to 3"), "{error}");
         }
         let unknown = text.replace("\"n_busy\"", "\"n_bus\"");
         assert!(MirrorState::from_json(&unknown).is_err());
     }
 
-    /// A program that knows version 1 only refuses fields that it does not know: it must not get that far.
+    /// A program that knows earlier versions only refuses fields that it does not know: it must not get that far.
     #[test]
     fn what_only_this_form_has_makes_its_version() {
         let version = |state: &MirrorState| {
@@ -410,14 +415,13 @@ mod tests {
         before.switches.pause(Pause { since: 1, note: "x".to_owned() }, false).unwrap();
         before.switches.plan(Window { from: 1, until: 2 }.into(), 0).unwrap();
         assert_eq!(version(&before), 1);
-        let changes: [fn(&mut MirrorState); 7] = [
+        let changes: [fn(&mut MirrorState); 6] = [
             |state| state.owner.asked = Some(1),
             |state| state.check_in(1, None, None),
             |state| state.owner.turn(1).unwrap(),
             |state| state.switches.is_paused_by_owner = true,
             |state| state.switches.maintenance[0].note = "y".to_owned(),
             |state| state.switches.maintenance[0].is_by_owner = true,
-            |state| state.recents.tls.failing_v6 = Some(Moment::default()),
         ];
         for change in changes {
             let mut state = before.clone();
@@ -428,6 +432,8 @@ mod tests {
         let mut state = before;
         state.notices.update("a", &[condition], Moment::default(), &Rules::default());
         assert_eq!(version(&state), 2);
+        state.recents.tls.failing_v6 = Some(Moment::default());
+        assert_eq!(version(&state), 3);
     }
 
     #[test]
