@@ -74,6 +74,11 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "mirrorlistd mirror visit berlin --catalog catalog.toml --index primary.index --json > visits.jsonl",
         VISITS,
     ),
+    (
+        "checks.md",
+        "mirrorlistd mirror visit berlin --tier listing --config /etc/mirrorlistd/mirrorlistd.toml",
+        "tests/rsync/visits.rs lists a mirror of a real server",
+    ),
     ("checks.md", "mirrorlistd mirror replay visits.jsonl", VISITS),
     ("checks.md", "mirrorlistd mirror list --hidden", SWEEPS),
     ("checks.md", "mirrorlistd mirror show berlin", SWEEPS),

@@ -40,7 +40,8 @@ fn visit(lacks_over_http: &[&str], options: &[&str]) -> (i32, String, String) {
     let mirror = Tree::new(IMAGES.into_iter().filter(|(name, _)| *name != "9/images/b.iso"));
     let address = mirror.serve();
     let contents = [0; 9];
-    let paths = IMAGES.map(|(name, size)| (format!("/pub/{name}"), size as usize));
+    let paths =
+        IMAGES.map(|(name, size)| (format!("/pub/{name}"), usize::try_from(size).expect("small")));
     let files =
         paths.iter().filter(|(path, _)| !lacks_over_http.iter().any(|no| path.ends_with(no)));
     let files: Vec<(&str, &[u8])> =

@@ -109,7 +109,7 @@ fn a_mirror_of_one_scheme_that_dies_while_ipv6_fails_for_all_is_found_by_its_ipv
             if mirror == 0 {
                 visit.urls.truncate(2);
             } else {
-                let turn = (round as usize + mirror) % 2;
+                let turn = usize::from((round + mirror as u64) % 2 == 1);
                 visit.urls = vec![visit.urls[turn].clone(), visit.urls[3 - turn].clone()];
             }
             checks.apply(Record::Visit(visit));
@@ -139,8 +139,9 @@ fn a_scheme_that_fails_for_all_while_ipv6_does_is_our_own_fault() {
             for seen in [1, 3] {
                 visit.urls[seen].outcome = of(round >= 10);
             }
-            let turn = (round as usize + mirror) % 4;
-            visit.urls = vec![visit.urls[turn].clone()];
+            visit.urls.rotate_left(usize::try_from(round % 4).unwrap());
+            visit.urls.rotate_left(mirror % 4);
+            visit.urls.truncate(1);
             checks.apply(Record::Visit(visit));
         }
         checks.end_round();

@@ -124,16 +124,17 @@ impl<'m> Comparison<'m> {
         self.manifest.below(directory).next().is_some()
     }
 
-    /// A file that was looked for in a directory or below it and is not there with the right size: the name of its
-    /// directory, its own, and its size.
+    /// A file of a directory and one of each below it that was looked for and is not there with the right size: the
+    /// name of its directory, its own, and its size.
     pub fn lacking_within<'a>(
         &'a self,
         directory: &'a str,
         settled: u64,
     ) -> impl Iterator<Item = (&'a str, &'a [u8], u64)> {
         let all = std::iter::once(directory).chain(self.manifest.below(directory));
-        all.flat_map(move |name| {
-            self.lacking(name, settled).map(move |(file, size)| (name, file, size))
+        all.filter_map(move |name| {
+            let (file, size) = self.lacking(name, settled).next()?;
+            Some((name, file, size))
         })
     }
 

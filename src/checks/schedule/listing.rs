@@ -46,8 +46,13 @@ pub fn next_listing(
         false => settings.listing_interval,
     };
     let next = scheduling.files(Tier::Listing, state.listed, interval)?;
+    // One that comes too soon would not count: intervals vary a little.
+    let earliest = match scheduling.has_doubted_files() {
+        true => scheduling.after(state.listed.clock, interval),
+        false => 0,
+    };
     // It need not wait after another visit: where these are rare, each sweep makes one.
-    Some(NextVisit { at: next.at.max(scheduling.busy_until()), ..next })
+    Some(NextVisit { at: next.at.max(scheduling.busy_until()).max(earliest), ..next })
 }
 
 impl Scheduling<'_> {
@@ -103,6 +108,13 @@ mod tests {
         let settings = Settings { jitter_percent: 0, ..Settings::default() };
         let (history, progress) = (History::default(), Progress::default());
         let next = next_listing("a", state, &entry, &history, &progress, &settings, NOW)?;
+        if state.directories.values().any(|known| known.n_incomplete > 0) {
+            for jitter_percent in [20, 50] {
+                let settings = Settings { jitter_percent, ..Settings::default() };
+                let varied = next_listing("a", state, &entry, &history, &progress, &settings, NOW);
+                assert_eq!(varied.map(|varied| varied.at), Some(next.at), "it is not too soon");
+            }
+        }
         assert_eq!((next.tier, next.routes.len()), (Tier::Listing, 1));
         assert_eq!(next.routes.first().map(|(_, version)| *version), Some(IpVersion::V4));
         Some(next.at)

@@ -133,11 +133,12 @@ fn a_mirror_that_flaps_leaves_others_enough_for_bearing_witness() {
 fn mirrors_that_lack_files_are_out_of_that_directory_and_no_others() {
     let site = Site { is_sampled: true, ..Site::new(20, 30) };
     let mut simulation = Simulation::new(site, 1);
-    for (n, mirror) in (0..).zip(&mut simulation.world.mirrors).filter(|(n, _)| n % 2 == 0) {
+    let every_second = simulation.world.mirrors.iter_mut().step_by(2);
+    for ((repository, n), mirror) in (0..).zip((0..).step_by(2)).zip(every_second) {
         let of = |day: u64| {
             let from = day * DAY + n * HOUR;
             let until = from + 6 * DAY;
-            Incident { kind: Kind::Holes, from, until, repository: n as usize / 2 }
+            Incident { kind: Kind::Holes, from, until, repository }
         };
         mirror.incidents = vec![of(2), of(16)];
     }

@@ -95,7 +95,14 @@ fn primary(args: &VisitArgs) -> Result<Option<TreeSource>, (u8, String)> {
         (Some(tree), _) => Ok(Some(TreeSource::Tree(tree.clone()))),
         (None, Some(file)) => Ok(Some(TreeSource::RsyncListing(file.clone()))),
         (None, None) => {
-            resolve_tree(args.file.config.as_deref()).map_err(|error| (USAGE, error.to_string()))
+            let named = resolve_tree(args.file.config.as_deref());
+            let named = named.map_err(|error| (USAGE, error.to_string()))?;
+            let missing = || {
+                let text = "a listing is compared with the primary: name its tree (`--tree`), or a file with its \
+                            listing (`--rsync-listing`)";
+                (USAGE, text.to_owned())
+            };
+            named.map(Some).ok_or_else(missing)
         }
     }
 }

@@ -17,7 +17,7 @@ use model::ids::{DirectoryId, HostId};
 use model::path::is_within;
 use model::url::Protocol;
 use visits::plan;
-use visits::rsync::visit::ListedTree;
+use visits::rsync::plan::ListedTree;
 
 use super::profile::{Profile, profiles};
 use super::samples::{NEW, REPOMD, Samples};
@@ -98,7 +98,13 @@ impl Expected {
         }
         let mut left_out = BTreeMap::new();
         for (key, trees) in &mut mirrors {
-            parts::exclude(trees);
+            let tops: Vec<Vec<String>> =
+                trees.iter().map(|tree| tree.directories.clone()).collect();
+            for (number, tree) in trees.iter_mut().enumerate() {
+                let others = tops.iter().enumerate().filter(|(other, _)| *other != number);
+                let others = others.flat_map(|(_, tops)| tops);
+                parts::exclude(&mut tree.listed, &tree.directories, others);
+            }
             let n = cut(trees);
             if n > 0 {
                 left_out.insert(key.clone(), n);

@@ -30,7 +30,7 @@ use store::Store;
 use store::operations::mirror::{FindFact, FindMirror, MirrorVersions, ReadMirrors};
 use store::record::Fact;
 use visits::plan;
-use visits::rsync::visit::Doubt;
+use visits::rsync::plan::Doubt;
 
 use super::expected::{Expected, FileLooks, Tree};
 use crate::aside::{NoThread, aside};

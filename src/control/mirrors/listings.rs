@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use checks::observation::{Tier, Visit};
 use tasks::{Failure, Run};
-use visits::rsync::visit::{Doubt, ListedTree, ListingPlan};
+use visits::rsync::plan::{Doubt, ListedTree, ListingPlan};
 
 use super::checker::Checker;
 use super::known::Known;

@@ -19,7 +19,7 @@ use visits::own_versions::{self, WELL_KNOWN};
 use visits::plan::{self, Hints, Plan};
 use visits::redirect::RedirectPolicy;
 use visits::request::UserAgent;
-use visits::rsync::visit::ListingPlan;
+use visits::rsync::plan::ListingPlan;
 use visits::rsync::{self, Rsync};
 use visits::trace::Trace;
 
@@ -160,11 +160,7 @@ async fn list(
     scope: &Scope,
     trace: &mut dyn Trace,
 ) -> Result<Visit, String> {
-    let Some(primary) = primary else {
-        return Err("a listing is compared with the primary: name its tree (`--tree`), or a file with its listing \
-                    (`--rsync-listing`)"
-            .to_owned());
-    };
+    let primary = primary.ok_or("no primary is named to compare a listing with")?;
     if plan.trees.is_empty() {
         let mirror = &plan.mirror;
         return Err(format!(

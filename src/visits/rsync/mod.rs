@@ -32,6 +32,7 @@ mod end;
 mod run;
 mod listing;
 mod confirm;
+pub mod plan;
 pub mod visit;
 
 pub use command::{Limits, Options};

@@ -1,26 +1,25 @@
 //! A visit that lists a mirror by rsync, and compares what it has with a manifest of the primary.
 //!
-//! What is not there is asked for over HTTP at the end ([`confirm`](super::confirm)). The record names URLs of rsync
+//! What is not there is asked for over HTTP at the end (`confirm`). The record names URLs of rsync
 //! alone, which no verdict on routes is about. One connection is open at a time, and it counts among those that all
 //! visits may have to a host.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use checks::class::FailureClass;
-use checks::listing::{Comparison, Manifest, Scope};
+use checks::listing::{Comparison, Extent, Manifest, Scope};
 use checks::observation::{DirectorySeen, End, Failure, Outcome, Tier, UrlSeen, Visit};
 use checks::state::MAX_DIRECTORIES;
 use model::base_url::BaseUrl;
 use model::families::IpVersion;
-use model::path::is_within;
 use tokio::time::Instant;
 
-use super::confirm::{self, Found};
+use super::confirm::{self, Confirmed, Found};
+use super::plan::{ListedTree, ListingPlan};
 use super::{ListingEnd, Rsync, Target};
 use crate::crawler::Crawler;
-use crate::redirect::RedirectPolicy;
 use crate::resolve::{Addresses, ResolveError};
 use crate::target::{Host, host_and_port};
 use crate::trace::{self, Trace};
@@ -31,66 +30,6 @@ const MAX_URLS: usize = 2;
 const MAX_ADDRESSES: usize = 2;
 /// So many directories that lack something are named for those who read along, and so many files of each.
 const MAX_NAMED: usize = 10;
-
-/// What a visit lists.
-#[derive(Clone, Debug)]
-pub struct ListingPlan {
-    /// The key of the mirror, as text.
-    pub mirror: String,
-    /// The round that the visit belongs to.
-    pub round: u64,
-    /// When it begins, in seconds since 1970.
-    pub started: u64,
-    /// Whether somebody has asked for it.
-    pub is_asked: bool,
-    /// What is listed, one after the other.
-    pub trees: Vec<ListedTree>,
-    /// The directories that lacked something at the last look. Of others that lack nothing, nothing is recorded.
-    pub doubted: BTreeMap<String, Doubt>,
-    /// Which redirects are followed where a file is asked for over HTTP.
-    pub redirects: RedirectPolicy,
-    /// The versions of IP that we have, the one to use first in front.
-    pub versions: Vec<IpVersion>,
-    /// What the primary has had as it is since then, in seconds since 1970, must be there.
-    pub settled: u64,
-}
-
-/// What is held of a directory that lacked something at the last look.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Doubt {
-    /// It was the first look that missed something.
-    First,
-    /// It counts as incomplete.
-    Certain,
-}
-
-/// A part of the tree that a mirror serves below the same base URLs.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ListedTree {
-    /// The base URLs of rsync, in the order in which they are tried.
-    pub urls: Vec<BaseUrl>,
-    /// The base URLs of HTTP(S), which clients use.
-    pub http: Vec<BaseUrl>,
-    /// The full name of the directory that is listed.
-    pub top: String,
-    /// Its path below each base URL.
-    pub path: String,
-    /// The directories below which the mirror carries everything.
-    pub carried: Vec<String>,
-    /// Those within them that other base URLs of the mirror serve.
-    pub excluded: Vec<String>,
-}
-
-impl ListedTree {
-    /// Whether a directory is served by these URLs: what names it most narrowly does.
-    fn serves(&self, directory: &str) -> bool {
-        let depth = |tops: &[String]| {
-            tops.iter().filter(|top| is_within(directory, top)).map(String::len).max()
-        };
-        depth(&self.carried)
-            .is_some_and(|own| depth(&self.excluded).is_none_or(|other| other <= own))
-    }
-}
 
 /// What has come of trying one URL.
 enum Tried {
@@ -127,20 +66,37 @@ impl Crawler {
             repositories: Vec::new(),
             directories: Vec::new(),
         };
-        let found = BTreeMap::new();
-        let mut lister =
-            Lister { crawler: self, rsync, plan, manifest, scope, trace, start, visit, found };
+        let (found, listed) = (BTreeMap::new(), Vec::new());
+        let mut lister = Lister {
+            crawler: self,
+            rsync,
+            plan,
+            manifest,
+            scope,
+            trace,
+            start,
+            visit,
+            found,
+            listed,
+        };
         lister.visit.end = lister.run().await;
         let found = std::mem::take(&mut lister.found).into_values();
         let (lacking, mut whole): (Vec<_>, Vec<_>) = found.partition(|one| is_lacking(&one.seen));
         whole.retain(|one| plan.doubted.contains_key(&one.seen.directory));
-        let confirmed = match lister.visit.end {
-            End::Busy(_) => Vec::new(),
-            _ => lister.confirm(lacking).await,
-        };
+        let open = still_open(plan, &lister.listed, &lacking);
         let mut visit = lister.visit;
-        visit.directories.extend(confirmed);
+        let Confirmed { directories, requests, bytes, end } =
+            confirm::confirm(self, plan, lacking, lister.trace, start).await;
+        visit.directories = directories;
+        visit.requests = visit.requests.saturating_add(requests);
+        visit.bytes = visit.bytes.saturating_add(bytes);
+        if let End::Busy(_) = end {
+            visit.end = end;
+        }
         visit.directories.extend(whole.into_iter().map(|one| one.seen));
+        let told: BTreeSet<&str> = visit.directories.iter().map(|seen| &*seen.directory).collect();
+        let open: Vec<&String> = open.into_iter().filter(|name| !told.contains(&***name)).collect();
+        visit.directories.extend(open.into_iter().map(|name| unseen(name)));
         visit.directories.truncate(MAX_DIRECTORIES);
         visit.millis = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
         visit
@@ -148,18 +104,42 @@ impl Crawler {
 }
 
 /// A visit under way.
-pub(super) struct Lister<'v> {
-    pub(super) crawler: &'v Crawler,
+struct Lister<'v> {
+    crawler: &'v Crawler,
     rsync: &'v Rsync,
-    pub(super) plan: &'v ListingPlan,
+    plan: &'v ListingPlan,
     manifest: &'v Manifest,
     scope: &'v Scope,
-    pub(super) trace: &'v mut dyn Trace,
+    trace: &'v mut dyn Trace,
     start: Instant,
-    pub(super) visit: Visit,
+    visit: Visit,
     /// What was seen of directories, by name: those that lack something, and those that were in doubt; all where
     /// several trees may have them.
     found: BTreeMap<String, Found>,
+    /// The places of the trees that were listed to their end.
+    listed: Vec<usize>,
+}
+
+/// The directories in doubt on which this visit decides nothing by itself: they lack something, or their tree was not
+/// listed.
+fn still_open<'p>(
+    plan: &'p ListingPlan,
+    listed: &[usize],
+    lacking: &[Found],
+) -> BTreeSet<&'p String> {
+    let lacking: BTreeSet<&str> = lacking.iter().map(|one| &*one.seen.directory).collect();
+    let is_listed = |name: &str| {
+        let mut trees = listed.iter().filter_map(|&number| plan.trees.get(number));
+        trees.any(|tree| tree.serves(name))
+    };
+    let is_open = |name: &&String| lacking.contains(&***name) || !is_listed(name);
+    plan.doubted.keys().filter(is_open).collect()
+}
+
+/// Of a directory nothing was seen, and what was in doubt stays so.
+fn unseen(directory: &str) -> DirectorySeen {
+    let directory = directory.to_owned();
+    DirectorySeen { directory, present: 0, missing: 0, other_size: 0, is_whole: false }
 }
 
 fn is_lacking(seen: &DirectorySeen) -> bool {
@@ -184,7 +164,7 @@ impl Lister<'_> {
         end
     }
 
-    pub(super) fn step(&mut self, text: &str) {
+    fn step(&mut self, text: &str) {
         trace::step(self.trace, self.start, text);
     }
 
@@ -336,33 +316,43 @@ impl Lister<'_> {
         ));
         self.seen(url, Some(address), Outcome::Good);
         let settled = self.plan.settled;
+        if extent != Extent::Cut {
+            self.listed.push(number);
+        }
         let is_wanted = |seen: &DirectorySeen| {
-            let name = &seen.directory;
-            // What holds for a directory holds below it, so its files decide only where nothing is.
-            let is_decided = !comparison.has_below(name) || !comparison.is_there(name);
-            self.scope.covers(name) && tree.serves(name) && is_decided
+            self.scope.covers(&seen.directory) && tree.serves(&seen.directory)
         };
         let mut n_seen = 0_u64;
-        for seen in comparison.report(extent, settled).filter(is_wanted) {
+        for mut seen in comparison.report(extent, settled).filter(is_wanted) {
             n_seen += 1;
-            let is_told = is_lacking(&seen) || self.plan.doubted.contains_key(&seen.directory);
-            if !is_told && self.plan.trees.len() == 1 {
+            let name = &*seen.directory;
+            let (is_there, has_below) = (comparison.is_there(name), comparison.has_below(name));
+            // What holds for a directory holds below it, so its files decide only where nothing is.
+            let is_good = is_there && (has_below || !is_lacking(&seen));
+            // Others may rightly have what is below.
+            let is_left_out = !is_there && tree.leaves_out_below(name);
+            let is_told = !is_good || self.plan.doubted.contains_key(name);
+            if is_left_out || (!is_told && self.plan.trees.len() == 1) {
                 continue;
             }
-            let name = &*seen.directory;
-            let is_missing = !comparison.is_there(name);
-            let file = match (is_lacking(&seen), is_missing) {
-                (false, _) => None,
-                (true, true) => {
-                    let mut files = comparison.lacking_within(name, settled);
-                    files.find_map(|file| confirm::sample(tree, name, file))
-                }
-                (true, false) => {
-                    let mut files = comparison.lacking(name, settled);
-                    files.find_map(|(file, size)| confirm::sample(tree, name, (name, file, size)))
+            if is_good {
+                let present = seen.present.max(1);
+                seen = DirectorySeen { present, missing: 0, other_size: 0, is_whole: true, ..seen };
+                self.note(Found { tree: number, seen, files: Vec::new(), is_missing: false });
+                continue;
+            }
+            let files = match is_there {
+                true => comparison
+                    .lacking(name, settled)
+                    .find_map(|(file, size)| confirm::sample(tree, name, (name, file, size)))
+                    .into_iter()
+                    .collect(),
+                false => {
+                    let files = comparison.lacking_within(name, settled);
+                    confirm::spread(files.filter_map(|file| confirm::sample(tree, name, file)))
                 }
             };
-            self.note(Found { tree: number, seen, file, is_missing });
+            self.note(Found { tree: number, seen, files, is_missing: !is_there });
         }
         self.tell(number, n_seen, &comparison);
         Ok(end)

@@ -6,9 +6,7 @@ use std::collections::BTreeMap;
 use catalog::records::Directory;
 use model::base_url::BaseUrl;
 use model::path::is_within;
-use visits::rsync::visit::ListedTree;
-
-use super::Tree;
+use visits::rsync::plan::ListedTree;
 
 /// What is listed below these URLs of rsync, which serve the same as those of HTTP. `carried` are the directories below which the mirror has everything.
 pub(super) fn listed<'c>(
@@ -40,17 +38,16 @@ pub(super) fn listed<'c>(
     parts.collect()
 }
 
-/// Leaves to each tree of a mirror what it serves itself: others may serve parts of it.
-pub(super) fn exclude(trees: &mut [Tree]) {
-    let tops: Vec<Vec<String>> = trees.iter().map(|tree| tree.directories.clone()).collect();
-    for (number, tree) in trees.iter_mut().enumerate() {
-        let others = tops.iter().enumerate().filter(|(other, _)| *other != number);
-        let others = others.flat_map(|(_, tops)| tops);
-        let inner = others
-            .filter(|top| tree.directories.iter().any(|own| own != *top && is_within(top, own)));
-        let excluded: Vec<String> = inner.cloned().collect();
-        tree.listed.iter_mut().for_each(|listed| listed.excluded.clone_from(&excluded));
-    }
+/// Leaves to a tree, which has everything below its `own` directories, what it serves itself: `others` serve what they
+/// name more narrowly.
+pub(super) fn exclude<'o>(
+    listed: &mut [ListedTree],
+    own: &[String],
+    others: impl Iterator<Item = &'o String>,
+) {
+    let is_inner = |top: &&String| own.iter().any(|own| own != *top && is_within(top, own));
+    let excluded: Vec<String> = others.filter(is_inner).cloned().collect();
+    listed.iter_mut().for_each(|listed| listed.excluded.clone_from(&excluded));
 }
 
 /// The full name of the directory that a base URL leads to, below which a directory has that path.
@@ -94,6 +91,23 @@ mod tests {
         ] {
             assert_eq!(base_of(name, subpath), expected, "{name} {subpath}");
         }
+    }
+
+    #[test]
+    fn what_others_name_more_narrowly_is_theirs() {
+        let texts = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let tree = ListedTree {
+            urls: Vec::new(),
+            http: Vec::new(),
+            top: "pub".into(),
+            path: String::new(),
+            carried: texts(&["pub"]),
+            excluded: Vec::new(),
+        };
+        let mut listed = [tree];
+        let others = texts(&["pub/alt", "pub", "public", "other"]);
+        exclude(&mut listed, &texts(&["pub"]), others.iter());
+        assert_eq!(listed[0].excluded, ["pub/alt"]);
     }
 
     #[test]

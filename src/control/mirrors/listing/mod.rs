@@ -1,8 +1,8 @@
 //! Listings of mirrors by rsync, which go on beside sweeps.
 //!
 //! A listing takes up to 15 minutes, and a sweep is judged within minutes. So a sweep begins those that are due, a
-//! few at once, and the next one records those that have ended. Each has a thread of its own ([`thread`]). What mirrors
-//! should have stands in a [`primary`] manifest. A listing that has failed on our side, or that the mirror was too busy
+//! few at once, and the next one records those that have ended. Each has a thread of its own (`thread`). What mirrors
+//! should have stands in a manifest of the primary. A listing that has failed on our side, or that the mirror was too busy
 //! for, is tried again after an hour if it took less than a minute; another one that did not list all after a day.
 //! Nothing else follows from that. Listings that go on when a sweep is stopped are ended, and are due again.
 
@@ -17,7 +17,7 @@ use checks::observation::{End, Outcome, Visit};
 use tokio::task::JoinSet;
 use visits::Crawler;
 use visits::rsync::Rsync;
-use visits::rsync::visit::ListingPlan;
+use visits::rsync::plan::ListingPlan;
 
 use primary::{Primary, Wanted};
 

@@ -66,6 +66,12 @@ const PACKAGES: Packages = Packages {
 
 /// A site of which all mirrors have rsync; `None` where that cannot be tested.
 async fn site() -> Option<Site> {
+    site_of(None).await
+}
+
+/// The same, with other files of the primary below the folder of the image and beside it, which all mirrors have by
+/// rsync.
+async fn site_of(below: Option<&str>) -> Option<Site> {
     static OUTCOME: OnceLock<Outcome> = OnceLock::new();
     if !PACKAGES.are_there(&OUTCOME) {
         return None;
@@ -79,6 +85,11 @@ async fn site() -> Option<Site> {
         if !LACKING.contains(&key) {
             fs::write(images.join("CHECKSUM"), image::CHECKSUMS).unwrap();
         }
+        for folder in [path("tree/9/images"), images] {
+            for file in below.into_iter().flat_map(|below| [below, "../docs/README"]) {
+                put(&folder, file);
+            }
+        }
         let address = match key {
             "paris" => {
                 listen(key, |mut client| drop(std::io::copy(&mut client, &mut std::io::sink())))
@@ -89,6 +100,10 @@ async fn site() -> Option<Site> {
         catalog = catalog.replace(&http, &format!("{http}, \"rsync://{address}/pub\""));
     }
     fs::write(path("catalog.toml"), catalog).unwrap();
+    let tree = scan::TreeSource::Tree(path("tree"));
+    let usual = scan::Options::usual(Duration::from_secs(86_400), false);
+    let scanned = scan::scan(&tree, None, &usual, &scan::Progress::default()).unwrap();
+    fs::write(path("index"), scanned.index.encode().unwrap()).unwrap();
     let limits = RsyncLimits {
         connect: Duration::from_secs(1),
         idle: Duration::from_secs(1),
@@ -106,6 +121,12 @@ async fn site() -> Option<Site> {
     crawler.guard = Guard { allow_private_targets: true };
     site.checker.crawling = Arc::new(Crawling::new(crawler, vec![IpVersion::V4]));
     Some(site)
+}
+
+fn put(images: &Path, below: &str) {
+    let file = images.join(below);
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file, image::CHECKSUMS).unwrap();
 }
 
 impl Site {
@@ -159,6 +180,22 @@ async fn a_mirror_that_lacks_files_is_left_out_of_their_directory() {
     // One whole listing brings it back.
     let images = site.folder.path().join("mirrors/lima/9/images");
     fs::write(images.join("CHECKSUM"), image::CHECKSUMS).unwrap();
+    site.list_for(26).await;
+    assert_eq!(site.without_images(), [""; 0]);
+}
+
+/// What holds for a directory holds below it, so of one with others below it only counts whether it is there.
+#[tokio::test(start_paused = true)]
+async fn a_directory_with_others_below_is_out_while_it_is_not_there() {
+    let Some(site) = site_of(Some("deep/CHECKSUM")).await else { return };
+    let images = site.folder.path().join("mirrors/lima/9/images");
+    fs::remove_dir_all(&images).unwrap();
+    site.list_for(1).await;
+    site.now.fetch_add(2 * 86_400, Ordering::Relaxed);
+    site.list_for(7).await;
+    assert_eq!(site.without_images(), ["lima"], "Oslo lacks a file of it, and has what is below");
+    // It comes back, and lacks the same file as Oslo.
+    put(&images, "deep/CHECKSUM");
     site.list_for(26).await;
     assert_eq!(site.without_images(), [""; 0]);
 }
