@@ -58,6 +58,25 @@ impl Connection {
     }
 }
 
+/// How large the answer to each request is, with another path than it names.
+pub(crate) fn sizes_of<'r>(
+    address: SocketAddr,
+    path: &str,
+    requests: impl Iterator<Item = &'r (String, String)>,
+) -> Result<Vec<usize>> {
+    let mut connection = Connection::open(address)?;
+    let mut sizes = Vec::new();
+    for (target, client) in requests {
+        let query = target.split_once('?').map_or("", |(_, query)| query);
+        let answer = connection.ask(&format!("{path}?{query}"), client)?;
+        if answer.status != 200 {
+            return Err(format!("{target} for {client} has status {}", answer.status).into());
+        }
+        sizes.push(answer.body_bytes);
+    }
+    Ok(sizes)
+}
+
 /// How large the answers to all requests are.
 pub(crate) struct Sizes {
     pub(crate) mean: f64,
@@ -73,16 +92,7 @@ pub(crate) fn measure_sizes(
     path: &str,
     requests: &[(String, String)],
 ) -> Result<Sizes> {
-    let mut connection = Connection::open(address)?;
-    let mut sizes = Vec::with_capacity(requests.len());
-    for (target, client) in requests {
-        let query = target.split_once('?').map_or("", |(_, query)| query);
-        let answer = connection.ask(&format!("{path}?{query}"), client)?;
-        if answer.status != 200 {
-            return Err(format!("{target} for {client} has status {}", answer.status).into());
-        }
-        sizes.push(answer.body_bytes);
-    }
+    let mut sizes = sizes_of(address, path, requests.iter())?;
     sizes.sort_unstable();
     let at = |share: usize| sizes.get(sizes.len() * share / 100).copied().unwrap_or(0);
     let total: usize = sizes.iter().sum();

@@ -72,7 +72,13 @@ struct Options {
 enum Role {
     /// Be the constant server.
     #[command(hide = true)]
-    Constant { port: u16, size: usize },
+    Constant {
+        port: u16,
+        size: usize,
+        /// A file with sizes that the answers have in turn, one a line
+        #[arg(long)]
+        sizes: Option<PathBuf>,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -86,6 +92,8 @@ enum Part {
     Scan,
     /// Requests per second, latency, CPU per request.
     Load,
+    /// Where the time of a request goes: user and kernel, faults, huge pages, system calls.
+    Split,
     /// Worst request over new connections.
     Ab,
     /// Memory in service and while reloading.
@@ -123,7 +131,8 @@ fn is_interrupted() -> bool {
 fn main() -> ExitCode {
     let options = Options::parse();
     let outcome = match options.role {
-        Some(Role::Constant { port, size }) => constant::serve(port, size),
+        Some(Role::Constant { port, size, sizes: None }) => constant::serve(port, &[size]),
+        Some(Role::Constant { port, sizes: Some(file), .. }) => serve_sizes(port, &file),
         // `cargo test --benches` runs benches without it, and must not take ten minutes.
         None if !options.bench => Ok(()),
         None => measure(&options),
@@ -135,6 +144,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn serve_sizes(port: u16, file: &Path) -> Result<()> {
+    let text = fs::read_to_string(file)?;
+    let sizes: std::result::Result<Vec<usize>, _> = text.lines().map(str::parse).collect();
+    constant::serve(port, &sizes?)
 }
 
 type Measure<'a> = fn(&Bench<'a>, &mut Report) -> Result<()>;
@@ -160,11 +175,12 @@ fn measure(options: &Options) -> Result<()> {
     let mut report = Report::default();
     let bench = Bench::prepare(work.path(), &effort, options.quick)?;
 
-    let parts: [(Part, &'static str, Measure<'_>); 11] = [
+    let parts: [(Part, &'static str, Measure<'_>); 12] = [
         (Part::Micro, "micro benches", Bench::micro),
         (Part::Start, "compile and start", Bench::start),
         (Part::Scan, "scan", Bench::scan),
         (Part::Load, "load", Bench::load),
+        (Part::Split, "split", Bench::split),
         (Part::Ab, "ab", Bench::ab),
         (Part::Memory, "memory", Bench::memory),
         (Part::Reload, "reload", Bench::reload),

@@ -3,6 +3,7 @@
 mod change;
 mod queues;
 mod scale;
+mod split;
 
 use std::fmt::Write as _;
 use std::fs;

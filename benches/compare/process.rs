@@ -63,19 +63,46 @@ impl Process {
 
     /// User and system time of the process and of its children that still run (nginx's workers).
     pub(crate) fn cpu(&self) -> Result<Duration> {
-        let own = self.0.id();
-        let mut total = cpu_of(own)?.1;
+        let Times { user, system, .. } = self.times()?;
+        Ok(user + system)
+    }
+
+    /// The same by kind, and faults of pages.
+    pub(crate) fn times(&self) -> Result<Times> {
+        let mut total = Times::of(self.0.id())?;
+        for child in self.children()? {
+            // It may have ended meanwhile.
+            if let Ok(times) = Times::of(child) {
+                total.user += times.user;
+                total.system += times.system;
+                total.faults += times.faults;
+            }
+        }
+        Ok(total)
+    }
+
+    /// Megabytes of anonymous memory, and how much of them lies in huge pages.
+    pub(crate) fn huge_pages(&self) -> Result<(f64, f64)> {
+        let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.0.id()))?;
+        let field = |name: &str| -> Result<f64> {
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            let kilobytes = line.and_then(|line| line.split_ascii_whitespace().next());
+            Ok(kilobytes.ok_or_else(|| format!("/proc has no {name}"))?.parse::<f64>()? / 1e3)
+        };
+        Ok((field("Anonymous:")?, field("AnonHugePages:")?))
+    }
+
+    fn children(&self) -> Result<Vec<u32>> {
+        let mut children = Vec::new();
         for entry in fs::read_dir("/proc")? {
             let name = entry?.file_name();
             let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
             // A process that has just ended is nobody's child here.
-            if let Ok((parent, time)) = cpu_of(pid)
-                && parent == own
-            {
-                total += time;
+            if cpu_of(pid).is_ok_and(|(parent, _)| parent == self.0.id()) {
+                children.push(pid);
             }
         }
-        Ok(total)
+        Ok(children)
     }
 
     /// Bytes of memory: resident now, and at most since the last [`Self::reset_peak`].
@@ -133,6 +160,56 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// What a process has used.
+pub(crate) struct Times {
+    pub(crate) user: Duration,
+    pub(crate) system: Duration,
+    /// Minor faults of pages.
+    pub(crate) faults: f64,
+}
+
+impl Times {
+    fn of(pid: u32) -> Result<Self> {
+        let fields = stat(&pid.to_string())?;
+        Ok(Self {
+            user: TICK * u32::try_from(fields.ticks(11)?)?,
+            system: TICK * u32::try_from(fields.ticks(12)?)?,
+            faults: fields.ticks(7)? as f64,
+        })
+    }
+}
+
+/// How often a process makes each system call meanwhile.
+pub(crate) fn system_calls<R>(
+    process: &Process,
+    work: impl FnOnce() -> Result<R>,
+) -> Result<(Vec<(String, f64)>, R)> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("calls");
+    let mut strace = command("strace");
+    strace.args(["-f", "-c", "-qq", "-o"]).arg(&file);
+    let children = process.children()?;
+    for pid in std::iter::once(process.0.id()).chain(children) {
+        strace.args(["-p", &pid.to_string()]);
+    }
+    let strace = Process::start(strace.stdout(Stdio::null()).stderr(Stdio::null()))?;
+    sleep(Duration::from_millis(500));
+    let done = work()?;
+    // It prints its table at an interrupt.
+    strace.signal(Signal::INT)?;
+    sleep(Duration::from_millis(500));
+    drop(strace);
+    let text = fs::read_to_string(&file)?;
+    let calls = text.lines().filter_map(|line| {
+        let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        let n = words.get(3)?.parse().ok()?;
+        words.first()?.parse::<f64>().ok()?;
+        let name = *words.last()?;
+        (name != "total").then(|| (name.to_owned(), n))
+    });
+    Ok((calls.collect(), done))
 }
 
 #[derive(Clone, Copy)]

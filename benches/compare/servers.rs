@@ -152,9 +152,21 @@ http {{
 
 /// Starts the constant hyper server of this program with a body of `size` bytes.
 pub(crate) fn constant(size: usize) -> Result<Server> {
+    of_ourselves(&[size.to_string()])
+}
+
+/// Starts the same server with answers of these sizes in turn.
+pub(crate) fn varied(sizes: &[usize], work: &Path) -> Result<Server> {
+    let file = work.join("sizes");
+    let lines: Vec<String> = sizes.iter().map(usize::to_string).collect();
+    fs::write(&file, lines.join("\n"))?;
+    of_ourselves(&["0".to_owned(), "--sizes".to_owned(), file.display().to_string()])
+}
+
+fn of_ourselves(arguments: &[String]) -> Result<Server> {
     let address = free_address()?;
     let mut constant = command(std::env::current_exe()?);
-    constant.args(["constant", &address.port().to_string(), &size.to_string()]);
+    constant.args(["constant", &address.port().to_string()]).args(arguments);
     constant.stdout(Stdio::null());
     let server = Server { process: Process::start(&mut constant)?, address, stderr: None };
     server.wait_until_up()?;
