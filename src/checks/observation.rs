@@ -175,6 +175,13 @@ pub struct DirectorySeen {
     pub is_whole: bool,
 }
 
+impl DirectorySeen {
+    /// How many files are missing or have another size.
+    pub fn n_lacking(&self) -> u64 {
+        self.missing.saturating_add(self.other_size)
+    }
+}
+
 impl Failure {
     /// A failure; the detail is brought onto one line, and both texts are cut.
     pub fn new(class: FailureClass, url: impl Into<String>, detail: &str) -> Self {
@@ -202,9 +209,7 @@ impl Visit {
         if has_failed {
             return self.requests;
         }
-        let files = |seen: &DirectorySeen| {
-            seen.present.saturating_add(seen.missing).saturating_add(seen.other_size)
-        };
+        let files = |seen: &DirectorySeen| seen.present.saturating_add(seen.n_lacking());
         let n_files: u64 = self.directories.iter().map(files).fold(0, u64::saturating_add);
         let n_others = u64::try_from(self.urls.len() + self.repositories.len()).unwrap_or(u64::MAX);
         self.requests.min(u32::try_from(n_files.saturating_add(n_others)).unwrap_or(u32::MAX))

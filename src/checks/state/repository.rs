@@ -230,7 +230,7 @@ impl DirectoryState {
         is_trusted: bool,
         settings: &Settings,
     ) {
-        let n_missing = seen.missing.saturating_add(seen.other_size);
+        let n_missing = seen.n_lacking();
         let n_files = seen.present.saturating_add(n_missing);
         if n_files == 0 || (n_missing > 0 && !is_trusted) {
             return;
@@ -262,7 +262,7 @@ impl DirectoryState {
     /// [`BETWEEN_LISTINGS`] after the first, so that the primary was listed anew meanwhile.
     pub(crate) fn may_be_looked_at(&self, seen: &DirectorySeen, begin: Moment, now: u64) -> bool {
         let is_second = self.n_incomplete > 0 && !self.is_incomplete;
-        let misses = seen.missing > 0 || seen.other_size > 0;
+        let misses = seen.n_lacking() > 0;
         let is_soon = begin.clock < self.checked.clock.saturating_add(BETWEEN_LISTINGS);
         !is_second || !misses || !is_soon || is_to_come(self.checked.clock, now)
     }

@@ -34,12 +34,6 @@ pub(super) struct Found {
     pub(super) is_missing: bool,
 }
 
-impl Found {
-    fn n_lacking(&self) -> u64 {
-        self.seen.missing.saturating_add(self.seen.other_size)
-    }
-}
-
 /// A file of a directory, or of one below it, as it is asked for where the directory is meant.
 pub(super) fn sample(
     tree: &ListedTree,
@@ -158,7 +152,7 @@ fn choose(mut found: Vec<Found>, plan: &ListingPlan) -> (Vec<Found>, Vec<Found>)
     }
     let rest = certain.split_off(certain.len().min(MAX_CERTAIN));
     asked.sort_by(|one, other| {
-        let key = |one: &Found| (doubt(one).is_none(), u64::MAX - one.n_lacking());
+        let key = |one: &Found| (doubt(one).is_none(), u64::MAX - one.seen.n_lacking());
         (key(one), &one.seen.directory).cmp(&(key(other), &other.seen.directory))
     });
     asked.truncate(MAX_ASKED - certain.len());

@@ -143,7 +143,7 @@ fn unseen(directory: &str) -> DirectorySeen {
 }
 
 fn is_lacking(seen: &DirectorySeen) -> bool {
-    seen.missing > 0 || seen.other_size > 0
+    seen.n_lacking() > 0
 }
 
 impl Lister<'_> {
@@ -360,9 +360,8 @@ impl Lister<'_> {
 
     /// Of a directory that two trees have, the one counts that has more of it.
     fn note(&mut self, one: Found) {
-        let n_lacking = |seen: &DirectorySeen| seen.missing.saturating_add(seen.other_size);
         let known = self.found.get(&one.seen.directory);
-        if known.is_none_or(|known| n_lacking(&one.seen) < n_lacking(&known.seen)) {
+        if known.is_none_or(|known| one.seen.n_lacking() < known.seen.n_lacking()) {
             self.found.insert(one.seen.directory.clone(), one);
         }
     }
