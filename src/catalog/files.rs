@@ -30,7 +30,7 @@ const LAST_SECOND: u64 = 253_402_300_799;
 const LARGEST: u64 = i64::MAX as u64;
 
 /// Files of a directory by name, and where they were first read.
-type Files = (Origin, BTreeMap<String, (Vec<Version>, VersionOrder)>);
+type Files = (Origin, BTreeMap<String, File>);
 
 /// Adds the files to the directories; records of one file are joined. `created` is the time of the data.
 pub(super) fn collect(
@@ -63,33 +63,35 @@ pub(super) fn collect(
         }
         let (_, by_name) =
             files.entry(directory).or_insert_with(|| (origin.clone(), BTreeMap::new()));
-        for File { name: file_name, versions, order } in value {
-            let value = format_args!("{name}/{file_name}");
-            if let Some(problem) = find_name_trouble(&file_name) {
+        for file in value {
+            let value = format_args!("{name}/{}", file.name);
+            if let Some(problem) = find_name_trouble(&file.name) {
                 report.skipped(origin, problem, value);
-            } else if versions.is_empty() {
+            } else if file.versions.is_empty() {
                 report.skipped(origin, "file without details, skipped", value);
-            } else if let Some((known, known_order)) = by_name.get_mut(&file_name) {
+            } else if let Some(known) = by_name.get_mut(&file.name) {
                 report.mended(origin, "file occurs twice, versions joined", value);
-                known.extend(versions);
-                if order == VersionOrder::ByTime {
-                    *known_order = order;
+                known.versions.extend(file.versions);
+                if file.order == VersionOrder::ByTime {
+                    known.order = file.order;
                 }
+                // Which of them was replaced when is not known of all together.
+                known.changed = None;
             } else {
-                by_name.insert(file_name, (versions, order));
+                by_name.insert(file.name.clone(), file);
             }
         }
     }
     for (directory, (origin, by_name)) in files {
         let Some(directory) = directories.get_mut(directory) else { continue };
-        for (file_name, (mut versions, order)) in by_name {
-            let name = format_args!("{}/{file_name}", directory.name);
-            let mut review = Review { origin: &origin, name, created, order, report };
-            review.put_in_order(&mut versions);
-            if file_name == "repomd.xml" {
-                review.look_at_index(&versions);
+        for mut file in by_name.into_values() {
+            let name = format_args!("{}/{}", directory.name, file.name);
+            let mut review = Review { origin: &origin, name, created, order: file.order, report };
+            review.put_in_order(&mut file.versions);
+            if file.name == "repomd.xml" {
+                review.look_at_index(&file.versions);
             }
-            directory.files.push(File { name: file_name, versions, order });
+            directory.files.push(file);
         }
     }
 }

@@ -160,6 +160,9 @@ pub struct File {
     pub versions: Vec<Version>,
     /// Which of the versions is the current one, where the file is read.
     pub order: VersionOrder,
+    /// When a scan found the current version in place of another one, in seconds since 1970; `None` if the source does
+    /// not say it, or no other one is known any more.
+    pub changed: Option<u64>,
 }
 
 /// How a source orders the versions of a file.

@@ -66,7 +66,7 @@ pub struct History {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Repository {
-    /// When a scan found the current version first, if it knew one before. In seconds since 1970.
+    /// When a scan found the current version first, if one before it is known. In seconds since 1970.
     changed: Option<u64>,
     /// The current version first, if there is one, then those that were replaced, the last one first.
     versions: Vec<Known>,
@@ -120,6 +120,18 @@ impl History {
             if !versions.is_empty() {
                 let known = self.repositories.entry(directory.clone()).or_default();
                 known.absorb(versions, scan.scanned, settings);
+            }
+        }
+    }
+
+    /// Takes in when scans found the current versions in place of others, by the directory that holds `repomd.xml`. It
+    /// is news of repositories of which no change was seen: several scans may have gone before the first one that was
+    /// given to [`Self::absorb`].
+    pub fn absorb_changes(&mut self, changes: &BTreeMap<String, u64>) {
+        for (repodata, &at) in changes {
+            let known = self.repositories.get_mut(repodata);
+            if let Some(known) = known.filter(|known| known.current().is_some()) {
+                known.changed.get_or_insert(at.min(self.scanned));
             }
         }
     }
@@ -238,6 +250,23 @@ mod tests {
         let later = 200 + Settings::default().history_keep;
         history.absorb(&scan(later, &[("b", None)]), &Settings::default());
         assert_eq!(history.find("9/repodata", "a"), Age::NeverSeen);
+    }
+
+    #[test]
+    fn a_change_before_the_first_scan_that_was_given_is_known_if_somebody_says_when() {
+        let changes = |at| BTreeMap::from([("9/repodata".to_owned(), at), ("8".to_owned(), at)]);
+        let mut known = history(&[scan(200, &[("b", None), ("a", Some(3))])]);
+        assert_eq!(known.changed("9/repodata"), None);
+        known.absorb_changes(&changes(150));
+        assert_eq!((known.changed("9/repodata"), known.changed("8")), (Some(150), None));
+        // What was seen counts.
+        known.absorb(&scan(300, &[("c", None), ("b", Some(200))]), &Settings::default());
+        known.absorb_changes(&changes(250));
+        assert_eq!(known.changed("9/repodata"), Some(300));
+        // Nothing is current.
+        let mut withdrawn = history(&[scan(200, &[("a", Some(200))])]);
+        withdrawn.absorb_changes(&changes(150));
+        assert_eq!(withdrawn.changed("9/repodata"), None);
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! When a mirror has got a version is when a visit has seen it there first, so curves are late by up to the time
 //! between two looks at a repository ([`Settings::hash_interval`](crate::settings::Settings)). Once the primary or a
 //! mirror changes again, states do not tell any more who had the version before: so [`Propagation`] keeps a point for
-//! each time that has passed after a change. A point is made once, soon after its time, and stays.
+//! each time that has passed after a change. A point is made once, soon after its time, and stays. Of a change that is
+//! older than the visits nobody knows how it has spread, so it is left out.
 
 use std::collections::BTreeMap;
 
@@ -213,7 +214,10 @@ impl Propagation {
         self.0.retain(|repodata, _| taken.contains_key(repodata));
         let now = view.now().clock;
         for (repodata, taken) in taken {
-            let Some(at) = view.history.changed(repodata) else { continue };
+            let Some(at) = view.history.changed(repodata).filter(|&at| is_followed(at, view))
+            else {
+                continue;
+            };
             if !self.0.contains_key(repodata) && self.0.len() >= MAX_REPOSITORIES {
                 continue;
             }
@@ -231,6 +235,16 @@ impl Propagation {
             last.points.extend(ends.take_while(|end| *end <= now).map(|end| taken.point(end)));
         }
     }
+}
+
+/// Whether mirrors were visited when a change was found, or so soon after it that the first visits are as late as any
+/// look at a repository may be.
+fn is_followed(at: u64, view: &View<'_>) -> bool {
+    let started = view.progress.started.map(|started| started.clock);
+    // A first visit that is to come says nothing: the clock was set back.
+    started.is_some_and(|started| {
+        started <= at.saturating_add(view.settings.hash_interval) || started > view.now().clock
+    })
 }
 
 /// What is wrong with the changes of a repository, if anything is.
@@ -294,17 +308,20 @@ mod tests {
         format!("{version:02x}").repeat(32)
     }
 
-    /// Scans of one repository, at these hours, which have found these versions.
+    /// A scan of one repository, at this hour, which has found these versions.
+    fn scan(hour: u64, versions: &[u8]) -> PrimaryScan {
+        let scanned = START + hour * HOUR;
+        let known = versions.iter().enumerate().map(|(at, version)| PrimaryVersion {
+            sha256: sha256(*version),
+            replaced: (at > 0).then_some(scanned),
+        });
+        PrimaryScan { scanned, repositories: Some([(REPODATA.to_owned(), known.collect())].into()) }
+    }
+
     fn history(scans: &[(u64, &[u8])]) -> History {
         let mut history = History::default();
         for (hour, versions) in scans {
-            let scanned = START + hour * HOUR;
-            let known = versions.iter().enumerate().map(|(at, version)| PrimaryVersion {
-                sha256: sha256(*version),
-                replaced: (at > 0).then_some(scanned),
-            });
-            let repositories = Some([(REPODATA.to_owned(), known.collect())].into());
-            history.absorb(&PrimaryScan { scanned, repositories }, &Settings::default());
+            history.absorb(&scan(*hour, versions), &Settings::default());
         }
         history
     }
@@ -318,7 +335,8 @@ mod tests {
     ) -> Spread {
         let clock = START + hour * HOUR;
         let now = Moment { clock, credited: hour * HOUR };
-        let progress = Progress { now, ..Progress::default() };
+        let started = Some(Moment { clock: START, credited: 0 });
+        let progress = Progress { now, started, ..Progress::default() };
         let settings = Settings::default();
         let view = View { settings: &settings, history, progress: &progress };
         let mut register = Register::default();
@@ -388,6 +406,27 @@ mod tests {
         assert_eq!(complete[0], (14, vec![1; HOURS.len()]));
         observe(&mut propagation, &second, 14 + 100, &[None]);
         assert_eq!(curves(&propagation), complete);
+    }
+
+    #[test]
+    fn a_change_that_is_older_than_the_visits_is_left_out() {
+        let change = |at: u64| {
+            let mut history = history(&[(1, &[2, 1])]);
+            history.absorb_changes(&[(REPODATA.to_owned(), at)].into());
+            let mut propagation = Propagation::default();
+            observe(&mut propagation, &history, 3, &[Some((2, 0)), Some((2, 3)), Some((1, 0))]);
+            propagation.changes(REPODATA).next().map(|change| change.points.len())
+        };
+        let late = Settings::default().hash_interval;
+        assert_eq!(change(START - late), Some(3), "the first visits came in time");
+        assert_eq!(change(START - late - 1), None);
+        let mut propagation = Propagation::default();
+        let mut both = history(&[(1, &[2, 1])]);
+        both.absorb_changes(&[(REPODATA.to_owned(), START - 9 * HOUR)].into());
+        observe(&mut propagation, &both, 2, &[Some((2, 0))]);
+        both.absorb(&scan(4, &[3, 2, 1]), &Settings::default());
+        observe(&mut propagation, &both, 6, &[Some((3, 5))]);
+        assert_eq!(curves(&propagation), [(4, vec![1, 1])]);
     }
 
     #[test]

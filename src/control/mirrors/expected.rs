@@ -37,6 +37,9 @@ pub struct Expected {
     pub left_out: BTreeMap<String, usize>,
     /// The versions of each `repomd.xml` that the catalog knows.
     pub primary: PrimaryScan,
+    /// When scans found the current version of each in place of another one, in seconds since 1970, by the directory;
+    /// without those of which the catalog does not say it.
+    pub changes: BTreeMap<String, u64>,
     /// When the primary was scanned, in seconds since 1970; `None` if the catalog does not say it.
     pub scanned: Option<u64>,
     /// Files that are looked for.
@@ -110,16 +113,20 @@ impl Expected {
                 left_out.insert(key.clone(), n);
             }
         }
-        let repositories = repodata.iter().map(|(id, repomd)| {
-            let name =
-                catalog.directories.get(id.index()).map(|directory| directory.name.to_string());
-            (name.unwrap_or_default(), repomd.versions.clone())
-        });
+        let name_of = |id: &DirectoryId| {
+            let directory = catalog.directories.get(id.index());
+            directory.map(|directory| directory.name.to_string()).unwrap_or_default()
+        };
+        let repositories =
+            repodata.iter().map(|(id, repomd)| (name_of(id), repomd.versions.clone()));
+        let changes =
+            repodata.iter().filter_map(|(id, repomd)| Some((name_of(id), repomd.changed?)));
+        let changes = changes.collect();
         // The files of a catalog are newer than its index whenever somebody edits them.
         let scanned = catalog.scanned.unwrap_or(catalog.created);
         let primary = PrimaryScan { scanned, repositories: Some(repositories.collect()) };
         let (scanned, scope) = (catalog.scanned, Arc::new(scope));
-        Self { mirrors, left_out, primary, scanned, samples, scope, profiles }
+        Self { mirrors, left_out, primary, changes, scanned, samples, scope, profiles }
     }
 
     /// The files that a visit to a mirror looks for, of each of its trees; from directories that are in doubt first.
@@ -185,6 +192,8 @@ struct Repomd {
     is_new: bool,
     /// All versions, the current one first.
     versions: Vec<PrimaryVersion>,
+    /// When a scan found the current one in place of another one, in seconds since 1970.
+    changed: Option<u64>,
 }
 
 /// The directories with a `repomd.xml`.
@@ -220,7 +229,7 @@ fn repomd(file: &File, now: u64) -> Repomd {
         }
         replaced = Some(version.timestamp);
     }
-    Repomd { size, is_new, versions: known }
+    Repomd { size, is_new, versions: known, changed: file.changed }
 }
 
 /// Takes the URLs out that are too many of a mirror, and trees without any; how many URLs.
@@ -332,7 +341,8 @@ mod tests {
     }
 
     fn file(versions: Vec<Version>) -> File {
-        File { name: REPOMD.into(), versions, order: VersionOrder::CurrentFirst }
+        let order = VersionOrder::CurrentFirst;
+        File { name: REPOMD.into(), versions, order, changed: None }
     }
 
     #[test]

@@ -146,6 +146,7 @@ impl Known {
         if is_other || is_of_others {
             let before = self.history.clone();
             self.history.absorb(&self.expected.primary, &self.settings);
+            self.history.absorb_changes(&self.expected.changes);
             self.is_history_new |= self.history != before;
             self.touch();
         }

@@ -119,7 +119,8 @@ mod tests {
                 let checksums = Checksums::default();
                 Version { timestamp, size, checksums }
             };
-            File { name: name.into(), versions: sizes.iter().map(version).collect(), order }
+            let versions = sizes.iter().map(version).collect();
+            File { name: name.into(), versions, order, changed: None }
         };
         let current_first = |name: &str, sizes: &[(u64, u64)]| {
             sampled(&file(name, sizes, VersionOrder::CurrentFirst), NOW)

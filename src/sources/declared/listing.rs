@@ -258,7 +258,8 @@ fn file_of(file: &index::File) -> File {
         checksums: version.checksums.clone(),
     };
     let versions = file.versions.iter().map(version).collect();
-    File { name: file.name.clone().into(), versions, order: VersionOrder::CurrentFirst }
+    let changed = file.versions.get(1).and_then(|before| before.replaced);
+    File { name: file.name.clone().into(), versions, order: VersionOrder::CurrentFirst, changed }
 }
 
 #[cfg(test)]

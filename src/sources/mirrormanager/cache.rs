@@ -282,7 +282,8 @@ impl EntryReader<'_> {
                 _ => {}
             }
         }
-        Ok(name.map(|name| File { name, versions, order: VersionOrder::ByTime }))
+        let order = VersionOrder::ByTime;
+        Ok(name.map(|name| File { name, versions, order, changed: None }))
     }
 
     /// Parses a `FileDetailsType`.

@@ -93,10 +93,41 @@ impl Site {
         let path = |name: &str| self.folder.path().join(name);
         fs::write(path("tree").join(REPOMD), repomd(version)).unwrap();
         let source = scan::TreeSource::Tree(path("tree"));
-        let options = scan::Options::usual(Duration::from_secs(86_400), false);
-        let scanned = scan::scan(&source, None, &options, &scan::Progress::default()).unwrap();
-        fs::write(path("index"), scanned.index.encode().unwrap()).unwrap();
+        let now = Duration::from_secs(self.now.load(Ordering::Relaxed));
+        let usual = scan::Options::usual(Duration::from_secs(86_400), false);
+        let options = scan::Options { now, ..usual };
+        let former = index::Index::read(&path("index")).unwrap();
+        let scanned = scan::scan(&source, Some(&former), &options, &scan::Progress::default());
+        fs::write(path("index"), scanned.unwrap().index.encode().unwrap()).unwrap();
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_change_is_on_the_curve_although_nobody_had_looked_before() {
+    let site = Site::new().await;
+    site.now.fetch_add(60, Ordering::Relaxed);
+    site.publish(2);
+    let changed = START + 60;
+    // A scan that finds nothing new comes before the first sweep as well.
+    site.now.fetch_add(600, Ordering::Relaxed);
+    site.publish(2);
+    let has_it = format!("/pub/{REPOMD}");
+    let files = [(&*has_it, repomd(2))];
+    let files = files.each_ref().map(|(path, text)| (*path, text.as_bytes()));
+    site.world.mirror("oslo.example", &["8.8.0.3"], Behaviour::Good, &files);
+    // The first visit finds out which URLs work, the next one what is there.
+    for seconds in [0, 60, 3_600] {
+        site.now.fetch_add(seconds, Ordering::Relaxed);
+        site.sweep().await;
+    }
+    let survey = site.checker.survey(&mut Desk::default(), true).await.unwrap().unwrap();
+    let [repository] = &survey.repositories[..] else { panic!("{:?}", survey.repositories) };
+    assert_eq!(repository.changed, Some(changed));
+    let [change] = &repository.changes[..] else { panic!("{:?}", repository.changes) };
+    assert_eq!(change.at, changed);
+    let reached: Vec<_> =
+        change.points.iter().map(|point| (point.reached.0, point.all.0)).collect();
+    assert_eq!(reached, [(1, 5)]);
 }
 
 #[tokio::test(start_paused = true)]
