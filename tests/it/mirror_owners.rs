@@ -215,6 +215,13 @@ fn maintenance_is_planned_and_shown_and_an_owner_ends_what_owners_have_begun() {
     assert!(site.ask("operator", &pause).status.success());
     let (status, _, answer) = site.post("/api/v1/mirrors/berlin/resume", OWNER, &json!({}));
     assert_eq!((status, &answer["error"]["code"]), (409, &"paused_by_operator".into()));
+    // They may plan, and are not told what the operator has noted.
+    let plan =
+        json!({"reason": "y", "from": "2096-01-01T00:00:00Z", "until": "2096-01-02T00:00:00Z"});
+    let (status, _, answer) = site.post("/api/v1/mirrors/berlin/pause", OWNER, &plan);
+    let paused = &answer["mirror"]["paused"];
+    assert_eq!((status, paused["since"].is_string(), &paused["note"]), (200, true, &Value::Null));
+    assert_eq!(site.mirror("berlin")["paused"]["note"], "token ci: new disks");
     for body in [
         json!({"reason": "x", "from": "2096-01-01"}),
         json!({"reason": "x", "until": "tomorrow"}),

@@ -24,7 +24,7 @@ impl Checker {
         let list = on_thread(&mut known, move |known| {
             let selection = known.select();
             let mirrors = known.inventory.mirrors.keys();
-            let mirrors = mirrors.map(|key| short(known, &selection, key, now));
+            let mirrors = mirrors.map(|key| short(known, &selection, key, (now, Disclosure::Full)));
             json!({
                 "now": time::of_seconds(now),
                 "settled": known.view().is_settled(),
@@ -35,7 +35,7 @@ impl Checker {
     }
 
     /// One mirror; `None` if the catalog has no such mirror that can be visited. What visits have seen is not for
-    /// everybody.
+    /// everybody, and neither is what somebody has noted: pages for everybody do not show it.
     pub(crate) async fn show(&self, key: &str, to: Disclosure) -> Result<Option<Value>, Error> {
         let visits = match to {
             Disclosure::Full => self.last_visits(key, N_VISITS).await?,
@@ -48,7 +48,7 @@ impl Checker {
         }
         let now = (self.clock)();
         let selection = on_thread(&mut known, Known::select).await?;
-        let mut mirror = short(&known, &selection, key, now);
+        let mut mirror = short(&known, &selection, key, (now, to));
         if let Some(fields) = mirror.as_object_mut() {
             let state = known.register.mirrors.get(key);
             let events = state.map(|state| match to {
@@ -67,7 +67,7 @@ impl Checker {
     }
 }
 
-fn short(known: &Known, selection: &Selection, key: &str, now: u64) -> Value {
+fn short(known: &Known, selection: &Selection, key: &str, (now, to): (u64, Disclosure)) -> Value {
     let entry = known.inventory.mirrors.get(key).cloned().unwrap_or_default();
     let unvisited = MirrorState::default();
     let state = known.register.mirrors.get(key).map_or(&unvisited, |state| &**state);
@@ -87,6 +87,7 @@ fn short(known: &Known, selection: &Selection, key: &str, now: u64) -> Value {
         .count();
     let n_kept = selection.kept.values().filter(|keys| keys.iter().any(|kept| kept == key)).count();
     let at = time::of_seconds;
+    let told = |note: &str| (to == Disclosure::Full).then(|| note.to_owned());
     json!({
         "key": key,
         "state": reachability,
@@ -96,12 +97,12 @@ fn short(known: &Known, selection: &Selection, key: &str, now: u64) -> Value {
         "since": why.as_ref().map(|why| why.since()).filter(|since| *since > 0).map(at),
         "paused": state.switches.paused.as_ref().map(|pause| json!({
             "since": at(pause.since),
-            "note": pause.note,
+            "note": told(&pause.note),
         })),
         "maintenance": state.switches.maintenance_after(now).into_iter().map(|planned| json!({
             "from": at(planned.from),
             "until": at(planned.until),
-            "note": planned.note,
+            "note": told(&planned.note),
         })).collect::<Vec<_>>(),
         "checked_in": state.owner.checked_in.map(|last| json!({
             "at": at(last.at),

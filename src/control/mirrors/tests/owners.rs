@@ -23,6 +23,24 @@ async fn a_pause_is_in_the_findings_after_the_next_sweep() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_operators_have_noted_is_not_told_to_owners() {
+    let site = Site::new().await;
+    site.sweep().await;
+    site.pause("oslo").await;
+    let (from, until) = (START + 3_600, START + 7_200);
+    let note = "does not pay".to_owned();
+    site.turn("oslo", Switch::Plan(Maintenance { from, until, note, is_by_owner: false })).await;
+    let shown = site.checker.show("oslo", Disclosure::Full).await.unwrap().unwrap().to_string();
+    assert!(shown.contains("moves house") && shown.contains("does not pay"), "{shown}");
+    let shown = site.checker.show("oslo", Disclosure::Public).await.unwrap().unwrap();
+    let (paused, planned) = (&shown["mirror"]["paused"], &shown["mirror"]["maintenance"][0]);
+    assert!(paused["since"].is_string() && paused["note"].is_null(), "{shown}");
+    assert!(planned["until"].is_string() && planned["note"].is_null(), "{shown}");
+    let text = shown.to_string();
+    assert!(!text.contains("moves house") && !text.contains("does not pay"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn maintenance_begins_and_ends_by_itself_and_its_failures_do_not_count() {
     let site = Site::new().await;
     site.sweep().await;
