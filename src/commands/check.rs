@@ -130,8 +130,12 @@ impl Outcome {
         if let Some(file) = webhook.and_then(|webhook| webhook.secret_file.as_ref())
             && let Err(error) = control::access::secret_file::read(file)
         {
-            // It may be written later, and belong to the user of the service.
-            self.warn(format!("{error} (for the user of this command)"));
+            let error = format!("`control.webhook_secret_file`: {error}");
+            match file.try_exists() {
+                Ok(false) => self.findings.faults.push(error),
+                // It may belong to the user of the service.
+                _ => self.warn(format!("{error} (for the user of this command)")),
+            }
         }
         if checks.is_some_and(|checks| checks.rsync_listings)
             && let Some(problem) = control::mirrors::listing::find_problem()

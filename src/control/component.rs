@@ -25,6 +25,7 @@ use crate::freshness::{Freshness, PublishTimes};
 use crate::kinds::{self, compile, geography, purge, scan};
 use crate::mirrors::VISIT;
 use crate::mirrors::checker::{Checker, make_findings};
+use crate::mirrors::no_checks::NoChecks;
 use crate::mirrors::surveys::Surveys;
 use crate::options::{Options, Site, StoreLocation};
 use crate::trigger::{self, Trigger};
@@ -56,6 +57,9 @@ pub enum Error {
     /// The options make no sense.
     #[error("{0}")]
     Options(String),
+    /// Mirrors cannot be checked.
+    #[error(transparent)]
+    Checks(#[from] NoChecks),
     /// A thread cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
@@ -167,8 +171,7 @@ impl Control {
         let store_times = Arc::new(StoreTimes::default());
         let store = open(&options.store, supervisor)?.with_hook(Arc::clone(&store_times) as _);
         let freshness = Arc::new(Freshness::default());
-        let checker = Checker::start(&options, &store, supervisor)
-            .map_err(|error| Error::Options(format!("mirrors: {error}")))?;
+        let checker = Checker::start(&options, &store, supervisor)?;
         let kinds = kinds::all(&options, &store, &freshness, checker.as_ref());
         let schedules = schedules(&options, &kinds).map_err(Error::Options)?;
         let tasks = Tasks::new(store, kinds, Changes::default());

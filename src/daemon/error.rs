@@ -2,6 +2,8 @@
 
 use std::io;
 
+#[cfg(feature = "control")]
+use ::control::component::Error as ControlError;
 use runtime::supervise::Thread;
 use serve::http::socket::Address;
 use serve::reload;
@@ -16,7 +18,7 @@ pub enum Error {
     /// Background work cannot start.
     #[cfg(feature = "control")]
     #[error("{0}")]
-    Control(#[from] ::control::component::Error),
+    Control(#[from] ControlError),
     /// The token file cannot be used.
     #[cfg(feature = "control")]
     #[error("{0}")]
@@ -67,6 +69,10 @@ impl Error {
             #[cfg(feature = "control")]
             // A start under the same name would end the other process, and so on.
             Self::TokenFile(_) | Self::Superseded(_) => true,
+            #[cfg(feature = "control")]
+            Self::Control(ControlError::Options(_)) => true,
+            #[cfg(feature = "control")]
+            Self::Control(ControlError::Checks(error)) => error.is_of_configuration(),
             _ => false,
         }
     }

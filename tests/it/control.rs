@@ -350,6 +350,8 @@ fn what_makes_no_sense_is_refused_in_one_line() {
         ("[control]\nstate = 's'\ngeography_file = 't'\n", "needs `control.country_tables`"),
         ("[control]\nstate = 's'\nasn_tables = ['t']\n", "need `control.geography_file`"),
         ("[control]\nstate = 's'\nrsync_listings = true\n", "`control.rsync_listings`"),
+        ("[control]\ncontact = 'a b'\n", "control.toml:2: `a b` is no contact: a contact is 1"),
+        ("[control]\npublic_pages = 'here'\n", "control.toml:2: `here` is neither ADDR:PORT"),
     ] {
         fs::write(&config, text).unwrap();
         let output = run(&["control", "--config", config.to_str().unwrap()]);
@@ -376,7 +378,7 @@ fn a_token_file_that_others_may_read_is_a_fault_of_the_configuration() {
 }
 
 #[test]
-fn a_secret_that_cannot_sign_stops_the_start() {
+fn a_secret_that_cannot_sign_is_a_fault_of_the_configuration() {
     let more = "findings_file = 'HERE/state/findings.json'";
     let webhook = "visit_mirrors = true\nwebhook = 'https://hooks.example.org/'";
     let folder = site(more, &format!("{webhook}\nwebhook_secret_file = 'HERE/secret'"));
@@ -384,11 +386,35 @@ fn a_secret_that_cannot_sign_stops_the_start() {
     fs::write(&secret, "short\n").unwrap();
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
     let config = folder.path().join("control.toml");
-    let output = run(&["control", "--config", config.to_str().unwrap(), "--admin", "127.0.0.1:0"]);
+    let config = config.to_str().unwrap();
+    let refused = |args: &[&str], expected: &str| {
+        let output = run(&[args, &["--config", config]].concat());
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains("`control.webhook_secret_file`: /"), "{told}");
+        assert!(told.contains(expected), "{told}");
+    };
+    refused(&["control", "--admin", "127.0.0.1:0"], "/secret: has no secret of 16 characters");
+    refused(&[], "/secret: has no secret of 16 characters");
+    fs::remove_file(&secret).unwrap();
+    refused(&["control"], "/secret: No such file");
+    refused(&["check"], "/secret: No such file");
+}
+
+#[test]
+fn authorities_that_cannot_be_read_are_a_fault_of_who_has_named_them() {
+    let more = "findings_file = 'HERE/state/findings.json'";
+    let folder = site(more, "visit_mirrors = true");
+    let config = folder.path().join("control.toml");
+    let mut control = command(&["control", "--config", config.to_str().unwrap()]);
+    // With others that can be read it starts.
+    control.env_remove("SSL_CERT_DIR").env("SSL_CERT_FILE", "/nowhere/ca.pem");
+    let output = control.output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    // It may be written later, so the service is started again.
-    assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("/secret: has no secret of 16 characters"), "{told}");
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    let expected = "mirrorlistd: SSL_CERT_FILE=/nowhere/ca.pem: no root certificate can be read: ";
+    assert!(told.starts_with(expected), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
 }
 
 #[test]

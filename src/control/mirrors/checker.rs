@@ -28,11 +28,12 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
 use super::counts::SweepNumbers;
-use super::crawling::{Crawling, NoCrawler};
+use super::crawling::Crawling;
 use super::expected::FileLooks;
 use super::known::{Error, HISTORY, Known, PROGRESS, on_thread};
 use super::listing::Listings;
 use super::listing::primary::Primary;
+use super::no_checks::NoChecks;
 use super::unrecorded::Unrecorded;
 use crate::access::secret_file;
 use crate::options::{Options, Webhook};
@@ -87,17 +88,6 @@ pub(super) struct Tally {
     pub(super) is_own_fault: bool,
 }
 
-/// Why mirrors cannot be checked.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum NoChecks {
-    /// Nobody can be visited.
-    #[error(transparent)]
-    Crawler(#[from] NoCrawler),
-    /// What the webhook is told cannot be signed.
-    #[error("{0}")]
-    Secret(String),
-}
-
 impl Checker {
     /// Checks of a site. `inputs` may name findings; those do not change what mirrors should have.
     pub(crate) fn new(
@@ -149,7 +139,8 @@ impl Checker {
         {
             secret_file::read(file).map_err(NoChecks::Secret)?;
         }
-        let crawling = Crawling::start(checks, &options.version, supervisor)?;
+        let crawling = Crawling::start(checks, &options.version, supervisor)
+            .map_err(|error| NoChecks::of_crawler(error, checks.contact.as_deref()))?;
         let seconds = || {
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
             now.map_or(0, |now| now.as_secs())

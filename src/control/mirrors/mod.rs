@@ -20,6 +20,7 @@ pub mod listing;
 mod listings;
 mod unrecorded;
 pub mod crawling;
+pub mod no_checks;
 pub(crate) mod counts;
 pub(crate) mod known;
 pub(crate) mod checker;

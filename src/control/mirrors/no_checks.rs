@@ -1,0 +1,115 @@
+//! Why mirrors cannot be checked, and whether the configuration is at fault: then it is named with its key and value, and
+//! starting again does not help.
+
+use std::ffi::OsString;
+
+use visits::tls::TlsSetupError;
+
+use super::crawling::NoCrawler;
+
+/// Variables of the environment that name authorities in place of those of the system.
+const AUTHORITIES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+
+/// Why mirrors cannot be checked; one line.
+#[derive(Debug, thiserror::Error)]
+pub enum NoChecks {
+    /// The User-Agent cannot hold the contact.
+    #[error("`control.contact`: `{contact}` is no contact: {error}")]
+    Contact {
+        /// What is configured.
+        contact: String,
+        /// What is wrong with it.
+        error: visits::request::BadContact,
+    },
+    /// What the webhook is told cannot be signed: the reason, which names the file.
+    #[error("`control.webhook_secret_file`: {0}")]
+    Secret(String),
+    /// The environment names authorities of TLS of which none can be read.
+    #[error("{}: {error}", said(.named))]
+    Authorities {
+        /// The variables that name them, with their values.
+        named: Vec<(&'static str, OsString)>,
+        /// What became of them.
+        error: TlsSetupError,
+    },
+    /// Nobody can be visited, and it is not the configuration that is at fault.
+    #[error("mirrors cannot be visited: {0}")]
+    Crawler(NoCrawler),
+}
+
+impl NoChecks {
+    /// Why there is no crawler with this contact.
+    pub(super) fn of_crawler(error: NoCrawler, contact: Option<&str>) -> Self {
+        Self::with_environment(error, contact, |name| std::env::var_os(name))
+    }
+
+    fn with_environment(
+        error: NoCrawler,
+        contact: Option<&str>,
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Self {
+        match error {
+            NoCrawler::Contact(error) => {
+                Self::Contact { contact: contact.unwrap_or_default().to_owned(), error }
+            }
+            NoCrawler::Tls(error @ TlsSetupError::NoRoots(_)) => {
+                let value = |name: &'static str| Some((name, variable(name)?));
+                let named: Vec<_> = AUTHORITIES.into_iter().filter_map(value).collect();
+                match named.is_empty() {
+                    true => Self::Crawler(error.into()),
+                    false => Self::Authorities { named, error },
+                }
+            }
+            error @ (NoCrawler::Tls(_) | NoCrawler::Thread(_)) => Self::Crawler(error),
+        }
+    }
+
+    /// Whether the configuration is at fault, and no part of the system.
+    pub fn is_of_configuration(&self) -> bool {
+        match self {
+            Self::Contact { .. } | Self::Secret(_) | Self::Authorities { .. } => true,
+            Self::Crawler(_) => false,
+        }
+    }
+}
+
+/// The variables as a shell sets them.
+fn said(named: &[(&'static str, OsString)]) -> String {
+    let said = named.iter().map(|(name, value)| format!("{name}={}", value.display()));
+    said.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_configuration_is_at_fault_for_is_named() {
+        let told = |error: NoCrawler, contact: Option<&str>, set: Option<&'static str>| {
+            let variable = |name: &str| {
+                set.filter(|set| *set == name).map(|_| OsString::from("/etc/none.pem"))
+            };
+            let why = NoChecks::with_environment(error, contact, variable);
+            (why.is_of_configuration(), why.to_string())
+        };
+        let no_roots = || NoCrawler::Tls(TlsSetupError::NoRoots(": not found".into()));
+        let thread = || NoCrawler::Thread(std::io::Error::other("no room"));
+        assert_eq!(
+            told(no_roots(), None, Some("SSL_CERT_FILE")),
+            (
+                true,
+                "SSL_CERT_FILE=/etc/none.pem: no root certificate can be read: not found".into()
+            )
+        );
+        assert_eq!(
+            told(no_roots(), None, None),
+            (false, "mirrors cannot be visited: no root certificate can be read: not found".into())
+        );
+        let (is_of_configuration, text) = told(thread(), None, Some("SSL_CERT_DIR"));
+        assert!(!is_of_configuration && text.contains("cannot start a thread: no room"), "{text}");
+        let contact = NoCrawler::Contact(visits::request::BadContact);
+        let (is_of_configuration, text) = told(contact, Some("a b"), None);
+        assert!(is_of_configuration, "{text}");
+        assert!(text.starts_with("`control.contact`: `a b` is no contact: "), "{text}");
+    }
+}
