@@ -18,7 +18,7 @@ use crate::own_fault::{Fault, OwnFault, summarize};
 use crate::settings::Settings;
 use crate::state::{
     DayState, Event, EventKind, LastVisit, MAX_DIRECTORIES, MAX_URLS, MirrorState, Reachability,
-    RepositoryState, Routes, Status, Trust,
+    RepositoryState, RouteVerdict, Routes, Status, Trust,
 };
 
 /// How long a busy mirror is left alone if it does not say.
@@ -46,8 +46,14 @@ pub struct Context<'a> {
 pub fn judge(state: &mut MirrorState, visit: &Visit, context: &Context<'_>) -> Vec<Event> {
     let now = context.now;
     let is_counted = state.switches.maintenance_at(now.clock).is_none();
-    let mut judging =
-        Judging { state, context, is_counted, worst: DayState::Good, events: Vec::new() };
+    let mut judging = Judging {
+        state,
+        context,
+        is_counted,
+        worst: DayState::Good,
+        has_failed: false,
+        events: Vec::new(),
+    };
     if visit.tier == Tier::Listing {
         judging.is_counted &= judging.state.switches.maintenance_at(visit.started).is_none();
         judging.listing(visit);
@@ -90,6 +96,8 @@ struct Judging<'a> {
     context: &'a Context<'a>,
     is_counted: bool,
     worst: DayState,
+    /// Whether something has failed that was not down.
+    has_failed: bool,
     events: Vec<Event>,
 }
 
@@ -182,9 +190,11 @@ impl Judging<'_> {
         }
         let Some(routes) = self.state.routes.get_mut(&seen.url) else { return };
         let route = routes.over_mut(seen.version);
+        let was_down = route.verdict == RouteVerdict::Down;
         route.observe(seen, now, trust, settings);
         let warning = route.certificate_warning(settings);
         if let Some(failure) = failure.filter(|_| matches!(trust, Trust::Full | Trust::Whole)) {
+            self.has_failed |= !was_down;
             let subject = format!("{} over IPv{}", seen.url, seen.version.as_str());
             self.add(EventKind::Failed(failure.class), &subject, &failure.detail);
         }
@@ -282,6 +292,8 @@ impl Judging<'_> {
         }
         match visit.is_good() {
             Some(true) if is_fine => _ = self.state.good_since.get_or_insert(now),
+            // A retry of what is down says nothing new of a mirror that works.
+            Some(false) if is_fine && !self.has_failed => {}
             Some(_) if self.is_trusted() => self.state.good_since = None,
             _ => {}
         }

@@ -21,6 +21,8 @@ struct Bench {
     now: Moment,
     distrusted: BTreeSet<String>,
     events: Vec<EventKind>,
+    /// Over which version of IP it is visited.
+    version: IpVersion,
     /// When the certificate expires; `None` if each visit sees a new one, of 20 days.
     expires: Option<u64>,
 }
@@ -40,6 +42,7 @@ impl Bench {
             now: Moment { clock: 1_800_000_000, credited: 0 },
             distrusted: BTreeSet::new(),
             events: Vec::new(),
+            version: IpVersion::V4,
             expires: None,
         }
     }
@@ -65,7 +68,7 @@ impl Bench {
             end,
             urls: vec![UrlSeen {
                 url: URL.into(),
-                version: IpVersion::V4,
+                version: self.version,
                 address: None,
                 outcome,
                 first_byte: None,
@@ -134,6 +137,27 @@ fn four_days_down_switch_it_off_and_two_good_ones_on() {
     bench.good(60);
     bench.good(60);
     assert!(bench.has(EventKind::Enabled) && bench.state.switches.disabled.is_none());
+}
+
+#[test]
+fn retries_of_what_is_down_do_not_make_a_mirror_that_works_bad() {
+    let mut bench = Bench::new();
+    bench.good(0);
+    bench.version = IpVersion::V6;
+    (0..3).for_each(|_| bench.bad(4));
+    assert_eq!((bench.state.good_since, bench.state.down_since), (None, None));
+    bench.version = IpVersion::V4;
+    bench.good(10);
+    let since = Some(bench.now);
+    for _ in 0..3 {
+        bench.version = IpVersion::V6;
+        bench.bad(110);
+        bench.version = IpVersion::V4;
+        bench.good(10);
+    }
+    assert_eq!(bench.state.good_since, since);
+    bench.bad(10);
+    assert_eq!(bench.state.good_since, None);
 }
 
 #[test]
