@@ -3,6 +3,11 @@
 //! Each request is paid for at a rate a little above that of regular visits, and a few can be owed. A mirror that owes
 //! as many rests until one is paid for, and nothing is confirmed soon but, once, that it works again. So one that goes up
 //! and down all day costs about as much as one that is up, and is found to be dead more slowly.
+//!
+//! It takes a day or more until all is paid for. A mirror that has worked for hours meanwhile and then fails has most
+//! likely died, so it can owe more: a reserve, from which this failure is confirmed as soon as any other. It keeps the
+//! reserve while it is down and after it is back, until it fails again. If it has not worked for hours by then, it goes
+//! up and down, and the reserve is gone.
 
 use model::families::IpVersion;
 use serde::{Deserialize, Serialize};
@@ -12,10 +17,15 @@ use crate::moment::is_to_come;
 use crate::settings::Settings;
 
 const DAY: u64 = 86_400;
-/// The most requests that can be owed for each URL and version of IP: two deaths or four restarts.
-const OWED: u64 = 12;
-/// Those that a mirror can owe at least: of two URLs over two versions of IP.
-const LEAST_OWED: u64 = 4 * OWED;
+/// The most requests that can be owed for each URL and version of IP: a death with its retries, or three restarts.
+const OWED: u64 = 10;
+/// So many more are the reserve: a death of which every answer is an error, and its retries. With 6 a mirror that was
+/// broken four hours before was found after an hour.
+const RESERVE: u64 = 9;
+/// A mirror can owe as much as one with so many of them at least: two URLs over two versions of IP.
+const LEAST_ROUTES: u64 = 4;
+/// How long a mirror must have worked, in seconds, before a failure of it is confirmed from the reserve.
+const STEADY: u64 = 3 * 3_600;
 /// So many more can be owed for what shows that a failure of another mirror is not our own.
 const WITNESS: u64 = 8;
 
@@ -39,12 +49,25 @@ pub struct Debt {
     owed: u64,
     /// The time of the last one, in seconds since 1970.
     at: u64,
+    /// Whether the reserve can be owed as well.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    has_reserve: bool,
 }
 
 impl Debt {
     /// What is left of it at `clock`. While the clock was set back no time has passed.
     fn left(self, clock: u64) -> u64 {
         self.owed.saturating_sub(clock.saturating_sub(self.at).saturating_mul(1_000))
+    }
+
+    /// Takes in that the mirror fails after so many seconds in which it worked.
+    pub(crate) fn fail_after(&mut self, seconds: u64) {
+        self.has_reserve = seconds >= STEADY;
+    }
+
+    /// Whether the reserve can be owed as well: the last failure came after hours in which the mirror worked.
+    pub(crate) fn has_reserve(self) -> bool {
+        self.has_reserve
     }
 }
 
@@ -54,6 +77,8 @@ pub(crate) struct Allowance {
     each: u64,
     /// The most milliseconds that can be owed.
     most: u64,
+    /// So many more can be owed by one that has its reserve.
+    reserve: u64,
     /// So many more can be owed by one that bears witness.
     witness: u64,
 }
@@ -64,38 +89,51 @@ impl Allowance {
         let each = (1_000 * DAY).saturating_mul(9) / regular.saturating_mul(10);
         let n_routes =
             u64::try_from(entry.urls().count() * IpVersion::ALL.len()).unwrap_or(u64::MAX);
-        let most = n_routes.saturating_mul(OWED).max(LEAST_OWED).max(regular / 6);
-        let most = each.saturating_mul(most);
-        Self { each, most, witness: each.saturating_mul(WITNESS) }
+        let n_routes = n_routes.max(LEAST_ROUTES);
+        let most = n_routes.saturating_mul(OWED).max(regular / 7);
+        let reserve = n_routes.saturating_mul(RESERVE);
+        let of = |n_requests: u64| each.saturating_mul(n_requests);
+        Self { each, most: of(most), reserve: of(reserve), witness: of(WITNESS) }
     }
 
     /// What is owed after so many more requests at `clock`.
     pub(crate) fn pay(&self, debt: Debt, n_requests: u32, clock: u64) -> Debt {
-        let owed = debt.left(clock).min(self.most.saturating_add(self.witness));
-        Debt { owed: owed.saturating_add(self.each.saturating_mul(n_requests.into())), at: clock }
+        let most = self.most.saturating_add(self.reserve).saturating_add(self.witness);
+        let owed = debt.left(clock).min(most);
+        let owed = owed.saturating_add(self.each.saturating_mul(n_requests.into()));
+        Debt { owed, at: clock, ..debt }
+    }
+
+    /// The most milliseconds that can be owed, with the reserve of one that has it.
+    fn most(&self, debt: Debt) -> u64 {
+        let reserve = if debt.has_reserve { self.reserve } else { 0 };
+        self.most.saturating_add(reserve)
     }
 
     /// If as much is owed as can be, until when nothing is asked, in seconds since 1970.
     pub(crate) fn rests_until(&self, debt: Debt, clock: u64) -> Option<u64> {
-        let until = debt.at.saturating_add(debt.owed.checked_sub(self.most)? / 1_000);
+        let until = debt.at.saturating_add(debt.owed.checked_sub(self.most(debt))? / 1_000);
         // If the clock was set back, the next visit says what is owed by it.
         (!is_to_come(debt.at, clock) && clock <= until).then_some(until)
     }
 
-    /// Whether as much is owed that the rest is left for confirmations: a death can cost half of what can be owed.
+    /// Whether as much is owed that the rest is left for confirmations: a death can cost more than half of what can be owed.
     pub(crate) fn is_scarce(&self, debt: Debt, clock: u64) -> bool {
         debt.left(clock) > self.most / 3
     }
 
     /// Whether a mirror that rests can be asked whether another one has failed by itself.
     pub(crate) fn spares_witness(&self, debt: Debt, clock: u64) -> bool {
-        debt.left(clock) < self.most.saturating_add(self.witness / 2)
+        debt.left(clock) < self.most(debt).saturating_add(self.witness / 2)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The most that a mirror of few URLs and no repositories can owe.
+    const LEAST_OWED: u64 = LEAST_ROUTES * OWED;
 
     #[test]
     fn what_is_owed_is_paid_with_time_and_bounded() {
@@ -126,7 +164,24 @@ mod tests {
                 |n| allowance.rests_until(allowance.pay(Debt::default(), n, 1), 1).is_some();
             (1..1_000).find(|&n| rests(n))
         };
-        assert_eq!([1, 2, 3, 10].map(of), [Some(48), Some(48), Some(72), Some(240)]);
+        assert_eq!([1, 2, 3, 10].map(of), [Some(40), Some(40), Some(60), Some(200)]);
+    }
+
+    #[test]
+    fn what_fails_after_hours_can_owe_more_until_it_fails_sooner() {
+        let entry = Entry { trees: vec![Tree::default()], ..Entry::default() };
+        let allowance = Allowance::new(&entry, &Settings::default());
+        let clock = 1_800_000_000;
+        let most = |debt| {
+            let rests = |n| allowance.rests_until(allowance.pay(debt, n, clock), clock).is_some();
+            (1..1_000).find(|&n| rests(n))
+        };
+        let mut debt = Debt::default();
+        assert_eq!(most(debt), Some(40));
+        debt.fail_after(STEADY);
+        assert_eq!(most(debt), Some(76));
+        debt.fail_after(STEADY - 1);
+        assert_eq!(most(debt), Some(40));
     }
 
     #[test]
@@ -155,10 +210,9 @@ mod tests {
             let earlier = clock - back;
             assert_eq!(allowance.rests_until(debt, earlier), None);
             let again = allowance.pay(debt, 1, earlier);
-            assert_eq!(
-                again,
-                Debt { owed: allowance.most + allowance.witness + allowance.each, at: earlier }
-            );
+            let Allowance { each, most, reserve, witness } = allowance;
+            let owed = most + reserve + witness + each;
+            assert_eq!(again, Debt { owed, at: earlier, has_reserve: false });
         }
     }
 }

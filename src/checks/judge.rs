@@ -294,7 +294,11 @@ impl Judging<'_> {
             Some(true) if is_fine => _ = self.state.good_since.get_or_insert(now),
             // A retry of what is down says nothing new of a mirror that works.
             Some(false) if is_fine && !self.has_failed => {}
-            Some(_) if self.is_trusted() => self.state.good_since = None,
+            Some(_) if self.is_trusted() => {
+                if let Some(since) = self.state.good_since.take() {
+                    self.state.debt.fail_after(now.credited.saturating_sub(since.credited));
+                }
+            }
             _ => {}
         }
         self.switch(is_fine, visit);

@@ -161,6 +161,27 @@ fn retries_of_what_is_down_do_not_make_a_mirror_that_works_bad() {
 }
 
 #[test]
+fn a_failure_after_three_good_hours_has_a_reserve_until_one_that_comes_sooner() {
+    let mut bench = Bench::new();
+    let mut check = |is_good, minutes, has_reserve| {
+        match is_good {
+            true => bench.good(minutes),
+            false => bench.bad(minutes),
+        }
+        assert_eq!(bench.state.debt.has_reserve(), has_reserve, "{}", bench.now.clock);
+    };
+    check(true, 0, false);
+    check(false, 179, false);
+    check(true, 1, false);
+    (0..3).for_each(|_| check(true, 45, false));
+    check(false, 45, true);
+    // It goes on to fail, works again, and has gone up and down.
+    check(false, 4, true);
+    check(true, 4, true);
+    check(false, 4, false);
+}
+
+#[test]
 fn its_owner_can_shorten_that() {
     let mut bench = Bench::new();
     bench.good(0);

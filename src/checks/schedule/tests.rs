@@ -282,6 +282,31 @@ fn a_mirror_that_owes_much_is_not_asked_for_ever_because_it_worked_once() {
 }
 
 #[test]
+fn of_a_mirror_that_owes_much_what_fails_after_hours_is_confirmed_soon() {
+    let settings = Settings::default();
+    for (hours, is_confirmed) in [(2, false), (4, true)] {
+        let mut walk = Walk::new(10);
+        walk.until(START + hours * 3_600, |_, _| true);
+        // All repositories are due.
+        let later = 3_000;
+        walk.now.clock += later;
+        walk.now.credited += later;
+        let next = |walk: &Walk| {
+            let Walk { entry, state, history, now, .. } = walk;
+            let progress = Progress::default();
+            next_visit("m", state, entry, history, &progress, &settings, now.clock).unwrap()
+        };
+        let first = next(&walk);
+        assert_eq!(first.repositories.len(), 10);
+        let failed = made(&first, walk.now.clock, |_, _| false);
+        walk.judge(&Visit { requests: 50, ..failed });
+        let second = next(&walk);
+        let is_soon = second.tier == Tier::Probe && second.at <= walk.now.clock + MIN_PAUSE;
+        assert_eq!(is_soon, is_confirmed, "after {hours} hours: {second:?}");
+    }
+}
+
+#[test]
 fn what_is_dead_of_a_good_mirror_is_tried_rarely() {
     let mut walk = Walk::new(2);
     walk.until(START + 7 * 86_400, |url, version| {

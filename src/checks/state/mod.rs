@@ -31,7 +31,9 @@ pub use route::{Probe, RouteState, RouteVerdict, Trust};
 pub use switches::{MAX_WINDOWS, Maintenance, NotTurned, Pause, Switches, Window};
 
 /// The latest form of states.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
+/// The form without the reserve of what mirrors may owe.
+const WITHOUT_RESERVE: u32 = 3;
 /// The form without the versions of IP over which schemes fail.
 const WITHOUT_VERSIONS: u32 = 2;
 /// The form without what owners ask for and are told, either. What fits into an earlier form is written so, so that a
@@ -244,10 +246,14 @@ impl MirrorState {
     fn version(&self) -> u32 {
         let names_owners =
             !self.owner.is_empty() || !self.notices.is_empty() || self.switches.names_owners();
-        match (self.recents.names_versions(), names_owners) {
-            (true, _) => VERSION,
-            (false, true) => WITHOUT_VERSIONS,
-            (false, false) => FIRST_VERSION,
+        if self.debt.has_reserve() {
+            VERSION
+        } else if self.recents.names_versions() {
+            WITHOUT_RESERVE
+        } else if names_owners {
+            WITHOUT_VERSIONS
+        } else {
+            FIRST_VERSION
         }
     }
 
@@ -397,7 +403,7 @@ mod tests {
             let other = text.replace("\"version\":1", &format!("\"version\":{other}"));
             let error = MirrorState::from_json(&other).unwrap_err();
             assert!(matches!(error, StateError::Version(_)), "{error}");
-            assert!(error.to_string().ends_with("this program reads versions up to 3"), "{error}");
+            assert!(error.to_string().ends_with("this program reads versions up to 4"), "{error}");
         }
         let unknown = text.replace("\"n_busy\"", "\"n_bus\"");
         assert!(MirrorState::from_json(&unknown).is_err());
@@ -434,6 +440,8 @@ mod tests {
         assert_eq!(version(&state), 2);
         state.recents.tls.failing_v6 = Some(Moment::default());
         assert_eq!(version(&state), 3);
+        state.debt.fail_after(86_400);
+        assert_eq!(version(&state), 4);
     }
 
     #[test]
