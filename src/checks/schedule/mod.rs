@@ -308,11 +308,15 @@ impl<'a> Scheduling<'a> {
             usable.push((url, version, dues));
         }
         let time = at.max(self.now);
+        // What has failed and is asked at regular visits only is paid for sooner if it is asked for one repository:
+        // errors are asked for twice, up to three of them.
+        let has_failed = self.state.last_visit.is_some_and(|visit| visit.is_good() == Some(false));
+        let is_brief = self.is_spent && has_failed;
         let mut visit =
             NextVisit { at, tier: Tier::Hash, routes: Vec::new(), repositories: Vec::new() };
         for (url, version, dues) in usable {
             let n_asked = visit.repositories.len();
-            let chosen = dues.iter().filter(|&&(due, _)| due <= time);
+            let chosen = dues.iter().filter(|&&(due, _)| due <= time && !is_brief);
             visit.repositories.extend(chosen.map(|&(_, repodata)| repodata.clone()));
             // A probe asks for one of them in any case: the first that will be due.
             if visit.repositories.len() == n_asked {

@@ -303,6 +303,9 @@ fn of_a_mirror_that_owes_much_what_fails_after_hours_is_confirmed_soon() {
         let second = next(&walk);
         let is_soon = second.tier == Tier::Probe && second.at <= walk.now.clock + MIN_PAUSE;
         assert_eq!(is_soon, is_confirmed, "after {hours} hours: {second:?}");
+        if !is_confirmed {
+            assert_eq!((second.tier, second.repositories.len()), (Tier::Hash, 1), "that will do");
+        }
     }
 }
 
