@@ -23,26 +23,28 @@ mod world;
 use figures::Figures;
 use run::{
     BACK, BACK_AGAIN, BACK_OURS, CAUGHT_UP, DEAD, DEAD_AGAIN, DEAD_OURS, DROPPED, FILLED, GARBAGE,
-    HIDDEN, HOLES, REQUESTS, SHORT, STALE, Simulation,
+    HIDDEN, HOLES, REQUESTS, REQUESTS_LONG, SHORT, STALE, Simulation,
 };
 use world::{DAY, HOUR, Incident, Kind, MINUTE, Site};
 
 /// The figures that hold everywhere: the least number of values, and what the worst one may be.
 ///
-/// Two are beyond what is wanted of others. A mirror that has flapped for a day has had the requests of that day, so that
-/// failures of it are confirmed at regular visits only. What begins in a fault of our own is known after it has ended, and
-/// no time passes for half an hour after a clock was set back.
-const WANTED: [(&str, usize, u64); 13] = [
+/// Some are beyond what is wanted of others. A mirror that has flapped has had the requests of that day, so that failures
+/// of it are confirmed at regular visits only, unless it has worked for hours since then. What begins in a fault of our own
+/// is known after it has ended, and no time passes for half an hour after a clock was set back. A day in which the clock is
+/// set three hours forward has 27 hours that pay for requests.
+const WANTED: [(&str, usize, u64); 14] = [
     (DEAD, 10, 25),
-    (DEAD_AGAIN, 1, 240),
+    (DEAD_AGAIN, 1, 120),
     (DEAD_OURS, 1, 60),
     (BACK, 10, 40),
-    (BACK_AGAIN, 1, 120),
+    (BACK_AGAIN, 1, 60),
     (BACK_OURS, 1, 75),
     (GARBAGE, 10, 60),
     (STALE, 10, 90),
     (CAUGHT_UP, 10, 90),
     (REQUESTS, 10, 400),
+    (REQUESTS_LONG, 1, 450),
     (DROPPED, 0, 0),
     (HIDDEN, 0, 0),
     (SHORT, 0, 0),
@@ -128,6 +130,73 @@ fn a_mirror_that_flaps_leaves_others_enough_for_bearing_witness() {
     assert_eq!(figures.check("3 mirrors, one flapping", &wanted), NONE);
 }
 
+/// A mirror that flaps for a day is broken for 80 minutes on the next day, and again four hours later.
+#[test]
+fn a_mirror_that_has_worked_for_hours_is_found_to_be_dead_however_much_it_owes() {
+    let mut figures = Figures::default();
+    for seed in 0..10 {
+        let mut simulation = Simulation::new(Site::new(10, 300), seed).with(figures);
+        for (n, mirror) in (0..).zip(&mut simulation.world.mirrors) {
+            let at = |minutes: u64| 20 * HOUR + (minutes + seed * 7 + n * 37) * MINUTE;
+            let of = |kind, from, length| Incident {
+                kind,
+                from: at(from),
+                until: at(from + length),
+                repository: 0,
+            };
+            mirror.incidents = match n % 3 {
+                0 => vec![
+                    of(Kind::Flapping, 0, 24 * 60),
+                    of(Kind::Broken, 48 * 60, 80),
+                    of(Kind::Broken, 48 * 60 + 80 + 250, 270),
+                ],
+                _ => Vec::new(),
+            };
+        }
+        simulation.run(5);
+        figures = simulation.figures;
+    }
+    let wanted = [(DEAD, 80, 25), (BACK, 80, 40), (REQUESTS, 10, 400), (DROPPED, 0, 0)];
+    assert_eq!(figures.check("10 mirrors, four dead after a day of flapping", &wanted), NONE);
+}
+
+/// Mirrors that flap for hours and are broken some hours later, within the same day or the next one.
+#[test]
+#[ignore = "takes a minute"]
+fn mirrors_that_are_dead_soon_after_flapping_cost_no_more_and_are_found() {
+    let mut figures = Figures::default();
+    for seed in 0..40 {
+        let mut simulation = Simulation::new(Site::new(15, 300), seed).with(figures);
+        for (n, mirror) in (0..).zip(&mut simulation.world.mirrors) {
+            let at = |minutes: u64| 5 * HOUR + (minutes + seed * 17 + n * 37) * MINUTE;
+            let of = |kind, from, length| Incident {
+                kind,
+                from: at(from),
+                until: at(from + length),
+                repository: 0,
+            };
+            let long = 360 + 60 * (seed % 10);
+            let day = |n: u64| n * 24 * 60;
+            mirror.incidents = match n % 3 {
+                0 => vec![
+                    of(Kind::Flapping, 0, long),
+                    of(Kind::Broken, long + 240 + seed * 3, 260),
+                    of(Kind::Flapping, day(2), long),
+                    of(Kind::Broken, day(2) + long + 500, 400),
+                    of(Kind::Flapping, day(4), long),
+                    of(Kind::Broken, day(4) + long + 300, 100),
+                    of(Kind::Broken, day(4) + long + 640, 160),
+                ],
+                _ => Vec::new(),
+            };
+        }
+        simulation.run(6);
+        figures = simulation.figures;
+    }
+    let wanted = WANTED.map(|(name, _, most)| (name, 0, most));
+    assert_eq!(figures.check("15 mirrors, five dead soon after flapping", &wanted), NONE);
+}
+
 /// Mirrors of which files are sampled once a day. Every second one lacks each second file of a directory for days.
 #[test]
 fn mirrors_that_lack_files_are_out_of_that_directory_and_no_others() {
@@ -180,8 +249,8 @@ fn mirrors_of_many_urls_are_back_soon_after_long_errors() {
         simulation.run(8);
         figures = simulation.figures;
     }
-    // 400, and 24 for each of the other eight URLs.
-    let wanted = [(DEAD, 10, 25), (BACK, 10, 40), (REQUESTS, 10, 592), (DROPPED, 0, 0)];
+    // 400, and 20 for each of the other eight URLs; none gets to its reserve.
+    let wanted = [(DEAD, 10, 25), (BACK, 10, 40), (REQUESTS, 10, 560), (DROPPED, 0, 0)];
     assert_eq!(figures.check("20 mirrors of ten URLs", &wanted), NONE);
 }
 
@@ -220,7 +289,10 @@ fn the_mirrors_of_almalinux() {
     simulation.run(10);
     let title = format!("AlmaLinux: {n_mirrors} mirrors, {n_repositories} repositories");
     let requests = 40 * n_repositories as u64;
-    let wanted = WANTED
-        .map(|(name, least, most)| (name, least, if name == REQUESTS { requests } else { most }));
+    let wanted = WANTED.map(|(name, least, most)| match name {
+        REQUESTS => (name, least, requests),
+        REQUESTS_LONG => (name, least, requests * 27 / 24),
+        _ => (name, least, most),
+    });
     assert_eq!(simulation.figures.check(&title, &wanted), NONE);
 }

@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 
 use fastrand::Rng;
 
+use super::WANTED;
 use super::figures::Figures;
 use super::world::{DAY, HOUR, IMAGES, Incident, Kind, MINUTE, Mirror, Site, World};
 use crate::findings::Standing;
@@ -23,6 +24,9 @@ use crate::verdict::View;
 const TO_ANSWERS: u64 = 6 * MINUTE;
 /// What changes the order of lists only can wait for five minutes more.
 const TO_ORDER: u64 = TO_ANSWERS + 5 * MINUTE;
+
+/// The minutes that something took that was not seen for hours.
+const NEVER: u64 = 10_000;
 
 /// What is watched of a mirror.
 #[derive(Clone, Default)]
@@ -94,12 +98,13 @@ impl Simulation {
                 self.check_selection(t);
             }
             if minute % (24 * 60) == 24 * 60 - 1 {
+                let end = t + MINUTE;
+                let name = match self.world.is_set_forward(end - DAY, end) {
+                    true => REQUESTS_LONG,
+                    false => REQUESTS,
+                };
                 for (watch, mirror) in self.watches.iter_mut().zip(&self.world.mirrors) {
-                    self.figures.add(REQUESTS, watch.requests);
-                    if watch.requests > 400 {
-                        let example = format!("{} {}", watch.requests, mirror.recent(t));
-                        self.figures.add_example(REQUESTS, example);
-                    }
+                    add(&mut self.figures, name, watch.requests, mirror, t);
                     watch.requests = 0;
                 }
             }
@@ -205,10 +210,7 @@ impl Simulation {
                 if is_hidden && !watch.is_found && t < until {
                     watch.is_found = true;
                     let took = minutes(begin);
-                    figures.add(name, took);
-                    if name == DEAD && took > 25 || name == DEAD_OURS && took > 60 {
-                        figures.add_example(name, format!("{took} {}", mirror.recent(t)));
-                    }
+                    add(figures, name, took, mirror, t);
                 }
                 if is_hidden && !watch.is_found {
                     figures
@@ -217,8 +219,7 @@ impl Simulation {
                 let most = if has_flapped { 4 * HOUR } else { HOUR };
                 if !watch.is_found && t > begin + most && t < until {
                     watch.is_found = true;
-                    figures.add(name, 10_000);
-                    figures.add_example(name, format!("never {}", mirror.recent(t)));
+                    add(figures, name, NEVER, mirror, t);
                 }
                 if t >= until && was_hidden && !is_hidden && !watch.is_over {
                     watch.is_over = true;
@@ -229,10 +230,7 @@ impl Simulation {
                         false => BACK,
                     };
                     let took = minutes(self.world.ours_until(until));
-                    figures.add(name, took);
-                    if name == BACK && took > 40 {
-                        figures.add_example(name, format!("{took} {}", mirror.recent(t)));
-                    }
+                    add(figures, name, took, mirror, t);
                 }
             }
             Kind::Flapping if t < until + HOUR && is_hidden != was_hidden => {
@@ -310,12 +308,8 @@ impl Simulation {
         if is_ours || self.watches[n].is_disabled || mirror.incidents.iter().any(is_disturbed) {
             return;
         }
-        if is_current {
-            self.figures.add(CAUGHT_UP, (t + TO_ORDER - from).div_ceil(MINUTE));
-        } else {
-            self.figures.add(CAUGHT_UP, 10_000);
-            self.figures.add_example(CAUGHT_UP, format!("never {}", mirror.recent(t)));
-        }
+        let took = if is_current { (t + TO_ORDER - from).div_ceil(MINUTE) } else { NEVER };
+        add(&mut self.figures, CAUGHT_UP, took, mirror, t);
     }
 
     /// No directory has too few mirrors, and good mirrors are listed with all that they have.
@@ -389,6 +383,14 @@ impl Simulation {
     }
 }
 
+/// Adds a value, with what has happened to the mirror if it is more than is wanted of most sites.
+fn add(figures: &mut Figures, name: &'static str, value: u64, mirror: &Mirror, t: u64) {
+    figures.add(name, value);
+    if WANTED.iter().any(|&(wanted, _, most)| wanted == name && value > most) {
+        figures.add_example(name, format!("{value} {}", mirror.recent(t)));
+    }
+}
+
 pub(super) const DEAD: &str = "dead: minutes until it is out";
 pub(super) const DEAD_AGAIN: &str = "dead after a day of flapping: minutes";
 pub(super) const DEAD_OURS: &str = "dead at a fault of ours: minutes after it";
@@ -401,6 +403,7 @@ pub(super) const HOLES: &str = "files missing: minutes until it is out";
 pub(super) const FILLED: &str = "files are there again: minutes until it is back";
 pub(super) const CAUGHT_UP: &str = "caught up: minutes until it is listed as current";
 pub(super) const REQUESTS: &str = "requests to a mirror in a day";
+pub(super) const REQUESTS_LONG: &str = "requests in a day in which clocks are set forward";
 pub(super) const DROPPED: &str = "good mirrors that were dropped";
 pub(super) const HIDDEN: &str = "good mirrors that lack something";
 pub(super) const SHORT: &str = "lists that are too short";

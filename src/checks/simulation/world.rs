@@ -225,6 +225,12 @@ impl World {
         self.jumps.iter().any(|&(at, _)| at / MINUTE == t / MINUTE)
     }
 
+    /// Whether the clock is set forward meanwhile.
+    pub(super) fn is_set_forward(&self, from: u64, until: u64) -> bool {
+        let before = |at: u64| at.checked_sub(1).map_or(0, |before| self.offset(before));
+        self.jumps.iter().any(|&(at, offset)| is_in((from, until), at) && offset > before(at))
+    }
+
     pub(super) fn clock(&self, t: u64) -> u64 {
         (START + t).saturating_add_signed(self.offset(t))
     }
