@@ -28,7 +28,8 @@ impl<'a> Scheduling<'a> {
     }
 
     /// Probes of a mirror that is down: half of its routes in turn, as it is down as a whole, and so it comes back, but each
-    /// URL every time, unless much is owed. Once one works, all of them.
+    /// URL and each version of IP every time, unless much is owed: one may be dead for longer, or fail by our own fault.
+    /// Once one works, all of them.
     pub(super) fn comeback(&self) -> Option<NextVisit> {
         self.state.down_since?;
         let mut down: Vec<Down<'a>> = self
@@ -67,11 +68,13 @@ impl<'a> Scheduling<'a> {
         })
     }
 
-    /// Half of some routes, the ones that were tried the longest time ago, but at least one of each URL, unless there are
-    /// many and much is owed; of the versions of IP about as many.
+    /// Half of some routes, the ones that were tried the longest time ago, but at least one of each URL and version of IP,
+    /// unless there are many and much is owed; of the versions of IP about as many.
     fn half(&self, mut routes: Vec<Down<'a>>) -> Vec<Down<'a>> {
         let urls: BTreeSet<&String> = routes.iter().map(|&(url, ..)| url).collect();
-        let most = routes.len().div_ceil(2).max(urls.len());
+        let has = |wanted| routes.iter().any(|&(_, version, _)| version == wanted);
+        let n_versions = IpVersion::ALL.into_iter().filter(|&version| has(version)).count();
+        let most = routes.len().div_ceil(2).max(urls.len()).max(n_versions);
         let allowance = Allowance::new(self.entry, self.settings);
         let is_scarce = allowance.is_scarce(self.state.debt, self.now);
         let most = if is_scarce { most.min(SCARCE) } else { most };
@@ -81,7 +84,7 @@ impl<'a> Scheduling<'a> {
                 |is_it: &dyn Fn(&Down<'_>) -> bool| chosen.iter().filter(|of| is_it(of)).count();
             let next = routes.iter().enumerate().map(|(n, &(url, version, route))| {
                 let n_of_url = n_with(&|of| of.0 == url);
-                (n_of_url, self.past(route.tried.clock), n_with(&|of| of.1 == version), n)
+                (n_of_url, n_with(&|of| of.1 == version), self.past(route.tried.clock), n)
             });
             match next.min() {
                 Some((.., n)) if chosen.len() < most => chosen.push(routes.remove(n)),

@@ -1,5 +1,7 @@
 //! Schedules of mirrors that are visited as planned.
 
+mod own_faults;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
