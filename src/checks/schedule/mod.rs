@@ -9,6 +9,9 @@
 //! Where few mirrors have something in common, as IPv6, one of which it works may have to bear witness that a failure
 //! of another is not our own.
 //!
+//! A version of IP that fails by our own fault takes no turns: it is probed beside regular visits, which go over the other
+//! one.
+//!
 //! What rsync lists is due by itself ([`listing::next_listing`]): it takes minutes, and other visits go on meanwhile.
 //!
 //! Times are by the clock. If that was set back by more than some minutes, what seems to lie in the future is due.
@@ -204,6 +207,7 @@ impl<'a> Scheduling<'a> {
                 RouteVerdict::Up if doubt.is_some_and(|at| self.past(route.tried.clock) < at) => {
                     return Some(0);
                 }
+                RouteVerdict::Up if self.is_ours(version) => self.own_wait(route),
                 RouteVerdict::Up if tree.repositories.is_empty() => {
                     self.turn(tree, url, version)?
                 }
@@ -271,6 +275,39 @@ impl<'a> Scheduling<'a> {
             repositories: Vec::new(),
         };
         (!visit.routes.is_empty()).then_some(visit)
+    }
+
+    /// Whether a version of IP fails by our own fault: it does, and no failure of it counts, so it seems to be up.
+    fn is_ours(&self, version: IpVersion) -> bool {
+        let shared = match version {
+            IpVersion::V4 => Shared::V4,
+            IpVersion::V6 => Shared::V6,
+        };
+        let mut up = self.routes().filter_map(|(_, _, of, route)| {
+            route.filter(|route| of == version && route.verdict == RouteVerdict::Up)
+        });
+        self.state.recents.get(shared).failing.is_some() && up.all(|route| route.failure.is_none())
+    }
+
+    /// The time between two probes of what fails by our own fault. What has just died over the other version of IP is
+    /// down as a whole with the next one.
+    fn own_wait(&self, route: &RouteState) -> u64 {
+        let Settings { own_fault_window, confirm_interval, visit_interval, .. } = *self.settings;
+        let is_new = |since: Moment| {
+            self.progress.now.credited.saturating_sub(since.credited) <= own_fault_window
+        };
+        let routes = || self.routes().filter_map(|(_, _, version, route)| Some((version, route?)));
+        let is_dead =
+            |route: &RouteState| route.verdict == RouteVerdict::Down && is_new(route.since);
+        let works = |version, route: &RouteState| {
+            route.verdict == RouteVerdict::Up && !self.is_ours(version)
+        };
+        let is_dying = routes().any(|(_, route)| is_dead(route))
+            && !routes().any(|(version, route)| works(version, route));
+        match is_dying {
+            true => confirm_interval,
+            false => self.interval(visit_interval.saturating_mul(2), route),
+        }
     }
 
     /// The time until what works again is tried once more.
@@ -386,8 +423,8 @@ impl<'a> Scheduling<'a> {
         Some(full(self.entry, Tier::Probe, next))
     }
 
-    /// The route of a tree that works and was tried the longest time ago; one that is just coming back if none
-    /// works.
+    /// The route of a tree that works and was tried the longest time ago, if possible over a version of IP that does not
+    /// fail by our own fault; one that is just coming back if none works.
     fn oldest(&self, tree: &Tree) -> Option<(&'a String, IpVersion, &'a RouteState)> {
         let works = |url: &str, version, route: &RouteState| {
             let is_asked_in_turn = || self.is_spent || !self.is_confirmed_soon(url, version, route);
@@ -400,19 +437,23 @@ impl<'a> Scheduling<'a> {
         };
         routes()
             .filter(|&(url, version, route)| works(url, version, route))
-            .min_by_key(|(_, _, route)| self.past(route.tried.clock))
+            .min_by_key(|&(_, version, route)| {
+                (self.is_ours(version), self.past(route.tried.clock))
+            })
             .or_else(|| routes().find(|(_, _, route)| route.is_returning()))
     }
 
-    /// When something of a tree that works, or is coming back, was tried last, by the clock.
+    /// When something of a tree that works, or is coming back, was tried last, by the clock. What fails by our own fault
+    /// does not work, unless there is nothing else.
     fn last_good_try(&self, tree: &Tree) -> u64 {
-        self.routes()
+        let last = self
+            .routes()
             .filter(|(of, ..)| std::ptr::eq(*of, tree))
-            .filter_map(|(_, _, _, route)| route)
-            .filter(|route| route.verdict == RouteVerdict::Up || route.is_returning())
-            .map(|route| self.past(route.tried.clock))
-            .max()
-            .unwrap_or(0)
+            .filter_map(|(_, _, version, route)| Some((version, route?)))
+            .filter(|(_, route)| route.verdict == RouteVerdict::Up || route.is_returning())
+            .map(|(version, route)| (!self.is_ours(version), self.past(route.tried.clock)))
+            .max();
+        last.map_or(0, |(_, tried)| tried)
     }
 
     /// How long what is down rests: it doubles with each retry, up to `most`.

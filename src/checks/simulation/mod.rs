@@ -25,7 +25,7 @@ use run::{
     BACK, BACK_AGAIN, BACK_OURS, CAUGHT_UP, DEAD, DEAD_AGAIN, DEAD_OURS, DROPPED, FILLED, GARBAGE,
     HIDDEN, HOLES, REQUESTS, REQUESTS_LONG, SHORT, STALE, Simulation,
 };
-use world::{DAY, HOUR, Incident, Kind, MINUTE, Site};
+use world::{DAY, HOUR, Incident, Kind, MINUTE, Own, Site};
 
 /// The figures that hold everywhere: the least number of values, and what the worst one may be.
 ///
@@ -195,6 +195,25 @@ fn mirrors_that_are_dead_soon_after_flapping_cost_no_more_and_are_found() {
     }
     let wanted = WANTED.map(|(name, _, most)| (name, 0, most));
     assert_eq!(figures.check("15 mirrors, five dead soon after flapping", &wanted), NONE);
+}
+
+/// Sites that have no IPv6 for days, so that mirrors are judged without it. A quarter of the mirrors have one URL.
+#[test]
+fn mirrors_are_judged_in_time_while_ipv6_is_dead_for_days() {
+    let mut figures = Figures::default();
+    for seed in 0..6 {
+        let mut site = Site::new(30, 300);
+        site.mirrors.iter_mut().step_by(4).for_each(|mirror| mirror.0.truncate(1));
+        let mut simulation = Simulation::new(site, seed).with(figures);
+        simulation.world.own = vec![(Own::V6, (DAY, 4 * DAY))];
+        simulation.run(5);
+        figures = simulation.figures;
+    }
+    let wanted = WANTED.map(|(name, least, most)| match name {
+        DEAD | BACK | REQUESTS => (name, least, most),
+        _ => (name, 0, most),
+    });
+    assert_eq!(figures.check("30 mirrors, IPv6 is dead for three days", &wanted), NONE);
 }
 
 /// Mirrors of which files are sampled once a day. Every second one lacks each second file of a directory for days.

@@ -122,6 +122,13 @@ pub(super) enum Own {
     Roots,
 }
 
+impl Own {
+    /// Whether it lasts for days, and mirrors are judged meanwhile over what works.
+    fn is_endured(self, span: (u64, u64)) -> bool {
+        self == Self::V6 && span.1 - span.0 > DAY
+    }
+}
+
 /// What a site is like.
 pub(super) struct Site {
     /// The base URLs of each mirror, and whether it has IPv6.
@@ -240,12 +247,13 @@ impl World {
     pub(super) fn is_ours(&self, from: u64, until: u64) -> bool {
         let back = self.jumps.windows(2).filter(|jumps| jumps[1].1 < jumps[0].1);
         let back = back.map(|jumps| (jumps[1].0, jumps[1].0 + 30 * MINUTE));
-        self.own.iter().map(|own| own.1).chain(back).any(|own| from < own.1 && own.0 < until)
+        let own = self.own.iter().filter(|own| !own.0.is_endured(own.1));
+        own.map(|own| own.1).chain(back).any(|own| from < own.1 && own.0 < until)
     }
 
     /// When the fault of our own ends that lies an hour around `t` or begins in two; `t` if there is none.
     pub(super) fn ours_until(&self, t: u64) -> u64 {
-        let own = self.own.iter().map(|own| own.1);
+        let own = self.own.iter().filter(|own| !own.0.is_endured(own.1)).map(|own| own.1);
         let near = own.filter(|own| t.saturating_sub(HOUR) < own.1 && own.0 < t + 2 * HOUR);
         near.map(|own| own.1).max().unwrap_or(t).max(t)
     }
