@@ -1,0 +1,115 @@
+use super::*;
+
+#[test]
+fn one_newline_is_removed_from_the_end() {
+    let mut text = Text::default();
+    text.push_str("a\n\n");
+    for expected in ["a\n", "a", "a"] {
+        text.pop_newline();
+        assert_eq!(text.as_bytes(), expected.as_bytes());
+    }
+    text.push_str("b");
+    assert_eq!(text.as_bytes(), b"ab");
+}
+
+#[test]
+fn pieces_of_every_length_are_appended_exactly() {
+    let mut pieces = Pieces::default();
+    let source = "ü-0123456789".repeat(20);
+    let texts: Vec<&str> = (0..source.len()).filter_map(|length| source.get(..length)).collect();
+    let known: Vec<Piece> = texts.iter().map(|text| pieces.add(|out| out.push_str(text))).collect();
+    let mut text = Text::default();
+    for piece in &known {
+        text.push_piece(pieces.prepare(*piece));
+        text.push('|');
+    }
+    assert_eq!(text.into_bytes(), (texts.join("|") + "|").into_bytes());
+    for (piece, text) in known.iter().zip(&texts) {
+        assert_eq!(pieces.get(*piece), *text);
+        assert_eq!(piece.length as usize, text.len());
+    }
+}
+
+#[test]
+fn the_end_of_a_line_is_a_piece() {
+    let mut pieces = Pieces::default();
+    let line =
+        pieces.add_line(|out| out.push_str("<url"), |out| out.push_str("\">https://m.example/"));
+    assert_eq!(pieces.get(line.end(18)), "https://m.example/");
+    assert_eq!(pieces.get(line.end(100)), "\">https://m.example/");
+}
+
+/// An empty text whose memory of `n_bytes` holds the bytes of an earlier text.
+fn used(n_bytes: usize) -> Text {
+    let mut text = Text::default();
+    text.push_str(&"#".repeat(n_bytes));
+    text.memory.truncate(n_bytes);
+    text.clear();
+    text
+}
+
+#[test]
+fn lines_and_pairs_are_their_parts() {
+    let lengths = [0, 1, 20, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK];
+    for (head, middle, tail) in lengths.iter().flat_map(|&head| {
+        lengths.iter().flat_map(move |&middle| lengths.map(|tail| (head, middle, tail)))
+    }) {
+        let [head, middle, tail] =
+            [("h", head), ("ü", middle / 2), ("t", tail)].map(|(part, n)| part.repeat(n));
+        let mut pieces = Pieces::default();
+        let line = pieces.add_line(|out| out.push_str(&head), |out| out.push_str(&middle));
+        let tail_piece = pieces.add(|out| out.push_str(&tail));
+        let tail_prepared = pieces.prepare(tail_piece);
+        for number in [0, 9, 10, 99, 100, u8::MAX] {
+            let mut text = used(1_000);
+            text.push_str("before ");
+            text.push_line(&pieces, line, Digits::new(number), tail_prepared);
+            text.push('|');
+            let expected = format!("before {head}{number}{middle}{tail}|");
+            assert_eq!(text.as_bytes(), expected.as_bytes());
+        }
+        let mut text = used(1_000);
+        text.push_pair(pieces.prepare(line.end(line.middle)), tail_prepared);
+        text.push('|');
+        assert_eq!(text.as_bytes(), format!("{middle}{tail}|").as_bytes());
+    }
+}
+
+#[test]
+fn any_capacity_is_enough() {
+    let mut pieces = Pieces::default();
+    let line = pieces.add_line(|out| out.push_str("head "), |out| out.push_str(" middle"));
+    let tail = pieces.add(|out| out.push_str(" tail"));
+    let tail = pieces.prepare(tail);
+    for spare in 0..=PAIR + DIGITS + BLOCK + 1 {
+        let mut text = used(spare);
+        text.push_line(&pieces, line, Digits::new(42), tail);
+        assert_eq!(text.as_bytes(), b"head 42 middle tail", "{spare}");
+        let mut text = used(spare);
+        text.push_piece(tail);
+        text.push_pair(tail, tail);
+        text.push_digits(Digits::new(7));
+        assert_eq!(text.as_bytes(), b" tail tail tail7", "{spare}");
+    }
+}
+
+#[test]
+fn an_estimate_is_not_initialised() {
+    let mut text = Text::default();
+    text.reserve(1_000_000);
+    text.push_str("short");
+    assert!(text.capacity() >= 1_000_000);
+    assert!(text.memory.len() < 1_000);
+    assert_eq!(text.into_bytes(), b"short");
+}
+
+#[test]
+fn pieces_that_were_removed_are_gone() {
+    let mut pieces = Pieces::default();
+    pieces.add(|out| out.push_str(&"long ago ".repeat(30)));
+    pieces.clear();
+    let piece = pieces.add(|out| out.push_str("now"));
+    let mut text = Text::default();
+    text.push_piece(pieces.prepare(piece));
+    assert_eq!(text.as_bytes(), b"now");
+}
