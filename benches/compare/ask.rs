@@ -27,9 +27,19 @@ impl Connection {
 
     /// Asks for `target` on behalf of a client's address.
     pub(crate) fn ask(&mut self, target: &str, client: &str) -> Result<Answer> {
+        self.send(target, client)?;
+        self.receive()
+    }
+
+    /// Sends a request for `target` on behalf of a client's address.
+    pub(crate) fn send(&mut self, target: &str, client: &str) -> Result<()> {
         let request =
             format!("GET {target} HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {client}\r\n\r\n");
-        self.stream.write_all(request.as_bytes())?;
+        Ok(self.stream.write_all(request.as_bytes())?)
+    }
+
+    /// Reads the answer to the request that was sent.
+    pub(crate) fn receive(&mut self) -> Result<Answer> {
         let mut filled = 0;
         let header_bytes = loop {
             filled += self.read_from(filled)?;

@@ -1,7 +1,6 @@
 //! Load from wrk and ab, always from one thread, with what it cost the server.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -126,16 +125,57 @@ pub(crate) fn wrk_on(
     })
 }
 
-/// Asks one request `n` times over new connections, `concurrency` at a time; the worst in
-/// milliseconds.
-pub(crate) fn ab(address: SocketAddr, target: &str, n: usize, concurrency: usize) -> Result<f64> {
+/// What one run of ab has shown.
+pub(crate) struct Ab {
+    pub(crate) per_second: f64,
+    /// The worst request, in milliseconds.
+    pub(crate) worst: f64,
+    /// Microseconds of CPU that a request cost the server.
+    pub(crate) server_cpu: f64,
+}
+
+/// Whether ab uses a connection again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Connections {
+    /// Each request has a new one.
+    New,
+    /// As many as are used at the same time serve all requests.
+    Kept,
+}
+
+/// Asks one request `n` times, `concurrency` at a time.
+pub(crate) fn ab(
+    server: &Server,
+    target: &str,
+    n: usize,
+    concurrency: usize,
+    connections: Connections,
+) -> Result<Ab> {
     let mut ab = command("ab");
-    ab.args(["-q", "-n", &n.to_string(), "-c", &concurrency.to_string()]);
-    ab.args(["-H", "X-Forwarded-For: 192.0.2.1"]).arg(format!("http://{address}{target}"));
+    // Answers differ in length, which is no failure.
+    ab.args(["-q", "-l", "-n", &n.to_string(), "-c", &concurrency.to_string()]);
+    if connections == Connections::Kept {
+        ab.arg("-k");
+    }
+    ab.args(["-H", "X-Forwarded-For: 192.0.2.1"]);
+    ab.arg(format!("http://{}{target}", server.address));
+    let before = server.process.cpu()?;
     let text = run(&mut ab, Duration::from_secs(120))?;
+    let cpu = server.process.cpu()? - before;
     let worst = text.lines().find_map(|line| {
         let (share, rest) = line.trim().split_once(char::is_whitespace)?;
         (share == "100%").then(|| rest.split_ascii_whitespace().next())?
     });
-    Ok(worst.ok_or("ab printed no worst request")?.parse()?)
+    let after = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|line| line.split_ascii_whitespace().next())
+    };
+    if after("Failed requests:") != Some("0") || after("Non-2xx responses:").is_some() {
+        return Err("some requests failed".into());
+    }
+    Ok(Ab {
+        per_second: after("Requests per second:").ok_or("ab printed no speed")?.parse()?,
+        worst: worst.ok_or("ab printed no worst request")?.parse()?,
+        server_cpu: cpu.as_secs_f64() * 1e6 / n as f64,
+    })
 }

@@ -5,8 +5,8 @@
 //! on loopback, from one thread of wrk or from ab, and bounded in time. What has a target is shown
 //! in one table; all figures go into one file under `benches/results/`.
 //!
-//! What it deliberately does not do: pin anything to a core, but for one half of what full queues cost.
-//! Client and server share the cores in the same way for every server that is compared.
+//! Client and server share the cores in the same way for every server that is compared. Only in the part `pinned`, and in
+//! one half of what full queues cost, each has a core.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is its purpose")]
 #![allow(
@@ -61,6 +61,9 @@ struct Options {
     /// Measure only these parts; the report is not kept.
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Part>,
+    /// Measure this mirrorlistd in the same turns, where a request's time is split: one from before a change.
+    #[arg(long, value_name = "PROGRAM")]
+    against: Option<PathBuf>,
     /// Said by cargo.
     #[arg(long, hide = true)]
     bench: bool,
@@ -92,10 +95,12 @@ enum Part {
     Scan,
     /// Requests per second, latency, CPU per request.
     Load,
+    /// The same with a core for the client and one for the server.
+    Pinned,
     /// Where the time of a request goes: user and kernel, faults, huge pages, system calls.
     Split,
-    /// Worst request over new connections.
-    Ab,
+    /// New connections: the worst request, what it costs to accept one, bursts.
+    Connections,
     /// Memory in service and while reloading.
     Memory,
     /// Latency under reloads.
@@ -173,15 +178,16 @@ fn measure(options: &Options) -> Result<()> {
     let setting = Setting::find(shown.join(" "))?;
     let work = tempfile::Builder::new().prefix("compare.").tempdir()?;
     let mut report = Report::default();
-    let bench = Bench::prepare(work.path(), &effort, options.quick)?;
+    let bench = Bench::prepare(work.path(), &effort, options.quick, options.against.as_deref())?;
 
-    let parts: [(Part, &'static str, Measure<'_>); 12] = [
+    let parts: [(Part, &'static str, Measure<'_>); 13] = [
         (Part::Micro, "micro benches", Bench::micro),
         (Part::Start, "compile and start", Bench::start),
         (Part::Scan, "scan", Bench::scan),
         (Part::Load, "load", Bench::load),
+        (Part::Pinned, "pinned", Bench::pinned),
         (Part::Split, "split", Bench::split),
-        (Part::Ab, "ab", Bench::ab),
+        (Part::Connections, "connections", Bench::connections),
         (Part::Memory, "memory", Bench::memory),
         (Part::Reload, "reload", Bench::reload),
         (Part::Queues, "queues", Bench::queues),

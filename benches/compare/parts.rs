@@ -1,6 +1,8 @@
 //! What is measured, part by part.
 
 mod change;
+mod connections;
+mod pinned;
 mod queues;
 mod scale;
 mod split;
@@ -13,8 +15,8 @@ use std::time::{Duration, Instant};
 use testdata::fedora::Shape;
 
 use crate::ask::{Connection, measure_sizes};
-use crate::load::{Load, Scripts, ab, wrk};
-use crate::process::{command, run};
+use crate::load::{Load, Scripts, wrk};
+use crate::process::{Core, command, run};
 use crate::report::{Figure, Report, median};
 use crate::servers::{self, Server, Source};
 use crate::{Effort, Result, data, hostile, large_catalog, micro, scan};
@@ -42,11 +44,18 @@ pub(crate) struct Bench<'a> {
     scripts: Scripts,
     /// Mean size of a metalink, rounded.
     body_bytes: usize,
+    /// Another mirrorlistd, which some parts measure in the same turns.
+    against: Option<&'a Path>,
 }
 
 impl<'a> Bench<'a> {
     /// Makes the data and a snapshot, and measures how large answers are.
-    pub(crate) fn prepare(work: &'a Path, effort: &'a Effort, is_quick: bool) -> Result<Self> {
+    pub(crate) fn prepare(
+        work: &'a Path,
+        effort: &'a Effort,
+        is_quick: bool,
+        against: Option<&'a Path>,
+    ) -> Result<Self> {
         let folder = match std::env::var_os(data::VARIABLE) {
             Some(folder) => folder.into(),
             None => {
@@ -58,8 +67,17 @@ impl<'a> Bench<'a> {
         let scripts = Scripts::write(&folder, &work.join("wrk"))?;
         let snapshot = work.join("fedora.snapshot");
         compile(&folder, &snapshot)?;
-        let bench =
-            Self { work, effort, is_quick, folder, snapshot, requests, scripts, body_bytes: 0 };
+        let bench = Self {
+            work,
+            effort,
+            is_quick,
+            folder,
+            snapshot,
+            requests,
+            scripts,
+            body_bytes: 0,
+            against,
+        };
         let ours = bench.start_ours()?;
         let sizes = measure_sizes(ours.address, "/metalink", &bench.requests)?;
         Ok(Self { body_bytes: sizes.mean.round() as usize, ..bench })
@@ -72,6 +90,14 @@ impl<'a> Bench<'a> {
 
     fn start_ours(&self) -> Result<Server> {
         Ok(servers::mirrorlistd(Source::Snapshot(&self.snapshot), self.work, self.target())?.0)
+    }
+
+    /// The other mirrorlistd.
+    fn start_other(&self) -> Result<Option<Server>> {
+        let Some(program) = self.against else { return Ok(None) };
+        let source = Source::Snapshot(&self.snapshot);
+        let start = servers::program_on(program, Core::Any, source, self.work, self.target());
+        Ok(Some(start.map_err(|error| format!("{}: {error}", program.display()))?.0))
     }
 
     fn wrk(&self, server: &Server, script: &Path, connections: usize) -> Result<Load> {
@@ -255,39 +281,6 @@ impl<'a> Bench<'a> {
         }
         report.set(Figure::AgainstNginx, usual.0);
         report.set(Figure::AgainstConstant, usual.1);
-        Ok(())
-    }
-
-    pub(crate) fn ab(&self, report: &mut Report) -> Result<()> {
-        let ours = self.start_ours()?;
-        let nginx = servers::nginx(self.body_bytes, self.work)?;
-        let constant = servers::constant(self.body_bytes)?;
-        let kinds = [
-            ("mirrorlistd", &ours),
-            ("nginx, static file", &nginx),
-            ("hyper, constant", &constant),
-        ];
-        let text = report.section("ab -n 5000, new connections, worst request in ms");
-        let _ = writeln!(text, "| | c=10 | c=100 | c=200 | c=400 |\n|---|---|---|---|---|");
-        let mut cells = vec![Vec::new(); kinds.len()];
-        let mut worst_of_ours = f64::NAN;
-        for concurrency in [10, 100, 200, 400] {
-            let mut worst = vec![Vec::new(); kinds.len()];
-            for _ in 0..self.effort.rounds.min(3) {
-                for (values, (_, server)) in worst.iter_mut().zip(kinds) {
-                    values.push(ab(server.address, self.target(), 5_000, concurrency)?);
-                }
-            }
-            for (cells, values) in cells.iter_mut().zip(&worst) {
-                let middle = median(values.iter().copied());
-                cells.push(format!("{middle:.0} ({})", list(values, 0)));
-            }
-            worst_of_ours = median(worst.first().into_iter().flatten().copied());
-        }
-        for ((name, _), cells) in kinds.iter().zip(cells) {
-            let _ = writeln!(text, "| {name} | {} |", cells.join(" | "));
-        }
-        report.set(Figure::AbWorst, worst_of_ours);
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use rustix::process::Signal;
 
 use crate::ask::Connection;
 use crate::data;
-use crate::process::{Core, Process, command, command_on};
+use crate::process::{Core, Process, command_on};
 use crate::{Result, is_interrupted};
 
 /// Longer than any start takes.
@@ -51,7 +51,18 @@ pub(crate) fn mirrorlistd_on(
     work: &Path,
     target: &str,
 ) -> Result<(Server, Duration)> {
-    let mut ours = command_on(core, env!("CARGO_BIN_EXE_mirrorlistd"));
+    program_on(Path::new(env!("CARGO_BIN_EXE_mirrorlistd")), core, source, work, target)
+}
+
+/// Starts this mirrorlistd on this core.
+pub(crate) fn program_on(
+    program: &Path,
+    core: Core,
+    source: Source<'_>,
+    work: &Path,
+    target: &str,
+) -> Result<(Server, Duration)> {
+    let mut ours = command_on(core, program);
     ours.args(["serve", "--port", "0", "--log", "none", "--log-level", "info"]);
     match source {
         Source::Snapshot(file) => drop(ours.arg("--snapshot").arg(file)),
@@ -98,6 +109,15 @@ pub(crate) fn arguments(folder: &Path) -> Vec<PathBuf> {
 /// As fast as it goes: sendfile, a cached file handle, no access log, connections that are never
 /// closed.
 pub(crate) fn nginx(size: usize, work: &Path) -> Result<Server> {
+    nginx_on(Core::Any, size, work)
+}
+
+/// The same on this core: with one worker there, and with two on two cores.
+pub(crate) fn nginx_on(core: Core, size: usize, work: &Path) -> Result<Server> {
+    let n_workers = match core {
+        Core::Any => 2,
+        Core::Only(_) => 1,
+    };
     let folder = work.join("nginx");
     let files = folder.join("files");
     fs::create_dir_all(&files)?;
@@ -111,7 +131,7 @@ pub(crate) fn nginx(size: usize, work: &Path) -> Result<Server> {
     let config = format!(
         "{user}
 daemon off;
-worker_processes 2;
+worker_processes {n_workers};
 pid {folder_name}/pid;
 error_log {folder_name}/error.log;
 events {{ worker_connections 4096; }}
@@ -136,7 +156,7 @@ http {{
     let config_file = folder.join("nginx.conf");
     fs::write(&config_file, config)?;
     let program = ["/usr/sbin/nginx", "nginx"].into_iter().find(|path| Path::new(path).exists());
-    let mut nginx = command(program.unwrap_or("nginx"));
+    let mut nginx = command_on(core, program.unwrap_or("nginx"));
     nginx
         .arg("-p")
         .arg(&folder)
@@ -152,7 +172,12 @@ http {{
 
 /// Starts the constant hyper server of this program with a body of `size` bytes.
 pub(crate) fn constant(size: usize) -> Result<Server> {
-    of_ourselves(&[size.to_string()])
+    constant_on(Core::Any, size)
+}
+
+/// The same on this core.
+pub(crate) fn constant_on(core: Core, size: usize) -> Result<Server> {
+    of_ourselves(core, &[size.to_string()])
 }
 
 /// Starts the same server with answers of these sizes in turn.
@@ -160,12 +185,12 @@ pub(crate) fn varied(sizes: &[usize], work: &Path) -> Result<Server> {
     let file = work.join("sizes");
     let lines: Vec<String> = sizes.iter().map(usize::to_string).collect();
     fs::write(&file, lines.join("\n"))?;
-    of_ourselves(&["0".to_owned(), "--sizes".to_owned(), file.display().to_string()])
+    of_ourselves(Core::Any, &["0".to_owned(), "--sizes".to_owned(), file.display().to_string()])
 }
 
-fn of_ourselves(arguments: &[String]) -> Result<Server> {
+fn of_ourselves(core: Core, arguments: &[String]) -> Result<Server> {
     let address = free_address()?;
-    let mut constant = command(std::env::current_exe()?);
+    let mut constant = command_on(core, std::env::current_exe()?);
     constant.args(["constant", &address.port().to_string()]).args(arguments);
     constant.stdout(Stdio::null());
     let server = Server { process: Process::start(&mut constant)?, address, stderr: None };

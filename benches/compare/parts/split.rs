@@ -36,7 +36,14 @@ impl Bench<'_> {
         let one = self.one_of_mean_size(&sizes)?;
         let (mix, fixed) = (self.scripts.metalink.clone(), self.scripts.fixed.clone());
         let none = vec!["/metalink?path=nowhere".to_owned()];
-        let kinds: [(&str, &Server, &Path, &[String]); 6] = [
+        let other = self.start_other()?;
+        let of_other = other.iter().flat_map(|other| -> [(&str, &Server, &Path, &[String]); 2] {
+            [
+                ("the other one, mix", other, &mix, &[]),
+                ("the other one, one request of about the mean size", other, &fixed, &one),
+            ]
+        });
+        let of_all: [(&str, &Server, &Path, &[String]); 6] = [
             ("mirrorlistd, mix", &ours, &mix, &[]),
             ("mirrorlistd, one request of about the mean size", &ours, &fixed, &one),
             ("mirrorlistd, `path=` without an answer", &ours, &fixed, &none),
@@ -44,9 +51,12 @@ impl Bench<'_> {
             ("hyper, sizes of the mix, made anew", &varied, &mix, &[]),
             ("nginx, static file", &nginx, &mix, &[]),
         ];
+        let kinds: Vec<_> = of_all.into_iter().chain(of_other).collect();
         let mut splits: Vec<Vec<Split>> = kinds.iter().map(|_| Vec::new()).collect();
         for round in 0..=self.effort.rounds {
-            for (splits, (name, server, script, extra)) in splits.iter_mut().zip(kinds) {
+            for (splits, (name, server, script, extra)) in
+                splits.iter_mut().zip(kinds.iter().copied())
+            {
                 let split = self.split_of(server, script, extra);
                 let split = split.map_err(|error| format!("{name}: {error}"))?;
                 // The first round warms up.
@@ -61,7 +71,7 @@ impl Bench<'_> {
             "| | requests/s | user µs/request | kernel µs/request | both (rounds) | minor faults/request |\n\
              |---|---|---|---|---|---|"
         );
-        for (splits, (name, ..)) in splits.iter().zip(kinds) {
+        for (splits, &(name, ..)) in splits.iter().zip(&kinds) {
             let middle = |field: fn(&Split) -> f64| median(splits.iter().map(field));
             let both: Vec<f64> = splits.iter().map(|split| split.user + split.system).collect();
             let _ = writeln!(
