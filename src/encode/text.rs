@@ -19,28 +19,68 @@ pub struct Text {
     memory: Vec<u8>,
     /// Length of the text in bytes.
     end: usize,
+    /// Memory for a text that does not fit into `memory`; without capacity if there is none.
+    other: Vec<u8>,
 }
 
 impl Text {
     /// A buffer that holds a finished body, such as a compressed one.
     pub fn written(bytes: Vec<u8>) -> Self {
-        Self { end: bytes.len(), memory: bytes }
+        Self { end: bytes.len(), memory: bytes, other: Vec::new() }
+    }
+
+    /// An empty buffer that uses `memory`, and `larger` once the text does not fit any more.
+    pub fn within(memory: Vec<u8>, larger: Vec<u8>) -> Self {
+        Self { memory, end: 0, other: larger }
+    }
+
+    /// Returns the memory that the finished text does not need: of two, the larger one if the text fits into the other.
+    pub fn settle(&mut self) -> Vec<u8> {
+        let is_smaller = (self.end..self.memory.capacity()).contains(&self.other.capacity());
+        if is_smaller && self.other.capacity() > 0 {
+            self.change_memory();
+        }
+        std::mem::take(&mut self.other)
     }
 
     /// Reserves capacity for `n_bytes` more bytes, without initialising them.
     pub fn reserve(&mut self, n_bytes: usize) {
-        let needed = self.end.saturating_add(n_bytes);
-        self.memory.reserve(needed.saturating_sub(self.memory.len()));
+        self.make_room(self.end.saturating_add(n_bytes));
+    }
+
+    /// Moves the text to the other memory if it needs more, and allocates that if it is too small as well. The smaller one
+    /// stays, as the text may turn out to fit into it.
+    fn make_room(&mut self, needed: usize) {
+        if needed <= self.memory.capacity() {
+            return;
+        }
+        if needed > self.other.capacity() {
+            let n_bytes = needed.max(self.memory.capacity().saturating_mul(2));
+            self.other = Vec::with_capacity(n_bytes);
+        }
+        self.change_memory();
+    }
+
+    /// Moves the text to the other memory, which has the capacity.
+    #[cold]
+    fn change_memory(&mut self) {
+        let text = self.memory.get(..self.end).unwrap_or(&[]);
+        match self.other.get_mut(..self.end) {
+            Some(place) => place.copy_from_slice(text),
+            None => {
+                self.other.clear();
+                self.other.extend_from_slice(text);
+            }
+        }
+        std::mem::swap(&mut self.memory, &mut self.other);
     }
 
     /// Initialises space for at least `n_bytes` more bytes, and doubles it where the capacity allows.
     #[cold]
     fn grow(&mut self, n_bytes: usize) {
         let needed = self.end.saturating_add(n_bytes);
-        let mut length = needed.max(self.memory.len().saturating_mul(2));
-        if needed <= self.memory.capacity() {
-            length = length.min(self.memory.capacity());
-        }
+        self.make_room(needed);
+        let length = needed.max(self.memory.len().saturating_mul(2)).min(self.memory.capacity());
         self.memory.resize(length, 0);
     }
 
@@ -66,9 +106,9 @@ impl Text {
         self.end
     }
 
-    /// How many bytes fit without another allocation.
-    pub fn capacity(&self) -> usize {
-        self.memory.capacity()
+    /// Removes the text, and returns the memory, initialised as far as it was.
+    pub fn into_memory(self) -> Vec<u8> {
+        self.memory
     }
 
     /// The text, as bytes.

@@ -98,9 +98,39 @@ fn an_estimate_is_not_initialised() {
     let mut text = Text::default();
     text.reserve(1_000_000);
     text.push_str("short");
-    assert!(text.capacity() >= 1_000_000);
+    assert!(text.memory.capacity() >= 1_000_000);
     assert!(text.memory.len() < 1_000);
     assert_eq!(text.into_bytes(), b"short");
+}
+
+#[test]
+fn a_text_moves_to_the_memory_that_it_fits() {
+    for (first, estimate, n_bytes) in (0..=40).flat_map(|first| {
+        [0, 10, 60].into_iter().flat_map(move |estimate| {
+            [0, 7, 20, 21, 60, 100, 101, 300].map(|n_bytes| (first, estimate, n_bytes))
+        })
+    }) {
+        let mut larger = Vec::with_capacity(100);
+        larger.resize(first, b'#');
+        let mut text = Text::within(Vec::with_capacity(20), larger);
+        let expected = "0123456789".repeat(n_bytes / 10 + 1);
+        let expected = expected.get(..n_bytes).unwrap();
+        let (before, after) = expected.split_at(n_bytes.min(5));
+        text.push_str(before);
+        text.reserve(estimate);
+        after.chars().for_each(|character| text.push(character));
+        let unused = text.settle();
+        let case = format!("{n_bytes} bytes, {estimate} reserved, {first} initialised");
+        assert_eq!(text.as_bytes(), expected.as_bytes(), "{case}");
+        let capacities = [text.memory.capacity(), unused.capacity()];
+        match n_bytes {
+            ..=20 => assert_eq!(capacities, [20, 100], "{case}"),
+            21..=100 => assert_eq!(capacities, [100, 20], "{case}"),
+            _ => assert!(capacities[0] >= n_bytes && capacities[1] <= capacities[0], "{case}"),
+        }
+        assert_eq!(text.settle().capacity(), 0, "{case}");
+        assert_eq!(text.as_bytes(), expected.as_bytes(), "{case}");
+    }
 }
 
 #[test]
