@@ -183,18 +183,24 @@ impl Text {
         }
     }
 
-    /// Appends a line with its digits, then `tail`, with one check of the capacity.
-    pub fn push_line(&mut self, pieces: &Pieces, line: Line, digits: Digits, tail: Prepared<'_>) {
-        let (head, middle) = (line.head as usize, line.middle as usize);
-        let source = pieces.text.as_bytes().get(line.from as usize..);
-        match source.and_then(<[u8]>::first_chunk::<PAIR>) {
-            Some(source) if head <= BLOCK && middle <= BLOCK => {
-                let at_middle = head + digits.length();
-                let at_tail = at_middle + middle;
+    /// Appends `head`, digits, `middle` and `tail`, with one check of the capacity.
+    pub fn push_line(
+        &mut self,
+        head: Prepared<'_>,
+        digits: Digits,
+        middle: Prepared<'_>,
+        tail: Prepared<'_>,
+    ) {
+        match (head.0, middle.0) {
+            (Form::Short(head, head_length), Form::Short(middle, middle_length)) => {
+                // No-ops that show the compiler that all blocks fit.
+                let at_digits = head_length.min(BLOCK);
+                let at_middle = at_digits + digits.length();
+                let at_tail = at_middle + middle_length.min(BLOCK);
                 let Some(spare) = self.spare::<{ PAIR + DIGITS + BLOCK }>() else { return };
-                put(spare, 0, find_block(source, 0));
-                put(spare, head, Some(&digits.bytes));
-                put(spare, at_middle, find_block(source, head));
+                put(spare, 0, Some(head));
+                put(spare, at_digits, Some(&digits.bytes));
+                put(spare, at_middle, Some(middle));
                 match tail.0 {
                     Form::Short(block, length) => {
                         put(spare, at_tail, Some(block));
@@ -206,24 +212,23 @@ impl Text {
                     }
                 }
             }
-            _ => {
-                self.push_long_line(pieces, line, digits);
-                self.push_piece(tail);
-            }
+            _ => self.push_long_line(head, digits, middle, tail),
         }
     }
 
     #[cold]
-    fn push_long_line(&mut self, pieces: &Pieces, line: Line, digits: Digits) {
-        self.push_str(pieces.get(Piece { from: line.from, length: line.head }));
+    fn push_long_line(
+        &mut self,
+        head: Prepared<'_>,
+        digits: Digits,
+        middle: Prepared<'_>,
+        tail: Prepared<'_>,
+    ) {
+        self.push_piece(head);
         self.push_digits(digits);
-        self.push_str(pieces.get(line.end(line.middle)));
+        self.push_piece(middle);
+        self.push_piece(tail);
     }
-}
-
-/// The block that begins at `at`. Fixed lengths let the compiler remove the bounds check.
-fn find_block(source: &[u8; PAIR], at: usize) -> Option<&[u8; BLOCK]> {
-    source.get(at..)?.first_chunk()
 }
 
 /// Copies a block to position `at`. Fixed lengths let the compiler remove the bounds check.
@@ -266,8 +271,8 @@ const PAIR: usize = 2 * BLOCK;
 /// Bytes that are copied for a number: three digits, padded to the size of one move.
 const DIGITS: usize = 4;
 
-/// Padding behind the last piece, because a line is read as two whole blocks.
-const PADDING: &str = match str::from_utf8(&[b' '; PAIR]) {
+/// Padding behind the last piece, because a piece is read as a whole block.
+const PADDING: &str = match str::from_utf8(&[b' '; BLOCK]) {
     Ok(padding) => padding,
     Err(_) => "",
 };
@@ -324,19 +329,11 @@ pub struct Piece {
     length: u32,
 }
 
-/// Position of a line within `Pieces`: two adjacent pieces, between which digits are written.
-#[derive(Clone, Copy, Default, Debug)]
-pub struct Line {
-    from: u32,
-    head: u32,
-    middle: u32,
-}
-
-impl Line {
-    /// The last `length` bytes of its second piece.
-    pub fn end(self, length: u32) -> Piece {
-        let length = length.min(self.middle);
-        Piece { from: self.from + self.head + (self.middle - length), length }
+impl Piece {
+    /// Its last `length` bytes, or all of it.
+    pub fn end(self, length: u32) -> Self {
+        let length = length.min(self.length);
+        Self { from: self.from + (self.length - length), length }
     }
 }
 
@@ -375,24 +372,6 @@ impl Pieces {
             Some(block) if length <= BLOCK => Prepared(Form::Short(block, length)),
             _ => Prepared(Form::Long(self.get(piece))),
         }
-    }
-
-    /// Adds a line: `head` appends the text before the digits, `middle` the text after them.
-    pub fn add_line(
-        &mut self,
-        head: impl FnOnce(&mut String),
-        middle: impl FnOnce(&mut String),
-    ) -> Line {
-        let mut head_length = 0;
-        let piece = self.add(|out| {
-            let from = out.len();
-            head(out);
-            head_length = out.len() - from;
-            middle(out);
-        });
-        // The head is no longer than the piece, so it fits in 32 bits; an empty piece has an empty head.
-        let head = u32::try_from(head_length).unwrap_or(0).min(piece.length);
-        Line { from: piece.from, head, middle: piece.length - head }
     }
 
     /// Length of all pieces in bytes.

@@ -76,7 +76,8 @@ fn push_urls(document: &Document<'_>, tail: Prepared<'_>, body: &mut Text) {
     for (place, &host) in selection.hosts.iter().enumerate() {
         let digits = preference(place);
         choice.each(of_hosts.of(host), |listing| {
-            body.push_line(pieces, listing.metalink_line, digits, tail);
+            let (head, middle) = (pieces.prepare(listing.head), pieces.prepare(listing.middle));
+            body.push_line(head, digits, middle, tail);
         });
     }
 }

@@ -9,8 +9,9 @@
 //!
 //! where the head and the middle (which closes the tag, says `mm0:private` where it holds, and ends
 //! with the base URL) depend on nothing but the mirror and its URL. They are escaped once and copied
-//! by the renderer; only the preference and the tail change from answer to answer. The lines of a
-//! mirror stand one behind the other, and so in few lines of the processor's cache. What a metalink
+//! by the renderer; only the preference and the tail change from answer to answer. There is one head for
+//! each protocol and country, so that all of them stay in the processor's cache, and the middles take
+//! half of what whole lines would; those of a mirror stand one behind the other. What a metalink
 //! says of a file (time, size, checksums, alternates) is the same in every answer and made once too.
 
 use std::collections::hash_map::Entry;
@@ -18,7 +19,8 @@ use std::collections::hash_map::Entry;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::metalink;
-use encode::text::{Line, Piece, Pieces};
+use encode::text::{Piece, Pieces};
+use model::geo::Country;
 use model::ids::{FileId, HostId, LayoutId};
 use model::url::Protocol;
 use snapshot::tables::Slot;
@@ -31,8 +33,10 @@ pub struct Listing {
     pub protocol: Protocol,
     /// The base URL as the data has it.
     pub url: Piece,
-    /// A metalink line to the end of the base URL, without the preference.
-    pub metalink_line: Line,
+    /// A line of a metalink before the preference.
+    pub head: Piece,
+    /// The line from behind it to the end of the base URL.
+    pub middle: Piece,
 }
 
 /// The URLs of a mirror in a layout, as a range of [`Listings`]; empty if it has none.
@@ -113,19 +117,20 @@ impl Listings {
         let Self { listings, pieces, shared, sharing, .. } = self;
         for (index, url) in snapshot.urls(slot) {
             let Some(protocol) = Protocol::of_url(url) else { continue };
-            let metalink_line = pieces.add_line(
-                |out| metalink::push_head(protocol, country, out),
-                |out| metalink::push_middle(slot.public, url, out),
-            );
+            let head = *known
+                .heads
+                .entry((protocol, country))
+                .or_insert_with(|| pieces.add(|out| metalink::push_head(protocol, country, out)));
+            let middle = pieces.add(|out| metalink::push_middle(slot.public, url, out));
             // Nearly all URLs need no escaping, so the end of the line also serves as the plain URL.
-            let end = u32::try_from(url.len()).map_or(Piece::default(), |n| metalink_line.end(n));
+            let end = u32::try_from(url.len()).map_or(Piece::default(), |n| middle.end(n));
             let is_plain = pieces.get(end) == url;
             let url = if is_plain { end } else { pieces.add(|out| out.push_str(url)) };
             if known.shared_urls.contains(&index) {
                 shared.push((url, index));
                 insert(sharing, host);
             }
-            listings.push(Listing { protocol, url, metalink_line });
+            listings.push(Listing { protocol, url, head, middle });
         }
         // There are less than 2^32: see `new`.
         let place = |place| u32::try_from(place).unwrap_or(u32::MAX);
@@ -168,6 +173,7 @@ impl Listings {
 /// Lookup tables with which equal parts are stored once while the listings are built.
 #[derive(Default)]
 struct Known {
+    heads: FxHashMap<(Protocol, Option<Country>), Piece>,
     groups: FxHashMap<(HostId, u32, bool), Group>,
     /// Indexes of URLs that several mirrors have.
     shared_urls: FxHashSet<u32>,

@@ -31,12 +31,12 @@ fn pieces_of_every_length_are_appended_exactly() {
 }
 
 #[test]
-fn the_end_of_a_line_is_a_piece() {
+fn the_end_of_a_piece_is_a_piece() {
     let mut pieces = Pieces::default();
-    let line =
-        pieces.add_line(|out| out.push_str("<url"), |out| out.push_str("\">https://m.example/"));
-    assert_eq!(pieces.get(line.end(18)), "https://m.example/");
-    assert_eq!(pieces.get(line.end(100)), "\">https://m.example/");
+    let piece = pieces.add(|out| out.push_str("\">https://m.example/"));
+    assert_eq!(pieces.get(piece.end(18)), "https://m.example/");
+    assert_eq!(pieces.get(piece.end(0)), "");
+    assert_eq!(pieces.get(piece.end(100)), "\">https://m.example/");
 }
 
 /// An empty text whose memory of `n_bytes` holds the bytes of an earlier text.
@@ -57,19 +57,20 @@ fn lines_and_pairs_are_their_parts() {
         let [head, middle, tail] =
             [("h", head), ("ü", middle / 2), ("t", tail)].map(|(part, n)| part.repeat(n));
         let mut pieces = Pieces::default();
-        let line = pieces.add_line(|out| out.push_str(&head), |out| out.push_str(&middle));
-        let tail_piece = pieces.add(|out| out.push_str(&tail));
-        let tail_prepared = pieces.prepare(tail_piece);
+        let [head_piece, middle_piece, tail_piece] =
+            [&head, &middle, &tail].map(|text| pieces.add(|out| out.push_str(text)));
+        let [head_prepared, middle_prepared, tail_prepared] =
+            [head_piece, middle_piece, tail_piece].map(|piece| pieces.prepare(piece));
         for number in [0, 9, 10, 99, 100, u8::MAX] {
             let mut text = used(1_000);
             text.push_str("before ");
-            text.push_line(&pieces, line, Digits::new(number), tail_prepared);
+            text.push_line(head_prepared, Digits::new(number), middle_prepared, tail_prepared);
             text.push('|');
             let expected = format!("before {head}{number}{middle}{tail}|");
             assert_eq!(text.as_bytes(), expected.as_bytes());
         }
         let mut text = used(1_000);
-        text.push_pair(pieces.prepare(line.end(line.middle)), tail_prepared);
+        text.push_pair(middle_prepared, tail_prepared);
         text.push('|');
         assert_eq!(text.as_bytes(), format!("{middle}{tail}|").as_bytes());
     }
@@ -78,12 +79,12 @@ fn lines_and_pairs_are_their_parts() {
 #[test]
 fn any_capacity_is_enough() {
     let mut pieces = Pieces::default();
-    let line = pieces.add_line(|out| out.push_str("head "), |out| out.push_str(" middle"));
-    let tail = pieces.add(|out| out.push_str(" tail"));
-    let tail = pieces.prepare(tail);
+    let [head, middle, tail] =
+        ["head ", " middle", " tail"].map(|text| pieces.add(|out| out.push_str(text)));
+    let [head, middle, tail] = [head, middle, tail].map(|piece| pieces.prepare(piece));
     for spare in 0..=PAIR + DIGITS + BLOCK + 1 {
         let mut text = used(spare);
-        text.push_line(&pieces, line, Digits::new(42), tail);
+        text.push_line(head, Digits::new(42), middle, tail);
         assert_eq!(text.as_bytes(), b"head 42 middle tail", "{spare}");
         let mut text = used(spare);
         text.push_piece(tail);
