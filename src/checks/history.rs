@@ -66,7 +66,8 @@ pub struct History {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Repository {
-    /// When a scan found the current version first, if one before it is known. In seconds since 1970.
+    /// When a scan found the current version first, if one before it is known; of a version that was withdrawn and came
+    /// back, when it was found before. In seconds since 1970.
     changed: Option<u64>,
     /// The current version first, if there is one, then those that were replaced, the last one first.
     versions: Vec<Known>,
@@ -124,10 +125,25 @@ impl History {
         }
     }
 
-    /// Takes in when scans found the current versions in place of others, by the directory that holds `repomd.xml`. It
-    /// is news of repositories of which no change was seen: several scans may have gone before the first one that was
-    /// given to [`Self::absorb`].
-    pub fn absorb_changes(&mut self, changes: &BTreeMap<String, u64>) {
+    /// Takes in what a scan has found, as [`Self::absorb`] does, and when scans found the current versions in place of
+    /// others, by the directory that holds `repomd.xml`. That is news of repositories that are seen for the first time:
+    /// several scans may have gone before. Of others it is not believed, as it is when the version before was
+    /// replaced, which may have been withdrawn long before there was another one.
+    pub fn absorb_with_changes(
+        &mut self,
+        scan: &PrimaryScan,
+        changes: &BTreeMap<String, u64>,
+        settings: &Settings,
+    ) {
+        let is_new = |(repodata, _): &(&String, &u64)| !self.repositories.contains_key(*repodata);
+        let of_new = changes.iter().filter(is_new).map(|(repodata, at)| (repodata.clone(), *at));
+        let of_new = of_new.collect();
+        self.absorb(scan, settings);
+        self.absorb_changes(&of_new);
+    }
+
+    /// Takes in when scans found the current versions in place of others, of repositories of which one scan was seen.
+    pub(crate) fn absorb_changes(&mut self, changes: &BTreeMap<String, u64>) {
         for (repodata, &at) in changes {
             let known = self.repositories.get_mut(repodata);
             if let Some(known) = known.filter(|known| known.current().is_some()) {
@@ -169,7 +185,8 @@ impl Repository {
     }
 
     fn absorb(&mut self, versions: &[PrimaryVersion], scanned: u64, settings: &Settings) {
-        let former = self.current().map(|known| known.sha256.clone());
+        // The current one, or the last one that was, if it is withdrawn.
+        let former = self.versions.first().map(|known| known.sha256.clone());
         for known in &mut self.versions {
             known.is_offered = false;
             known.replaced.get_or_insert(scanned);
@@ -254,19 +271,42 @@ mod tests {
 
     #[test]
     fn a_change_before_the_first_scan_that_was_given_is_known_if_somebody_says_when() {
-        let changes = |at| BTreeMap::from([("9/repodata".to_owned(), at), ("8".to_owned(), at)]);
-        let mut known = history(&[scan(200, &[("b", None), ("a", Some(3))])]);
-        assert_eq!(known.changed("9/repodata"), None);
-        known.absorb_changes(&changes(150));
-        assert_eq!((known.changed("9/repodata"), known.changed("8")), (Some(150), None));
+        let absorb = |history: &mut History, scan: PrimaryScan, at| {
+            let changes = BTreeMap::from([("9/repodata".to_owned(), at), ("8".to_owned(), at)]);
+            history.absorb_with_changes(&scan, &changes, &Settings::default());
+            (history.changed("9/repodata"), history.changed("8"))
+        };
+        let mut known = History::default();
+        let first = || scan(200, &[("b", None), ("a", Some(3))]);
+        assert_eq!(absorb(&mut known, first(), 150), (Some(150), None));
         // What was seen counts.
-        known.absorb(&scan(300, &[("c", None), ("b", Some(200))]), &Settings::default());
-        known.absorb_changes(&changes(250));
-        assert_eq!(known.changed("9/repodata"), Some(300));
+        let second = scan(300, &[("c", None), ("b", Some(200))]);
+        assert_eq!(absorb(&mut known, second, 250).0, Some(300));
+        // It is not seen for the first time.
+        assert_eq!(absorb(&mut history(&[first()]), first(), 150).0, None);
         // Nothing is current.
-        let mut withdrawn = history(&[scan(200, &[("a", Some(200))])]);
-        withdrawn.absorb_changes(&changes(150));
-        assert_eq!(withdrawn.changed("9/repodata"), None);
+        let withdrawn = scan(200, &[("a", Some(200))]);
+        assert_eq!(absorb(&mut History::default(), withdrawn, 150).0, None);
+    }
+
+    #[test]
+    fn a_withdrawn_repository_that_comes_back_with_other_content_has_changed_then() {
+        let withdrawn = scan(200, &[("a", Some(200))]);
+        let gone = PrimaryScan { scanned: 200, repositories: Some(BTreeMap::new()) };
+        let first = scan(100, &[("a", None)]);
+        let changed = |scans: &[PrimaryScan], back: &PrimaryScan| {
+            let mut history = history(scans);
+            // A catalog says when the version before was replaced.
+            let said = BTreeMap::from([("9/repodata".to_owned(), 200)]);
+            history.absorb_with_changes(back, &said, &Settings::default());
+            history.changed("9/repodata")
+        };
+        let other = scan(400, &[("b", None), ("a", Some(200))]);
+        let same = scan(400, &[("a", None)]);
+        for scans in [&[first.clone(), withdrawn.clone()][..], &[first, gone], &[withdrawn]] {
+            assert_eq!(changed(scans, &other), Some(400));
+            assert_eq!(changed(scans, &same), None);
+        }
     }
 
     #[test]

@@ -145,8 +145,8 @@ impl Known {
         }
         if is_other || is_of_others {
             let before = self.history.clone();
-            self.history.absorb(&self.expected.primary, &self.settings);
-            self.history.absorb_changes(&self.expected.changes);
+            let Expected { primary, changes, .. } = &*self.expected;
+            self.history.absorb_with_changes(primary, changes, &self.settings);
             self.is_history_new |= self.history != before;
             self.touch();
         }
