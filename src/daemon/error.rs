@@ -67,8 +67,10 @@ impl Error {
     pub fn is_of_configuration(&self) -> bool {
         match self {
             #[cfg(feature = "control")]
+            Self::TokenFile(error) => error.is_of_configuration(),
+            #[cfg(feature = "control")]
             // A start under the same name would end the other process, and so on.
-            Self::TokenFile(_) | Self::Superseded(_) => true,
+            Self::Superseded(_) => true,
             #[cfg(feature = "control")]
             Self::Control(ControlError::Options(_)) => true,
             #[cfg(feature = "control")]

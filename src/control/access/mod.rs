@@ -21,6 +21,7 @@ mod refusal;
 mod browser;
 mod sessions;
 pub mod token_file;
+mod file_fault;
 pub mod secret_file;
 mod user;
 

@@ -3,11 +3,12 @@
 //! As a token file, it must belong to the user of this process or to root, nobody but its owner may write it, and only
 //! its owner and group may read it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use model::secret::Secret;
-use runtime::regular_file;
+use runtime::regular_file::{self, ReadError};
 
+use super::file_fault::FileFault;
 use super::token_file;
 
 /// The most bytes of the file.
@@ -15,24 +16,44 @@ const MAX_BYTES: u64 = 4_096;
 /// The shortest secret, in bytes.
 const MIN_SECRET: usize = 16;
 
-/// Reads the secret. The error is one line that names the file.
-pub fn read(path: &Path) -> Result<Secret, String> {
-    read_file(path).map_err(|reason| format!("{}: {reason}", path.display()))
+/// The reason why the file of a secret cannot be used; one line.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {fault}", .path.display())]
+pub struct Error {
+    path: PathBuf,
+    fault: FileFault,
 }
 
-fn read_file(path: &Path) -> Result<Secret, String> {
-    let (file, length) = regular_file::open(path).map_err(|error| error.to_string())?;
-    let metadata = file.metadata().map_err(|error| error.to_string())?;
+impl Error {
+    /// Whether the configuration is at fault, and no part of the system.
+    pub fn is_of_configuration(&self) -> bool {
+        self.fault.is_of_configuration()
+    }
+
+    /// Whether any user who reads the file finds that it cannot be used.
+    pub fn is_for_every_user(&self) -> bool {
+        self.fault.is_for_every_user()
+    }
+}
+
+/// Reads the secret.
+pub fn read(path: &Path) -> Result<Secret, Error> {
+    read_file(path).map_err(|fault| Error { path: path.to_owned(), fault })
+}
+
+fn read_file(path: &Path) -> Result<Secret, FileFault> {
+    let content = |reason: String| FileFault::Content(reason);
+    let (file, length) = regular_file::open(path)?;
+    let metadata = file.metadata().map_err(ReadError::Open)?;
     token_file::check(&metadata, rustix::process::geteuid().as_raw())?;
     if length > MAX_BYTES {
-        return Err(format!("is longer than {MAX_BYTES} bytes"));
+        return Err(content(format!("is longer than {MAX_BYTES} bytes")));
     }
-    let bytes =
-        regular_file::read_up_to(file, length, MAX_BYTES).map_err(|error| error.to_string())?;
-    let text = String::from_utf8(bytes).map_err(|_| "is no text".to_owned())?;
+    let bytes = regular_file::read_up_to(file, length, MAX_BYTES)?;
+    let text = String::from_utf8(bytes).map_err(|_| content("is no text".to_owned()))?;
     match text.lines().next().map(str::trim) {
         Some(secret) if secret.len() >= MIN_SECRET => Ok(Secret::new(secret.to_owned())),
-        _ => Err("has no secret of 16 characters or more on its first line".to_owned()),
+        _ => Err(content("has no secret of 16 characters or more on its first line".to_owned())),
     }
 }
 
@@ -60,7 +81,20 @@ mod tests {
             (&[b'x'; 5_000], 0o600, "is longer than 4096 bytes"),
         ] {
             let error = read(text, mode).unwrap_err();
+            assert!(error.is_of_configuration());
+            assert_eq!(error.is_for_every_user(), mode == 0o600);
+            let error = error.to_string();
             assert!(error.contains(expected) && error.contains("secret: "), "{error}");
         }
+    }
+
+    #[test]
+    fn a_read_that_fails_is_a_fault_of_the_system() {
+        // Nothing is mapped at its beginning: the system says that with the error of a broken disk.
+        let error = super::read(Path::new("/proc/self/mem")).unwrap_err();
+        assert!(error.to_string().contains("(os error 5)"), "{error}");
+        assert!(!error.is_of_configuration() && !error.is_for_every_user());
+        let error = super::read(Path::new("/proc/self/none")).unwrap_err();
+        assert!(error.is_of_configuration() && error.is_for_every_user());
     }
 }

@@ -6,14 +6,15 @@
 //! when it has changed. If it cannot be used any more, there are no tokens until it can.
 
 use std::fs::Metadata;
-use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use model::mirror_key::MirrorName;
 use model::secret::Secret;
-use runtime::regular_file;
+use runtime::regular_file::{self, ReadError};
+
+use super::file_fault::FileFault;
 
 /// The longest file that is read, in bytes.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -30,11 +31,23 @@ const NAMELESS: &str = "(unnamed)";
 
 /// The reason why a token file cannot be used; one line.
 #[derive(Debug, thiserror::Error)]
-#[error("{}{}: {reason}", .path.display(), .line.map(|line| format!(":{line}")).unwrap_or_default())]
+#[error("{}{}: {fault}", .path.display(), .line.map(|line| format!(":{line}")).unwrap_or_default())]
 pub struct Error {
     path: PathBuf,
     line: Option<usize>,
-    reason: String,
+    fault: FileFault,
+}
+
+impl Error {
+    /// Whether the configuration is at fault, and no part of the system.
+    pub fn is_of_configuration(&self) -> bool {
+        self.fault.is_of_configuration()
+    }
+
+    /// Whether any user who reads the file finds that it cannot be used.
+    pub fn is_for_every_user(&self) -> bool {
+        self.fault.is_for_every_user()
+    }
 }
 
 /// A token and whose it is.
@@ -117,35 +130,36 @@ pub fn try_file(path: &Path) -> Result<(), Error> {
 }
 
 fn read(path: &Path) -> Result<(Stamp, Vec<Token>), Error> {
-    let error = |reason: String| Error { path: path.to_owned(), line: None, reason };
-    let (file, _) = regular_file::open(path).map_err(|reason| error(reason.to_string()))?;
-    let metadata = file.metadata().map_err(|reason| error(reason.to_string()))?;
-    check(&metadata, rustix::process::geteuid().as_raw()).map_err(error)?;
-    let mut text = String::new();
-    file.take(MAX_BYTES + 1)
-        .read_to_string(&mut text)
-        .map_err(|reason| error(reason.to_string()))?;
-    if text.len() as u64 > MAX_BYTES {
-        return Err(error(format!("is longer than {MAX_BYTES} bytes")));
-    }
-    let tokens = parse(&text).map_err(|(line, reason)| Error {
-        path: path.to_owned(),
-        line,
-        reason: reason.to_owned(),
-    })?;
+    let error = |line, fault| Error { path: path.to_owned(), line, fault };
+    let (metadata, text) = read_text(path).map_err(|fault| error(None, fault))?;
+    let tokens = parse(&text)
+        .map_err(|(line, reason)| error(line, FileFault::Content(reason.to_owned())))?;
     Ok((Stamp::of(&metadata), tokens))
 }
 
+fn read_text(path: &Path) -> Result<(Metadata, String), FileFault> {
+    let (file, length) = regular_file::open(path)?;
+    let metadata = file.metadata().map_err(ReadError::Open)?;
+    check(&metadata, rustix::process::geteuid().as_raw())?;
+    let bytes = regular_file::read_up_to(file, length, MAX_BYTES + 1)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(FileFault::Content(format!("is longer than {MAX_BYTES} bytes")));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| FileFault::Content("is no text".to_owned()))?;
+    Ok((metadata, text))
+}
+
 /// Whether a file with a secret belongs to this user or to root, and to nobody else; or why not.
-pub(super) fn check(metadata: &Metadata, user: u32) -> Result<(), String> {
+pub(super) fn check(metadata: &Metadata, user: u32) -> Result<(), FileFault> {
     let (owner, mode) = (metadata.uid(), metadata.mode() & 0o777);
     if owner != user && owner != 0 {
-        return Err(format!("belongs to user {owner}; it must belong to root or user {user}"));
+        let reason = format!("belongs to user {owner}; it must belong to root or user {user}");
+        return Err(FileFault::Owner(reason));
     }
     if mode & 0o027 != 0 {
-        return Err(format!(
+        return Err(FileFault::Owner(format!(
             "has mode {mode:03o}; others must not read it, nor its group write it: chmod 600"
-        ));
+        )));
     }
     Ok(())
 }
@@ -276,6 +290,25 @@ mod tests {
         assert_eq!(check(&metadata, other).is_ok(), owner == 0);
         assert!(TokenFile::open(folder.path().to_owned()).is_err());
         assert!(TokenFile::open(folder.path().join("none")).is_err());
+    }
+
+    #[test]
+    fn only_what_the_system_fails_at_is_no_fault_of_the_configuration() {
+        // Nothing is mapped at its beginning: the system says that with the error of a broken disk.
+        let error = try_file(Path::new("/proc/self/mem")).unwrap_err();
+        assert!(error.to_string().contains("(os error 5)"), "{error}");
+        assert!(!error.is_of_configuration() && !error.is_for_every_user());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens");
+        let refused = |text: &[u8], mode: u32| {
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let error = try_file(&path).unwrap_err();
+            (error.is_of_configuration(), error.is_for_every_user())
+        };
+        assert_eq!(refused(b"short x\n", 0o600), (true, true));
+        assert_eq!(refused(&[0xff; 20], 0o600), (true, true));
+        assert_eq!(refused(b"ci 0123456789abcdef\n", 0o644), (true, false));
     }
 
     #[test]

@@ -137,7 +137,7 @@ impl Checker {
         // It is read again each time; that it cannot be used is told at once.
         if let Some(file) = checks.webhook.as_ref().and_then(|webhook| webhook.secret_file.as_ref())
         {
-            secret_file::read(file).map_err(NoChecks::Secret)?;
+            secret_file::read(file)?;
         }
         let crawling = Crawling::start(checks, &options.version, supervisor)
             .map_err(|error| NoChecks::of_crawler(error, checks.contact.as_deref()))?;

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use visits::tls::TlsSetupError;
 
 use super::crawling::NoCrawler;
+use crate::access::secret_file;
 
 /// Variables of the environment that name authorities in place of those of the system.
 const AUTHORITIES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
@@ -21,9 +22,9 @@ pub enum NoChecks {
         /// What is wrong with it.
         error: visits::request::BadContact,
     },
-    /// What the webhook is told cannot be signed: the reason, which names the file.
+    /// What the webhook is told cannot be signed.
     #[error("`control.webhook_secret_file`: {0}")]
-    Secret(String),
+    Secret(#[from] secret_file::Error),
     /// The environment names authorities of TLS of which none can be read.
     #[error("{}: {error}", said(.named))]
     Authorities {
@@ -67,7 +68,8 @@ impl NoChecks {
     /// Whether the configuration is at fault, and no part of the system.
     pub fn is_of_configuration(&self) -> bool {
         match self {
-            Self::Contact { .. } | Self::Secret(_) | Self::Authorities { .. } => true,
+            Self::Contact { .. } | Self::Authorities { .. } => true,
+            Self::Secret(error) => error.is_of_configuration(),
             Self::Crawler(_) => false,
         }
     }
@@ -111,5 +113,16 @@ mod tests {
         let (is_of_configuration, text) = told(contact, Some("a b"), None);
         assert!(is_of_configuration, "{text}");
         assert!(text.starts_with("`control.contact`: `a b` is no contact: "), "{text}");
+    }
+
+    #[test]
+    fn a_secret_that_the_system_fails_to_read_is_no_fault_of_the_configuration() {
+        let why = |path: &str| NoChecks::from(secret_file::read(path.as_ref()).unwrap_err());
+        // Nothing is mapped at its beginning: the system says that with the error of a broken disk.
+        let broken = why("/proc/self/mem");
+        let text = broken.to_string();
+        assert!(!broken.is_of_configuration(), "{text}");
+        assert!(text.starts_with("`control.webhook_secret_file`: /proc/self/mem: "), "{text}");
+        assert!(why("/proc/self/none").is_of_configuration());
     }
 }

@@ -51,7 +51,7 @@ impl Checker {
                 // It is read each time, so that another one can be written.
                 let read = move |_: &Run| {
                     let secret = secret_file::read(&file);
-                    secret.map_err(|error| Failure::may_pass("secret_file", error))
+                    secret.map_err(|error| Failure::may_pass("secret_file", error.to_string()))
                 };
                 Some(run.on_thread(read).await?)
             }
