@@ -119,10 +119,10 @@ impl Outcome {
         if let Some(file) = &options.token_file
             && let Err(error) = control::access::token_file::try_file(file)
         {
-            match file.try_exists() {
-                Ok(false) => self.findings.faults.push(error.to_string()),
+            match error.is_for_every_user() {
+                true => self.findings.faults.push(error.to_string()),
                 // It may belong to the user of the service.
-                _ => self.warn(format!("{error} (for the user of this command)")),
+                false => self.warn(format!("{error} (for the user of this command)")),
             }
         }
         let checks = options.checks.as_ref();
@@ -130,11 +130,11 @@ impl Outcome {
         if let Some(file) = webhook.and_then(|webhook| webhook.secret_file.as_ref())
             && let Err(error) = control::access::secret_file::read(file)
         {
-            let error = format!("`control.webhook_secret_file`: {error}");
-            match file.try_exists() {
-                Ok(false) => self.findings.faults.push(error),
+            let text = format!("`control.webhook_secret_file`: {error}");
+            match error.is_for_every_user() {
+                true => self.findings.faults.push(text),
                 // It may belong to the user of the service.
-                _ => self.warn(format!("{error} (for the user of this command)")),
+                false => self.warn(format!("{text} (for the user of this command)")),
             }
         }
         if checks.is_some_and(|checks| checks.rsync_listings)

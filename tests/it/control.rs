@@ -396,6 +396,7 @@ fn a_secret_that_cannot_sign_is_a_fault_of_the_configuration() {
     };
     refused(&["control", "--admin", "127.0.0.1:0"], "/secret: has no secret of 16 characters");
     refused(&[], "/secret: has no secret of 16 characters");
+    refused(&["check"], "/secret: has no secret of 16 characters");
     fs::remove_file(&secret).unwrap();
     refused(&["control"], "/secret: No such file");
     refused(&["check"], "/secret: No such file");
