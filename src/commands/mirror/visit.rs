@@ -9,9 +9,8 @@ use crate::commands::output::{FAILURE, USAGE, complain, fail, finish};
 use crate::config::resolved::{resolve_inputs, resolve_tree};
 use catalog::Report;
 use checks::observation::{Content, End, Outcome, Tier, Visit};
-use control::mirrors::crawling::NoCrawler;
 use control::mirrors::expected::Expected;
-use control::mirrors::one_visit::{Error, Options, Shown, visit_now};
+use control::mirrors::one_visit::{Options, Shown, visit_now};
 use encode::terminal::printable;
 use model::families::IpVersion;
 use runtime::log;
@@ -80,8 +79,7 @@ fn visit(args: &VisitArgs) -> Result<Shown, (u8, String)> {
     let mut steps = Steps;
     let shown = runtime.block_on(visit_now(&expected, &args.key, &options, now, &mut steps));
     shown.map_err(|error| {
-        let status =
-            if matches!(error, Error::NoCrawler(NoCrawler::Contact(_))) { USAGE } else { FAILURE };
+        let status = if error.is_of_configuration() { USAGE } else { FAILURE };
         (status, error.to_string())
     })
 }

@@ -18,14 +18,15 @@ use visits::limits::Limits;
 use visits::own_versions::{self, WELL_KNOWN};
 use visits::plan::{self, Hints, Plan};
 use visits::redirect::RedirectPolicy;
-use visits::request::UserAgent;
+use visits::request::{BadContact, UserAgent};
 use visits::rsync::plan::ListingPlan;
 use visits::rsync::{self, Rsync};
 use visits::trace::Trace;
 
-use super::crawling::{NoCrawler, crawler};
+use super::crawling::crawler;
 use super::expected::{Expected, FileLooks};
 use super::listing::primary::made_now;
+use super::no_checks::NoChecks;
 use super::samples::NEW;
 
 /// How a visit is made.
@@ -60,9 +61,12 @@ pub struct Shown {
 /// Why no visit could be made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The User-Agent cannot hold the contact.
+    #[error(transparent)]
+    Contact(#[from] BadContact),
     /// There is no crawler.
     #[error(transparent)]
-    NoCrawler(#[from] NoCrawler),
+    NoCrawler(#[from] NoChecks),
     /// We have neither IPv4 nor IPv6.
     #[error(
         "none of {} can be connected to over IPv4 or IPv6: this machine seems to have no network; \
@@ -73,6 +77,17 @@ pub enum Error {
     /// It cannot be listed.
     #[error("{0}")]
     NoListing(String),
+}
+
+impl Error {
+    /// Whether what was given is at fault, by arguments or by the environment, and no part of the system.
+    pub fn is_of_configuration(&self) -> bool {
+        match self {
+            Self::Contact(_) => true,
+            Self::NoCrawler(error) => error.is_of_configuration(),
+            Self::NoNetwork | Self::NoListing(_) => false,
+        }
+    }
 }
 
 fn names_of_well_known() -> String {
@@ -89,9 +104,9 @@ pub async fn visit_now(
     trace: &mut dyn Trace,
 ) -> Result<Shown, Error> {
     let guard = Guard { allow_private_targets: options.allow_private_targets };
-    let agent =
-        UserAgent::new(&options.version, options.contact.as_deref()).map_err(NoCrawler::from)?;
-    let crawler = crawler(&Supervisor::default(), Limits::default(), guard, agent)?;
+    let agent = UserAgent::new(&options.version, options.contact.as_deref())?;
+    let crawler = crawler(&Supervisor::default(), Limits::default(), guard, agent)
+        .map_err(|error| NoChecks::of_crawler(error, options.contact.as_deref()))?;
     let mut versions = options.versions.clone();
     if versions.is_empty() {
         versions = own_versions::find(&crawler, WELL_KNOWN, trace).await;
@@ -216,4 +231,23 @@ fn judge(records: &[Record], key: &str) -> Vec<Gate> {
     let entry = checks.inventory.mirrors.get(key).cloned().unwrap_or_default();
     // Other mirrors are not looked at.
     explain(&state, &entry, &checks.view(), &Distrusted::default(), Disclosure::Full)
+}
+
+#[cfg(test)]
+mod tests {
+    use visits::tls::TlsSetupError;
+
+    use super::super::crawling::NoCrawler;
+    use super::*;
+
+    #[test]
+    fn what_was_given_is_at_fault_or_the_system_is() {
+        let is_of_configuration = |error: Error| error.is_of_configuration();
+        let no_roots = || TlsSetupError::NoRoots(String::new());
+        let named = vec![("SSL_CERT_FILE", "/etc/none.pem".into())];
+        assert!(is_of_configuration(NoChecks::Authorities { named, error: no_roots() }.into()));
+        assert!(is_of_configuration(BadContact.into()));
+        assert!(!is_of_configuration(NoChecks::Crawler(NoCrawler::Tls(no_roots())).into()));
+        assert!(!is_of_configuration(Error::NoNetwork));
+    }
 }
