@@ -21,10 +21,11 @@ impl Checker {
         let mut known = self.known.lock().await;
         self.refresh(&mut known).await?;
         let now = (self.clock)();
+        let telling = Telling { now, to: Disclosure::Full };
         let list = on_thread(&mut known, move |known| {
             let selection = known.select();
             let mirrors = known.inventory.mirrors.keys();
-            let mirrors = mirrors.map(|key| short(known, &selection, key, (now, Disclosure::Full)));
+            let mirrors = mirrors.map(|key| short(known, &selection, key, telling));
             json!({
                 "now": time::of_seconds(now),
                 "settled": known.view().is_settled(),
@@ -48,7 +49,7 @@ impl Checker {
         }
         let now = (self.clock)();
         let selection = on_thread(&mut known, Known::select).await?;
-        let mut mirror = short(&known, &selection, key, (now, to));
+        let mut mirror = short(&known, &selection, key, Telling { now, to });
         if let Some(fields) = mirror.as_object_mut() {
             let state = known.register.mirrors.get(key);
             let events = state.map(|state| match to {
@@ -67,7 +68,16 @@ impl Checker {
     }
 }
 
-fn short(known: &Known, selection: &Selection, key: &str, (now, to): (u64, Disclosure)) -> Value {
+/// When mirrors are told of, and to whom.
+#[derive(Clone, Copy)]
+struct Telling {
+    /// In seconds since 1970.
+    now: u64,
+    to: Disclosure,
+}
+
+fn short(known: &Known, selection: &Selection, key: &str, telling: Telling) -> Value {
+    let Telling { now, to } = telling;
     let entry = known.inventory.mirrors.get(key).cloned().unwrap_or_default();
     let unvisited = MirrorState::default();
     let state = known.register.mirrors.get(key).map_or(&unvisited, |state| &**state);
