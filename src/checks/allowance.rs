@@ -7,7 +7,8 @@
 //! It takes a day or more until all is paid for. A mirror that has worked for hours meanwhile and then fails has most
 //! likely died, so it can owe more: a reserve, from which this failure is confirmed as soon as any other. It keeps the
 //! reserve while it is down and after it is back, until it fails again. If it has not worked for hours by then, it goes
-//! up and down, and the reserve is gone.
+//! up and down, and the reserve is lost: nothing is confirmed from it any more. What was owed of it by then does not keep
+//! regular visits away: the mirror rests only beyond the reserve, until it owes less than others can.
 
 use model::families::IpVersion;
 use serde::{Deserialize, Serialize};
@@ -49,9 +50,28 @@ pub struct Debt {
     owed: u64,
     /// The time of the last one, in seconds since 1970.
     at: u64,
-    /// Whether the reserve can be owed as well.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    has_reserve: bool,
+    /// What more can be owed.
+    #[serde(default, skip_serializing_if = "Reserve::is_none")]
+    reserve: Reserve,
+}
+
+/// Whether a mirror can owe the reserve as well.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Reserve {
+    /// It cannot.
+    #[default]
+    None,
+    /// It can: the last failure came after hours in which it worked.
+    Whole,
+    /// It could, and has failed again soon. Regular visits can owe it, confirmations cannot.
+    Lost,
+}
+
+impl Reserve {
+    fn is_none(&self) -> bool {
+        *self == Self::None
+    }
 }
 
 impl Debt {
@@ -62,12 +82,22 @@ impl Debt {
 
     /// Takes in that the mirror fails after so many seconds in which it worked.
     pub(crate) fn fail_after(&mut self, seconds: u64) {
-        self.has_reserve = seconds >= STEADY;
+        self.reserve = match self.reserve {
+            _ if seconds >= STEADY => Reserve::Whole,
+            Reserve::Whole => Reserve::Lost,
+            reserve => reserve,
+        };
     }
 
-    /// Whether the reserve can be owed as well: the last failure came after hours in which the mirror worked.
+    /// Whether anything is known of a reserve.
+    pub(crate) fn names_reserve(self) -> bool {
+        !self.reserve.is_none()
+    }
+
+    /// Whether failures can be confirmed from the reserve.
+    #[cfg(test)]
     pub(crate) fn has_reserve(self) -> bool {
-        self.has_reserve
+        self.reserve == Reserve::Whole
     }
 }
 
@@ -99,22 +129,48 @@ impl Allowance {
     /// What is owed after so many more requests at `clock`.
     pub(crate) fn pay(&self, debt: Debt, n_requests: u32, clock: u64) -> Debt {
         let most = self.most.saturating_add(self.reserve).saturating_add(self.witness);
-        let owed = debt.left(clock).min(most);
-        let owed = owed.saturating_add(self.each.saturating_mul(n_requests.into()));
-        Debt { owed, at: clock, ..debt }
+        let left = debt.left(clock).min(most);
+        // Without it as much can be owed by now.
+        let reserve = match debt.reserve {
+            Reserve::Whole if left == 0 => Reserve::None,
+            Reserve::Lost if left < self.most => Reserve::None,
+            reserve => reserve,
+        };
+        let owed = left.saturating_add(self.each.saturating_mul(n_requests.into()));
+        Debt { owed, at: clock, reserve }
     }
 
-    /// The most milliseconds that can be owed, with the reserve of one that has it.
-    fn most(&self, debt: Debt) -> u64 {
-        let reserve = if debt.has_reserve { self.reserve } else { 0 };
-        self.most.saturating_add(reserve)
+    /// The most milliseconds that can be owed for confirmations.
+    fn confirming_limit(&self, debt: Debt) -> u64 {
+        match debt.reserve {
+            Reserve::Whole => self.most.saturating_add(self.reserve),
+            Reserve::None | Reserve::Lost => self.most,
+        }
     }
 
-    /// If as much is owed as can be, until when nothing is asked, in seconds since 1970.
-    pub(crate) fn rests_until(&self, debt: Debt, clock: u64) -> Option<u64> {
-        let until = debt.at.saturating_add(debt.owed.checked_sub(self.most(debt))? / 1_000);
+    /// The most milliseconds that can be owed for regular visits.
+    fn resting_limit(&self, debt: Debt) -> u64 {
+        match debt.reserve {
+            Reserve::Whole | Reserve::Lost => self.most.saturating_add(self.reserve),
+            Reserve::None => self.most,
+        }
+    }
+
+    /// Until when so many milliseconds are owed, in seconds since 1970; `None` if they are not.
+    fn owes_until(debt: Debt, limit: u64, clock: u64) -> Option<u64> {
+        let until = debt.at.saturating_add(debt.owed.checked_sub(limit)? / 1_000);
         // If the clock was set back, the next visit says what is owed by it.
         (!is_to_come(debt.at, clock) && clock <= until).then_some(until)
+    }
+
+    /// Whether as much is owed as can be for confirmations: then nothing is confirmed between regular visits.
+    pub(crate) fn is_spent(&self, debt: Debt, clock: u64) -> bool {
+        Self::owes_until(debt, self.confirming_limit(debt), clock).is_some()
+    }
+
+    /// If as much is owed as can be at all, until when nothing is asked, in seconds since 1970.
+    pub(crate) fn rests_until(&self, debt: Debt, clock: u64) -> Option<u64> {
+        Self::owes_until(debt, self.resting_limit(debt), clock)
     }
 
     /// Whether as much is owed that the rest is left for confirmations: a death can cost more than half of what can be owed.
@@ -124,7 +180,7 @@ impl Allowance {
 
     /// Whether a mirror that rests can be asked whether another one has failed by itself.
     pub(crate) fn spares_witness(&self, debt: Debt, clock: u64) -> bool {
-        debt.left(clock) < self.most(debt).saturating_add(self.witness / 2)
+        debt.left(clock) < self.resting_limit(debt).saturating_add(self.witness / 2)
     }
 }
 
@@ -167,21 +223,52 @@ mod tests {
         assert_eq!([1, 2, 3, 10].map(of), [Some(40), Some(40), Some(60), Some(200)]);
     }
 
+    /// How many requests are owed when nothing is confirmed any more, and how many when the mirror rests.
+    fn limits(allowance: &Allowance, debt: Debt, clock: u64) -> (u32, u32) {
+        let owing = |n| Debt { owed: allowance.each * u64::from(n), at: clock, ..debt };
+        let first = |is_it: &dyn Fn(Debt) -> bool| (1..1_000).find(|&n| is_it(owing(n))).unwrap();
+        (
+            first(&|debt| allowance.is_spent(debt, clock)),
+            first(&|debt| allowance.rests_until(debt, clock).is_some()),
+        )
+    }
+
     #[test]
     fn what_fails_after_hours_can_owe_more_until_it_fails_sooner() {
         let entry = Entry { trees: vec![Tree::default()], ..Entry::default() };
         let allowance = Allowance::new(&entry, &Settings::default());
         let clock = 1_800_000_000;
-        let most = |debt| {
-            let rests = |n| allowance.rests_until(allowance.pay(debt, n, clock), clock).is_some();
-            (1..1_000).find(|&n| rests(n))
-        };
+        let limits = |debt| limits(&allowance, debt, clock);
         let mut debt = Debt::default();
-        assert_eq!(most(debt), Some(40));
-        debt.fail_after(STEADY);
-        assert_eq!(most(debt), Some(76));
         debt.fail_after(STEADY - 1);
-        assert_eq!(most(debt), Some(40));
+        assert_eq!(limits(debt), (40, 40), "it never had a reserve");
+        debt.fail_after(STEADY);
+        assert_eq!(limits(debt), (76, 76));
+        debt.fail_after(STEADY - 1);
+        assert_eq!(limits(debt), (40, 76), "regular visits go on");
+        debt.fail_after(STEADY - 1);
+        assert_eq!(limits(debt), (40, 76));
+        debt.fail_after(STEADY);
+        assert_eq!(limits(debt), (76, 76));
+    }
+
+    #[test]
+    fn a_reserve_is_forgotten_when_it_is_of_no_use_any_more() {
+        let entry = Entry { trees: vec![Tree::default()], ..Entry::default() };
+        let allowance = Allowance::new(&entry, &Settings::default());
+        let clock = 1_800_000_000;
+        let mut debt = allowance.pay(Debt::default(), 50, clock);
+        debt.fail_after(STEADY);
+        let after = |debt, n_paid: u64| {
+            let clock = clock + (n_paid * allowance.each).div_ceil(1_000);
+            let debt = allowance.pay(debt, 1, clock);
+            (limits(&allowance, debt, clock), debt.names_reserve())
+        };
+        assert_eq!(after(debt, 49), ((76, 76), true));
+        assert_eq!(after(debt, 50), ((40, 40), false));
+        debt.fail_after(0);
+        assert_eq!(after(debt, 9), ((40, 76), true));
+        assert_eq!(after(debt, 11), ((40, 40), false));
     }
 
     #[test]
@@ -212,7 +299,7 @@ mod tests {
             let again = allowance.pay(debt, 1, earlier);
             let Allowance { each, most, reserve, witness } = allowance;
             let owed = most + reserve + witness + each;
-            assert_eq!(again, Debt { owed, at: earlier, has_reserve: false });
+            assert_eq!(again, Debt { owed, at: earlier, reserve: Reserve::None });
         }
     }
 }

@@ -38,8 +38,7 @@ pub fn next_listing(
     if !entry.is_listed_by_rsync || state.down_since.is_some() {
         return None;
     }
-    let rests_until = Allowance::new(entry, settings).rests_until(state.debt, now);
-    let is_spent = rests_until.is_some();
+    let is_spent = Allowance::new(entry, settings).is_spent(state.debt, now);
     let scheduling = Scheduling { key, state, entry, history, progress, settings, now, is_spent };
     let interval = match scheduling.has_doubted_files() {
         true => settings.listing_interval.min(BETWEEN_LISTINGS),

@@ -92,7 +92,7 @@ pub fn next_visit(
     entry.urls().next()?;
     let allowance = Allowance::new(entry, settings);
     let rests_until = allowance.rests_until(state.debt, now);
-    let is_spent = rests_until.is_some();
+    let is_spent = allowance.is_spent(state.debt, now);
     let scheduling = Scheduling { key, state, entry, history, progress, settings, now, is_spent };
     let witness = scheduling.witness();
     if is_spent && allowance.spares_witness(state.debt, now) && witness.is_some() {

@@ -160,6 +160,39 @@ fn a_mirror_that_has_worked_for_hours_is_found_to_be_dead_however_much_it_owes()
     assert_eq!(figures.check("10 mirrors, four dead after a day of flapping", &wanted), NONE);
 }
 
+/// A mirror that flaps for a day, works for three hours and a half, is broken for 80 minutes, works for an hour, and is
+/// broken for hours.
+#[test]
+fn a_mirror_that_has_used_its_reserve_is_still_visited_when_it_fails_again() {
+    let mut figures = Figures::default();
+    for seed in 0..10 {
+        let mut simulation = Simulation::new(Site::new(10, 300), seed).with(figures);
+        for (n, mirror) in (0..).zip(&mut simulation.world.mirrors) {
+            let at = |minutes: u64| 20 * HOUR + (minutes + seed * 7 + n * 37) * MINUTE;
+            let of = |kind, from, length| Incident {
+                kind,
+                from: at(from),
+                until: at(from + length),
+                repository: 0,
+            };
+            let first = 24 * 60 + 210;
+            mirror.incidents = match n % 3 {
+                0 => vec![
+                    of(Kind::Flapping, 0, 24 * 60),
+                    of(Kind::Broken, first, 80),
+                    of(Kind::Broken, first + 80 + 60, 300),
+                ],
+                _ => Vec::new(),
+            };
+        }
+        simulation.run(4);
+        figures = simulation.figures;
+    }
+    let wanted =
+        [(DEAD_AGAIN, 80, 120), (BACK_AGAIN, 80, 60), (REQUESTS, 10, 400), (DROPPED, 0, 0)];
+    assert_eq!(figures.check("10 mirrors, four dead twice after a day of flapping", &wanted), NONE);
+}
+
 /// Mirrors that flap for hours and are broken some hours later, within the same day or the next one.
 #[test]
 #[ignore = "takes a minute"]

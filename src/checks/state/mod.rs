@@ -246,7 +246,7 @@ impl MirrorState {
     fn version(&self) -> u32 {
         let names_owners =
             !self.owner.is_empty() || !self.notices.is_empty() || self.switches.names_owners();
-        if self.debt.has_reserve() {
+        if self.debt.names_reserve() {
             VERSION
         } else if self.recents.names_versions() {
             WITHOUT_RESERVE
