@@ -52,6 +52,7 @@ pub fn judge(state: &mut MirrorState, visit: &Visit, context: &Context<'_>) -> V
         is_counted,
         worst: DayState::Good,
         has_failed: false,
+        has_failed_anew: false,
         events: Vec::new(),
     };
     if visit.tier == Tier::Listing {
@@ -96,8 +97,10 @@ struct Judging<'a> {
     context: &'a Context<'a>,
     is_counted: bool,
     worst: DayState,
-    /// Whether something has failed that was not down.
+    /// Whether something has failed that was not down. What may be our own fault has, too.
     has_failed: bool,
+    /// Whether something of that had not failed yet when it was tried before.
+    has_failed_anew: bool,
     events: Vec<Event>,
 }
 
@@ -191,10 +194,13 @@ impl Judging<'_> {
         let Some(routes) = self.state.routes.get_mut(&seen.url) else { return };
         let route = routes.over_mut(seen.version);
         let was_down = route.verdict == RouteVerdict::Down;
+        let was_in_doubt = route.is_in_doubt();
         route.observe(seen, now, trust, settings);
         let warning = route.certificate_warning(settings);
+        let has_failed = failure.is_some() && trust != Trust::None && !was_down;
+        self.has_failed |= has_failed;
+        self.has_failed_anew |= has_failed && !was_in_doubt;
         if let Some(failure) = failure.filter(|_| matches!(trust, Trust::Full | Trust::Whole)) {
-            self.has_failed |= !was_down;
             let subject = format!("{} over IPv{}", seen.url, seen.version.as_str());
             self.add(EventKind::Failed(failure.class), &subject, &failure.detail);
         }
@@ -290,19 +296,23 @@ impl Judging<'_> {
             true => _ = self.state.useless_since.get_or_insert(now),
             false => self.state.useless_since = None,
         }
+        // A retry of what is down says nothing new of a mirror that works.
+        let is_retry = visit.is_good() == Some(false) && is_fine && !self.has_failed;
         match visit.is_good() {
             Some(true) if is_fine => _ = self.state.good_since.get_or_insert(now),
-            // A retry of what is down says nothing new of a mirror that works.
-            Some(false) if is_fine && !self.has_failed => {}
-            Some(_) if self.is_trusted() => {
-                if let Some(since) = self.state.good_since.take() {
+            Some(_) if self.is_trusted() && !is_retry => {
+                let since = self.state.good_since.take();
+                // One URL fails and another one has worked in between: that is the same failure.
+                let goes_on = self.has_failed && !self.has_failed_anew;
+                if let Some(since) = since.filter(|_| !goes_on) {
                     self.state.debt.fail_after(now.credited.saturating_sub(since.credited));
                 }
             }
             _ => {}
         }
         self.switch(is_fine, visit);
-        if let Some(is_good) = visit.is_good().filter(|&is_good| is_good || self.is_trusted()) {
+        let is_counted = |is_good| is_good || (self.is_trusted() && !is_retry);
+        if let Some(is_good) = visit.is_good().filter(|&is_good| is_counted(is_good)) {
             let is_down = after == Reachability::Down;
             let worst = if is_down { DayState::Down } else { self.worst };
             self.state.days.add(now.clock, is_good, worst);

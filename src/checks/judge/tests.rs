@@ -21,8 +21,10 @@ struct Bench {
     now: Moment,
     distrusted: BTreeSet<String>,
     events: Vec<EventKind>,
-    /// Over which version of IP it is visited.
+    /// Which URL is visited, and over which version of IP.
+    url: &'static str,
     version: IpVersion,
+    own_fault: OwnFault,
     /// When the certificate expires; `None` if each visit sees a new one, of 20 days.
     expires: Option<u64>,
 }
@@ -42,7 +44,9 @@ impl Bench {
             now: Moment { clock: 1_800_000_000, credited: 0 },
             distrusted: BTreeSet::new(),
             events: Vec::new(),
+            url: URL,
             version: IpVersion::V4,
+            own_fault: OwnFault::default(),
             expires: None,
         }
     }
@@ -63,11 +67,11 @@ impl Bench {
             started: self.now.clock,
             millis: 0,
             is_asked: false,
-            requests: 0,
+            requests: 10,
             bytes: 0,
             end,
             urls: vec![UrlSeen {
-                url: URL.into(),
+                url: self.url.into(),
                 version: self.version,
                 address: None,
                 outcome,
@@ -83,7 +87,7 @@ impl Bench {
             history: &self.history,
             entry: &self.entry,
             now: self.now,
-            own_fault: OwnFault::default(),
+            own_fault: self.own_fault,
             distrusted: &self.distrusted,
         };
         let events = judge(&mut self.state, &visit, &context);
@@ -158,6 +162,69 @@ fn retries_of_what_is_down_do_not_make_a_mirror_that_works_bad() {
     assert_eq!(bench.state.good_since, since);
     bench.bad(10);
     assert_eq!(bench.state.good_since, None);
+}
+
+#[test]
+fn retries_of_what_is_down_do_not_count_as_failed_visits_of_a_mirror_that_works() {
+    let mut bench = Bench::new();
+    bench.good(0);
+    bench.version = IpVersion::V6;
+    (0..3).for_each(|_| bench.bad(4));
+    assert_eq!(bench.state.days.availability(), Some(0.25));
+    (0..5).for_each(|_| bench.bad(110));
+    assert_eq!(bench.state.days.availability(), Some(0.25));
+    bench.version = IpVersion::V4;
+    bench.bad(4);
+    assert_eq!(bench.state.days.availability(), Some(0.2));
+}
+
+#[test]
+fn what_works_and_fails_by_what_may_be_our_own_fault_is_not_good_without_a_break() {
+    let is_good_after = |fault, is_down| {
+        let mut bench = Bench::new();
+        bench.good(0);
+        bench.version = IpVersion::V6;
+        match is_down {
+            true => (0..3).for_each(|_| bench.bad(4)),
+            false => bench.good(4),
+        }
+        bench.version = IpVersion::V4;
+        bench.good(10);
+        bench.version = IpVersion::V6;
+        bench.own_fault.shared.v6 = fault;
+        bench.bad(10);
+        bench.state.good_since.is_some()
+    };
+    assert!(!is_good_after(Fault::None, false));
+    assert!(!is_good_after(Fault::Suspected, false));
+    assert!(is_good_after(Fault::Certain, false));
+    assert!(is_good_after(Fault::Suspected, true));
+}
+
+#[test]
+fn the_death_of_one_of_two_urls_does_not_lose_the_reserve_while_it_is_confirmed() {
+    const OTHER: &str = "http://b.example/";
+    let mut bench = Bench::new();
+    bench.entry.trees[0].urls.push(OTHER.into());
+    let mut check = |url, is_good, minutes, has_reserve| {
+        bench.url = url;
+        match is_good {
+            true => bench.good(minutes),
+            false => bench.bad(minutes),
+        }
+        let state = &bench.state;
+        assert_eq!(state.debt.has_reserve(), has_reserve, "{url} {}", bench.now.credited / 60);
+    };
+    check(OTHER, true, 0, false);
+    (0..5).for_each(|_| check(URL, true, 45, false));
+    check(OTHER, false, 9, true);
+    check(URL, true, 1, true);
+    check(OTHER, false, 4, true);
+    check(URL, true, 1, true);
+    check(OTHER, false, 4, true);
+    // It is down. The other one fails soon after that.
+    check(URL, true, 9, true);
+    check(URL, false, 9, false);
 }
 
 #[test]
