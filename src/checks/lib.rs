@@ -20,8 +20,9 @@
 //! - *Failures are confirmed soon*, after 1, 5 and 8 minutes, instead of at the next regular probes. So a dead
 //!   mirror is down about 19 minutes after it died at the latest, and a restart of 5 minutes changes nothing.
 //! - *Requests are bounded by the day* ([`allowance`]), however it fails: at most 400 for 10
-//!   repositories and two URLs, and up to 40 more for each further URL. One that goes up and down all day is confirmed at
-//!   regular visits only; of what has worked for hours a failure is confirmed soon in any case.
+//!   repositories and two URLs, and up to 40 more for each further URL; 450 in 24 hours in which our clock is set forward
+//!   by hours. One that goes up and down all day is confirmed at regular visits only; of what has worked for hours a failure
+//!   is confirmed soon, unless the last one was confirmed so within the last day.
 //! - *A mirror that is down is tried every 25 minutes at least*, so that it comes back soon. If it has many URLs that
 //!   answer with errors, two of them are tried in turn: all of them would use up the day. Only what the checks have
 //!   switched off after days waits for up to 6 hours.

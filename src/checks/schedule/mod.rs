@@ -9,8 +9,9 @@
 //! Where few mirrors have something in common, as IPv6, one of which it works may have to bear witness that a failure
 //! of another is not our own.
 //!
-//! A version of IP that fails by our own fault takes no turns: it is probed beside regular visits, which go over the other
-//! one.
+//! A version of IP that certainly fails by our own fault takes no turns: it is probed beside regular visits, which go over
+//! the other one. A version that is only suspected takes its turns: with fewer of them, it took longer to find mirrors
+//! that are dead and owe much.
 //!
 //! What rsync lists is due by itself ([`listing::next_listing`]): it takes minutes, and other visits go on meanwhile.
 //!
@@ -207,7 +208,7 @@ impl<'a> Scheduling<'a> {
                 RouteVerdict::Up if doubt.is_some_and(|at| self.past(route.tried.clock) < at) => {
                     return Some(0);
                 }
-                RouteVerdict::Up if self.is_ours(version) => self.own_wait(route),
+                RouteVerdict::Up if self.fails_by_our_fault(version) => self.own_wait(route),
                 RouteVerdict::Up if tree.repositories.is_empty() => {
                     self.turn(tree, url, version)?
                 }
@@ -277,8 +278,9 @@ impl<'a> Scheduling<'a> {
         (!visit.routes.is_empty()).then_some(visit)
     }
 
-    /// Whether a version of IP fails by our own fault: it does, and no failure of it counts, so it seems to be up.
-    fn is_ours(&self, version: IpVersion) -> bool {
+    /// Whether that version of IP certainly fails by our own fault. Then its failures do not count: they are not kept, and
+    /// its routes stay up.
+    fn fails_by_our_fault(&self, version: IpVersion) -> bool {
         let shared = match version {
             IpVersion::V4 => Shared::V4,
             IpVersion::V6 => Shared::V6,
@@ -300,7 +302,7 @@ impl<'a> Scheduling<'a> {
         let is_dead =
             |route: &RouteState| route.verdict == RouteVerdict::Down && is_new(route.since);
         let works = |version, route: &RouteState| {
-            route.verdict == RouteVerdict::Up && !self.is_ours(version)
+            route.verdict == RouteVerdict::Up && !self.fails_by_our_fault(version)
         };
         let is_dying = routes().any(|(_, route)| is_dead(route))
             && !routes().any(|(version, route)| works(version, route));
@@ -438,20 +440,22 @@ impl<'a> Scheduling<'a> {
         routes()
             .filter(|&(url, version, route)| works(url, version, route))
             .min_by_key(|&(_, version, route)| {
-                (self.is_ours(version), self.past(route.tried.clock))
+                (self.fails_by_our_fault(version), self.past(route.tried.clock))
             })
             .or_else(|| routes().find(|(_, _, route)| route.is_returning()))
     }
 
-    /// When something of a tree that works, or is coming back, was tried last, by the clock. What fails by our own fault
-    /// does not work, unless there is nothing else.
+    /// When something of a tree that works, or is coming back, was tried last, by the clock. A version of IP that
+    /// fails by our own fault is passed over if there is another one.
     fn last_good_try(&self, tree: &Tree) -> u64 {
         let last = self
             .routes()
             .filter(|(of, ..)| std::ptr::eq(*of, tree))
             .filter_map(|(_, _, version, route)| Some((version, route?)))
             .filter(|(_, route)| route.verdict == RouteVerdict::Up || route.is_returning())
-            .map(|(version, route)| (!self.is_ours(version), self.past(route.tried.clock)))
+            .map(|(version, route)| {
+                (!self.fails_by_our_fault(version), self.past(route.tried.clock))
+            })
             .max();
         last.map_or(0, |(_, tried)| tried)
     }
