@@ -8,7 +8,8 @@
 //! likely died, so it can owe more: a reserve, from which this failure is confirmed as soon as any other. It keeps the
 //! reserve while it is down and after it is back, until it fails again. If it has not worked for hours by then, it goes
 //! up and down, and the reserve is lost: nothing is confirmed from it any more. What was owed of it by then does not keep
-//! regular visits away: the mirror rests only beyond the reserve, until it owes less than others can.
+//! regular visits away until all of it is paid for: the mirror rests only while it owes more than the mean of that and of
+//! what others can owe.
 
 use model::families::IpVersion;
 use serde::{Deserialize, Serialize};
@@ -64,8 +65,11 @@ enum Reserve {
     None,
     /// It can: the last failure came after hours in which it worked.
     Whole,
-    /// It could, and has failed again soon. Regular visits can owe it, confirmations cannot.
-    Lost,
+    /// It could, and has failed again soon: confirmations cannot owe it any more.
+    Lost {
+        /// The milliseconds that were owed then.
+        owed: u64,
+    },
 }
 
 impl Reserve {
@@ -84,7 +88,7 @@ impl Debt {
     pub(crate) fn fail_after(&mut self, seconds: u64) {
         self.reserve = match self.reserve {
             _ if seconds >= STEADY => Reserve::Whole,
-            Reserve::Whole => Reserve::Lost,
+            Reserve::Whole => Reserve::Lost { owed: self.owed },
             reserve => reserve,
         };
     }
@@ -133,7 +137,7 @@ impl Allowance {
         // Without it as much can be owed by now.
         let reserve = match debt.reserve {
             Reserve::Whole if left == 0 => Reserve::None,
-            Reserve::Lost if left < self.most => Reserve::None,
+            Reserve::Lost { .. } if left < self.most => Reserve::None,
             reserve => reserve,
         };
         let owed = left.saturating_add(self.each.saturating_mul(n_requests.into()));
@@ -144,14 +148,15 @@ impl Allowance {
     fn confirming_limit(&self, debt: Debt) -> u64 {
         match debt.reserve {
             Reserve::Whole => self.most.saturating_add(self.reserve),
-            Reserve::None | Reserve::Lost => self.most,
+            Reserve::None | Reserve::Lost { .. } => self.most,
         }
     }
 
     /// The most milliseconds that can be owed for regular visits.
     fn resting_limit(&self, debt: Debt) -> u64 {
         match debt.reserve {
-            Reserve::Whole | Reserve::Lost => self.most.saturating_add(self.reserve),
+            Reserve::Whole => self.most.saturating_add(self.reserve),
+            Reserve::Lost { owed } => self.most.max(owed.midpoint(self.most)),
             Reserve::None => self.most,
         }
     }
@@ -245,9 +250,14 @@ mod tests {
         debt.fail_after(STEADY);
         assert_eq!(limits(debt), (76, 76));
         debt.fail_after(STEADY - 1);
-        assert_eq!(limits(debt), (40, 76), "regular visits go on");
+        assert_eq!(limits(debt), (40, 40), "nothing was owed of it");
+        debt = allowance.pay(debt, 30, clock);
+        debt.fail_after(STEADY);
+        debt = allowance.pay(debt, 30, clock);
         debt.fail_after(STEADY - 1);
-        assert_eq!(limits(debt), (40, 76));
+        assert_eq!(limits(debt), (40, 50), "regular visits go on");
+        debt.fail_after(STEADY - 1);
+        assert_eq!(limits(debt), (40, 50));
         debt.fail_after(STEADY);
         assert_eq!(limits(debt), (76, 76));
     }
@@ -267,7 +277,7 @@ mod tests {
         assert_eq!(after(debt, 49), ((76, 76), true));
         assert_eq!(after(debt, 50), ((40, 40), false));
         debt.fail_after(0);
-        assert_eq!(after(debt, 9), ((40, 76), true));
+        assert_eq!(after(debt, 9), ((40, 45), true));
         assert_eq!(after(debt, 11), ((40, 40), false));
     }
 
