@@ -143,10 +143,10 @@ pub(crate) enum Connections {
     Kept,
 }
 
-/// Asks one request `n` times, `concurrency` at a time.
+/// Asks a request, which is a target and the address of a client, `n` times, `concurrency` at a time.
 pub(crate) fn ab(
     server: &Server,
-    target: &str,
+    (target, client): &(String, String),
     n: usize,
     concurrency: usize,
     connections: Connections,
@@ -157,7 +157,7 @@ pub(crate) fn ab(
     if connections == Connections::Kept {
         ab.arg("-k");
     }
-    ab.args(["-H", "X-Forwarded-For: 192.0.2.1"]);
+    ab.arg("-H").arg(format!("X-Forwarded-For: {client}"));
     ab.arg(format!("http://{}{target}", server.address));
     let before = server.process.cpu()?;
     let text = run(&mut ab, Duration::from_secs(120))?;
@@ -172,6 +172,9 @@ pub(crate) fn ab(
     };
     if after("Failed requests:") != Some("0") || after("Non-2xx responses:").is_some() {
         return Err("some requests failed".into());
+    }
+    if connections == Connections::Kept && after("Keep-Alive requests:") != Some(&n.to_string()) {
+        return Err("some connections were not kept".into());
     }
     Ok(Ab {
         per_second: after("Requests per second:").ok_or("ab printed no speed")?.parse()?,

@@ -39,18 +39,23 @@ impl Bench<'_> {
         let sizes = sizes_of(ours.address, "/metalink", self.requests.iter().take(1_000))?;
         let near = |(_, size): &(&(String, String), &usize)| size.abs_diff(self.body_bytes);
         let request = self.requests.iter().zip(&sizes).min_by_key(near);
-        let ((target, _), _) = request.ok_or("there are no requests")?;
+        let (request, _) = request.ok_or("there are no requests")?;
         let kinds = [
             ("mirrorlistd", &ours),
             ("nginx, static file", &nginx),
             ("hyper, constant", &constant),
         ];
-        self.worst(report, &kinds, target)?;
-        self.cost(report, &kinds, target)?;
+        self.worst(report, &kinds, request)?;
+        self.cost(report, &kinds, request)?;
         self.bursts(report, &kinds)
     }
 
-    fn worst(&self, report: &mut Report, kinds: &[(&str, &Server)], target: &str) -> Result<()> {
+    fn worst(
+        &self,
+        report: &mut Report,
+        kinds: &[(&str, &Server)],
+        request: &(String, String),
+    ) -> Result<()> {
         let text = report.section("ab -n 5000, new connections, worst request in ms");
         let _ = writeln!(text, "| | c=10 | c=100 | c=200 | c=400 |\n|---|---|---|---|---|");
         let mut cells = vec![Vec::new(); kinds.len()];
@@ -59,7 +64,7 @@ impl Bench<'_> {
             let mut worst = vec![Vec::new(); kinds.len()];
             for _ in 0..self.effort.rounds.min(3) {
                 for (values, (_, server)) in worst.iter_mut().zip(kinds) {
-                    values.push(ab(server, target, N_WORST, concurrency, Connections::New)?.worst);
+                    values.push(ab(server, request, N_WORST, concurrency, Connections::New)?.worst);
                 }
             }
             for (cells, values) in cells.iter_mut().zip(&worst) {
@@ -76,11 +81,16 @@ impl Bench<'_> {
     }
 
     /// What a request costs over a new connection and over a kept one: the difference is what it costs to accept.
-    fn cost(&self, report: &mut Report, kinds: &[(&str, &Server)], target: &str) -> Result<()> {
+    fn cost(
+        &self,
+        report: &mut Report,
+        kinds: &[(&str, &Server)],
+        request: &(String, String),
+    ) -> Result<()> {
         let mut rounds: Vec<Vec<(Ab, Ab)>> = kinds.iter().map(|_| Vec::new()).collect();
         for _ in 0..self.effort.rounds {
             for (rounds, (_, server)) in rounds.iter_mut().zip(kinds) {
-                let of = |connections| ab(server, target, N_COST, CONCURRENCY, connections);
+                let of = |connections| ab(server, request, N_COST, CONCURRENCY, connections);
                 rounds.push((of(Connections::New)?, of(Connections::Kept)?));
             }
         }

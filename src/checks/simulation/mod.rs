@@ -22,33 +22,11 @@ mod world;
 
 use figures::Figures;
 use run::{
-    BACK, BACK_AGAIN, BACK_OURS, CAUGHT_UP, DEAD, DEAD_AGAIN, DEAD_OURS, DROPPED, FILLED, GARBAGE,
-    HIDDEN, HOLES, REQUESTS, REQUESTS_LONG, SHORT, STALE, Simulation,
+    BACK, BACK_AGAIN, DEAD, DEAD_AGAIN, DROPPED, FILLED, HIDDEN, HOLES, REQUESTS, REQUESTS_LONG,
+    Simulation, WANTED,
 };
 use world::{DAY, HOUR, Incident, Kind, MINUTE, Own, Site};
 
-/// The figures that hold everywhere: the least number of values, and what the worst one may be.
-///
-/// Some are beyond what is wanted of others. A mirror that has flapped has had the requests of that day, so that failures
-/// of it are confirmed at regular visits only, unless it has worked for hours since then. What begins in a fault of our own
-/// is known after it has ended, and no time passes for half an hour after a clock was set back. A day in which the clock is
-/// set three hours forward has 27 hours that pay for requests.
-const WANTED: [(&str, usize, u64); 14] = [
-    (DEAD, 10, 25),
-    (DEAD_AGAIN, 1, 120),
-    (DEAD_OURS, 1, 60),
-    (BACK, 10, 40),
-    (BACK_AGAIN, 1, 60),
-    (BACK_OURS, 1, 75),
-    (GARBAGE, 10, 60),
-    (STALE, 10, 90),
-    (CAUGHT_UP, 10, 90),
-    (REQUESTS, 10, 400),
-    (REQUESTS_LONG, 1, 450),
-    (DROPPED, 0, 0),
-    (HIDDEN, 0, 0),
-    (SHORT, 0, 0),
-];
 const NONE: [&str; 0] = [];
 /// Seconds of processor time, and MiB of memory, that 2,000 mirrors may cost in a day.
 const COST: (u64, u64) = (600, 150);
