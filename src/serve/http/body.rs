@@ -6,8 +6,8 @@
 //! bytes again and again. Here the block that was returned last is used next.
 //!
 //! A worker keeps at most `SPARE` blocks, and a large one for the few bodies that do not fit into them: to free that and
-//! allocate it again, its pages go to the system and are faulted in again, one by one. That cost the mix of metalinks, of
-//! which one in a hundred is so large, a tenth of its time. A client that reads slowly keeps its block, and further
+//! allocate it again, its pages go to the system and are faulted in again, one by one. That cost the mix of metalinks
+//! 7 % of its time (`benches/results/2026-11-28-bodies.md`). A client that reads slowly keeps its block, and further
 //! bodies use newly allocated ones.
 
 use std::cell::RefCell;
