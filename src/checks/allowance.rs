@@ -8,8 +8,8 @@
 //! likely died, so it can owe more: a reserve, from which this failure is confirmed as soon as any other. It keeps the
 //! reserve while it is down and after it is back, until it fails again. If it has not worked for hours by then, it goes
 //! up and down, and the reserve is lost: nothing is confirmed from it any more. What was owed of it by then does not keep
-//! regular visits away until all of it is paid for: the mirror rests only while it owes more than the mean of that and of
-//! what others can owe.
+//! regular visits away until all of it is paid for: the mirror rests until half of what is owed beyond the most that
+//! others can owe is paid for, and an hour at most.
 
 use model::families::IpVersion;
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,8 @@ const RESERVE: u64 = 9;
 const LEAST_ROUTES: u64 = 4;
 /// How long a mirror must have worked, in seconds, before a failure of it is confirmed from the reserve.
 const STEADY: u64 = 3 * 3_600;
+/// The longest rest after the reserve was lost, in milliseconds: with ten URLs half of what is owed of it is hours.
+const MAX_REST: u64 = 3_600_000;
 /// So many more can be owed for what shows that a failure of another mirror is not our own.
 const WITNESS: u64 = 8;
 
@@ -84,15 +86,6 @@ impl Debt {
         self.owed.saturating_sub(clock.saturating_sub(self.at).saturating_mul(1_000))
     }
 
-    /// Takes in that the mirror fails after so many seconds in which it worked.
-    pub(crate) fn fail_after(&mut self, seconds: u64) {
-        self.reserve = match self.reserve {
-            _ if seconds >= STEADY => Reserve::Whole,
-            Reserve::Whole => Reserve::Lost { owed: self.owed },
-            reserve => reserve,
-        };
-    }
-
     /// Whether anything is known of a reserve.
     pub(crate) fn names_reserve(self) -> bool {
         !self.reserve.is_none()
@@ -144,6 +137,22 @@ impl Allowance {
         Debt { owed, at: clock, reserve }
     }
 
+    /// What can be owed when a mirror fails after so many seconds in which it worked.
+    pub(crate) fn fail_after(&self, debt: Debt, seconds: u64, clock: u64) -> Debt {
+        let owed = debt.left(clock).min(self.most.saturating_add(self.reserve));
+        let reserve = match self.suspect_after(debt, seconds).reserve {
+            Reserve::Whole if seconds < STEADY => Reserve::Lost { owed },
+            reserve => reserve,
+        };
+        Debt { reserve, ..debt }
+    }
+
+    /// The same if its failure may be our own: it is confirmed as any other, and takes nothing away.
+    pub(crate) fn suspect_after(&self, debt: Debt, seconds: u64) -> Debt {
+        let reserve = if seconds >= STEADY { Reserve::Whole } else { debt.reserve };
+        Debt { reserve, ..debt }
+    }
+
     /// The most milliseconds that can be owed for confirmations.
     fn confirming_limit(&self, debt: Debt) -> u64 {
         match debt.reserve {
@@ -156,7 +165,10 @@ impl Allowance {
     fn resting_limit(&self, debt: Debt) -> u64 {
         match debt.reserve {
             Reserve::Whole => self.most.saturating_add(self.reserve),
-            Reserve::Lost { owed } => self.most.max(owed.midpoint(self.most)),
+            Reserve::Lost { owed } => {
+                let rest = (owed.saturating_sub(self.most) / 2).min(MAX_REST);
+                self.most.max(owed.saturating_sub(rest))
+            }
             Reserve::None => self.most,
         }
     }
@@ -245,21 +257,52 @@ mod tests {
         let clock = 1_800_000_000;
         let limits = |debt| limits(&allowance, debt, clock);
         let mut debt = Debt::default();
-        debt.fail_after(STEADY - 1);
+        debt = allowance.fail_after(debt, STEADY - 1, clock);
         assert_eq!(limits(debt), (40, 40), "it never had a reserve");
-        debt.fail_after(STEADY);
+        debt = allowance.fail_after(debt, STEADY, clock);
         assert_eq!(limits(debt), (76, 76));
-        debt.fail_after(STEADY - 1);
+        debt = allowance.fail_after(debt, STEADY - 1, clock);
         assert_eq!(limits(debt), (40, 40), "nothing was owed of it");
         debt = allowance.pay(debt, 30, clock);
-        debt.fail_after(STEADY);
+        debt = allowance.fail_after(debt, STEADY, clock);
         debt = allowance.pay(debt, 30, clock);
-        debt.fail_after(STEADY - 1);
-        assert_eq!(limits(debt), (40, 50), "regular visits go on");
-        debt.fail_after(STEADY - 1);
-        assert_eq!(limits(debt), (40, 50));
-        debt.fail_after(STEADY);
+        debt = allowance.fail_after(debt, STEADY - 1, clock);
+        let limits_of_lost = (40, 60 - u32::try_from(MAX_REST / allowance.each).unwrap());
+        assert_eq!(limits(debt), limits_of_lost, "regular visits go on");
+        debt = allowance.fail_after(debt, STEADY - 1, clock);
+        assert_eq!(limits(debt), limits_of_lost);
+        debt = allowance.fail_after(debt, STEADY, clock);
         assert_eq!(limits(debt), (76, 76));
+    }
+
+    #[test]
+    fn what_has_lost_its_reserve_rests_for_an_hour_at_most() {
+        let clock = 1_800_000_000;
+        for n_urls in [1, 2, 5, 10] {
+            let urls = (0..n_urls).map(|n| format!("https://a{n}.example/")).collect();
+            let entry = Entry { trees: vec![Tree { urls, ..Tree::default() }], ..Entry::default() };
+            let allowance = Allowance::new(&entry, &Settings::default());
+            // More than can be owed at all.
+            let debt = allowance.pay(Debt::default(), 500, clock);
+            let debt = allowance.fail_after(debt, STEADY, clock);
+            let lost = allowance.fail_after(debt, 0, clock);
+            let Reserve::Lost { owed } = lost.reserve else { panic!("{lost:?}") };
+            assert_eq!(owed, allowance.most + allowance.reserve);
+            let limit = allowance.resting_limit(lost);
+            assert_eq!(limit, owed - MAX_REST.min(allowance.reserve / 2), "{n_urls}");
+        }
+    }
+
+    #[test]
+    fn what_is_paid_for_by_then_is_not_owed_of_a_lost_reserve() {
+        let entry = Entry { trees: vec![Tree::default()], ..Entry::default() };
+        let allowance = Allowance::new(&entry, &Settings::default());
+        let clock = 1_800_000_000;
+        let debt = allowance.pay(Debt::default(), 60, clock);
+        let debt = allowance.fail_after(debt, STEADY, clock);
+        let paid = 20 * allowance.each / 1_000;
+        let lost = allowance.fail_after(debt, 0, clock + paid);
+        assert_eq!(lost.reserve, Reserve::Lost { owed: debt.owed - paid * 1_000 });
     }
 
     #[test]
@@ -268,7 +311,7 @@ mod tests {
         let allowance = Allowance::new(&entry, &Settings::default());
         let clock = 1_800_000_000;
         let mut debt = allowance.pay(Debt::default(), 50, clock);
-        debt.fail_after(STEADY);
+        debt = allowance.fail_after(debt, STEADY, clock);
         let after = |debt, n_paid: u64| {
             let clock = clock + (n_paid * allowance.each).div_ceil(1_000);
             let debt = allowance.pay(debt, 1, clock);
@@ -276,7 +319,7 @@ mod tests {
         };
         assert_eq!(after(debt, 49), ((76, 76), true));
         assert_eq!(after(debt, 50), ((40, 40), false));
-        debt.fail_after(0);
+        debt = allowance.fail_after(debt, 0, clock);
         assert_eq!(after(debt, 9), ((40, 45), true));
         assert_eq!(after(debt, 11), ((40, 40), false));
     }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::allowance::Allowance;
+use crate::allowance::{Allowance, Debt};
 use crate::class::FailureClass;
 use crate::history::History;
 use crate::inventory::Entry;
@@ -51,8 +51,7 @@ pub fn judge(state: &mut MirrorState, visit: &Visit, context: &Context<'_>) -> V
         context,
         is_counted,
         worst: DayState::Good,
-        has_failed: false,
-        has_failed_anew: false,
+        failing: Failing::No,
         events: Vec::new(),
     };
     if visit.tier == Tier::Listing {
@@ -88,8 +87,21 @@ pub fn judge(state: &mut MirrorState, visit: &Visit, context: &Context<'_>) -> V
     for seen in &visit.directories {
         judging.directory(seen, now);
     }
-    judging.mirror(before, last_visit);
+    judging.mirror(before, last_visit, &allowance);
     judging.events
+}
+
+/// What a visit says of those URLs that were not down.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Failing {
+    /// None has failed.
+    No,
+    /// What has failed may be our own fault.
+    Suspected,
+    /// One fails for certain that has failed when it was tried before. Others may have worked in between.
+    GoesOn,
+    /// One fails for certain that has worked when it was tried before.
+    Anew,
 }
 
 struct Judging<'a> {
@@ -97,10 +109,7 @@ struct Judging<'a> {
     context: &'a Context<'a>,
     is_counted: bool,
     worst: DayState,
-    /// Whether something has failed that was not down. What may be our own fault has, too.
-    has_failed: bool,
-    /// Whether something of that had not failed yet when it was tried before.
-    has_failed_anew: bool,
+    failing: Failing,
     events: Vec<Event>,
 }
 
@@ -194,12 +203,18 @@ impl Judging<'_> {
         let Some(routes) = self.state.routes.get_mut(&seen.url) else { return };
         let route = routes.over_mut(seen.version);
         let was_down = route.verdict == RouteVerdict::Down;
-        let was_in_doubt = route.is_in_doubt();
+        // What may be our own fault is not among the probes that count.
+        let had_failed = route.window.last().is_some_and(|probe| !probe.is_good);
         route.observe(seen, now, trust, settings);
         let warning = route.certificate_warning(settings);
-        let has_failed = failure.is_some() && trust != Trust::None && !was_down;
-        self.has_failed |= has_failed;
-        self.has_failed_anew |= has_failed && !was_in_doubt;
+        let failing = match trust {
+            _ if failure.is_none() || was_down => Failing::No,
+            Trust::None => Failing::No,
+            Trust::Later => Failing::Suspected,
+            Trust::Full | Trust::Whole if had_failed => Failing::GoesOn,
+            Trust::Full | Trust::Whole => Failing::Anew,
+        };
+        self.failing = self.failing.max(failing);
         if let Some(failure) = failure.filter(|_| matches!(trust, Trust::Full | Trust::Whole)) {
             let subject = format!("{} over IPv{}", seen.url, seen.version.as_str());
             self.add(EventKind::Failed(failure.class), &subject, &failure.detail);
@@ -265,7 +280,7 @@ impl Judging<'_> {
     }
 
     /// What follows for the mirror as a whole.
-    fn mirror(&mut self, before: Reachability, visit: LastVisit) {
+    fn mirror(&mut self, before: Reachability, visit: LastVisit, allowance: &Allowance) {
         let Context { settings, now, entry, history, distrusted, .. } = *self.context;
         let after = self.state.reachability(settings);
         if visit.is_good() == Some(true) && self.state.down_since.is_some() {
@@ -296,26 +311,38 @@ impl Judging<'_> {
             true => _ = self.state.useless_since.get_or_insert(now),
             false => self.state.useless_since = None,
         }
-        // A retry of what is down says nothing new of a mirror that works.
-        let is_retry = visit.is_good() == Some(false) && is_fine && !self.has_failed;
+        // Of a mirror that works, a retry of what is down says nothing new, nor does what may be our own fault.
+        let is_idle = visit.is_good() == Some(false) && is_fine && self.failing < Failing::GoesOn;
         match visit.is_good() {
             Some(true) if is_fine => _ = self.state.good_since.get_or_insert(now),
-            Some(_) if self.is_trusted() && !is_retry => {
-                let since = self.state.good_since.take();
-                // One URL fails and another one has worked in between: that is the same failure.
-                let goes_on = self.has_failed && !self.has_failed_anew;
-                if let Some(since) = since.filter(|_| !goes_on) {
-                    self.state.debt.fail_after(now.credited.saturating_sub(since.credited));
+            Some(is_good) if self.is_trusted() => {
+                if !is_good {
+                    self.state.debt = self.debt_of_failing(allowance);
+                }
+                if !is_fine || self.failing == Failing::Anew {
+                    self.state.good_since = None;
                 }
             }
             _ => {}
         }
         self.switch(is_fine, visit);
-        let is_counted = |is_good| is_good || (self.is_trusted() && !is_retry);
+        let is_counted = |is_good| is_good || (self.is_trusted() && !is_idle);
         if let Some(is_good) = visit.is_good().filter(|&is_good| is_counted(is_good)) {
             let is_down = after == Reachability::Down;
             let worst = if is_down { DayState::Down } else { self.worst };
             self.state.days.add(now.clock, is_good, worst);
+        }
+    }
+
+    /// What is owed, and what more can be, after a visit in which nothing has worked.
+    fn debt_of_failing(&self, allowance: &Allowance) -> Debt {
+        let (debt, now) = (self.state.debt, self.context.now);
+        let Some(since) = self.state.good_since else { return debt };
+        let seconds = now.credited.saturating_sub(since.credited);
+        match self.failing {
+            Failing::No | Failing::GoesOn => debt,
+            Failing::Suspected => allowance.suspect_after(debt, seconds),
+            Failing::Anew => allowance.fail_after(debt, seconds, now.clock),
         }
     }
 

@@ -181,7 +181,7 @@ fn retries_of_what_is_down_do_not_count_as_failed_visits_of_a_mirror_that_works(
 }
 
 #[test]
-fn what_works_and_fails_by_what_may_be_our_own_fault_is_not_good_without_a_break() {
+fn what_may_be_our_own_fault_does_not_end_good_times() {
     let is_good_after = |fault, is_down| {
         let mut bench = Bench::new();
         bench.good(0);
@@ -198,7 +198,7 @@ fn what_works_and_fails_by_what_may_be_our_own_fault_is_not_good_without_a_break
         bench.state.good_since.is_some()
     };
     assert!(!is_good_after(Fault::None, false));
-    assert!(!is_good_after(Fault::Suspected, false));
+    assert!(is_good_after(Fault::Suspected, false));
     assert!(is_good_after(Fault::Certain, false));
     assert!(is_good_after(Fault::Suspected, true));
 }
@@ -248,6 +248,31 @@ fn a_failure_after_three_good_hours_has_a_reserve_until_one_that_comes_sooner() 
     check(false, 4, true);
     check(true, 4, true);
     check(false, 4, false);
+}
+
+#[test]
+fn what_may_be_our_own_fault_can_owe_the_reserve_and_does_not_lose_it() {
+    let mut bench = Bench::new();
+    let mut check = |fault, minutes, has_reserve| {
+        bench.own_fault.shared.v4 = fault;
+        match fault {
+            Fault::Certain => bench.good(minutes),
+            _ => bench.bad(minutes),
+        }
+        assert_eq!(bench.state.debt.has_reserve(), has_reserve, "{}", bench.now.clock);
+    };
+    let (works, suspected, fails) = (Fault::Certain, Fault::Suspected, Fault::None);
+    check(works, 0, false);
+    check(suspected, 60, false);
+    (0..3).for_each(|_| check(works, 45, false));
+    check(suspected, 10, true);
+    check(works, 4, true);
+    check(suspected, 10, true);
+    // That counts with the next failure that does, and has not failed before.
+    check(fails, 4, true);
+    check(works, 4, true);
+    check(suspected, 10, true);
+    check(fails, 4, false);
 }
 
 #[test]

@@ -153,6 +153,18 @@ impl Site {
             is_sampled: false,
         }
     }
+
+    /// With so many URLs of each mirror, half of them of https.
+    pub(super) fn with_urls(mut self, n_urls: usize, has_v6: bool) -> Self {
+        for (n, mirror) in self.mirrors.iter_mut().enumerate() {
+            let url = |of: usize| {
+                let scheme = if of.is_multiple_of(2) { "https" } else { "http" };
+                format!("{scheme}://m{n}-{of}.example/")
+            };
+            *mirror = ((0..n_urls).map(url).collect(), has_v6);
+        }
+        self
+    }
 }
 
 pub(super) struct World {

@@ -81,7 +81,7 @@ pub struct MirrorState {
     pub returned: Option<Moment>,
     /// Since when it is down or without any content that clients accept.
     pub useless_since: Option<Moment>,
-    /// Since when every visit was good.
+    /// Since when every visit was good, but for retries of what is down and for what may be our own fault.
     pub good_since: Option<Moment>,
     /// How many visits in a row found it busy.
     pub n_busy: u32,
@@ -388,6 +388,7 @@ impl MirrorState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::allowance::Allowance;
     use crate::class::FailureClass;
     use crate::notice::{Condition, Rules};
     use crate::observation::Failure;
@@ -440,7 +441,8 @@ mod tests {
         assert_eq!(version(&state), 2);
         state.recents.tls.failing_v6 = Some(Moment::default());
         assert_eq!(version(&state), 3);
-        state.debt.fail_after(86_400);
+        let allowance = Allowance::new(&Entry::default(), &Settings::default());
+        state.debt = allowance.fail_after(state.debt, 86_400, 0);
         assert_eq!(version(&state), 4);
     }
 
