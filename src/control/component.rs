@@ -256,7 +256,7 @@ pub fn open(location: &StoreLocation, supervisor: &Supervisor) -> Result<Store, 
         }
         #[cfg(feature = "postgres")]
         StoreLocation::Postgres(url) => {
-            let address = store::postgres::Address::parse(&url.0)?;
+            let address = store::postgres::Address::parse(url.as_str())?;
             Ok(store::postgres::Postgres::open(&address, supervisor)?.into())
         }
         #[cfg(not(feature = "postgres"))]

@@ -84,7 +84,29 @@ pub enum StoreLocation {
 
 /// The address of a PostgreSQL server, which may hold a password: it is not shown.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PostgresUrl(pub String);
+pub struct PostgresUrl(String);
+
+impl PostgresUrl {
+    /// The address as it is written, with its password.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for PostgresUrl {
+    type Err = String;
+
+    /// Reads a URL that begins with `postgresql://` or `postgres://`. No error repeats it.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_url = ["postgresql://", "postgres://"].iter().any(|head| text.starts_with(head));
+        if !is_url || text.contains(char::is_control) {
+            return Err("an address of PostgreSQL begins with postgresql://".into());
+        }
+        #[cfg(feature = "postgres")]
+        store::postgres::Address::parse(text).map_err(|error| error.to_string())?;
+        Ok(Self(text.to_owned()))
+    }
+}
 
 impl std::fmt::Debug for PostgresUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

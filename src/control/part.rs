@@ -6,7 +6,7 @@ use serve::admin::allowed_hosts::AllowedHosts;
 use serve::admin::part::{AdminPart, PartFuture, PartReply, PartRequest, Waiting};
 use serve::pages::layout::PageLayout;
 
-use crate::access::{Access, token_file};
+use crate::access::{Access, file_fault};
 use crate::api::{self, Api};
 use crate::component::Handle;
 use crate::metrics::{self, Sources};
@@ -33,7 +33,7 @@ pub struct ControlPart {
 impl ControlPart {
     /// The part of a component that runs, on a listener that may be reached by these names. Fails if its
     /// token file cannot be used.
-    pub fn new(handle: Handle, hosts: AllowedHosts) -> Result<Self, token_file::Error> {
+    pub fn new(handle: Handle, hosts: AllowedHosts) -> Result<Self, file_fault::Error> {
         let access = Arc::new(Access::new(handle.options.token_file.clone(), hosts)?);
         let (for_node, for_times) = (handle.clone(), handle.clone());
         let sources = Sources {

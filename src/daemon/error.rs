@@ -22,7 +22,7 @@ pub enum Error {
     /// The token file cannot be used.
     #[cfg(feature = "control")]
     #[error("{0}")]
-    TokenFile(#[from] ::control::access::token_file::Error),
+    TokenFile(#[from] ::control::access::file_fault::Error),
     /// Another process works under the name of this node.
     #[cfg(feature = "control")]
     #[error("{0}")]

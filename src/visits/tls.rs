@@ -32,11 +32,25 @@ pub struct Tls(TlsConnector);
 #[derive(Debug, thiserror::Error)]
 pub enum TlsSetupError {
     /// No root was found or given that can be read.
-    #[error("no root certificate can be read{0}")]
-    NoRoots(String),
+    #[error("no root certificate can be read{}", .0.first().map(|why| format!(": {why}")).unwrap_or_default())]
+    NoRoots(Vec<rustls_native_certs::Error>),
     /// The provider has no usable version of TLS.
     #[error("the provider of tls is unusable: {0}")]
     Provider(rustls::Error),
+}
+
+impl TlsSetupError {
+    /// What the system failed at, in reading roots.
+    pub fn io_errors(&self) -> impl Iterator<Item = &io::Error> {
+        let errors = match self {
+            Self::NoRoots(errors) => &errors[..],
+            Self::Provider(_) => &[],
+        };
+        errors.iter().filter_map(|error| match &error.kind {
+            rustls_native_certs::ErrorKind::Io { inner, .. } => Some(inner),
+            _ => None,
+        })
+    }
 }
 
 /// Why a handshake failed.
@@ -54,13 +68,11 @@ impl Tls {
     /// The provider and the roots, for all visits.
     pub fn new(roots: Roots) -> Result<Self, TlsSetupError> {
         let mut store = RootCertStore::empty();
-        let mut reason = String::new();
+        let mut errors = Vec::new();
         let certificates = match roots {
             Roots::System => {
                 let loaded = rustls_native_certs::load_native_certs();
-                if let Some(error) = loaded.errors.first() {
-                    reason = format!(": {error}");
-                }
+                errors = loaded.errors;
                 loaded.certs
             }
             Roots::Given(certificates) => {
@@ -69,7 +81,7 @@ impl Tls {
         };
         store.add_parsable_certificates(certificates);
         if store.is_empty() {
-            return Err(TlsSetupError::NoRoots(reason));
+            return Err(TlsSetupError::NoRoots(errors));
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider);

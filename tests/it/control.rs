@@ -343,6 +343,14 @@ fn what_makes_no_sense_is_refused_in_one_line() {
             "[control]\nstore = 'mysql://hunter2@a/b'\n",
             "control.toml:2: an address of PostgreSQL begins",
         ),
+        (
+            "[control]\nstore = 'postgresql://me:hunter2@a:x/b'\n",
+            "control.toml:2: the address of the store is none of PostgreSQL's",
+        ),
+        (
+            "[control]\nstore = 'postgresql://me:hunter2@a/b?sslmode=require'\n",
+            "control.toml:2: sslmode=require: connections to PostgreSQL are not encrypted",
+        ),
         ("[control]\nnode = 'a b'\n", "control.toml:2: `a b` is no name of a node"),
         ("snapshot = 's'\n[control]\nstate = 's'\n", "control.toml:1: `snapshot` names a snapshot"),
         ("[control]\ntree = 't'\n", "no store is named"),
@@ -372,6 +380,10 @@ fn a_token_file_that_others_may_read_is_a_fault_of_the_configuration() {
     let config = folder.path().join("control.toml");
     let config = config.to_str().unwrap();
     let output = run(&["control", "--config", config, "--admin", "127.0.0.1:0"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("/tokens: has mode 644"), "{told}");
+    let output = run(&["check", "--config", config]);
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{told}");
     assert!(told.contains("/tokens: has mode 644"), "{told}");

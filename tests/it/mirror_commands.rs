@@ -10,7 +10,7 @@ use lab::mirror::{Behaviour, Mirror};
 use serde_json::Value;
 
 use crate::scan::Tree;
-use crate::server::run;
+use crate::server::{command, run};
 
 const REPOMD: &str = "9/x86_64/repodata/repomd.xml";
 
@@ -193,6 +193,24 @@ fn what_is_wrong_on_the_command_line_is_told_from_what_is_wrong_with_the_data() 
     assert_eq!(told(run(&["mirror"])).0, 2);
     fs::remove_file(site.tree.beside("index")).unwrap();
     assert_eq!(told(site.visit("berlin", &[])).0, 1);
+}
+
+#[test]
+fn authorities_that_cannot_be_read_are_a_fault_of_the_configuration() {
+    let site = Site::new(Behaviour::Good);
+    let visit = |file: &str| {
+        let (catalog, index) = (site.tree.beside("catalog.toml"), site.tree.beside("index"));
+        let args = ["mirror", "visit", "berlin", "--catalog", &catalog, "--index", &index, "-4"];
+        let mut command = command(&args);
+        command.env_remove("SSL_CERT_DIR").env("SSL_CERT_FILE", file);
+        let (status, _, said) = told(command.output().unwrap());
+        assert!(said.contains(&format!("SSL_CERT_FILE={file}: no root certificate")), "{said}");
+        status
+    };
+    assert_eq!(visit("/none.pem"), 2);
+    assert_eq!(visit("/dev/null"), 2);
+    // Nothing is mapped at its beginning: the system says that with the error of a broken disk.
+    assert_eq!(visit("/proc/self/mem"), 1);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::config::values::control::{
     Contact, IpFamily, NodeName, PostgresAddress, Redirects, SiteName, WebhookUrl,
 };
 use crate::config::values::{Count, SecretParser};
-use control::options::{Budgets, Every, Options, PostgresUrl, Site, StoreLocation};
+use control::options::{Budgets, Every, Options, Site, StoreLocation};
 use serve::http::socket::Address;
 use serve::reload::{Shrink, Source};
 
@@ -431,9 +431,7 @@ impl ControlOptions {
     pub fn location(&self) -> Result<Option<StoreLocation>, ControlError> {
         match (&self.control_state, &self.control_store) {
             (Some(folder), None) => Ok(Some(StoreLocation::Folder(folder.clone()))),
-            (None, Some(PostgresAddress(url))) => {
-                Ok(Some(StoreLocation::Postgres(PostgresUrl(url.clone()))))
-            }
+            (None, Some(PostgresAddress(url))) => Ok(Some(StoreLocation::Postgres(url.clone()))),
             (Some(_), Some(_)) => Err(ControlError::TwoStores),
             (None, None) => Ok(None),
         }

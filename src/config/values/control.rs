@@ -68,24 +68,14 @@ impl FromStr for WebhookUrl {
 }
 
 /// The address of a PostgreSQL. It may hold a password, so messages do not repeat it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PostgresAddress(pub String);
-
-impl fmt::Debug for PostgresAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PostgresAddress(…)")
-    }
-}
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PostgresAddress(pub control::options::PostgresUrl);
 
 impl FromStr for PostgresAddress {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let is_address = ["postgresql://", "postgres://"].iter().any(|head| text.starts_with(head));
-        match is_address && !text.contains(char::is_control) {
-            true => Ok(Self(text.into())),
-            false => Err("an address of PostgreSQL begins with postgresql://".into()),
-        }
+        text.parse().map(Self)
     }
 }
 

@@ -21,7 +21,7 @@ mod refusal;
 mod browser;
 mod sessions;
 pub mod token_file;
-mod file_fault;
+pub mod file_fault;
 pub mod secret_file;
 mod user;
 
@@ -110,7 +110,7 @@ impl Access {
     pub fn new(
         token_file: Option<PathBuf>,
         hosts: AllowedHosts,
-    ) -> Result<Self, token_file::Error> {
+    ) -> Result<Self, file_fault::Error> {
         let tokens = token_file.map(TokenFile::open).transpose()?;
         Ok(Self { tokens, hosts, sessions: Sessions::default() })
     }

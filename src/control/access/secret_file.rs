@@ -3,12 +3,12 @@
 //! As a token file, it must belong to the user of this process or to root, nobody but its owner may write it, and only
 //! its owner and group may read it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use model::secret::Secret;
 use runtime::regular_file::{self, ReadError};
 
-use super::file_fault::FileFault;
+use super::file_fault::{Error, FileFault};
 use super::token_file;
 
 /// The most bytes of the file.
@@ -16,29 +16,9 @@ const MAX_BYTES: u64 = 4_096;
 /// The shortest secret, in bytes.
 const MIN_SECRET: usize = 16;
 
-/// The reason why the file of a secret cannot be used; one line.
-#[derive(Debug, thiserror::Error)]
-#[error("{}: {fault}", .path.display())]
-pub struct Error {
-    path: PathBuf,
-    fault: FileFault,
-}
-
-impl Error {
-    /// Whether the configuration is at fault, and no part of the system.
-    pub fn is_of_configuration(&self) -> bool {
-        self.fault.is_of_configuration()
-    }
-
-    /// Whether any user who reads the file finds that it cannot be used.
-    pub fn is_for_every_user(&self) -> bool {
-        self.fault.is_for_every_user()
-    }
-}
-
 /// Reads the secret.
 pub fn read(path: &Path) -> Result<Secret, Error> {
-    read_file(path).map_err(|fault| Error { path: path.to_owned(), fault })
+    read_file(path).map_err(|fault| Error { path: path.to_owned(), line: None, fault })
 }
 
 fn read_file(path: &Path) -> Result<Secret, FileFault> {
@@ -82,7 +62,7 @@ mod tests {
         ] {
             let error = read(text, mode).unwrap_err();
             assert!(error.is_of_configuration());
-            assert_eq!(error.is_for_every_user(), mode == 0o600);
+            assert!(error.is_for_every_user());
             let error = error.to_string();
             assert!(error.contains(expected) && error.contains("secret: "), "{error}");
         }

@@ -3,18 +3,20 @@
 //!
 //! Empty lines, and those that begin with `#`, say nothing. The file must belong to the user of this process
 //! or to root, nobody but its owner may write it, and only its owner and group may read it. It is read again
-//! when it has changed. If it cannot be used any more, there are no tokens until it can.
+//! when it has changed, and some seconds after an error of the system. If it cannot be used any more, there are no
+//! tokens until it can.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use model::mirror_key::MirrorName;
 use model::secret::Secret;
 use runtime::regular_file::{self, ReadError};
 
-use super::file_fault::FileFault;
+use super::file_fault::{Error, FileFault};
 
 /// The longest file that is read, in bytes.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -22,33 +24,14 @@ const MAX_BYTES: u64 = 64 * 1024;
 pub const MIN_TOKEN: usize = 16;
 /// The most mirrors of a token.
 const MAX_MIRRORS: usize = 100;
+/// How long after an error of the system the file is read again.
+const RETRY: Duration = Duration::from_secs(5);
 /// What a word begins with that names a mirror.
 const MIRROR: &str = "mirror=";
 /// The longest name of a token, in bytes.
 const MAX_NAME: usize = 60;
 /// The name of a token without one.
 const NAMELESS: &str = "(unnamed)";
-
-/// The reason why a token file cannot be used; one line.
-#[derive(Debug, thiserror::Error)]
-#[error("{}{}: {fault}", .path.display(), .line.map(|line| format!(":{line}")).unwrap_or_default())]
-pub struct Error {
-    path: PathBuf,
-    line: Option<usize>,
-    fault: FileFault,
-}
-
-impl Error {
-    /// Whether the configuration is at fault, and no part of the system.
-    pub fn is_of_configuration(&self) -> bool {
-        self.fault.is_of_configuration()
-    }
-
-    /// Whether any user who reads the file finds that it cannot be used.
-    pub fn is_for_every_user(&self) -> bool {
-        self.fault.is_for_every_user()
-    }
-}
 
 /// A token and whose it is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -69,7 +52,15 @@ impl Token {
 /// A file of tokens, read again when it changes.
 pub(super) struct TokenFile {
     path: PathBuf,
-    read: Mutex<(Option<Stamp>, Arc<[Token]>)>,
+    known: Mutex<Known>,
+}
+
+/// What came of reading it last.
+struct Known {
+    stamp: Option<Stamp>,
+    tokens: Arc<[Token]>,
+    /// When it is read again even if it has not changed: what the system has failed at may work by then.
+    retry: Option<Instant>,
 }
 
 /// What differs if a file has changed.
@@ -97,14 +88,23 @@ impl TokenFile {
     /// Reads the file. That it cannot be used is an error now.
     pub(super) fn open(path: PathBuf) -> Result<Self, Error> {
         let (stamp, tokens) = read(&path)?;
-        Ok(Self { path, read: Mutex::new((Some(stamp), tokens.into())) })
+        let known = Known { stamp: Some(stamp), tokens: tokens.into(), retry: None };
+        Ok(Self { path, known: Mutex::new(known) })
     }
 
     /// The tokens now; none if the file cannot be used any more.
     pub(super) fn current(&self) -> Arc<[Token]> {
+        self.current_at(Instant::now(), read)
+    }
+
+    fn current_at(
+        &self,
+        now: Instant,
+        read: impl FnOnce(&Path) -> Result<(Stamp, Vec<Token>), Error>,
+    ) -> Arc<[Token]> {
         let stamp = std::fs::metadata(&self.path).ok().map(|metadata| Stamp::of(&metadata));
-        let mut known = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if stamp != known.0 {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if stamp != known.stamp || known.retry.is_some_and(|retry| now >= retry) {
             *known = match read(&self.path) {
                 Ok((stamp, tokens)) => {
                     tracing::info!(
@@ -112,15 +112,16 @@ impl TokenFile {
                         self.path.display(),
                         tokens.len()
                     );
-                    (Some(stamp), tokens.into())
+                    Known { stamp: Some(stamp), tokens: tokens.into(), retry: None }
                 }
                 Err(error) => {
                     tracing::error!("{error}; nothing can be changed over TCP");
-                    (stamp, Arc::default())
+                    let retry = (!error.is_of_configuration()).then(|| now + RETRY);
+                    Known { stamp, tokens: Arc::default(), retry }
                 }
             };
         }
-        Arc::clone(&known.1)
+        Arc::clone(&known.tokens)
     }
 }
 
@@ -157,7 +158,7 @@ pub(super) fn check(metadata: &Metadata, user: u32) -> Result<(), FileFault> {
         return Err(FileFault::Owner(reason));
     }
     if mode & 0o027 != 0 {
-        return Err(FileFault::Owner(format!(
+        return Err(FileFault::Mode(format!(
             "has mode {mode:03o}; others must not read it, nor its group write it: chmod 600"
         )));
     }
@@ -308,7 +309,30 @@ mod tests {
         };
         assert_eq!(refused(b"short x\n", 0o600), (true, true));
         assert_eq!(refused(&[0xff; 20], 0o600), (true, true));
-        assert_eq!(refused(b"ci 0123456789abcdef\n", 0o644), (true, false));
+        assert_eq!(refused(b"ci 0123456789abcdef\n", 0o644), (true, true));
+    }
+
+    #[test]
+    fn an_error_of_the_system_is_forgotten_after_some_seconds() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens");
+        std::fs::write(&path, "ci 0123456789abcdef\n").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let file = TokenFile::open(path.clone()).unwrap();
+        let mode = |mode| std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(&path, mode(0o400)).unwrap();
+        let broken = |_: &Path| read(Path::new("/proc/self/mem"));
+        let unread = |_: &Path| -> Result<(Stamp, Vec<Token>), Error> { panic!("it is read") };
+        let at = |seconds| Instant::now() + Duration::from_secs(seconds);
+        let (start, soon, later) = (at(0), at(1), at(60));
+        assert_eq!(file.current_at(start, broken).len(), 0);
+        assert_eq!(file.current_at(soon, unread).len(), 0);
+        assert_eq!(file.current_at(later, read).len(), 1);
+        assert_eq!(file.current_at(later, unread).len(), 1);
+        // What is wrong with the file itself stays so until it changes.
+        std::fs::set_permissions(&path, mode(0o644)).unwrap();
+        assert_eq!(file.current_at(start, read).len(), 0);
+        assert_eq!(file.current_at(later, unread).len(), 0);
     }
 
     #[test]

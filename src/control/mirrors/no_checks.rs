@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use visits::tls::TlsSetupError;
 
 use super::crawling::NoCrawler;
-use crate::access::secret_file;
+use crate::access::file_fault;
 
 /// Variables of the environment that name authorities in place of those of the system.
 const AUTHORITIES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
@@ -24,7 +24,7 @@ pub enum NoChecks {
     },
     /// What the webhook is told cannot be signed.
     #[error("`control.webhook_secret_file`: {0}")]
-    Secret(#[from] secret_file::Error),
+    Secret(#[from] file_fault::Error),
     /// The environment names authorities of TLS of which none can be read.
     #[error("{}: {error}", said(.named))]
     Authorities {
@@ -68,7 +68,10 @@ impl NoChecks {
     /// Whether the configuration is at fault, and no part of the system.
     pub fn is_of_configuration(&self) -> bool {
         match self {
-            Self::Contact { .. } | Self::Authorities { .. } => true,
+            Self::Contact { .. } => true,
+            Self::Authorities { error, .. } => {
+                error.io_errors().all(file_fault::is_of_configuration)
+            }
             Self::Secret(error) => error.is_of_configuration(),
             Self::Crawler(_) => false,
         }
@@ -84,6 +87,7 @@ fn said(named: &[(&'static str, OsString)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::secret_file;
 
     #[test]
     fn what_the_configuration_is_at_fault_for_is_named() {
@@ -94,19 +98,24 @@ mod tests {
             let why = NoChecks::with_environment(error, contact, variable);
             (why.is_of_configuration(), why.to_string())
         };
-        let no_roots = || NoCrawler::Tls(TlsSetupError::NoRoots(": not found".into()));
+        let no_roots = |path: &str| {
+            let inner = std::fs::read(path).unwrap_err();
+            let context = "failed to open";
+            let kind = rustls_native_certs::ErrorKind::Io { inner, path: path.into() };
+            let errors = vec![rustls_native_certs::Error { context, kind }];
+            NoCrawler::Tls(TlsSetupError::NoRoots(errors))
+        };
         let thread = || NoCrawler::Thread(std::io::Error::other("no room"));
-        assert_eq!(
-            told(no_roots(), None, Some("SSL_CERT_FILE")),
-            (
-                true,
-                "SSL_CERT_FILE=/etc/none.pem: no root certificate can be read: not found".into()
-            )
-        );
-        assert_eq!(
-            told(no_roots(), None, None),
-            (false, "mirrors cannot be visited: no root certificate can be read: not found".into())
-        );
+        let (is_of_configuration, text) = told(no_roots("/none"), None, Some("SSL_CERT_FILE"));
+        let start =
+            "SSL_CERT_FILE=/etc/none.pem: no root certificate can be read: failed to open: ";
+        assert!(is_of_configuration && text.starts_with(start), "{text}");
+        // Nothing is mapped at its beginning: the system says that with the error of a broken disk.
+        let broken = told(no_roots("/proc/self/mem"), None, Some("SSL_CERT_FILE"));
+        assert!(!broken.0 && broken.1.starts_with(start), "{broken:?}");
+        let nothing_set = told(no_roots("/none"), None, None);
+        let start = "mirrors cannot be visited: no root certificate can be read: ";
+        assert!(!nothing_set.0 && nothing_set.1.starts_with(start), "{nothing_set:?}");
         let (is_of_configuration, text) = told(thread(), None, Some("SSL_CERT_DIR"));
         assert!(!is_of_configuration && text.contains("cannot start a thread: no room"), "{text}");
         let contact = NoCrawler::Contact(visits::request::BadContact);

@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn what_was_given_is_at_fault_or_the_system_is() {
         let is_of_configuration = |error: Error| error.is_of_configuration();
-        let no_roots = || TlsSetupError::NoRoots(String::new());
+        let no_roots = || TlsSetupError::NoRoots(Vec::new());
         let named = vec![("SSL_CERT_FILE", "/etc/none.pem".into())];
         assert!(is_of_configuration(NoChecks::Authorities { named, error: no_roots() }.into()));
         assert!(is_of_configuration(BadContact.into()));
