@@ -14,6 +14,10 @@ use model::url::ProtocolSet;
 pub(super) const NO_MIRROR_COMMENT: &str =
     " <!-- no mirror offers this file in the way that was asked for -->\n";
 
+/// The most bytes that are reserved at once. A text that gets longer doubles its memory, so that a list of short lines
+/// does not take memory for long ones.
+const MAX_ESTIMATE: usize = 128 * 1024;
+
 /// A list of mirrors, before it is written in a format.
 #[derive(Clone, Copy)]
 pub struct Document<'a> {
@@ -104,11 +108,10 @@ pub fn push_url_tail(target: &Target<'_, '_>, ending: Ending<'_>, out: &mut Stri
 }
 
 impl Document<'_> {
-    /// Roughly how many bytes the mirrors take. Buffers are reused and large enough as a rule, so a
-    /// better estimate is not worth a pass over all URLs.
-    pub fn size_hint(&self) -> usize {
-        const BYTES_PER_MIRROR: usize = 256;
-        self.selection.hosts.len() * BYTES_PER_MIRROR
+    /// Roughly how many bytes the mirrors take, if each takes so many, up to [`MAX_ESTIMATE`]. Buffers are reused and
+    /// large enough as a rule, so a better estimate is not worth a pass over all URLs.
+    pub fn size_hint(&self, bytes_per_mirror: usize) -> usize {
+        self.selection.hosts.len().saturating_mul(bytes_per_mirror).min(MAX_ESTIMATE)
     }
 
     /// The URLs of the mirrors.

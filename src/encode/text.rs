@@ -106,6 +106,11 @@ impl Text {
         self.end
     }
 
+    /// How many bytes its memory can hold.
+    pub fn capacity(&self) -> usize {
+        self.memory.capacity()
+    }
+
     /// Removes the text, and returns the memory, initialised as far as it was.
     pub fn into_memory(self) -> Vec<u8> {
         self.memory

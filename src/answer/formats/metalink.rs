@@ -13,6 +13,8 @@ use snapshot::FileView;
 
 /// Approximate bytes of a metalink without its URL lines.
 const FIXED_PARTS: usize = 640;
+/// About the bytes of a mirror's lines, of which many have two.
+const BYTES_PER_MIRROR: usize = 256;
 
 /// Appends a metalink of a file.
 ///
@@ -30,7 +32,7 @@ pub fn render(
         out.push_str("</url>\n");
     });
     let details = document.edition.listings().file_details(file.id);
-    body.reserve(FIXED_PARTS + details.len() + document.size_hint());
+    body.reserve(FIXED_PARTS + details.len() + document.size_hint(BYTES_PER_MIRROR));
     push_opening(pubdate, body);
     if document.is_empty() {
         body.push_str(NO_MIRROR_COMMENT);

@@ -16,6 +16,8 @@ use routes::options::Header;
 
 /// Bytes reserved for the first line, which is seldom longer.
 const FIRST_LINE: usize = 1_024;
+/// About the bytes of a mirror's URLs, of which many have two.
+const BYTES_PER_MIRROR: usize = 128;
 
 /// Content of a text list besides the mirrors.
 pub struct Details<'a> {
@@ -38,7 +40,7 @@ pub fn render(document: &Document<'_>, details: &Details<'_>, tails: &mut Pieces
     let Document { edition, selection, choice, url_tail, .. } = *document;
     tails.clear();
     let tail = tails.add(|out| out.extend([url_tail, "\n"]));
-    body.reserve(FIRST_LINE + document.size_hint());
+    body.reserve(FIRST_LINE + document.size_hint(BYTES_PER_MIRROR));
 
     push_header(document, details, body);
     let (pieces, tail) = (edition.listings().pieces(), tails.prepare(tail));

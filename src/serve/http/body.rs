@@ -93,9 +93,14 @@ pub struct BodyBytes {
 }
 
 impl BodyBytes {
-    /// A body of this text. Memory that the text does not need goes back to the worker.
+    /// A body of this text. Memory that the text does not need goes back to the worker. One with more memory than is
+    /// counted for its length, as the result of a compression can have, is copied.
     pub fn new(mut text: Text) -> Self {
         give_back(text.settle());
+        if text.capacity() as u64 > max_memory(text.len() as u64) {
+            let copy = Text::written(text.as_bytes().to_vec());
+            give_back(std::mem::replace(&mut text, copy).into_memory());
+        }
         Self { text, n_sent: 0 }
     }
 }
@@ -196,6 +201,13 @@ mod tests {
                 assert!(memory.capacity() as u64 <= most, "{n_bytes}, {estimate}, {n_large}");
                 give_back(memory);
             }
+        }
+        for (n_bytes, n_capacity) in [(1, BLOCK + 1), (BLOCK + 1, MAX_LARGE + 1), (10, MAX_LARGE)] {
+            let mut written = Vec::with_capacity(n_capacity);
+            written.resize(n_bytes, b'z');
+            let body = BodyBytes::new(Text::written(written));
+            assert_eq!(body.chunk(), vec![b'z'; n_bytes]);
+            assert!(body.text.capacity() as u64 <= max_memory(n_bytes as u64), "{n_bytes}");
         }
     }
 
