@@ -311,8 +311,8 @@ impl Judging<'_> {
             true => _ = self.state.useless_since.get_or_insert(now),
             false => self.state.useless_since = None,
         }
-        // Of a mirror that works, a retry of what is down says nothing new, nor does what may be our own fault.
-        let is_idle = visit.is_good() == Some(false) && is_fine && self.failing < Failing::GoesOn;
+        // A retry of what is down says nothing new of a mirror that works.
+        let is_retry = visit.is_good() == Some(false) && is_fine && self.failing == Failing::No;
         match visit.is_good() {
             Some(true) if is_fine => _ = self.state.good_since.get_or_insert(now),
             Some(is_good) if self.is_trusted() => {
@@ -326,7 +326,7 @@ impl Judging<'_> {
             _ => {}
         }
         self.switch(is_fine, visit);
-        let is_counted = |is_good| is_good || (self.is_trusted() && !is_idle);
+        let is_counted = |is_good| is_good || (self.is_trusted() && !is_retry);
         if let Some(is_good) = visit.is_good().filter(|&is_good| is_counted(is_good)) {
             let is_down = after == Reachability::Down;
             let worst = if is_down { DayState::Down } else { self.worst };
@@ -368,7 +368,7 @@ impl Judging<'_> {
                 self.add(EventKind::Enabled, "", "");
             }
         }
-        if !is_good || is_fine {
+        if is_fine || (!is_good && self.failing != Failing::Suspected) {
             self.state.switches.is_recheck_asked = false;
         }
     }

@@ -81,7 +81,7 @@ pub struct MirrorState {
     pub returned: Option<Moment>,
     /// Since when it is down or without any content that clients accept.
     pub useless_since: Option<Moment>,
-    /// Since when every visit was good, but for retries of what is down and for what may be our own fault.
+    /// Since when it works: nothing has failed by itself since that had worked, unless something else worked meanwhile.
     pub good_since: Option<Moment>,
     /// How many visits in a row found it busy.
     pub n_busy: u32,
