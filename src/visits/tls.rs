@@ -40,16 +40,13 @@ pub enum TlsSetupError {
 }
 
 impl TlsSetupError {
-    /// What the system failed at, in reading roots.
-    pub fn io_errors(&self) -> impl Iterator<Item = &io::Error> {
-        let errors = match self {
-            Self::NoRoots(errors) => &errors[..],
-            Self::Provider(_) => &[],
-        };
-        errors.iter().filter_map(|error| match &error.kind {
+    /// What the system failed at first, in reading roots.
+    pub fn io_error(&self) -> Option<&io::Error> {
+        let Self::NoRoots(errors) = self else { return None };
+        match &errors.first()?.kind {
             rustls_native_certs::ErrorKind::Io { inner, .. } => Some(inner),
             _ => None,
-        })
+        }
     }
 }
 

@@ -81,10 +81,9 @@ fn is_of_path(error: &io::Error) -> bool {
             | ErrorKind::NotADirectory
             | ErrorKind::IsADirectory
             | ErrorKind::InvalidFilename
-            // A zero byte in the name.
-            | ErrorKind::InvalidInput
     );
-    is_kind || error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
+    let has_zero_byte = error.kind() == ErrorKind::InvalidInput && error.raw_os_error().is_none();
+    is_kind || has_zero_byte || error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
 }
 
 #[cfg(test)]
@@ -102,7 +101,9 @@ mod tests {
             assert_eq!(said, (later.is_of_configuration(), later.is_for_every_user()));
             said
         };
-        for number in [Errno::IO, Errno::STALE, Errno::MFILE, Errno::NFILE, Errno::NOMEM] {
+        for number in
+            [Errno::IO, Errno::STALE, Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::INVAL]
+        {
             assert_eq!(of_system(number), (false, false), "{number}");
         }
         for number in [Errno::NOENT, Errno::NOTDIR, Errno::ISDIR, Errno::LOOP, Errno::NAMETOOLONG] {

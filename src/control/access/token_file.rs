@@ -94,17 +94,17 @@ impl TokenFile {
 
     /// The tokens now; none if the file cannot be used any more.
     pub(super) fn current(&self) -> Arc<[Token]> {
-        self.current_at(Instant::now(), read)
+        self.current_at(Instant::now, read)
     }
 
     fn current_at(
         &self,
-        now: Instant,
+        now: impl Fn() -> Instant,
         read: impl FnOnce(&Path) -> Result<(Stamp, Vec<Token>), Error>,
     ) -> Arc<[Token]> {
         let stamp = std::fs::metadata(&self.path).ok().map(|metadata| Stamp::of(&metadata));
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if stamp != known.stamp || known.retry.is_some_and(|retry| now >= retry) {
+        if stamp != known.stamp || known.retry.is_some_and(|retry| now() >= retry) {
             *known = match read(&self.path) {
                 Ok((stamp, tokens)) => {
                     tracing::info!(
@@ -116,7 +116,8 @@ impl TokenFile {
                 }
                 Err(error) => {
                     tracing::error!("{error}; nothing can be changed over TCP");
-                    let retry = (!error.is_of_configuration()).then(|| now + RETRY);
+                    // A read that fails can take long.
+                    let retry = (!error.is_of_configuration()).then(|| now() + RETRY);
                     Known { stamp, tokens: Arc::default(), retry }
                 }
             };
@@ -323,7 +324,8 @@ mod tests {
         std::fs::set_permissions(&path, mode(0o400)).unwrap();
         let broken = |_: &Path| read(Path::new("/proc/self/mem"));
         let unread = |_: &Path| -> Result<(Stamp, Vec<Token>), Error> { panic!("it is read") };
-        let at = |seconds| Instant::now() + Duration::from_secs(seconds);
+        let start = Instant::now();
+        let at = |seconds| move || start + Duration::from_secs(seconds);
         let (start, soon, later) = (at(0), at(1), at(60));
         assert_eq!(file.current_at(start, broken).len(), 0);
         assert_eq!(file.current_at(soon, unread).len(), 0);

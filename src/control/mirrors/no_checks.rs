@@ -70,7 +70,7 @@ impl NoChecks {
         match self {
             Self::Contact { .. } => true,
             Self::Authorities { error, .. } => {
-                error.io_errors().all(file_fault::is_of_configuration)
+                error.io_error().is_none_or(file_fault::is_of_configuration)
             }
             Self::Secret(error) => error.is_of_configuration(),
             Self::Crawler(_) => false,

@@ -39,14 +39,6 @@ pub struct Address {
 }
 
 impl Address {
-    /// Whether `text` is meant as an address of a PostgreSQL store, and not as a folder.
-    pub fn is_meant_by(text: &str) -> bool {
-        SCHEMES.iter().any(|scheme| text.starts_with(scheme))
-            || text.split_whitespace().any(|word| {
-                ["host=", "hostaddr=", "dbname=", "user="].iter().any(|key| word.starts_with(key))
-            })
-    }
-
     /// The address that `text` says. Beyond PostgreSQL's own parameters it takes `passfile=FILE`, a file
     /// of passwords in the format of `.pgpass`, and `listen=off`, for a pooler that gives every transaction
     /// another connection. No error repeats `text`, which may hold a password.
@@ -147,7 +139,7 @@ impl fmt::Debug for Address {
 fn malformed() -> Error {
     Error::Refused(
         "the address of the store is none of PostgreSQL's: write postgresql://USER@HOST/DATABASE, with %40 \
-         for `@`, %2F for `/` and %3A for `:` in a name or a password, or host=… user=… dbname=…"
+         for `@`, %2F for `/` and %3A for `:` in a name or a password"
             .to_owned(),
     )
 }
@@ -398,12 +390,5 @@ mod tests {
         let address =
             Address::parse_with("host=db user=me dbname=tasks", Some(file.path().into())).unwrap();
         assert_eq!(address.config().unwrap().get_password(), Some(&b"from file"[..]));
-    }
-
-    #[test]
-    fn folders_are_told_from_addresses() {
-        assert!(Address::is_meant_by("postgresql:///tasks"));
-        assert!(Address::is_meant_by("host=db dbname=tasks"));
-        assert!(!Address::is_meant_by("/var/lib/mirrorlistd/state"));
     }
 }
