@@ -5,6 +5,7 @@ use super::prepared::listings::LayoutListings;
 use super::selection::Selection;
 use super::shaping::{Choice, Fallback};
 use super::target::Target;
+use encode::text::Text;
 use encode::write::push_url_path;
 use model::ids::HostId;
 use model::tier::Tier;
@@ -14,8 +15,8 @@ use model::url::ProtocolSet;
 pub(super) const NO_MIRROR_COMMENT: &str =
     " <!-- no mirror offers this file in the way that was asked for -->\n";
 
-/// The most bytes that are reserved at once. A text that gets longer doubles its memory, so that a list of short lines
-/// does not take memory for long ones.
+/// The most bytes that are reserved at once. A text that gets longer doubles its memory: then it has as much as a worker
+/// keeps for the next one (`serve::http::body`).
 const MAX_ESTIMATE: usize = 128 * 1024;
 
 /// A list of mirrors, before it is written in a format.
@@ -108,10 +109,11 @@ pub fn push_url_tail(target: &Target<'_, '_>, ending: Ending<'_>, out: &mut Stri
 }
 
 impl Document<'_> {
-    /// Roughly how many bytes the mirrors take, if each takes so many, up to [`MAX_ESTIMATE`]. Buffers are reused and
-    /// large enough as a rule, so a better estimate is not worth a pass over all URLs.
-    pub fn size_hint(&self, bytes_per_mirror: usize) -> usize {
-        self.selection.hosts.len().saturating_mul(bytes_per_mirror).min(MAX_ESTIMATE)
+    /// Reserves roughly what the list takes, if each mirror takes so many bytes, up to 128 KB. Buffers are reused
+    /// and large enough as a rule, so a better estimate is not worth a pass over all URLs.
+    pub fn reserve(&self, fixed_parts: usize, bytes_per_mirror: usize, body: &mut Text) {
+        let mirrors = self.selection.hosts.len().saturating_mul(bytes_per_mirror);
+        body.reserve(mirrors.saturating_add(fixed_parts).min(MAX_ESTIMATE));
     }
 
     /// The URLs of the mirrors.

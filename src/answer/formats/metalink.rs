@@ -32,7 +32,7 @@ pub fn render(
         out.push_str("</url>\n");
     });
     let details = document.edition.listings().file_details(file.id);
-    body.reserve(FIXED_PARTS + details.len() + document.size_hint(BYTES_PER_MIRROR));
+    document.reserve(FIXED_PARTS + details.len(), BYTES_PER_MIRROR, body);
     push_opening(pubdate, body);
     if document.is_empty() {
         body.push_str(NO_MIRROR_COMMENT);

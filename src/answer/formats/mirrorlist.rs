@@ -40,7 +40,7 @@ pub fn render(document: &Document<'_>, details: &Details<'_>, tails: &mut Pieces
     let Document { edition, selection, choice, url_tail, .. } = *document;
     tails.clear();
     let tail = tails.add(|out| out.extend([url_tail, "\n"]));
-    body.reserve(FIRST_LINE + document.size_hint(BYTES_PER_MIRROR));
+    document.reserve(FIRST_LINE, BYTES_PER_MIRROR, body);
 
     push_header(document, details, body);
     let (pieces, tail) = (edition.listings().pieces(), tails.prepare(tail));

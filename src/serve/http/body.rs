@@ -185,6 +185,19 @@ mod tests {
     }
 
     #[test]
+    fn what_outgrows_the_largest_estimate_uses_the_large_block_again() {
+        let write = || {
+            let mut text = begin();
+            text.reserve(2 * BLOCK);
+            text.push_str(&"x".repeat(3 * BLOCK));
+            BodyBytes::new(text)
+        };
+        drop(write());
+        let address = SPARE_MEMORY.with_borrow(|spare| spare.large.as_ptr());
+        assert_eq!(write().chunk().as_ptr(), address);
+    }
+
+    #[test]
     fn no_body_has_more_memory_than_is_counted() {
         for n_bytes in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 3 * BLOCK, 5 * BLOCK] {
             for (estimate, n_large) in [0, n_bytes, 2 * BLOCK]
