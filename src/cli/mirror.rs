@@ -153,15 +153,17 @@ pub struct VisitArgs {
     /// Visit over IPv6, without trying whether this machine has it
     #[arg(short = '6', long)]
     pub ipv6: bool,
-    /// Where owners of mirrors reach you: a URL or an address of mail, for the User-Agent
+    /// Where owners of mirrors reach you: a URL or an address of mail, for the User-Agent; otherwise what the
+    /// configuration names as `control.contact`
     #[arg(long, value_name = "CONTACT")]
     pub contact: Option<String>,
-    /// Visit addresses that are not global as well: of an intranet, or of this machine
+    /// Visit addresses that are not global as well: of an intranet, or of this machine; also if the configuration sets
+    /// `control.allow_private_targets`
     #[arg(long, alias = "allow_private_targets")]
     pub allow_private_targets: bool,
-    /// Which redirects the mirror may send
-    #[arg(long, value_name = "WHICH", default_value = "allow")]
-    pub redirects: Redirects,
+    /// Which redirects the mirror may send; otherwise what the configuration names as `control.redirects`
+    #[arg(long, value_name = "WHICH")]
+    pub redirects: Option<Redirects>,
     /// The primary's tree, with which a listing is compared (`--tier listing`); otherwise what the configuration
     /// names as `control.tree` or `control.rsync_listing`
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, conflicts_with = "rsync_listing")]

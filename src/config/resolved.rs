@@ -13,6 +13,8 @@ use super::sections::control::{Context, ControlOptions};
 use super::sections::control_error::ControlError;
 use super::sections::data::{self, InputOptions};
 use super::sections::listen::PublicAddress;
+#[cfg(feature = "control")]
+use super::values::control::Redirects;
 use super::written::{self, Written};
 #[cfg(feature = "control")]
 use control::options::StoreLocation;
@@ -152,6 +154,29 @@ pub fn resolve_tree(file: Option<&Path>) -> Result<Option<scan::TreeSource>, wri
     let control = read_file(file)?.control;
     let listing = control.control_rsync_listing.map(scan::TreeSource::RsyncListing);
     Ok(control.control_tree.map(scan::TreeSource::Tree).or(listing))
+}
+
+/// How a configuration file has mirrors visited.
+#[cfg(feature = "control")]
+#[derive(Debug)]
+pub struct WrittenVisits {
+    /// Where owners of mirrors reach the operator.
+    pub contact: Option<String>,
+    /// Whether addresses are visited that are not global.
+    pub allow_private_targets: bool,
+    /// Which redirects mirrors may send.
+    pub redirects: Redirects,
+}
+
+/// How a configuration file has mirrors visited.
+#[cfg(feature = "control")]
+pub fn resolve_visits(file: Option<&Path>) -> Result<WrittenVisits, written::Error> {
+    let control = read_file(file)?.control;
+    Ok(WrittenVisits {
+        allow_private_targets: control.control_allow_private_targets(),
+        redirects: control.control_redirects(),
+        contact: control.control_contact.map(|contact| contact.0),
+    })
 }
 
 /// Where the tasks of background work are kept: what the command line says, or else the file.

@@ -126,6 +126,28 @@ fn an_address_that_is_not_global_is_not_visited_unless_that_is_allowed() {
 }
 
 #[test]
+fn a_visit_is_made_as_the_configuration_says() {
+    let site = Site::new(Behaviour::Good);
+    let config = site.tree.beside("mirrorlistd.toml");
+    let visit = |table: &str, options: &[&str]| {
+        fs::write(&config, format!("[control]\n{table}\n")).unwrap();
+        told(site.visit("berlin", &[&["--config", &config], options].concat()))
+    };
+    let settings = "allow_private_targets = true\ncontact = 'https://example.org/about'";
+    let (status, _, steps) = visit(settings, &["--tier", "probe"]);
+    assert_eq!(status, 0, "{steps}");
+    let agent = || site.mirror.asked().last().unwrap().headers["user-agent"].clone();
+    assert!(agent().contains("https://example.org/about"), "{}", agent());
+    let n_asked = site.mirror.asked().len();
+    assert_eq!(visit("contact = 'https://example.org/about'", &["--tier", "probe"]).0, 1);
+    assert_eq!(site.mirror.asked().len(), n_asked, "it is not global");
+    let (status, ..) = visit(settings, &["--tier", "probe", "--contact", "me@example.org"]);
+    assert_eq!(status, 0);
+    assert!(agent().contains("me@example.org"), "{}", agent());
+    assert_eq!(visit("contact = 'a b'", &[]).0, 2);
+}
+
+#[test]
 fn a_visit_that_is_recorded_is_judged_again_as_it_was() {
     for (behaviour, expected) in [(Behaviour::Good, 0), (Behaviour::Page, 1)] {
         let site = Site::new(behaviour);

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use crate::cli::{VisitArgs, VisitTier};
 use crate::commands::meant::meant;
 use crate::commands::output::{FAILURE, USAGE, complain, fail, finish};
-use crate::config::resolved::{resolve_inputs, resolve_tree};
+use crate::config::resolved::{resolve_inputs, resolve_tree, resolve_visits};
 use catalog::Report;
 use checks::observation::{Content, End, Outcome, Tier, Visit};
 use control::mirrors::expected::Expected;
@@ -53,10 +53,12 @@ fn visit(args: &VisitArgs) -> Result<Shown, (u8, String)> {
             printable(&args.key)
         ));
     }
+    let written = resolve_visits(args.file.config.as_deref());
+    let written = written.map_err(|error| (USAGE, error.to_string()))?;
     let both = [(args.ipv4, IpVersion::V4), (args.ipv6, IpVersion::V6)];
     let options = Options {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        contact: args.contact.clone(),
+        contact: args.contact.clone().or(written.contact),
         versions: both
             .into_iter()
             .filter_map(|(is_on, version)| is_on.then_some(version))
@@ -68,8 +70,8 @@ fn visit(args: &VisitArgs) -> Result<Shown, (u8, String)> {
             Some(VisitTier::Listing) => vec![Tier::Listing],
             None => vec![Tier::Probe, Tier::Hash],
         },
-        allow_private_targets: args.allow_private_targets,
-        redirects: args.redirects.into(),
+        allow_private_targets: args.allow_private_targets || written.allow_private_targets,
+        redirects: args.redirects.unwrap_or(written.redirects).into(),
         primary: primary(args)?,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
