@@ -170,17 +170,20 @@ async fn serve(
         explain: config.http.explains_per_second.map(ExplainLimits::new),
     });
 
-    let listeners = match inherited.is_empty() {
-        true => bind(config.listen, config.socket_mode)?,
-        false => adopt(inherited, &config.listen)?,
-    };
-    let addresses: Vec<_> =
-        listeners.iter().map(|public| public.listener.address().clone()).collect();
     let workers =
         Workers::start(config.workers, &supervisor).map_err(failed_to("start worker threads"))?;
     let heartbeat = workers.heartbeat();
     let accept_loop = AcceptLoop::new(Arc::clone(&context), workers);
-    let mut accepting = tokio::spawn(async move { accept_loop.run(listeners).await });
+    let listeners = {
+        let _accepting = accept_loop.enter();
+        match inherited.is_empty() {
+            true => bind(config.listen, config.socket_mode)?,
+            false => adopt(inherited, &config.listen)?,
+        }
+    };
+    let addresses: Vec<_> =
+        listeners.iter().map(|public| public.listener.address().clone()).collect();
+    let mut accepting = accept_loop.start(listeners);
     // Cannot fail: this is the only place that sets it.
     drop(state.live.set(Arc::clone(&context.live)));
     background.begin();

@@ -18,8 +18,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use tokio::runtime::EnterGuard;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::unconstrained;
+use tokio::task::{JoinHandle, unconstrained, yield_now};
 
 use super::connection;
 use super::connection_origin::ConnectionOrigin;
@@ -42,6 +43,8 @@ const BASE_FILES: usize = 64;
 /// Files that the runtime of a thread needs: epoll, its wake-up, and a share in the signals.
 const FILES_PER_WORKER: usize = 3;
 
+/// After so many connections, the thread that accepts turns to answers.
+const ACCEPTS_IN_A_ROW: u32 = 8;
 /// Interval between searches for an idle connection while all connections are busy.
 const EVICTION_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -124,13 +127,24 @@ impl AcceptLoop {
         Self { context, permits, n_permits, workers, limit_warnings, slow_reader_warnings }
     }
 
+    /// Enters the runtime of the thread that accepts. Listeners that are made meanwhile belong to it.
+    pub fn enter(&self) -> EnterGuard<'_> {
+        self.workers.accepting().enter()
+    }
+
+    /// Accepts and serves connections on a worker, until the drain has ended.
+    pub fn start(self, listeners: Vec<PublicListener>) -> JoinHandle<()> {
+        let runtime = self.workers.accepting().clone();
+        runtime.spawn(async move { self.run(listeners).await })
+    }
+
     /// Accepts and serves connections until the drain begins. Then it accepts the connections that are
     /// already in the kernel's backlog (their requests may be on the way; closing the socket would reset
     /// them), closes the sockets, and returns when the last connection has ended.
     ///
     /// A socket that was handed to this process stays open elsewhere. Connections in its backlog are
     /// left to the next process, which has more time than this one.
-    pub async fn run(&self, mut listeners: Vec<PublicListener>) {
+    async fn run(&self, mut listeners: Vec<PublicListener>) {
         let mut registry = ConnectionRegistry::new(now());
         let mut waiting = None;
         tokio::select! {
@@ -161,6 +175,7 @@ impl AcceptLoop {
     ) {
         let mut backoff = AcceptBackoff::new();
         let mut first = 0;
+        let mut n_in_a_row = 0;
         loop {
             let accepted = tokio::select! {
                 accepted = accept_any(listeners, &mut first) => accepted,
@@ -180,6 +195,12 @@ impl AcceptLoop {
                         self.serve(stream, origin, permit, registry.add(now()));
                     }
                     self.keep_reserve(registry);
+                    // The thread answers as well.
+                    n_in_a_row += 1;
+                    if n_in_a_row >= ACCEPTS_IN_A_ROW {
+                        n_in_a_row = 0;
+                        yield_now().await;
+                    }
                 }
                 Err(error) => {
                     self.context.metrics.accept_errors.increment();
@@ -268,11 +289,10 @@ impl AcceptLoop {
         activity: Arc<Activity>,
     ) {
         self.context.metrics.connections_accepted.increment();
-        // A socket belongs to the runtime that polls it, so it is detached from this one. That fails
-        // only if the system is out of resources, and then closes only this connection.
-        let (Some(slot), Ok(stream)) = (self.workers.take_slot(), stream.detach()) else {
-            return;
-        };
+        let Some(slot) = self.workers.take_slot() else { return };
+        // A socket belongs to the runtime that polls it. To detach it from this one fails only if the
+        // system is out of resources, and then closes only this connection.
+        let Ok(stream) = stream.pass(slot.accepts()) else { return };
         let context = Arc::clone(&self.context);
         // `run` owns the task and awaits it through the permit.
         slot.runtime().clone().spawn(async move {

@@ -177,22 +177,25 @@ pub enum Stream {
     Unix(UnixStream),
 }
 
-/// An accepted connection, detached for another runtime.
-pub struct DetachedStream(DetachedKind);
+/// An accepted connection on its way to the runtime that serves it.
+pub struct PassedStream(Passed);
 
-enum DetachedKind {
+enum Passed {
+    /// That is the one which has accepted it.
+    Here(Stream),
     Tcp(net::TcpStream),
     Unix(unix::UnixStream),
 }
 
 impl Stream {
-    /// Detaches the stream from its runtime.
-    pub fn detach(self) -> io::Result<DetachedStream> {
+    /// Passes the stream to the same runtime, where it stays registered, or detaches it for another one.
+    pub fn pass(self, stays: bool) -> io::Result<PassedStream> {
         let stream = match self {
-            Self::Tcp(stream) => DetachedKind::Tcp(stream.into_std()?),
-            Self::Unix(stream) => DetachedKind::Unix(stream.into_std()?),
+            stream if stays => Passed::Here(stream),
+            Self::Tcp(stream) => Passed::Tcp(stream.into_std()?),
+            Self::Unix(stream) => Passed::Unix(stream.into_std()?),
         };
-        Ok(DetachedStream(stream))
+        Ok(PassedStream(stream))
     }
 
     /// Makes the end of a TCP connection a reset: what the kernel still holds of an answer is not sent.
@@ -206,12 +209,13 @@ impl Stream {
     }
 }
 
-impl DetachedStream {
-    /// Registers the stream with the runtime of the current thread.
+impl PassedStream {
+    /// Registers the stream with the runtime of the current thread, if it is not yet.
     pub fn attach(self) -> io::Result<Stream> {
         match self.0 {
-            DetachedKind::Tcp(stream) => TcpStream::from_std(stream).map(Stream::Tcp),
-            DetachedKind::Unix(stream) => UnixStream::from_std(stream).map(Stream::Unix),
+            Passed::Here(stream) => Ok(stream),
+            Passed::Tcp(stream) => TcpStream::from_std(stream).map(Stream::Tcp),
+            Passed::Unix(stream) => UnixStream::from_std(stream).map(Stream::Unix),
         }
     }
 }

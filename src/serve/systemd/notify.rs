@@ -12,9 +12,9 @@
 //! `Type=notify` and a signal as `ExecReload=` (systemd before 253) as well as with
 //! `Type=notify-reload`.
 //!
-//! Sending never waits, because messages are sent from the thread that accepts connections and handles
-//! signals. If the supervisor's socket is full, the message is dropped; only for `READY=1` the caller
-//! retries. If the socket cannot be reached, or is not read, that is logged once.
+//! Sending never waits, because messages are sent from the thread that handles signals. If the
+//! supervisor's socket is full, the message is dropped; only for `READY=1` the caller retries. If the
+//! socket cannot be reached, or is not read, that is logged once.
 
 use std::env;
 use std::ffi::OsStr;
