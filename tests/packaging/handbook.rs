@@ -39,10 +39,15 @@ const OWNERS: &str = "tests/it/mirror_owners.rs does it with the tokens of both"
 const VISITS: &str =
     "there is no such mirror; `tests/it/mirror_commands.rs` visits mirrors on loopback";
 
+const TRAINING: &str = "builds the program twice with all optimisations: half an hour";
+
 /// Commands that are not run here, by the end of their document's path; and why.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("README.md", "cargo test --workspace", "it runs this test"),
     ("install.md", "contrib/package/build", "`built` runs it for all tests of this suite"),
+    ("install.md", "rustup component add llvm-tools", TRAINING),
+    ("install.md", "contrib/package/train", TRAINING),
+    ("install.md", "contrib/package/build --profile target/package/profile", TRAINING),
     (
         "install.md",
         "cargo build --release --no-default-features",
