@@ -20,13 +20,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::config::sections::listen::PublicAddress;
 use runtime::log::writer::LineWriter;
 use serve::admin::{self, Admin, AdminState};
 use serve::http::Drain;
+use serve::http::accepting::Accepting;
 use serve::http::access_log::{AccessLog, AccessLogControl};
 use serve::http::eviction::UnsentBudget;
 use serve::http::explain_limits::ExplainLimits;
@@ -199,13 +199,15 @@ async fn serve(
     let mut check_clients = tokio::time::interval(CLIENT_CHECK_INTERVAL);
     let given_up = loop {
         let event = tokio::select! {
-            event = events.next() => event,
+            biased;
+            // Before the end of the accept loop, which the first worker takes with it.
             thread = threads.next_given_up() => break Some(thread),
+            event = events.next() => event,
             _ = check_clients.tick() => {
                 client_check.check(&metrics).into_iter().for_each(log_client_verdict);
                 continue;
             }
-            _ = &mut accepting => return Err(Error::Ended("the accept loop")),
+            () = accepting.ended() => return Err(Error::Ended("the accept loop")),
             () = reporter.follow() => continue,
         };
         match event {
@@ -362,10 +364,10 @@ async fn load_first(
 }
 
 /// Waits until all connections are closed, but no longer than `grace` or until a second stop signal.
-async fn drain(accepting: JoinHandle<()>, events: &mut Events, grace: Duration, metrics: &Metrics) {
+async fn drain(accepting: Accepting, events: &mut Events, grace: Duration, metrics: &Metrics) {
     let second_stop = async { while events.next().await != Event::Stop {} };
     let cut = tokio::select! {
-        _ = accepting => None,
+        () = accepting.drained() => None,
         () = second_stop => Some("a second signal"),
         () = tokio::time::sleep(grace) => Some("the end of the grace period"),
     };

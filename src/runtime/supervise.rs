@@ -10,7 +10,7 @@
 //! | `log` | writes what is logged to stderr | [`crate::log`] |
 //! | `announce` | writes the addresses to stdout | `commands::serve` |
 //! | `admin` | answers the operator | `serve::admin` |
-//! | `worker` | answers clients | `serve::http::workers` |
+//! | `worker` | answers clients; the first one accepts them | `serve::http::workers` |
 //! | `access-log` | writes an access log | `serve::http::access_log` |
 //! | `reload` | waits for loads and publishes them | `serve::reload` |
 //! | `watch` | checks the data files for changes | `serve::reload::watch` |

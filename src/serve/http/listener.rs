@@ -20,8 +20,9 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::EnterGuard;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::{JoinHandle, unconstrained, yield_now};
+use tokio::task::{unconstrained, yield_now};
 
+use super::accepting::Accepting;
 use super::connection;
 use super::connection_origin::ConnectionOrigin;
 use super::context::Context;
@@ -43,8 +44,9 @@ const BASE_FILES: usize = 64;
 /// Files that the runtime of a thread needs: epoll, its wake-up, and a share in the signals.
 const FILES_PER_WORKER: usize = 3;
 
-/// After so many connections, the thread that accepts turns to answers.
-const ACCEPTS_IN_A_ROW: u32 = 8;
+/// After so many connections the thread that accepts turns to answers, or after one for each connection that
+/// it serves: its next turn comes when each of them had one.
+const ACCEPTS_IN_A_ROW: usize = 8;
 /// Interval between searches for an idle connection while all connections are busy.
 const EVICTION_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -132,15 +134,17 @@ impl AcceptLoop {
         self.workers.accepting().enter()
     }
 
-    /// Accepts and serves connections on a worker, until the drain has ended.
-    pub fn start(self, listeners: Vec<PublicListener>) -> JoinHandle<()> {
+    /// Starts to accept connections, which are served by the workers.
+    pub fn start(self, listeners: Vec<PublicListener>) -> Accepting {
+        let (permits, n_permits) = (Arc::clone(&self.permits), self.n_permits);
         let runtime = self.workers.accepting().clone();
-        runtime.spawn(async move { self.run(listeners).await })
+        let task = runtime.spawn(async move { self.run(listeners).await });
+        Accepting::new(task, permits, n_permits)
     }
 
     /// Accepts and serves connections until the drain begins. Then it accepts the connections that are
     /// already in the kernel's backlog (their requests may be on the way; closing the socket would reset
-    /// them), closes the sockets, and returns when the last connection has ended.
+    /// them), and closes the sockets.
     ///
     /// A socket that was handed to this process stays open elsewhere. Connections in its backlog are
     /// left to the next process, which has more time than this one.
@@ -152,6 +156,8 @@ impl AcceptLoop {
             () = self.context.drain.begun() => {}
             () = self.accept_until_cancelled(&listeners, &mut registry, &mut waiting) => {}
         }
+        // Connections that came while the thread has answered are known after it has looked for events.
+        yield_now().await;
         for public in listeners.iter_mut().filter(|public| !public.listener.is_inherited()) {
             public.listener.remove_file();
             self.empty_backlog(public, &mut registry).await;
@@ -162,8 +168,6 @@ impl AcceptLoop {
         {
             self.serve(stream, origin, permit, registry.add(now()));
         }
-        // The semaphore is never closed, and nothing else takes permits any more.
-        drop(self.permits.acquire_many(self.n_permits).await);
     }
 
     /// Accepts until cancelled. `waiting` holds the connection that was accepted and has no permit yet.
@@ -195,12 +199,7 @@ impl AcceptLoop {
                         self.serve(stream, origin, permit, registry.add(now()));
                     }
                     self.keep_reserve(registry);
-                    // The thread answers as well.
-                    n_in_a_row += 1;
-                    if n_in_a_row >= ACCEPTS_IN_A_ROW {
-                        n_in_a_row = 0;
-                        yield_now().await;
-                    }
+                    self.take_turns(&mut n_in_a_row).await;
                 }
                 Err(error) => {
                     self.context.metrics.accept_errors.increment();
@@ -270,14 +269,26 @@ impl AcceptLoop {
     }
 
     async fn empty_backlog(&self, public: &PublicListener, registry: &mut ConnectionRegistry) {
-        // At most one accept for each free permit, so that a flood of new connections cannot delay the
-        // drain.
-        while let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+        // At most one accept for each permit that is free now, so that a flood of new connections cannot
+        // delay the drain.
+        let mut n_in_a_row = 0;
+        for _ in 0..self.permits.available_permits() {
+            let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else { return };
             let Some(Ok((stream, peer))) = now_or_never(public.listener.accept()).await else {
                 return;
             };
             let origin = ConnectionOrigin::new(peer, public.source);
             self.serve(stream, origin, permit, registry.add(now()));
+            self.take_turns(&mut n_in_a_row).await;
+        }
+    }
+
+    /// Counts a connection, and lets the thread answer when it has accepted enough.
+    async fn take_turns(&self, n_in_a_row: &mut usize) {
+        *n_in_a_row += 1;
+        if *n_in_a_row >= ACCEPTS_IN_A_ROW.max(self.workers.n_with_accepting()) {
+            *n_in_a_row = 0;
+            yield_now().await;
         }
     }
 
@@ -292,7 +303,8 @@ impl AcceptLoop {
         let Some(slot) = self.workers.take_slot() else { return };
         // A socket belongs to the runtime that polls it. To detach it from this one fails only if the
         // system is out of resources, and then closes only this connection.
-        let Ok(stream) = stream.pass(slot.accepts()) else { return };
+        let stream = if slot.accepts() { Ok(stream.keep()) } else { stream.detach() };
+        let Ok(stream) = stream else { return };
         let context = Arc::clone(&self.context);
         // `run` owns the task and awaits it through the permit.
         slot.runtime().clone().spawn(async move {

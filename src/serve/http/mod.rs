@@ -1,7 +1,7 @@
 //! HTTP/1.1 for [`answer`]: from a socket to a request, from a reply to bytes.
 //!
-//! Reading order: [`socket`] binds, also to a [`socket_file`]; [`listener`] accepts; [`workers`] are the
-//! threads, and [`placement`] chooses one of them. [`connection`] runs one connection and answers its
+//! Reading order: [`socket`] binds, also to a [`socket_file`]; [`listener`] accepts, until [`accepting`] ends; [`workers`]
+//! are the threads, and [`placement`] chooses one of them. [`connection`] runs one connection and answers its
 //! requests. [`proxy_header`] reads the PROXY header before the first request, and [`client_address`]
 //! finds the client of a request. [`watchdog`] ends a connection whose client keeps it waiting,
 //! [`eviction`] one whose slot or memory is needed, and [`linger`] lets the client finish sending first.
@@ -17,6 +17,7 @@ mod address;
 pub mod socket;
 pub mod socket_file;
 pub mod listener;
+pub mod accepting;
 pub mod workers;
 pub mod placement;
 pub mod drain;

@@ -181,17 +181,21 @@ pub enum Stream {
 pub struct PassedStream(Passed);
 
 enum Passed {
-    /// That is the one which has accepted it.
+    /// It stays where it was accepted.
     Here(Stream),
     Tcp(net::TcpStream),
     Unix(unix::UnixStream),
 }
 
 impl Stream {
-    /// Passes the stream to the same runtime, where it stays registered, or detaches it for another one.
-    pub fn pass(self, stays: bool) -> io::Result<PassedStream> {
+    /// Keeps the stream with its runtime, which serves it.
+    pub fn keep(self) -> PassedStream {
+        PassedStream(Passed::Here(self))
+    }
+
+    /// Detaches the stream from its runtime, for another one.
+    pub fn detach(self) -> io::Result<PassedStream> {
         let stream = match self {
-            stream if stays => Passed::Here(stream),
             Self::Tcp(stream) => Passed::Tcp(stream.into_std()?),
             Self::Unix(stream) => Passed::Unix(stream.into_std()?),
         };
