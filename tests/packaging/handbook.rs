@@ -45,7 +45,7 @@ const TRAINING: &str = "builds the program twice with all optimisations: half an
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("README.md", "cargo test --workspace", "it runs this test"),
     ("install.md", "contrib/package/build", "`built` runs it for all tests of this suite"),
-    ("install.md", "rustup component add llvm-tools", TRAINING),
+    ("install.md", "rustup component add llvm-tools", "only the next two commands need it"),
     ("install.md", "contrib/package/train", TRAINING),
     ("install.md", "contrib/package/build --profile target/package/profile", TRAINING),
     (
