@@ -12,15 +12,16 @@
 //! that the last connection has ended when all permits are free again. One loop serves all listeners in
 //! turn, because each loop would hold a connection while it waits.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::EnterGuard;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::{unconstrained, yield_now};
+use tokio::task::yield_now;
 
 use super::accepting::Accepting;
 use super::connection;
@@ -44,9 +45,10 @@ const BASE_FILES: usize = 64;
 /// Files that the runtime of a thread needs: epoll, its wake-up, and a share in the signals.
 const FILES_PER_WORKER: usize = 3;
 
-/// After so many connections the thread that accepts turns to answers, or after one for each connection that
-/// it serves: its next turn comes when each of them had one.
-const ACCEPTS_IN_A_ROW: usize = 8;
+/// After so many connections the thread that accepts turns to answers: one for each connection that it
+/// serves, as its next turn comes when each of those had one, and within these bounds. The upper one takes
+/// about a millisecond; it is also how many tokio lets a task accept before others have a turn.
+const ACCEPTS_IN_A_ROW: RangeInclusive<usize> = 8..=128;
 /// Interval between searches for an idle connection while all connections are busy.
 const EVICTION_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -148,7 +150,7 @@ impl AcceptLoop {
     ///
     /// A socket that was handed to this process stays open elsewhere. Connections in its backlog are
     /// left to the next process, which has more time than this one.
-    async fn run(&self, mut listeners: Vec<PublicListener>) {
+    async fn run(&self, listeners: Vec<PublicListener>) {
         let mut registry = ConnectionRegistry::new(now());
         let mut waiting = None;
         tokio::select! {
@@ -156,13 +158,12 @@ impl AcceptLoop {
             () = self.context.drain.begun() => {}
             () = self.accept_until_cancelled(&listeners, &mut registry, &mut waiting) => {}
         }
-        // Connections that came while the thread has answered are known after it has looked for events.
-        yield_now().await;
-        for public in listeners.iter_mut().filter(|public| !public.listener.is_inherited()) {
-            public.listener.remove_file();
-            self.empty_backlog(public, &mut registry).await;
+        for mut public in listeners {
+            if !public.listener.is_inherited() {
+                public.listener.remove_file();
+                self.empty_backlog(&public, &mut registry).await;
+            }
         }
-        drop(listeners);
         if let Some((stream, origin)) = waiting
             && let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await
         {
@@ -179,7 +180,7 @@ impl AcceptLoop {
     ) {
         let mut backoff = AcceptBackoff::new();
         let mut first = 0;
-        let mut n_in_a_row = 0;
+        let mut row = self.row();
         loop {
             let accepted = tokio::select! {
                 accepted = accept_any(listeners, &mut first) => accepted,
@@ -198,8 +199,11 @@ impl AcceptLoop {
                     if let Some((stream, origin)) = waiting.take() {
                         self.serve(stream, origin, permit, registry.add(now()));
                     }
-                    self.keep_reserve(registry);
-                    self.take_turns(&mut n_in_a_row).await;
+                    if self.keep_reserve(registry) {
+                        // They end in their own turn.
+                        row = 0;
+                    }
+                    self.take_turns(&mut row).await;
                 }
                 Err(error) => {
                     self.context.metrics.accept_errors.increment();
@@ -229,14 +233,17 @@ impl AcceptLoop {
     }
 
     /// Keeps up to a sixteenth of the permits free, so that a new connection rarely waits for one.
-    /// Connections are evicted in batches, because each search reads the activity of all of them.
-    fn keep_reserve(&self, registry: &mut ConnectionRegistry) {
+    /// Connections are evicted in batches, because each search reads the activity of all of them. Returns
+    /// whether there was one to evict.
+    fn keep_reserve(&self, registry: &mut ConnectionRegistry) -> bool {
         let reserve = self.n_permits as usize / 16;
         let n_free = self.permits.available_permits();
-        if n_free < reserve / 2 {
-            let n_evicted = registry.evict_idle(reserve - n_free, now());
-            self.warn_of_limit(n_evicted);
+        if n_free >= reserve / 2 {
+            return false;
         }
+        let n_evicted = registry.evict_idle(reserve - n_free, now());
+        self.warn_of_limit(n_evicted);
+        n_evicted > 0
     }
 
     fn evict_readers(&self, registry: &mut ConnectionRegistry) {
@@ -271,24 +278,27 @@ impl AcceptLoop {
     async fn empty_backlog(&self, public: &PublicListener, registry: &mut ConnectionRegistry) {
         // At most one accept for each permit that is free now, so that a flood of new connections cannot
         // delay the drain.
-        let mut n_in_a_row = 0;
+        let mut row = self.row();
         for _ in 0..self.permits.available_permits() {
             let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else { return };
-            let Some(Ok((stream, peer))) = now_or_never(public.listener.accept()).await else {
-                return;
-            };
+            let Ok(Some((stream, peer))) = public.listener.accept_waiting() else { return };
             let origin = ConnectionOrigin::new(peer, public.source);
             self.serve(stream, origin, permit, registry.add(now()));
-            self.take_turns(&mut n_in_a_row).await;
+            self.take_turns(&mut row).await;
         }
     }
 
-    /// Counts a connection, and lets the thread answer when it has accepted enough.
-    async fn take_turns(&self, n_in_a_row: &mut usize) {
-        *n_in_a_row += 1;
-        if *n_in_a_row >= ACCEPTS_IN_A_ROW.max(self.workers.n_with_accepting()) {
-            *n_in_a_row = 0;
+    /// How many connections the next row has.
+    fn row(&self) -> usize {
+        self.workers.n_with_accepting().clamp(*ACCEPTS_IN_A_ROW.start(), *ACCEPTS_IN_A_ROW.end())
+    }
+
+    /// Takes an accepted connection off a row, and lets the thread answer at its end.
+    async fn take_turns(&self, row: &mut usize) {
+        *row = row.saturating_sub(1);
+        if *row == 0 {
             yield_now().await;
+            *row = self.row();
         }
     }
 
@@ -306,7 +316,7 @@ impl AcceptLoop {
         let stream = if slot.accepts() { Ok(stream.keep()) } else { stream.detach() };
         let Ok(stream) = stream else { return };
         let context = Arc::clone(&self.context);
-        // `run` owns the task and awaits it through the permit.
+        // `Accepting::drained` waits for it through the permit.
         slot.runtime().clone().spawn(async move {
             let open = OpenConnection::new(&context);
             if let Ok(stream) = stream.attach() {
@@ -344,16 +354,6 @@ async fn accept_any(
 /// Returns the present time of the clock that timers and activities use.
 fn now() -> tokio::time::Instant {
     tokio::time::Instant::now()
-}
-
-/// Polls a future once. Unconstrained, because a task that has used up its budget would get `Pending`,
-/// which would look as if nothing were ready.
-async fn now_or_never<F: Future>(future: F) -> Option<F::Output> {
-    tokio::select! {
-        biased;
-        output = unconstrained(future) => Some(output),
-        () = std::future::ready(()) => None,
-    }
 }
 
 /// Counts an open connection while it lives, even if its task panics.

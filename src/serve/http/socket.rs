@@ -17,7 +17,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
@@ -120,6 +120,27 @@ impl ListeningSocket {
     /// The next connection.
     pub async fn accept(&self) -> io::Result<(Stream, Peer)> {
         poll_fn(|cx| self.poll_accept(cx)).await
+    }
+
+    /// The next connection that the kernel has in the backlog. It is asked itself: the runtime may not
+    /// have looked for events since the connection came.
+    pub fn accept_waiting(&self) -> io::Result<Option<(Stream, Peer)>> {
+        let socket = match &self.socket {
+            Listening::Tcp(socket) => SockRef::from(socket),
+            Listening::Unix(socket) => SockRef::from(socket),
+        };
+        let (stream, peer) = match socket.accept() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            accepted => accepted?,
+        };
+        stream.set_nonblocking(true)?;
+        Ok(Some(match peer.as_socket() {
+            Some(peer) => {
+                let stream = TcpStream::from_std(stream.into())?;
+                (Stream::Tcp(stream), Peer::Address(peer.ip()))
+            }
+            None => (Stream::Unix(UnixStream::from_std(stream.into())?), Peer::Unix),
+        }))
     }
 
     /// Polls for the next connection.
@@ -322,6 +343,31 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         drop(second);
         assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_accepted_before_the_runtime_knows_of_it() {
+        let any_port = Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for address in [any_port, Address::Unix(folder.path().join("socket"))] {
+            let listening = ListeningSocket::bind(&address, None).expect("a free address");
+            assert!(listening.accept_waiting().expect("it listens").is_none());
+            // Nothing here waits, so the runtime has no turn.
+            let peer = match listening.address() {
+                Address::Tcp(address) => {
+                    let client = net::TcpStream::connect(address).expect("it listens");
+                    let address = client.local_addr().expect("it is connected");
+                    (Peer::Address(address.ip()), Socket::from(client))
+                }
+                Address::Unix(path) => {
+                    let client = unix::UnixStream::connect(path).expect("it listens");
+                    (Peer::Unix, Socket::from(client))
+                }
+            };
+            let accepted = listening.accept_waiting().expect("it listens");
+            assert_eq!(accepted.map(|(_, peer)| peer), Some(peer.0));
+            assert!(listening.accept_waiting().expect("it listens").is_none());
+        }
     }
 
     #[tokio::test]
